@@ -9,13 +9,11 @@ import httpx
 import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.service import background
 from rondo.contracts.access_tokens import Role
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
-from rondo.serving.prediction_log.writer import LogWriter
 
 from tests.serving.http.inference_api import LogTopic
 from tests.support.access import bearer, token_cache
@@ -43,16 +41,11 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
 
 @pytest.fixture
 async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.AsyncClient]:
-    log = LogWriter(topic.publish)
-
     async def report() -> dict[str, str]:
         return {"kafka": "no answer" if topic.unavailable else "ok"}
 
-    app = api(models, InferenceService(log, lambda: NOW), report)
+    app = api(models, InferenceService(topic.publish, lambda: NOW), report)
     guarded = AddErrorField(server.guarded(Health(), await token_cache(), app))
     transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
-    async with (
-        background(log.run()),
-        httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(Role.PREDICTOR)) as client,
-    ):
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(Role.PREDICTOR)) as client:
         yield client

@@ -17,7 +17,6 @@ from rondo.chassis.kafka_records import Record, Records
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
-from rondo.serving.prediction_log.writer import LogWriter
 from rondo.serving.stream.partitions_kafka import Partitions
 from rondo.serving.stream.telemetry import plausible
 from rondo.serving.stream.transform import PredictionStream
@@ -90,7 +89,7 @@ async def never(_: str, __: bytes) -> None:
 
 
 def stream(models: ServedModels, pending: PendingDeployments | None = None, partitions: int = 6) -> PredictionStream:
-    counted, service = Partitions(lambda _: partitions), InferenceService(LogWriter(never), lambda: NOW)
+    counted, service = Partitions(lambda _: partitions), InferenceService(never, lambda: NOW)
     return PredictionStream(models, pending or PendingDeployments(), service, counted, "serving", model_timeout=0.05)
 
 

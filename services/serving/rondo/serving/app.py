@@ -30,14 +30,11 @@ from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
-from rondo.serving.prediction_log.writer import LogWriter
 from rondo.serving.stream.partitions_kafka import Partitions, partition_count
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from faststream.kafka import KafkaBroker
 
     from rondo.serving.settings import Settings
 
@@ -62,16 +59,16 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     async with (
         server.listen(settings, AddErrorField(guarded), shared.health),
         background(shared.health.watch(), tokens.run()),
-        _following(settings, shared) as broker,
-        _answering(settings, shared, broker),
+        _following(settings, shared),
+        _answering(settings, shared),
         shared.health.serving(),
     ):
         yield
 
 
 @asynccontextmanager
-async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[KafkaBroker]:
-    """Apply deployments. Yields the broker once those known at the start are served or refused."""
+async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[None]:
+    """Apply deployments. Yields once those known at the start are served or refused."""
     await kafka.wait_for_kafka(settings.kafka)
     async with kafka.broker(settings) as broker:
         kafka.watch(shared.health, settings, broker)
@@ -84,14 +81,15 @@ async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[Kafka
         async with background(deployments.run(), reconciler.run(deployments.caught_up)):
             await deployments.caught_up.wait()
             await reconciler.idle()
-            yield broker
+            yield
 
 
 @asynccontextmanager
-async def _answering(settings: Settings, shared: _Shared, broker: KafkaBroker) -> AsyncIterator[None]:
+async def _answering(settings: Settings, shared: _Shared) -> AsyncIterator[None]:
     """Answer over Kafka and over HTTP."""
-    log = LogWriter(KafkaLog(broker).publish)
-    service = InferenceService(log, lambda: datetime.now(UTC))
+    log = KafkaLog(settings.kafka, settings.instance)
+    await log.connect()
+    service = InferenceService(log.publish, lambda: datetime.now(UTC))
     partitions = Partitions(partial(partition_count, settings.kafka))
     transform = PredictionStream(shared.models, shared.pending, service, partitions, settings.service)
     stream = ExactlyOnceStream(stream_settings(settings), transform)

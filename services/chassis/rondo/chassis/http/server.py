@@ -60,7 +60,13 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
 
     """
     config = uvicorn.Config(
-        app, log_config=None, ws="none", access_log=False, lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS
+        app,
+        http="httptools",
+        log_config=None,
+        ws="none",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _Server(config)
     try:

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
-from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http import openapi
 from rondo.serving.http.body import read_body
@@ -24,14 +23,14 @@ from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-    from rondo.serving.inference.service import InferenceService, Scored
+    from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServedModels, ServingTable
 
@@ -129,10 +128,9 @@ class _Endpoints:
             requested = sent.requested_outputs(response.names(served.outputs))
             request_id = sent.id or str(uuid4())
             rows = request_rows.rows(sent, served.schema, request_id)
-            scored = await self._service.infer_logged(served, rows, pinned)
+            answered = await self._service.infer_logged(served, rows, pinned, len(body))
         trace.get_current_span().set_attributes({"model": served.model, "rows": len(rows)})
-        _count(served, scored)
-        answer = response.answer(served, request_id, rows.ids, scored, requested)
+        answer = response.answer(served, request_id, rows.ids, answered, requested)
         return Response(answer, media_type="application/json")
 
 
@@ -147,8 +145,3 @@ def _find(request: Request, table: ServingTable) -> tuple[ServedModel, LoadedVer
     numbers = ", ".join(str(version.model_version) for version in served.versions)
     message = f"{model} is served by version {numbers}, not {number[:20]}: ask for that one, or name no version"
     raise RequestRefusedError("unknown_version", message, model)
-
-
-def _count(served: ServedModel, scored: Sequence[Scored]) -> None:
-    for part in scored:
-        metrics.PREDICTIONS.labels(served.model, str(part.version.model_version), "answered").inc(len(part.rows))

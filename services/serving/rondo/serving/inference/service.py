@@ -1,19 +1,20 @@
 """The inference service: every transport translates its requests to rows, and this does the rest.
 
 Validate the rows, route each to a version, score, and build the log. Kafka writes the log in the transaction of the
-answers; request/response transports await it before they answer.
+answers; request/response transports share micro-batches (`batcher.py`) and await the log before they answer.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
+from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.inference.batcher import Batcher
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take
 from rondo.serving.prediction_log.batch import row_bytes
@@ -21,14 +22,14 @@ from rondo.serving.requests.request_errors import no_prediction
 from rondo.serving.requests.validation import invalid_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
+    from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import Outputs
-    from rondo.serving.prediction_log.writer import LogWriter
     from rondo.serving.requests.rows import Rows
 
 
@@ -97,43 +98,53 @@ def _score(
     return Scored(version, numbers, mine, outputs, made_at, version.log.batch(mine, outputs, made_at))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InferenceService:
-    """Answers rows of any transport."""
+    """Answers rows of any transport. `publish` sends a record of a model's log and returns when Kafka has it."""
 
-    log: LogWriter
+    publish: Callable[[str, bytes], Awaitable[None]]
     now: Callable[[], datetime]
+    _batchers: dict[str, Batcher] = field(default_factory=dict)
 
     def infer(self, served: ServedModel, rows: Rows) -> Inference:
         """Answer rows that are refused one by one; the caller writes the log together with the answers."""
         return infer(served, rows, self.now)
 
     async def infer_logged(
-        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None = None
-    ) -> Sequence[Scored]:
-        """Answer all rows or none; returns once Kafka has their log.
+        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None = None, size: int = 0
+    ) -> Sequence[Answered]:
+        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
 
         Raises:
             RequestRefusedError: the first row that can't be answered, or that is too large for the log.
-            UnavailableError: Kafka does not take the log.
+            UnavailableError: Kafka does not take the log, or too many requests wait.
 
         """
-        inference = await asyncio.to_thread(infer, served, rows, self.now, pinned)
-        if inference.refused:
-            raise inference.refused[min(inference.refused)]
+        if (batcher := self._batchers.get(served.model)) is None:
+            batcher = self._batchers[served.model] = Batcher(served.model, self._infer_whole, self._write)
+        return await batcher.answer(served, rows, pinned, size)
+
+    def _infer_whole(self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None) -> Inference:
+        inference = infer(served, rows, self.now, pinned)
         for scored in inference.scored:
-            _check_size(scored)
-        await asyncio.gather(*(self.log.write(scored.version.log, scored.log) for scored in inference.scored))
-        return inference.scored
+            inference.refused.update(_too_large(scored))
+        return inference
+
+    async def _write(self, scored: Scored) -> None:
+        """Publish the log of a part, and count it."""
+        version = scored.version
+        for record in version.log.encode([scored.log]):
+            await self.publish(version.model, record)
+        metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scored.rows))
 
 
-def _check_size(scored: Scored) -> None:
-    """Refuse a row that is larger than a Kafka message may be: the log would refuse its neighbours with it."""
+def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:
+    """Yield the rows that are larger than a Kafka message may be: the log would refuse their neighbours with them."""
     if scored.log.nbytes <= MAX_REQUEST_BYTES:
         return
     sizes = row_bytes(scored.log)
-    largest = int(sizes.argmax())
-    if sizes[largest] > MAX_REQUEST_BYTES:
-        where = f"row {scored.numbers[largest]} has {sizes[largest]:,} bytes"
+    for place in np.flatnonzero(sizes > MAX_REQUEST_BYTES).tolist():
+        row = scored.numbers[place]
+        where = f"row {row} has {sizes[place]:,} bytes"
         message = f"{where}, more than the {MAX_REQUEST_BYTES:,} that are allowed: send shorter texts"
-        raise RequestRefusedError("too_large", message, row=scored.numbers[largest])
+        yield row, RequestRefusedError("too_large", message, row=row)

@@ -1,35 +1,124 @@
-"""Publishes records of the inference log with the broker's idempotent producer."""
+"""Publishes records of the inference log with an idempotent producer of librdkafka.
+
+A record is acknowledged by all replicas in sync before `publish` returns. Retries of librdkafka double nothing.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException, Producer
 
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from faststream.kafka import KafkaBroker
+    from confluent_kafka import KafkaError, Message
+
+    from rondo.contracts.kafka_connection import KafkaConnection
+
+_LIBRARY_LOG = logging.getLogger("librdkafka")
+_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", CONTENT_TYPE.encode())]
+_TIMEOUT_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+
+
+class FatalProducerError(Exception):
+    """librdkafka can't go on without a chance of doubling or losing a record."""
+
+    def __init__(self, error: KafkaError) -> None:
+        super().__init__(f"the producer of the inference log ended: {error.str()}; the service restarts")
 
 
 class KafkaLog:
-    """Publishes to `predictions.log`."""
+    """Publishes to `predictions.log`. `run` has to run meanwhile."""
 
-    def __init__(self, broker: KafkaBroker) -> None:
-        self._broker = broker
+    def __init__(self, kafka: KafkaConnection, client_id: str) -> None:
+        options = {
+            **kafka.confluent(),
+            "client.id": f"{client_id}-log",
+            "enable.idempotence": True,
+            "acks": "all",
+            # One record is on its way at a time, so nothing is gained by waiting for another.
+            "linger.ms": 0,
+            "socket.nagle.disable": True,
+            "delivery.timeout.ms": int(_TIMEOUT_SECONDS * 1000),
+            "message.max.bytes": 8 * 1024 * 1024,
+            # As every other writer of the topic: a model has one partition.
+            "partitioner": "murmur2_random",
+            "log_level": 3,
+            "error_cb": self._on_error,
+        }
+        self._producer = Producer(options, logger=_LIBRARY_LOG)
+        self._fatal: KafkaError | None = None
+        self._stop = threading.Event()
 
     async def publish(self, model: str, record: bytes) -> None:
         """Return when Kafka has the record.
 
         Raises:
-            UnavailableError: Kafka does not take it.
+            UnavailableError: Kafka does not take it within 5 seconds. It may have it all the same.
+
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: KafkaError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(UnavailableError("the inference log", error.str()))
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            # On the thread that polls. After the loop has ended nobody waits.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, error)
+
+        try:
+            self._producer.produce(PREDICTIONS_LOG, record, model.encode(), headers=_HEADERS, on_delivery=delivered)
+        except (BufferError, KafkaException) as error:
+            raise UnavailableError("the inference log", str(error)) from error
+        await done
+
+    async def connect(self) -> None:
+        """Connect now: the first record would otherwise wait for the metadata and the number of the producer.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
 
         """
         try:
-            await self._broker.publish(
-                record, PREDICTIONS_LOG, key=model.encode(), headers={"content-type": CONTENT_TYPE}
-            )
-        except (KafkaError, OSError) as error:
-            raise UnavailableError("the inference log", str(error)) from error
+            await asyncio.to_thread(self._producer.list_topics, PREDICTIONS_LOG, _TIMEOUT_SECONDS)
+        except KafkaException as error:
+            raise UnavailableError("the inference log", error.args[0].str()) from error
+
+    async def run(self) -> None:
+        """Take acknowledgements until cancelled, then those of what is on its way, for 5 seconds at most.
+
+        Raises:
+            FatalProducerError: the producer can't be used any more.
+
+        """
+        thread = asyncio.create_task(asyncio.to_thread(self._poll))
+        try:
+            await asyncio.shield(thread)
+        finally:
+            self._stop.set()
+            await thread
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(_POLL_SECONDS)
+            if self._fatal is not None:
+                raise FatalProducerError(self._fatal)
+        self._producer.flush(_TIMEOUT_SECONDS)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error

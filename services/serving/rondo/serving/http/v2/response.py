@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Output
-    from rondo.serving.inference.service import Scored
+    from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.outputs.schema import OutputSchema
 
@@ -34,16 +34,16 @@ def names(schema: OutputSchema) -> tuple[str, ...]:
 
 
 def answer(
-    served: ServedModel, request_id: str, ids: Sequence[str], scored: Sequence[Scored], requested: Collection[str]
+    served: ServedModel, request_id: str, ids: Sequence[str], answered: Sequence[Answered], requested: Collection[str]
 ) -> bytes:
     """Encode a response with the requested outputs. If several versions answered, it names none for all rows."""
     schema, rows = served.outputs, len(ids)
     versions = [""] * rows
-    for part in scored:
+    for part in answered:
         for row in part.numbers:
             versions[row] = str(part.version.model_version)
     data: dict[str, Any] = {ID: ids, VERSION: versions}
-    data |= {each.name: _data(each, schema, rows, scored) for each in schema.outputs if each.name in requested}
+    data |= {each.name: _data(each, schema, rows, answered) for each in schema.outputs if each.name in requested}
     outputs = {tensor["name"]: tensor for tensor in _described(schema, rows)}
     response: dict[str, Any] = {
         "model_name": served.model, "id": request_id,
@@ -82,10 +82,10 @@ def _tensor(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
     return {"name": name, "datatype": datatype, "shape": [rows, width]}
 
 
-def _data(output: Output, schema: OutputSchema, rows: int, scored: Sequence[Scored]) -> Any:
+def _data(output: Output, schema: OutputSchema, rows: int, answered: Sequence[Answered]) -> Any:
     """Return the values of all rows in row-major order; numbers in the fewest digits that read back as the same."""
     values: NDArray[Any] = np.empty(schema.shape(output, rows), np.int64 if output.kind == "label" else np.float32)
-    for part in scored:
+    for part in answered:
         values[part.numbers] = part.outputs[output.name]
     if output.kind == "label":
         return [schema.labels[place] for place in values.tolist()]

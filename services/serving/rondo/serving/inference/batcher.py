@@ -1,0 +1,202 @@
+"""Answers together the requests to one model that wait at the same time, and logs them as one record per version.
+
+A request that comes while nothing is under way is answered with all that arrive in the same turn of the event loop, so
+a lone one waits for nothing. One micro-batch is under way at a time: while it is scored and its log is on its way,
+further requests collect. The acknowledgement of Kafka is thus the clock, and the batches grow with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from rondo.chassis.errors import UnavailableError
+from rondo.serving.inference.joined_rows import join
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from rondo.serving.inference.service import Inference, Scored
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.outputs.schema import Outputs
+    from rondo.serving.requests.rows import Rows
+
+    Infer = Callable[[ServedModel, Rows, LoadedVersion | None], Inference]
+    Write = Callable[[Scored], Awaitable[None]]
+
+# Of several requests; a single one may have more rows.
+_MAX_ROWS = 256
+# Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
+_INLINE_ROWS, _INLINE_SECONDS = 64, 0.005
+MAX_REQUESTS, MAX_BYTES = 1_000, 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The rows of one request that one version answered: their numbers in the request, and their outputs."""
+
+    version: LoadedVersion
+    numbers: Sequence[int]
+    outputs: Outputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    served: ServedModel
+    rows: Rows
+    pinned: LoadedVersion | None
+    size: int
+    done: asyncio.Future[Sequence[Answered]]
+
+    def answer(self, answered: Sequence[Answered]) -> None:
+        if not self.done.done():
+            self.done.set_result(answered)
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a micro-batch gave: parts to be logged, then answers and errors by request."""
+
+    scored: list[Scored] = field(default_factory=list)
+    answers: list[tuple[_Request, Sequence[Answered]]] = field(default_factory=list)
+    errors: list[tuple[_Request, Exception]] = field(default_factory=list)
+
+    def extend(self, other: _Found) -> None:
+        self.scored += other.scored
+        self.answers += other.answers
+        self.errors += other.errors
+
+
+class Batcher:
+    """The queue of one model. `infer` scores rows, `write` returns once Kafka has the log of a part."""
+
+    def __init__(self, model: str, infer: Infer, write: Write, *, max_bytes: int = MAX_BYTES) -> None:
+        self._model, self._infer, self._write = model, infer, write
+        self._max_bytes = max_bytes
+        self._waiting: list[_Request] = []
+        self._requests = self._bytes = 0
+        self._running: asyncio.Task[None] | None = None
+        self._seconds = _INLINE_SECONDS
+
+    async def answer(
+        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None, size: int
+    ) -> Sequence[Answered]:
+        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
+
+        Raises:
+            RequestRefusedError: the first row that can't be answered, or that is too large for the log.
+            UnavailableError: Kafka does not take the log, or too many requests wait.
+
+        """
+        if self._requests >= MAX_REQUESTS or self._bytes + size > self._max_bytes:
+            why = f"{self._requests:,} requests of {self._bytes:,} bytes wait for an answer already"
+            raise UnavailableError(f"the model {self._model}", why)
+        request = _Request(served, rows, pinned, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._requests, self._bytes = self._requests + 1, self._bytes + size
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        try:
+            return await request.done
+        finally:
+            self._requests, self._bytes = self._requests - 1, self._bytes - size
+
+    async def _run(self) -> None:
+        try:
+            while taken := self._take():
+                try:
+                    await self._answer(taken)
+                except Exception as error:  # noqa: BLE001 - each request has it, and its transport answers or logs it
+                    for request in taken:
+                        request.fail(error)
+        finally:
+            self._running = None
+
+    def _take(self) -> list[_Request]:
+        """Take the oldest requests of at most 256 rows together."""
+        rows = 0
+        for count, request in enumerate(self._waiting):
+            rows += len(request.rows)
+            if count and rows > _MAX_ROWS:
+                taken, self._waiting = self._waiting[:count], self._waiting[count:]
+                return taken
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    async def _answer(self, taken: Sequence[_Request]) -> None:
+        rows = sum(len(request.rows) for request in taken)
+        began = time.perf_counter()
+        if rows <= _INLINE_ROWS and self._seconds < _INLINE_SECONDS:
+            found = self._score(taken)
+        else:
+            found = await asyncio.to_thread(self._score, taken)
+        self._seconds = (time.perf_counter() - began) if rows <= _INLINE_ROWS else self._seconds
+        for request, error in found.errors:
+            request.fail(error)
+        await self._log(found.scored)
+        for request, answered in found.answers:
+            request.answer(answered)
+
+    async def _log(self, scored: Sequence[Scored]) -> None:
+        if len(scored) == 1:  # without the tasks that `gather` makes
+            await self._write(scored[0])
+        else:
+            await asyncio.gather(*map(self._write, scored))
+
+    def _score(self, taken: Sequence[_Request]) -> _Found:
+        groups: dict[tuple[int, int], list[_Request]] = {}
+        for request in taken:
+            groups.setdefault((id(request.served), id(request.pinned)), []).append(request)
+        found = _Found()
+        for group in groups.values():
+            found.extend(self._score_group(group))
+        return found
+
+    def _score_group(self, group: Sequence[_Request]) -> _Found:
+        """Score requests to the same versions. Where a row is refused, only its request is."""
+        served, pinned = group[0].served, group[0].pinned
+        inference = self._infer(served, join([request.rows for request in group]), pinned)
+        if not inference.refused:
+            return _Found(list(inference.scored), list(_divided(group, inference.scored)))
+        if len(group) == 1:
+            return _Found(errors=[(group[0], inference.refused[min(inference.refused)])])
+        # The messages name the row of the request, so a request with refused rows is scored alone for them.
+        ends = list(accumulate(len(request.rows) for request in group))
+        found, good, start = _Found(), [], 0
+        for request, end in zip(group, ends, strict=True):
+            if any(row in inference.refused for row in range(start, end)):
+                found.extend(self._score_group([request]))
+            else:
+                good.append(request)
+            start = end
+        if good:
+            found.extend(self._score_group(good))
+        return found
+
+
+def _divided(group: Sequence[_Request], scored: Sequence[Scored]) -> Iterator[tuple[_Request, Sequence[Answered]]]:
+    """Divide what versions gave for the rows of several requests, one after the other, by request."""
+    if len(group) == 1:
+        yield group[0], [Answered(part.version, part.numbers, part.outputs) for part in scored]
+        return
+    start = 0
+    for request in group:
+        end = start + len(request.rows)
+        yield request, list(_between(scored, start, end))
+        start = end
+
+
+def _between(scored: Sequence[Scored], start: int, end: int) -> Iterator[Answered]:
+    for part in scored:
+        whole = isinstance(part.numbers, range)
+        kept: Any = slice(start, end) if whole else [n for n, row in enumerate(part.numbers) if start <= row < end]
+        if whole or kept:
+            numbers = range(end - start) if whole else [part.numbers[n] - start for n in kept]
+            yield Answered(part.version, numbers, {name: values[kept] for name, values in part.outputs.items()})

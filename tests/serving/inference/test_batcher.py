@@ -1,0 +1,196 @@
+"""Requests that wait at the same time share one inference and one record; each gets its own answer or error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events import logs
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.inference import batcher
+from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.loaded_version import ServedModel
+from rondo.serving.requests.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rondo.serving.inference.batcher import Answered
+    from rondo.serving.models.loaded_version import LoadedVersion
+
+NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
+
+
+class Source:
+    """The source of the rows of one request."""
+
+    def __init__(self, distances: Sequence[float]) -> None:
+        self._distances = distances
+
+    def features(self, row: int) -> Mapping[str, Any]:
+        return {"distance": self._distances[row], "night": False}
+
+    def where(self, row: int) -> str:
+        return f" at row {row}"
+
+
+def rows_of(name: str, *distances: float) -> Rows:
+    count = len(distances)
+    columns = {
+        "distance": np.array(distances, "f4"), "seats": np.full(count, np.nan, "f4"),
+        "night": np.zeros(count, "f4"), "carrier": np.array([""] * count, dtype=np.object_),
+    }  # fmt: skip
+    nothing = [None] * count
+    return Rows([f"{name}/{row}" for row in range(count)], nothing, nothing, columns, Source(distances))
+
+
+class Topic:
+    """Keeps records; accepts nothing while `free` is cleared."""
+
+    def __init__(self) -> None:
+        self.free, self.asked = asyncio.Event(), asyncio.Event()
+        self.free.set()
+        self.records: list[list[str]] = []
+        self.failure: Exception | None = None
+
+    async def publish(self, _: str, record: bytes) -> None:
+        self.asked.set()
+        await self.free.wait()
+        if self.failure:
+            raise self.failure
+        self.records.append(logs.decode(record).column("id").to_pylist())
+
+
+@pytest.fixture
+def served(version: Callable[..., LoadedVersion]) -> ServedModel:
+    return ServedModel("delay", 1, (version(1),), (1.0,))
+
+
+def scores(answered: Sequence[Answered], rows: int) -> list[float]:
+    found = [float("nan")] * rows
+    for part in answered:
+        for row, score in zip(part.numbers, part.outputs["score"].tolist(), strict=True):
+            found[row] = score
+    return found
+
+
+async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[Rows]) -> list[Any]:
+    """Send requests in the same turn of the loop; return what each got."""
+    return await asyncio.gather(
+        *(service.infer_logged(served, each, size=10) for each in requests), return_exceptions=True
+    )
+
+
+async def test_requests_of_one_turn_share_a_record_and_get_their_own_answers(served: ServedModel) -> None:
+    topic = Topic()
+    service = InferenceService(topic.publish, lambda: NOW)
+    found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2, 3), rows_of("c", 4)])
+    assert [scores(each, n) for each, n in zip(found, (1, 2, 1), strict=True)] == [[1], [2, 3], [4]]
+    assert topic.records == [["a/0", "b/0", "b/1", "c/0"]]
+
+
+async def test_what_comes_while_a_record_is_on_its_way_waits_and_shares_the_next(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
+    await topic.asked.wait()
+    later = asyncio.create_task(all_of(service, served, [rows_of("b", 2), rows_of("c", 3)]))
+    await asyncio.sleep(0)
+    topic.free.set()
+    assert scores(await first, 1) == [1]
+    assert [scores(each, 1) for each in await later] == [[2], [3]]
+    assert topic.records == [["a/0"], ["b/0", "c/0"]]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.5, 1e39]), min_size=1, max_size=5), min_size=1, max_size=8),
+    st.booleans(),
+)
+async def test_a_refused_row_fails_its_request_alone_and_nothing_of_it_is_logged(
+    version: Callable[..., LoadedVersion],
+    distances: list[list[float]],
+    two: bool,  # noqa: FBT001 - drawn
+) -> None:
+    versions = (version(1), version(2, 10.0)) if two else (version(1),)
+    served = ServedModel("delay", 1, versions, (0.5, 0.5) if two else (1.0,))
+    topic = Topic()
+    service = InferenceService(topic.publish, lambda: NOW)
+    with np.errstate(over="ignore"):
+        requests = [rows_of(f"r{number}", *values) for number, values in enumerate(distances)]
+    found = await all_of(service, served, requests)
+    logged = Counter(row for record in topic.records for row in record)
+    for values, request, got in zip(distances, requests, found, strict=True):
+        if 1e39 in values:
+            assert isinstance(got, RequestRefusedError)
+            assert f"at row {values.index(1e39)}" in str(got)
+            assert not any(row in logged for row in request.ids)
+        else:
+            factors = [10.0 if served.version_for(row).model_version == 2 else 1.0 for row in request.ids]
+            assert scores(got, len(values)) == [v * f for v, f in zip(values, factors, strict=True)]
+            assert [logged[row] for row in request.ids] == [1] * len(values)
+
+
+async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_one(served: ServedModel) -> None:
+    topic = Topic()
+    topic.failure = UnavailableError("the inference log", "Kafka sleeps")
+    service = InferenceService(topic.publish, lambda: NOW)
+    found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
+    assert [each.why for each in found] == ["Kafka sleeps"] * 2
+    topic.failure = None
+    assert scores(await service.infer_logged(served, rows_of("c", 3)), 1) == [3]
+
+
+async def test_waiting_requests_and_bytes_are_bounded(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    half = batcher.MAX_BYTES // 2
+    waiting = [asyncio.create_task(service.infer_logged(served, rows_of(f"{n}", n), size=half)) for n in range(2)]
+    await topic.asked.wait()
+    with pytest.raises(UnavailableError) as caught:
+        await service.infer_logged(served, rows_of("more", 1), size=1)
+    assert caught.value.what == "the model delay"
+    assert caught.value.why.startswith("2 requests ")
+    topic.free.set()
+    await asyncio.gather(*waiting)
+    await service.infer_logged(served, rows_of("more", 1), size=1)
+
+
+async def test_a_micro_batch_has_a_bounded_number_of_rows(served: ServedModel) -> None:
+    topic = Topic()
+    service = InferenceService(topic.publish, lambda: NOW)
+    await all_of(service, served, [rows_of(f"{n}", *range(100)) for n in range(5)])
+    assert [len(record) for record in topic.records] == [200, 200, 100]
+
+
+async def test_a_client_that_leaves_does_not_disturb_its_neighbours(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    left, stays = (asyncio.create_task(service.infer_logged(served, rows_of(name, 1))) for name in "ab")
+    await topic.asked.wait()
+    left.cancel()
+    topic.free.set()
+    assert scores(await stays, 1) == [1]
+    assert topic.records == [["a/0", "b/0"]]
+
+
+async def test_an_unexpected_error_reaches_every_request_of_the_batch(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = InferenceService(Topic().publish, lambda: NOW)
+
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(InferenceService, "_infer_whole", broken)
+    found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
+    assert [type(each) for each in found] == [ZeroDivisionError] * 2
