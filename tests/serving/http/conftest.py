@@ -45,7 +45,7 @@ async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.A
         return {"kafka": "no answer" if topic.unavailable else "ok"}
 
     app = api(models, InferenceService(topic.publish, lambda: NOW), report)
-    guarded = AddErrorField(server.guarded(Health(), await token_cache(), app))
+    guarded = AddErrorField(server.guarded(Health(), await token_cache(), app, continued_spans_only=True))
     transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(Role.PREDICTOR)) as client:
         yield client

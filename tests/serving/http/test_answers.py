@@ -180,6 +180,18 @@ async def test_an_inference_is_a_span_of_the_callers_trace(
     assert span.parent is not None
     assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (trace_id, parent)
     assert dict(span.attributes or {}).items() >= {"model": "delay", "rows": 2}.items()
+    (batch,) = (each for each in spans.get_finished_spans() if each.name == "infer")
+    assert [link.context.span_id for link in batch.links] == [span.context.span_id]
+
+
+async def test_a_request_outside_of_a_trace_has_the_span_of_its_micro_batch_alone(
+    client: httpx.AsyncClient, spans: InMemorySpanExporter
+) -> None:
+    await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
+    (batch,) = spans.get_finished_spans()
+    assert (batch.name, batch.parent, dict(batch.attributes or {})) == (
+        "infer", None, {"model": "delay", "requests": 1, "rows": 2},
+    )  # fmt: skip
 
 
 async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncClient, topic: LogTopic) -> None:

@@ -254,3 +254,20 @@ async def test_before_its_application_is_set_the_api_is_unavailable() -> None:
     ) as client:
         response = await client.get("/v2")
     assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", INFER, 405),
+        ("POST", "/v2/models//infer", 404),
+        ("POST", "/v2/models/delay/infer/", 307),
+        ("POST", "/v2/other/delay/infer", 404),
+        ("POST", "/v2/models/delay/revisions/3/infer", 404),
+        ("POST", "/v2/models/delay/versions/3/infer", 400),
+    ],
+)
+async def test_what_is_no_inference_is_answered_by_the_router(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    assert (await client.request(method, path, content=b"{}")).status_code == status

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _NUMBERS = re.compile(r"\d+")
 _MAX_KINDS = 1_000
 _PROPAGATOR = TraceContextTextMapPropagator()
+# It uses the provider that `set_up` sets later.
+_TRACER = trace.get_tracer("rondo")
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -116,8 +118,7 @@ def span(
     parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
     if parent is not None and _trace_id(parent) == _trace_id(None):
         parent = None
-    tracer = trace.get_tracer("rondo")
-    with tracer.start_as_current_span(name, context=parent, kind=kind, attributes=dict(attributes)) as current:
+    with _TRACER.start_as_current_span(name, context=parent, kind=kind, attributes=dict(attributes)) as current:
         yield current
 
 

@@ -55,7 +55,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     shared = _Shared()
     kafka.expect(shared.health, settings)
     tokens = TokenFollower(settings.kafka, shared.health)
-    guarded = server.guarded(shared.health, tokens.cache, shared.http)
+    guarded = server.guarded(shared.health, tokens.cache, shared.http, continued_spans_only=True)
     async with (
         server.listen(settings, AddErrorField(guarded), shared.health),
         background(shared.health.watch(), tokens.run()),

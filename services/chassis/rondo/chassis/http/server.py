@@ -37,11 +37,13 @@ class PortTakenError(StartRefusedError):
         )
 
 
-def guarded(health: Health, authenticator: Authenticator, api: ASGIApp) -> ASGIApp:
+def guarded(
+    health: Health, authenticator: Authenticator, api: ASGIApp, *, continued_spans_only: bool = False
+) -> ASGIApp:
     """Return the whole ASGI application of a service: health, which is open, and `api` behind authentication."""
     open_to_all: ASGIApp = Starlette(routes=probes.routes(health), exception_handlers=HANDLERS)
     open_paths = {route.path for route in probes.routes(health)}
-    guarded_api = Telemetry(Authentication(api, authenticator))
+    guarded_api = Telemetry(Authentication(api, authenticator), continued_only=continued_spans_only)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (open_to_all if scope["path"] in open_paths else guarded_api)(scope, receive, send)
@@ -65,7 +67,7 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
         log_config=None,
         ws="none",
         access_log=False,
-        lifespan="off",
+        lifespan="off", proxy_headers=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _Server(config)

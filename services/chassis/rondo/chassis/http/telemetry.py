@@ -20,11 +20,13 @@ class Telemetry:
     """ASGI middleware by the OpenTelemetry conventions for HTTP servers.
 
     The route's template, such as `/v1/models/{model}`, names span and metric; a path that no route takes has none, so
-    that a scanner makes no new time series. The caller's `traceparent` becomes the span's parent.
+    that a scanner makes no new time series. The caller's `traceparent` becomes the span's parent. With
+    `continued_only`, a request without one has no span: where requests are answered together, their batch has one.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, continued_only: bool = False) -> None:
         self._app = app
+        self._continued_only = continued_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = time.perf_counter(), _SERVER_ERROR
@@ -35,18 +37,28 @@ class Telemetry:
                 status = message["status"]
             await send(message)
 
-        method = scope["method"]
-        with span(method, _traceparent(scope), SpanKind.SERVER, **{"http.request.method": method}) as current:
-            try:
+        method, parent = scope["method"], _traceparent(scope)
+        try:
+            if parent is None and self._continued_only:
                 await self._app(scope, receive, note_status)
-            finally:
-                route = getattr(scope.get("route"), "path", "")
-                current.update_name(f"{method} {route}" if route else method)
-                current.set_attributes({"http.route": route, "http.response.status_code": status})
-                if status >= _SERVER_ERROR:
-                    current.set_status(StatusCode.ERROR)
-                seconds = time.perf_counter() - started
-                metrics.HTTP_REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+                return
+            with span(method, parent, SpanKind.SERVER, **{"http.request.method": method}) as current:
+                try:
+                    await self._app(scope, receive, note_status)
+                finally:
+                    route = _route(scope)
+                    current.update_name(f"{method} {route}" if route else method)
+                    current.set_attributes({"http.route": route, "http.response.status_code": status})
+                    if status >= _SERVER_ERROR:
+                        current.set_status(StatusCode.ERROR)
+        finally:
+            seconds = time.perf_counter() - started
+            metrics.HTTP_REQUEST_SECONDS.labels(method, _route(scope), str(status)).observe(seconds)
+
+
+def _route(scope: Scope) -> str:
+    route: str = getattr(scope.get("route"), "path", "")
+    return route
 
 
 def _traceparent(scope: Scope) -> str | None:

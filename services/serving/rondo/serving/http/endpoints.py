@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from opentelemetry import trace
 from starlette.applications import Starlette
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -19,6 +20,7 @@ from rondo.serving.http import openapi
 from rondo.serving.http.body import read_body
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.openapi import Operation
+from rondo.serving.http.shortcut import InferenceShortcut
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
 
@@ -49,7 +51,7 @@ class DeferredApp:
         await self.app(scope, receive, send)
 
 
-def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
+def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> ASGIApp:
     """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
     endpoints = _Endpoints(models, service, report)
     operations: dict[Operation, Endpoint] = {
@@ -72,7 +74,8 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
         Route(each.path, _for(*each.roles, call=endpoint), methods=[each.method])
         for each, endpoint in operations.items()
     ]
-    return Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
+    app = Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
+    return ServerErrorMiddleware(InferenceShortcut(routes, app), HANDLERS[Exception])
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:

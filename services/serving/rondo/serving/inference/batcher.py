@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import trace
+from opentelemetry.context import Context
+
 from rondo.chassis.errors import UnavailableError
 from rondo.serving.inference.joined_rows import join
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from opentelemetry.trace import SpanContext
 
     from rondo.serving.inference.service import Inference, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
 _MAX_ROWS = 256
 # Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
 _INLINE_ROWS, _INLINE_SECONDS = 64, 0.005
+_MAX_LINKS = 16
+_TRACER = trace.get_tracer("rondo")
 MAX_REQUESTS, MAX_BYTES = 1_000, 64 * 1024 * 1024
 
 
@@ -50,6 +58,8 @@ class _Request:
     pinned: LoadedVersion | None
     size: int
     done: asyncio.Future[Sequence[Answered]]
+    # Of the request's own span, if its sender has begun a trace.
+    caller: SpanContext
 
     def answer(self, answered: Sequence[Answered]) -> None:
         if not self.done.done():
@@ -98,7 +108,8 @@ class Batcher:
         if self._requests >= MAX_REQUESTS or self._bytes + size > self._max_bytes:
             why = f"{self._requests:,} requests of {self._bytes:,} bytes wait for an answer already"
             raise UnavailableError(f"the model {self._model}", why)
-        request = _Request(served, rows, pinned, size, asyncio.get_running_loop().create_future())
+        done = asyncio.get_running_loop().create_future()
+        request = _Request(served, rows, pinned, size, done, trace.get_current_span().get_span_context())
         self._waiting.append(request)
         self._requests, self._bytes = self._requests + 1, self._bytes + size
         if self._running is None:
@@ -112,12 +123,21 @@ class Batcher:
         try:
             while taken := self._take():
                 try:
-                    await self._answer(taken)
+                    with self._span(taken):
+                        await self._answer(taken)
                 except Exception as error:  # noqa: BLE001 - each request has it, and its transport answers or logs it
                     for request in taken:
                         request.fail(error)
         finally:
             self._running = None
+
+    def _span(self, taken: Sequence[_Request]) -> AbstractContextManager[object]:
+        """Open the span of a micro-batch, with links to those of its first requests."""
+        links = [trace.Link(request.caller) for request in taken[:_MAX_LINKS] if request.caller.is_valid]
+        rows = sum(len(request.rows) for request in taken)
+        about: dict[str, str | int] = {"model": self._model, "requests": len(taken), "rows": rows}
+        # A root: the loop runs this in the context of the request that came first.
+        return _TRACER.start_as_current_span("infer", context=Context(), links=links, attributes=about)
 
     def _take(self) -> list[_Request]:
         """Take the oldest requests of at most 256 rows together."""
