@@ -7,7 +7,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
-from rondo.serving.requests.rows import Rows
+from rondo.serving.requests.rows import SentRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,14 +40,13 @@ class Source:
         return f" at row {row}"
 
 
-def rows_of(name: str, *distances: float) -> Rows:
+def rows_of(name: str, *distances: float) -> SentRows:
     count = len(distances)
-    columns = {
-        "distance": np.array(distances, "f4"), "seats": np.full(count, np.nan, "f4"),
-        "night": np.zeros(count, "f4"), "carrier": np.array([""] * count, dtype=np.object_),
+    values = {
+        "distance": list(distances), "seats": [None] * count, "night": [False] * count, "carrier": [None] * count,
     }  # fmt: skip
     nothing = [None] * count
-    return Rows([f"{name}/{row}" for row in range(count)], nothing, nothing, columns, Source(distances))
+    return SentRows([f"{name}/{row}" for row in range(count)], nothing, nothing, values, Source(distances))
 
 
 class Topic:
@@ -81,7 +79,7 @@ def scores(answered: Sequence[Answered], rows: int) -> list[float]:
     return found
 
 
-async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[Rows]) -> list[Any]:
+async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[SentRows]) -> list[Any]:
     """Send requests in the same turn of the loop; return what each got."""
     return await asyncio.gather(
         *(service.infer_logged(served, each, size=10) for each in requests), return_exceptions=True
@@ -123,8 +121,7 @@ async def test_a_refused_row_fails_its_request_alone_and_nothing_of_it_is_logged
     served = ServedModel("delay", 1, versions, (0.5, 0.5) if two else (1.0,))
     topic = Topic()
     service = InferenceService(topic.publish, lambda: NOW)
-    with np.errstate(over="ignore"):
-        requests = [rows_of(f"r{number}", *values) for number, values in enumerate(distances)]
+    requests = [rows_of(f"r{number}", *values) for number, values in enumerate(distances)]
     found = await all_of(service, served, requests)
     logged = Counter(row for record in topic.records for row in record)
     for values, request, got in zip(distances, requests, found, strict=True):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rondo.serving.inference.service import Inference, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import Outputs
-    from rondo.serving.requests.rows import Rows
+    from rondo.serving.requests.rows import Rows, SentRows
 
     Infer = Callable[[ServedModel, Rows, LoadedVersion | None], Inference]
     Write = Callable[[Scored], Awaitable[None]]
@@ -54,7 +54,7 @@ class Answered:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
     served: ServedModel
-    rows: Rows
+    rows: SentRows
     pinned: LoadedVersion | None
     size: int
     done: asyncio.Future[Sequence[Answered]]
@@ -77,6 +77,8 @@ class _Found:
     scored: list[Scored] = field(default_factory=list)
     answers: list[tuple[_Request, Sequence[Answered]]] = field(default_factory=list)
     errors: list[tuple[_Request, Exception]] = field(default_factory=list)
+    # Of CPU time: what other processes take of the machine says nothing about the model.
+    seconds: float = 0.0
 
     def extend(self, other: _Found) -> None:
         self.scored += other.scored
@@ -96,7 +98,7 @@ class Batcher:
         self._seconds = _INLINE_SECONDS
 
     async def answer(
-        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None, size: int
+        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, size: int
     ) -> Sequence[Answered]:
         """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
 
@@ -152,12 +154,12 @@ class Batcher:
 
     async def _answer(self, taken: Sequence[_Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
-        began = time.perf_counter()
         if rows <= _INLINE_ROWS and self._seconds < _INLINE_SECONDS:
             found = self._score(taken)
         else:
             found = await asyncio.to_thread(self._score, taken)
-        self._seconds = (time.perf_counter() - began) if rows <= _INLINE_ROWS else self._seconds
+        if rows <= _INLINE_ROWS:
+            self._seconds = found.seconds
         for request, error in found.errors:
             request.fail(error)
         await self._log(found.scored)
@@ -174,15 +176,16 @@ class Batcher:
         groups: dict[tuple[int, int], list[_Request]] = {}
         for request in taken:
             groups.setdefault((id(request.served), id(request.pinned)), []).append(request)
-        found = _Found()
+        found, began = _Found(), time.thread_time()
         for group in groups.values():
             found.extend(self._score_group(group))
+        found.seconds = time.thread_time() - began
         return found
 
     def _score_group(self, group: Sequence[_Request]) -> _Found:
         """Score requests to the same versions. Where a row is refused, only its request is."""
         served, pinned = group[0].served, group[0].pinned
-        inference = self._infer(served, join([request.rows for request in group]), pinned)
+        inference = self._infer(served, join([request.rows for request in group], served.schema.features), pinned)
         if not inference.refused:
             return _Found(list(inference.scored), list(_divided(group, inference.scored)))
         if len(group) == 1:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import Outputs
-    from rondo.serving.requests.rows import Rows
+    from rondo.serving.requests.rows import Rows, SentRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class InferenceService:
         return infer(served, rows, self.now)
 
     async def infer_logged(
-        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None = None, size: int = 0
+        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None = None, size: int = 0
     ) -> Sequence[Answered]:
         """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
 

@@ -28,6 +28,23 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SentRows:
+    """N rows of one request: their values by feature as the client sent them, of the right types, None if missing.
+
+    All features of the model are there. They become columns together with those of other requests.
+    """
+
+    ids: Sequence[str]
+    entities: Sequence[str | None]
+    event_times: Sequence[datetime | None]
+    values: Mapping[str, Sequence[Any]]
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """N rows. `columns` has a float32 column (NaN = missing) or a text column ("" = missing) per feature, shape [N].
 

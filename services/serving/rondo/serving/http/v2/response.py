@@ -5,6 +5,7 @@ A response returns the ids beside the model's outputs, for outcomes to refer to,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -15,7 +16,7 @@ from rondo.serving.http.v2.protocol import ID, VERSION
 from rondo.serving.http.v2.tensors import DATATYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Tensor: TypeAlias = dict[str, Any]
 _ANY_NUMBER = -1  # of rows
+# Versions of models, times the numbers of rows that are usual.
+_MAX_DESCRIBED = 256
 
 
 def names(schema: OutputSchema) -> tuple[str, ...]:
@@ -44,7 +47,7 @@ def answer(
             versions[row] = str(part.version.model_version)
     data: dict[str, Any] = {ID: ids, VERSION: versions}
     data |= {each.name: _data(each, schema, rows, answered) for each in schema.outputs if each.name in requested}
-    outputs = {tensor["name"]: tensor for tensor in _described(schema, rows)}
+    outputs = _described_by_name(schema, rows)
     response: dict[str, Any] = {
         "model_name": served.model, "id": request_id,
         "outputs": [outputs[name] | {"data": data[name]} for name in requested],
@@ -61,6 +64,11 @@ def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
         "name": served.model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
         "inputs": inputs, "outputs": _described(served.outputs, _ANY_NUMBER),
     }  # fmt: skip
+
+
+@lru_cache(_MAX_DESCRIBED)
+def _described_by_name(schema: OutputSchema, rows: int) -> Mapping[str, Tensor]:
+    return {tensor["name"]: tensor for tensor in _described(schema, rows)}
 
 
 def _described(schema: OutputSchema, rows: int) -> list[Tensor]:

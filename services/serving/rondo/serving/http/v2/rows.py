@@ -1,39 +1,32 @@
-"""The rows of an inference request: one tensor per feature, as the columns that a model takes.
+"""The rows of an inference request: one tensor per feature, checked but for the ranges of their values.
 
 Errors name features as they do over Kafka: a client need not know that tensors carry them.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.http.v2.tensors import DATATYPES, described_name, texts, values
+from rondo.serving.http.v2.tensors import DATATYPES, described_name, is_flat, texts, values
 from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
-from rondo.serving.requests.rows import Rows
-from rondo.serving.requests.schema import text_column
+from rondo.serving.requests.rows import SentRows
 from rondo.serving.requests.suggestions import NameSuggester
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from numpy.typing import NDArray
-
     from rondo.contracts.spec.model import Feature
     from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
-    from rondo.serving.requests.rows import Column
     from rondo.serving.requests.schema import RequestSchema
 
     Tensors = Mapping[str, Tensor]
@@ -43,6 +36,13 @@ _NUMBER = frozenset((int, float))
 _TYPES: dict[str, frozenset[type]] = {
     "category": frozenset((str,)), "float": _NUMBER, "int": _NUMBER, "bool": frozenset((bool,)),
 }  # fmt: skip
+# By type of feature, and whether it is optional.
+_ALLOWED = {
+    (kind, optional): types | ({type(None)} if optional else frozenset())
+    for kind, types in _TYPES.items()
+    for optional in (False, True)
+}
+_NAMES = {ID: None, ENTITY: None, EVENT_TIME: None}.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _TensorSource:
         return f" at row {row}"
 
 
-def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> Rows:
+def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentRows:
     """Turn tensors into rows. Rows without ids get `new_id`, numbered if there are several.
 
     Raises:
@@ -67,17 +67,19 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> Rows:
 
     """
     tensors = _by_name(request)
-    count = _count(tensors, schema.features)
-    sent = {name: _values(name, tensors, schema, count) for name in schema.features}
-    known = [*schema.features, ID, ENTITY, EVENT_TIME]
-    if not schema.ignore_unknown and (unknown := next((name for name in tensors if name not in known), None)):
-        raise unknown_feature(unknown, known, NameSuggester())
-    with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
-        columns = {name: _column(found, schema.features[name]) for name, found in sent.items()}
+    features = schema.features
+    count = _count(tensors, features)
+    sent = {name: _values(name, feature, tensors, schema, count) for name, feature in features.items()}
+    if not schema.ignore_unknown and not tensors.keys() <= features.keys() | _NAMES:
+        known = [*features, *_NAMES]
+        raise unknown_feature(next(name for name in tensors if name not in known), known, NameSuggester())
+    if tensors.keys() <= features.keys():
+        nothing = [None] * count
+        return SentRows(_numbered(new_id, count), nothing, nothing, sent, _TensorSource(sent))
     given = _names(tensors.get(ID), "bad_id", count)
     ids = [name or made for name, made in zip(given, _numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
-    return Rows(ids, entities, _times(tensors.get(EVENT_TIME), count), columns, _TensorSource(sent))
+    return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, _TensorSource(sent))
 
 
 def _by_name(request: InferenceRequest) -> dict[str, Tensor]:
@@ -102,34 +104,23 @@ def _count(tensors: Tensors, features: Mapping[str, Feature]) -> int:
     return count
 
 
-def _values(name: str, tensors: Tensors, schema: RequestSchema, count: int) -> list[Any]:
-    feature = schema.features[name]
+def _values(name: str, feature: Feature, tensors: Tensors, schema: RequestSchema, count: int) -> list[Any]:
+    tensor = tensors.get(name)
     datatype = DATATYPES[feature.type]
-    if name not in tensors:
+    allowed = _ALLOWED[feature.type, feature.optional]
+    if tensor is None:
         if feature.optional:
             return [None] * count
         unknown = tensors.keys() - schema.features.keys()
         how = f", in a {datatype} tensor of shape [{count}, 1]"
         raise missing_feature(name, feature, unknown, NameSuggester(), how)
-    found = values(tensors[name], count, datatype, partial(expected, feature))
-    allowed = _TYPES[feature.type] | ({type(None)} if feature.optional else frozenset())
-    for row, value in enumerate(found):
-        if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
-            raise error
+    found = tensor.data if is_flat(tensor, count, datatype) else None
+    if found is None or not allowed.issuperset(map(type, found)):
+        found = values(tensor, count, datatype, partial(expected, feature))
+        for row, value in enumerate(found):
+            if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
+                raise error
     return found
-
-
-def _column(found: list[Any], feature: Feature) -> Column:
-    return text_column(found) if feature.type == "category" else _numbers(found)
-
-
-def _numbers(found: Sequence[Any]) -> NDArray[np.float32]:
-    """Return numbers as float32; null is NaN."""
-    try:
-        return np.array(found, dtype=np.float32)
-    except OverflowError:  # an integer past float64
-        finite = [math.inf if value is not None and abs(value) > LARGEST_FLOAT32 else value for value in found]
-        return np.array(finite, dtype=np.float32)
 
 
 def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
