@@ -92,9 +92,12 @@ def _tensor(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
 
 def _data(output: Output, schema: OutputSchema, rows: int, answered: Sequence[Answered]) -> Any:
     """Return the values of all rows in row-major order; numbers in the fewest digits that read back as the same."""
-    values: NDArray[Any] = np.empty(schema.shape(output, rows), np.int64 if output.kind == "label" else np.float32)
-    for part in answered:
-        values[part.numbers] = part.outputs[output.name]
+    if len(answered) == 1:
+        values: NDArray[Any] = answered[0].outputs[output.name]
+    else:
+        values = np.empty(schema.shape(output, rows), np.int64 if output.kind == "label" else np.float32)
+        for part in answered:
+            values[part.numbers] = part.outputs[output.name]
     if output.kind == "label":
         return [schema.labels[place] for place in values.tolist()]
-    return msgspec.Raw(orjson.dumps(values.ravel(), option=orjson.OPT_SERIALIZE_NUMPY))
+    return msgspec.Raw(orjson.dumps(np.ascontiguousarray(values).ravel(), option=orjson.OPT_SERIALIZE_NUMPY))

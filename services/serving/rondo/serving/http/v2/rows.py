@@ -15,7 +15,7 @@ import msgspec
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.http.v2.tensors import DATATYPES, described_name, is_flat, texts, values
+from rondo.serving.http.v2.tensors import ACCEPTED, DATATYPES, described_name, texts, values
 from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
 from rondo.serving.requests.rows import SentRows
@@ -36,9 +36,9 @@ _NUMBER = frozenset((int, float))
 _TYPES: dict[str, frozenset[type]] = {
     "category": frozenset((str,)), "float": _NUMBER, "int": _NUMBER, "bool": frozenset((bool,)),
 }  # fmt: skip
-# By type of feature, and whether it is optional.
-_ALLOWED = {
-    (kind, optional): types | ({type(None)} if optional else frozenset())
+# The datatypes and the types of values that fit, by type of feature and whether it is optional.
+_FITTING = {
+    (kind, optional): (ACCEPTED[DATATYPES[kind]], types | ({type(None)} if optional else frozenset()))
     for kind, types in _TYPES.items()
     for optional in (False, True)
 }
@@ -69,7 +69,22 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
     tensors = _by_name(request)
     features = schema.features
     count = _count(tensors, features)
-    sent = {name: _values(name, feature, tensors, schema, count) for name, feature in features.items()}
+    sent: dict[str, list[Any]] = {}
+    shapes = ([count, 1], [count])
+    for name, feature in features.items():
+        accepted, allowed = _FITTING[feature.type, feature.optional]
+        tensor = tensors.get(name)
+        # Most tensors are like this; `_values` has the others, and says what is wrong.
+        if (
+            tensor is not None
+            and tensor.datatype in accepted
+            and tensor.shape in shapes
+            and len(tensor.data) == count
+            and allowed.issuperset(map(type, tensor.data))
+        ):
+            sent[name] = tensor.data
+        else:
+            sent[name] = _values(name, feature, tensors, schema, count)
     if not schema.ignore_unknown and not tensors.keys() <= features.keys() | _NAMES:
         known = [*features, *_NAMES]
         raise unknown_feature(next(name for name in tensors if name not in known), known, NameSuggester())
@@ -107,19 +122,17 @@ def _count(tensors: Tensors, features: Mapping[str, Feature]) -> int:
 def _values(name: str, feature: Feature, tensors: Tensors, schema: RequestSchema, count: int) -> list[Any]:
     tensor = tensors.get(name)
     datatype = DATATYPES[feature.type]
-    allowed = _ALLOWED[feature.type, feature.optional]
+    _, allowed = _FITTING[feature.type, feature.optional]
     if tensor is None:
         if feature.optional:
             return [None] * count
         unknown = tensors.keys() - schema.features.keys()
         how = f", in a {datatype} tensor of shape [{count}, 1]"
         raise missing_feature(name, feature, unknown, NameSuggester(), how)
-    found = tensor.data if is_flat(tensor, count, datatype) else None
-    if found is None or not allowed.issuperset(map(type, found)):
-        found = values(tensor, count, datatype, partial(expected, feature))
-        for row, value in enumerate(found):
-            if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
-                raise error
+    found = values(tensor, count, datatype, partial(expected, feature))
+    for row, value in enumerate(found):
+        if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
+            raise error
     return found
 
 

@@ -14,21 +14,8 @@ if TYPE_CHECKING:
 
 # The datatype of each type of feature, and the datatypes that are accepted for it.
 DATATYPES = {"category": "BYTES", "float": "FP32", "int": "INT64", "bool": "BOOL"}
-_ONE = [1]
 _NUMBERS = frozenset(("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"))
-_ACCEPTED = {"BYTES": frozenset(("BYTES",)), "BOOL": frozenset(("BOOL",)), "FP32": _NUMBERS, "INT64": _NUMBERS}
-
-
-def is_flat(tensor: Tensor, count: int, datatype: str) -> bool:
-    """Return whether a tensor has an accepted datatype and N values that are not nested, as most have."""
-    shape, data = tensor.shape, tensor.data
-    fits = len(data) == count == shape[0] if shape else False
-    return (
-        fits
-        and (len(shape) == 1 or shape[1:] == _ONE)
-        and tensor.datatype in _ACCEPTED[datatype]
-        and (not count or type(data[0]) is not list)
-    )
+ACCEPTED = {"BYTES": frozenset(("BYTES",)), "BOOL": frozenset(("BOOL",)), "FP32": _NUMBERS, "INT64": _NUMBERS}
 
 
 def values(tensor: Tensor, count: int, datatype: str, expected: Callable[[], str]) -> list[Any]:
@@ -38,7 +25,7 @@ def values(tensor: Tensor, count: int, datatype: str, expected: Callable[[], str
         RequestRefusedError: it has another datatype, or another shape than [N] and [N, 1].
 
     """
-    if tensor.datatype not in _ACCEPTED[datatype]:
+    if tensor.datatype not in ACCEPTED[datatype]:
         message = f"{described_name(tensor.name)} is sent as {tensor.datatype[:20]}: send {expected()}, in a {datatype}"
         raise RequestRefusedError("wrong_type", f"{message} tensor")
     found = tensor.data
