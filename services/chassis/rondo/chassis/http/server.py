@@ -67,7 +67,8 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
         log_config=None,
         ws="none",
         access_log=False,
-        lifespan="off", proxy_headers=False,
+        lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _Server(config)
