@@ -19,6 +19,7 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
 from rondo.serving.http.v2.rows import rows
 from rondo.serving.http.v2.tensors import DATATYPES
+from rondo.serving.inference.joined_rows import join
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 from rondo.serving.requests.limits import Limits, example
 from rondo.serving.requests.parser import RequestParser
@@ -82,7 +83,7 @@ def refusal_of(schema: RequestSchema, sent: dict[str, list[Any]]) -> RequestRefu
     types = {name: DATATYPES[feature.type] for name, feature in schema.features.items()}
     tensors = [Tensor(name, [len(data), 1], types.get(name, "BYTES"), data) for name, data in sent.items()]
     try:
-        refused = invalid_rows(rows(InferenceRequest(tensors), schema, "q"), schema, NOW)
+        refused = invalid_rows(join([rows(InferenceRequest(tensors), schema, "q")], schema.features), schema, NOW)
     except RequestRefusedError as error:
         return error
     return refused[min(refused)] if refused else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from rondo.serving.inference.service import Inference, Scored
+    from rondo.serving.inference.scored import Inference, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Rows, SentRows

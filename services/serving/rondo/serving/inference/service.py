@@ -15,6 +15,7 @@ from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.batcher import Batcher
+from rondo.serving.inference.scored import Inference, Scored
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take
 from rondo.serving.prediction_log.batch import row_bytes
@@ -25,32 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    import pyarrow as pa
-
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
-    from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Rows, SentRows
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """N rows that one version answered: their numbers among all rows, their outputs, and their log."""
-
-    version: LoadedVersion
-    numbers: Sequence[int]
-    rows: Rows
-    outputs: Outputs
-    made_at: datetime
-    log: pa.RecordBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """What was answered, by version, and why other rows are refused, by row."""
-
-    scored: Sequence[Scored]
-    refused: dict[int, RequestRefusedError]
 
 
 def infer(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.inference.service import Scored
+    from rondo.serving.inference.scored import Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from rondo.serving.deployments.pending import PendingDeployments
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.inference.service import InferenceService, Scored
+    from rondo.serving.inference.scored import Scored
+    from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
     from rondo.serving.stream.partitions_kafka import Partitions

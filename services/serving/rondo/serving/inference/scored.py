@@ -1,0 +1,37 @@
+"""What an inference gives: rows by the version that answered them, and rows that are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from rondo.serving.errors import RequestRefusedError
+    from rondo.serving.models.loaded_version import LoadedVersion
+    from rondo.serving.outputs.schema import Outputs
+    from rondo.serving.requests.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """N rows that one version answered: their numbers among all rows, their outputs, and their log."""
+
+    version: LoadedVersion
+    numbers: Sequence[int]
+    rows: Rows
+    outputs: Outputs
+    made_at: datetime
+    log: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What was answered, by version, and why other rows are refused, by row."""
+
+    scored: Sequence[Scored]
+    refused: dict[int, RequestRefusedError]
