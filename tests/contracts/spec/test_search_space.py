@@ -10,7 +10,6 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.rules import misfit
 from rondo.contracts.spec.parameters.search_space import (
-    DEFAULT_SPACES,
     DEFAULT_STEP_SPACES,
     Domain,
     own_params,
@@ -50,7 +49,7 @@ def test_a_parameter_of_a_step_may_be_a_share_or_a_number() -> None:
 
 def test_what_params_set_is_not_searched_by_default() -> None:
     found = search_space(trainer(params={"eta": 0.1, "num_leaves": 8}, search={}))
-    assert {*DEFAULT_SPACES["lightgbm"]} - {*found} == {"learning_rate", "num_leaves"}
+    assert {*LIBRARIES["lightgbm"].search} - {*found} == {"learning_rate", "num_leaves"}
     assert search_space(trainer(kind="sklearn", steps=[SCALER, LOGISTIC], search={})) == {
         "logisticregression__C": Domain(1e-3, 1e3, log=True)
     }
@@ -58,7 +57,7 @@ def test_what_params_set_is_not_searched_by_default() -> None:
 
 
 def test_the_default_spaces_are_within_the_rules() -> None:
-    for kind, space in DEFAULT_SPACES.items():
+    for kind, space in {kind: library.search for kind, library in LIBRARIES.items()}.items():
         for name, domain in space.items():
             rule = LIBRARIES[kind].settable[name]
             assert [misfit(end, rule) for end in (domain.low, domain.high)] == [None, None], name

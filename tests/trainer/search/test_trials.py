@@ -136,7 +136,7 @@ def test_optuna_loads_no_database() -> None:
     """It requires SQLAlchemy, for a storage that is not used here: a worker would take longer to start."""
     code = """
 import sys
-from rondo.contracts.spec.parameters.search_space import Domain
+from rondo.contracts.spec.parameters.domains import Domain
 from rondo.trainer.search.sampling import propose
 propose({"x": Domain(0.0, 1.0)}, 7, (), higher_is_better=True)
 print(*sorted({"sqlalchemy", "alembic", "pandas"} & {*sys.modules}))

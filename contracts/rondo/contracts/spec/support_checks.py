@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
-from rondo.contracts.spec.parameters.checks import parameter_problems
+from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
 from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 # The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
-_KINDS = (TrainerKind.LIGHTGBM, TrainerKind.XGBOOST, TrainerKind.SKLEARN, TrainerKind.FUNCTION)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
 # The values that the steps of `replace` may have, which has none: the defaults, as written and as read.
@@ -71,8 +70,9 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     elif isinstance(strategy, str):
         message = f"{_state(strategy, RolloutStrategy)}: use `replace`, which takes over after the gates and a warm-up"
         yield Problem(("rollout", "strategy"), message)
-    if isinstance(kind, str) and kind not in _KINDS:
-        words = ", ".join(f"`{each}`" for each in _KINDS)
+    kinds = (*LIBRARIES, TrainerKind.SKLEARN, TrainerKind.FUNCTION)
+    if isinstance(kind, str) and kind not in kinds:
+        words = ", ".join(f"`{each}`" for each in kinds)
         yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use one of {words}")
     policy = mapping_at(spec, "retrain").get("policy")
     if isinstance(policy, str) and policy not in list(RetrainPolicy):

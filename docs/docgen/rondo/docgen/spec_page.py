@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.rules import described
-from rondo.contracts.spec.parameters.search_space import DEFAULT_SPACES, DEFAULT_STEP_SPACES
+from rondo.contracts.spec.parameters.search_space import DEFAULT_STEP_SPACES
 from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
 from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
 from rondo.docgen.spec_tables import default, kind, table, words
@@ -15,8 +15,8 @@ from rondo.docgen.spec_tables import default, kind, table, words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rondo.contracts.spec.parameters.domains import Space
     from rondo.contracts.spec.parameters.rules import Library
-    from rondo.contracts.spec.parameters.search_space import Space
     from rondo.docgen.spec_tables import Json
 
 _TRIGGERS = {
@@ -256,7 +256,7 @@ def _search(kinds: Json) -> Iterator[str]:
     yield _section("### trainer.search.space", kinds["SearchedParameter"])
     yield "Without `space`, these are searched; for `sklearn` those of the last step, by its class:"
     of: dict[str, list[str]] = {}
-    for name, space in (DEFAULT_SPACES | DEFAULT_STEP_SPACES).items():
+    for name, space in ({word: library.search for word, library in LIBRARIES.items()} | DEFAULT_STEP_SPACES).items():
         of.setdefault(_domains(space), []).append(f"`{name.rpartition('.')[2]}`")
     yield table(("kind, or class", "parameters"), ((", ".join(names), each) for each, names in of.items()))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.parameters.rules import Library
 
+# A new library is its file here, its line here, and its estimator (`rondo.trainer.estimators.base`).
 LIBRARIES: dict[str, Library] = {TrainerKind.LIGHTGBM: LIGHTGBM, TrainerKind.XGBOOST: XGBOOST}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rondo.contracts.spec.parameters.domains import span
 from rondo.contracts.spec.parameters.lightgbm_names import ALIASES
 from rondo.contracts.spec.parameters.rules import Library, Rule
 
@@ -54,6 +55,14 @@ _SKLEARN: dict[str, str] = {
     "class_weight": "set `scale_pos_weight` or `is_unbalance`",
     "importance_type": "no importance is computed",
 }
+_SEARCH = {
+    "feature_fraction": span(0.5, 1.0),
+    "lambda_l2": span(1e-3, 100.0, log=True),
+    "learning_rate": span(0.01, 0.3, log=True),
+    "min_data_in_leaf": span(5, 500, log=True),
+    "n_estimators": span(50, 400, log=True),
+    "num_leaves": span(4, 256, log=True),
+}
 LIGHTGBM = Library(
     "LightGBM",
     ALIASES,
@@ -61,4 +70,6 @@ LIGHTGBM = Library(
     _DECIDED,
     _SKLEARN,
     of_one_probability=frozenset({"scale_pos_weight", "is_unbalance"}),
+    search=_SEARCH,
+    distributions=("lightgbm",),
 )

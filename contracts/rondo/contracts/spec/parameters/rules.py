@@ -12,6 +12,8 @@ from rondo.contracts.tasks.registry import TASKS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rondo.contracts.spec.parameters.domains import Space
+
 Value: TypeAlias = int | float | str | bool
 ANY = float("inf")
 _TYPES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
@@ -107,7 +109,8 @@ class Library:
 
     `settable` and `decided` (what the trainer sets, with what determines it instead) have the names that this project
     uses, which may be aliases. `elsewhere` has parameters of the library's scikit-learn interface alone. Those
-    `of_one_probability` are for two classes.
+    `of_one_probability` are for two classes. `search` is what a search varies where a spec names no space, and
+    `distributions` are the packages that may have the library, the usual one first.
     """
 
     name: str
@@ -116,6 +119,8 @@ class Library:
     decided: Mapping[str, str]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     of_one_probability: frozenset[str] = frozenset()
+    search: Space = field(default_factory=dict)
+    distributions: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -7,9 +7,10 @@ A parameter has the name that this project uses for it (`Library.names`); one of
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.parameters.checks import LIBRARIES
+from rondo.contracts.spec.parameters.domains import Domain, Space, span
 from rondo.contracts.spec.parameters.rules import misfit
 from rondo.contracts.spec.parameters.sklearn import USES
 from rondo.contracts.vocabularies import TrainerKind
@@ -21,76 +22,31 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import SearchedParameter, Trainer, Value
 
 
-class Domain(NamedTuple):
-    """The values of one parameter: from `low` to `high`, both included, or one of `choices` where there are any."""
-
-    low: float = 0
-    high: float = 0
-    log: bool = False
-    whole: bool = False
-    choices: tuple[Value, ...] = ()
-
-    def has(self, value: object) -> bool:
-        """Return whether a value is in the domain."""
-        if self.choices:
-            return value in self.choices
-        number = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high  # type: ignore[operator]
-
-
-Space = dict[str, Domain]
-
-
-def _range(low: float, high: float, *, log: bool = False) -> Domain:
-    return Domain(low, high, log=log, whole=isinstance(low, int))
-
-
-_ROUNDS, _RATE = _range(50, 400, log=True), _range(0.01, 0.3, log=True)
-_L2, _STRENGTH = _range(1e-3, 100.0, log=True), _range(1e-5, 1.0, log=True)
-_LEAF, _SHARE = _range(1, 200, log=True), _range(0.5, 1.0)
-# What is searched where a spec names no space.
-DEFAULT_SPACES: dict[str, Space] = {
-    TrainerKind.LIGHTGBM: {
-        "feature_fraction": _SHARE,
-        "lambda_l2": _L2,
-        "learning_rate": _RATE,
-        "min_data_in_leaf": _range(5, 500, log=True),
-        "n_estimators": _ROUNDS,
-        "num_leaves": _range(4, 256, log=True),
-    },
-    TrainerKind.XGBOOST: {
-        "colsample_bytree": _SHARE,
-        "learning_rate": _RATE,
-        "max_depth": _range(2, 10),
-        "min_child_weight": _range(0.1, 100.0, log=True),
-        "n_estimators": _ROUNDS,
-        "reg_lambda": _L2,
-        "subsample": _SHARE,
-    },
-}
-_TREE: Space = {"max_depth": _range(2, 24), "min_samples_leaf": _LEAF}
-_FOREST: Space = {"max_features": _range(0.1, 1.0), "min_samples_leaf": _LEAF}
+_RATE, _STRENGTH = span(0.01, 0.3, log=True), span(1e-5, 1.0, log=True)
+_LEAF, _SHARE = span(1, 200, log=True), span(0.5, 1.0)
+_TREE: Space = {"max_depth": span(2, 24), "min_samples_leaf": _LEAF}
+_FOREST: Space = {"max_features": span(0.1, 1.0), "min_samples_leaf": _LEAF}
 _BOOSTING: Space = {
-    "learning_rate": _RATE, "max_depth": _range(2, 8), "min_samples_leaf": _LEAF,
-    "n_estimators": _range(50, 300, log=True), "subsample": _SHARE,
+    "learning_rate": _RATE, "max_depth": span(2, 8), "min_samples_leaf": _LEAF,
+    "n_estimators": span(50, 300, log=True), "subsample": _SHARE,
 }  # fmt: skip
-_NETWORK: Space = {"alpha": _STRENGTH, "learning_rate_init": _range(1e-4, 1e-1, log=True)}
-_ALPHA: Space = {"alpha": _range(1e-4, 1e3, log=True)}
-_MIXED: Space = {"alpha": _STRENGTH, "l1_ratio": _range(0.05, 1.0)}
+_NETWORK: Space = {"alpha": _STRENGTH, "learning_rate_init": span(1e-4, 1e-1, log=True)}
+_ALPHA: Space = {"alpha": span(1e-4, 1e3, log=True)}
+_MIXED: Space = {"alpha": _STRENGTH, "l1_ratio": span(0.05, 1.0)}
 _ROLES = ("Classifier", "Regressor")
-# The same for the last step of scikit-learn, by its class.
+# What is searched of the last step of scikit-learn where a spec names no space, by its class.
 DEFAULT_STEP_SPACES: dict[str, Space] = {
-    "sklearn.linear_model.LogisticRegression": {"C": _range(1e-3, 1e3, log=True)},
+    "sklearn.linear_model.LogisticRegression": {"C": span(1e-3, 1e3, log=True)},
     "sklearn.linear_model.Ridge": _ALPHA,
     "sklearn.linear_model.Lasso": {"alpha": _STRENGTH},
     "sklearn.linear_model.ElasticNet": _MIXED,
-    "sklearn.linear_model.HuberRegressor": {"alpha": _STRENGTH, "epsilon": _range(1.05, 3.0)},
+    "sklearn.linear_model.HuberRegressor": {"alpha": _STRENGTH, "epsilon": span(1.05, 3.0)},
     "sklearn.linear_model.SGDClassifier": {"alpha": _STRENGTH},
     "sklearn.linear_model.SGDRegressor": {"alpha": _STRENGTH},
     "sklearn.linear_model.PoissonRegressor": _ALPHA,
     "sklearn.linear_model.GammaRegressor": _ALPHA,
     "sklearn.linear_model.TweedieRegressor": _ALPHA,
-    "sklearn.svm.LinearSVR": {"C": _range(1e-3, 1e2, log=True)},
+    "sklearn.svm.LinearSVR": {"C": span(1e-3, 1e2, log=True)},
     **dict.fromkeys(("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor"), _NETWORK),
     **{f"sklearn.tree.{name}{role}": _TREE for name in ("DecisionTree", "ExtraTree") for role in _ROLES},
     **{f"sklearn.ensemble.{name}{role}": _FOREST for name in ("RandomForest", "ExtraTrees") for role in _ROLES},
@@ -157,7 +113,7 @@ def search_space(trainer: Trainer) -> Space:
 def default_space(kind: str, uses: Sequence[str]) -> Space:
     """Return what is searched where a spec names no space; {} where nothing is known of the last step."""
     if kind != TrainerKind.SKLEARN:
-        return DEFAULT_SPACES.get(kind, {})
+        return dict(LIBRARIES[kind].search) if kind in LIBRARIES else {}
     if not uses:
         return {}
     last = step_names(uses)[-1]

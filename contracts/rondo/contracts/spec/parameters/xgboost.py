@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rondo.contracts.spec.parameters.domains import span
 from rondo.contracts.spec.parameters.rules import Library, Rule
 
 # Each parameter with its other names: those of the native interface and of the scikit-learn one.
@@ -65,6 +66,22 @@ _DECIDED: dict[str, str] = {
 }
 # Of XGBoost's scikit-learn interface alone.
 _SKLEARN: dict[str, str] = {"importance_type": "no importance is computed"}
+_SEARCH = {
+    "colsample_bytree": span(0.5, 1.0),
+    "learning_rate": span(0.01, 0.3, log=True),
+    "max_depth": span(2, 10),
+    "min_child_weight": span(0.1, 100.0, log=True),
+    "n_estimators": span(50, 400, log=True),
+    "reg_lambda": span(1e-3, 100.0, log=True),
+    "subsample": span(0.5, 1.0),
+}
 XGBOOST = Library(
-    "XGBoost", _ALIASES, _SETTABLE, _DECIDED, _SKLEARN, of_one_probability=frozenset({"scale_pos_weight"})
+    "XGBoost",
+    _ALIASES,
+    _SETTABLE,
+    _DECIDED,
+    _SKLEARN,
+    of_one_probability=frozenset({"scale_pos_weight"}),
+    search=_SEARCH,
+    distributions=("xgboost-cpu", "xgboost"),
 )

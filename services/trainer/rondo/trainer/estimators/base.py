@@ -1,4 +1,8 @@
-"""The protocol of an estimator. A new library is one file here that implements it, and its line in `worker/app.py`."""
+"""The protocol of an estimator.
+
+A new library is one file here that implements it with its line in `worker/app.py`, and the rules of its parameters with
+their line in `rondo.contracts.spec.parameters.checks`, by which `rondo apply` checks a spec.
+"""
 
 from __future__ import annotations
 

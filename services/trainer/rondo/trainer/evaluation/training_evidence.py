@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.training_evidence import Evidence
 
 if TYPE_CHECKING:
@@ -14,13 +15,12 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate
 
-LIBRARIES = (
-    "lightgbm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
+# Beside the library that fits.
+_PACKAGES = (
+    "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
     "optuna",
     "rondo-trainer",
 )  # fmt: skip
-# Two distributions of one library, see pyproject.toml.
-_XGBOOST = ("xgboost-cpu", "xgboost")
 
 
 def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
@@ -58,8 +58,8 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
-        **{name: library_version(name) for name in LIBRARIES},
-        "xgboost": library_version(*_XGBOOST),
+        **{name: library_version(name) for name in _PACKAGES},
+        **{kind: library_version(*library.distributions) for kind, library in LIBRARIES.items()},
     }
 
 

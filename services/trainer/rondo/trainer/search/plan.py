@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.training import Parameters
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.contracts.spec.parameters.search_space import Space
+    from rondo.contracts.spec.parameters.domains import Space
     from rondo.contracts.spec.policy import Value
     from rondo.contracts.tasks.metrics import Metric
     from rondo.trainer.run import Trial

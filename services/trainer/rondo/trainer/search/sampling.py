@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
 
-    from rondo.contracts.spec.parameters.search_space import Domain, Space
+    from rondo.contracts.spec.parameters.domains import Domain, Space
     from rondo.contracts.spec.policy import Value
     from rondo.trainer.run import Trial
 

@@ -1,0 +1,34 @@
+"""The values between which a search varies a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.policy import Value
+
+
+class Domain(NamedTuple):
+    """The values of one parameter: from `low` to `high`, both included, or one of `choices` where there are any."""
+
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    whole: bool = False
+    choices: tuple[Value, ...] = ()
+
+    def has(self, value: object) -> bool:
+        """Return whether a value is in the domain."""
+        if self.choices:
+            return value in self.choices
+        number = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)
+        return number and self.low <= value <= self.high  # type: ignore[operator]
+
+
+Space: TypeAlias = Mapping[str, Domain]
+
+
+def span(low: float, high: float, *, log: bool = False) -> Domain:
+    """Return the whole numbers, or the numbers, between two bounds, by the type of `low`."""
+    return Domain(low, high, log=log, whole=isinstance(low, int))
