@@ -130,9 +130,15 @@ class Finding(ModelEvent):
 
 
 class DriftDetected(Finding):
-    """The inputs or the predictions of a model differ from its reference. The strongest evidence comes first."""
+    """The inputs or the predictions of a model differ from its reference. The strongest evidence comes first.
+
+    `estimated_loss` is the loss to be expected of the rows since the change, beside that of the holdout. Its `error` is
+    that of their difference.
+    """
 
     topic: ClassVar[str] = "drift.detected"
+
+    estimated_loss: Estimate | None = None
 
 
 class PerformanceDegraded(Finding):
@@ -146,12 +152,14 @@ class PerformanceDegraded(Finding):
 class PerformanceSuspected(Finding):
     """A model may perform worse since some time. The rate of false suspicions is not bounded, so it alerts nobody.
 
-    It moves the start of the training rows, if a comparison of models confirms it.
+    It moves the start of the training rows, if a comparison of models confirms it. With `estimated_loss` there are no
+    such outcomes yet: inputs or predictions have changed, and the loss to be expected has risen by more than chance.
     """
 
     topic: ClassVar[str] = "performance.suspected"
 
     labelled_rows: int
+    estimated_loss: Estimate | None = None
 
 
 class DataQualityDegraded(Finding):

@@ -18,10 +18,11 @@ from rondo.monitor.alerts import findings
 from rondo.monitor.windows.tumbling import to_micros, to_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.version_evidence import Alarm
 
 LONGEST_INTERVAL = timedelta(days=7)
@@ -46,25 +47,35 @@ class EvidenceAlarm:
 
 
 def update_alarm(
-    before: EvidenceAlarm, kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime, *, repeat: bool
+    before: EvidenceAlarm,
+    kind: FindingKind,
+    subject: Subject,
+    alarms: Sequence[Alarm],
+    at: datetime,
+    *,
+    repeat: bool,
+    expected: Callable[[int], ExpectedLoss | None] = lambda _: None,
 ) -> tuple[EvidenceAlarm, list[Announcement]]:
     """Return the alarm after a look at the evidence, and what to publish.
 
     `alarms` are those of this kind so far, and `at` is the event time of the look. A finding is published when there
-    are more alarms than before, and with `repeat` when it is due again. Without alarms an open alert is resolved: the
-    spec has a lower false-alarm rate by now.
+    are more alarms than before, and with `repeat` when it is due again. `expected` returns the loss to be expected of
+    the rows since a time: where drift is likely to do harm, the performance is suspected, too. Without alarms an open
+    alert is resolved: the spec has a lower false-alarm rate by now.
     """
     if not alarms:
         ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, _NOT_ENOUGH)
         return EvidenceAlarm(), [ended] if ended else []
     if len(alarms) <= before.known and not (repeat and before.repeats_at(at)):
         return before, []
-    finding = findings.found(kind, subject, alarms, at)
+    loss = expected(alarms[0].change.since) if kind == "drift" else None
+    finding = findings.found(kind, subject, alarms, at, loss)
+    harm = [findings.harm_expected(subject, finding, loss, at)] if loss and loss.harm == "likely" else []
     after = replace(before, known=len(alarms), last=to_micros(at))
     if before.alert_id is not None:
-        return after, [finding]  # for the trainer to reconsider; people have the alert already
+        return after, [finding, *harm]  # for the trainer to reconsider; people have the alert already
     after = replace(after, alert_id=finding.event_id, first=after.last)
-    return after, [finding, findings.alert(kind, subject, finding)]
+    return after, [finding, findings.alert(kind, subject, finding), *harm]
 
 
 _NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"

@@ -12,6 +12,7 @@ from rondo.contracts.events.monitoring import (
     AlertResolved,
     DataQualityDegraded,
     DriftDetected,
+    Estimate,
     PerformanceDegraded,
     PerformanceSuspected,
     Statistic,
@@ -19,7 +20,8 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
     described,
 )
-from rondo.contracts.vocabularies import Severity, StatisticName
+from rondo.contracts.vocabularies import EstimateMethod, Severity, StatisticName
+from rondo.monitor.estimates.estimator import ASSUMPTION
 from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.windows.tumbling import to_time
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.monitoring import Finding
+    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.suspicion import Suspected
     from rondo.monitor.evidence.version_evidence import Alarm
     from rondo.monitor.history.closed_window import ClosedWindow
@@ -97,8 +100,13 @@ def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
     return Announcement(event, event.finding_id, closed)
 
 
-def found(kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime) -> Announcement:
-    """Build a finding from alarms of its kind, the strongest evidence first, as of a time."""
+def found(
+    kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime, loss: ExpectedLoss | None = None
+) -> Announcement:
+    """Build a finding from alarms of its kind, the strongest evidence first, as of a time.
+
+    `loss` is what is to be expected since the change, for drift alone.
+    """
     first = alarms[0].change
     end = max(to_time(alarm.end) for alarm in alarms)
     content: dict[str, Any] = {
@@ -113,6 +121,8 @@ def found(kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: date
     }
     if kind == "performance":
         content["labelled_rows"] = subject.labelled_rows
+    if kind == "drift":
+        content["estimated_loss"] = estimate_of(loss) if loss else None
     event: Finding = _EVENTS[kind].model_validate(content)
     return Announcement(event, event.finding_id)
 
@@ -159,6 +169,37 @@ def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcem
         labelled_rows=subject.labelled_rows,
     )
     return Announcement(event, event.finding_id)
+
+
+def harm_expected(subject: Subject, drift: Announcement, loss: ExpectedLoss, at: datetime) -> Announcement:
+    """Build the suspicion that drift does harm, by the loss to be expected since then."""
+    event = drift.event
+    assert isinstance(event, DriftDetected)  # noqa: S101 - made by `found`
+    suspicion = PerformanceSuspected(
+        model=subject.model,
+        finding_id=subject.finding_id("estimated-suspicion", at),
+        model_version=subject.version,
+        window=Window(start=event.since, end=event.window.end, rows=loss.rows),
+        since=event.since,
+        since_earliest=event.since_earliest,
+        since_latest=event.since_latest,
+        statistics=(Statistic(statistic=StatisticName.LOSS, value=loss.value, reference=loss.reference),),
+        labelled_rows=subject.labelled_rows,
+        estimated_loss=estimate_of(loss),
+    )
+    return Announcement(suspicion, suspicion.finding_id)
+
+
+def estimate_of(loss: ExpectedLoss) -> Estimate:
+    """Return an expected loss as events and the status carry it."""
+    return Estimate(
+        statistic=StatisticName.LOSS,
+        value=loss.value,
+        error=loss.error,
+        reference=loss.reference,
+        method=EstimateMethod.EXPECTED,
+        assumption=ASSUMPTION,
+    )
 
 
 def resolved(model: str, alert_id: str, at: datetime, why: str) -> Announcement:

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from rondo.monitor.alerts import findings, no_verdict
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
+from rondo.monitor.estimates.expected_harm import expected_loss
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from rondo.contracts.events.monitoring import Estimate, Statistic, Window
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
@@ -61,7 +63,12 @@ class VersionAlarms:
         self, subject: Subject, evidence: VersionEvidence, reference: Reference, end: datetime, *, repeat: bool
     ) -> list[Announcement]:
         """Return what to publish after a step."""
-        published = self._found(_INPUT_KINDS, INPUT_GROUPS, subject, evidence, end, repeat=repeat)
+
+        def expected(since: int) -> ExpectedLoss | None:
+            estimator, history = reference.estimator, evidence.predicted
+            return expected_loss(estimator, history, since) if estimator and history else None
+
+        published = self._found(_INPUT_KINDS, INPUT_GROUPS, subject, evidence, end, expected, repeat=repeat)
         if repeat:
             published += self._unjudged("no_verdict", INPUT_GROUPS, subject, evidence, reference, end)
         return published
@@ -82,20 +89,22 @@ class VersionAlarms:
             estimates=closed.estimates,
         )
         published = [findings.closed(subject, kept)]
-        published += self._found(("performance",), (LOSS,), subject, evidence, end, repeat=True)
+        published += self._found(("performance",), (LOSS,), subject, evidence, end, lambda _: None, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
 
     def _found(
         self, kinds: Sequence[FindingKind], groups: Sequence[Group], subject: Subject, evidence: VersionEvidence,
-        at: datetime, *, repeat: bool,
+        at: datetime, expected: Callable[[int], ExpectedLoss | None], *, repeat: bool,
     ) -> list[Announcement]:  # fmt: skip
         published: list[Announcement] = []
         alarms = list(evidence.alarms(subject.false_alarm_rate, groups))
         for kind in kinds:
             mine = [alarm for alarm in alarms if kind_of(alarm) == kind]
-            self.by_kind[kind], found = update_alarm(self.by_kind[kind], kind, subject, mine, at, repeat=repeat)
+            self.by_kind[kind], found = update_alarm(
+                self.by_kind[kind], kind, subject, mine, at, repeat=repeat, expected=expected
+            )
             published += found
         return published
 

@@ -32,11 +32,15 @@ ASSUMPTION = (
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """What the holdout shows of a version, whose task is `task`; `column` has the bins of the predictions."""
+    """What the holdout shows of a version, whose task is `task`; `column` has the bins of the predictions.
+
+    `autocorrelation_rows` is over how many rows of the holdout the predictions are correlated, 1 if they are not.
+    """
 
     task: str
     column: ColumnBins
     figures: BinnedFigures
+    autocorrelation_rows: float = 1.0
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> Estimator | None:
@@ -50,11 +54,13 @@ class Estimator:
         means = {name: np.array(each.means) for name, each in found.figures.items()}
         variances = {name: np.array(each.variances) for name, each in found.figures.items()}
         figures = BinnedFigures.of(np.array(found.rows, np.int64), means, variances)
-        return cls(profile.task.task, column, figures) if figures else None
+        blocks = profile.output_blocks.columns.get(found.output) if profile.output_blocks else None
+        correlated = blocks.autocorrelation_rows if blocks else 1.0
+        return cls(profile.task.task, column, figures, correlated) if figures else None
 
     def predicted(self, bins: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows by bin of the prediction, of counts by the bins of every column."""
-        return self.column.of(bins)[:-1]
+        """Return the rows by bin of the prediction, of counts by the bins of every column, shape `[..., bins]`."""
+        return bins[..., self.column.offset : self.column.offset + self.column.size - 1]
 
     def expected(self, bins: NDArray[np.int64]) -> Mapping[str, Figure]:
         """Return the loss and the metrics to be expected of rows with these counts; none without a prediction."""

@@ -50,12 +50,19 @@ class ModelEvidence:
             group: added_up([part._replace(counts=reference.components.sums(group, part.counts)) for part in parts])
             for group in INPUT_GROUPS
         }
+        predicted = (
+            added_up([part._replace(counts=estimator.predicted(part.counts)) for part in parts])
+            if (estimator := reference.estimator)
+            else None
+        )
         starts = found[INPUT_GROUPS[0]].starts
         ends = starts - starts % step + step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
         for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
             for group, each in found.items():
                 evidence.take(group, Buckets(*each.at(slice(first, last)), length))
+            if predicted:
+                evidence.predict(int(starts[first]), predicted.counts[first:last].sum(axis=0))
             yield int(ends[first])
 
     def take_losses(

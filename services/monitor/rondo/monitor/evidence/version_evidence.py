@@ -18,6 +18,7 @@ from rondo.chassis.profiles.components import components
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import watched_columns
 from rondo.monitor.evidence.false_discoveries import naming_threshold
@@ -27,6 +28,8 @@ from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.evidence.component_sums import Group, Watchable
@@ -145,11 +148,12 @@ class Alarm:
 
 @dataclass(eq=False)
 class VersionEvidence:
-    """The tests of a version, and what each group has taken."""
+    """The tests of a version, what each group has taken, and what was `predicted` over time, if that is counted."""
 
     watched: list[Watched]
     suspicion: Suspicion | ShortReference | None = None
     taken: dict[Group, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
+    predicted: PredictionHistory | None = None
 
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
@@ -183,7 +187,11 @@ class VersionEvidence:
 
     def snapshot(self) -> VersionEvidence:
         """Return the evidence so far without the suspicion; what is taken later does not change it."""
-        return VersionEvidence([each.snapshot() for each in self.watched], None, dict(self.taken))
+        return VersionEvidence([each.snapshot() for each in self.watched], None, dict(self.taken), self.predicted)
+
+    def predict(self, start: int, counts: NDArray[np.int64]) -> None:
+        """Take the rows of a step that begins at `start` by bin of their prediction, shape `[bins]`."""
+        self.predicted = (self.predicted or PredictionHistory.empty(len(counts))).with_period(start, counts)
 
     def count(self, group: Group) -> int:
         """Return the number of a group's components."""

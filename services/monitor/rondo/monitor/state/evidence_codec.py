@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
@@ -49,6 +50,9 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
             evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
+        elif what == "predicted":
+            starts, counts = (np.frombuffer(each, np.int64) for each in arrays)
+            evidence.versions[version].predicted = PredictionHistory(starts, counts.reshape(len(starts), -1))
         elif what == "suspicion":
             evidence.versions[version].suspicion = _suspicion(fields, arrays)
         elif what == "short reference":
@@ -63,6 +67,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
 
 def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     yield _row(version, "version", {group: asdict(taken) for group, taken in evidence.taken.items()})
+    if (predicted := evidence.predicted) is not None:
+        yield _row(version, "predicted", {}, predicted.starts, predicted.counts)
     for each in evidence.watched:
         components: dict[str, object] = {"components": [asdict(component) for component in each.components]}
         if isinstance(each.state, StagedTest):

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.base import Value
+from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
+from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict
+from rondo.monitor.estimates.expected_harm import Harm, expected_loss
+from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.recent_windows import CountedPeriod
-from rondo.monitor.windows.tumbling import to_time
+from rondo.monitor.windows.tumbling import to_micros, to_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.model_state import ModelState
@@ -63,11 +69,16 @@ class ModelStatus(Value):
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
     window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
     the spec.
+
+    `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
+    `expected_harm` whether it is a rise beyond chance; None if they have not.
     """
 
     model: str
     version: int | None
     verdict: OverallVerdict
+    estimated_loss: Estimate | None = None
+    expected_harm: Harm | None = None
     no_verdict: str | None
     false_alarm_rate: float
     watermark: Utc | None
@@ -104,11 +115,13 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
     """Return the status as of now. Read-only; in a thread, give it a `snapshot` of the state."""
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
     columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate)
-    reason = _no_verdict(state, spec, reference)
+    reason, loss = _no_verdict(state, spec, reference), _expected_loss(state, columns, reference)
     return ModelStatus(
         model=state.model,
         version=version,
-        verdict=overall_verdict(state.model, version, columns, reason),
+        verdict=overall_verdict(state.model, version, columns, reason, loss),
+        estimated_loss=estimate_of(loss) if loss else None,
+        expected_harm=loss.harm if loss else None,
         no_verdict=reason,
         false_alarm_rate=spec.monitor.false_alarm_rate,
         watermark=_time(state.watermark.newest),
@@ -137,6 +150,18 @@ def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None)
 
 def _evidence(state: ModelState) -> VersionEvidence | None:
     return state.evidence.versions.get(state.champion.version) if state.champion else None
+
+
+def _expected_loss(
+    state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None
+) -> ExpectedLoss | None:
+    """Return the loss to be expected since inputs or predictions have changed; None where they have not."""
+    evidence = _evidence(state)
+    since = min((each.since for each in columns if each.since and each.group != LOSS), default=None)
+    if since is None or evidence is None or evidence.predicted is None or reference is None:
+        return None
+    estimator = reference.estimator
+    return expected_loss(estimator, evidence.predicted, to_micros(since)) if estimator else None
 
 
 def _windows(state: ModelState, reference: Reference | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rondo.contracts.events.base import Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.status.column_status import ColumnStatus
 
 VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_judged"]
@@ -28,9 +29,16 @@ class OverallVerdict(Value):
 
 
 def overall_verdict(
-    model: str, version: int | None, columns: Sequence[ColumnStatus], no_verdict: str | None
+    model: str,
+    version: int | None,
+    columns: Sequence[ColumnStatus],
+    no_verdict: str | None,
+    expected: ExpectedLoss | None = None,
 ) -> OverallVerdict:
-    """Return the verdict; `no_verdict` is what can't be judged yet, None if everything can."""
+    """Return the verdict; `no_verdict` is what can't be judged yet, None if everything can.
+
+    `expected` is the loss to be expected since inputs or predictions have changed.
+    """
     if version is None:
         return OverallVerdict(state="not_judged", sentence=f"No version of {model} serves yet.")
     loss = next((each for each in columns if each.group == "loss"), None)
@@ -44,8 +52,21 @@ def overall_verdict(
         judged = loss is not None and loss.judged
         but = "but it does not evidently predict worse" if judged else "and whether it predicts worse is not judged yet"
         sentence = f"{_what(changed, columns)} of {whole} {_has(changed)} changed, {_since(changed)}, {but}."
+        sentence += _expectation(expected) if expected else ""
         return OverallVerdict(state="changed", sentence=sentence[0].upper() + sentence[1:])
     return _unchanged(whole, columns, no_verdict)
+
+
+_HARM = {
+    "likely": "harm is likely",
+    "none": "no harm is to be expected",
+    "uncertain": "whether that harms is uncertain",
+}
+
+
+def _expectation(loss: ExpectedLoss) -> str:
+    figures = f"{loss.value:.3f} ± {loss.error:.3f}, {loss.reference:.3f} on the holdout"
+    return f" The estimated loss is {figures}: {_HARM[loss.harm]}."
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
