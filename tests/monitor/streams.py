@@ -26,14 +26,16 @@ from rondo.contracts.training_evidence import (
     PerformanceFigure,
     ReferenceBlocks,
     ReferenceProfile,
+    SliceReference,
     UnknownProfile,
 )
 from rondo.monitor.evidence.reference import Reference
 from rondo.trainer.evaluation.calibration import calibration_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
+    from rondo.contracts.tasks.sketches import Figure
     from rondo.contracts.training_evidence import FeatureProfile
 
 Data = dict[str, np.ndarray]
@@ -113,13 +115,27 @@ class Stream:
             features={name: _profiled(data[name]) for name in FEATURES},
             outputs={name: _profiled(data[name]) for name in shown},
             task=task,
-            performance={name: PerformanceFigure(value=each.value, error=each.error) for name, each in found.items()},
+            performance=_figures(found),
+            slices=tuple(_slices(task, data, outcomes)),
         )
         return with_blocks(profile, data, counted(data, outcomes))
 
     @cached_property
     def reference(self) -> Reference:
         return Reference.of(self.profile)
+
+
+def _figures(found: Mapping[str, Figure]) -> dict[str, PerformanceFigure]:
+    return {name: PerformanceFigure(value=each.value, error=each.error) for name, each in found.items()}
+
+
+def _slices(task: FittedTask, data: Data, outcomes: np.ndarray) -> Iterator[SliceReference]:
+    """Yield the slices by city, as if the spec named it."""
+    sketch = task_named(task.task).group_sketch(task)
+    for city in CITIES:
+        mine = counted(data, outcomes).filter(pa.array(data["city"] == city))
+        figures = _figures(sketch.figures(sketch.count(mine)))
+        yield SliceReference(column="city", value=city, rows=mine.num_rows, performance=figures)
 
 
 def counted(data: Data, outcomes: np.ndarray) -> pa.Table:

@@ -147,3 +147,18 @@ def test_windows_without_outcomes_have_the_performance_to_be_expected(stream: St
     for each in compared:
         assert each.value == pytest.approx(observed[each.statistic], rel=0.1)
         assert each.reference == pytest.approx(each.value, rel=0.1)
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+def test_a_window_has_the_figures_of_its_slices(stream: Stream) -> None:
+    """A restart before the outcomes arrive changes nothing."""
+    scenario = DailyScenario(spec=spec(stream.task), stream=stream)
+    scenario.day(0)
+    scenario.restart()
+    scenario.day(1)
+    scenario.state.settle()
+    closed = [each.closed for each in scenario.state.close_due_windows(stream.reference, outcomes_idle=True)]
+    (window,) = (each for each in closed if each)
+    assert sum(each.labelled_rows for each in window.slices) == window.labelled_rows == 1_000
+    assert [each.rows for each in window.slices] == [each.labelled_rows for each in window.slices]
+    assert {each.column for each in window.gaps} == {"city"}

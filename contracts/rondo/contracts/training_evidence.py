@@ -175,13 +175,26 @@ class Calibration(Value):
     figures: dict[Text, BinnedFigure]
 
 
+class SliceReference(Value):
+    """The rows of the holdout where the feature `column` has a value: their number and figures.
+
+    `value` is the text of the value, a number as its shortest decimal, and a missing one the empty text. `performance`
+    has the figures of `tasks.base.Task.group_sketch`.
+    """
+
+    column: Text
+    value: Text
+    rows: int
+    performance: dict[Text, PerformanceFigure]
+
+
 class ReferenceProfile(Value):
     """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
     `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
-    time from the first to the last of the rows. There are `projections` of at least two numeric features. Without
-    `feature_blocks`, `output_blocks` and `loss`, as evidence of earlier releases has none, nothing can be judged.
-    Without a `calibration` nothing is estimated.
+    time from the first to the last of the rows. There are `projections` of at least two numeric features. `slices` are
+    those that the spec names, with enough rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
+    earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated.
     """
 
     rows: int
@@ -195,6 +208,7 @@ class ReferenceProfile(Value):
     output_blocks: ReferenceBlocks | None = None
     loss: LossReference | None = None
     calibration: Calibration | None = None
+    slices: tuple[SliceReference, ...] = ()
 
 
 class Evidence(TrainingInputs):

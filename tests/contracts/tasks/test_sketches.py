@@ -65,6 +65,43 @@ def test_the_counts_of_parts_add_up_and_subtract_exactly(name: str, sizes: list[
 
 
 @pytest.mark.parametrize("name", TASKS)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=20)
+def test_the_counts_of_groups_add_up_and_their_figures_are_those_of_all_rows(name: str, sizes: list[int]) -> None:
+    of_groups, everything = TASKS[name].group_sketch(FITTED[name]), rows(name, sum(sizes))
+    starts = np.cumsum([0, *sizes])
+    parts = [of_groups.count(everything.slice(start, size)) for start, size in zip(starts, sizes, strict=False)]
+    total = of_groups.count(everything)
+    assert total.shape == (of_groups.size,)
+    np.testing.assert_array_equal(sum(parts), total)
+    assert of_groups.labelled(total) == sum(sizes)
+    found, expected = of_groups.figures(total), sketch(name).figures(sketch(name).count(everything))
+    assert set(found) - set(TASKS[name].rates) - {"accuracy"} <= set(expected)
+    for metric in set(found) & set(expected):
+        assert found[metric].value == pytest.approx(expected[metric].value, abs=0.02)
+
+
+def test_the_rates_of_decisions_are_those_of_scikit_learn() -> None:
+    fitted = FittedTask(task="binary", labels=("0", "1"), threshold=0.3)
+    of_groups, drawn = TASKS["binary"].group_sketch(fitted), rows("binary", 5_000)
+    observed, decided = drawn["outcome"].to_numpy(), drawn["number"].to_numpy() >= np.float32(0.3)
+    figures = {name: each.value for name, each in of_groups.figures(of_groups.count(drawn)).items()}
+    assert figures.pop("roc_auc") == pytest.approx(
+        metrics.roc_auc_score(observed, drawn["number"].to_numpy()), abs=0.005
+    )
+    assert figures == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(observed, decided),
+            "selection_rate": decided.mean(),
+            "true_positive_rate": metrics.recall_score(observed, decided),
+            "false_positive_rate": decided[observed == 0].mean(),
+        }
+    )
+    ones = of_groups.figures(of_groups.count(table(number=[0.9, 0.1], outcome=[1.0, 1.0])))
+    assert ones.keys() == {"accuracy", "selection_rate", "true_positive_rate"}
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_no_rows_have_no_figures(name: str) -> None:
     counts = sketch(name).count(rows(name, 0))
     assert counts.shape == (sketch(name).size,)

@@ -60,13 +60,15 @@ def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
     page, told = read(), story()
     assert page.open == []
     assert told.status.verdict.sentence in page.of("div")
-    headings = ["What has changed", "Evidence over time", "Performance", "Everything that is watched"]
+    headings = ["What has changed", "Evidence over time", "Performance", "Slices and groups"]
     assert page.of("h2")[:4] == headings
+    assert [text for text in page.of("td") if text.startswith("city ")] == ["city a", "city b", "city c"]
+    assert any("false positive rate by city" in text for text in page.of("th"))
     assert page.of("h3")[:2] == ["x", "performance"] or page.of("h3")[:2] == ["performance", "x"]
     assert page.count("tr", class_="holdout") == 1
     assert page.count("polyline", class_="threshold") == 3, "one of all groups, one of each changed column"
     windows = [text for text in page.of("td") if re.fullmatch(r"2024-01-\d\d 00:00", text)]
-    assert windows == [f"{each.start:%Y-%m-%d %H:%M}" for each in told.windows]
+    assert windows == [f"{each.start:%Y-%m-%d %H:%M}" for each in told.windows] * 2, "performance, and gaps"
 
 
 def test_the_page_loads_nothing_and_its_policy_allows_its_own_style_alone() -> None:
@@ -94,7 +96,13 @@ def test_names_from_outside_stay_text() -> None:
     bars = (Bar(kind="category", label=HOSTILE, window=0.5, reference=0.5),)
     newest = told.status.newest.model_copy(update={"columns": (Histogram(column=HOSTILE, bars=bars),)})
     verdict = told.status.verdict.model_copy(update={"sentence": HOSTILE})
-    page = read(columns=columns, newest=newest, verdict=verdict, model=HOSTILE, no_verdict=HOSTILE)
+    closed = told.status.newest_closed
+    assert closed
+    slices = tuple(each.model_copy(update={"column": HOSTILE, "value": HOSTILE}) for each in closed.slices)
+    closed = closed.model_copy(update={"slices": slices})
+    page = read(
+        columns=columns, newest=newest, newest_closed=closed, verdict=verdict, model=HOSTILE, no_verdict=HOSTILE
+    )
     assert page.open == []
     assert page.count("script") == 0
     shown = [at for at, text in page.texts if HOSTILE in text]

@@ -219,6 +219,13 @@ class Task(Protocol):
         """Return how the monitor counts outcomes against predictions."""
         ...
 
+    def group_sketch(self, fitted: FittedTask) -> PerformanceSketch:
+        """Return how the monitor counts outcomes of a slice: in few numbers, as there may be many slices.
+
+        Its figures may have `rates`, too.
+        """
+        ...
+
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:
         """Return the error that counts as a loss of 1, by the holdout; None where the task has a natural bound.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
 from rondo.contracts.tasks.metrics import ACCURACY, BALANCED_ACCURACY, ECE, F1_MACRO, LOG_LOSS, MCC, ROC_AUC, by_name
-from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.sketches import Figure, share_of
 from rondo.contracts.tasks.written import written
 from rondo.contracts.text import unstorable
 
@@ -114,6 +113,9 @@ class Multiclass:
     def sketch(self, fitted: FittedTask) -> ConfusionMatrix:
         return ConfusionMatrix(fitted.labels)
 
+    def group_sketch(self, fitted: FittedTask) -> ClassCounts:
+        return ClassCounts(fitted.labels)
+
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for all rows
         return None
 
@@ -195,19 +197,10 @@ class ConfusionMatrix:
         matrix, rows = self.matrix(counts), self.labelled(counts)
         if not rows:
             return {}
-        right, observed, predicted = np.diagonal(matrix), matrix[:-1].sum(axis=1), matrix.sum(axis=0)
-        accuracy = float(right.sum() / rows)
-        figures = {"accuracy": Figure(accuracy, sqrt(accuracy * (1 - accuracy) / rows))}
         unknown = int(matrix[-1].sum())
-        recalls = right[observed > 0] / observed[observed > 0]
-        occurring = len(recalls) + (unknown > 0)
-        figures["balanced_accuracy"] = Figure(float(recalls.sum() / occurring))
-        present = (observed + predicted) > 0
-        f1 = 2 * right[present] / (observed + predicted)[present]
-        figures["f1_macro"] = Figure(float(f1.sum() / (len(f1) + (unknown > 0))))
+        figures = _of_classes(np.diagonal(matrix), matrix[:-1].sum(axis=1), matrix.sum(axis=0), unknown)
         figures["ece"] = Figure(self._calibration_error(counts, rows))
-        share = unknown / rows
-        figures["unknown_classes"] = Figure(share, sqrt(share * (1 - share) / rows))
+        figures["unknown_classes"] = share_of(unknown, rows)
         return figures
 
     def _calibration_error(self, counts: NDArray[np.int64], rows: int) -> float:
@@ -216,6 +209,50 @@ class ConfusionMatrix:
         total = wrong + right
         middles = (np.arange(_CONFIDENCE_BINS) + 0.5) / _CONFIDENCE_BINS
         return float(np.abs(right - total * middles).sum() / rows)
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """Rows by class: predicted rightly, observed, predicted; last the outcomes of classes that are not known."""
+
+    labels: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return 3 * len(self.labels) + 1
+
+    def count(self, rows: pa.Table) -> NDArray[np.int64]:
+        k = len(self.labels)
+        predicted, observed, counted = _classes(self.labels, rows)
+        predicted, observed = predicted[counted], observed[counted]
+        right = np.bincount(predicted[predicted == observed], minlength=k)
+        by_outcome = np.bincount(observed, minlength=k + 1)
+        return np.concatenate([right, by_outcome[:k], np.bincount(predicted, minlength=k), by_outcome[k:]])
+
+    def labelled(self, counts: NDArray[np.int64]) -> int:
+        k = len(self.labels)
+        return int(counts[2 * k : 3 * k].sum())
+
+    def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return accuracy, balanced accuracy and macro F1 as `ConfusionMatrix` does."""
+        if not self.labelled(counts):
+            return {}
+        right, observed, predicted = counts[:-1].reshape(3, len(self.labels))
+        return _of_classes(right, observed, predicted, int(counts[-1]))
+
+
+def _of_classes(
+    right: NDArray[np.int64], observed: NDArray[np.int64], predicted: NDArray[np.int64], unknown: int
+) -> dict[str, Figure]:
+    """Return the metrics of rows by class, shapes `[classes]`; `unknown` rows have an outcome of no known class."""
+    recalls = right[observed > 0] / observed[observed > 0]
+    present = (observed + predicted) > 0
+    f1 = 2 * right[present] / (observed + predicted)[present]
+    return {
+        "accuracy": share_of(int(right.sum()), int(predicted.sum())),
+        "balanced_accuracy": Figure(float(recalls.sum() / (len(recalls) + (unknown > 0)))),
+        "f1_macro": Figure(float(f1.sum() / (len(f1) + (unknown > 0)))),
+    }
 
 
 MULTICLASS = Multiclass()

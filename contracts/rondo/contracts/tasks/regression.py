@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, isfinite, log2, sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -130,6 +130,9 @@ class Regression:
     def sketch(self, fitted: FittedTask) -> ResidualSketch:
         return ResidualSketch(fitted.scale or ResidualScale(residual=1.0, label=1.0, center=0.0))
 
+    def group_sketch(self, fitted: FittedTask) -> ResidualSketch:
+        return replace(self.sketch(fitted), quantiles=False)
+
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for every model
         """Return the 99th percentile of the squared error."""
         errors = _squared_errors(rows)
@@ -210,14 +213,15 @@ class ResidualSketch:
 
     Residuals and labels are counted in the units of `scale`, rounded to whole numbers; a square is the sum of two
     numbers of 31 bits. So the counts of 2^31 rows fit int64, and adding and subtracting are exact. The quantiles are
-    those of DDSketch (Masson, Rim and Lee, VLDB 2019): bins that grow by a constant factor.
+    those of DDSketch (Masson, Rim and Lee, VLDB 2019): bins that grow by a constant factor. They can be left out.
     """
 
     scale: ResidualScale
+    quantiles: bool = True
 
     @property
     def size(self) -> int:
-        return _HEAD + _BINS
+        return _HEAD + (_BINS if self.quantiles else 0)
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
         values, outcomes, low, high = (
@@ -235,7 +239,8 @@ class ResidualSketch:
         with_interval = np.isfinite(low) & np.isfinite(high)
         counts[_INTERVALS] = with_interval.sum()
         counts[_COVERED] = (with_interval & (low <= outcomes) & (outcomes <= high)).sum()
-        counts[_HEAD:] = np.bincount(_bins(np.abs(residuals)), minlength=_BINS)
+        if self.quantiles:
+            counts[_HEAD:] = np.bincount(_bins(np.abs(residuals)), minlength=_BINS)
         return counts
 
     def labelled(self, counts: NDArray[np.int64]) -> int:
@@ -252,8 +257,9 @@ class ResidualSketch:
             "mae": Figure(absolute * unit, sqrt(max(0.0, square - absolute * absolute) / rows) * unit),
             "rmse": Figure(sqrt(square) * unit),
             "mean_error": Figure(int(counts[_SUM]) / rows * unit, sqrt(square / rows) * unit),
-            "median_absolute_error": Figure(self._quantile(counts, rows, 0.5)),
         }
+        if self.quantiles:
+            figures["median_absolute_error"] = Figure(self._quantile(counts, rows, 0.5))
         label = int(counts[_LABEL]) / rows
         spread = ((int(counts[_LABEL_HIGH]) << _HALF) + int(counts[_LABEL_LOW])) / rows - label * label
         if spread > 0:

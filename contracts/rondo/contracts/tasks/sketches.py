@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -31,6 +32,12 @@ class Figure:
 
     value: float
     error: float | None = None
+
+
+def share_of(rows: int, total: int) -> Figure:
+    """Return `rows` as a share of `total`, which is not 0, with its binomial standard error."""
+    share = rows / total
+    return Figure(share, sqrt(share * (1 - share) / total))
 
 
 class PerformanceSketch(Protocol):

@@ -23,6 +23,7 @@ from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.streams import StreamQuality
+from rondo.monitor.statistics.slice_figures import slice_figures
 from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.stream import log_messages
@@ -208,7 +209,8 @@ class ModelState:
             rows, times, passed = rows.filter(pa.array(~dropped)), times[~dropped], passed[~dropped]
         self._count(rows, times, passed, version, reference)
         counted = task_named(reference.task.task).counted
-        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version, counted)
+        slices = reference.slices.codes(rows)
+        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version, counted, slices)
         self._bound_candidate_windows(version, tumbling)
 
     def add_outcomes(self, rows: pa.Table, written: int) -> None:
@@ -266,7 +268,8 @@ class ModelState:
             self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
             evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
             statistics, estimates = window_statistics(counts, reference), window_estimates(counts, reference)
-            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates)
+            slices = slice_figures(counts, reference)
+            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates, slices)
             yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
 
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:

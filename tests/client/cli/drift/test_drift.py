@@ -166,3 +166,21 @@ def test_each_stream_has_its_newest_row_and_when_an_alert_would_follow(rondo: Ru
     assert "2024-03-01 12:00 UTC, silent for 2 min" in lines[0]
     assert ("longest gap 40 min" in lines[1], "after 80 min" in lines[1]) == (True, True)
     assert "week" in lines[3]
+
+
+def test_slices_have_their_figures_beside_the_holdout_and_groups_their_gaps(rondo: Run, answers: Any) -> None:
+    closed = status()["newest_closed"]
+    lines = parts(rondo("drift", "loans").stdout)["Slices"]
+    assert [line.split()[:2] for line in lines[:3]] == [["city", "a"], ["city", "b"], ["city", "c"]]
+    (a, *_) = closed["slices"]
+    assert f"{a['labelled_rows']:,} outcomes" in lines[0]
+    assert all(f"{figures['roc_auc']:.3f}" in lines[0] for figures in (a["figures"], a["reference"]))
+    (gap,) = (each for each in closed["gaps"] if each["figure"] == "selection_rate")
+    assert any(f"selection rate {gap['gap']:.3f}" in line for line in lines)
+    windows = [each.model_dump(mode="json") for each in story().windows]
+    answers("loans/windows?limit=20", {"windows": windows, "next": None})
+    head, first, *_ = rondo("drift", "loans", "--history").stdout.splitlines()
+    assert "selection rate gap by city" in head
+    assert f"{next(g['gap'] for g in windows[0]['gaps'] if g['figure'] == 'selection_rate'):.3f}" in first
+    answers("loans/drift", status(newest_closed=closed | {"slices": [], "gaps": []}))
+    assert "Slices" not in parts(rondo("drift", "loans").stdout)

@@ -58,11 +58,11 @@ def _write_report(model: str, file: Path, *, json: bool) -> None:
 
 def _print_history(model: str, last: int, *, json: bool) -> None:
     windows = session.run(lambda rondo: rondo.windows(model, last))
-    metrics, estimated = history.metrics(windows), history.estimated(windows)
+    found = history.Figures.of(windows)
     print_list(
         windows,
-        history.columns(metrics, estimated),
-        lambda window: history.cells(window, metrics, estimated),
+        history.columns(found),
+        lambda window: history.cells(window, found),
         empty=f"no window of {model} has closed yet: `rondo drift {model}` shows what is missing",
         json=json,
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rondo.client.cli.drift import slices
+from rondo.client.cli.drift.line import printable
 from rondo.client.cli.output import minute
 from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_RATE = "selection_rate"
 _GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance"}
 
 
@@ -25,22 +28,47 @@ def estimated(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name in METRICS))
 
 
-def columns(metrics: Sequence[str], estimated: Sequence[str]) -> tuple[str, ...]:
+def gaps(windows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Return the column and the figure of the gaps to show: of decisions where there are rates, else the first."""
+    figures: dict[str, list[str]] = {}
+    for window in windows:
+        for gap in window["gaps"]:
+            figures.setdefault(gap["column"], []).append(gap["figure"])
+    return tuple((column, _RATE if _RATE in names else names[0]) for column, names in figures.items())
+
+
+class Figures(NamedTuple):
+    """What some window has: metrics, estimated ones, and gaps by column and figure."""
+
+    metrics: tuple[str, ...]
+    estimated: tuple[str, ...]
+    gaps: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
+        return cls(metrics(windows), estimated(windows), gaps(windows))
+
+
+def columns(figures: Figures) -> tuple[str, ...]:
     """Return the heads of the table; the evidence of a group is that of its column that is nearest to an alarm."""
-    titles = (*(f"{METRICS[name].title}, estimated" for name in estimated), *(METRICS[name].title for name in metrics))
-    return ("from", "version", "rows", "outcomes", *titles, *_GROUPS.values())
+    titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
+    apart = (f"{slices.title(name)} gap by {printable(column)}" for column, name in figures.gaps)
+    known = (METRICS[name].title for name in figures.metrics)
+    return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *_GROUPS.values())
 
 
-def cells(window: dict[str, Any], metrics: Sequence[str], estimated: Sequence[str]) -> tuple[object, ...]:
+def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
     """Return the cells of a window, in the order of `columns`."""
     expected = {each["statistic"]: each["value"] for each in window["estimates"]}
-    estimates = (METRICS[name].figure(float(expected[name])) if name in expected else None for name in estimated)
+    estimates = (METRICS[name].figure(float(expected[name])) if name in expected else None for name in shown.estimated)
+    known = {(gap["column"], gap["figure"]): float(gap["gap"]) for gap in window["gaps"]}
+    apart = (slices.written(key[1], known[key]) if key in known else None for key in shown.gaps)
     values = {each["statistic"]: each["value"] for each in window["statistics"] if each["feature"] is None}
-    figures = (METRICS[name].figure(float(values[name])) if name in values else None for name in metrics)
+    figures = (METRICS[name].figure(float(values[name])) if name in values else None for name in shown.metrics)
     evidence = (_strongest(window, group) for group in _GROUPS)
     return (
         minute(window["start"]), window["model_version"], f"{window['rows']:,}", f"{window['labelled_rows']:,}",
-        *estimates, *figures, *evidence,
+        *estimates, *figures, *apart, *evidence,
     )  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from rondo.client.cli.drift import slices
+from rondo.client.cli.drift.line import Line, printable
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
 from rondo.contracts.figures import duration
@@ -24,13 +26,6 @@ _SMALL_METER, _POWERS, _PLOT = 6, 16, 17
 _BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
 _SHORTEST = 8
 _LOSS = "performance"
-
-
-class Line(NamedTuple):
-    """A line and the style that it has on a terminal."""
-
-    text: str
-    style: str | None = None
 
 
 def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line]:
@@ -56,6 +51,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
         yield from _heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)
     yield from _windows(status, width)
+    yield from slices.lines(status["newest_closed"], width)
     yield from _streams(status["streams"])
 
 
@@ -198,8 +194,3 @@ def _shortened(name: str, width: int) -> str:
 
 def _indented(text: str, width: int, indent: str = "    ") -> list[str]:
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that control a terminal: names come from outside."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

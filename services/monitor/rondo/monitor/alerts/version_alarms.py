@@ -16,6 +16,7 @@ from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import expected_loss
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
+from rondo.monitor.statistics.slice_figures import group_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,18 +28,20 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
+    from rondo.monitor.statistics.slice_figures import SliceFigures
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A closed window: its rows with outcomes, its statistics, and the performance estimated of all of its rows."""
+    """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices."""
 
     window: Window
     labelled_rows: int
     statistics: tuple[Statistic, ...]
     estimates: tuple[Estimate, ...] = ()
+    slices: tuple[SliceFigures, ...] = ()
 
 
 @dataclass
@@ -83,6 +86,8 @@ class VersionAlarms:
             model_version=subject.version,
             labelled_rows=closed.labelled_rows,
             statistics=closed.statistics,
+            slices=closed.slices,
+            gaps=group_gaps(closed.slices, reference),
             evidence=column_evidence(evidence, rate),
             evidence_until=evidence_until(evidence),
             no_verdict=no_verdict.performance(evidence, reference, rate),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.profiles.binning import Binning
+from rondo.chassis.profiles.slices import Slices
 from rondo.monitor.estimates.estimator import Estimator
 from rondo.monitor.evidence.component_sums import ComponentSums
 from rondo.monitor.evidence.widths import Density
@@ -33,13 +34,15 @@ class Reference:
     binning: Binning
     counts: NDArray[np.int64]
     components: ComponentSums
+    slices: Slices
     estimator: Estimator | None = None
 
     @classmethod
     def of(cls, profile: ReferenceProfile, digest: str = "") -> Reference:
         binning = Binning.of(profile)
         components, estimator = ComponentSums.of(profile, binning), Estimator.of(profile, binning)
-        return cls(digest, profile, binning, binning.reference(profile), components, estimator)
+        slices = Slices.of(profile.slices)
+        return cls(digest, profile, binning, binning.reference(profile), components, slices, estimator)
 
     @property
     def task(self) -> FittedTask:

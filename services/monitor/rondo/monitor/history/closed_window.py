@@ -10,6 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate, Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
 from rondo.monitor.evidence.verdicts import decimal, verdicts
+from rondo.monitor.statistics.slice_figures import GroupGap, SliceFigures  # noqa: TC001 - as `Utc`
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class ClosedWindow(Window):
     evidence_until: dict[str, Utc] = Field(default_factory=dict)
     no_verdict: str | None = None
     estimates: tuple[Estimate, ...] = ()
+    slices: tuple[SliceFigures, ...] = ()
+    gaps: tuple[GroupGap, ...] = ()
 
 
 class WindowPage(Value):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.monitor.report import columns
 from rondo.monitor.report.markup import Markup, element, joined
 from rondo.monitor.report.performance import performance
+from rondo.monitor.report.slices import slices
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         columns.changed(status.columns, histograms, mine),
         columns.over_time(status.columns, mine),
         performance(windows, status.newest),
+        slices(status.newest_closed, mine),
         columns.not_judged(status.columns, status.no_verdict),
         columns.every(status.columns, histograms),
         _reading(status),

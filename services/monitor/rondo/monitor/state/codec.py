@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from rondo.chassis.profiles.slices import Slices
 from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.registry import task_named
 from rondo.monitor.alerts.alarms import EvidenceAlarm
 from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.findings import FINDING_KINDS
@@ -25,6 +28,7 @@ from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
+from rondo.monitor.windows.slice_counts import SliceCounts
 from rondo.monitor.windows.tumbling import TumblingWindows
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 from rondo.monitor.windows.window_counts import WindowCounts
@@ -37,11 +41,13 @@ if TYPE_CHECKING:
 # The periods of `RecentWindows`; a row without a period is an open window.
 _FULL, _FILLING = "full", "filling"
 _COUNTS = pa.list_(pa.int64())
-# `task` is JSON.
+# `task` and `slices` are JSON.
 _WINDOWS = pa.schema(
     [
         ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
         ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
+        ("slices", pa.string()), ("slice_outcomes", _COUNTS), ("slice_loss_rows", _COUNTS),
+        ("slice_loss_sums", pa.list_(pa.float64())),
         ("period", pa.string()), ("end", pa.int64()),
     ]
 )  # fmt: skip
@@ -183,20 +189,34 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
         "loss_sums": counts.loss_sums,
         "largest": counts.largest,
         "task": counts.task.model_dump_json(),
+        "slices": json.dumps(counts.slices.slices.columns),
+        "slice_outcomes": counts.slices.outcomes.ravel(),
+        "slice_loss_rows": counts.slices.loss_rows,
+        "slice_loss_sums": counts.slices.loss_sums,
     }
+
+
+def _decoded_slices(task: FittedTask, row: Mapping[str, Any]) -> SliceCounts:
+    columns = tuple((column, tuple(values)) for column, values in json.loads(row["slices"]))
+    loss_rows = np.array(row["slice_loss_rows"], np.int64)
+    size = task_named(task.task).group_sketch(task).size
+    outcomes = np.array(row["slice_outcomes"], np.int64).reshape(len(loss_rows), size)
+    return SliceCounts(Slices(columns), outcomes, loss_rows, np.array(row["slice_loss_sums"], np.float64))
 
 
 def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:
     windows: OpenWindows = {}
     periods = dict[str, CountedPeriod]()
     for row in table.to_pylist():
+        task = FittedTask.model_validate_json(row["task"])
         counts = WindowCounts(
-            FittedTask.model_validate_json(row["task"]),
+            task,
             row["rows"],
             np.array(row["bins"], np.int64),
             np.array(row["outcomes"], np.int64),
             np.array(row["loss_rows"], np.int64),
             np.array(row["loss_sums"], np.float64),
+            _decoded_slices(task, row),
             row["largest"],
         )
         if row["period"] is None:

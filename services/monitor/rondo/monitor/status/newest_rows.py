@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Estimate, Statistic, Window
+from rondo.monitor.statistics.slice_figures import GroupGap, SliceFigures, group_gaps, slice_figures
 from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.status.histograms import Histogram, histograms
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from rondo.monitor.windows.recent_windows import RecentWindows
 
 
+class SliceStatus(SliceFigures):
+    """`reference` are the same figures of the holdout."""
+
+    reference: dict[str, float]
+
+
 class WindowStatus(Window):
     """A window, or several that follow each other. Its figures describe, and decide nothing.
 
@@ -27,6 +34,8 @@ class WindowStatus(Window):
     labelled_rows: int
     statistics: tuple[Statistic, ...]
     estimates: tuple[Estimate, ...] = ()
+    slices: tuple[SliceStatus, ...] = ()
+    gaps: tuple[GroupGap, ...] = ()
 
 
 class NewestRows(WindowStatus):
@@ -42,6 +51,8 @@ class NewestRows(WindowStatus):
 
 def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
     """Return the figures of a window, open or closed, or of several."""
+    slices = slice_figures(period.counts, reference)
+    known = [{name: each.value for name, each in one.performance.items()} for one in reference.profile.slices]
     return WindowStatus(
         start=to_time(period.start),
         end=to_time(period.end),
@@ -49,6 +60,8 @@ def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
         labelled_rows=period.counts.labelled_rows,
         statistics=window_statistics(period.counts, reference),
         estimates=window_estimates(period.counts, reference),
+        slices=tuple(SliceStatus(**dict(each), reference=of) for each, of in zip(slices, known, strict=True)),
+        gaps=group_gaps(slices, reference),
     )
 
 

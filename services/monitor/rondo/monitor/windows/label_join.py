@@ -33,8 +33,10 @@ _ROW = ("row", pa.int64())
 _PREDICTION = (*_KEYS, ("event_time", pa.int64()), ("version", pa.int64()))
 PREDICTIONS = pa.schema([*_PREDICTION, _ROW])
 OUTCOMES = pa.schema([*_KEYS, ("known_at", pa.int64()), _ROW])
+# Which slices a prediction belongs to, see `rondo.chassis.profiles.slices`.
+SLICES = pa.field("slices", pa.int64())
 LABELLED = pa.schema([*_PREDICTION, ("known_at", pa.int64()), ("by_id", pa.bool_()), _ROW])
-_OF_PREDICTION = (*(name for name, _ in _PREDICTION), *PREDICTED.names)
+_OF_PREDICTION = (*(name for name, _ in _PREDICTION), *PREDICTED.names, SLICES.name)
 _OF_OUTCOME = ("known_at", *OBSERVED.names)
 UNMATCHED = -1
 
@@ -121,6 +123,11 @@ def values(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     if field.name in table.column_names:
         return table.column(field.name)
     return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+
+
+def slice_codes(table: pa.Table) -> NDArray[np.int64]:
+    """Return the code of each row's slices, shape `[rows]`; 0 where the row belongs to none."""
+    return np.asarray(pc.fill_null(values(table, SLICES), 0).to_numpy())
 
 
 def _present(table: pa.Table, names: Sequence[str]) -> list[str]:

@@ -50,11 +50,17 @@ class UnmatchedRows:
     _oldest: int = field(default=NEVER, compare=False)
 
     def add_predictions(
-        self, rows: pa.Table, times: NDArray[np.int64], version: int, counted: Mapping[str, str]
+        self,
+        rows: pa.Table,
+        times: NDArray[np.int64],
+        version: int,
+        counted: Mapping[str, str],
+        slices: NDArray[np.int64] | None = None,
     ) -> int:
         """Add rows of `predictions.log`; returns how many older ones were evicted.
 
-        `counted` names the output that each column of `PREDICTED` has (see `Task.counted`).
+        `counted` names the output that each column of `PREDICTED` has (see `Task.counted`). `slices` are the codes of
+        the rows' slices.
         """
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
@@ -62,6 +68,8 @@ class UnmatchedRows:
         ]  # fmt: skip
         sources = {name: f"output.{output}" for name, output in counted.items()}
         added = _with(pa.table(columns, schema=label_join.PREDICTIONS), rows, PREDICTED, sources)
+        if slices is not None and slices.any():
+            added = added.append_column(label_join.SLICES, pa.array(slices))
         self.next_prediction += times.size
         self._oldest = min(self._oldest, int(times.min(initial=self._oldest)))
         self.changed = True

@@ -13,6 +13,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.windows import label_join
+from rondo.monitor.windows.slice_counts import SliceCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ class WindowCounts:
 
     `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
     counts them. `loss_rows` and `loss_sums` are their number and the sum of their losses, by bucket; `largest` is the
-    error that counts as a loss of 1, where the task has no natural bound.
+    error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of the slices.
     """
 
     task: FittedTask
@@ -42,6 +43,7 @@ class WindowCounts:
     outcomes: NDArray[np.int64]
     loss_rows: NDArray[np.int64]
     loss_sums: NDArray[np.float64]
+    slices: SliceCounts
     largest: float | None = None
 
     @classmethod
@@ -50,7 +52,8 @@ class WindowCounts:
         outcomes = np.zeros(_sketch(reference.task).size, np.int64)
         losses = np.zeros(buckets, np.int64), np.zeros(buckets)
         bins = np.zeros(reference.binning.size, np.int64)
-        return cls(reference.task, 0, bins, outcomes, *losses, reference.largest_loss)
+        slices = SliceCounts.empty(reference)
+        return cls(reference.task, 0, bins, outcomes, *losses, slices, reference.largest_loss)
 
     @property
     def labelled_rows(self) -> int:
@@ -74,10 +77,14 @@ class WindowCounts:
             outcomes=self.outcomes + other.outcomes,
             loss_rows=self.loss_rows + other.loss_rows,
             loss_sums=self.loss_sums + other.loss_sums,
+            slices=self.slices.plus(other.slices),
         )
 
-    def with_labelled(self, rows: pa.Table, buckets: NDArray[np.int64], *, removed: bool = False) -> WindowCounts:
-        """Count labelled rows, or remove them, by the number of each one's bucket.
+    def with_labelled(
+        self, rows: pa.Table, buckets: NDArray[np.int64], slices: NDArray[np.int64] | None = None, *,
+        removed: bool = False,
+    ) -> WindowCounts:  # fmt: skip
+        """Count labelled rows, or remove them, by the number of each one's bucket and the code of its slices.
 
         `rows` has the columns of `PREDICTED` and `OBSERVED`.
         """
@@ -85,12 +92,13 @@ class WindowCounts:
         losses = task_named(self.task.task).losses(self.task, rows, self.largest)
         known = np.isfinite(losses)
         # Sums are exact then, and subtracting a loss restores the sum before.
-        rounded = in_units(losses[known])
+        losses = in_units(losses)
         return replace(
             self,
             outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
             loss_rows=self.loss_rows + sign * np.bincount(buckets[known], minlength=size),
-            loss_sums=self.loss_sums + sign * np.bincount(buckets[known], rounded, minlength=size),
+            loss_sums=self.loss_sums + sign * np.bincount(buckets[known], losses[known], minlength=size),
+            slices=self.slices if slices is None else self.slices.plus_labelled(self.task, rows, slices, losses, sign),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -102,6 +110,7 @@ class WindowCounts:
             and np.array_equal(self.outcomes, other.outcomes)
             and np.array_equal(self.loss_rows, other.loss_rows)
             and np.array_equal(self.loss_sums, other.loss_sums)
+            and self.slices == other.slices
         )
 
     def __hash__(self) -> int:
@@ -144,7 +153,8 @@ def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWin
         if mask.any():
             rows = labelled if mask.all() else labelled.filter(pa.array(mask))
             buckets = tumbling.bucket_numbers(rows.column("event_time").to_numpy())
-            windows[key] = windows[key].with_labelled(_counted(rows), buckets, removed=removed)
+            slices = label_join.slice_codes(rows)
+            windows[key] = windows[key].with_labelled(_counted(rows), buckets, slices, removed=removed)
 
 
 def in_open_windows(windows: OpenWindows, table: pa.Table, tumbling: TumblingWindows) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from rondo.trainer.evaluation import bootstrap, reference_blocks, reference_prof
 from rondo.trainer.evaluation.calibration import calibration_of
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics import Scored, compute_all
-from rondo.trainer.evaluation.slices import evaluate_slices
+from rondo.trainer.evaluation.slices import evaluate_slices, reference_slices
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation import inputs
@@ -58,7 +58,7 @@ def evaluate_candidate(
         comparisons=comparisons,
         notes=fitted.notes,
         parameters=fitted.parameters,
-        profile=_profile(fitted, scored),
+        profile=_profile(spec, fitted, holdout, scored),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,
         rows_trained=fitted.rows_trained,
@@ -72,7 +72,7 @@ def evaluate_candidate(
     )
 
 
-def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
+def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, scored: Scored) -> ReferenceProfile:
     """Return the reference profile. Its outputs are of the holdout: on rows that it was fitted to a model is surer."""
     sketch = task_named(scored.task.task).sketch(scored.task)
     counted, outputs = reference_profile.counted_rows(scored), reference_profile.of_outputs(scored)
@@ -90,6 +90,7 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
         output_blocks=reference_blocks.of_outputs(outputs, scored),
         loss=loss,
         calibration=calibration_of(scored.task, counted, outputs, loss),
+        slices=tuple(reference_slices(spec, holdout, scored.task, counted)),
     )
 
 

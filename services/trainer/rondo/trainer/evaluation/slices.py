@@ -1,18 +1,23 @@
-"""Metrics by the values of a column."""
+"""Metrics by the values of a column: those that gates compare, and those that the monitor compares with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 
-from rondo.contracts.training_evidence import SliceMetrics
+from rondo.chassis.profiles.slices import MOST_COLUMNS, MOST_VALUES, texts
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.training_evidence import PerformanceFigure, SliceMetrics, SliceReference
 from rondo.trainer.evaluation.metrics import compute_all
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.tasks.base import FittedTask
     from rondo.trainer.evaluation.metrics import Scored
 
 # Of a column with more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
@@ -28,3 +33,34 @@ def evaluate_slices(values: pl.Series, scored: Scored, metrics: tuple[str, ...])
         chosen = (text == value).to_numpy()
         part = scored.take(chosen)
         yield SliceMetrics(column=values.name, value=value, rows=len(part), metrics=compute_all(metrics, part))
+
+
+def reference_slices(
+    spec: ModelSpec, rows: pl.DataFrame, task: FittedTask, counted: pa.Table
+) -> Iterator[SliceReference]:
+    """Yield the slices of the holdout with `gates.min_slice_rows` rows or more, of each column the largest 50.
+
+    `counted` are the same rows as a performance sketch counts them. Parts of dates are in no inference log, so that
+    columns of theirs have no slices.
+    """
+    gates, sketch = spec.gates, task_named(task.task).group_sketch(task)
+    fairness = (gates.fairness.by,) if gates.fairness else ()
+    for column in [*dict.fromkeys((*fairness, *gates.slices))][:MOST_COLUMNS]:
+        if column not in spec.features:
+            continue
+        values = _texts(rows[column], is_category=spec.features[column].type == "category")
+        sizes = values.value_counts(sort=False).filter(
+            (pl.col("count") >= gates.min_slice_rows) & (pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS)
+        )
+        largest = sizes.sort(["count", values.name], descending=[True, False]).head(MOST_VALUES)
+        for value in sorted(largest[values.name].to_list()):
+            mine = counted.filter(pa.array((values == value).to_numpy()))
+            found = sketch.figures(sketch.count(mine)).items()
+            figures = {name: PerformanceFigure(value=each.value, error=each.error) for name, each in found}
+            yield SliceReference(column=column, value=value, rows=mine.num_rows, performance=figures)
+
+
+def _texts(column: pl.Series, *, is_category: bool) -> pl.Series:
+    stored = column.cast(pl.String if is_category else pl.Float32)
+    arrow = stored.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pl.Series(column.name, texts(arrow).to_pylist(), pl.String)

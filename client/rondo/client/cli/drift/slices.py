@@ -1,0 +1,54 @@
+"""The slices and groups that the spec names, in the newest closed rows."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rondo.client.cli.drift.line import Line, printable
+from rondo.contracts.figures import figure
+from rondo.contracts.tasks.registry import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST = 20
+_NAME = 24
+_MISSING = "(missing)"
+
+
+def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:
+    """Yield each slice with its first figure and that of the holdout, and the gaps between groups."""
+    found = closed["slices"] if closed else []
+    if not closed or not found:
+        return
+    yield Line("")
+    yield Line("Slices", "bold")
+    for each in found[:_MOST]:
+        name = printable(f"{each['column']} {each['value'] or _MISSING}")
+        figures = (_figure(name, value, each["reference"].get(name)) for name, value in each["figures"].items())
+        text = ", ".join((f"  {name:{_NAME}} {each['labelled_rows']:,} outcomes", *islice(figures, 1)))
+        yield from (Line(line) for line in textwrap.wrap(text, width, subsequent_indent=" " * 6))
+    if len(found) > _MOST:
+        yield Line(f"  and {len(found) - _MOST} more: --json lists all")
+    for each in closed["gaps"]:
+        between = f"{each['lowest'] or _MISSING} and {each['highest'] or _MISSING}"
+        gap = _figure(each["figure"], each["gap"], each["reference"])
+        text = printable(f"  gap by {each['column']}, {between}: {gap}")
+        yield from (Line(line) for line in textwrap.wrap(text, width, subsequent_indent=" " * 6))
+
+
+def title(name: str) -> str:
+    """Return how people write a metric or a rate."""
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
+def written(name: str, value: float) -> str:
+    """Return the value of a metric or a rate as text."""
+    return METRICS[name].figure(value) if name in METRICS else figure(value, ".3f")
+
+
+def _figure(name: str, value: float, reference: float | None) -> str:
+    known = "" if reference is None else f" (holdout {written(name, reference)})"
+    return f"{title(name)} {written(name, value)}{known}"
