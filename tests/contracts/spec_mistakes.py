@@ -27,6 +27,19 @@ NAME = "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with 
 MISTAKES = {
     "capital trigger": ("[drift,", "[Drift,", f"line 10: `retrain.on.0`: 'Drift' {TRIGGER}; did you mean 'drift'?"),
     "no trigger": ("[drift,", "[yearly,", f"line 10: `retrain.on.0`: 'yearly' {TRIGGER}"),
+    "a misspelt detector": (
+        "0.01}",
+        "0.01, detectors: [psi, waserstein]}",
+        "line 13: `monitor.detectors.1`: 'waserstein' is not a detector: did you mean 'wasserstein'?",
+    ),
+    "no detector": (
+        "0.01}",
+        "0.01, detectors: [x]}",
+        (
+            "line 13: `monitor.detectors.0`: 'x' is not a detector: use one of psi, ks, total_variation, "
+            "jensen_shannon, wasserstein, missing, unseen"
+        ),
+    ),
     "unknown key": ("min: 0", "mim: 0", "line 5: `features.distance.mim` is not a known key: did you mean `min`?"),
     "unknown part": ("retrain:", "retrian:", "line 9: `retrian` is not a known key: did you mean `retrain`?"),
     "nothing close": (

@@ -103,11 +103,12 @@ class StatisticName(StrEnum):
     """What a figure measures.
 
     `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
-    categories; `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose
-    class the model does not know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of
-    the first two Legendre polynomials of a value's rank in the reference (0 without a change), `share` is that of a
-    category, and `loss` the mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the
-    newest event time is behind, both in seconds. The others are metrics, named as in the gates of a spec.
+    categories, `jensen_shannon` the distance of that name, `wasserstein` that of ranks in the reference; `missing` and
+    `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose class the model does not
+    know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
+    polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
+    mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the newest event time is behind,
+    both in seconds. The others are metrics, named as in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -115,6 +116,8 @@ class StatisticName(StrEnum):
     PSI = "psi"
     KS = "ks"
     TOTAL_VARIATION = "total_variation"
+    JENSEN_SHANNON = "jensen_shannon"
+    WASSERSTEIN = "wasserstein"
     MISSING = "missing"
     UNSEEN = "unseen"
     ROC_AUC = "roc_auc"
@@ -162,6 +165,24 @@ class EstimateMethod(StrEnum):
     """
 
     EXPECTED = "expected"
+
+
+class DetectorName(StrEnum):
+    """A detector that the spec may name: what it reports of the columns of each window.
+
+    `psi`, `jensen_shannon`, `missing`: of each column. `ks`, `wasserstein`: of each with an order. `total_variation`,
+    `unseen`: of each with categories.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it reports the others.
+    """
+
+    PSI = "psi"
+    KS = "ks"
+    TOTAL_VARIATION = "total_variation"
+    JENSEN_SHANNON = "jensen_shannon"
+    WASSERSTEIN = "wasserstein"
+    MISSING = "missing"
+    UNSEEN = "unseen"
 
 
 class Severity(StrEnum):

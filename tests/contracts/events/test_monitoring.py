@@ -18,7 +18,7 @@ from tests.support.future_words import example_of
         (Statistic(statistic="mean_error", value=-2.5, reference=0.0125), "mean error -2.5 (reference 0.0125)"),
         (Statistic(statistic="unknown_classes", value=0.25), "unknown classes 25.0%"),
         (Statistic(feature="a", statistic="missing", value=0.94, reference=0.5), "a missing 94.0% (reference 50.0%)"),
-        (Statistic(feature="temp", statistic="wasserstein", value=12.345678), "temp wasserstein 12.35"),
+        (Statistic(feature="temp", statistic="kuiper", value=12.345678), "temp kuiper 12.35"),
     ],
 )  # fmt: skip
 def test_a_statistic_is_described_whatever_it_is(statistic: Statistic, text: str) -> None:

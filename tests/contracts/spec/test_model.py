@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:887c2091d8b8147ee82862c46d076c271f3e85fd3283ade3c48ede5070f38bae"
+DIGEST = "sha256:026c4025cf75ab8df5c476ff8af4f816a36b592da26c930345d9947625ae0026"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_window_has_the_statistics_of_every_column_and_of_the_model(stream: St
     rng = np.random.default_rng(1)
     data = stream.rows(rng, 500)
     counts = labelled(data, stream.outcomes(rng, data), stream.reference)
-    statistics = window_statistics(counts, stream.reference)
+    statistics = window_statistics(counts, stream.reference, ("psi",))
     columns = {column.name for column in stream.reference.binning.columns}
     assert {each.feature for each in statistics if each.statistic == "psi"} == columns
     assert {each.feature for each in statistics} == columns | {None}

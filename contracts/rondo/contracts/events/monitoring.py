@@ -60,6 +60,8 @@ _WRITTEN = {
     StatisticName.PSI: ("PSI", ".2f"),
     StatisticName.KS: ("KS", ".2f"),
     StatisticName.TOTAL_VARIATION: ("total variation", ".2f"),
+    StatisticName.JENSEN_SHANNON: ("Jensen-Shannon", ".2f"),
+    StatisticName.WASSERSTEIN: ("Wasserstein", ".2f"),
     StatisticName.MISSING: ("missing", ".1%"),
     StatisticName.UNSEEN: ("unseen", ".1%"),
     StatisticName.UNKNOWN_CLASSES: ("unknown classes", ".1%"),

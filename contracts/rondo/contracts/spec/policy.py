@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Text
-from rondo.contracts.vocabularies import RetrainPolicy, RolloutStrategy, TrainerKind, TriggerKind, known
+from rondo.contracts.vocabularies import DetectorName, RetrainPolicy, RolloutStrategy, TrainerKind, TriggerKind, known
 
 
 def _scalar(value: object) -> object:
@@ -224,6 +224,16 @@ class Monitor(SpecSection):
     window: PositiveDuration | None = None
     """The length of the windows whose figures are reported. It decides nothing, but a window's outcomes become evidence
     when it closes. By default it follows from the density of the training rows in event time: a second to 28 days."""
+    detectors: tuple[Annotated[Text, Field(examples=known(DetectorName))], ...] = (
+        DetectorName.PSI.value,
+        DetectorName.KS.value,
+        DetectorName.TOTAL_VARIATION.value,
+        DetectorName.MISSING.value,
+        DetectorName.UNSEEN.value,
+    )
+    """What is reported of the columns of each window, in this order: `psi` and `jensen_shannon` of all, `ks` and
+    `wasserstein` of those with an order, `total_variation` of those with categories, `missing` and `unseen` values.
+    They decide nothing."""
 
     @model_validator(mode="before")
     @classmethod

@@ -21,7 +21,15 @@ from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.tasks.registry import DEFAULT, TASKS
-from rondo.contracts.vocabularies import RetrainPolicy, RolloutStrategy, TrainerKind, TriggerKind, UnknownColumns, known
+from rondo.contracts.vocabularies import (
+    DetectorName,
+    RetrainPolicy,
+    RolloutStrategy,
+    TrainerKind,
+    TriggerKind,
+    UnknownColumns,
+    known,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +65,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from step_problems(spec)
     yield from search_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
+    yield from _unknown_detectors(mapping_at(spec, "monitor"))
 
 
 def not_supported(spec: Plain) -> Iterator[Problem]:
@@ -160,6 +169,14 @@ def _function_is_a_name(trainer: Plain) -> Iterator[Problem]:
         if not part.isidentifier() or iskeyword(part):
             message = f"{part!r} is not a name in Python: write `package.module:name`"
             yield Problem(("trainer", "function"), message)
+
+
+def _unknown_detectors(monitor: Plain) -> Iterator[Problem]:
+    for index, name in enumerate(list_at(monitor, "detectors")):
+        if isinstance(name, str) and name not in list(DetectorName):
+            close = get_close_matches(name.lower(), known(DetectorName), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(known(DetectorName))}"
+            yield Problem(("monitor", "detectors", index), f"{name!r} is not a detector: {hint}")
 
 
 def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:

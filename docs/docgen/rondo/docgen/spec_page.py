@@ -153,6 +153,7 @@ rollout: {{strategy: replace}}
 serving: {{ignore_unknown_fields: true}}
 monitor:
   false_alarm_rate: 0.01
+  detectors: [psi, jensen_shannon, wasserstein, missing]
   window: 7d
 ```
 

@@ -46,13 +46,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rondo.contracts.events.monitoring import Statistic
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
     from rondo.monitor.stream.log_messages import Predictions
-    from rondo.monitor.windows.window_counts import OpenWindows
+    from rondo.monitor.windows.window_counts import OpenWindows, WindowCounts
 
 # Windows kept for a version that is not champion yet.
 MAX_CANDIDATE_WINDOWS = 8
@@ -267,7 +268,7 @@ class ModelState:
             self.recent = self.recent.with_window(CountedPeriod(start, start + tumbling.length, counts))
             self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
             evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
-            statistics, estimates = window_statistics(counts, reference), window_estimates(counts, reference)
+            statistics, estimates = self._statistics(counts, reference), window_estimates(counts, reference)
             slices = slice_figures(counts, reference)
             found = LabelledWindow(window, counts.labelled_rows, statistics, estimates, slices)
             yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
@@ -279,6 +280,10 @@ class ModelState:
             evidence = self.evidence.versions[version]
             repeat = end % tumbling.length == 0
             yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)
+
+    def _statistics(self, counts: WindowCounts, reference: Reference) -> tuple[Statistic, ...]:
+        assert self.spec is not None  # noqa: S101 - without a spec no window is due
+        return window_statistics(counts, reference, self.spec.monitor.detectors)
 
     def _subject(self, evidence: VersionEvidence) -> Subject:
         assert self.champion is not None and self.spec is not None  # noqa: S101, PT018 - else nothing is looked at

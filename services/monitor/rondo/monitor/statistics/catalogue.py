@@ -1,14 +1,16 @@
-"""The statistics in use, by the name of each, or of what several have in common."""
+"""The statistics that `monitor.detectors` of a spec may name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.statistics.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION
+from rondo.contracts.vocabularies import DetectorName
+from rondo.monitor.statistics.jensen_shannon import JENSEN_SHANNON
+from rondo.monitor.statistics.ks import KOLMOGOROV_SMIRNOV
 from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
-from rondo.monitor.statistics.performance import Performance
 from rondo.monitor.statistics.psi import PopulationStability
+from rondo.monitor.statistics.total_variation import TOTAL_VARIATION
+from rondo.monitor.statistics.wasserstein import WASSERSTEIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
     from rondo.monitor.statistics.base import WindowStatistic
 
 STATISTICS: Mapping[str, WindowStatistic] = {
-    "performance": Performance(),
-    StatisticName.PSI: PopulationStability(),
-    StatisticName.KS: KOLMOGOROV_SMIRNOV,
-    StatisticName.TOTAL_VARIATION: TOTAL_VARIATION,
-    StatisticName.MISSING: MISSING_VALUES,
-    StatisticName.UNSEEN: UNSEEN_CATEGORIES,
+    DetectorName.PSI: PopulationStability(),
+    DetectorName.KS: KOLMOGOROV_SMIRNOV,
+    DetectorName.TOTAL_VARIATION: TOTAL_VARIATION,
+    DetectorName.JENSEN_SHANNON: JENSEN_SHANNON,
+    DetectorName.WASSERSTEIN: WASSERSTEIN,
+    DetectorName.MISSING: MISSING_VALUES,
+    DetectorName.UNSEEN: UNSEEN_CATEGORIES,
 }

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.monitor.statistics.catalogue import STATISTICS
+from rondo.monitor.statistics.performance import Performance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rondo.contracts.events.monitoring import Statistic
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
 
-def window_statistics(window: WindowCounts, reference: Reference) -> tuple[Statistic, ...]:
-    """Return the statistics of a window, in the order of `catalogue`."""
-    return tuple(statistic for each in STATISTICS.values() for statistic in each.of(window, reference))
+def window_statistics(window: WindowCounts, reference: Reference, detectors: Sequence[str]) -> tuple[Statistic, ...]:
+    """Return the performance of a window, and the statistics of `detectors` in their order.
+
+    A detector of a later release, which is not known, has none.
+    """
+    chosen = (Performance(), *(STATISTICS[name] for name in detectors if name in STATISTICS))
+    return tuple(statistic for each in chosen for statistic in each.of(window, reference))

@@ -129,7 +129,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         window_seconds=tumbling.length / 1e6 if tumbling else None,
         bucket_seconds=tumbling.bucket / 1e6 if tumbling else None,
         columns=columns,
-        **_windows(state, reference),
+        **_windows(state, reference, spec.monitor.detectors),
         alerts=state.alarms.open | state.streams.open,
         streams=stream_statuses(state.streams),
         unmatched=LogCounts(
@@ -164,7 +164,7 @@ def _expected_loss(
     return expected_loss(estimator, evidence.predicted, to_micros(since)) if estimator else None
 
 
-def _windows(state: ModelState, reference: Reference | None) -> dict[str, Any]:
+def _windows(state: ModelState, reference: Reference | None, detectors: Sequence[str]) -> dict[str, Any]:
     """Return the windows of the champion, by the names of their fields."""
     tumbling, champion = state.tumbling, state.champion
     if tumbling is None or champion is None or reference is None:
@@ -176,9 +176,9 @@ def _windows(state: ModelState, reference: Reference | None) -> dict[str, Any]:
     ]
     closed = state.recent.period
     return {
-        "newest": newest_rows(mine, state.recent, state.watermark.passed, reference),
-        "newest_closed": window_status(closed, reference) if closed else None,
-        "windows": tuple(window_status(each, reference) for each in mine),
+        "newest": newest_rows(mine, state.recent, state.watermark.passed, reference, detectors),
+        "newest_closed": window_status(closed, reference, detectors) if closed else None,
+        "windows": tuple(window_status(each, reference, detectors) for each in mine),
     }
 
 

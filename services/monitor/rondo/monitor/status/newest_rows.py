@@ -49,7 +49,7 @@ class NewestRows(WindowStatus):
     columns: tuple[Histogram, ...]
 
 
-def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
+def window_status(period: CountedPeriod, reference: Reference, detectors: Sequence[str]) -> WindowStatus:
     """Return the figures of a window, open or closed, or of several."""
     slices = slice_figures(period.counts, reference)
     known = [{name: each.value for name, each in one.performance.items()} for one in reference.profile.slices]
@@ -58,7 +58,7 @@ def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
         end=to_time(period.end),
         rows=period.counts.rows,
         labelled_rows=period.counts.labelled_rows,
-        statistics=window_statistics(period.counts, reference),
+        statistics=window_statistics(period.counts, reference, detectors),
         estimates=window_estimates(period.counts, reference),
         slices=tuple(SliceStatus(**dict(each), reference=of) for each, of in zip(slices, known, strict=True)),
         gaps=group_gaps(slices, reference),
@@ -66,7 +66,11 @@ def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
 
 
 def newest_rows(
-    windows: Sequence[CountedPeriod], recent: RecentWindows, passed: int, reference: Reference
+    windows: Sequence[CountedPeriod],
+    recent: RecentWindows,
+    passed: int,
+    reference: Reference,
+    detectors: Sequence[str],
 ) -> NewestRows | None:
     """Return the newest rows of the open `windows` that the watermark has `passed`, and of the closed ones.
 
@@ -77,5 +81,5 @@ def newest_rows(
     found = combined(reversed(ended)) or (windows[-1] if windows else None)
     if found is None:
         return None
-    status, columns = window_status(found, reference), histograms(found.counts.bins, reference)
+    status, columns = window_status(found, reference, detectors), histograms(found.counts.bins, reference)
     return NewestRows(**dict(status), complete=bool(ended), columns=columns)

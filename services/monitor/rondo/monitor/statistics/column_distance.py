@@ -1,0 +1,42 @@
+"""A distance of a column's distribution from that of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.monitoring import Statistic
+from rondo.monitor.statistics.bin_pooling import distributions, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.contracts.vocabularies import StatisticName
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.windows.window_counts import WindowCounts
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Yields `statistic` of each column with categories, of each other column, or where `categorical` is None of all.
+
+    `distance` takes the counts by bin in the window and in the reference, of shape [bins] each. Bins without an order
+    are pooled where few rows are expected. It is 0 where either side has no rows.
+    """
+
+    statistic: StatisticName
+    distance: Callable[[NDArray[np.int64], NDArray[np.int64]], float]
+    categorical: bool | None
+
+    def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
+        for column in reference.binning.columns:
+            if self.categorical is None or (column.categories is not None) == self.categorical:
+                observed, expected = distributions(column, window, reference)
+                if self.categorical is not False:
+                    observed, expected = pool(observed, expected)
+                there = observed.sum() and expected.sum()
+                value = self.distance(observed, expected) if there else 0.0
+                yield Statistic(feature=column.name, statistic=self.statistic, value=value)

@@ -1,0 +1,33 @@
+"""The Jensen-Shannon distance of each column, 0 to 1.
+
+It is the square root of the divergence to the base 2 (Endres and Schindelin, "A new metric for probability
+distributions", IEEE Transactions on Information Theory 49, 2003). Other than the population stability index it is
+bounded, and needs no smoothing of empty bins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.statistics.column_distance import Distance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def jensen_shannon(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+    p, q = observed / observed.sum(), reference / reference.sum()
+    middle = (p + q) / 2
+    divergence = (_entropy(middle) - (_entropy(p) + _entropy(q)) / 2) / np.log(2)
+    return float(np.sqrt(max(divergence, 0.0)))  # by rounding it may be below 0
+
+
+def _entropy(shares: NDArray[np.float64]) -> float:
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum())
+
+
+JENSEN_SHANNON = Distance(StatisticName.JENSEN_SHANNON, jensen_shannon, categorical=None)

@@ -1,0 +1,23 @@
+"""The total variation distance of each column with categories, 0 to 1.
+
+It is the largest difference of any set's share: what the Kolmogorov-Smirnov distance is for values without an order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.statistics.column_distance import Distance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def total_variation(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+    return float(np.abs(observed / observed.sum() - reference / reference.sum()).sum() / 2)
+
+
+TOTAL_VARIATION = Distance(StatisticName.TOTAL_VARIATION, total_variation, categorical=True)
