@@ -94,6 +94,11 @@ def test_an_injected_drift_begins_at_its_onset() -> None:
     assert swapped.y[swapped.at >= swapped.onset].mean() in (0.0, 1.0)
     assert abs(fewer.y[fewer.at >= fewer.onset].mean() - 0.5) > 0.2
     assert len(of["fewer above a median"].x) < 4_000
+    shifted, scaled = of["features shifted"], of["features scaled"]
+    moved = shifted.x[shifted.at >= shifted.onset].mean(axis=0) - [0, 10, 20]
+    spread = scaled.x[scaled.at >= scaled.onset].std(axis=0)
+    assert sorted(np.round(moved)) == [0, 0, 1]
+    assert sorted(np.round(spread)) == [1, 1, 2]
     permuted = of["features permuted"]
     assert abs(permuted.x[permuted.at >= permuted.onset].mean(axis=0) - [0, 10, 20]).max() > 5
 

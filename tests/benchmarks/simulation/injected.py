@@ -2,7 +2,8 @@
 
 The rows are shuffled first, so that nothing else changes. From a random row between 50% and 80% of the stream on, at
 once or with a probability that rises over `width` rows: features are permuted, all labels are the same, rows of one
-class mostly fail to come, or rows above the median of a feature fail to come.
+class mostly fail to come, or rows above the median of a feature fail to come. Two kinds are not the paper's: half of
+the features are shifted by a standard deviation, or have twice their distance from the mean.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-KINDS = ("features permuted", "labels swapped", "fewer of a class", "fewer above a median")
+PUBLISHED = ("features permuted", "labels swapped", "fewer of a class", "fewer above a median")
+KINDS = (*PUBLISHED, "features shifted", "features scaled")
 _REGION, _SKIPPED = (0.5, 0.8), 0.75
 
 
@@ -47,9 +49,19 @@ def inject(x: NDArray[np.float32], y: NDArray[np.int8], kind: str, width: int, r
             missing = drifted & (y == label) & (rng.random(len(x)) < _SKIPPED)
         case "fewer above a median":
             missing = drifted & (x[:, column] > np.nanmedian(x[:, column]))
+        case "features shifted":
+            x[drifted] += _half(x, rng) * np.nanstd(x, axis=0)
+        case "features scaled":
+            x[drifted] += _half(x, rng) * (x[drifted] - np.nanmean(x, axis=0))
         case _:
             raise ValueError(kind)
     return Trial(x[~missing], y[~missing], at[~missing], onset)
+
+
+def _half(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return 1 for half of the features, and 0 for the others."""
+    chosen = rng.permutation(x.shape[1]) < max(1, x.shape[1] // 2)
+    return chosen.astype(np.float32)
 
 
 @dataclass(frozen=True)
