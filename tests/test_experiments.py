@@ -118,6 +118,7 @@ def test_alarms_are_counted_as_the_paper_counts_them() -> None:
     both = found + count(np.array([], int), onset=500, most=1_000, rows=2_100)
     assert both.f1 == pytest.approx(2 * 0.5 * (2 / 3) / (0.5 + 2 / 3))
     assert (both.found, both.delay, both.per_thousand) == (0.5, 200.0, 0.5)
+    assert both.delay_of_all(1_000) == 600.0
 
 
 def test_what_changes_alarms_after_its_change_and_the_rest_does_not() -> None:

@@ -98,6 +98,11 @@ class Counted:
     def delay(self) -> float:
         return float(np.mean(self.delays)) if self.delays else float("nan")
 
+    def delay_of_all(self, most: int) -> float:
+        """Return the mean rows to the first right alarm, where a trial without one counts as `most`."""
+        trials = len(self.delays) + self.missed
+        return (sum(self.delays) + most * self.missed) / max(trials, 1)
+
     @property
     def per_thousand(self) -> float:
         """False alarms per 1,000 rows that were watched."""
