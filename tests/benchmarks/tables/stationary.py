@@ -26,10 +26,10 @@ from tests.benchmarks.simulation.stationary import KINDS, LIVE, Watched, watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STREAMS = 1_000 if os.environ.get("FULL") else int(os.environ.get("BENCH_STREAMS", "170"))
+STREAMS = 1_000 if os.environ.get("FULL") else int(os.environ.get("BENCH_STREAMS", "334"))
 RATES = (0.01, 0.05, 0.1)
 ADWIN, BY_ADWIN = "ADWIN:0.002", 8
-_CONFIDENCE, _TOGETHER = 0.95, 10
+_CONFIDENCE, _TOGETHER = 0.95, 25
 DUMMY = 1_000
 Task = tuple[str, int, int]
 
