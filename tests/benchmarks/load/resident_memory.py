@@ -1,0 +1,48 @@
+"""The memory of a process that monitors many rows: run as `python -m tests.benchmarks.load.resident_memory <rows>...`.
+
+The rows come in messages of 10,000. Prints a line for each of the numbers of rows, which ascend: the rows, the resident
+memory in bytes once these have been taken, and the CPU seconds of the monitor so far. Making the messages does not
+count. Nothing but 10 batches of rows, which are repeated, is kept beside the monitor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from tests.benchmarks.load.prediction_messages import REFERENCE, Monitor, message, profile, rows
+
+SIZE, BATCHES = 10_000, 10
+
+
+def resident() -> int:
+    """Return the bytes of this process in memory, without what allocators keep for later."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def main(*looks: int) -> None:
+    monitor, took = await Monitor.of(profile(rows(REFERENCE, 0))), 0.0
+    batches = [rows(SIZE, 1 + number) for number in range(BATCHES)]
+    for first in range(0, looks[-1], SIZE):
+        value = message(batches[first // SIZE % BATCHES], first)
+        began = time.process_time()
+        await monitor.take(value)
+        took += time.process_time() - began
+        # The store is to be PostgreSQL: what it keeps is not the monitor's.
+        monitor.store.models.clear()
+        monitor.store.published.clear()
+        if first + SIZE in looks:
+            sys.stdout.write(f"{first + SIZE} {resident()} {took:.3f}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*map(int, sys.argv[1:])))
