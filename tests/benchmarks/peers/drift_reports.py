@@ -2,8 +2,9 @@
 
 Run as `python drift_reports.py <library> <reference.parquet> <rows.parquet> <rows of a chunk>` with the interpreter of
 the environment `drift`. The library is `nannyml` or `evidently`, with their defaults, or `nannyml-ks`, with the
-Kolmogorov-Smirnov statistic in place of the Jensen-Shannon distance. Prints the CPU seconds that the chunks take. Fitting NannyML to the reference,
-and reading the files, do not count. Evidently has no state between reports: each chunk is compared with the reference.
+Kolmogorov-Smirnov statistic in place of the Jensen-Shannon distance. Prints the CPU seconds that the chunks take.
+Fitting NannyML to the reference, and reading the files, do not count. Evidently has no state between reports: each
+chunk is compared with the reference.
 """
 
 from __future__ import annotations

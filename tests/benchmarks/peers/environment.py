@@ -53,6 +53,8 @@ DRIFT = Environment("drift")
 # The wheel holds MOA as a .jar. It asks for torch, which its detectors do not use.
 MOA = Environment("moa", bare=True)
 BETS = Environment("bets", version="3.12")
+# Has no wheels, and its C++ does not compile against later Pythons.
+SEQUENCES = Environment("sequences", version="3.10")
 
 
 @cache

@@ -17,7 +17,7 @@ from scipy.special import log_ndtr, stdtr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_NORMAL_WIDTHS = np.array([0.1, 1.0])
+NORMAL_WIDTHS = np.array([0.1, 1.0])
 _T_WIDTHS = np.array([0.1, 1.0, 10.0])
 # 1 / sum over k >= 2 of 1 / ((k + 1) ln(k + 1)^2), rounded up, so that the weights of all starts add to at most 1.
 _NORMALIZER = 1.07
@@ -36,7 +36,7 @@ def normal_bets(sums: NDArray[np.float64], blocks: NDArray[np.int64], *, one_sid
 
     `blocks` are the scores in each sum, shape `[starts]`. One-sided bets gain from large scores alone.
     """
-    width = _NORMAL_WIDTHS[:, None, None]
+    width = NORMAL_WIDTHS[:, None, None]
     shrunk = width / (1 + width * blocks)
     terms = -0.5 * np.log1p(width * blocks) + 0.5 * shrunk * sums**2
     if one_sided:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # Half a row in every bin (Jeffreys' prior), so that an empty bin has a logarithm.
-_SMOOTHING = 0.5
+SMOOTHING = 0.5
 
 
 class PopulationStability:
@@ -40,6 +40,6 @@ def psi(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
     """Return the population stability index; 0 where either side has no rows."""
     if not observed.sum() or not reference.sum():
         return 0.0
-    p, q = observed + _SMOOTHING, reference + _SMOOTHING
+    p, q = observed + SMOOTHING, reference + SMOOTHING
     p, q = p / p.sum(), q / q.sum()
     return float(((p - q) * np.log(p / q)).sum())
