@@ -31,24 +31,15 @@ TUNED_SEED = {
     "abrupt": {"alpha": 0.6, "block_size": 32, "delta": 0.01, "epsilon_prime": 0.01},
     "gradual": {"alpha": 0.7, "block_size": 50, "delta": 0.05, "epsilon_prime": 0.0075},
 }
-STANDARD = ("tuned", "default")
-OTHERS = (0.0001, 0.1)
-"""Confidences beside the tuned ones, or the default of ADWIN: what a lower or a higher rate of false alarms costs."""
 
 
 def detectors(mode: str) -> dict[str, Callable[[], Any]]:
-    """Return how to make each detector, by its name and its confidence."""
-    tuned = TUNED_SEED[mode]
-    found: dict[str, Callable[[], Any]] = {
-        "SEED, tuned": partial(SEED, **tuned),
+    """Return how to make each detector, by its name."""
+    return {
+        "SEED, tuned": partial(SEED, **TUNED_SEED[mode]),
         "STEPD, tuned": partial(STEPD, alpha_drift=0.001, window_size=500),
         "ADWIN, default": ADWIN,
     }
-    for rate in OTHERS if mode == "abrupt" else ():
-        found[f"SEED, {rate:g}"] = partial(SEED, **tuned | {"delta": rate})
-        found[f"STEPD, {rate:g}"] = partial(STEPD, alpha_drift=rate, window_size=500)
-        found[f"ADWIN, {rate:g}"] = partial(ADWIN, delta=rate)
-    return found
 
 
 def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -82,8 +73,7 @@ def main(trials: str, results: str, mode: str) -> None:
             found[f"tree{trial}"] = tree
             for name, make in detectors(mode).items():
                 found[f"{name}/model/{trial}"] = alarms(make(), saved[f"right{trial}"], start)
-                if name.endswith(STANDARD):
-                    found[f"{name}/tree/{trial}"] = alarms(make(), tree, start)
+                found[f"{name}/tree/{trial}"] = alarms(make(), tree, start)
     np.savez(results, **found)
 
 

@@ -94,8 +94,8 @@ def _counted(values: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray
 
 
 def _row(name: str, difference: float, most: float, of: Environment | None = None) -> Row:
-    used = versions("numpy", "scipy") | (of.versions if of else {})
-    return Row("oracles", name, difference, None, "", f"at most {most:g}", difference <= most, used)
+    used, found = versions("numpy", "scipy") | (of.versions if of else {}), float(difference)
+    return Row("oracles", name, found, None, "", f"at most {most:g}", found <= most, used)
 
 
 def main() -> int:

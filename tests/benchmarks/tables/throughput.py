@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import ReferenceProfile
 
 ROWS = 1_000_000 if os.environ.get("FULL") else int(os.environ.get("BENCH_ROWS", "500000"))
-SIZES, ROUNDS = (10_000, 2_000), 3
+SIZES, ROUNDS = (10_000, 2_000), 2
 SHIFT, SHIFTED = 0.5, 20_000
 CHUNK, ROWS_OF_PEERS = 10_000, {"nannyml": 200_000, "nannyml-ks": 100_000, "evidently": 20_000}
 GOALS = {"nannyml": 10.0, "nannyml-ks": 10.0, "evidently": 50.0}
