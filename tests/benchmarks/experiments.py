@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.benchmarks.detection import of_stationary
 from tests.benchmarks.readme import README
 from tests.benchmarks.results import newest
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 PAGE = README.parent / "docs" / "monitoring-experiments.md"
 Rows = dict[str, dict[str, Any]]
+_WHOLE, _TINY = 1_000, 1e-4
 
 
 def listed(rows: Rows) -> list[str]:
@@ -60,13 +62,18 @@ SECTIONS: dict[str, tuple[str, Callable[[Rows], list[str]]]] = {
     "policies": ("policies", of_policies),
     "flights": ("policies", of_flights),
     "estimates": ("estimates", listed),
+    "stationary": ("stationary", of_stationary),
+    "throughput": ("throughput", listed),
+    "oracles": ("oracles", listed),
 }
 
 
 def shown(value: float) -> str:
     """Return a figure with as many decimals as it needs."""
-    if value == int(value):
+    if value == int(value) or abs(value) >= _WHOLE:
         return f"{value:,.0f}"
+    if abs(value) < _TINY:
+        return f"{value:.0e}"
     return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
 
 

@@ -33,6 +33,8 @@ REFERENCE = 100_000
 # Microseconds from row to row: ten days of reference.
 _APART = 10 * 86_400 * 1_000_000 // REFERENCE
 _BEGIN = 1_700_000_000_000_000
+# Seconds of the monitor's clock from message to message.
+_BETWEEN = 100.0
 
 
 def rows(count: int, seed: int, shift: float = 0.0) -> dict[str, NDArray[np.float32]]:
@@ -84,6 +86,7 @@ class Monitor:
 
     pipeline: MonitorPipeline
     store: MemoryStore
+    clock: FakeClock
     sent: int = 0
 
     @classmethod
@@ -94,11 +97,15 @@ class Monitor:
         await store.save_spec(MODEL, 1, ModelSpec.model_validate({"model": MODEL, "data": data, "features": features}))
         await store.save_profile(DIGEST, reference)
         await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
-        pipeline = MonitorPipeline(store, store, FakeClock(), MonitorTimings())
+        clock = FakeClock()
+        pipeline = MonitorPipeline(store, store, clock, MonitorTimings())
         await pipeline.load()
-        return cls(pipeline, store)
+        pipeline.caught_up()
+        return cls(pipeline, store, clock)
 
     async def take(self, value: bytes) -> None:
+        # No outcomes come, and windows close without them once they are late.
+        self.clock.now += _BETWEEN
         await self.pipeline.advance(messages([value], first=self.sent))
         self.sent += 1
 
