@@ -148,18 +148,22 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 
 
 def test_every_table_is_a_script() -> None:
-    assert run.tables() == [
+    assert list(run.tables()) == [
         "costs",
+        "delays",
         "demo",
         "estimates",
         "evidence",
         "injected",
         "models",
+        "oracles",
         "policies",
         "redeploy",
         "rest",
         "slow",
+        "stationary",
         "stream",
+        "throughput",
         "train",
     ]
 

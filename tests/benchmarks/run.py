@@ -12,9 +12,10 @@ ROOT = HERE.parents[1]
 PACKAGE = "tests.benchmarks"
 
 
-def tables() -> list[str]:
-    """Return the names of the tables: every module of the folder `tables` is one."""
-    return sorted(path.stem for path in (HERE / "tables").glob("*.py"))
+def tables() -> dict[str, str]:
+    """Return the names of the tables and their modules: every one of the folder `tables`, and of those in it."""
+    paths = sorted((HERE / "tables").rglob("*.py"), key=lambda path: path.stem)
+    return {path.stem: ".".join((PACKAGE, *path.relative_to(HERE).with_suffix("").parts)) for path in paths}
 
 
 def main(only: str | None) -> int:
@@ -24,7 +25,7 @@ def main(only: str | None) -> int:
         sys.stderr.write(f"there is no table {only!r}: ONLY can be {', '.join(known)}\n")
         return 2
     chosen = [only] if only else known
-    failed = sum(_run(f"{PACKAGE}.tables.{table}") != 0 for table in chosen)
+    failed = sum(_run(known[table]) != 0 for table in chosen)
     if os.environ.get("BENCH_RECORD"):
         _run(f"{PACKAGE}.readme")
         _run(f"{PACKAGE}.experiments")
