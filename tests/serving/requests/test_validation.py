@@ -83,7 +83,7 @@ def refusal_of(schema: RequestSchema, sent: dict[str, list[Any]]) -> RequestRefu
     types = {name: DATATYPES[feature.type] for name, feature in schema.features.items()}
     tensors = [Tensor(name, [len(data), 1], types.get(name, "BYTES"), data) for name, data in sent.items()]
     try:
-        refused = invalid_rows(join([rows(InferenceRequest(tensors), schema, "q")], schema.features), schema, NOW)
+        refused = invalid_rows(join([rows(InferenceRequest(tensors), schema, "q")], schema), schema, NOW)
     except RequestRefusedError as error:
         return error
     return refused[min(refused)] if refused else None

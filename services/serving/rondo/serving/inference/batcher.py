@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Rows, SentRows
 
-    Infer = Callable[[ServedModel, Rows, LoadedVersion | None], Inference]
+    Infer = Callable[[ServedModel, Rows, LoadedVersion | None, int], Inference]
     Write = Callable[[Scored], Awaitable[None]]
 
 # Of several requests; a single one may have more rows.
@@ -87,7 +87,10 @@ class _Found:
 
 
 class Batcher:
-    """The queue of one model. `infer` scores rows, `write` returns once Kafka has the log of a part."""
+    """The queue of one model.
+
+    `infer` scores rows that were sent in so many bytes; `write` returns once Kafka has the log of a part.
+    """
 
     def __init__(self, model: str, infer: Infer, write: Write, *, max_bytes: int = MAX_BYTES) -> None:
         self._model, self._infer, self._write = model, infer, write
@@ -185,7 +188,8 @@ class Batcher:
     def _score_group(self, group: Sequence[_Request]) -> _Found:
         """Score requests to the same versions. Where a row is refused, only its request is."""
         served, pinned = group[0].served, group[0].pinned
-        inference = self._infer(served, join([request.rows for request in group], served.schema.features), pinned)
+        rows, size = join([request.rows for request in group], served.schema), sum(request.size for request in group)
+        inference = self._infer(served, rows, pinned, size)
         if not inference.refused:
             return _Found(list(inference.scored), list(_divided(group, inference.scored)))
         if len(group) == 1:

@@ -102,10 +102,12 @@ class InferenceService:
             batcher = self._batchers[served.model] = Batcher(served.model, self._infer_whole, self._write)
         return await batcher.answer(served, rows, pinned, size)
 
-    def _infer_whole(self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None) -> Inference:
+    def _infer_whole(self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None, size: int) -> Inference:
         inference = infer(served, rows, self.now, pinned)
-        for scored in inference.scored:
-            inference.refused.update(_too_large(scored))
+        # A text has no more bytes in the log than it had in JSON, a number has at most four times as many.
+        if size > MAX_REQUEST_BYTES // 4:
+            for scored in inference.scored:
+                inference.refused.update(_too_large(scored))
         return inference
 
     async def _write(self, scored: Scored) -> None:
@@ -118,8 +120,6 @@ class InferenceService:
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:
     """Yield the rows that are larger than a Kafka message may be: the log would refuse their neighbours with them."""
-    if scored.log.nbytes <= MAX_REQUEST_BYTES:
-        return
     sizes = row_bytes(scored.log)
     for place in np.flatnonzero(sizes > MAX_REQUEST_BYTES).tolist():
         row = scored.numbers[place]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Half of what the topic takes: the halves of a batch are not of the same size.
 MAX_BYTES = 4 * 1024 * 1024
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 
 
@@ -46,6 +47,7 @@ class VersionLog:
             logs.version_metadata(model, model_version, digest, role, classes)
         )
         self._features, self._outputs = features, outputs
+        self._schema_message = self._schema.serialize().to_pybytes()
         self._labels = pa.array(outputs.classes, pa.string())
 
     def in_role(self, role: str) -> VersionLog:
@@ -74,7 +76,17 @@ class VersionLog:
 
     def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
         """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
-        yield from _encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
+        yield from self._encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
+
+    def _encoded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        # An IPC stream is its schema, its batches and this mark; a writer would encode the schema each time.
+        record = b"".join((self._schema_message, batch.serialize(), _END_OF_STREAM))
+        if len(record) <= MAX_BYTES or batch.num_rows == 1:
+            yield record
+            return
+        half = batch.num_rows // 2
+        yield from self._encoded(batch.slice(0, half))
+        yield from self._encoded(batch.slice(half))
 
 
 def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
@@ -101,13 +113,4 @@ def _array(column: Column, feature: Feature) -> pa.Array:
     if feature.type == "category":
         texts = pa.array(column, pa.string())
         return pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
-    return pa.array(column, pa.float32(), mask=np.isnan(column))
-
-
-def _encoded(batch: pa.RecordBatch) -> Iterator[bytes]:
-    if batch.nbytes <= MAX_BYTES or batch.num_rows == 1:
-        yield logs.encode(batch)
-        return
-    half = batch.num_rows // 2
-    yield from _encoded(batch.slice(0, half))
-    yield from _encoded(batch.slice(half))
+    return pa.array(column, from_pandas=True)  # NaN is null

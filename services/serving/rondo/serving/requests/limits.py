@@ -14,6 +14,10 @@ import numpy as np
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from rondo.contracts.spec.model import Feature
     from rondo.serving.requests.rows import Column
 
@@ -63,6 +67,23 @@ class Limits:
         if isinstance(value, str):
             return self.texts is None or value in self.texts
         return bool(self.low <= np.float32(value) <= self.high)
+
+
+class NumberLimits:
+    """The limits of K features at once, all of which are numbers."""
+
+    def __init__(self, limits: Sequence[Limits]) -> None:
+        self._low = np.array([[each.low] for each in limits], np.float32)
+        self._high = np.array([[each.high] for each in limits], np.float32)
+        self._whole = [place for place, each in enumerate(limits) if each.whole]
+
+    def all_inside(self, numbers: NDArray[np.float32]) -> bool:
+        """Return whether all values, shape [K, N], are allowed; NaN, a missing value, is."""
+        wrong = (numbers < self._low) | (numbers > self._high)
+        if wrong.any():
+            return False
+        whole = numbers[self._whole]
+        return not self._whole or not ((np.trunc(whole) != whole) & ~np.isnan(whole)).any()
 
 
 def example(feature: Feature) -> str | float | bool:

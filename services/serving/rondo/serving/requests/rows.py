@@ -48,7 +48,8 @@ class SentRows:
 class Rows:
     """N rows. `columns` has a float32 column (NaN = missing) or a text column ("" = missing) per feature, shape [N].
 
-    All features of the model are there, in the order of its signature.
+    All features of the model are there, in the order of its signature. `numbers` has the float32 columns as rows of one
+    array, of which they are views; None where they don't lie together.
     """
 
     ids: Sequence[str]
@@ -56,6 +57,7 @@ class Rows:
     event_times: Sequence[datetime | None]
     columns: Mapping[str, Column]
     source: Source
+    numbers: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -5,24 +5,27 @@ msgspec compiles a decoder per signature, so type checks and extraction cost no 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
 
+from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.text import MAX_ID
 from rondo.serving.requests.event_times import Time
-from rondo.serving.requests.limits import Limits
+from rondo.serving.requests.limits import Limits, NumberLimits
 from rondo.serving.requests.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.rows import Column
+    from rondo.serving.requests.rows import Column, Source
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 # An int is decoded as a number, because many writers send 3.0 for 3. `Limits` refuses 3.5.
@@ -42,6 +45,9 @@ class RequestSchema:
         self.features = features
         self.ignore_unknown = ignore_unknown
         self.limits = {name: Limits.of(feature) for name, feature in features.items()}
+        self._numeric = [name for name, feature in features.items() if feature.type != "category"]
+        self.texts = [name for name, feature in features.items() if feature.type == "category"]
+        self.number_limits = NumberLimits([self.limits[name] for name in self._numeric])
         options: dict[str, Any] = {"forbid_unknown_fields": not ignore_unknown, "gc": False}
         # Neutral field names: a feature may be called `class`, or any other Python keyword.
         names = {f"f{number}": name for number, name in enumerate(features)}
@@ -57,18 +63,28 @@ class RequestSchema:
         """Turn at least one decoded request into rows."""
         as_tuple = msgspec.structs.astuple
         values = zip(*[as_tuple(request.features) for request in requests], strict=True)
-        with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
-            columns: dict[str, Column] = {
-                name: text_column(column) if feature.type == "category" else np.array(column, dtype=np.float32)
-                for (name, feature), column in zip(self.features.items(), values, strict=True)
-            }
-        return Rows(
+        return self.columns(
             [request.id for request in requests],
             [request.entity for request in requests],
             [request.event_time for request in requests],
-            columns,
+            dict(zip(self.features, values, strict=True)),
             _Requests(self, requests),
         )
+
+    def columns(
+        self,
+        ids: Sequence[str],
+        entities: Sequence[str | None],
+        event_times: Sequence[datetime | None],
+        values: Mapping[str, Sequence[Any]],
+        source: Source,
+    ) -> Rows:
+        """Turn the values of N rows by feature, None where one is missing, into rows."""
+        numbers = _numbers([values[name] for name in self._numeric], len(ids))
+        found = dict(zip(self._numeric, numbers, strict=True)) | {
+            name: text_column(values[name]) for name in self.texts
+        }
+        return Rows(ids, entities, event_times, {name: found[name] for name in self.features}, source, numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,22 @@ class _Requests:
 
     def where(self, _: int) -> str:
         return ""
+
+
+def _numbers(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32]:
+    """Return K columns of N numbers as float32, shape [K, N]; None is NaN."""
+    if not columns:
+        return np.empty((0, rows), np.float32)
+    with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
+        try:
+            return np.array(columns, np.float32)
+        except OverflowError:  # an integer past float64
+            finite = [[_as_float(value) for value in column] for column in columns]
+            return np.array(finite, np.float32)
+
+
+def _as_float(value: float | None) -> float | None:
+    return math.inf if value is not None and abs(value) > LARGEST_FLOAT32 else value
 
 
 def text_column(values: Sequence[str | None]) -> NDArray[np.object_]:
