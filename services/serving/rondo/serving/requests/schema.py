@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.rows import Column, Source
+    from rondo.serving.requests.rows import Source
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 # An int is decoded as a number, because many writers send 3.0 for 3. `Limits` refuses 3.5.
