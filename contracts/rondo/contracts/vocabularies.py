@@ -64,7 +64,7 @@ class SkipReason(StrEnum):
 class RouteRole(StrEnum):
     """What a version does in a deployment.
 
-    The primary is the champion: training sets, joins and monitoring use its predictions alone. A canary answers its
+    The primary is the champion: training sets, joins and findings use its predictions alone. A canary answers its
     share of the requests. A shadow scores requests, and its answers are not published.
 
     Unknown: serving refuses the deployment and keeps the versions that it serves. Readers of predictions skip them.

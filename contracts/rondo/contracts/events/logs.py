@@ -63,7 +63,7 @@ def version_metadata(
 ) -> dict[str, str]:
     """Return the schema metadata of a micro-batch of `predictions.log`: the version that answered, and its role.
 
-    Training sets, joins and monitoring use the rows of the primary alone, so a shadow's rows double nothing. `classes`
+    Training sets, joins and findings use the rows of the primary alone, so a shadow's rows double nothing. `classes`
     are those of the probabilities, as JSON; without them the key is left out.
     """
     about = {"model": model, "model_version": str(model_version), "digest": digest, "role": role}

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
+from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.streams import StreamQuality
@@ -82,6 +83,7 @@ class ModelState:
     alarms: VersionAlarms = field(default_factory=VersionAlarms)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
+    candidates: Candidates = field(default_factory=Candidates)
     streams: StreamQuality = field(default_factory=StreamQuality)
     removed: int = 0
     spec: ModelSpec | None = field(default=None, compare=False)
@@ -101,6 +103,7 @@ class ModelState:
             return []
         self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
         self.evidence.clear()
+        self.candidates.clear()
         self.unmatched.clear_predictions()
         self.labelled.clear()
         return self._resolve_alarms("the spec has another window or label delay, so its evidence begins anew")
@@ -113,6 +116,7 @@ class ModelState:
         at, why = to_time(self.watermark.newest), "the model was removed"
         self.windows, self.tumbling, self.spec, self.removed = {}, None, None, revision
         self.evidence.clear()
+        self.candidates.clear()
         self.watermark, self.outcome_watermark = Watermark(), Watermark()
         self.closed_until, self.recent = NEVER, RecentWindows()
         self.unmatched.clear()
@@ -131,6 +135,7 @@ class ModelState:
             dropped=replace(self.dropped, counts=dict(self.dropped.counts)),
             unmatched=copy(self.unmatched),
             streams=self.streams.snapshot(),
+            candidates=self.candidates.snapshot(),
         )
 
     @property
@@ -146,6 +151,7 @@ class ModelState:
         takes over the evidence and the alarms.
         """
         before, self.history = self.champion, self.history.promoted(champion)
+        self.candidates.promoted(champion.version)
         if before is None or before.version == champion.version:
             return []
         self.closed_until, self.recent = NEVER, RecentWindows()
@@ -169,17 +175,22 @@ class ModelState:
         return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
 
     def required_profiles(self) -> set[str]:
-        """Return the digests whose profiles the champion and the buffered messages need."""
+        """Return the digests whose profiles the champion, the candidates and the buffered messages need."""
         digests = {each.predictions.digest for each in self.buffer.messages}
+        digests |= {each.digest for each in self.candidates.by_role.values()}
         return digests | {self.champion.digest} if self.champion else digests
 
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
         """Buffer a message of `predictions.log`; evicted rows count as dropped."""
-        times, made = _times(predictions.rows)
-        # A row without a plausible event time is a request, too.
-        self.streams.take(self.model, "requests", made, np.where(is_implausible(times, made), made, times))
+        if predictions.role == RouteRole.PRIMARY:
+            self._note_requests(predictions)
         for evicted in self.buffer.push(value, predictions, now):
             self._drop(evicted, "evicted_rows")
+
+    def _note_requests(self, predictions: Predictions) -> None:
+        times, made = log_messages.event_times(predictions.rows)
+        # A row without a plausible event time is a request, too.
+        self.streams.take(self.model, "requests", made, np.where(is_implausible(times, made), made, times))
 
     def count_buffered(self, references: Mapping[str, Reference], timed_out: float) -> int:
         """Count the buffered rows whose profile is known; returns how many rows left the buffer.
@@ -190,9 +201,11 @@ class ModelState:
             return 0
         ready = self.buffer.pop_ready(references, timed_out)
         for batch in log_messages.concatenated(ready):
-            if reference := references.get(batch.digest):
+            if (reference := references.get(batch.digest)) and batch.role == RouteRole.PRIMARY:
                 self.count_predictions(batch.rows, batch.version, reference)
-            else:
+            elif reference and self.tumbling:
+                self.candidates.count(batch, reference, self.tumbling, self.watermark.passed)
+            elif batch.role == RouteRole.PRIMARY:
                 self._drop(batch, "unprofiled")
         return sum(batch.rows.num_rows for batch in ready)
 
@@ -251,6 +264,10 @@ class ModelState:
             return []
         passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
         return self.tumbling.due((start for version, start in self.windows if version == self.champion.version), passed)
+
+    def look_at_candidates(self, references: Mapping[str, Reference]) -> bool:
+        """Take the candidates' steps that the watermark has passed; returns whether there was one."""
+        return self.tumbling is not None and self.candidates.close(references, self.tumbling, self.watermark.passed)
 
     def look(self, reference: Reference) -> Iterator[Announcement]:
         """Take the champion's steps that the watermark has passed, in order; yields what to publish."""
@@ -334,7 +351,9 @@ class ModelState:
         self.labelled.keep(in_open_windows(self.windows, self.labelled.table, tumbling))
 
     def _drop(self, batch: Predictions, reason: str) -> None:
-        """Advance event time past rows that can't be counted, and record them."""
+        """Advance event time past rows that can't be counted, and record them; but not those of a candidate."""
+        if batch.role != RouteRole.PRIMARY:
+            return
         self._advance(batch.rows)
         if self.history.counts(batch.version):
             everything = np.ones(batch.rows.num_rows, np.bool_)
@@ -342,7 +361,7 @@ class ModelState:
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
-        times, made = _times(rows)
+        times, made = log_messages.event_times(rows)
         self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
         return times, made, passed
 
@@ -359,11 +378,3 @@ class ModelState:
         recent = predictions.column("event_time").to_numpy() >= oldest
         self.unmatched.keep_predictions(others | recent)
         self._discard_final_labels(tumbling)
-
-
-def _times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each row's event time, and when it was made."""
-    made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
-    given = rows.column("event_time")
-    given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
-    return np.asarray(given.cast(pa.int64()).to_numpy()), made

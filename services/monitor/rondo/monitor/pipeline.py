@@ -12,6 +12,7 @@ from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import WindowClosed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
+from rondo.monitor.candidates import CANDIDATE_ROLES
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
@@ -77,6 +78,8 @@ class MonitorPipeline:
             found = state.look_at_streams()
             announcements += found
             self._checkpointer.changed |= {model} if found else set()
+            if state.look_at_candidates(self._control_plane.references):
+                self._checkpointer.changed.add(model)
             if reference := self._control_plane.champion_reference(state.champion):
                 looked = list(state.look(reference))
                 announcements += looked
@@ -167,10 +170,11 @@ class MonitorPipeline:
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
             state = self._state(predictions.model)
-            # The windows evaluate the primary alone, not a shadow or a canary.
+            # Windows and event time follow the primary alone, not a shadow or a canary.
             if predictions.role == RouteRole.PRIMARY:
                 self._idleness.expect(predictions.model, "newer outcomes", now)
                 self._idleness.touch(predictions.model, "predictions", now)
+            if predictions.role in (RouteRole.PRIMARY, *CANDIDATE_ROLES):
                 state.buffer_predictions(value, predictions, now)
             return predictions.model
         outcomes = log_messages.read_outcomes(message.key(), value)

@@ -184,3 +184,10 @@ def test_slices_have_their_figures_beside_the_holdout_and_groups_their_gaps(rond
     assert f"{next(g['gap'] for g in windows[0]['gaps'] if g['figure'] == 'selection_rate'):.3f}" in first
     answers("loans/drift", status(newest_closed=closed | {"slices": [], "gaps": []}))
     assert "Slices" not in parts(rondo("drift", "loans").stdout)
+
+
+def test_candidates_are_below_the_sentence_about_the_champion(rondo: Run, answers: Any) -> None:
+    verdict = {"state": "changed", "sentence": "1 of the 2 inputs of loans (version 4) has changed."}
+    answers("loans/drift", status(candidates=[{"role": "canary", "version": 4, "verdict": verdict}]))
+    first = " ".join(parts(rondo("drift", "loans").stdout)[""])
+    assert first == f"{status()['verdict']['sentence']} canary: {verdict['sentence']}"

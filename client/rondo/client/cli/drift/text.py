@@ -33,6 +33,9 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     state = status["verdict"]["state"]
     for line in textwrap.wrap(printable(status["verdict"]["sentence"]), width):
         yield Line(line, _STYLES.get(state, "bold"))
+    for each in status["candidates"]:
+        for line in textwrap.wrap(f"{each['role']}: {printable(each['verdict']['sentence'])}", width):
+            yield Line(line, _STYLES.get(each["verdict"]["state"]))
     columns = status["columns"]
     bars = {each["column"]: each["bars"] for each in (status["newest"] or {"columns": ()})["columns"]}
     changed = sorted((each for each in columns if each["since"]), key=lambda each: each["threshold"] - each["evidence"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rondo.chassis.profiles.slices import Slices
 from rondo.contracts.tasks.base import FittedTask
@@ -17,6 +18,7 @@ from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.findings import FINDING_KINDS
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.alerts.version_alarms import VersionAlarms
+from rondo.monitor.candidates import Candidate, Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 # The periods of `RecentWindows`; a row without a period is an open window.
 _FULL, _FILLING = "full", "filling"
+_OF_CANDIDATES = "of_candidates"
 _COUNTS = pa.list_(pa.int64())
 # `task` and `slices` are JSON.
 _WINDOWS = pa.schema(
@@ -72,7 +75,7 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
     checkpoint = ModelCheckpoint(
         _figures(state),
         segmented_table.write(_windows(state)),
-        segmented_table.write(encode_evidence(state.evidence)),
+        segmented_table.write(_evidence(state)),
         {name: written for name, (_, written) in saved.items()},
     )
     return checkpoint, {name: after for name, (after, _) in saved.items()}
@@ -88,6 +91,7 @@ def decode_state(
     labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
     windows, recent = _decoded_windows(segmented_table.read(saved.windows))
+    stored_evidence = segmented_table.read(saved.evidence)
     champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
@@ -101,7 +105,11 @@ def decode_state(
         recent=recent,
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
-        evidence=decode_evidence(segmented_table.read(saved.evidence)),
+        evidence=decode_evidence(stored_evidence.filter(pc.invert(stored_evidence.column(_OF_CANDIDATES)))),
+        candidates=Candidates(
+            {role: Candidate(**each) for role, each in figures["candidates"].items()},
+            decode_evidence(stored_evidence.filter(stored_evidence.column(_OF_CANDIDATES))),
+        ),
         alarms=_alarms(figures["alarms"]),
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
@@ -123,6 +131,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "closed_until": state.closed_until,
         "alarms": asdict(state.alarms),
         "removed": state.removed,
+        "candidates": {role: asdict(each) for role, each in state.candidates.by_role.items()},
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
         "streams": {
@@ -130,6 +139,13 @@ def _figures(state: ModelState) -> dict[str, object]:
             "open": dict(state.streams.open),
         },
     }
+
+
+def _evidence(state: ModelState) -> pa.Table:
+    """Return the evidence about the champion and later ones, and that about candidates, which is marked."""
+    tables = encode_evidence(state.evidence), encode_evidence(state.candidates.evidence)
+    marked = np.repeat([False, True], [table.num_rows for table in tables])
+    return pa.concat_tables(tables).append_column(_OF_CANDIDATES, pa.array(marked))
 
 
 def _encoded_watermark(watermark: Watermark) -> dict[str, object]:

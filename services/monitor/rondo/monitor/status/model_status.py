@@ -11,6 +11,7 @@ from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict
 from rondo.monitor.estimates.expected_harm import Harm, expected_loss
 from rondo.monitor.evidence.version_evidence import LOSS
+from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
@@ -61,7 +62,7 @@ class ModelStatus(Value):
     """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
 
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
-    and `windows` are the open ones. `no_verdict` is as in `ModelSummary`.
+    and `windows` are the open ones. `no_verdict` is as in `ModelSummary`. `candidates` are a canary and a shadow.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
     `outcomes`.
@@ -86,6 +87,7 @@ class ModelStatus(Value):
     window_seconds: float | None
     bucket_seconds: float | None
     columns: tuple[ColumnStatus, ...]
+    candidates: tuple[CandidateStatus, ...]
     newest: NewestRows | None
     newest_closed: WindowStatus | None
     windows: tuple[WindowStatus, ...]
@@ -129,6 +131,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         window_seconds=tumbling.length / 1e6 if tumbling else None,
         bucket_seconds=tumbling.bucket / 1e6 if tumbling else None,
         columns=columns,
+        candidates=candidate_statuses(state.model, state.candidates, spec),
         **_windows(state, reference, spec.monitor.detectors),
         alerts=state.alarms.open | state.streams.open,
         streams=stream_statuses(state.streams),

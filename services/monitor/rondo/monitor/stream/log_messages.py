@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +17,8 @@ from rondo.monitor.errors import UnreadableLogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
 
 _NAME = TypeAdapter(Name)
 _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
@@ -87,6 +90,14 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     model = key.decode(errors="replace")
     _check_model(logs.OUTCOMES_LOG, model)
     return Outcomes(model, rows.filter(known))
+
+
+def event_times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each row's event time, and when it was made, in microseconds."""
+    made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
+    given = rows.column("event_time")
+    given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
+    return np.asarray(given.cast(pa.int64()).to_numpy()), made
 
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:

@@ -1,0 +1,96 @@
+"""The versions that answer beside the champion, a canary or a shadow, and the evidence about each of them.
+
+Their inputs and predictions are compared with their own references, step by step as those of the champion. Nothing is
+published of it: a finding would start a training as if the champion had changed. The status shows it. Event time passes
+by the champion's rows alone, so a candidate changes nothing of what is found about the champion. A version that becomes
+the champion begins without this evidence: it has its false-alarm rate for each of the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rondo.contracts.vocabularies import RouteRole
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.stream.log_messages import event_times
+from rondo.monitor.stream.watermark import is_implausible
+from rondo.monitor.windows.window_counts import count_buckets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.stream.log_messages import Predictions
+    from rondo.monitor.windows.tumbling import TumblingWindows
+
+CANDIDATE_ROLES = (RouteRole.CANARY, RouteRole.SHADOW)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version of a model, and the digest of its artifact."""
+
+    version: int
+    digest: str
+
+
+@dataclass
+class Candidates:
+    """The newest candidate of each role, by the role, and the `evidence` about them."""
+
+    by_role: dict[str, Candidate] = field(default_factory=dict)
+    evidence: ModelEvidence = field(default_factory=ModelEvidence)
+
+    def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> None:
+        """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then."""
+        if not self._admits(batch):
+            return
+        times, made = event_times(batch.rows)
+        late = tumbling.late_for_step(times, np.full(times.size, passed))
+        self.evidence.late += int(late.sum())
+        counted = ~late & ~is_implausible(times, made)
+        if not counted.any():
+            return
+        starts, groups = np.unique(tumbling.bucket_starts(times[counted]), return_inverse=True)
+        rows = batch.rows.filter(pa.array(counted))
+        self.evidence.open.add(batch.version, *count_buckets(reference, rows, starts, groups))
+
+    def close(self, references: Mapping[str, Reference], tumbling: TumblingWindows, passed: int) -> bool:
+        """Take the steps that the watermark has passed; returns whether there was one with rows."""
+        ends = [
+            end
+            for each in self.by_role.values()
+            if (reference := references.get(each.digest))
+            for end in self.evidence.close(each.version, reference, passed, tumbling.step, tumbling.bucket)
+        ]
+        return bool(ends)
+
+    def promoted(self, champion: int) -> None:
+        """Discard the candidates that are not newer than the champion."""
+        self._keep({role: each for role, each in self.by_role.items() if each.version > champion})
+
+    def clear(self) -> None:
+        self._keep({})
+
+    def snapshot(self) -> Candidates:
+        """Return what the status is made of; what is counted later does not change it."""
+        versions = {number: each.snapshot() for number, each in self.evidence.versions.items()}
+        return Candidates(dict(self.by_role), ModelEvidence(versions, late=self.evidence.late))
+
+    def _admits(self, batch: Predictions) -> bool:
+        """Return whether rows are those of the candidate of their role, which a newer version becomes."""
+        current = self.by_role.get(batch.role)
+        if current is None or batch.version > current.version:
+            # A shadow may become a canary.
+            others = {role: each for role, each in self.by_role.items() if each.version != batch.version}
+            self._keep({**others, batch.role: Candidate(batch.version, batch.digest)})
+            return True
+        return batch.version == current.version
+
+    def _keep(self, by_role: dict[str, Candidate]) -> None:
+        self.by_role = by_role
+        self.evidence.keep(each.version for each in by_role.values())

@@ -1,0 +1,156 @@
+"""Canaries and shadows: each is compared with its own reference, and nothing about the champion depends on them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.monitor.candidates import Candidate, Candidates
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.stream.log_messages import Predictions
+from rondo.monitor.windows.tumbling import TumblingWindows
+
+from tests.monitor.builders import (
+    DIGEST_2,
+    MODEL,
+    SPEC,
+    encode_predictions,
+    predictions,
+    times,
+)
+from tests.monitor.fakes import FakeClock, MemoryStore, messages
+from tests.monitor.pipeline.stores import KNOWN, PREDICTED, filled_store, new_pipeline, published, uninterrupted
+from tests.monitor.scenarios import NEXT, DailyScenario
+from tests.monitor.streams import BINARY
+
+if TYPE_CHECKING:
+    from rondo.monitor.status.candidate_status import CandidateStatus
+
+DAYS, ROWS_A_DAY = 8, 200
+REFERENCE = Reference.of(BINARY.profile, DIGEST_2)
+WINDOWS = TumblingWindows.of(SPEC, REFERENCE.density)
+
+
+def rows_of(day: float, shift: float = 0.0, count: int = ROWS_A_DAY) -> Any:
+    data = BINARY.rows(np.random.default_rng(int(day * 100)), count, shift)
+    return predictions(data, times(day, count), [f"{day}-{i}" for i in range(count)])
+
+
+def batch(day: float, version: int = 2, role: str = "canary", shift: float = 0.0) -> Predictions:
+    return Predictions(MODEL, version, DIGEST_2, role, rows_of(day, shift))
+
+
+def canary_log(shift: float, role: str = "canary") -> list[bytes]:
+    """Return one message for each message of the primary's log, of version 2."""
+    per_day = len(PREDICTED) // DAYS
+    logged = [rows_of(day, shift if day >= 2 else 0.0) for day in range(DAYS)]
+    size = ROWS_A_DAY // per_day
+    parts = [table.slice(at * size, size) for table in logged for at in range(per_day)]
+    return [encode_predictions(each, version=2, digest=DIGEST_2, role=role) for each in parts]
+
+
+async def store_with_a_canary() -> MemoryStore:
+    store = await filled_store()
+    await store.save_profile(DIGEST_2, BINARY.profile)
+    return store
+
+
+def interleaved(others: list[bytes]) -> list[bytes]:
+    return [value for pair in zip(others, PREDICTED, strict=True) for value in pair]
+
+
+async def status_after(others: list[bytes]) -> tuple[CandidateStatus, ...]:
+    store = await store_with_a_canary()
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    await pipeline.advance(messages(interleaved(others), KNOWN))
+    assert published(store) == await uninterrupted(), "nothing is published about a candidate"
+    return (await pipeline.status(MODEL)).candidates
+
+
+@pytest.mark.parametrize("role", ["canary", "shadow"])
+async def test_a_change_of_what_a_candidate_answers_is_in_the_status_alone(role: str) -> None:
+    (unchanged,) = await status_after(canary_log(0.0, role))
+    assert (unchanged.role, unchanged.version) == (role, 2)
+    assert unchanged.verdict.state == "partly_judged"
+    assert unchanged.rows > 1_000
+    (changed,) = await status_after(canary_log(1.5, role))
+    assert changed.verdict.state == "changed"
+    assert {each.column for each in changed.columns if each.changed} == {"x"}
+    assert {each.group for each in changed.columns} == {"inputs", "outputs"}
+
+
+async def test_the_rows_of_an_unknown_role_are_no_candidate() -> None:
+    assert await status_after(canary_log(1.5, "from-the-future")) == ()
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**32))
+async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candidate(seed: int) -> None:
+    rng, store, clock, log = random.Random(seed), await store_with_a_canary(), FakeClock(), interleaved(canary_log(1.5))
+    (expected,) = await status_after(canary_log(1.5))
+    read = 0
+    while read < len(log):
+        pipeline = new_pipeline(store, clock)
+        read = dict(await pipeline.load()).get(("predictions.log", 0), 0)
+        for _ in range(rng.randint(1, 6)):
+            step, clock.now = rng.randint(0, 12), clock.now + 2.0
+            await pipeline.advance(messages(log[read : read + step], first=read))
+            read += len(log[read : read + step])
+    await pipeline.advance([])
+    assert (await pipeline.status(MODEL)).candidates == (expected,)
+
+
+def test_a_candidate_is_compared_with_its_own_reference() -> None:
+    """A version that was trained on shifted rows sees no change where the rows are like these."""
+    shifted = replace(BINARY, rows=lambda rng, count, shift=0.0: BINARY.rows(rng, count, shift + 1.5))
+    own = Reference.of(shifted.profile_of(2_000, 10 * 86_400.0), DIGEST_2)
+    for reference, changes in ((own, False), (REFERENCE, True)):
+        candidates = Candidates()
+        for day in range(6):
+            candidates.count(batch(day, shift=1.5), reference, WINDOWS, 0)
+        assert candidates.close({DIGEST_2: reference}, WINDOWS, 2**62)
+        assert bool(list(candidates.evidence.versions[2].alarms(0.01))) == changes
+
+
+def test_rows_of_steps_that_are_closed_are_late_and_counted_as_such() -> None:
+    candidates, scenario = Candidates(), DailyScenario()
+    scenario.day(3)
+    passed = scenario.state.watermark.passed
+    candidates.count(batch(1), REFERENCE, WINDOWS, passed)
+    assert (candidates.evidence.late, candidates.close({DIGEST_2: REFERENCE}, WINDOWS, passed)) == (ROWS_A_DAY, False)
+
+
+def test_a_newer_version_takes_the_place_of_the_one_before_and_a_shadow_may_become_a_canary() -> None:
+    candidates = Candidates()
+    candidates.count(batch(0, version=3, role="shadow"), REFERENCE, WINDOWS, 0)
+    candidates.count(batch(1, version=3, role="canary"), REFERENCE, WINDOWS, 0)
+    assert candidates.by_role == {"canary": Candidate(3, DIGEST_2)}
+    candidates.close({DIGEST_2: REFERENCE}, WINDOWS, 2**62)
+    assert candidates.evidence.versions[3].taken["inputs"].rows == 2 * ROWS_A_DAY
+    candidates.count(batch(2, version=2), REFERENCE, WINDOWS, 0)
+    assert candidates.evidence.known == {3}, "an older one is not deployed any more"
+    candidates.count(batch(2, version=4), REFERENCE, WINDOWS, 0)
+    assert (candidates.by_role, candidates.evidence.known) == ({"canary": Candidate(4, DIGEST_2)}, {4})
+
+
+def test_a_promotion_ends_it() -> None:
+    scenario = DailyScenario()
+    scenario.state.candidates.count(batch(0), REFERENCE, WINDOWS, 0)
+    assert scenario.state.required_profiles() == {"one", DIGEST_2}
+    scenario.promote(NEXT)
+    assert (scenario.state.candidates.by_role, scenario.state.candidates.evidence.known) == ({}, set())
+
+
+def test_rows_of_a_candidate_without_a_profile_are_not_missed_in_any_window() -> None:
+    scenario = DailyScenario()
+    before = dict(scenario.state.dropped.counts)
+    scenario.state.buffer_predictions(b"", batch(0), now=0.0)
+    assert scenario.state.count_buffered({}, timed_out=1.0) == ROWS_A_DAY
+    assert scenario.state.dropped.counts == before
+    assert scenario.state.streams.open == {}
