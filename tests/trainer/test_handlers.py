@@ -330,6 +330,7 @@ async def test_a_suspicion_waits_for_labels_and_goes_before_their_growth(work: M
     trigger = work.store.runs[-1].trigger
     assert (trigger.kind, trigger.id, trigger.since) == ("suspicion", "suspected-1", builders.START)
     assert trigger.loss_rise == pytest.approx(0.1)
+    assert trigger.rows_since == builders.suspected().window.rows
     assert work.store.deferred == {}
 
 

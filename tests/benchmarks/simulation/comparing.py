@@ -10,6 +10,7 @@ from rondo.monitor.evidence.stretches import Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 from rondo.trainer.adaptation import comparison
 from rondo.trainer.adaptation.comparison import Rows, State
+from rondo.trainer.adaptation.confirmation import rows_to_confirm
 from rondo.trainer.adaptation.growth import (
     GROWTH,
     Costs,
@@ -66,14 +67,8 @@ class Comparing:
         assert self._state
         new, change = known.until - self._labelled, self._suspected(known)
         rows = _rows(models, known.until, now - known.until)
-        found = self._suspicion.found if self._suspicion else None
-        rise = found.after - found.before if found else self._loss
         change = comparison.due_again(rows, self._state) if change is None else change
-        if (
-            change is not None
-            and new >= chunk_rows(stream.first)
-            and (self.costs is None or change_pays(rise, known.serving.rows, new, self.costs))
-        ):
+        if change is not None and new >= chunk_rows(stream.first) and self._change_pays(change, known, models):
             self.suspicions += 1
             self._growth = GROWTH
             return self._serve(rows, models, now, *self._reconsidered(rows, models, change))
@@ -82,6 +77,14 @@ class Comparing:
             self._labelled = len(rows.times)
             return None if choice.keeps else self._serve(rows, models, now, held, reference)
         return None
+
+    def _change_pays(self, change: int, known: Known, models: Models) -> bool:
+        if self.costs is None:
+            return True
+        found = self._suspicion.found if self._suspicion else None
+        rise, new = found.after - found.before if found else self._loss, known.until - self._labelled
+        enough = known.until - change >= rows_to_confirm(models.stream.x.shape[1])
+        return enough and change_pays(rise, known.serving.rows, new, self.costs)
 
     def _begin(self, models: Models) -> None:
         first = models.stream.first

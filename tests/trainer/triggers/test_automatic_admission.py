@@ -21,11 +21,13 @@ def trigger(kind: str, day: float = 0) -> Trigger:
     return Trigger(id=f"{kind}-{day}", kind=kind, at=START + timedelta(days=day))
 
 
-def decided(kind: str, new: int = 0, spec: Any = AUTO, *, rise: float | None = None, **labels: Any) -> Decision:
+def decided(
+    kind: str, new: int = 0, spec: Any = AUTO, *, rise: float | None = None, rows: int | None = None, **labels: Any
+) -> Decision:
     """Decide on a trigger of a model that was fitted to 3,000 rows, after a first training with 2,000."""
     past = PastRun("run-1", trigger("data", -30), spec.digest, "trained")
     known = {"first": 2_000, "fitted": 3_000, "basis": basis_of(spec)} | labels
-    found = trigger(kind).model_copy(update={"loss_rise": rise})
+    found = trigger(kind).model_copy(update={"loss_rise": rise, "rows_since": rows})
     return admit(found, spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
 
 
@@ -120,6 +122,10 @@ def test_where_costs_are_given_a_change_is_looked_into_only_if_undoing_the_rise_
     assert isinstance(low, Skip)
     assert all(figure in low.detail for figure in ("0.0900", "worth 540", "3,000", "600"))
     assert decided("suspicion", 500, AUTO, rise=0.0001) == Start(), "without costs"
+    # A model can't be fitted yet to the rows since the change: 200 at least.
+    assert reason(decided("suspicion", 500, spec, rise=0.11, rows=199)) == "not_enough_data"
+    assert decided("suspicion", 500, spec, rise=0.11, rows=200) == Start()
+    assert decided("suspicion", 500, AUTO, rise=0.11, rows=50) == Start(), "without costs"
     # A second look may undo all of the loss.
     assert decided("new_labels", 250, spec, again=250, loss=0.11, gain=0.0) == Start()
     assert reason(decided("new_labels", 250, spec, again=250, loss=0.09)) == "no_gain"

@@ -20,8 +20,8 @@ class Trigger(Value):
     """What triggered a training. The same finding always has the same `id`.
 
     `artifact` names the ONNX model of a registration in the artifact store, as it was given. Of a finding, `since` is
-    when a change most likely began, `model_version` the version that it is about, and `loss_rise` how much more that
-    has lost a row since then.
+    when a change most likely began, `rows_since` the rows since then, `model_version` the version that it is about, and
+    `loss_rise` how much more that has lost a row since then.
     """
 
     id: Text
@@ -32,6 +32,7 @@ class Trigger(Value):
     since: Utc | None = None
     model_version: int | None = None
     loss_rise: float | None = None
+    rows_since: int | None = None
 
 
 class FunctionVersion(Value):

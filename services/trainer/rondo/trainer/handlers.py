@@ -179,6 +179,7 @@ def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
         since=finding.since,
         model_version=finding.model_version,
         loss_rise=_loss_rise(finding),
+        rows_since=finding.window.rows,
     )
 
 

@@ -31,10 +31,14 @@ class Confirmation:
     moves: bool
 
 
+def rows_to_confirm(features: int) -> int:
+    """Return the fewest rows since a change with which a model of them can be fitted and compared."""
+    return max(_LEAST_KEPT, _KEPT_PER_FEATURE * features)
+
+
 def window_start(times: NDArray[np.int64], since: int, features: int) -> int:
     """Return the first row of the window from a change on; a change among the last rows keeps some before it."""
-    kept = max(_LEAST_KEPT, _KEPT_PER_FEATURE * features)
-    return max(min(int(np.searchsorted(times, since, "left")), len(times) - kept), 0)
+    return max(min(int(np.searchsorted(times, since, "left")), len(times) - rows_to_confirm(features)), 0)
 
 
 def held_back(rows: int, chunk: int) -> int:

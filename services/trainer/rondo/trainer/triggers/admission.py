@@ -20,6 +20,7 @@ from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.confirmation import rows_to_confirm
 from rondo.trainer.adaptation.growth import (
     GROWTH,
     Costs,
@@ -158,7 +159,7 @@ def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
             return Skip(SkipReason.NO_HARM, f"{detail}, or `rondo train {spec.model}`")
         case TriggerKind.PERFORMANCE | TriggerKind.SUSPICION:
             few = _too_few(labels.new, chunk_rows(labels.first), "a drop of the performance is looked into with")
-            return few or _change_costs_more(spec, labels, trigger.loss_rise)
+            return few or _change_is_young(spec, trigger) or _change_costs_more(spec, labels, trigger.loss_rise)
         case TriggerKind.NEW_LABELS if not history.ever_trained:
             return _too_few(labels.new, spec.trainer.min_rows, "the first training needs")
         case TriggerKind.NEW_LABELS:
@@ -195,6 +196,15 @@ def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
     if costs is None or pays(gain, labels.new, costs):
         return None
     return _no_gain(f"a training saves a loss of {gain:.4f} a row at most", gain, labels.new, costs)
+
+
+def _change_is_young(spec: ModelSpec, trigger: Trigger) -> Skip | None:
+    """Return the skip of a training that has a price, and hardly any rows to fit to since the change."""
+    needed, rows = rows_to_confirm(len(spec.features)), trigger.rows_since
+    if _costs(spec) is None or rows is None or rows >= needed:
+        return None
+    detail = f"{rows:,} labelled rows since the change; with retrain.training_cost it is looked into with {needed:,}"
+    return Skip(SkipReason.NOT_ENOUGH_DATA, detail)
 
 
 def _change_costs_more(spec: ModelSpec, labels: Labels, rise: float | None) -> Skip | None:
