@@ -57,10 +57,29 @@ def of_flights(rows: Rows) -> list[str]:
     return lines
 
 
+def of_costs(rows: Rows) -> list[str]:
+    """Return what the policies cost by stream and price, and Rondo's share of what the oracle's cost."""
+    found: dict[str, dict[str, float]] = {}
+    for name, row in rows.items():
+        stream, policy = name.split(": ")
+        if row["goal"] == "shown":
+            found.setdefault(stream, {})[policy] = row["ours"]
+    policies = list(dict.fromkeys(policy for each in found.values() for policy in each))
+    lines = [
+        f"| stream, price | {' | '.join(policies)} | Rondo to oracle |",
+        f"| --- |{' ---: |' * (len(policies) + 1)}",
+    ]
+    for stream, costs in found.items():
+        figures = " | ".join(f"{costs[policy]:,.0f}" if policy in costs else "" for policy in policies)
+        lines.append(f"| {stream} | {figures} | {costs['Rondo'] / costs['an oracle']:.2f} |")
+    return lines
+
+
 # By the name in the page: the recorded table, and what is made of it.
 SECTIONS: dict[str, tuple[str, Callable[[Rows], list[str]]]] = {
     "policies": ("policies", of_policies),
     "flights": ("policies", of_flights),
+    "costs": ("costs", of_costs),
     "estimates": ("estimates", listed),
     "stationary": ("stationary", of_stationary),
     "throughput": ("throughput", listed),

@@ -2,7 +2,8 @@
 
 Each stream is played chunk by chunk (see `simulation/prequential.py`) by the same learner, LightGBM; labels come one
 chunk late. A figure is the share of right predictions over all rows that were served, and how many new versions that
-took. FULL=1 plays three seeds of each stream that is generated. BENCH_ONLY is a stream's name, to play it alone.
+took. FULL=1 plays three seeds of each stream that is generated. BENCH_ONLY is a stream's name, to play it alone, and
+BENCH_POLICY that of a policy: what the others do does not depend on it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def policies(stack: ExitStack) -> dict[str, Policy]:
         Never(), Monthly(), Monthly(latest=True), stack.enter_context(adwin("all")),
         stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True), Comparing(),
     )  # fmt: skip
-    return {name: policy for name, policy in zip(POLICIES, found, strict=True) if policy}
+    only = os.environ.get("BENCH_POLICY")
+    return {name: policy for name, policy in zip(POLICIES, found, strict=True) if policy and only in (None, name)}
 
 
 def of_stream(name: str, seed: int) -> dict[str, Figures]:
