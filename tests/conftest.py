@@ -36,7 +36,7 @@ from tests.support.topics import remove_topics
 
 # Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
 # with `--hypothesis-profile=thorough`.
-settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=15)
 settings.register_profile("thorough", settings.get_profile("rondo"), max_examples=200)
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +94,19 @@ _RANK = {"process": 0, "kafka": 1, "postgres": 2, "unit": 3}
 def _started_by(file: Path) -> frozenset[str]:
     text = file.read_text()
     return frozenset(marker for marker, pattern in _STARTS.items() if pattern.search(text))
+
+
+def _starts_a_process(file: Path) -> bool:
+    """Return whether all tests of a file have a mark, so that none of them is a `unit`."""
+    within = file.relative_to(ROOT).as_posix()
+    return within.startswith(_PROCESSES) or bool(_started_by(file))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files without a test for `make test-fast`: each worker would import them for nothing."""
+    wanted = str(config.getoption("markexpr"))
+    is_file = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    return True if is_file and wanted.startswith("unit and") and _starts_a_process(collection_path) else None
 
 
 def _needs(item: pytest.Item) -> set[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.tasks.base import FittedTask, ResidualScale
 from rondo.contracts.tasks.binary import roc_auc_error
@@ -53,7 +53,6 @@ def rows(name: str, count: int, seed: int = 0) -> pa.Table:
 
 @pytest.mark.parametrize("name", TASKS)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=20)
 def test_the_counts_of_parts_add_up_and_subtract_exactly(name: str, sizes: list[int]) -> None:
     mine, everything = sketch(name), rows(name, sum(sizes))
     starts = np.cumsum([0, *sizes])
@@ -66,7 +65,6 @@ def test_the_counts_of_parts_add_up_and_subtract_exactly(name: str, sizes: list[
 
 @pytest.mark.parametrize("name", TASKS)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=20)
 def test_the_counts_of_groups_add_up_and_their_figures_are_those_of_all_rows(name: str, sizes: list[int]) -> None:
     of_groups, everything = TASKS[name].group_sketch(FITTED[name]), rows(name, sum(sizes))
     starts = np.cumsum([0, *sizes])

@@ -13,7 +13,7 @@ from tests.monitor.builders import predictions, times
 from tests.monitor.evidence.buckets import MINUTE, exact
 from tests.monitor.streams import STREAMS, Stream, counted
 
-RATE, SEEDS, WINDOWS, ROWS = 0.2, 5, 60, 100
+RATE, SEEDS, WINDOWS, ROWS = 0.2, 20, 60, 100
 
 
 def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
@@ -33,6 +33,7 @@ def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
     return evidence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 def test_without_a_change_no_more_versions_alarm_than_the_rate_says(stream: Stream) -> None:
     alarmed = [seed for seed in range(SEEDS) if list(evidence_of(stream, seed).alarms(RATE))]

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rondo.monitor.quality.limits import (
     SHORTEST_SILENCE,
@@ -74,7 +74,6 @@ def test_a_weekend_that_was_seen_is_a_usual_pause() -> None:
     assert (silence_limit(rhythm) or 0) > 64 * HOUR
 
 
-@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_ten_rows_a_day_at_random_stay_below_the_limit(seed: int) -> None:
     """Over two months; the chance of one gap beyond it is below 1% (see `limits`)."""

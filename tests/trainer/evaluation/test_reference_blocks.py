@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time
 from rondo.chassis.profiles.binning import Binning
@@ -71,7 +71,6 @@ def reference(rows: pl.DataFrame) -> ReferenceProfile:
 
 
 @given(st.one_of(st.integers(1, 40), st.integers(500, 530), st.integers(1_000, 3_000)), st.integers(0, 1_000))
-@settings(max_examples=30)
 def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int, seed: int) -> None:
     rows = rows_of(count, seed)
     profile = reference(rows)
