@@ -123,6 +123,9 @@ def test_estimates_are_shown_with_their_assumption_where_there_are_no_outcomes_y
     (assumption,) = {each.assumption for each in told.status.newest.estimates}
     assert any(assumption in text for text in page.of("p"))
     assert "accuracy, estimated" in page.of("th")
+    assert told.status.loss
+    assert told.status.loss.low < told.status.loss.value < told.status.loss.high
+    assert any(f"{told.status.loss.value:.3f}" in text for text in page.of("strong"))
     fresh = Reader(report_page(story(days=1).status, ()))
     assert any(assumption in text for text in fresh.of("p"))
 

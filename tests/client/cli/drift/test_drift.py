@@ -57,6 +57,9 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert {"city", "output.score"} <= {line.split()[0] for line in found["No evident change"][1:]}
     assert "1,000 rows" in found["Newest rows"][0]
     assert "ROC AUC" in "".join(found["Performance"])
+    loss = status()["loss"]
+    assert f"{loss['value']:.3f} on {loss['labelled_rows']:,} outcomes" in found["Loss"][0]
+    assert f"between {loss['low']:.3f} and {loss['high']:.3f}" in " ".join(" ".join(found["Loss"]).split())
     estimated = " ".join(found["Performance, estimated"])
     assert [word for word in ("ROC AUC", "accuracy", "±", "holdout") if word not in estimated] == []
     (assumption,) = {each["assumption"] for each in status()["newest"]["estimates"]}
@@ -95,7 +98,7 @@ def test_an_input_may_be_named_as_the_loss_is_shown(rondo: Run, answers: Any) ->
 
 
 def test_a_model_without_anything_yet_has_its_reason(rondo: Run, answers: Any) -> None:
-    nothing = {"columns": [], "newest": None, "newest_closed": None, "no_verdict": "no rows yet"}
+    nothing = {"columns": [], "loss": None, "newest": None, "newest_closed": None, "no_verdict": "no rows yet"}
     answers("loans/drift", status(**nothing))
     assert parts(rondo("drift", "loans").stdout)["Not judged yet"] == ["  no rows yet"]
 

@@ -126,6 +126,7 @@ def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
     if not (closed := status["newest_closed"] or newest):
         return
     yield from _estimated(newest or closed, width)
+    yield from _mean_loss(status["loss"], width)
     metrics = [
         described(Statistic.model_validate(each))
         for each in closed["statistics"]
@@ -150,6 +151,17 @@ def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
         else:
             usual = duration(each["longest_gap_seconds"])
             yield Line(f"            longest gap {usual}; an alert after {duration(limit)}")
+
+
+def _mean_loss(loss: dict[str, Any] | None, width: int) -> Iterator[Line]:
+    """Yield the mean loss of the version, and its bounds."""
+    if loss is None:
+        return
+    yield from _heading("Loss")
+    at_any_time = f"between {loss['low']:.3f} and {loss['high']:.3f} at any time with {100 * loss['confidence']:.4g}%"
+    on = f"on {loss['labelled_rows']:,} outcomes"
+    text = f"{loss['value']:.3f} {on}, {at_any_time}; {loss['reference']:.3f} on the holdout"
+    yield from (Line(line) for line in _indented(text, width, "  "))
 
 
 def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:

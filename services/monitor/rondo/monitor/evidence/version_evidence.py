@@ -18,6 +18,7 @@ from rondo.chassis.profiles.components import components
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import watched_columns
@@ -148,12 +149,16 @@ class Alarm:
 
 @dataclass(eq=False)
 class VersionEvidence:
-    """The tests of a version, what each group has taken, and what was `predicted` over time, if that is counted."""
+    """The tests of a version, what each group has taken, and what was `predicted` over time, if that is counted.
+
+    `loss_bounds` are of the mean loss, where there are losses to compare with.
+    """
 
     watched: list[Watched]
     suspicion: Suspicion | ShortReference | None = None
     taken: dict[Group, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
     predicted: PredictionHistory | None = None
+    loss_bounds: LossBounds | None = None
 
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
@@ -169,7 +174,8 @@ class VersionEvidence:
         stretches = Stretches(profile.loss.rows, profile.loss.autocorrelation_rows, np.array([profile.loss.means]))
         loss = (Component("loss", None, LOSS, 0),)
         watched += _begun(f"{digest}/{LOSS}", [(loss, stretches)], one_sided=True)
-        return cls(watched, begun(f"{digest}/suspicion", stretches))
+        bounds = LossBounds.of(stretches.means[0], stretches.rows, stretches.autocorrelation_rows)
+        return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 
     def take(self, group: Group, buckets: Buckets) -> None:
         """Take buckets that follow those before, with the sums of the group's components; empty ones are skipped."""
@@ -182,12 +188,16 @@ class VersionEvidence:
         for each in self.watched:
             if each.group == group:
                 each.take(buckets)
+        if group == LOSS and self.loss_bounds:
+            for rows, total in zip(buckets.rows.tolist(), buckets.sums[:, 0].tolist(), strict=True):
+                self.loss_bounds = self.loss_bounds.with_losses(rows, total)
         if group == LOSS and self.suspicion:
             self.suspicion = self.suspicion.take(buckets)
 
     def snapshot(self) -> VersionEvidence:
         """Return the evidence so far without the suspicion; what is taken later does not change it."""
-        return VersionEvidence([each.snapshot() for each in self.watched], None, dict(self.taken), self.predicted)
+        watched = [each.snapshot() for each in self.watched]
+        return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:
         """Take the rows of a step that begins at `start` by bin of their prediction, shape `[bins]`."""

@@ -34,7 +34,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         _header(status),
         columns.changed(status.columns, histograms, mine),
         columns.over_time(status.columns, mine),
-        performance(windows, status.newest),
+        performance(windows, status.newest, status.loss),
         slices(status.newest_closed, mine),
         columns.not_judged(status.columns, status.no_verdict),
         columns.every(status.columns, histograms),

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.monitoring import Estimate, Statistic
     from rondo.monitor.history.closed_window import ClosedWindow
+    from rondo.monitor.status.model_status import MeanLoss
     from rondo.monitor.status.newest_rows import NewestRows
 
 _WINDOWS = 12
 
 
-def performance(windows: Sequence[ClosedWindow], newest: NewestRows | None) -> Markup | None:
-    """Return what is estimated of the newest rows, and a table of the metrics of the newest closed windows.
+def performance(windows: Sequence[ClosedWindow], newest: NewestRows | None, loss: MeanLoss | None) -> Markup | None:
+    """Return the mean loss, what is estimated of the newest rows, and the metrics of the newest closed windows.
 
     Without outcomes and estimates it is None.
     """
@@ -27,7 +28,17 @@ def performance(windows: Sequence[ClosedWindow], newest: NewestRows | None) -> M
     estimated = _newest(newest) if newest and newest.estimates else None
     if not shown and estimated is None:
         return None
-    return element("section", element("h2", "Performance"), estimated, _table(shown) if shown else None)
+    mean = _mean(loss) if loss else None
+    return element("section", element("h2", "Performance"), mean, estimated, _table(shown) if shown else None)
+
+
+def _mean(loss: MeanLoss) -> Markup:
+    return element(
+        "p",
+        element("strong", f"Loss {loss.value:.3f}"),
+        f" on {loss.labelled_rows:,} outcomes of this version, between {loss.low:.3f} and {loss.high:.3f} at any time "
+        f"with {100 * loss.confidence:.4g}%; {loss.reference:.3f} on the holdout",
+    )
 
 
 def _newest(newest: NewestRows) -> Markup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.model_evidence import ModelEvidence
@@ -50,6 +51,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
             evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
+        elif what == "loss bounds":
+            evidence.versions[version].loss_bounds = LossBounds(**fields)
         elif what == "predicted":
             starts, counts = (np.frombuffer(each, np.int64) for each in arrays)
             evidence.versions[version].predicted = PredictionHistory(starts, counts.reshape(len(starts), -1))
@@ -67,6 +70,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
 
 def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     yield _row(version, "version", {group: asdict(taken) for group, taken in evidence.taken.items()})
+    if evidence.loss_bounds is not None:
+        yield _row(version, "loss bounds", asdict(evidence.loss_bounds))
     if (predicted := evidence.predicted) is not None:
         yield _row(version, "predicted", {}, predicted.starts, predicted.counts)
     for each in evidence.watched:

@@ -38,6 +38,20 @@ class LogCounts(Value):
     outcomes: int
 
 
+class MeanLoss(Value):
+    """The mean loss of the outcomes of a version so far, and bounds that hold at any time with this `confidence`.
+
+    `reference` is that of the holdout.
+    """
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    labelled_rows: int
+    reference: float
+
+
 class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if everything can.
 
@@ -73,6 +87,7 @@ class ModelStatus(Value):
 
     `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
     `expected_harm` whether it is a rise beyond chance; None if they have not.
+    `loss` is the mean loss so far, with bounds; None without enough outcomes for one block.
     """
 
     model: str
@@ -80,6 +95,7 @@ class ModelStatus(Value):
     verdict: OverallVerdict
     estimated_loss: Estimate | None = None
     expected_harm: Harm | None = None
+    loss: MeanLoss | None = None
     no_verdict: str | None
     false_alarm_rate: float
     watermark: Utc | None
@@ -124,6 +140,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         verdict=overall_verdict(state.model, version, columns, reason, loss),
         estimated_loss=estimate_of(loss) if loss else None,
         expected_harm=loss.harm if loss else None,
+        loss=_mean_loss(_evidence(state), spec.monitor.false_alarm_rate),
         no_verdict=reason,
         false_alarm_rate=spec.monitor.false_alarm_rate,
         watermark=_time(state.watermark.newest),
@@ -153,6 +170,17 @@ def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None)
 
 def _evidence(state: ModelState) -> VersionEvidence | None:
     return state.evidence.versions.get(state.champion.version) if state.champion else None
+
+
+def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> MeanLoss | None:
+    bounds = evidence.loss_bounds if evidence else None
+    confidence = 1 - false_alarm_rate
+    if bounds is None or (found := bounds.within(confidence)) is None:
+        return None
+    value, low, high = found
+    return MeanLoss(
+        value=value, low=low, high=high, confidence=confidence, labelled_rows=bounds.rows, reference=bounds.reference
+    )
 
 
 def _expected_loss(
