@@ -37,8 +37,13 @@ MISTAKES = {
         "0.01, detectors: [x]}",
         (
             "line 13: `monitor.detectors.0`: 'x' is not a detector: use one of psi, ks, total_variation, "
-            "jensen_shannon, wasserstein, missing, unseen"
+            "jensen_shannon, wasserstein, missing, unseen, or `package.module:Class` for one of your own"
         ),
+    ),
+    "a detector that is no class": (
+        "0.01}",
+        '0.01, detectors: ["own.detectors:1st"]}',
+        "line 13: `monitor.detectors.0`: '1st' is not a name in Python: write `package.module:Class`",
     ),
     "unknown key": ("min: 0", "mim: 0", "line 5: `features.distance.mim` is not a known key: did you mean `min`?"),
     "unknown part": ("retrain:", "retrian:", "line 9: `retrian` is not a known key: did you mean `retrain`?"),

@@ -13,7 +13,10 @@ from rondo.contracts.topics import SERVICES
 from rondo.embedded.kafka.config import MESSAGE_MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = "${RONDO_FUNCTIONS:-./functions}"
+OWN = {
+    "${RONDO_FUNCTIONS:-./functions}:/var/lib/rondo/functions:ro",
+    "${RONDO_DETECTORS:-./detectors}:/var/lib/rondo/detectors:ro",
+}
 Containers = dict[str, dict[str, Any]]
 ONE_SHOT = {"secrets", "prometheus-volume"}
 MAY_START_AS_ROOT = {"postgres", *ONE_SHOT}
@@ -105,12 +108,11 @@ def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Contain
 
 
 def test_every_volume_is_named_and_every_named_one_used(compose: dict[str, Any], containers: Containers) -> None:
-    """A mount from the checkout is read-only; so is the folder of functions, which may be absent."""
+    """A mount from the checkout is read-only; so are the folders of functions and detectors, which may be absent."""
     used = set()
     for container in containers.values():
         for volume in container.get("volumes", []):
-            if volume.startswith(FUNCTIONS):
-                assert volume == f"{FUNCTIONS}:/var/lib/rondo/functions:ro"
+            if volume in OWN:
                 continue
             source, *rest = volume.split(":")
             used |= set() if source.startswith("./") else {source}

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import pytest
 from rondo.embedded.services import SERVICES
 
 
-def test_the_folder_of_functions_is_that_of_the_folder_where_the_stack_was_started() -> None:
+@pytest.mark.parametrize("variable", ["RONDO_FUNCTIONS", "RONDO_DETECTORS"])
+def test_a_folder_of_packages_is_that_of_the_folder_where_the_stack_was_started(variable: str) -> None:
     addresses: Any = MagicMock(http={each.name: "http://127.0.0.1:1" for each in SERVICES}, postgres=MagicMock())
     trainer = next(each for each in SERVICES if each.name == "trainer")
-    found = [trainer.environment(addresses, {"RONDO_FUNCTIONS": given}) for given in ("own/code", "/own")]
-    assert [each["RONDO_FUNCTIONS"] for each in found] == [str(Path.cwd() / "own" / "code"), "/own"]
-    assert "RONDO_FUNCTIONS" not in trainer.environment(addresses, {})
+    found = [trainer.environment(addresses, {variable: given}) for given in ("own/code", "/own")]
+    assert [each[variable] for each in found] == [str(Path.cwd() / "own" / "code"), "/own"]
+    assert variable not in trainer.environment(addresses, {})
 
 
 def test_credentials_of_others_are_withheld() -> None:

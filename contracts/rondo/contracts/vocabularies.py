@@ -173,6 +173,8 @@ class DetectorName(StrEnum):
     `psi`, `jensen_shannon`, `missing`: of each column. `ks`, `wasserstein`: of each with an order. `total_variation`,
     `unseen`: of each with categories.
 
+    Beside these a spec may name a class of the user's own, as `package.module:Class`.
+
     Unknown: `rondo apply` refuses the spec. A stored spec with it reports the others.
     """
 
@@ -202,6 +204,7 @@ class AlertKind(StrEnum):
     `drift`, `performance` and `quality` are those of the findings. `no_verdict` is that the inputs can't be judged
     after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
     many requests count in no window. `silence`, `no_outcomes` and `stale` are as in `QualityProblem`.
+    `detector_failed` is that a detector of the user's own reports nothing of a window.
 
     Unknown: shown as it is.
     """
@@ -212,6 +215,7 @@ class AlertKind(StrEnum):
     NO_VERDICT = "no_verdict"
     NO_PERFORMANCE_VERDICT = "no_performance_verdict"
     COVERAGE = "coverage"
+    DETECTOR_FAILED = "detector_failed"
     SILENCE = "silence"
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"

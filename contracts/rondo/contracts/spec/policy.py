@@ -233,7 +233,8 @@ class Monitor(SpecSection):
     )
     """What is reported of the columns of each window, in this order: `psi` and `jensen_shannon` of all, `ks` and
     `wasserstein` of those with an order, `total_variation` of those with categories, `missing` and `unseen` values.
-    They decide nothing."""
+    A class of your own is `package.module:Class`, from a package that the operator has put into `RONDO_DETECTORS`
+    (docs/detectors.md). They decide nothing."""
 
     @model_validator(mode="before")
     @classmethod

@@ -162,20 +162,25 @@ def _seed_out_of_range(trainer: Plain) -> Iterator[Problem]:
 
 def _function_is_a_name(trainer: Plain) -> Iterator[Problem]:
     function = trainer.get("function")
-    if not isinstance(function, str) or ":" not in function:
-        return
-    module, _, name = function.partition(":")
+    if isinstance(function, str) and ":" in function:
+        yield from _is_no_name(("trainer", "function"), function, "package.module:name")
+
+
+def _is_no_name(path: tuple[str | int, ...], text: str, form: str) -> Iterator[Problem]:
+    module, _, name = text.partition(":")
     for part in (*module.split("."), name):
         if not part.isidentifier() or iskeyword(part):
-            message = f"{part!r} is not a name in Python: write `package.module:name`"
-            yield Problem(("trainer", "function"), message)
+            yield Problem(path, f"{part!r} is not a name in Python: write `{form}`")
 
 
 def _unknown_detectors(monitor: Plain) -> Iterator[Problem]:
     for index, name in enumerate(list_at(monitor, "detectors")):
-        if isinstance(name, str) and name not in list(DetectorName):
+        if isinstance(name, str) and ":" in name:
+            yield from _is_no_name(("monitor", "detectors", index), name, "package.module:Class")
+        elif isinstance(name, str) and name not in list(DetectorName):
             close = get_close_matches(name.lower(), known(DetectorName), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(known(DetectorName))}"
+            others = f"use one of {', '.join(known(DetectorName))}, or `package.module:Class` for one of your own"
+            hint = f"did you mean {close[0]!r}?" if close else others
             yield Problem(("monitor", "detectors", index), f"{name!r} is not a detector: {hint}")
 
 

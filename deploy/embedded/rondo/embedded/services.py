@@ -12,6 +12,8 @@ from rondo.embedded.processes.ports import LOOPBACK
 # Meant for the stack itself: a service must not inherit the credentials of a superuser or of another service.
 _WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKEN_FILE", "RONDO_TOKENS")
 FUNCTIONS = "RONDO_FUNCTIONS"
+# Folders with packages of the user's own.
+_FOLDERS = (FUNCTIONS, "RONDO_DETECTORS")
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,8 @@ class Service:
             settings["RONDO_TOKENS_FILE"] = addresses.token_seeds
         if self.needs_inbox:
             settings["RONDO_INBOX"] = addresses.inbox
-        if functions := inherited.get(FUNCTIONS):
-            # A service runs in a folder of its own.
-            settings[FUNCTIONS] = str(Path(functions).absolute())
+        # A service runs in a folder of its own.
+        settings |= {name: str(Path(inherited[name]).absolute()) for name in _FOLDERS if inherited.get(name)}
         return {name: value for name, value in inherited.items() if name not in _WITHHELD} | settings
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.streams import StreamQuality
 from rondo.monitor.statistics.slice_figures import slice_figures
@@ -274,8 +276,10 @@ class ModelState:
         if self.champion is not None and self.spec is not None and self.tumbling is not None:
             yield from self._look(reference, self.tumbling, self.watermark.passed)
 
-    def close_due_windows(self, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
-        """Close the due windows, in order; yields what to publish."""
+    def close_due_windows(
+        self, reference: Reference, own: Mapping[int, OwnFigures] = MappingProxyType({}), *, outcomes_idle: bool
+    ) -> Iterator[Announcement]:
+        """Close the due windows, in order; yields what to publish. `own` are figures of own detectors, by start."""
         for start in self.due(outcomes_idle=outcomes_idle):
             assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - else nothing is due
             version, tumbling = self.champion.version, self.tumbling
@@ -287,7 +291,9 @@ class ModelState:
             evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
             statistics, estimates = self._statistics(counts, reference), window_estimates(counts, reference)
             slices = slice_figures(counts, reference)
-            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates, slices)
+            others = own.get(start, NO_OWN_FIGURES)
+            statistics += others.statistics
+            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates, slices, others.failures)
             yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
 
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:

@@ -13,6 +13,7 @@ from rondo.contracts.events.monitoring import WindowClosed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.candidates import CANDIDATE_ROLES
+from rondo.monitor.detectors.own_figures import is_own
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.ports import ChangeSignal, Position, Store
+    from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
     from rondo.monitor.stream.log_messages import Outcomes
@@ -39,8 +42,15 @@ TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
 class MonitorPipeline:
     """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds; it never decides a figure."""
 
-    def __init__(self, store: Store, signal: ChangeSignal, clock: Callable[[], float], timings: MonitorTimings) -> None:
-        self._clock, self._timings = clock, timings
+    def __init__(
+        self,
+        store: Store,
+        signal: ChangeSignal,
+        clock: Callable[[], float],
+        timings: MonitorTimings,
+        own_detectors: OwnDetectors | None = None,
+    ) -> None:
+        self._clock, self._timings, self._own_detectors = clock, timings, own_detectors
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
         self._idleness = IdlenessTracker()
@@ -231,9 +241,24 @@ class MonitorPipeline:
                 self._report_unlabelled(state)
             reference = self._control_plane.champion_reference(state.champion)
             assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
-            announcements += state.close_due_windows(reference, outcomes_idle=idle)
+            own = await self._own_figures(state, reference, outcomes_idle=idle)
+            announcements += state.close_due_windows(reference, own, outcomes_idle=idle)
             self._checkpointer.changed.add(state.model)
         return announcements
+
+    async def _own_figures(
+        self, state: ModelState, reference: Reference, *, outcomes_idle: bool
+    ) -> Mapping[int, OwnFigures]:
+        """Return the figures of own detectors of the windows that can close, by their starts."""
+        detectors = state.spec.monitor.detectors if state.spec else ()
+        if self._own_detectors is None or not any(map(is_own, detectors)) or state.champion is None:
+            return {}
+        found = {}
+        for start in state.due(outcomes_idle=outcomes_idle):
+            counts = state.windows[state.champion.version, start]
+            # Off the event loop: a call has a time limit of seconds.
+            found[start] = await asyncio.to_thread(self._own_detectors.figures, detectors, counts, reference)
+        return found
 
     def _report_unlabelled(self, state: ModelState) -> None:
         unlabelled = len(state.due(outcomes_idle=True)) - len(state.due(outcomes_idle=False))

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.windows.window_counts import WindowCounts
 
 # A topic and a partition.
 Position = tuple[str, int]
@@ -100,6 +103,14 @@ class Store(Protocol):
             FencedError: another process has saved since; load again.
 
         """
+        ...
+
+
+class OwnDetectors(Protocol):
+    """Detectors of the user's own."""
+
+    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> OwnFigures:
+        """Return the figures of a window by the own ones of `detectors`, and why some have none. Blocks for seconds."""
         ...
 
 

@@ -57,7 +57,8 @@ class MonitorSettings(PostgresSettings):
 
     `webhook_urls` are addresses separated by commas; the prefixes `alertmanager+` and `apprise+` select these formats.
     `webhook_secret` signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are
-    durations separated by commas, see `message_plan.Policy`.
+    durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with detectors of the
+    user's own; none without it.
     """
 
     service: str = "monitor"
@@ -66,6 +67,8 @@ class MonitorSettings(PostgresSettings):
     webhook_secret: SecretStr = SecretStr("")
     alert_group_wait: float = Field(default=30.0, ge=0, le=3_600)
     alert_repeat: str = "1d,7d"
+    detectors: str = ""
+    detector_seconds: float = Field(default=5.0, gt=0, le=60)
     checkpoint_interval: float = Field(default=1.0, gt=0)
     outcomes_idle_timeout: float = Field(default=60.0, ge=0)
     max_out_of_orderness: float = Field(default=1.0, gt=0)

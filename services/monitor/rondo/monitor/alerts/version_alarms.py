@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rondo.monitor.alerts import findings, no_verdict
+from rondo.contracts.vocabularies import AlertKind
+from rondo.monitor.alerts import findings, no_verdict, own_detectors
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import expected_loss
@@ -35,13 +36,17 @@ _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices."""
+    """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices.
+
+    `failures` are the own detectors that have no figures of it, with why.
+    """
 
     window: Window
     labelled_rows: int
     statistics: tuple[Statistic, ...]
     estimates: tuple[Estimate, ...] = ()
     slices: tuple[SliceFigures, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 @dataclass
@@ -49,6 +54,7 @@ class VersionAlarms:
     """The alarms of a version by kind; `unjudged` are the ids of the open alerts that something can't be judged.
 
     These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
+    Beside them is `detector_failed`, of own detectors.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
@@ -97,7 +103,21 @@ class VersionAlarms:
         published += self._found(("performance",), (LOSS,), subject, evidence, end, lambda _: None, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))
+        published += self._own_detectors(subject, closed.failures, end)
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
+
+    def _own_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
+        """Open or resolve the alert that own detectors report nothing."""
+        name = AlertKind.DETECTOR_FAILED
+        alert_id = self.unjudged.get(name)
+        if failures and alert_id is None:
+            alert = own_detectors.raised(subject, failures, at)
+            self.unjudged[name.value] = alert.event_id.removesuffix("-raised")
+            return [alert]
+        if alert_id is not None and not failures:
+            del self.unjudged[name]
+            return [findings.resolved(subject.model, alert_id, at, "every detector has figures of the last window")]
+        return []
 
     def _found(
         self, kinds: Sequence[FindingKind], groups: Sequence[Group], subject: Subject, evidence: VersionEvidence,

@@ -1,0 +1,1 @@
+"""Detectors of the user's own: they report figures of the columns of each window, in a process of their own."""

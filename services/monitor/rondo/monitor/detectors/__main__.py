@@ -1,0 +1,85 @@
+"""The process of own detectors: `python -m rondo.monitor.detectors <descriptor of the answers> <folder>`.
+
+Each line of standard input is a request, each line of the answers its answer. A request without columns imports a
+detector, one with columns is for a window. The process ends with its input, and where a request takes longer than its
+`seconds`. What a detector prints goes to the
+log.
+"""
+
+import importlib
+import json
+import math
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from rondo.monitor.detectors.own_figures import Column
+
+_MOST = 500
+
+
+def main() -> None:
+    descriptor, folder = int(sys.argv[1]), sys.argv[2]
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - no process that a detector starts keeps it open
+    sys.dont_write_bytecode = True
+    detectors: dict[str, Any] = {}
+    with os.fdopen(descriptor, "w") as answers:
+        for line in sys.stdin:
+            # Its default action ends the process, also where the monitor has been killed meanwhile.
+            request = json.loads(line)
+            signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
+            answer = _answer(request, folder, detectors)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            answers.write(f"{json.dumps(answer)}\n")
+            answers.flush()
+
+
+def _answer(request: dict[str, Any], folder: str, detectors: dict[str, Any]) -> dict[str, Any]:
+    name = request["detector"]
+    try:
+        if name not in detectors:
+            detectors[name] = _made(name, folder)
+        figures = [figure for each in request["columns"] for figure in _figures(name, detectors[name], each)]
+    except BaseException as error:  # noqa: BLE001 - the boundary: also SystemExit is the detector's
+        traceback.print_exc()
+        return {"error": traceback.format_exception_only(error)[-1].strip()[:_MOST]}
+    return {"figures": figures}
+
+
+def _made(name: str, folder: str) -> Any:
+    module, _, kind = name.partition(":")
+    package = module.partition(".")[0]
+    if folder not in sys.path:
+        sys.path.append(folder)
+    found = find_spec(package)
+    if found is None or not str(found.origin or folder).startswith(folder):
+        raise ImportError(f"{package} is another package that is installed: rename it")
+    return getattr(importlib.import_module(module), kind)()
+
+
+def _figures(name: str, detector: Any, column: dict[str, Any]) -> list[tuple[str, str, float]]:
+    given = Column(
+        column["name"],
+        np.array(column["observed"], np.int64),
+        np.array(column["reference"], np.int64),
+        None if column["edges"] is None else tuple(column["edges"]),
+        None if column["categories"] is None else tuple(column["categories"]),
+    )
+    found, kind = detector.detect(given), name.partition(":")[2]
+    if found is None:
+        return []
+    values = {f"{kind}.{key}": value for key, value in found.items()} if isinstance(found, Mapping) else {kind: found}
+    for value in values.values():
+        if not math.isfinite(value):
+            raise ValueError(f"it returned {value} of {given.name}: return a finite number, or None")
+    return [(given.name, key, float(value)) for key, value in values.items()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What own detectors get of a window, and what they report of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.events.monitoring import Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.windows.window_counts import WindowCounts
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a window: what `detect` of a detector takes.
+
+    `observed` and `reference` are the rows by bin in the window and in the training data, shape [bins] each; the last
+    bin has the missing values. A column with an order has `edges`, one fewer than its other bins, which are open at
+    both ends. A column of categories has `categories`, and a bin for all others before that of missing values.
+    """
+
+    name: str
+    observed: NDArray[np.int64]
+    reference: NDArray[np.int64]
+    edges: tuple[float, ...] | None
+    categories: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class OwnFigures:
+    """The figures of a window by own detectors, and why some have none."""
+
+    statistics: tuple[Statistic, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+NO_OWN_FIGURES = OwnFigures()
+
+
+def is_own(detector: str) -> bool:
+    """Return whether a detector of a spec is a class of the user's own, `package.module:Class`."""
+    return ":" in detector
+
+
+def columns_of(window: WindowCounts, reference: Reference) -> list[dict[str, Any]]:
+    """Return the columns of a window as JSON."""
+    return [
+        {
+            "name": column.name,
+            "observed": column.of(window.bins).tolist(),
+            "reference": column.of(reference.counts).tolist(),
+            "edges": None if column.edges is None else column.edges.tolist(),
+            # The texts end with those of missing values.
+            "categories": None if column.categories is None else column.categories.to_pylist()[: column.size - 2],
+        }
+        for column in reference.binning.columns
+    ]
+
+
+def statistics_of(figures: Iterable[Sequence[Any]]) -> tuple[Statistic, ...]:
+    """Return the statistics of an answer, which has a column, a name and a value for each."""
+    return tuple(Statistic(feature=column, statistic=name, value=value) for column, name, value in figures)

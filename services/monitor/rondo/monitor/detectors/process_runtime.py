@@ -1,0 +1,146 @@
+"""Runs own detectors in a process of its own, which stays from window to window.
+
+It has none of the monitor's settings and credentials, and can be ended: a detector that does not return, exits or
+crashes costs its figures of a window. This isolates from mistakes; it is no sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from rondo.monitor.detectors.own_figures import OwnFigures, columns_of, is_own, statistics_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.contracts.events.monitoring import Statistic
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.windows.window_counts import WindowCounts
+
+# Of 1,000 columns with ten figures each.
+_MOST_BYTES = 1 << 20
+_PART = 1 << 16
+# For the start of the process, and the imports of a detector.
+_START_SECONDS = 60.0
+_ENDED = "its process ended: its output is in the monitor's log"
+
+
+class _FailedError(Exception):
+    """A detector has no figures of a window; the text is why."""
+
+
+class OwnDetectors:
+    """The detectors of a folder of packages; `folder` is empty where there is none.
+
+    A call for a window has `seconds`, an import a minute.
+    """
+
+    def __init__(self, folder: str, seconds: float) -> None:
+        self._folder, self._seconds = folder and str(Path(folder).resolve()), seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: IO[bytes] | None = None
+        self._imported = set[str]()
+
+    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> OwnFigures:
+        """Return the figures of a window by those of the detectors that are own ones. Blocks for their time limit."""
+        statistics: list[Statistic] = []
+        failures: list[str] = []
+        for name in filter(is_own, detectors):
+            try:
+                statistics += statistics_of(self._call(name, columns_of(window, reference)))
+            except _FailedError as error:
+                failures.append(f"{name}: {error}")
+        return OwnFigures(tuple(statistics), tuple(failures))
+
+    def close(self) -> None:
+        """End the process, and those that it has started."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._answers):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        self._process = self._answers = None
+        self._imported = set()
+
+    def _call(self, name: str, columns: list[dict[str, Any]]) -> list[Any]:
+        self._require(name.partition(":")[0].partition(".")[0])
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if name not in self._imported:
+            self._ask({"detector": name, "columns": [], "seconds": _START_SECONDS})
+            self._imported.add(name)
+        return self._ask({"detector": name, "columns": columns, "seconds": self._seconds})
+
+    def _ask(self, request: dict[str, Any]) -> list[Any]:
+        """Return the figures of an answer."""
+        process, answers = self._running()
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            process.stdin.write(f"{json.dumps(request)}\n".encode())
+            process.stdin.flush()
+            answer = json.loads(_line(answers, request["seconds"]))
+        except (OSError, _FailedError) as error:
+            self.close()
+            raise _FailedError(str(error) if isinstance(error, _FailedError) else _ENDED) from None
+        if "error" in answer:
+            raise _FailedError(answer["error"])
+        figures: list[Any] = answer["figures"]
+        return figures
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        if self._process is not None and self._answers is not None and self._process.poll() is None:
+            return self._process, self._answers
+        self.close()
+        reading, writing = os.pipe()
+        # Isolated (-I): without the environment and the working directory.
+        command = [sys.executable, "-I", "-m", "rondo.monitor.detectors", str(writing), self._folder]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                stdin=subprocess.PIPE,
+                stdout=2,  # to the log, as its errors
+                pass_fds=(writing,),
+                env={"PATH": os.defpath},
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+        self._answers = os.fdopen(reading, "rb", buffering=0)
+        return self._process, self._answers
+
+    def _require(self, package: str) -> None:
+        """Raise an error unless the folder has a package."""
+        if not self._folder:
+            raise _FailedError("RONDO_DETECTORS is not set: set it to the folder of your packages, for the monitor")
+        folder = Path(self._folder)
+        if not ((folder / package).is_dir() or (folder / f"{package}.py").is_file()):
+            raise _FailedError(f"the folder of RONDO_DETECTORS has no package {package}: copy it there")
+
+
+def _line(answers: IO[bytes], seconds: float) -> bytes:
+    until, content = time.monotonic() + seconds, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(answers, selectors.EVENT_READ)
+        while not content.endswith(b"\n"):
+            if not selector.select(max(until - time.monotonic(), 0)):
+                raise _FailedError(f"it has not returned within {seconds:g} s (RONDO_DETECTOR_SECONDS)")
+            part = os.read(answers.fileno(), _PART)
+            content += part
+            if not part:
+                raise _FailedError(_ENDED)
+            if len(content) > _MOST_BYTES:
+                raise _FailedError(f"its figures have more than {_MOST_BYTES:,} bytes: return fewer")
+    return content
