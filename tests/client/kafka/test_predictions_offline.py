@@ -41,7 +41,7 @@ class FakeReplies:
             future.set_result(request_id)
         return future
 
-    def forget(self, request_id: str) -> None: ...
+    def discard(self, request_id: str) -> None: ...
 
 
 @pytest.fixture

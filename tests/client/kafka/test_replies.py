@@ -47,7 +47,7 @@ def test_the_first_reply_to_a_request_goes_to_its_caller_only(
         pending = PendingReplies()
         futures = {request_id: pending.expect(request_id) for request_id in asked}
         for request_id in given_up:
-            pending.forget(request_id)
+            pending.discard(request_id)
         for request_id, topic in received:
             pending.resolve(topic, answer(request_id), ())
         for request_id, future in futures.items():
@@ -60,7 +60,7 @@ def test_the_first_reply_to_a_request_goes_to_its_caller_only(
                 assert isinstance(refusal, PredictionRefusedError)
                 assert refusal.request_id == request_id
         for request_id in asked:
-            pending.forget(request_id)
+            pending.discard(request_id)
         assert pending.is_empty
 
     asyncio.run(scenario())
@@ -71,7 +71,7 @@ async def test_two_concurrent_requests_with_one_id_are_refused() -> None:
     pending.expect("a")
     with pytest.raises(IdInUseError):
         pending.expect("a")
-    pending.forget("a")
+    pending.discard("a")
     pending.expect("a")
 
 

@@ -60,7 +60,7 @@ class Predictions:
                     delivery = DeliveryStatus.ACKNOWLEDGED
                     return await answer
                 finally:
-                    self._replies.forget(request.id)
+                    self._replies.discard(request.id)
         except TimeoutError:
             raise PredictionTimeoutError(request.id, request.model, seconds, delivery) from None
 

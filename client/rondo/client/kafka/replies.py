@@ -55,7 +55,7 @@ class PendingReplies:
         self._not_empty.set()
         return future
 
-    def forget(self, request_id: str) -> None:
+    def discard(self, request_id: str) -> None:
         self._futures.pop(request_id, None)
         if not self._futures:
             self._not_empty.clear()
@@ -132,8 +132,8 @@ class Replies:
                     await retry_while_unavailable(self._seek_to_end)
             return self._pending.expect(request_id)
 
-    def forget(self, request_id: str) -> None:
-        self._pending.forget(request_id)
+    def discard(self, request_id: str) -> None:
+        self._pending.discard(request_id)
 
     async def _seek_to_end(self) -> None:
         ends = await self._consumer.end_offsets(self._consumer.assignment())

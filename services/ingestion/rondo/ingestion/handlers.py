@@ -16,5 +16,5 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], specs: SpecCache) -> 
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -> None:
-    """Forget the spec: its dataset takes no batch from now on, unless another model's spec names it."""
+    """Delete the spec: its dataset takes no batch from now on, unless another model's spec names it."""
     specs.remove(envelope.data.model, envelope.data.revision)

@@ -33,7 +33,7 @@ class SpecCache:
         self._changed = asyncio.Event()
 
     def remove(self, model: str, revision: int) -> None:
-        """Forget the spec of a removed model, and every spec with a lower revision that arrives later."""
+        """Delete the spec of a removed model, and ignore every spec with a lower revision that arrives later."""
         if revision < self._revisions.get(model, 0):
             return
         self._revisions[model] = revision

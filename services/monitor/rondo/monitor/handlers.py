@@ -42,7 +42,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
-    """Forget the spec: no window of the model is evaluated from now on."""
+    """Delete the spec: no window of the model is evaluated from now on."""
     await work.save_spec(envelope.data.model, envelope.data.revision, None)
 
 

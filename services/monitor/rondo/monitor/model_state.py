@@ -108,7 +108,7 @@ class ModelState:
         self.candidates.clear()
         self.unmatched.clear_predictions()
         self.labelled.clear()
-        return self._resolve_alarms("the spec has another window or label delay, so its evidence begins anew")
+        return self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
 
     def remove(self, revision: int) -> list[Announcement]:
         """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.

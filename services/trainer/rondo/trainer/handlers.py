@@ -56,7 +56,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> 
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -> None:
-    """Forget the spec and the runs: a spec that is applied afterwards makes a new model. A run in flight ends.
+    """Delete the spec and the runs: a spec that is applied afterwards makes a new model. A run in flight ends.
 
     That spec may have arrived before the removal: topics have no order between them.
     """

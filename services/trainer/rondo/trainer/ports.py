@@ -64,7 +64,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def remove_spec(self, removed: ModelRemoved) -> None:
-        """Forget the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
+        """Delete the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
 
         Runs of earlier revisions are `before_removal` from now on, and what their trainings made known is forgotten.
         """
@@ -115,11 +115,11 @@ class UnitOfWork(Protocol):
         ...
 
     async def pop_harm(self, model: str) -> Trigger | None:
-        """Return the deferred drop of the performance, and forget it."""
+        """Return the deferred drop of the performance, and delete it."""
         ...
 
     async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
-        """Return the triggers that were kept, in the order in which they came, and forget them."""
+        """Return the triggers that were kept, in the order in which they came, and delete them."""
         ...
 
     async def publish(self, event: Event) -> object:
@@ -185,7 +185,7 @@ class RunQueue(Protocol):
         ...
 
     async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
-        """Return the trials of a run's search that were recorded on the same rows, and forget those on others."""
+        """Return the trials of a run's search that were recorded on the same rows, and delete those on others."""
         ...
 
     async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:

@@ -68,7 +68,7 @@ def _categorical(profile: CategoricalProfile) -> Components:
 
 
 def _with_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Append the value of a missing one: 0, so that only `missing` tells of it."""
+    """Append the value of a missing one: 0, so that only `missing` shows it."""
     return np.append(values, 0.0)
 
 

@@ -19,7 +19,7 @@ class IdlenessTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all activity. No stream counts as idle until `arm()` is called."""
+        """Reset all activity. No stream counts as idle until `arm()` is called."""
         self._armed_at: float | None = None
         self._last_active: dict[tuple[str, Stream], float] = {}
 

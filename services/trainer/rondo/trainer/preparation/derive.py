@@ -6,7 +6,7 @@ for one value in ten, in float64 for so few that they are not seen after roundin
 
 What is no number is NaN, a missing value: x / 0, the logarithm of what is not positive, the square root of what is
 negative, a result that exceeds float32, and any operation on NaN. The sign of a 0 may differ between training and
-graph: nothing tells 0 and -0 apart, as no operation divides by them.
+graph: no operation divides by them, so nothing distinguishes 0 from -0.
 """
 
 from __future__ import annotations
