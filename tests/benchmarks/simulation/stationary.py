@@ -17,7 +17,7 @@ from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import NumericProfile, ReferenceProfile
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
-from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.monitor.evidence.version_evidence import GROUPS, VersionEvidence
 from rondo.trainer.evaluation.reference_blocks import of_features
 from rondo.trainer.evaluation.reference_profile import categorical, numeric
 from scipy.stats import chi2
@@ -95,7 +95,7 @@ def watch(kind: str, rng: np.random.Generator) -> Watched:
     judged = [bool(each.state.end) for each in evidence.watched for _ in each.components]
     first = live["x0"]
     return Watched(
-        float(np.exp(evidence.threshold("inputs", 1.0) - largest)),
+        evidence.count("inputs") * len(GROUPS) / float(np.exp(largest)),
         float(np.mean(judged)),
         _psi_alarms(reference, counts),
         None if first.dtype.kind == "U" else first.astype(np.float32),

@@ -65,7 +65,7 @@ class Candidates:
             end
             for each in self.by_role.values()
             if (reference := references.get(each.digest))
-            for end in self.evidence.close(each.version, reference, passed, tumbling.step, tumbling.bucket)
+            for end in self.evidence.close(each.version, reference, passed, tumbling.widths)
         ]
         return bool(ends)
 

@@ -299,7 +299,7 @@ class ModelState:
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:
         assert self.champion is not None  # noqa: S101 - the caller has looked
         version = self.champion.version
-        for end in self.evidence.close(version, reference, upto, tumbling.step, tumbling.bucket):
+        for end in self.evidence.close(version, reference, upto, tumbling.widths):
             evidence = self.evidence.versions[version]
             repeat = end % tumbling.length == 0
             yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)

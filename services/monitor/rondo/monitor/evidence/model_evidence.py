@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.evidence.widths import Widths
 
 
 @dataclass
@@ -36,12 +37,13 @@ class ModelEvidence:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
         return self.versions[version]
 
-    def close(self, version: int, reference: Reference, upto: int, step: int, length: int) -> Iterator[int]:
-        """Take the rows of the steps that end at or before `upto`, step by step; yields the end of each with rows.
+    def close(self, version: int, reference: Reference, upto: int, widths: Widths) -> Iterator[int]:
+        """Take the rows of the steps that end at or before `upto`; yields ends of steps with rows, in order.
 
-        `step` and `length`, that of a bucket, are in microseconds.
+        Those are yielded that end a window, and those in which the evidence may have changed. The others are taken
+        together with the step after them, which takes a fraction of the time.
         """
-        parts = self.open.pop(version, upto - upto % step)
+        parts = self.open.pop(version, upto - upto % widths.step)
         if not parts:
             return
         evidence = self.of(version, reference)
@@ -56,14 +58,21 @@ class ModelEvidence:
             else None
         )
         starts = found[INPUT_GROUPS[0]].starts
-        ends = starts - starts % step + step
+        ends = starts - starts % widths.step + widths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
+        rows, fullest = found[INPUT_GROUPS[0]].rows, int(found[INPUT_GROUPS[0]].rows.max())
+        taken, waiting = 0, 0
         for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
-            for group, each in found.items():
-                evidence.take(group, Buckets(*each.at(slice(first, last)), length))
             if predicted:
                 evidence.predict(int(starts[first]), predicted.counts[first:last].sum(axis=0))
-            yield int(ends[first])
+            waiting += int(rows[first:last].sum())
+            end = int(ends[first])
+            if last < len(ends) and end % widths.window and waiting < evidence.rows_until_look(fullest):
+                continue
+            for group, each in found.items():
+                evidence.take(group, Buckets(*each.at(slice(taken, last)), widths.bucket))
+            taken, waiting = last, 0
+            yield end
 
     def take_losses(
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],

@@ -162,6 +162,11 @@ class StagedTest:
         """The rows that have been taken."""
         return self.rows + self.open.rows
 
+    @property
+    def rows_until_look(self) -> int:
+        """As many further rows as the evidence needs at least to change, if no bucket has those of two blocks."""
+        return self._until_pause() * self.block - self.open.rows
+
     def change(self, component: int) -> Change:
         """Return the change of a component that the evidence is about. Needs a live block, or an earlier change."""
         earlier = self.earlier.get(component)

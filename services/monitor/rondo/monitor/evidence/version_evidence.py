@@ -194,6 +194,15 @@ class VersionEvidence:
         if group == LOSS and self.suspicion:
             self.suspicion = self.suspicion.take(buckets)
 
+    def rows_until_look(self, most: int) -> int:
+        """Return as many rows as the evidence of inputs and outputs needs at least to change.
+
+        `most` is the rows of the fullest bucket. The result is 0 where it may change at any time.
+        """
+        tests = [each.state for each in self.watched if each.group != LOSS]
+        found = [0 if isinstance(test, Learning) or most >= 2 * test.block else test.rows_until_look for test in tests]
+        return min(found, default=0)
+
     def snapshot(self) -> VersionEvidence:
         """Return the evidence so far without the suspicion; what is taken later does not change it."""
         watched = [each.snapshot() for each in self.watched]

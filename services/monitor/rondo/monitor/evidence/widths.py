@@ -8,6 +8,7 @@ does not depend on that. A bucket is the unit of rows of which blocks consist. B
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _SECOND = 1_000_000
 _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3_600 * _SECOND, 86_400 * _SECOND
@@ -24,6 +25,14 @@ _FEWEST_ROWS, _MOST_ROWS, _WINDOWS_IN_REFERENCE = 100.0, 20_000.0, 20.0
 _ROWS_OF_BUCKET = 8.0
 # Looking at the evidence costs as much as counting some hundred rows.
 _ROWS_OF_STEP, _STEPS_IN_REFERENCE = 64.0, 100.0
+
+
+class Widths(NamedTuple):
+    """The widths of one model, in microseconds."""
+
+    window: int
+    step: int
+    bucket: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.times import FIRST, LAST
-from rondo.monitor.evidence.widths import bucket_length, step_length, window_length
+from rondo.monitor.evidence.widths import Widths, bucket_length, step_length, window_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,10 @@ class TumblingWindows:
         length = window_length(density) if given is None else given // _MICROSECOND
         step = step_length(density, length)
         return cls(length, spec.data.label_delay // _MICROSECOND, step, bucket_length(density, step))
+
+    @property
+    def widths(self) -> Widths:
+        return Widths(self.length, self.step, self.bucket)
 
     @property
     def buckets(self) -> int:
