@@ -16,6 +16,7 @@ from rondo.monitor.http import Opened, api, open_api
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary, model_status, summary
+from rondo.monitor.status.wanted_labels import WantedLabels, wanted_labels
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
 from tests.monitor.scenarios import DailyScenario
@@ -38,6 +39,11 @@ async def status(model: str) -> ModelStatus:
         scenario.day(day, shift=1.5 if day >= 2 else 0.0, count=1_000 if day < 4 else 80)
     scenario.close()
     return model_status(scenario.state, SPEC, REFERENCE)
+
+
+async def wanted(model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - as the pipeline has it
+    assert model == MODEL
+    return wanted_labels(late_scenario().state, REFERENCE, budget, uncertain=uncertain)
 
 
 async def summaries() -> tuple[ModelSummary, ...]:
@@ -70,7 +76,7 @@ class Silenced:
 
 def opened(kinds: set[str] | None) -> Opened:
     silenced: Any = Silenced(kinds)
-    return Opened(summaries, status, UNUSED, UNUSED, Notifications(silenced, UNUSED, UNUSED))
+    return Opened(summaries, status, UNUSED, UNUSED, Notifications(silenced, UNUSED, UNUSED), wanted)
 
 
 async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, dict[str, Any]]:
@@ -153,3 +159,12 @@ async def test_a_reader_may_look(app: FastAPI, path: str) -> None:
 async def test_before_the_start_the_api_is_unavailable(path: str) -> None:
     code, answer = await get(api(), f"/v1/{path}")
     assert (code, answer["code"]) == (503, "unavailable")
+
+
+async def test_the_predictions_whose_outcome_is_wanted() -> None:
+    app = api()
+    open_api(app, opened(set()))
+    code, found = await get(app, f"/v1/models/{MODEL}/labels/wanted?budget=5&uncertain=true")
+    assert (code, found["budget"], found["version"]) == (200, 5, 1)
+    for query in ("budget=0", "budget=10001"):
+        assert (await get(app, f"/v1/models/{MODEL}/labels/wanted?{query}"))[0] == 422

@@ -161,6 +161,7 @@ class Rondo:
     monitoring = _blocking(AsyncRondo.monitoring)
     drift = _blocking(AsyncRondo.drift)
     windows = _blocking(AsyncRondo.windows)
+    wanted_labels = _blocking(AsyncRondo.wanted_labels)
     alerts = _blocking(AsyncRondo.alerts)
     deliveries = _blocking(AsyncRondo.deliveries)
     redeliver = _blocking(AsyncRondo.redeliver)

@@ -55,7 +55,7 @@ async def no_models() -> tuple[ModelSummary, ...]:
 
 async def get(path: str, role: Role = Role.READER) -> httpx.Response:
     app = api()
-    open_api(app, Opened(no_models, status, require, windows, UNUSED))
+    open_api(app, Opened(no_models, status, require, windows, UNUSED, UNUSED))
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
         return await client.get(f"/v1/models/{path}")

@@ -17,6 +17,7 @@ from rondo.client.cli import (
     session,
     status,
     token,
+    wanted,
     watch,
 )
 from rondo.client.cli.drift import command as drift
@@ -104,6 +105,7 @@ for command in (
     watch.watch,
     models.models,
     drift.drift,
+    wanted.labels,
     alerts.alerts,
     alerts.silence,
     alerts.silences,

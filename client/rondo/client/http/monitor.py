@@ -66,6 +66,21 @@ class MonitorClient:
                 break
         return found
 
+    async def wanted_labels(self, model: str, budget: int = 100, *, uncertain: bool = False) -> dict[str, Any]:
+        """Return predictions whose outcome is wanted, at most `budget` of each day of event time.
+
+        `wanted` has their ids, and the probability with which each was chosen: losses divided by it estimate the loss
+        of all predictions of open windows. With `uncertain` those with an uncertain loss are the more likely: fewer of
+        them tell as much, but the monitor's own figures do not divide. `unlabelled` is how many have no outcome.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        return await self._http.json(
+            "monitor", "GET", _path(model, f"/labels/wanted?budget={budget}&uncertain={str(uncertain).lower()}")
+        )
+
     async def alerts(self, model: str | None = None) -> list[dict[str, Any]]:
         """Return the alerts of a model, or of all, that are open or ended in the last seven days; the open ones first.
 

@@ -80,7 +80,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         health.add("logs", follower.check)
         opened = http.Opened(
             pipeline.summaries, pipeline.status, pipeline.require, WindowLog(database).page,
-            Notifications(alerts, deliveries, pipeline.require),
+            Notifications(alerts, deliveries, pipeline.require), pipeline.wanted_labels,
         )  # fmt: skip
         http.open_api(api, opened)
         try:

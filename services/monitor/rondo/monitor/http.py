@@ -18,6 +18,7 @@ from rondo.monitor.notifications import http as notifications
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+from rondo.monitor.status.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -29,6 +30,8 @@ _LARGEST = 2**63 - 1
 _WINDOWS_OF_REPORT = 200
 Before = Annotated[int | None, Query(ge=1, le=_LARGEST, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a page")]
+Budget = Annotated[int, Query(ge=1, le=10_000, description="the most predictions of a day")]
+Uncertain = Annotated[bool, Query(description="choose those with an uncertain loss more often")]
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 
 
@@ -48,6 +51,7 @@ class Opened:
     require: Callable[[str], None]
     windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
     notifications: Notifications
+    wanted_labels: Callable[[str, int, bool], Awaitable[WantedLabels]]
 
 
 def api() -> FastAPI:
@@ -108,6 +112,17 @@ async def windows(model: str, monitor: Monitor, before: Before = None, limit: Li
     """Return the newest windows that have closed, with their figures and the evidence at their ends."""
     monitor.require(model)
     return await monitor.windows(model, before, limit)
+
+
+@router.get("/models/{model}/labels/wanted", summary="The predictions whose outcome would tell most")
+async def wanted_labels(
+    model: str,
+    monitor: Monitor,
+    budget: Budget = 100,
+    uncertain: Uncertain = False,  # noqa: FBT002 - of the query
+) -> WantedLabels:
+    """Return predictions without an outcome, at most so many of each day of event time, and how they were chosen."""
+    return await monitor.wanted_labels(model, budget, uncertain)
 
 
 @router.get(

@@ -19,6 +19,7 @@ from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
 from rondo.monitor.state.control_plane_cache import ControlPlaneCache
 from rondo.monitor.status.model_status import model_status, summary
+from rondo.monitor.status.wanted_labels import wanted_labels
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+    from rondo.monitor.status.wanted_labels import WantedLabels
     from rondo.monitor.stream.log_messages import Outcomes
 
 log = logging.getLogger(__name__)
@@ -113,6 +115,18 @@ class MonitorPipeline:
         reference = self._control_plane.champion_reference(state.champion)
         # Off the event loop: with hundreds of changed components it takes a good part of a second.
         return await asyncio.to_thread(model_status, state.snapshot(), spec, reference)
+
+    async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
+        """Return the predictions whose outcome would tell most, see `wanted_labels`.
+
+        Raises:
+            UnknownModelError: no spec of it has been applied.
+
+        """
+        self.require(model)
+        state = self.models[model]
+        reference = self._control_plane.champion_reference(state.champion)
+        return await asyncio.to_thread(wanted_labels, state.snapshot(), reference, budget, uncertain=uncertain)
 
     def require(self, model: str) -> None:
         """Raise an error unless a model is monitored.

@@ -149,6 +149,17 @@ def test_the_history_has_the_last_windows(rondo: Run, answers: Any) -> None:
     assert "`rondo drift loans`" in rondo("drift", "loans", "--history").stdout
 
 
+def test_wanted_outcomes_are_lines_that_are_filled_in_and_sent(rondo: Run, answers: Any) -> None:
+    named = [{"id": each, "predicted_at": "2024-01-01T00:00:00Z", "probability": 0.5} for each in ("a", 'b"')]
+    answer = {"model": "loans", "version": 1, "budget": 7, "unlabelled": 90, "wanted": named}
+    answers("loans/labels/wanted?budget=7&uncertain=true", answer)
+    done = rondo("labels", "loans", "--budget", "7", "--uncertain")
+    assert [orjson.loads(line) for line in done.stdout.splitlines()] == [
+        {"id": "a", "outcome": None}, {"id": 'b"', "outcome": None}
+    ]  # fmt: skip
+    assert orjson.loads(rondo("labels", "loans", "--budget", "7", "--uncertain", "--json").stdout) == answer
+
+
 def test_an_unknown_model_and_contradicting_options_are_refused(rondo: Run, answers: Any) -> None:
     assert orjson.loads(rondo("drift", "nosuch", "--json").stdout)["error"] == "not_found"
     refused = rondo("drift", "loans", "--html", "a.html", "--history", "--json")

@@ -1,0 +1,91 @@
+"""The predictions of the champion whose outcome would tell most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.events.base import Value
+from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.estimates.label_sampling import sampled, uniforms
+from rondo.monitor.windows.label_join import concatenated
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from rondo.monitor.estimates.estimator import Estimator
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.model_state import ModelState
+
+_DAY = 86_400_000_000
+_COLUMNS = ("id", "event_time", "version", "number")
+
+
+class WantedLabel(Value):
+    """A prediction by its `id`, its event time, and the `probability` with which it was drawn of those of its day."""
+
+    id: str
+    predicted_at: Utc
+    probability: float
+
+
+class WantedLabels(Value):
+    """The predictions of a version whose outcome is wanted, the newest first.
+
+    They are those of open windows without an outcome, of a sample of at most `budget` predictions a day. `unlabelled`
+    is how many predictions have no outcome.
+    """
+
+    model: str
+    version: int | None
+    budget: int
+    unlabelled: int
+    wanted: tuple[WantedLabel, ...]
+
+
+def wanted_labels(
+    state: ModelState, reference: Reference | None, budget: int, *, uncertain: bool = False
+) -> WantedLabels:
+    """Return the wanted outcomes of a champion as of now, at most `budget` for each day of event time in UTC.
+
+    All predictions are as likely to be chosen: then the figures and the evidence of the monitor, which take outcomes
+    as those of any predictions, stay right. With `uncertain` those with an uncertain loss are the more likely.
+    Read-only; in a thread, give it a `snapshot` of the state.
+    """
+    version = state.champion.version if state.champion else None
+    tables = [_of_version(table, version) for table in (state.unmatched.predictions, state.labelled.table)]
+    # Those with an outcome are part of the sample, too: else each call would draw others in their place.
+    rows = concatenated(tables)
+    deviations = _deviations(rows, reference.estimator if reference and uncertain else None)
+    times = rows.column("event_time").to_numpy()
+    chosen, chances = sampled(times // _DAY, deviations, uniforms(rows.column("id")), budget)
+    open_ones = chosen < tables[0].num_rows
+    chosen, chances = chosen[open_ones], chances[open_ones]
+    newest = np.argsort(-times[chosen], kind="stable")
+    ids = rows.column("id").take(chosen[newest]).to_pylist()
+    found = tuple(
+        WantedLabel(id=each, predicted_at=to_time(at), probability=chance)
+        for each, at, chance in zip(ids, times[chosen[newest]].tolist(), chances[newest].tolist(), strict=True)
+    )
+    return WantedLabels(model=state.model, version=version, budget=budget, unlabelled=tables[0].num_rows, wanted=found)
+
+
+def _of_version(table: pa.Table, version: int | None) -> pa.Table:
+    """Return the predictions of a version that have an id, with what is needed of them."""
+    mine = table.column("version").to_numpy() == (0 if version is None else version)
+    mine &= table.column("id").is_valid().to_numpy()
+    return table.select([name for name in _COLUMNS if name in table.column_names]).filter(mine)
+
+
+def _deviations(rows: pa.Table, estimator: Estimator | None) -> NDArray[np.float64]:
+    """Return the standard deviation of each row's loss; all alike where the holdout does not show it."""
+    if estimator is None or "number" not in rows.column_names:
+        return np.ones(rows.num_rows)
+    bins = estimator.column.bins_of(rows.column("number").to_numpy().astype(np.float32))
+    # Without a prediction, in the last bin, a row is as uncertain as the most uncertain group.
+    of_groups = np.sqrt(estimator.figures.variances[StatisticName.LOSS])
+    return np.append(of_groups[estimator.figures.group], of_groups.max())[bins]
