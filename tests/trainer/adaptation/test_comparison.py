@@ -143,6 +143,16 @@ def test_a_comparison_in_between_keeps_what_waits_for_more_rows() -> None:
     assert found.state.unconfirmed == state.unconfirmed
 
 
+def test_a_change_that_could_not_be_looked_into_again_waits_for_twice_the_rows() -> None:
+    state = replace(STATE, unconfirmed=Unconfirmed(9_950, rows=10_000))
+    planned = course(ROWS, state, fitted_until=8_899)
+    found = choose(ROWS, state, planned, {each.name: losses(1_000, 0.3) for each in planned.strategies})
+    assert found.state.unconfirmed == Unconfirmed(9_950, rows=10_050)
+    alone = course_of_suspicion(ROWS, state, since=9_950)
+    alone = replace(alone, strategies=alone.strategies[1:])
+    assert choose(ROWS, state, alone, {WINDOW: losses(25, 0.2)}).state.unconfirmed == Unconfirmed(9_950, rows=10_050)
+
+
 def test_where_one_model_of_a_suspicion_fails_the_rows_of_the_other_are_taken() -> None:
     state = replace(STATE, leader="fading")
     planned = course_of_suspicion(ROWS, state, since=9_500)

@@ -176,6 +176,9 @@ def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
 
 def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whose rows are taken, by the losses of the holdout; the champion may be among those that were scored."""
+    if (since := due_again(rows, state)) is not None:
+        # It could not be looked into, for its models can't be fitted: it waits again.
+        state = replace(state, unconfirmed=_waiting(rows, since))
     if not planned.compared:
         return Choice(planned.strategies[0].name, state)
     added = _chunks(rows, state, planned, losses)
@@ -203,9 +206,13 @@ def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, N
     found = confirmation.confirm(losses[SINCE], losses[WINDOW])
     if found.moves:
         return Choice(SINCE, State(state.first, int(rows.times[planned.change])), confirmation=found)
-    count = len(rows.times)
-    again = Unconfirmed(planned.since, 2 * count - int(np.searchsorted(rows.times, planned.since, "left")))
+    again = _waiting(rows, planned.since)
     return Choice(WINDOW, State(state.first, state.since, unconfirmed=again), confirmation=found)
+
+
+def _waiting(rows: Rows, since: int) -> Unconfirmed:
+    """Return a change that is looked into again once the rows since then have doubled."""
+    return Unconfirmed(since, 2 * len(rows.times) - int(np.searchsorted(rows.times, since, "left")))
 
 
 def _worse_since(
