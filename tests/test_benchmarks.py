@@ -187,6 +187,24 @@ def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.
     assert readme.models_block().count("\n") == 3 + 3 * 7
 
 
+def test_the_goals_of_retraining_are_held_to_the_recorded_figures() -> None:
+    def rows(ours: float, versions: float) -> experiments.Rows:
+        figures = {"by comparison": ours, "never": 0.7, "monthly, all rows": 0.8}
+        found = {f"{stream}: accuracy, {name}": each for stream in experiments.EIGHT for name, each in figures.items()}
+        found |= {"mean of 14 streams: accuracy, by comparison": ours}
+        found |= {"flights: AUC from May to October, by comparison": ours}
+        found |= {"flights: new versions, by comparison": versions, "flights: new versions, monthly, all rows": 9}
+        return {name: {"ours": each} for name, each in found.items()}
+
+    def met(ours: float, versions: float) -> list[bool]:
+        return ["**no**" not in line for line in experiments.of_goals(rows(ours, versions))[2:]]
+
+    assert met(0.86, 9) == [True] * 5
+    assert met(0.86, 10) == [True, True, True, True, False]
+    assert met(0.73, 9) == [False, True, False, False, True]
+    assert met(0.68, 9) == [False] * 5
+
+
 def test_the_tables_of_the_experiments_are_the_newest_recorded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "RESULTS", RESULTS)
     page = experiments.PAGE.read_text()
