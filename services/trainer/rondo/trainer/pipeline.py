@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rondo.contracts.events.training import Adaptation, FunctionVersion
+    from rondo.contracts.events.training import Adaptation, FunctionVersion, TrainingNote
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.adaptation.comparison import State
     from rondo.trainer.dataset.split import Split
@@ -94,6 +94,7 @@ class _Fitted:
     refitted: FeatureModel | None
     rows: pl.DataFrame
     reference: FeatureReference
+    notes: tuple[TrainingNote, ...]
     function: FunctionVersion | None
     adaptation: Adaptation | None
 
@@ -202,14 +203,15 @@ class Pipeline:
         refits = can_refit(fits, rows, served, parts)
         first = chosen.first if chosen is not None and not refits else served.first
         with ThreadPoolExecutor(1) as pool:
-            # The library leaves cores idle in between, and the reference needs no model.
+            # A training leaves cores idle in between, and these need no model.
             reference = pool.submit(feature_reference.of_rows, spec.features, rows[first:])
+            notes = pool.submit(lambda: tuple(data_checks.notes(spec, parts)))
             model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
             refitted = refit(fits, rows, served) if refits else None
         if self.function_version(spec) != function:
             raise PackageChangedError(function.package if function else "")
         adaptation = None if chosen is None else report(chosen, refitted=refits)
-        made = _Fitted(parts, model, refitted, rows[first:], reference.result(), function, adaptation)
+        made = _Fitted(parts, model, refitted, rows[first:], reference.result(), notes.result(), function, adaptation)
         return self._candidate(fits, training_set, made, champions, found)
 
     def _candidate(
@@ -243,7 +245,7 @@ class Pipeline:
             scored=scored,
             notes=(
                 *data_checks.left_out_notes(spec, training_set),
-                *data_checks.notes(spec, parts),
+                *fit.notes,
                 *made.notes,
                 *(found.notes if found else ()),
             ),
