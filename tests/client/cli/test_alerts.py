@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from rondo.monitor.notifications.http import AlertView, Delivery, SilenceView
 
 from tests.client.stub_services import DAY, UNKNOWN, Monitor, summary
 
 if TYPE_CHECKING:
     from click.testing import Result
+    from rondo.contracts.events.base import Value
 
 Run = Callable[..., "Result"]
 SILENCE = {
@@ -31,6 +33,11 @@ DELIVERY = {
     "reason": "silence_ended", "alert_ids": ["a1", "a2"], "state": "failed", "attempts": 20, "last_answer": "503",
     "written_at": DAY,
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(("stub", "view"), [(SILENCE, SilenceView), (ALERT, AlertView), (DELIVERY, Delivery)])
+def test_the_stubs_are_what_the_monitor_answers(stub: dict[str, Any], view: type[Value]) -> None:
+    assert view.model_validate(stub).model_dump().keys() == stub.keys()
 
 
 @pytest.fixture

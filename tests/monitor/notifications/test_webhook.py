@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -127,6 +129,26 @@ async def test_calls_are_signed_as_standard_webhooks_defines() -> None:
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         verifier.verify(calls[0].content.replace(b"loans", b"other"), dict(calls[0].headers))
     assert "webhook-signature" not in calls[1].headers
+
+
+async def test_the_example_on_the_page_verifies_a_call() -> None:
+    calls: list[httpx.Request] = []
+
+    def record(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(record)) as client:
+        webhook = Webhook(client, lambda: datetime.now(UTC), signer(SECRET))
+        await webhook.call(Receiver("http://a/", "slack"), opened())
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(example.replace("whsec_…", SECRET), defined)  # noqa: S102 - of our own page
+    (call,) = calls
+    assert defined["receive"](dict(call.headers), call.content)["message_id"] == opened().message_id
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        defined["receive"](dict(call.headers), call.content.replace(b"loans", b"other"))
 
 
 @pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])
