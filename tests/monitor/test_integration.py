@@ -203,3 +203,42 @@ def _figures(windows: list[dict[str, Any]]) -> list[list[Any]]:
     """Return what a closed window that is kept has in common with its event, by the start of the window."""
     names = ("start", "end", "rows", "labelled_rows", "model_version", "no_verdict", "statistics")
     return sorted([each[name] for name in names] for each in windows)
+
+
+@pytest.mark.slow
+async def test_two_monitors_publish_what_one_does(
+    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    """Both read everything, and each save refuses the other's. One is killed in the middle, and the other goes on."""
+    predicted, known = log_of_days(DAYS, SHIFT, skill=0.2)
+    expected = await uninterrupted(predicted, known)
+    await asyncio.to_thread(publish_tokens, clean_kafka)
+    events_of_control, artifacts = control_plane(), str(tmp_path / "artifacts")
+    await put_evidence(Artifacts(artifacts))
+    common = {"RONDO_KAFKA": clean_kafka, "RONDO_POSTGRES": await database("monitor"), "RONDO_ARTIFACTS": artifacts}
+    ports = free_port(), free_port()
+    first, second = (
+        ServiceProcess(
+            "monitor", {**common, "RONDO_HTTP_PORT": str(port), "RONDO_REPLICA": str(port)}, tmp_path / f"{port}.log"
+        )
+        for port in ports
+    )
+    events = PublishedEvents(clean_kafka)
+    with first, second:
+        try:
+            publish(clean_kafka, [], [], events_of_control)
+            # A message of each log at a time, so that both replicas have something to save again and again.
+            for at in range(len(predicted)):
+                if at == len(predicted) * 6 // 10:
+                    await events.until(lambda: events.count(WindowClosed) >= 3)
+                    first.kill()
+                publish(clean_kafka, predicted[at : at + 1], known[at : at + 1])
+                events.take(await asyncio.to_thread(events.consumer.consume, 100, 0.3))
+            await events.until(lambda: len(events.values) >= len(expected))
+            status = await ask(ports[1], f"/v1/models/{MODEL}/drift")
+            assert await asyncio.to_thread(second.stop) == 0
+        finally:
+            events.consumer.close()
+    assert expected == events.values
+    assert status["alerts"].keys() == {"drift", "performance"}
+    assert any("another monitor saved" in each.log.read_text() for each in (first, second)), "they did meet"
