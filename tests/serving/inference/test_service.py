@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.contracts.events import inference_cost
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 from tests.serving.builders import (
@@ -197,3 +199,12 @@ def test_the_log_of_long_texts_is_split(first: LoadedVersion) -> None:
     assert len(found.ids) == 9
     assert found.records > 1
     assert [row["id"] for row in found.logged] == [f"r{n}" for n in range(9)]
+
+
+def test_the_log_has_what_the_inference_cost(version: Callable[..., LoadedVersion]) -> None:
+    found = infer_values([request(1), request(2), b"spoiled"], alone(version()))
+    cost = InferenceCost.parse(found.metadata[inference_cost.KEY])
+    assert (len(cost.micros), cost.rows, cost.failed) == (1, 2, 0)
+    assert 0 < cost.micros[0] < 60_000_000
+    assert 0 <= cost.cpu_micros < 60_000_000
+    assert cost.memory > 10_000_000

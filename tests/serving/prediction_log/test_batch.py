@@ -1,4 +1,4 @@
-"""The log of a version: the size of its rows."""
+"""The log of a version: the size of its rows, and what they cost."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rondo.serving.prediction_log.batch import row_bytes
+from rondo.contracts.events import inference_cost, logs
+from rondo.contracts.events.inference_cost import InferenceCost
+from rondo.serving.prediction_log import batch as batches
+from rondo.serving.prediction_log.batch import VersionLog, row_bytes
+from rondo.serving.prediction_log.cost_meter import CostMeter
 from rondo.serving.requests.rows import Rows
 
 from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    import pytest
     from rondo.serving.models.loaded_version import LoadedVersion
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
@@ -39,3 +44,50 @@ def test_the_size_of_a_row_is_its_texts_and_8_bytes_for_each_other_value(
     assert row_bytes(rows).tolist() == [100 + 2 + 64, 2 + 2 + 64, 2 + 64]
     rows = batch(version(fitted=MULTICLASS), "")
     assert row_bytes(rows).tolist() == [2 + 48 + len(CLASSES[2]) + 8 * 3]
+
+
+def costs(encoded: Iterable[bytes]) -> list[InferenceCost]:
+    return [InferenceCost.parse(logs.metadata(logs.decode(each)).get(inference_cost.KEY)) for each in encoded]
+
+
+NOTHING, COST = InferenceCost(), InferenceCost((5,), 50, 4, 2, 9)
+
+
+def test_a_record_has_the_costs_since_the_one_before_that_has_some(version: Callable[..., LoadedVersion]) -> None:
+    mine, clock = version(), iter((0.0, 0.9, 1.0, 2.5))
+    log = VersionLog("delay", 1, "digest", mine.schema.features, mine.outputs, meter=CostMeter(lambda: next(clock)))
+    rows = batch(mine, "a")
+    found = []
+    for added in ((COST,), (COST, COST), (COST,), ()):
+        for cost in added:
+            log.meter.add(cost)
+        found += costs(log.encode([rows, rows]))
+    assert found == [COST, NOTHING, InferenceCost.total([COST] * 3), NOTHING]
+
+
+def test_a_batch_in_several_records_has_its_cost_once(
+    version: Callable[..., LoadedVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_BYTES", 2_500)
+    mine = version().in_role("shadow")
+    mine.log.meter.due()
+    mine.log.meter.add(COST)
+    mine.log.meter._taken_at = None
+    found = costs(mine.log.encode([batch(mine, *"abcdefgh" * 9)]))
+    assert len(found) > 2
+    assert [each for each in found if each != NOTHING] == [COST]
+
+
+def test_a_version_has_one_meter_in_all_of_its_roles(version: Callable[..., LoadedVersion]) -> None:
+    mine = version()
+    assert mine.in_role("canary").log.meter is mine.log.meter
+
+
+def test_many_costs_do_not_wait() -> None:
+    meter = CostMeter(lambda: 0.0)
+    meter.add(COST)
+    assert meter.due() == COST
+    for _ in range(1_000):
+        assert meter.due() is None
+        meter.add(COST)
+    assert (meter.due() or NOTHING).rows == 4_000

@@ -2,8 +2,8 @@
 
 `predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
 `output.`; a micro-batch holds one model version, named in the schema's metadata with its role and, where it gives
-probabilities, the classes in their order. `outcomes.log` holds the outcomes of one model. Timestamps are microseconds
-UTC.
+probabilities, the classes in their order; what the inference cost is there, too (see `inference_cost`). `outcomes.log`
+holds the outcomes of one model. Timestamps are microseconds UTC.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         ).subscribe()
         store = PostgresStore(database)
         own_detectors = OwnDetectors(settings.detectors, settings.detector_seconds)
-        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, own_detectors)
+        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, own_detectors, power=settings.power)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
         alerts = PostgresAlerts(database)
         deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)

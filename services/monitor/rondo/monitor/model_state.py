@@ -23,6 +23,7 @@ from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.streams import StreamQuality
@@ -87,6 +88,7 @@ class ModelState:
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
     candidates: Candidates = field(default_factory=Candidates)
     streams: StreamQuality = field(default_factory=StreamQuality)
+    costs: ModelCosts = field(default_factory=ModelCosts)
     removed: int = 0
     spec: ModelSpec | None = field(default=None, compare=False)
 
@@ -124,6 +126,7 @@ class ModelState:
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
+        self.costs = ModelCosts()
         resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
         return [*self._resolve_alarms(why, at), *resolved]
 
@@ -138,6 +141,7 @@ class ModelState:
             unmatched=copy(self.unmatched),
             streams=self.streams.snapshot(),
             candidates=self.candidates.snapshot(),
+            costs=ModelCosts(dict(self.costs.versions)),
         )
 
     @property

@@ -13,6 +13,7 @@ from rondo.contracts.events.monitoring import WindowClosed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.candidates import CANDIDATE_ROLES
+from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.detectors.own_figures import is_own
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
@@ -51,8 +52,11 @@ class MonitorPipeline:
         clock: Callable[[], float],
         timings: MonitorTimings,
         own_detectors: OwnDetectors | None = None,
+        *,
+        power: Power | None = None,
     ) -> None:
         self._clock, self._timings, self._own_detectors = clock, timings, own_detectors
+        self._power = power or Power()
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
         self._idleness = IdlenessTracker()
@@ -114,7 +118,7 @@ class MonitorPipeline:
         state, spec = self.models[model], self._control_plane.snapshot.specs[model]
         reference = self._control_plane.champion_reference(state.champion)
         # Off the event loop: with hundreds of changed components it takes a good part of a second.
-        return await asyncio.to_thread(model_status, state.snapshot(), spec, reference)
+        return await asyncio.to_thread(model_status, state.snapshot(), spec, reference, self._power)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
         """Return the predictions whose outcome would tell most, see `wanted_labels`.
@@ -194,6 +198,7 @@ class MonitorPipeline:
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
             state = self._state(predictions.model)
+            state.costs.add(predictions.version, predictions.cost)
             # Windows and event time follow the primary alone, not a shadow or a canary.
             if predictions.role == RouteRole.PRIMARY:
                 self._idleness.expect(predictions.model, "newer outcomes", now)

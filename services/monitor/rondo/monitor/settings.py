@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.spec.duration import parse_duration
+from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.notifications import webhook, webhook_receivers
 from rondo.monitor.notifications.message_plan import Policy
 
@@ -58,7 +59,7 @@ class MonitorSettings(PostgresSettings):
     `webhook_urls` are addresses separated by commas; the prefixes `alertmanager+` and `apprise+` select these formats.
     `webhook_secret` signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are
     durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with detectors of the
-    user's own; none without it.
+    user's own; none without it. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
     """
 
     service: str = "monitor"
@@ -72,6 +73,8 @@ class MonitorSettings(PostgresSettings):
     checkpoint_interval: float = Field(default=1.0, gt=0)
     outcomes_idle_timeout: float = Field(default=60.0, ge=0)
     max_out_of_orderness: float = Field(default=1.0, gt=0)
+    cpu_watts: float = Field(default=4.0, ge=0, le=10_000)
+    grid_grams_per_kwh: float = Field(default=480.0, ge=0, le=10_000)
 
     @field_validator("webhook_urls")
     @classmethod
@@ -100,6 +103,11 @@ class MonitorSettings(PostgresSettings):
     def timings(self) -> MonitorTimings:
         """The intervals and timeouts of the pipeline."""
         return MonitorTimings(self.checkpoint_interval, self.outcomes_idle_timeout, self.max_out_of_orderness)
+
+    @property
+    def power(self) -> Power:
+        """What emissions are estimated by."""
+        return Power(self.cpu_watts, self.grid_grams_per_kwh)
 
     @property
     def receivers(self) -> tuple[webhook_receivers.Receiver, ...]:

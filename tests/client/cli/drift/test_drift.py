@@ -205,3 +205,17 @@ def test_candidates_are_below_the_sentence_about_the_champion(rondo: Run, answer
     answers("loans/drift", status(candidates=[{"role": "canary", "version": 4, "verdict": verdict}]))
     first = " ".join(parts(rondo("drift", "loans").stdout)[""])
     assert first == f"{status()['verdict']['sentence']} canary: {verdict['sentence']}"
+
+
+def test_the_cost_of_each_version_marks_its_estimate(rondo: Run, answers: Any) -> None:
+    cost = {
+        "version": 3, "predictions": 12_000, "errors": 2, "latency_p50": 0.0011, "latency_p95": 0.0042,
+        "latency_p99": 0.0138, "memory_bytes": 210_000_000, "cpu_seconds": 0.0315, "emissions_grams": 0.0000168,
+    }  # fmt: skip
+    answers("loans/drift", status(costs=[cost]))
+    text = " ".join(line.strip() for line in parts(rondo("drift", "loans").stdout)["Cost"])
+    for shown in ("version 3", "12,000", "2 errors", "1.1/4.2/13.8 ms", "210 MB", "0.0315 s", "estimate", "0.017 mg"):
+        assert shown in text
+    nothing = cost | dict.fromkeys(("latency_p50", "memory_bytes", "cpu_seconds", "emissions_grams"))
+    answers("loans/drift", status(costs=[nothing]))
+    assert parts(rondo("drift", "loans").stdout)["Cost"] == ["  version 3: 12,000 predictions, 2 errors"]

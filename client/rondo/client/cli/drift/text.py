@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.drift import slices
+from rondo.client.cli.drift import costs, slices
 from rondo.client.cli.drift.line import Line, printable
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
@@ -56,6 +56,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from _windows(status, width)
     yield from slices.lines(status["newest_closed"], width)
     yield from _streams(status["streams"])
+    yield from costs.lines(status["costs"], width)
 
 
 def _heading(text: str) -> Iterator[Line]:

@@ -20,6 +20,7 @@ from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.candidates import Candidate, Candidates
 from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.costs.version_cost import ModelCosts, VersionCost
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
 from rondo.monitor.quality.rhythm import Rhythm, Week
@@ -114,6 +115,12 @@ def decode_state(
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
         streams=_streams(figures["streams"]),
+        costs=ModelCosts(
+            {
+                int(version): VersionCost(**{**cost, "bins": tuple(cost["bins"])})
+                for version, cost in figures["costs"].items()
+            }
+        ),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
     state.buffer.restore(rows, messages, stored_buffered.rows.size, now)
@@ -134,6 +141,9 @@ def _figures(state: ModelState) -> dict[str, object]:
         "candidates": {role: asdict(each) for role, each in state.candidates.by_role.items()},
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
+        "costs": {
+            str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
+        },
         "streams": {
             "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},
             "open": dict(state.streams.open),

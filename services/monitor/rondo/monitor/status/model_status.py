@@ -9,6 +9,7 @@ from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict
+from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import Harm, expected_loss
 from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
@@ -109,6 +110,7 @@ class ModelStatus(Value):
     windows: tuple[WindowStatus, ...]
     alerts: dict[str, str]
     streams: dict[str, StreamStatus]
+    costs: tuple[CostStatus, ...]
     unmatched: LogCounts
     clock_set_back: LogCounts
     late_for_evidence: int
@@ -129,7 +131,9 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
     )
 
 
-def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelStatus:
+def model_status(
+    state: ModelState, spec: ModelSpec, reference: Reference | None, power: Power | None = None
+) -> ModelStatus:
     """Return the status as of now. Read-only; in a thread, give it a `snapshot` of the state."""
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
     columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate)
@@ -152,6 +156,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         **_windows(state, reference, spec.monitor.detectors),
         alerts=state.alarms.open | state.streams.open,
         streams=stream_statuses(state.streams),
+        costs=cost_statuses(state.costs, power or Power()),
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from rondo.contracts.events import logs
+from rondo.contracts.events import inference_cost, logs
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.text import Name
 from rondo.monitor.errors import UnreadableLogError
 
@@ -26,13 +27,14 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of `predictions.log` that one version of a model answered, and the role that it had."""
+    """Rows of `predictions.log` that one version of a model answered, the role that it had, and what they cost."""
 
     model: str
     version: int
     digest: str
     role: str
     rows: pa.Table
+    cost: InferenceCost = field(default_factory=InferenceCost)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def read_predictions(value: bytes) -> Predictions:
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
     _check_model(logs.PREDICTIONS_LOG, model)
-    return Predictions(model, version, digest, role, _monitored(pa.Table.from_batches([batch])))
+    cost = InferenceCost.parse(metadata.get(inference_cost.KEY))
+    return Predictions(model, version, digest, role, _monitored(pa.Table.from_batches([batch])), cost)
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:

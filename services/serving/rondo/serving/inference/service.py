@@ -6,15 +6,18 @@ answers; request/response transports share micro-batches (`batcher.py`) and awai
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.batcher import Batcher
+from rondo.serving.inference.process_memory import resident_bytes
 from rondo.serving.inference.scored import Inference, Scored
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take
@@ -64,16 +67,19 @@ def _score(
     refused: dict[int, RequestRefusedError],
 ) -> Scored | None:
     mine = rows if len(numbers) == len(rows) else rows.take(numbers)
+    began, cpu_began = time.perf_counter(), time.thread_time()
     outputs = score(version, mine.columns, len(mine))
     answerable = version.outputs.answerable(outputs)
     if not answerable.all():
         failed, kept = np.flatnonzero(~answerable).tolist(), np.flatnonzero(answerable).tolist()
         refused |= {numbers[row]: no_prediction(rows.source.where(numbers[row])) for row in failed}
         mine, outputs, numbers = mine.take(kept), take(outputs, kept), [numbers[row] for row in kept]
-    if not numbers:
-        return None
     made_at = now()
-    return Scored(version, numbers, mine, outputs, made_at, version.log.batch(mine, outputs, made_at))
+    batch = version.log.batch(mine, outputs, made_at) if numbers else None
+    took, on_cpu = time.perf_counter() - began, time.thread_time() - cpu_began
+    unanswered = len(answerable) - len(numbers)
+    version.log.meter.add(InferenceCost.measured(took, on_cpu, len(numbers), unanswered, resident_bytes()))
+    return None if batch is None else Scored(version, numbers, mine, outputs, made_at, batch)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rondo.contracts.events import logs
+from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.vocabularies import RouteRole
+from rondo.serving.prediction_log.cost_meter import CostMeter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,8 +40,9 @@ class VersionLog:
         features: Mapping[str, Feature],
         outputs: OutputSchema,
         role: str = RouteRole.PRIMARY,
+        meter: CostMeter | None = None,
     ) -> None:
-        self.model, self.role = model, role
+        self.model, self.role, self.meter = model, role, meter or CostMeter()
         self._version = (model_version, digest)
         classes = outputs.classes if any(each.kind == "probabilities" for each in outputs.outputs) else ()
         self._schema = logs.predictions_schema(features, outputs.outputs).with_metadata(
@@ -54,7 +56,7 @@ class VersionLog:
         """Return the log of the same version in a role, which a deployment may change."""
         if role == self.role:
             return self
-        return VersionLog(self.model, *self._version, self._features, self._outputs, role)
+        return VersionLog(self.model, *self._version, self._features, self._outputs, role, self.meter)
 
     def batch(self, rows: Rows, outputs: Outputs, made_at: datetime) -> pa.RecordBatch:
         """Return N rows with their outputs as a record batch."""
@@ -76,17 +78,21 @@ class VersionLog:
 
     def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
         """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
-        yield from self._encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
+        schema, cost = self._schema_message, self.meter.due()
+        if cost is not None:
+            metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
+            schema = self._schema.with_metadata(metadata).serialize().to_pybytes()
+        yield from self._encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches), schema)
 
-    def _encoded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+    def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
         # An IPC stream is its schema, its batches and this mark; a writer would encode the schema each time.
-        record = b"".join((self._schema_message, batch.serialize(), _END_OF_STREAM))
+        record = b"".join((schema, batch.serialize(), _END_OF_STREAM))
         if len(record) <= MAX_BYTES or batch.num_rows == 1:
             yield record
             return
         half = batch.num_rows // 2
-        yield from self._encoded(batch.slice(0, half))
-        yield from self._encoded(batch.slice(half))
+        yield from self._encoded(batch.slice(0, half), schema)
+        yield from self._encoded(batch.slice(half), self._schema_message)
 
 
 def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:

@@ -1,0 +1,75 @@
+"""The cost of a version so far. Durations are counted in bins, so that the state does not grow with the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.events.inference_cost import InferenceCost
+
+# Bins of microseconds that grow by 9%, as DDSketch's (Masson, Rim and Lee, VLDB 2019), up to 134 s: a quantile is off
+# by less than 5%.
+_PER_OCTAVE = 8
+_BINS = 27 * _PER_OCTAVE
+# Of a model; the oldest are left out.
+MOST_VERSIONS = 8
+
+
+@dataclass(frozen=True)
+class VersionCost:
+    """`rows` with a prediction and `failed` ones without, in so many `inferences`; `bins` counts these by duration."""
+
+    rows: int = 0
+    failed: int = 0
+    inferences: int = 0
+    cpu_micros: int = 0
+    memory: int = 0
+    bins: tuple[int, ...] = (0,) * _BINS
+
+    def plus(self, cost: InferenceCost) -> VersionCost:
+        """Return the cost with that of a message of the log."""
+        if not cost.micros:
+            return self
+        counts = np.bincount(_bins(cost.micros), minlength=_BINS)
+        return VersionCost(
+            self.rows + cost.rows,
+            self.failed + cost.failed,
+            self.inferences + len(cost.micros),
+            self.cpu_micros + cost.cpu_micros,
+            cost.memory or self.memory,
+            tuple((np.array(self.bins) + counts).tolist()),
+        )
+
+    def quantile(self, share: float) -> float | None:
+        """Return the duration that so many of the inferences do not exceed, in seconds; None without any."""
+        if not self.inferences:
+            return None
+        place = int(np.searchsorted(np.cumsum(self.bins), share * self.inferences))
+        return float(2.0 ** ((place + 0.5) / _PER_OCTAVE) / 1e6)
+
+
+def _bins(micros: Iterable[int]) -> NDArray[np.int64]:
+    durations = np.maximum(np.fromiter(micros, np.float64), 1.0)
+    return np.asarray(np.minimum(np.floor(np.log2(durations) * _PER_OCTAVE), _BINS - 1), np.int64)
+
+
+@dataclass
+class ModelCosts:
+    """The cost of each version of a model, the newest ones, in every role."""
+
+    versions: dict[int, VersionCost] = field(default_factory=dict)
+
+    def add(self, version: int, cost: InferenceCost) -> None:
+        """Add the cost of a message of the log; one without any changes nothing."""
+        if not cost.micros:
+            return
+        self.versions[version] = self.versions.get(version, VersionCost()).plus(cost)
+        for oldest in sorted(self.versions)[:-MOST_VERSIONS]:
+            del self.versions[oldest]

@@ -1,0 +1,39 @@
+"""What the inferences of a version cost, until the log has it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.inference_cost import InferenceCost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A record with a cost needs a schema of its own, which takes three times as long to encode as a small record.
+_SECONDS = 1.0
+_MOST = 1_000
+
+
+class CostMeter:
+    """Adds up costs; several threads may use it. `clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._taken_at: float | None = None
+        self._costs: list[InferenceCost] = []
+
+    def add(self, cost: InferenceCost) -> None:
+        with self._lock:
+            self._costs.append(cost)
+
+    def due(self) -> InferenceCost | None:
+        """Return all costs that no record has; None without any, and within a second of the last ones."""
+        with self._lock:
+            now = self._clock()
+            waits = self._taken_at is not None and now - self._taken_at < _SECONDS and len(self._costs) < _MOST
+            if waits or not self._costs:
+                return None
+            costs, self._costs, self._taken_at = self._costs, [], now
+        return InferenceCost.total(costs)
