@@ -12,7 +12,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
-from tests.benchmarks import experiments, readme, results, run
+from tests.benchmarks import experiments, pictures, readme, results, run
 from tests.benchmarks.tables import demo, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
@@ -211,3 +211,12 @@ def test_the_tables_of_the_experiments_are_the_newest_recorded_ones(monkeypatch:
     for name, block in experiments.blocks().items():
         assert block in page, f"{name}: run `python -m tests.benchmarks.experiments`"
         assert block.count("\n") > 3, f"{name} has no recorded rows"
+
+
+def test_the_picture_of_delays_is_of_the_newest_recorded_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", RESULTS)
+    drawn = pictures.picture(results.newest("delays"))
+    assert drawn == pictures.PICTURE.read_text(), "run `python -m tests.benchmarks.pictures`"
+    points = pictures.panels(results.newest("delays"))
+    assert len(points) == 3
+    assert all(set(pictures.STYLES) == set(each) for each in points.values())

@@ -29,6 +29,7 @@ def main(only: str | None) -> int:
     if os.environ.get("BENCH_RECORD"):
         _run(f"{PACKAGE}.readme")
         _run(f"{PACKAGE}.experiments")
+        _run(f"{PACKAGE}.pictures")
     return failed
 
 
