@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.detection import of_stationary
+from tests.benchmarks.detection import of_injected, of_kinds, of_stationary
 from tests.benchmarks.readme import README
 from tests.benchmarks.results import newest
 
@@ -114,6 +114,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Rows], list[str]]]] = {
     "costs": ("costs", of_costs),
     "estimates": ("estimates", listed),
     "stationary": ("stationary", of_stationary),
+    "injected": ("injected", of_injected),
+    "kinds": ("injected", of_kinds),
     "throughput": ("throughput", listed),
     "oracles": ("oracles", listed),
 }
