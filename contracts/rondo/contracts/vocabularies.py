@@ -159,12 +159,13 @@ class EstimateMethod(StrEnum):
     """How a figure of performance was estimated.
 
     `expected` follows from the predictions alone: rows with like predictions are taken to be as often right, or as far
-    off, as on the holdout.
+    off, as on the holdout. `prediction_powered` corrects that by the outcomes that are there, if they are few.
 
     Unknown: shown by its name.
     """
 
     EXPECTED = "expected"
+    PREDICTION_POWERED = "prediction_powered"
 
 
 class DetectorName(StrEnum):

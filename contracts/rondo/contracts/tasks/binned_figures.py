@@ -59,8 +59,8 @@ class BinnedFigures:
             spread[name] = (pooled * within + pooled @ within / pooled.sum()) / (pooled + 1)
         return cls(group, pooled.astype(np.int64), found, spread)
 
-    def grouped(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the rows by group; counts have the shape `[bins]`."""
+    def grouped(self, counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the rows by group; counts, or other sums of rows, have the shape `[bins]`."""
         return np.asarray(np.bincount(self.group, counts, len(self.rows)), np.float64)
 
     def mean(self, name: str, counts: NDArray[np.int64]) -> Figure:

@@ -42,14 +42,12 @@ def _mean(loss: MeanLoss) -> Markup:
 
 
 def _newest(newest: NewestRows) -> Markup:
-    figures = ", ".join(described_estimate(each) for each in newest.estimates)
-    assumptions = "; ".join(dict.fromkeys(each.assumption for each in newest.estimates))
-    return element(
-        "div",
-        element("p", element("strong", "Estimated"), f" of the newest {newest.rows:,} rows: {figures}"),
-        element("p", f"An estimate needs no outcomes. It is right if {assumptions}.", class_="soft"),
-        class_="card",
-    )
+    parts: list[Markup] = []
+    for assumption in dict.fromkeys(each.assumption for each in newest.estimates):
+        figures = ", ".join(described_estimate(each) for each in newest.estimates if each.assumption == assumption)
+        parts.append(element("p", element("strong", "Estimated"), f" of the newest {newest.rows:,} rows: {figures}"))
+        parts.append(element("p", f"It is right if {assumption}.", class_="soft"))
+    return element("div", *parts, class_="card")
 
 
 def _table(shown: Sequence[ClosedWindow]) -> Markup:

@@ -30,6 +30,7 @@ from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
+from rondo.monitor.windows.losses_by_prediction import LossesByPrediction
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.slice_counts import SliceCounts
 from rondo.monitor.windows.tumbling import TumblingWindows
@@ -52,6 +53,7 @@ _WINDOWS = pa.schema(
         ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
         ("slices", pa.string()), ("slice_outcomes", _COUNTS), ("slice_loss_rows", _COUNTS),
         ("slice_loss_sums", pa.list_(pa.float64())),
+        ("prediction_edges", pa.list_(pa.float32())), ("prediction_sums", pa.list_(pa.float64())),
         ("period", pa.string()), ("end", pa.int64()),
     ]
 )  # fmt: skip
@@ -219,6 +221,8 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
         "slice_outcomes": counts.slices.outcomes.ravel(),
         "slice_loss_rows": counts.slices.loss_rows,
         "slice_loss_sums": counts.slices.loss_sums,
+        "prediction_edges": counts.predicted.edges,
+        "prediction_sums": counts.predicted.sums.ravel(),
     }
 
 
@@ -243,6 +247,10 @@ def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:
             np.array(row["loss_rows"], np.int64),
             np.array(row["loss_sums"], np.float64),
             _decoded_slices(task, row),
+            LossesByPrediction(
+                np.array(row["prediction_edges"], np.float32),
+                np.array(row["prediction_sums"], np.float64).reshape(3, -1),
+            ),
             row["largest"],
         )
         if row["period"] is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Estimate
-from rondo.contracts.vocabularies import EstimateMethod
+from rondo.contracts.vocabularies import EstimateMethod, StatisticName
 from rondo.monitor.estimates.estimator import ASSUMPTION
+from rondo.monitor.estimates.prediction_powered import ASSUMPTION as RANDOM_SAMPLE
+from rondo.monitor.estimates.prediction_powered import prediction_powered
 
 if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
 
 
 def window_estimates(window: WindowCounts, reference: Reference) -> tuple[Estimate, ...]:
-    """Return what is to be expected of the performance of all rows; nothing where the reference has no calibration."""
+    """Return what is to be expected of the performance of all rows, and their loss from few outcomes if there are few.
+
+    Nothing is estimated where the reference has no calibration.
+    """
     estimator = reference.estimator
     if estimator is None:
         return ()
-    return tuple(
+    expected = tuple(
         Estimate(
             statistic=name,
             value=figure.value,
@@ -29,3 +34,15 @@ def window_estimates(window: WindowCounts, reference: Reference) -> tuple[Estima
         )
         for name, figure in estimator.expected(window.bins).items()
     )
+    powered = prediction_powered(estimator.figures, estimator.predicted(window.bins), window.predicted.sums)
+    if powered is None:
+        return expected
+    loss = Estimate(
+        statistic=StatisticName.LOSS,
+        value=powered.value,
+        error=powered.error,
+        reference=estimator.of_holdout(StatisticName.LOSS),
+        method=EstimateMethod.PREDICTION_POWERED,
+        assumption=RANDOM_SAMPLE,
+    )
+    return (*expected, loss)

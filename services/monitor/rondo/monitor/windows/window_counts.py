@@ -13,6 +13,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.windows import label_join
+from rondo.monitor.windows.losses_by_prediction import LossesByPrediction
 from rondo.monitor.windows.slice_counts import SliceCounts
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class WindowCounts:
 
     `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
     counts them. `loss_rows` and `loss_sums` are their number and the sum of their losses, by bucket; `largest` is the
-    error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of the slices.
+    error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of the slices,
+    and `predicted` the losses by what was predicted.
     """
 
     task: FittedTask
@@ -44,6 +46,7 @@ class WindowCounts:
     loss_rows: NDArray[np.int64]
     loss_sums: NDArray[np.float64]
     slices: SliceCounts
+    predicted: LossesByPrediction
     largest: float | None = None
 
     @classmethod
@@ -53,7 +56,8 @@ class WindowCounts:
         losses = np.zeros(buckets, np.int64), np.zeros(buckets)
         bins = np.zeros(reference.binning.size, np.int64)
         slices = SliceCounts.empty(reference)
-        return cls(reference.task, 0, bins, outcomes, *losses, slices, reference.largest_loss)
+        predicted = LossesByPrediction.empty(reference)
+        return cls(reference.task, 0, bins, outcomes, *losses, slices, predicted, reference.largest_loss)
 
     @property
     def labelled_rows(self) -> int:
@@ -78,6 +82,7 @@ class WindowCounts:
             loss_rows=self.loss_rows + other.loss_rows,
             loss_sums=self.loss_sums + other.loss_sums,
             slices=self.slices.plus(other.slices),
+            predicted=self.predicted.plus(other.predicted),
         )
 
     def with_labelled(
@@ -98,6 +103,7 @@ class WindowCounts:
             outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
             loss_rows=self.loss_rows + sign * np.bincount(buckets[known], minlength=size),
             loss_sums=self.loss_sums + sign * np.bincount(buckets[known], losses[known], minlength=size),
+            predicted=self.predicted.plus_labelled(rows, losses, sign),
             slices=self.slices if slices is None else self.slices.plus_labelled(self.task, rows, slices, losses, sign),
         )
 
@@ -111,6 +117,7 @@ class WindowCounts:
             and np.array_equal(self.loss_rows, other.loss_rows)
             and np.array_equal(self.loss_sums, other.loss_sums)
             and self.slices == other.slices
+            and self.predicted == other.predicted
         )
 
     def __hash__(self) -> int:
