@@ -202,7 +202,7 @@ def test_every_library_trains_it_and_its_graph_agrees(kind: str) -> None:
     candidate = fitted(TRAINERS[kind])
     assert candidate.parity.max_difference < 1e-4
     assert candidate.scored.outputs.keys() == {"expected", "none"}
-    assert set(candidate.profile) == {"town", "heat"}
+    assert set(candidate.reference.profile) == {"town", "heat"}
     check_onnx(candidate.model, len(candidate.model))
     check_task(candidate.model, "count")
 

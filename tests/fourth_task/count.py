@@ -118,6 +118,9 @@ class Count:
     def sketch(self, fitted: FittedTask) -> CountSketch:  # noqa: ARG002
         return CountSketch()
 
+    def group_sketch(self, fitted: FittedTask) -> CountSketch:  # noqa: ARG002
+        return CountSketch()
+
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002
         return 10.0
 
