@@ -57,3 +57,10 @@ def test_the_roc_auc_needs_both_classes() -> None:
     alike = expected_roc_auc(np.array([0.5]), np.array([9]), np.array([9]))
     assert alike
     assert alike.value == 0.5
+
+
+def test_a_change_is_as_uncertain_as_the_holdout_where_it_had_such_rows() -> None:
+    """Of a million rows with one prediction the mean is known, if that of the holdout's hundred is."""
+    few, many = (figures([rows, rows], [0.1, 0.1]).change("loss", np.array([0, 1_000_000])) for rows in (100, 10_000))
+    assert few.error == pytest.approx((2 * 0.5**2 * 0.1 / 100) ** 0.5, rel=0.01)
+    assert (few.error or 0) > 9 * (many.error or 0) > 0
