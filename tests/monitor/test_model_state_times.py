@@ -76,6 +76,22 @@ def test_rows_after_the_end_of_their_step_are_in_the_figures_of_their_window_alo
     assert scenario.state.evidence.versions[1].taken["inputs"].rows == 1_000 + 2 + 1_000 + 500
 
 
+def test_a_request_without_a_time_during_a_replay_makes_no_later_row_late() -> None:
+    scenario = DailyScenario()
+    now = pa.array([EPOCH + timedelta(days=3_000)] * 2, logs.TIMESTAMP)
+    for day in range(6):
+        asked = predictions(rows(scenario.rng, 2), times(day, 2), [f"now-{day}-{i}" for i in range(2)])
+        asked = asked.set_column(3, "made_at", now)
+        if day == 2:
+            nothing = pa.nulls(2, logs.TIMESTAMP)
+            scenario.state.count_predictions(asked.set_column(2, "event_time", nothing), 1, REFERENCE)
+        scenario.day(day)
+        scenario.close()
+    assert scenario.counts()["WindowClosed"] == 5
+    counts = scenario.state.dropped.counts
+    assert (counts["undated_rows"], counts["late_rows"]) == (2, 0)
+
+
 def test_a_row_of_the_next_century_advances_no_watermark_and_is_counted() -> None:
     scenario = DailyScenario()
     for day in range(6):

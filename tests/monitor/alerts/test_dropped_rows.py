@@ -102,12 +102,12 @@ def test_the_result_does_not_depend_on_how_the_rows_arrive(blocks: list[float], 
 
 def test_the_alert_names_the_reasons_and_its_end_has_the_same_id() -> None:
     block = Coverage(rows=500, dropped=400, blocks=7)
-    counts = {"late_rows": 390, "implausible_rows": 10, "unprofiled": 0, "evicted_rows": 0}
+    counts = {"late_rows": 390, "implausible_rows": 10, "undated_rows": 0, "unprofiled": 0, "evicted_rows": 0}
     raised = coverage_alert(MODEL, CoverageTransition("raised", block), counts, EPOCH).event
     assert isinstance(raised, AlertRaised)
     assert raised.title == "loans: 80% of its requests are not monitored"
     assert "400 of the last 500 rows count in no window, so drift and degradation go unnoticed" in raised.detail
-    assert "late_rows 390, implausible_rows 10, unprofiled 0, evicted_rows 0" in raised.detail
+    assert "late_rows 390, implausible_rows 10, undated_rows 0, unprofiled 0, evicted_rows 0" in raised.detail
     after = replace(block, dropped=5, blocks=9, alarm=AlarmState(alert_id="7"))
     resolved = coverage_alert(MODEL, CoverageTransition("recovered", after), counts, EPOCH).event
     assert isinstance(resolved, AlertResolved)

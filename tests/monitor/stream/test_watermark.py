@@ -87,3 +87,45 @@ def test_the_watermark_is_the_newest_time_of_rows_made_so_much_earlier(rows: lis
         passed = max([passed, *(t for t, m in written if m <= latest - MAX_OUT_OF_ORDERNESS)])
         expected.append(passed)
     assert expected == advance(Watermark(), rows)[1]
+
+
+DAY = MAX_AHEAD
+
+
+def undated(watermark: Watermark, rows: list[tuple[int | None, int]]) -> tuple[Watermark, list[bool], list[bool]]:
+    """Return the watermark, and of each row whether it advances nothing and whether it counts in no window."""
+    given = np.array([time is not None for time, _ in rows], np.bool_)
+    times = np.array([made if time is None else time for time, made in rows], np.int64)
+    after, still, far = watermark.undated(times, np.array([made for _, made in rows], np.int64), given)
+    return after, still.tolist(), far.tolist()
+
+
+def test_rows_without_a_time_advance_a_stream_that_has_no_times() -> None:
+    assert undated(Watermark(), [(None, 5), (None, 9)]) == (Watermark(), [False] * 2, [False] * 2)
+
+
+def test_a_row_without_a_time_advances_nothing_in_a_replay_and_counts_in_no_window() -> None:
+    now = 300 * DAY
+    after, still, far = undated(Watermark(), [(None, now), (100, now), (None, now), (200, now), (None, now)])
+    assert (after.dated, still, far) == (200, [False, False, True, False, True], [False, False, True, False, True])
+    # In another message it is the same.
+    assert undated(after, [(None, now)])[1:] == ([True], [True])
+
+
+def test_a_row_without_a_time_counts_where_requests_are_as_old_as_their_times() -> None:
+    after, still, far = undated(Watermark(), [(100, 100), (None, 130), (None, 101 + DAY)])
+    assert (after.dated, still, far) == (100, [False, True, True], [False, False, True])
+
+
+def test_an_implausible_time_makes_no_stream_one_with_times() -> None:
+    assert undated(Watermark(), [(2 * DAY, 5), (None, 9)]) == (Watermark(), [False] * 2, [False] * 2)
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-5, 5), st.integers(0, 3)), max_size=20), st.integers(0, 20))
+def test_how_rows_are_divided_into_messages_does_not_decide_which_have_no_time(
+    rows: list[tuple[int | None, int]], place: int
+) -> None:
+    whole = undated(Watermark(), rows)
+    first, *before = undated(Watermark(), rows[:place])
+    second, *behind = undated(first, rows[place:])
+    assert whole == (second, *(a + b for a, b in zip(before, behind, strict=True)))

@@ -221,10 +221,12 @@ class ModelState:
         times, made, passed = self._advance(rows)
         if not self.history.counts(version):
             return
-        implausible = is_implausible(times, made)
-        late = ~implausible & tumbling.late(times, passed)
+        undated = times == NEVER
+        implausible = ~undated & is_implausible(times, made)
+        late = ~implausible & ~undated & tumbling.late(times, passed)
         at = to_time(self.watermark.made)
-        dropped = self.dropped.record(self.model, at, late_rows=late, implausible_rows=implausible)
+        reasons = {"late_rows": late, "implausible_rows": implausible, "undated_rows": undated}
+        dropped = self.dropped.record(self.model, at, **reasons)
         if dropped.any():
             rows, times, passed = rows.filter(pa.array(~dropped)), times[~dropped], passed[~dropped]
         self._count(rows, times, passed, version, reference)
@@ -370,10 +372,15 @@ class ModelState:
             self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
+        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival.
+
+        The time of a row that has none, and that its stream gives no other, is `NEVER`.
+        """
         times, made = log_messages.event_times(rows)
-        self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
-        return times, made, passed
+        self.watermark, still, far = self.watermark.undated(times, made, log_messages.has_event_time(rows))
+        advancing = np.where(still, NEVER, times)
+        self.watermark, passed = self.watermark.advance(advancing, made, self.max_out_of_orderness)
+        return np.where(far, NEVER, times), made, passed
 
     def _bound_candidate_windows(self, version: int, tumbling: TumblingWindows) -> None:
         starts = sorted(start for v, start in self.windows if v == version)

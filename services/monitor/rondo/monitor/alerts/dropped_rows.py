@@ -28,8 +28,9 @@ BLOCK_ROWS = 500
 # A window that lacks a tenth of its rows still shows a change; with more missing, it may show a change of the sample.
 MAX_DROPPED = 0.1
 _CONSECUTIVE = 2
-# Rows: late; with an implausible event time; without a profile; evicted while they waited for one.
-ROW_REASONS = ("late_rows", "implausible_rows", "unprofiled", "evicted_rows")
+# Rows: late; with an implausible event time; without one, among older rows that have them; without a profile; evicted
+# while they waited for one.
+ROW_REASONS = ("late_rows", "implausible_rows", "undated_rows", "unprofiled", "evicted_rows")
 # Outcomes: late; with an implausible time; without a prediction, as one of the two was evicted.
 OUTCOME_REASONS = ("late_outcomes", "implausible_outcomes", "evicted_outcomes")
 REASONS = (*ROW_REASONS, *OUTCOME_REASONS)

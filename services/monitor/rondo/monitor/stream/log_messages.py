@@ -103,6 +103,11 @@ def event_times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.asarray(given.cast(pa.int64()).to_numpy()), made
 
 
+def has_event_time(rows: pa.Table) -> NDArray[np.bool_]:
+    """Return which rows were sent with an event time; the others count by when they were made."""
+    return np.asarray(rows.column("event_time").is_valid().to_numpy())
+
+
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
     """Concatenate neighbours of the same version and schema. The order stays."""
     for (model, version, digest, role, schema), run in groupby(batches, _group_key):

@@ -38,7 +38,8 @@ class Watermark:
     """Progress of one stream; all times in microseconds since the epoch.
 
     `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
-    (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock.
+    (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
+    newest event time that a sender gave.
     """
 
     newest: int = NEVER
@@ -46,6 +47,24 @@ class Watermark:
     made: int = NEVER
     steps: tuple[tuple[int, int], ...] = ()
     set_back: int = 0
+    dated: int = NEVER
+
+    def undated(
+        self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_]
+    ) -> tuple[Watermark, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Find the rows without an event time of a stream that has event times, by log order alone.
+
+        Such a row is made now, and the stream may be a replay: it must not take event time to now, where each further
+        row of the replay would be late. Returns the watermark with `dated`, which rows advance nothing, and which of
+        them were made more than `MAX_AHEAD` after the newest event time, so that they count in no window.
+        """
+        if not given.size:
+            return self, ~given, ~given
+        sent = np.where(given & ~is_implausible(times, made), times, NEVER)
+        newest_sent = np.maximum.accumulate(np.maximum(sent, self.dated))
+        still = ~given & (newest_sent > NEVER)
+        far = still & (made > newest_sent + MAX_AHEAD)
+        return replace(self, dated=int(newest_sent[-1])), still, far
 
     def advance(
         self, times: NDArray[np.int64], made: NDArray[np.int64], max_out_of_orderness: int
