@@ -64,6 +64,12 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
         ),
         ({"no_verdict": "3 of 9 rows", "late_outcomes": 1_200}, "no verdict yet: 3 of 9 rows", "none"),
         ({"no_verdict": "not monitored: the task is unknown"}, "not monitored: the task is unknown", "none"),
+        ({"out_of_reach": "x can't be judged"}, "judged, but x can't be judged", "none"),
+        (
+            {"no_verdict": "1 of 9 rows", "out_of_reach": "x can't be judged"},
+            "no verdict yet: 1 of 9 rows; x can't be judged",
+            "none",
+        ),
         ({"open_alerts": ["drift", "no_verdict"]}, "judged", "drift, no verdict"),
         (
             {"open_alerts": ["coverage"], "not_monitored_share": 1.0},

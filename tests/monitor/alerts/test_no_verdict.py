@@ -96,6 +96,42 @@ def test_of_a_reference_that_is_extended_the_length_of_a_block_is_told() -> None
     assert "more" not in reason
 
 
+def test_what_waiting_does_not_help_has_neither_a_number_nor_a_time() -> None:
+    evidence = evidence_of(slow(1e6), inputs=5_000, outputs=5_000, loss=5_000)
+    (x,) = [each for each in verdicts(evidence, RATE) if not each.judged]
+    assert (x.column, x.out_of_reach) == ("x", True)
+    assert no_verdict.no_verdict(evidence, slow(1e6), RATE) is None
+    reason = no_verdict.out_of_reach(evidence, RATE)
+    assert reason is not None
+    assert reason.startswith("x can't be judged")
+    assert not any(letter.isdigit() for letter in reason)
+    assert no_verdict.out_of_reach(evidence, RATE, ["loss"]) is None
+    assert no_verdict.overdue(evidence, short(), RATE, ["inputs"]) == reason
+
+
+def test_what_is_out_of_reach_does_not_hide_what_is_awaited() -> None:
+    evidence = evidence_of(slow(1e6), inputs=150, outputs=150)
+    waits = no_verdict.inputs(evidence, RATE)
+    assert waits is not None
+    assert ("for city and 1 more" in waits, "x" in waits.split()) == (True, False)
+
+
+def test_a_wait_of_more_than_two_years_is_out_of_reach() -> None:
+    evidence = evidence_of(slow(), inputs=5_000, outputs=5_000)
+    reached = [each.out_of_reach for each in verdicts(evidence, RATE) if each.column == "x"]
+    taken = evidence.taken["inputs"]
+    evidence.taken["inputs"] = replace(taken, last=taken.last + 30 * 86_400_000_000)
+    assert [reached, [each.out_of_reach for each in verdicts(evidence, RATE) if each.column == "x"]] == [
+        [False],
+        [True],
+    ]
+
+
+def test_several_columns_are_named_by_the_first() -> None:
+    assert no_verdict.names(["x", "city", None]) == "x and 2 more"
+    assert no_verdict.names([None]) == "the performance"
+
+
 def closed(alarms: VersionAlarms, evidence: VersionEvidence, reference: Reference) -> list[str]:
     window = LabelledWindow(Window(start=EPOCH, end=at(1), rows=0), 0, ())
     events = [

@@ -30,6 +30,7 @@ MIX, MIX_CHANGED = column("inputs", "projection 1"), column("inputs", "projectio
 SCORE, SCORE_CHANGED = column("outputs", "output.score"), column("outputs", "output.score", changed=True)
 LOSS, WORSE = column("loss", None), column("loss", None, changed=True, day=9)
 LOSS_OPEN = column("loss", None, judged=False)
+NEVER = column("inputs", "x", judged=False).model_copy(update={"out_of_reach": True})
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,9 @@ LOSS_OPEN = column("loss", None, judged=False)
         ([X, LOSS_OPEN], "3 of 9 outcomes", "partly_judged", ["3 of 9 outcomes"]),
         ([LOSS_OPEN], "3 of 9 outcomes", "not_judged", ["3 of 9 outcomes"]),
         ([], "no rows yet", "not_judged", ["no rows yet"]),
+        ([NEVER, CITY, LOSS], None, "partly_judged", ["No change", "x can't be judged"]),
+        ([NEVER, NEVER], None, "not_judged", ["Nothing", "x and 1 more can't be judged"]),
+        ([NEVER, LOSS_OPEN, CITY], "3 of 9 outcomes", "partly_judged", ["3 of 9 outcomes"]),
     ],
 )
 def test_the_verdict(columns: Sequence[ColumnStatus], no_verdict: str | None, state: str, facts: list[str]) -> None:

@@ -31,14 +31,15 @@ def verdict(summary: dict[str, Any] | None) -> str:
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]
+    never: str | None = summary.get("out_of_reach")
     if reason is None:
-        return "judged"
+        return f"judged, but {never}" if never else "judged"
     if reason.startswith(_NOT_MONITORED):
         return reason
     late: int = summary["late_outcomes"]
     if late and "outcomes" in reason:
         reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
-    return f"no verdict yet: {reason}"
+    return "; ".join(filter(None, (f"no verdict yet: {reason}", never)))
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

@@ -60,5 +60,5 @@ def _grouped(checks: dict[str, str]) -> list[str]:
 
 def _findings(summary: dict[str, Any]) -> list[str]:
     """Return what somebody should look at: what has no verdict yet, open alerts, requests not monitored."""
-    unjudged = [verdict(summary)] if summary["no_verdict"] else []
+    unjudged = [verdict(summary)] if summary["no_verdict"] or summary.get("out_of_reach") else []
     return [*unjudged, *(f"alert: {each}" for each in alerts(summary))]

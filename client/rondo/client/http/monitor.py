@@ -20,7 +20,8 @@ class MonitorClient:
         """Return a summary by model, as the monitor has it.
 
         `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
-        judged yet and what is missing, None if everything can. `open_alerts` has the kinds of the raised alerts,
+        judged yet and what is missing, None if all is that ever can be; `out_of_reach` is what can't be judged however
+        long one waits, and why. `open_alerts` has the kinds of the raised alerts,
         `silenced_alerts` those of them about which no messages are sent, `not_monitored_share` the share of the newest
         requests that count in no window, and `watermark` the newest event time.
 

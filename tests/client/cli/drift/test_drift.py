@@ -88,6 +88,15 @@ def test_what_is_not_judged_has_its_progress_and_when_it_is_expected(rondo: Run,
     assert "336 of about 1,500 outcomes" in lines[1]
 
 
+def test_what_waiting_does_not_help_has_no_progress(rondo: Run, answers: Any) -> None:
+    never = {"judged": False, "since": None, "rows": 768, "needed": 214_136_338, "expected": None, "out_of_reach": True}
+    columns = [each | (never if each["column"] == "city" else {}) for each in status()["columns"]]
+    answers("loans/drift", status(columns=columns, out_of_reach="city can't be judged: a long cycle"))
+    shown = rondo("drift", "loans").stdout
+    assert parts(shown)["Can't be judged"] == ["  city can't be judged: a long cycle"]
+    assert ("214,136,338" in shown, "Not judged yet" in shown) == (False, False)
+
+
 def test_an_input_may_be_named_as_the_loss_is_shown(rondo: Run, answers: Any) -> None:
     waiting = {"judged": False, "since": None, "change": None}
     names = {"x": "performance"}

@@ -39,7 +39,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     columns = status["columns"]
     bars = {each["column"]: each["bars"] for each in (status["newest"] or {"columns": ()})["columns"]}
     changed = sorted((each for each in columns if each["since"]), key=lambda each: each["threshold"] - each["evidence"])
-    waiting = [each for each in columns if not each["since"] and not each["judged"]]
+    waiting = [each for each in columns if not each["since"] and not each["judged"] and not each.get("out_of_reach")]
     unchanged = sorted(
         (each for each in columns if not each["since"] and each["judged"]), key=lambda each: -_share(each)
     )
@@ -50,6 +50,9 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     if waiting or status["no_verdict"]:
         yield from _heading("Not judged yet")
         yield from _waiting(waiting, status["no_verdict"], width)
+    if never := status.get("out_of_reach"):
+        yield from _heading("Can't be judged")
+        yield from (Line(line) for line in _indented(printable(never), width, "  "))
     if unchanged:
         yield from _heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)

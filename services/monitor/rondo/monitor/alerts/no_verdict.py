@@ -36,6 +36,10 @@ TITLES = {
     "no_verdict": "inputs can't be judged after as many rows as it was trained on",
     "no_performance_verdict": "its performance can't be judged after as many outcomes as its holdout has",
 }
+_NEVER = (
+    "can't be judged: the values follow a cycle or trend that is longer than the training data; train on more than one "
+    "whole cycle"
+)
 _ADVICE = (
     "Until then a change goes unnoticed. A column whose values are correlated over many rows needs training data of a "
     "longer time; outcomes that arrive late need a longer `data.label_delay`."
@@ -45,7 +49,7 @@ _ADVICE = (
 def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_alarm_rate: float) -> str | None:
     """Return what of a version is not judged yet and what is missing, such as `336 of about 500 rows for temp`.
 
-    None if everything is judged.
+    None if everything is judged, or waiting is no help (see `out_of_reach`).
     """
     if reference.profile.feature_blocks is None:
         return NO_REFERENCE
@@ -56,8 +60,8 @@ def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_ala
 
 
 def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
-    """Return which inputs and outputs are not judged yet, None if all are."""
-    found = [each for each in verdicts(evidence, false_alarm_rate) if each.group in INPUT_GROUPS and not each.judged]
+    """Return which inputs and outputs are not judged yet, None if all are that ever can be."""
+    found = [each for each in verdicts(evidence, false_alarm_rate) if each.group in INPUT_GROUPS and _waits(each)]
     if not found:
         return None
     first = max(found, key=lambda each: each.missing)
@@ -69,13 +73,31 @@ def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
 
 
 def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rate: float) -> str | None:
-    """Return why the losses are not judged yet, None if they are."""
+    """Return why the losses are not judged yet, None if they are, or waiting is no help."""
     if reference.profile.loss is None:
         return NO_LOSS
     if not evidence.taken[LOSS].rows:
         return NO_OUTCOMES
-    found = (each for each in verdicts(evidence, false_alarm_rate) if each.group == LOSS and not each.judged)
+    found = (each for each in verdicts(evidence, false_alarm_rate) if each.group == LOSS and _waits(each))
     return next((_progress(evidence, each, "outcomes") for each in found), None)
+
+
+def out_of_reach(
+    evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*INPUT_GROUPS, LOSS)
+) -> str | None:
+    """Return what can't be judged however long one waits, why, and what helps; None if nothing is so."""
+    found = [
+        each
+        for each in verdicts(evidence, false_alarm_rate)
+        if each.group in groups and each.out_of_reach and not each.judged
+    ]
+    return f"{names([each.column for each in found])} {_NEVER}" if found else None
+
+
+def names(columns: Sequence[str | None]) -> str:
+    """Return the first of some columns and the number of the others; None is the loss."""
+    first = "the performance" if columns[0] is None else columns[0]
+    return f"{first} and {len(columns) - 1} more" if len(columns) > 1 else first
 
 
 def overdue(
@@ -91,9 +113,8 @@ def overdue(
     ]
     if not late:
         return None
-    if LOSS in groups:
-        return performance(evidence, reference, false_alarm_rate)
-    return inputs(evidence, false_alarm_rate)
+    waits = performance(evidence, reference, false_alarm_rate) if LOSS in groups else inputs(evidence, false_alarm_rate)
+    return "; ".join(filter(None, (waits, out_of_reach(evidence, false_alarm_rate, groups)))) or None
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
@@ -110,6 +131,10 @@ def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announceme
         raised_at=at,
     )
     return Announcement(alert, f"{alert_id}-raised")
+
+
+def _waits(verdict: Verdict) -> bool:
+    return not verdict.judged and not verdict.out_of_reach
 
 
 def _progress(evidence: VersionEvidence, verdict: Verdict, what: str) -> str:

@@ -96,7 +96,8 @@ class VersionAlarms:
             gaps=group_gaps(closed.slices, reference),
             evidence=column_evidence(evidence, rate),
             evidence_until=evidence_until(evidence),
-            no_verdict=no_verdict.performance(evidence, reference, rate),
+            no_verdict=no_verdict.performance(evidence, reference, rate)
+            or no_verdict.out_of_reach(evidence, rate, [LOSS]),
             estimates=closed.estimates,
         )
         published = [findings.closed(subject, kept)]

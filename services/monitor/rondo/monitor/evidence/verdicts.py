@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 
 if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.stretches import Learning
-    from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
+    from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
 
 _BASE_10 = math.log(10)
+_MOST_EXTENSIONS = 20
+_LONGEST_WAIT_SECONDS = 2 * 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Verdict:
     """Whether a column of a group can be judged; `column` is None for the loss.
 
     `rows` of about `needed` live rows have been taken, with those that have extended the reference. A block has `block`
-    rows. `extending` says that the reference is too short, and live rows extend it. `evidence` is the largest of the
-    column's components; it and the `threshold` are logarithms.
+    rows. `extending` says that the reference is too short, and live rows extend it. `out_of_reach` says that it is so
+    much too short that waiting is no help. `evidence` is the largest of the column's components; it and the `threshold`
+    are logarithms.
     """
 
     group: Group
@@ -38,6 +41,7 @@ class Verdict:
     evidence: float
     threshold: float
     extending: bool
+    out_of_reach: bool = False
 
     @property
     def judged(self) -> bool:
@@ -63,7 +67,7 @@ def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdic
             if isinstance(watched.state, StagedTest):
                 found.append(_of_test(watched, column, watched.state, threshold, taken))
             else:
-                found.append(_of_learning(watched, column, watched.state, threshold))
+                found.append(_of_learning(watched, column, watched.state, threshold, evidence))
     return tuple(found)
 
 
@@ -96,10 +100,28 @@ def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: 
     return Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
 
 
-def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float) -> Verdict:
+def _of_learning(
+    watched: Watched, column: str | None, learning: Learning, threshold: float, version: VersionEvidence
+) -> Verdict:
     missing = max(learning.needed - learning.stretches.total, learning.stretches.rows)
     needed = (
         learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + learning.stage * np.log(2)) * learning.block
     )
     evidence = float(learning.evidence[watched.places[column]].max())
-    return Verdict(watched.group, column, learning.live, needed, learning.block, evidence, threshold, extending=True)
+    return Verdict(
+        watched.group, column, learning.live, needed, learning.block, evidence, threshold, extending=True,
+        out_of_reach=_is_out_of_reach(learning, needed - learning.live, version.taken[watched.group]),
+    )  # fmt: skip
+
+
+def _is_out_of_reach(learning: Learning, missing: int, taken: Taken) -> bool:
+    """Return whether the missing rows are too many to wait for.
+
+    An autocorrelation time that was estimated from far fewer rows is no more than a sign of a cycle or trend that the
+    reference has not seen to its end: a number of rows and a date made of it would say nothing.
+    """
+    if learning.block <= SHORTEST:
+        return False
+    at = expected_at(missing, taken.rows, taken.first, taken.last)
+    is_late = at is not None and at - taken.last > _LONGEST_WAIT_SECONDS * 1_000_000
+    return is_late or missing > _MOST_EXTENSIONS * learning.stretches.total

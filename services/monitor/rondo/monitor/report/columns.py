@@ -65,10 +65,11 @@ def _card(column: ColumnStatus, histogram: Histogram | None, points: Sequence[Po
     )
 
 
-def not_judged(columns: Sequence[ColumnStatus], reason: str | None) -> Markup | None:
-    """Return what can't be judged yet, what is missing and when it is expected; None if everything is judged."""
-    found = [each for each in columns if not each.judged and not each.changed]
-    if not found and reason is None:
+def not_judged(columns: Sequence[ColumnStatus], reason: str | None, out_of_reach: str | None = None) -> Markup | None:
+    """Return what can't be judged, what is missing and when it is expected; None if everything is judged."""
+    found = [each for each in columns if not each.judged and not each.changed and not each.out_of_reach]
+    said = [f"{each[0].upper()}{each[1:]}." for each in (reason, out_of_reach) if each]
+    if not found and not said:
         return None
     rows = [
         element(
@@ -83,7 +84,7 @@ def not_judged(columns: Sequence[ColumnStatus], reason: str | None) -> Markup | 
     return element(
         "section",
         element("h2", "Not judged yet"),
-        element("p", f"{reason[0].upper()}{reason[1:]}." if reason else "Nothing else."),
+        element("p", " ".join(said) or "Nothing else."),
         element("div", element("table", head, *rows), class_="card scroll") if rows else None,
     )
 

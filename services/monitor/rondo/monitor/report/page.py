@@ -36,7 +36,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         columns.over_time(status.columns, mine),
         performance(windows, status.newest, status.loss),
         slices(status.newest_closed, mine),
-        columns.not_judged(status.columns, status.no_verdict),
+        columns.not_judged(status.columns, status.no_verdict, status.out_of_reach),
         columns.every(status.columns, histograms),
         _reading(status),
     )

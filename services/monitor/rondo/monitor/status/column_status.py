@@ -26,8 +26,9 @@ class ColumnStatus(Value):
     """What is known about a column of the champion; `column` is None for the loss of the predictions.
 
     `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
-    when the others are. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at
-    `threshold`. An alarm has the statistics of the change, `since` with its bounds, and the `change` in words.
+    when the others are. Of a column that is `out_of_reach` they are too many to wait for. `evidence` is the decimal
+    logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm has the statistics of the
+    change, `since` with its bounds, and the `change` in words.
     """
 
     group: str
@@ -36,6 +37,7 @@ class ColumnStatus(Value):
     rows: int
     needed: int
     expected: Utc | None
+    out_of_reach: bool = False
     evidence: float
     threshold: float
     statistics: tuple[Statistic, ...] = ()
@@ -67,7 +69,11 @@ def column_statuses(evidence: VersionEvidence | None, false_alarm_rate: float) -
 
 def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]) -> ColumnStatus:
     taken = evidence.taken[verdict.group]
-    expected = None if verdict.judged else expected_at(verdict.missing, taken.rows, taken.first, taken.last)
+    expected = (
+        None
+        if verdict.judged or verdict.out_of_reach
+        else expected_at(verdict.missing, taken.rows, taken.first, taken.last)
+    )
     change = alarms[0].change if alarms else None
     statistics = tuple(findings.statistic_of(alarm) for alarm in alarms)
     return ColumnStatus(
@@ -77,6 +83,7 @@ def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]
         rows=verdict.rows,
         needed=verdict.needed,
         expected=None if expected is None else to_time(expected),
+        out_of_reach=verdict.out_of_reach and not verdict.judged,
         evidence=decimal(verdict.evidence),
         threshold=decimal(verdict.threshold),
         statistics=statistics,

@@ -8,7 +8,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts.findings import estimate_of
-from rondo.monitor.alerts.no_verdict import no_verdict
+from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import Harm, expected_loss
 from rondo.monitor.evidence.version_evidence import LOSS
@@ -54,7 +54,9 @@ class MeanLoss(Value):
 
 
 class ModelSummary(Value):
-    """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if everything can.
+    """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
+
+    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
     of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
@@ -65,6 +67,7 @@ class ModelSummary(Value):
     model: str
     version: int | None
     no_verdict: str | None
+    out_of_reach: str | None = None
     last_window: Utc | None
     watermark: Utc | None
     open_alerts: tuple[str, ...]
@@ -77,7 +80,8 @@ class ModelStatus(Value):
     """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
 
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
-    and `windows` are the open ones. `no_verdict` is as in `ModelSummary`. `candidates` are a canary and a shadow.
+    and `windows` are the open ones. `no_verdict` and `out_of_reach` are as in `ModelSummary`. `candidates` are a
+    canary and a shadow.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
     `outcomes`.
@@ -98,6 +102,7 @@ class ModelStatus(Value):
     expected_harm: Harm | None = None
     loss: MeanLoss | None = None
     no_verdict: str | None
+    out_of_reach: str | None = None
     false_alarm_rate: float
     watermark: Utc | None
     outcomes_until: Utc | None
@@ -123,6 +128,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         model=state.model,
         version=state.champion.version if state.champion else None,
         no_verdict=_no_verdict(state, spec, reference),
+        out_of_reach=_out_of_reach(state, spec),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
         open_alerts=state.open_alerts,
@@ -146,6 +152,7 @@ def model_status(
         expected_harm=loss.harm if loss else None,
         loss=_mean_loss(_evidence(state), spec.monitor.false_alarm_rate),
         no_verdict=reason,
+        out_of_reach=_out_of_reach(state, spec),
         false_alarm_rate=spec.monitor.false_alarm_rate,
         watermark=_time(state.watermark.newest),
         outcomes_until=_time(state.outcome_watermark.newest),
@@ -171,6 +178,11 @@ def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None)
     if state.champion is None or reference is None:
         return "no version serves yet" if state.champion is None else "the evidence of its training has not arrived"
     return no_verdict(_evidence(state), reference, spec.monitor.false_alarm_rate)
+
+
+def _out_of_reach(state: ModelState, spec: ModelSpec) -> str | None:
+    evidence = _evidence(state)
+    return out_of_reach(evidence, spec.monitor.false_alarm_rate) if evidence else None
 
 
 def _evidence(state: ModelState) -> VersionEvidence | None:

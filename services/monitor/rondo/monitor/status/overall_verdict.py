@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
+from rondo.monitor.alerts.no_verdict import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def overall_verdict(
     no_verdict: str | None,
     expected: ExpectedLoss | None = None,
 ) -> OverallVerdict:
-    """Return the verdict; `no_verdict` is what can't be judged yet, None if everything can.
+    """Return the verdict; `no_verdict` is what can't be judged yet, None if all is that ever can be.
 
     `expected` is the loss to be expected since inputs or predictions have changed.
     """
@@ -70,6 +71,12 @@ def _expectation(loss: ExpectedLoss) -> str:
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
+    never = [each.column for each in columns if each.out_of_reach]
+    if no_verdict is None and never:
+        is_nothing = not any(each.judged for each in columns)
+        start = f"Nothing can be said about {whole}:" if is_nothing else f"No change of {whole} is evident so far, but"
+        sentence = f"{start} {names(never)} can't be judged with its training data."
+        return OverallVerdict(state="not_judged" if is_nothing else "partly_judged", sentence=sentence)
     if no_verdict is None:
         sentence = f"No change of {whole} is evident: neither in its inputs and predictions nor in its performance."
         return OverallVerdict(state="no_change", sentence=sentence)
