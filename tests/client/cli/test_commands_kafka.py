@@ -78,7 +78,7 @@ async def test_each_row_of_a_file_of_rows_has_a_result(
     (tmp_path / "trips.csv").write_text("\n".join(rows))
     environment = _environment(serving) | {"RONDO_REGISTRY_URL": address}
     done = await asyncio.to_thread(run, "predict", "late", "--from", "trips.csv", "--timeout", "9", **environment)
-    assert done.stdout == "x@2013-01-01T10:00:00+00:00  label 1, score 0.9  (version 3)\n"
+    assert done.stdout == "x@2013-01-01T10:00:00Z  label 1, score 0.9  (version 3)\n"
     assert "rondo: row 2: distance is 'far': " in done.stderr
     assert (done.exit_code, "1 answered, 1 refused" in done.stderr) == (1, True)
 

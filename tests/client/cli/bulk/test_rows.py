@@ -31,8 +31,8 @@ FRAME = pl.DataFrame(
     }
 )  # fmt: skip
 EXPECTED = [
-    ("r1@2013-01-01T10:00:00+00:00", {"zone": "7", "distance": 1.5, "stops": 3, "night": True, "wind": None}),
-    ("r2@2013-01-01T10:00:00+00:00", {"zone": "a", "distance": 2.0, "stops": 4, "night": False, "wind": 0.5}),
+    ("r1@2013-01-01T10:00:00Z", {"zone": "7", "distance": 1.5, "stops": 3, "night": True, "wind": None}),
+    ("r2@2013-01-01T10:00:00Z", {"zone": "a", "distance": 2.0, "stops": 4, "night": False, "wind": 0.5}),
 ]
 
 

@@ -21,6 +21,7 @@ from rondo.client.spec_proposal import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -105,8 +106,8 @@ def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
 def requests(table: pa.Table, columns: Columns, model: str) -> Iterator[PredictionRequested | RefusedError]:
     """Yield the request of each row, or why there is none.
 
-    Its id is that of a column `id`, which is no other column of the spec, else the entity with the event time: the two
-    identify a row. Labels and other columns are left out.
+    Its id is that of a column `id`, which is no other column of the spec, else the entity with the event time, such as
+    `ride-17@2026-03-01T12:00:00Z`: the two identify a row. Labels and other columns are left out.
     """
     own_id = "id" in table.column_names and "id" not in {columns.entity, columns.event_time, *columns.features}
     for batch in table.to_batches(1_000):
@@ -123,9 +124,14 @@ def _request(row: Mapping[str, Any], columns: Columns, model: str, *, own_id: bo
     subject = None if entity is None else str(entity)
     named = row.get("id") if own_id else None
     if named is None and subject is not None:
-        named = subject if at is None else f"{subject}@{at.isoformat()}"
+        named = subject if at is None else f"{subject}@{_in_utc(at)}"
     features = {name: _value(name, row[name], kind) for name, kind in columns.features.items() if name in row}
     return messages.request(model, features, None if named is None else str(named), subject, at)
+
+
+def _in_utc(at: datetime) -> str:
+    """Return a time in UTC with a `Z`, as files and the documentation have it, so that outcomes can name the id."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _value(name: str, value: Any, kind: str) -> Any:
