@@ -208,7 +208,7 @@ async def test_an_unchecked_outcome_is_sent_with_a_note(rondo: Callable[..., Res
     sent = (await asyncio.to_thread(rondo, *asked)).stdout
     assert re.search("^sent: .* a is 1; ", sent)
     assert re.findall("`(.*?)`", sent) == [
-        "rondo watch outcomes.accepted", "rondo outcome MODEL --unmatched", "rondo failed --outcomes",
+        "rondo watch outcomes.accepted", "rondo outcome late --unmatched", "rondo failed --outcomes",
     ]  # fmt: skip
     output = await asyncio.to_thread(rondo, *asked, "--json")
     assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(output.stdout).items()

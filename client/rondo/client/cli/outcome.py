@@ -67,7 +67,7 @@ def outcome(
         print_json(sent | {"checked": is_checked})
         return
     doubt = "" if is_checked else "; not checked"
-    print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {bulk.FOLLOW_UP}")
+    print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {bulk.follow_up(model)}")
 
 
 def _print_unmatched(model: str, *, json: bool) -> None:

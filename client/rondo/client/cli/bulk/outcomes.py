@@ -22,20 +22,25 @@ if TYPE_CHECKING:
     from rondo.client.cli.labels import Label
     from rondo.contracts.events.predictions import OutcomeObserved
 
-FOLLOW_UP = (
-    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo outcome MODEL "
-    "--unmatched` how many have none, `rondo failed --outcomes` whether it was refused"
-)
 _KEYS = ("outcome", "id", "entity", "event_time", "model")
 _FORM = '{"outcome": 1, "id": "...", "event_time": "2013-03-01T12:00:00Z"}, with "entity" in place of "id" if wanted'
 # Outcomes that are sent together. Those of a pipe are sent one by one: its next line may take a while.
 _CHUNK = 1_000
 
 
+def follow_up(model: str) -> str:
+    """Return how to see what has become of the outcomes of a model."""
+    return (
+        f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo outcome {model} "
+        "--unmatched` how many have none, `rondo failed --outcomes` whether it was refused"
+    )
+
+
 @dataclass
 class _Results:
     """Counts, and prints an error for each line that is not sent. `unchecked` could not be compared with the label."""
 
+    model: str
     json: bool
     sent: int = 0
     failed: int = 0
@@ -57,7 +62,7 @@ class _Results:
     @property
     def summary(self) -> str:
         unchecked = f", {self.unchecked:,} of them not checked" if self.unchecked else ""
-        return f"{self.sent:,} sent{unchecked}, {self.failed:,} not sent; {FOLLOW_UP}"
+        return f"{self.sent:,} sent{unchecked}, {self.failed:,} not sent; {follow_up(self.model)}"
 
 
 @dataclass
@@ -100,7 +105,7 @@ def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -
     """
     if json_lines.count(lines) == 0:
         raise json_lines.nothing_in(lines, "outcome", _FORM)
-    results = _Results(json)
+    results = _Results(model, json)
 
     async def send(rondo: AsyncRondo) -> None:
         labels, numbered = _Labels(rondo), enumerate(lines, 1)
