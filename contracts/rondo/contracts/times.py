@@ -15,6 +15,8 @@ from pydantic_core import PydanticCustomError
 # The plausible event times are from EARLIEST to MOST_AHEAD after now.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 MOST_AHEAD = timedelta(days=1)
+# How long one silence may hold back the messages about alerts.
+LONGEST_SILENCE = timedelta(days=30)
 # What an event may hold: a plausible event time, and windows and delays around it, each at most a century.
 FIRST, LAST = datetime(1700, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 

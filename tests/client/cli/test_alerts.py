@@ -111,6 +111,15 @@ def test_a_wrong_option_is_refused(rondo: Run, wrong: tuple[str, ...]) -> None:
     assert rondo("silence", "late", *wrong).exit_code == 2
 
 
+def test_a_silence_that_is_too_long_is_refused_with_the_longest(rondo: Run, answers: Any) -> None:
+    answers("POST", "models/late/silences", SILENCE, 201)
+    assert rondo("silence", "late", "--for", "30d", "--reason", "r").exit_code == 0
+    refused = rondo("silence", "late", "--for", "721h", "--reason", "r")
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    assert refused.exit_code == 2
+    assert "a silence lasts 30 days at most: give --for 30d" in said
+
+
 def test_status_marks_what_is_silenced(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = {"models": [summary("late", open_alerts=["drift", "no_verdict"], silenced_alerts=["no_verdict"])]}
     monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))

@@ -10,6 +10,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.arguments import duration
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table, print_text
+from rondo.contracts.times import LONGEST_SILENCE
 from rondo.contracts.vocabularies import AlertKind  # noqa: TC001 - typer reads annotations
 
 if TYPE_CHECKING:
@@ -59,8 +60,11 @@ def silence(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Send no messages about a model's alerts for some time. They are shown as before. Needs the role engineer."""
-    seconds = duration(lasting).total_seconds()
-    made = session.run(lambda rondo: rondo.silence(model, seconds, reason, kind=kind))
+    time = duration(lasting)
+    if time > LONGEST_SILENCE:
+        most = LONGEST_SILENCE.days
+        raise typer.BadParameter(f"a silence lasts {most} days at most: give --for {most}d, and renew it when it ends")
+    made = session.run(lambda rondo: rondo.silence(model, time.total_seconds(), reason, kind=kind))
     if json:
         print_json(made)
     else:

@@ -15,7 +15,7 @@ from rondo.chassis.http.api import Engineer  # noqa: TC001 - FastAPI reads it at
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.text import Message
-from rondo.contracts.times import Utc
+from rondo.contracts.times import LONGEST_SILENCE, Utc
 from rondo.contracts.vocabularies import AlertKind
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
     from rondo.monitor.notifications.webhook_delivery import Deliveries
 
-_LONGEST_SILENCE = timedelta(days=30)
 OfModel = Annotated[str | None, Query(description="only those of this model")]
 readers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 engineers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.ENGINEER)])
@@ -107,7 +106,7 @@ class NewSilence(Value):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: AlertKind | None = None
-    seconds: float = Field(gt=0, le=_LONGEST_SILENCE.total_seconds())
+    seconds: float = Field(gt=0, le=LONGEST_SILENCE.total_seconds())
     reason: Message = Field(min_length=1)
 
 
