@@ -88,6 +88,13 @@ def test_what_can_be_judged_and_the_alerts_of_a_model(
     assert [cell.strip() for cell in row.rstrip().split("  ") if cell][-2:] == [shown, open_alerts]
 
 
+def test_a_small_share_that_is_not_monitored_is_no_alert(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {"models": [summary("late", not_monitored_share=0.01)]}
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
+    shown = rondo("status").stdout
+    assert ("1%" in shown, "alert:" in shown) == (True, False)
+
+
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
 def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
     (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)

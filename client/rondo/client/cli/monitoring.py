@@ -43,13 +43,17 @@ def verdict(summary: dict[str, Any] | None) -> str:
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:
-    """Return the open alerts, and the share of the newest requests that is not monitored if there is one."""
+    """Return the kinds of the open alerts."""
     if summary is None:
         return []
-    share: float = summary["not_monitored_share"]
     silenced = summary.get("silenced_alerts", ())
-    kinds = [f"{kind.replace('_', ' ')}{' (silenced)' * (kind in silenced)}" for kind in summary["open_alerts"]]
-    return [*kinds, f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else kinds
+    return [f"{kind.replace('_', ' ')}{' (silenced)' * (kind in silenced)}" for kind in summary["open_alerts"]]
+
+
+def dropped_share(summary: dict[str, Any] | None) -> list[str]:
+    """Return the share of the newest requests that is not monitored, if there is one. It is no alert by itself."""
+    share: float = summary["not_monitored_share"] if summary else 0.0
+    return [f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else []
 
 
 async def check_now_as_event_time(rondo: AsyncRondo, model: str) -> str | None:

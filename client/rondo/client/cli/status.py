@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.monitoring import alerts, monitoring, verdict
+from rondo.client.cli.monitoring import alerts, dropped_share, monitoring, verdict
 from rondo.client.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ def _grouped(checks: dict[str, str]) -> list[str]:
 def _findings(summary: dict[str, Any]) -> list[str]:
     """Return what somebody should look at: what has no verdict yet, open alerts, requests not monitored."""
     unjudged = [verdict(summary)] if summary["no_verdict"] or summary.get("out_of_reach") else []
-    return [*unjudged, *(f"alert: {each}" for each in alerts(summary))]
+    return [*unjudged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.monitoring import alerts, monitoring, verdict
+from rondo.client.cli.monitoring import alerts, dropped_share, monitoring, verdict
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
 from rondo.client.cli.versions.adaptation import explained, rows_of
 from rondo.contracts.figures import figure
@@ -53,7 +53,7 @@ def _monitoring_cells(model: dict[str, Any]) -> tuple[str, str]:
     if _MONITORING not in model:
         return "unknown", "unknown"
     summary = model[_MONITORING]
-    return verdict(summary), ", ".join(alerts(summary)) or "none"
+    return verdict(summary), ", ".join([*alerts(summary), *dropped_share(summary)]) or "none"
 
 
 def _versions(model: str, *, json: bool) -> None:
