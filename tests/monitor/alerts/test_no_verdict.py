@@ -116,6 +116,14 @@ def test_what_is_out_of_reach_does_not_hide_what_is_awaited() -> None:
     assert ("for city and 1 more" in waits, "x" in waits.split()) == (True, False)
 
 
+def test_the_figure_of_the_worst_column_is_not_that_of_the_others() -> None:
+    evidence = evidence_of(slow(), inputs=150, outputs=150)
+    waits = no_verdict.inputs(evidence, RATE)
+    assert waits is not None
+    assert [part for part in ("for x (", "2 more") if part not in waits] == []
+    assert "x and" not in waits
+
+
 def test_a_wait_of_more_than_two_years_is_out_of_reach() -> None:
     evidence = evidence_of(slow(), inputs=5_000, outputs=5_000)
     reached = [each.out_of_reach for each in verdicts(evidence, RATE) if each.column == "x"]

@@ -65,11 +65,10 @@ def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
     if not found:
         return None
     first = max(found, key=lambda each: each.missing)
-    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    slow = (
-        f" (its values are correlated over {first.block:,} rows)" if first.extending and first.block > SHORTEST else ""
-    )
-    return f"{_progress(evidence, first, 'rows')} for {first.column}{others}{slow}"
+    alike = [each for each in found if each.missing == first.missing]
+    fewer = f"; fewer for {len(found) - len(alike)} more" if len(found) > len(alike) else ""
+    slow = f" (values are correlated over {first.block:,} rows)" if first.extending and first.block > SHORTEST else ""
+    return f"{_progress(evidence, first, 'rows')} for {names([each.column for each in alike])}{slow}{fewer}"
 
 
 def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rate: float) -> str | None:
