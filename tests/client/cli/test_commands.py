@@ -289,8 +289,8 @@ def test_help_names_every_command(run: Run) -> None:
 def test_outcomes_without_a_prediction_are_counted(rondo: Run) -> None:
     done = rondo("outcome", "late", "--unmatched")
     assert done.stdout.startswith(
-        "3 outcomes of late have no prediction with their id or entity, and 1,200 predictions no outcome; 2 outcomes "
-        "came after their window had closed."
+        "3 outcomes of late have no prediction with their id or entity by the version in production, and 1,200 "
+        "predictions no outcome; 2 outcomes came after their window had closed."
     )
     found = orjson.loads(rondo("outcome", "late", "--unmatched", "--json").stdout)
     assert found == {"model": "late", "predictions": 1_200, "outcomes": 3, "late_outcomes": 2}

@@ -92,6 +92,16 @@ def test_a_subject_that_comes_again_is_the_entity_where_nothing_is_unique() -> N
     assert chosen(proposed(file))[0] == "sensor"
 
 
+def test_an_entity_with_one_value_is_doubted() -> None:
+    machine = each(lambda _: "press 4")
+    file = typed({"machine": machine, "at": hours(), "x": each(lambda n: n % 7), "label": each(lambda n: n % 2)})
+    proposal = proposed(file, entity="machine")
+    assert "one value" in checks(proposal, "data.entity")
+    several = typed({"machine": each(lambda n: f"m{n % 2}"), "at": hours(), "x": each(lambda n: n % 7),
+                     "label": each(lambda n: n % 2)})  # fmt: skip
+    assert "one value" not in checks(proposed(several, entity="machine"), "data.entity")
+
+
 def test_full_times_go_before_dates_and_those_of_the_event_before_others() -> None:
     found = columns()
     del found["placed_at"]
@@ -114,21 +124,21 @@ def test_full_times_go_before_dates_and_those_of_the_event_before_others() -> No
 )
 def test_times_that_ingestion_refuses_are_named_with_what_to_do(values: list[Any], word: str) -> None:
     proposal = proposed(typed(columns() | {"placed_at": values, "order_time": values}), event_time="order_time")
-    told = checks(proposal, "data.event_time")
-    assert word in told
-    assert "2013-01-01T10:00:00Z" in told
+    doubts = checks(proposal, "data.event_time")
+    assert word in doubts
+    assert "2013-01-01T10:00:00Z" in doubts
 
 
 def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
     found = columns()
     found["order_id"][1], found["placed_at"][1] = found["order_id"][0], found["placed_at"][0]
     found["order_id"][2] = None
-    told = checks(proposed(typed(found)), "data.entity")
-    assert re.search("order_id and placed_at .*: 1", told)
-    assert re.search("valid order_id: 1", told)
+    doubts = checks(proposed(typed(found)), "data.entity")
+    assert re.search("order_id and placed_at .*: 1", doubts)
+    assert re.search("valid order_id: 1", doubts)
 
 
-def test_one_time_for_all_rows_and_implausible_times_are_told() -> None:
+def test_one_time_for_all_rows_and_implausible_times_are_doubted() -> None:
     same = proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
     assert "one time" in checks(same, "data.event_time")
     far = proposed(typed(columns() | {"placed_at": each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")}))

@@ -80,9 +80,11 @@ def _print_unmatched(model: str, *, json: bool) -> None:
         print_json({"model": model, **unmatched, "late_outcomes": late})
         return
     print_text(
-        f"{unmatched['outcomes']:,} outcomes of {model} have no prediction with their id or entity, and"
-        f" {unmatched['predictions']:,} predictions no outcome; {late:,} outcomes came after their window had closed."
-        " Compare the ids with those of the requests: an outcome that is sent again with the right one counts"
+        f"{unmatched['outcomes']:,} outcomes of {model} have no prediction with their id or entity by the version in"
+        f" production, and {unmatched['predictions']:,} predictions no outcome; {late:,} outcomes came after their"
+        " window had closed. Outcomes of predictions by earlier versions are among them, and are trained on all the"
+        " same. Compare the other ids with those of the requests: an outcome that is sent again with the right one"
+        " counts"
     )
 
 

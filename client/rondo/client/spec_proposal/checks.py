@@ -52,6 +52,9 @@ def checks_of(proposal: Proposal, now: datetime) -> Iterator[Check]:
 def _role_checks(proposal: Proposal, now: datetime) -> Iterator[Check]:
     entity, event_time = proposal.roles.entity, proposal.roles.event_time
     yield Check("data.entity", f"{entity.column.name}: {entity.why}")
+    if entity.column.distinct == 1 and proposal.facts.rows > 1:
+        message = "all rows have one value: an outcome sent by entity may be of any request; send it with the id"
+        yield Check("data.entity", message)
     if repeated := proposal.facts.repeated:
         message = (
             f"rows with the {entity.column.name} and {event_time.column.name} of an earlier row: {repeated:,}; they "
