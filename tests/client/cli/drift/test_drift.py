@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from tests.client.stub_services import UNKNOWN, Monitor
+from tests.client.stub_services import RUN, UNKNOWN, Monitor, Services
 from tests.monitor.report.story import story
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Run = Callable[..., "Result"]
 ANSI = "\x1b"
+WAITS = "about 1,008 labelled rows are new; a drop is looked into with 1,157"
+SKIPPED = RUN | {"state": "skipped", "trigger": {"kind": "performance"}, "detail": f"not_enough_data: {WAITS}"}
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def answer(path: str, body: Any, code: int = 200) -> None:
         monkeypatch.setitem(Monitor.answers, ("GET", f"/v1/models/{path}"), (code, body))
 
+    monkeypatch.setitem(Services.answers, ("GET", "/v1/runs?model=loans"), (200, {"runs": [SKIPPED]}))
     answer("loans/drift", status())
     answer("nosuch/drift", UNKNOWN, 404)
     return answer
@@ -65,6 +68,23 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     (assumption,) = {each["assumption"] for each in status()["newest"]["estimates"]}
     assert assumption in " ".join(estimated.split())
     assert "Not judged yet" not in found
+
+
+def test_what_the_trainer_does_about_a_change_follows(
+    rondo: Run, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = " ".join(" ".join(parts(rondo("drift", "loans").stdout)["Retraining"]).split())
+    assert WAITS in shown
+    assert shown.startswith("skipped ")
+    assert "because of performance" in shown
+    monkeypatch.setitem(
+        Services.answers, ("GET", "/v1/runs?model=loans"), (503, {"code": "unavailable", "detail": "no"})
+    )
+    unknown = rondo("drift", "loans")
+    assert unknown.exit_code == 0
+    assert parts(unknown.stdout)["Retraining"][0].startswith("  not known: ")
+    answers("loans/drift", status(columns=[]))
+    assert "Retraining" not in parts(rondo("drift", "loans").stdout)
 
 
 def test_the_text_has_at_most_eighty_columns(rondo: Run, answers: Any) -> None:

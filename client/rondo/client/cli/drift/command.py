@@ -5,15 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.drift import history, text
+from rondo.client.cli.drift import history, retraining, text
 from rondo.client.cli.drift.plots import Plotter
 from rondo.client.cli.output import Json, print_json, print_list, print_text, stdout
-from rondo.client.errors import RefusedError
+from rondo.client.errors import RefusedError, RondoError
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
+    from rondo.client.cli.drift.line import Line
 
 _WIDTH = 80
 _WIDEST = 110
@@ -34,14 +38,26 @@ def drift(
     elif history:
         _print_history(model, last, json=json)
     else:
-        status = session.run(lambda rondo: rondo.drift(model))
         if json:
-            print_json(status)
+            print_json(session.run(lambda rondo: rondo.drift(model)))
             return
+        status, training = session.run(lambda rondo: _asked(rondo, model))
         width = min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST) if sys.stdout.isatty() else _WIDTH
         console = stdout()
-        for line in text.lines(status, Plotter.of(sys.stdout.encoding), width):
+        for line in (*text.lines(status, Plotter.of(sys.stdout.encoding), width), *training):
             console.print(line.text, style=line.style, soft_wrap=True)
+
+
+async def _asked(rondo: AsyncRondo, model: str) -> tuple[dict[str, Any], list[Line]]:
+    """Return the monitor's status, and where something has changed, what the trainer does about it."""
+    status = await rondo.drift(model)
+    if not any(each["since"] for each in status["columns"]):
+        return status, []
+    try:
+        runs = await rondo.runs(model)
+    except RondoError as error:  # the registry may be down while the monitor answers
+        return status, list(retraining.unknown(error))
+    return status, list(retraining.lines(model, runs))
 
 
 def _write_report(model: str, file: Path, *, json: bool) -> None:
