@@ -26,7 +26,7 @@ from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import Record, Records, place, readable, write
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.offsets import ends, lag
-from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, PoisonPillTracker
+from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker
 from rondo.chassis.stream.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -94,7 +94,6 @@ class ExactlyOnceStream:
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._commits = 0
         self._poison = PoisonPillTracker()
-        self._failure: BaseException | None = None
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,13 +207,13 @@ class ExactlyOnceStream:
     def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
         """Process one micro-batch in one transaction. After a failure the caller makes new clients."""
         places = [place(message) for message in messages]
-        failures = self._poison.attempts_if_poison(places)
+        poison = self._poison.poison(places)
         outputs: Iterable[Record | Records] = ()
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             transactions.begin()
             try:
                 with panics_as_errors():
-                    outputs = [self._dead_letter(messages[0], failures)] if failures else self._transform(messages)
+                    outputs = [self._dead_letter(messages[0], poison)] if poison else self._transform(messages)
                     for output in outputs:
                         write(transactions.producer, output)
                 transactions.commit(ends(messages), consumer.consumer_group_metadata())
@@ -222,31 +221,29 @@ class ExactlyOnceStream:
                 # Otherwise the invisible records would block read_committed readers until the timeout.
                 transactions.abort()
                 if _its_own(error):
-                    self._failure = error
-                    self._poison.failed(places)
+                    self._poison.failed(places, error)
                 raise
             finally:
                 # An unfinished generator would hold its lease as long as the traceback is referenced.
                 if isinstance(outputs, Generator):
                     outputs.close()
         self._poison.passed(places)
-        self._failure = None
         self._commits += 1
-        if not failures:
+        if not poison:
             self._transform.committed()
         metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
 
-    def _dead_letter(self, message: Message, failures: int) -> Record:
-        assert self._failure is not None  # noqa: S101 - it is what the message failed with
+    def _dead_letter(self, message: Message, failure: Failure) -> Record:
+        attempts, error = failure
         topic, partition, offset = place(message)
         log.error(
             "message %d of %s-%d goes to %s: %s: %s", offset, topic, partition, self._settings.dead_letters,
-            type(self._failure).__name__, self._failure,
+            type(error).__name__, error,
         )  # fmt: skip
-        metrics.DEAD_LETTERS.labels(topic, type(self._failure).__name__).inc()
+        metrics.DEAD_LETTERS.labels(topic, type(error).__name__).inc()
         # The key decides the partition: only the transform knows their number.
         return dead_letter(
-            message, self._settings.dead_letters, self._settings.name, self._failure, failures, reason="unprocessable"
+            message, self._settings.dead_letters, self._settings.name, error, attempts, reason="unprocessable"
         )
 
 

@@ -3,13 +3,13 @@
 A micro-batch that fails twice is isolated: its messages are read again one by one. A message that fails alone twice
 becomes a dead letter. A transform that fails on everything is a bad release, not a bad message, and must not write the
 whole topic to the dead letters: after some in a row the tracker trips, and messages wait until one passes or for a
-better release.
+better release. What failed meanwhile says nothing about the messages, so they are tried again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,35 +19,47 @@ TRIES = 2
 MAX_CONSECUTIVE = 10
 
 
+class Failure(NamedTuple):
+    """How often a message failed alone, and its last error."""
+
+    attempts: int
+    error: BaseException
+
+
 @dataclass
 class PoisonPillTracker:
     """Call `failed` or `passed` with the places of each micro-batch's messages."""
 
     _failures: int = 0
     _isolating: int = 0
-    _alone: dict[Place, int] = field(default_factory=dict)
+    _alone: dict[Place, Failure] = field(default_factory=dict)
     _consecutive: int = 0
 
     def batch_size(self, max_records: int) -> int:
         """Return the maximum size of the next micro-batch."""
         return 1 if self._isolating else max_records
 
-    def attempts_if_poison(self, places: Sequence[Place]) -> int:
-        """Return how often the only message of a micro-batch failed alone, if it is to become a dead letter; else 0."""
-        failures = self._alone.get(places[0], 0) if len(places) == 1 and not self.tripped else 0
-        return failures if failures >= TRIES else 0
+    def poison(self, places: Sequence[Place]) -> Failure | None:
+        """Return the failure of the only message of a micro-batch if it is to become a dead letter."""
+        if len(places) != 1 or self.tripped:
+            return None
+        failure = self._alone.get(places[0])
+        return failure if failure is not None and failure.attempts >= TRIES else None
 
-    def failed(self, places: Sequence[Place]) -> None:
+    def failed(self, places: Sequence[Place], error: BaseException) -> None:
         """Note that a micro-batch failed because of its content, not because Kafka was unavailable."""
         self._failures += 1
         if len(places) == 1:
-            self._alone[places[0]] = self._alone.get(places[0], 0) + 1
+            before = self._alone.get(places[0])
+            self._alone[places[0]] = Failure(before.attempts + 1 if before else 1, error)
         if self._failures >= TRIES:
             self._isolating = max(self._isolating, len(places))
 
     def passed(self, places: Sequence[Place]) -> None:
         """Note that a micro-batch was committed, its dead letter included."""
-        dead_lettered = bool(self.attempts_if_poison(places))
+        dead_lettered = self.poison(places) is not None
+        if self.tripped:
+            self._alone.clear()
         self._consecutive = self._consecutive + 1 if dead_lettered else 0
         self._failures, self._isolating = 0, max(self._isolating - len(places), 0)
         for each in places:
