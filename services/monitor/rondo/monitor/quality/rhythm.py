@@ -87,6 +87,7 @@ class Rhythm:
     ) -> Rhythm:
         """Return the rhythm after rows in log order, by when each was `written`, and its event time.
 
+        Rows that were written at one time are of one message, and come together.
         With `was_paused` the gap before them was reported. With `is_stale` the lag is reported, and is not usual.
         """
         if not written.size:
