@@ -43,10 +43,10 @@ down: $(STAMP)  ## Stop the platform that `make up` runs
 # Two workers, each with a broker and a PostgreSQL of its own; a file's tests stay together, the longest files first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in under five minutes on two cores
+test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in about five minutes on two cores
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
-test-fast: $(STAMP)  ## Run the tests that need no server, in about a minute on two cores
+test-fast: $(STAMP)  ## Run the tests that need no server, in little more than a minute on two cores
 	$(BIN)/pytest $(PARALLEL) -m "unit and not slow"
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
