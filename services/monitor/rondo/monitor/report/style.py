@@ -21,7 +21,7 @@ h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 p { margin: 4px 0; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: .875rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 16px; min-width: 0; }
-.card + .card { margin-top: 12px; } .cards .card { margin-top: 0; }
+.card + .card, .card + div > .card { margin-top: 12px; } .cards .card { margin-top: 0; }
 .verdict { margin-top: 16px; border-left: 6px solid var(--soft); font-size: 1.15rem; }
 .verdict.worse { border-left-color: var(--bad); } .verdict.changed { border-left-color: var(--warn); }
 .verdict.no_change { border-left-color: var(--good); }
