@@ -10,7 +10,9 @@ import pytest
 from rondo.contracts.spec.model import Feature
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.inference.warm_up import warm_up
+from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.limits import example
+from rondo.serving.requests.schema import RequestSchema
 
 from tests.serving.builders import INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS, version_of
 
@@ -46,6 +48,20 @@ def test_a_version_whose_features_are_far_from_zero_is_warmed_up(model: Callable
     assert {name: example(feature) for name, feature in features.items()} == {
         "hot": 100, "cold": -100.5, "few": 1, "owed": -1, "sure": True, "code": "x",
     }  # fmt: skip
+
+
+class Lengths:
+    """Returns the lengths of the texts of the first column."""
+
+    def score(self, columns: Mapping[str, Any]) -> Any:
+        return {"value": np.array([len(text) for text in next(iter(columns.values()))], np.float32)}
+
+
+def test_a_version_without_a_number_among_its_features_is_warmed_up(version: Callable[..., LoadedVersion]) -> None:
+    features = {"carrier": Feature(type="category"), "note": Feature(type="category", optional=True)}
+    mine = version(fitted=REGRESSION)
+    log = VersionLog("delay", 1, mine.digest, features, mine.outputs)
+    warm_up(replace(mine, schema=RequestSchema("delay", features), scorer=Lengths(), log=log))
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,9 @@ class NumberLimits:
     """The limits of K features at once, all of which are numbers."""
 
     def __init__(self, limits: Sequence[Limits]) -> None:
-        self._low = np.array([[each.low] for each in limits], np.float32)
-        self._high = np.array([[each.high] for each in limits], np.float32)
+        # A column even where there is none of K, so that it fits any number of rows.
+        self._low = np.array([each.low for each in limits], np.float32).reshape(-1, 1)
+        self._high = np.array([each.high for each in limits], np.float32).reshape(-1, 1)
         self._whole = [place for place, each in enumerate(limits) if each.whole]
 
     def all_inside(self, numbers: NDArray[np.float32]) -> bool:
