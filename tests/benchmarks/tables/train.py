@@ -3,10 +3,11 @@
 There are 300,000 rows of 16 features, 6 of them categories with 3 to 10,000 levels. Ours is `Pipeline.fit` and
 `Pipeline.evaluate` on rows in memory, beside a champion of the same size. That is: the split by time, the checks for
 leaks and the notes, the preparation, the fit, the predictions of the holdout, the ONNX graph, its parity with the
-model, the reference profile, all metrics of both models with those of one slice, and the bootstrap of one gate. A model
-that is refitted (`trainer.refit`) takes the time of another fit. Not in it are Delta tables, the digest of the rows,
-artifact store, database and imports. The peer is the library alone, with the same parameters and threads, on the matrix
-that those rows are prepared to, without the holdout.
+model, the reference profile, all metrics of both models with those of one slice, and the bootstrap of one gate. The
+spec has `trainer.refit: false`: a refit, which is the default, takes the time of another fit, and the strategies of
+`policy: auto` that of more. Not in it are Delta tables, the digest of the rows, artifact store, database and imports.
+The peer is the library alone, with the same parameters and threads, on the matrix that those rows are prepared to,
+without the holdout.
 
 Each measurement is a process of its own, and ours and the peer's take turns. A figure is the median of the ratios of
 the rounds; no seconds are recorded, for they depend on what else the machine does. Peak memory is that of the whole
