@@ -14,6 +14,7 @@ from rondo.contracts.spec.model import ModelSpec
 
 from tests.contracts.spec_mistakes import GOOD, MISTAKES
 from tests.contracts.spec_rule_mistakes import RULE_MISTAKES
+from tests.contracts.spec_trainer_mistakes import TRAINER_MISTAKES
 
 FLIGHTS = Path(__file__).parents[3] / "examples" / "flights" / "rondo.yaml"
 
@@ -43,7 +44,7 @@ def test_the_example_that_newcomers_copy_is_read() -> None:
     assert parse_spec(FLIGHTS.read_text()).model == "flight-delay"
 
 
-CASES = MISTAKES | RULE_MISTAKES
+CASES = MISTAKES | RULE_MISTAKES | TRAINER_MISTAKES
 
 
 @pytest.mark.parametrize(("right", "wrong", "problem"), CASES.values(), ids=CASES.keys())
