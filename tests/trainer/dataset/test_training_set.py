@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -23,57 +22,7 @@ from rondo.trainer.dataset.training_set import (
 )
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
-START = datetime(2013, 3, 1, tzinfo=UTC)
-TIME = pl.Datetime("us", "UTC")
-SPEC = ModelSpec.model_validate(
-    {
-        "model": "flight-delay",
-        "data": {"dataset": "flights", "entity": "flight", "event_time": "departure", "label": "late"},
-        "features": {
-            "carrier": {"type": "category"},
-            "distance": {"type": "float"},
-            "gust": {"type": "float", "optional": True},
-        },
-        "trainer": {"window": "30d"},
-    }
-)
-LATER = START + timedelta(days=20)
-
-
-def at(hours: float) -> datetime:
-    return START + timedelta(hours=hours)
-
-
-def published(*rows: tuple[str, float, int | None, str | None, float]) -> pl.LazyFrame:
-    schema = {"flight": pl.String, "departure": TIME, "late": pl.Int64, "carrier": pl.String, "distance": pl.Float64}
-    frame = pl.DataFrame([(f, at(h), late, c, d) for f, h, late, c, d in rows], schema, orient="row")
-    return frame.with_columns(gust=pl.lit(None, pl.Float64), batch_id=pl.lit("b1")).lazy()
-
-
-def served(*rows: tuple[str, str | None, float], role: str = "primary") -> pl.LazyFrame:
-    schema = {"id": pl.String, "entity": pl.String, "event_time": TIME}
-    return (
-        pl.DataFrame([(i, e, at(h)) for i, e, h in rows], schema, orient="row")
-        .with_columns(
-            pl.col("event_time").alias("made_at"),
-            pl.lit("UA").alias("feature.carrier"),
-            pl.lit(500.0, pl.Float32).alias("feature.distance"),
-            pl.lit(None, pl.Float32).alias("feature.gust"),
-            pl.lit(0.5, pl.Float32).alias("output.score"),
-            pl.lit(role).alias("role"),
-        )
-        .lazy()
-    )
-
-
-def outcomes(*rows: tuple[str | None, str | None, float, float]) -> pl.LazyFrame:
-    """Each has an id, an entity, the outcome, and the hours until it was known."""
-    schema = {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "known_at": TIME}
-    return pl.DataFrame([(i, e, o, at(h)) for i, e, o, h in rows], schema, orient="row").lazy()
-
-
-def labels(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
-    return frame.select("flight", "late").rows()
+from tests.trainer.dataset.frames import LATER, SPEC, TIME, at, labels, outcomes, published, served
 
 
 def test_published_rows_come_in_order_of_event_time_with_the_types_of_the_model() -> None:
@@ -336,67 +285,3 @@ def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[
     observed = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
     found = assemble(spec, Tables(None, frame, observed), None, LATER, LATER)
     assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]
-
-
-def of_task(task: str) -> ModelSpec:
-    return SPEC.model_copy(update={"task": task})
-
-
-def labelled(task: str, published_label: pl.Series | None, observed: dict[str, Any] | None = None) -> pl.Series:
-    """Return the labels of the published rows, and of one served row after them with each observed value."""
-    rows = None
-    if published_label is not None:
-        flights = [(f"p{n}", float(n), 0, "UA", 1.0) for n in range(published_label.len())]
-        rows = published(*flights).with_columns(published_label.alias("late"))
-    if observed is None:
-        return assemble(of_task(task), Tables(rows, None, None), None, LATER, LATER)["late"]
-    [count] = {len(values) for values in observed.values()}
-    names = [f"s{n}" for n in range(count)]
-    asked = served(*((name, name, 100.0 + n) for n, name in enumerate(names)))
-    known = pl.DataFrame({"id": names, "entity": names, **observed}).with_columns(known_at=pl.lit(at(200), TIME))
-    return assemble(of_task(task), Tables(rows, asked, known.lazy()), None, LATER, LATER)["late"]
-
-
-def test_numbers_and_classes_are_as_they_were_stored() -> None:
-    numbers = {"outcome": [0.1, -16777217.0], "outcome_label": pl.Series([None, None], dtype=pl.String)}
-    found = labelled("regression", pl.Series([16777217.0, 1 / 3]), numbers)
-    assert (found.dtype, found.to_list()) == (pl.Float64, [16777217.0, 1 / 3, 0.1, -16777217.0])
-    texts = {"outcome": pl.Series([None, None], dtype=pl.Float64), "outcome_label": ["elm", "3"]}
-    found = labelled("multiclass", pl.Series(["oak", "3"]), texts)
-    assert (found.dtype, found.to_list()) == (pl.String, ["oak", "3", "elm", "3"])
-
-
-@pytest.mark.parametrize(
-    ("task", "stored", "expected"),
-    [
-        ("multiclass", pl.Series([0.0, 1.0, 12.5, 12345678901.0]), ["0", "1", "12.5", "12345678901"]),
-        ("multiclass", pl.Series([True, False]), ["true", "false"]),
-        ("regression", pl.Series(["12.5", "oak", "3", "1e+300", "nan"]), [12.5, 3.0, 1e300]),
-        ("binary", pl.Series(["1", "0", "oak", "2"]), [1.0, 0.0]),
-        ("binary", pl.Series([1.0, 12.5, 0.0]), [1.0, 0.0]),
-    ],
-)
-def test_a_label_of_another_task_counts_where_it_is_one_of_the_present_task(
-    task: str, stored: pl.Series, expected: list[Any]
-) -> None:
-    """A dataset keeps its rows when the task of its model changes."""
-    assert labelled(task, stored).to_list() == expected
-
-
-@pytest.mark.parametrize(("task", "expected"), [("multiclass", ["oak"]), ("regression", [1.0, 2.5]), ("binary", [1.0])])
-def test_an_outcome_counts_in_the_column_of_the_present_task(task: str, expected: list[Any]) -> None:
-    observed = {"outcome": [None, 1.0, 2.5], "outcome_label": ["oak", None, None]}
-    assert labelled(task, None, observed).to_list() == expected
-    without = {name: values for name, values in observed.items() if name == "outcome"}
-    if task == "multiclass":
-        assert labelled(task, None, without).to_list() == [], "a table from before the column"
-
-
-def test_an_outcome_of_another_task_replaces_none_of_the_present_one() -> None:
-    asked, spec = served(("1", "f1", 0)), of_task("multiclass")
-    known = pl.DataFrame(
-        {"id": ["1", "1"], "entity": [None, None], "outcome": [None, 1.0], "outcome_label": ["oak", None]},
-        {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "outcome_label": pl.String},
-    ).with_columns(known_at=pl.Series([at(1), at(2)], dtype=TIME))
-    assert assemble(spec, Tables(None, asked, known.lazy()), None, LATER, LATER)["late"].to_list() == ["oak"]
-    assert labelled_times(spec, asked, known.lazy(), LATER).collect().height == 1
