@@ -91,3 +91,13 @@ def test_many_costs_do_not_wait() -> None:
         assert meter.due() is None
         meter.add(COST)
     assert (meter.due() or NOTHING).rows == 4_000
+
+
+def test_the_costs_of_a_model_without_a_record_are_bounded() -> None:
+    meter = CostMeter()
+    for number in range(10_000):
+        meter.add(InferenceCost((number,), 50, 0, 2, number))
+    cost = meter.due() or NOTHING
+    assert (cost.cpu_micros, cost.failed, cost.memory) == (500_000, 20_000, 9_999)
+    assert 1_000 <= len(cost.micros) < 3_000
+    assert cost.micros == tuple(range(10_000 - len(cost.micros), 10_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.inference_cost import InferenceCost
@@ -17,7 +18,10 @@ _MOST = 1_000
 
 
 class CostMeter:
-    """Adds up costs; several threads may use it. `clock` is monotonic, in seconds."""
+    """Adds up costs; several threads may use it. `clock` is monotonic, in seconds.
+
+    While no record is written, as when a model fails on every row, it keeps the durations of the last inferences alone.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
@@ -27,6 +31,9 @@ class CostMeter:
     def add(self, cost: InferenceCost) -> None:
         with self._lock:
             self._costs.append(cost)
+            if len(self._costs) >= 2 * _MOST:
+                total = InferenceCost.total(self._costs)
+                self._costs = [replace(total, micros=total.micros[-_MOST:])]
 
     def due(self) -> InferenceCost | None:
         """Return all costs that no record has; None without any, and within a second of the last ones."""
