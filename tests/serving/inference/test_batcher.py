@@ -145,6 +145,24 @@ async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_on
     assert scores(await service.infer_logged(served, rows_of("c", 3)), 1) == [3]
 
 
+async def test_a_log_that_is_not_taken_fails_what_waits_too_and_nothing_of_it_is_logged(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
+    await topic.asked.wait()
+    waiting = asyncio.create_task(all_of(service, served, [rows_of(f"{n}", *range(200)) for n in range(3)]))
+    await asyncio.sleep(0)
+    topic.failure = UnavailableError("the inference log", "Kafka sleeps")
+    topic.free.set()
+    await asyncio.wait([first])
+    topic.failure = None
+    assert [getattr(each, "why", None) for each in await waiting] == ["Kafka sleeps"] * 3
+    assert str(first.exception()) == str(UnavailableError("the inference log", "Kafka sleeps"))
+    assert scores(await service.infer_logged(served, rows_of("later", 3)), 1) == [3]
+    assert topic.records == [["later/0"]]
+
+
 async def test_waiting_requests_and_bytes_are_bounded(served: ServedModel) -> None:
     topic = Topic()
     topic.free.clear()

@@ -131,7 +131,11 @@ class Batcher:
                     with self._span(taken):
                         await self._answer(taken)
                 except Exception as error:  # noqa: BLE001 - each request has it, and its transport answers or logs it
-                    for request in taken:
+                    failed = taken
+                    if isinstance(error, UnavailableError):
+                        # What waits would fail as late, after all that wait before it.
+                        failed, self._waiting = [*taken, *self._waiting], []
+                    for request in failed:
                         request.fail(error)
         finally:
             self._running = None
