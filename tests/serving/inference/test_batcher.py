@@ -198,6 +198,20 @@ async def test_a_client_that_leaves_does_not_disturb_its_neighbours(served: Serv
     assert topic.records == [["a/0", "b/0"]]
 
 
+async def test_a_request_that_is_cancelled_while_it_waits_is_not_logged(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
+    await topic.asked.wait()
+    left, stays = (asyncio.create_task(service.infer_logged(served, rows_of(name, 1))) for name in "bc")
+    await asyncio.sleep(0)
+    left.cancel()
+    topic.free.set()
+    await asyncio.gather(first, stays)
+    assert topic.records == [["a/0"], ["c/0"]]
+
+
 async def test_an_unexpected_error_reaches_every_request_of_the_batch(
     served: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,15 +149,12 @@ class Batcher:
         return _TRACER.start_as_current_span("infer", context=Context(), links=links, attributes=about)
 
     def _take(self) -> list[_Request]:
-        """Take the oldest requests of at most 256 rows together."""
-        rows = 0
-        for count, request in enumerate(self._waiting):
-            rows += len(request.rows)
-            if count and rows > _MAX_ROWS:
-                taken, self._waiting = self._waiting[:count], self._waiting[count:]
-                return taken
-        taken, self._waiting = self._waiting, []
-        return taken
+        """Take the oldest requests of at most 256 rows together, without those that were cancelled."""
+        waiting = [request for request in self._waiting if not request.done.done()]
+        reached = accumulate(len(request.rows) for request in waiting)
+        count = max(sum(rows <= _MAX_ROWS for rows in reached), 1)
+        self._waiting = waiting[count:]
+        return waiting[:count]
 
     async def _answer(self, taken: Sequence[_Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
