@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion
+    from rondo.serving.requests.rows import Rows
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 
@@ -212,14 +213,19 @@ async def test_a_request_that_is_cancelled_while_it_waits_is_not_logged(served: 
     assert topic.records == [["a/0"], ["c/0"]]
 
 
-async def test_an_unexpected_error_reaches_every_request_of_the_batch(
-    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("broken", ["b", "abc"])
+async def test_a_fault_of_ours_fails_the_requests_that_meet_it_alone(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    service = InferenceService(Topic().publish, lambda: NOW)
+    topic, infer = Topic(), InferenceService._infer_whole
+    service = InferenceService(topic.publish, lambda: NOW)
 
-    def broken(*_: object) -> Any:
-        raise ZeroDivisionError
+    def failing(self: InferenceService, served: ServedModel, rows: Rows, *more: Any) -> Any:
+        if any(row[0] in broken for row in rows.ids):
+            raise ZeroDivisionError
+        return infer(self, served, rows, *more)
 
-    monkeypatch.setattr(InferenceService, "_infer_whole", broken)
-    found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
-    assert [type(each) for each in found] == [ZeroDivisionError] * 2
+    monkeypatch.setattr(InferenceService, "_infer_whole", failing)
+    found = await all_of(service, served, [rows_of(name, 1) for name in "abc"])
+    assert [isinstance(each, ZeroDivisionError) for each in found] == [name in broken for name in "abc"]
+    assert sorted(row for record in topic.records for row in record) == [f"{n}/0" for n in "abc" if n not in broken]

@@ -189,8 +189,16 @@ class Batcher:
     def _score_group(self, group: Sequence[_Request]) -> _Found:
         """Score requests to the same versions. Where a row is refused, only its request is."""
         served, pinned = group[0].served, group[0].pinned
-        rows, size = join([request.rows for request in group], served.schema), sum(request.size for request in group)
-        inference = self._infer(served, rows, pinned, size)
+        try:
+            rows = join([request.rows for request in group], served.schema)
+            inference = self._infer(served, rows, pinned, sum(request.size for request in group))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, which the neighbours of the request don't share
+            if len(group) == 1:
+                return _Found(errors=[(group[0], error)])
+            found = _Found()
+            for request in group:
+                found.extend(self._score_group([request]))
+            return found
         if not inference.refused:
             return _Found(list(inference.scored), list(_divided(group, inference.scored)))
         if len(group) == 1:
