@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -229,3 +232,31 @@ async def test_a_fault_of_ours_fails_the_requests_that_meet_it_alone(
     found = await all_of(service, served, [rows_of(name, 1) for name in "abc"])
     assert [isinstance(each, ZeroDivisionError) for each in found] == [name in broken for name in "abc"]
     assert sorted(row for record in topic.records for row in record) == [f"{n}/0" for n in "abc" if n not in broken]
+
+
+class SlowForMany:
+    """A model that takes 10 ms of CPU for each row after the first; notes the threads that it ran on."""
+
+    def __init__(self, version: LoadedVersion) -> None:
+        self._scorer = version.scorer
+        self.threads: list[int] = []
+
+    def score(self, columns: Mapping[str, Any]) -> Any:
+        rows, began = len(columns["distance"]), time.thread_time()
+        while time.thread_time() - began < (rows - 1) / 100:
+            pass
+        self.threads.append(threading.get_ident())
+        return self._scorer.score(columns)
+
+
+async def test_a_micro_batch_is_on_the_loop_only_if_one_of_its_size_was_fast(
+    version: Callable[..., LoadedVersion],
+) -> None:
+    mine = version(1)
+    model = SlowForMany(mine)
+    served = ServedModel("delay", 1, (replace(mine, scorer=model),), (1.0,))
+    service = InferenceService(Topic().publish, lambda: NOW)
+    for count in (1, 1, 1, 8, 1, 8):
+        await service.infer_logged(served, rows_of("a", *range(count)))
+    loop = threading.get_ident()
+    assert [thread == loop for thread in model.threads[2:]] == [True, False, True, False]

@@ -98,7 +98,8 @@ class Batcher:
         self._waiting: list[_Request] = []
         self._requests = self._bytes = 0
         self._running: asyncio.Task[None] | None = None
-        self._seconds = _INLINE_SECONDS
+        # Of the last micro-batch of about as many rows: one of 64 may take much longer than one of a single row.
+        self._seconds = [_INLINE_SECONDS] * (_INLINE_ROWS.bit_length() + 1)
 
     async def answer(
         self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, size: int
@@ -158,12 +159,13 @@ class Batcher:
 
     async def _answer(self, taken: Sequence[_Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
-        if rows <= _INLINE_ROWS and self._seconds < _INLINE_SECONDS:
+        small, magnitude = rows <= _INLINE_ROWS, rows.bit_length()
+        if small and self._seconds[magnitude] < _INLINE_SECONDS:
             found = self._score(taken)
         else:
             found = await asyncio.to_thread(self._score, taken)
-        if rows <= _INLINE_ROWS:
-            self._seconds = found.seconds
+        if small:
+            self._seconds[magnitude] = found.seconds
         for request, error in found.errors:
             request.fail(error)
         await self._log(found.scored)
