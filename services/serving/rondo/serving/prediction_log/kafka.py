@@ -35,9 +35,9 @@ class FatalProducerError(Exception):
 
 
 class KafkaLog:
-    """Publishes to `predictions.log`. `run` has to run meanwhile."""
+    """Publishes to `predictions.log`. `run` has to run meanwhile. Kafka has `timeout` seconds to take a record."""
 
-    def __init__(self, kafka: KafkaConnection, client_id: str) -> None:
+    def __init__(self, kafka: KafkaConnection, client_id: str, timeout: float = _TIMEOUT_SECONDS) -> None:
         options = {
             **kafka.confluent(),
             "client.id": f"{client_id}-log",
@@ -46,7 +46,7 @@ class KafkaLog:
             # One record is on its way at a time, so nothing is gained by waiting for another.
             "linger.ms": 0,
             "socket.nagle.disable": True,
-            "delivery.timeout.ms": int(_TIMEOUT_SECONDS * 1000),
+            "delivery.timeout.ms": int(timeout * 1000),
             "message.max.bytes": 8 * 1024 * 1024,
             # As every other writer of the topic: a model has one partition.
             "partitioner": "murmur2_random",
@@ -54,6 +54,7 @@ class KafkaLog:
             "error_cb": self._on_error,
         }
         self._producer = Producer(options, logger=_LIBRARY_LOG)
+        self._timeout = timeout
         self._fatal: KafkaError | None = None
         self._stop = threading.Event()
 
@@ -61,9 +62,11 @@ class KafkaLog:
         """Return when Kafka has the record.
 
         Raises:
-            UnavailableError: Kafka does not take it within 5 seconds. It may have it all the same.
+            UnavailableError: Kafka does not take it in time, and may have it all the same; or `run` has ended.
 
         """
+        if self._stop.is_set():
+            raise UnavailableError("the inference log", "this replica stops")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -94,12 +97,14 @@ class KafkaLog:
 
         """
         try:
-            await asyncio.to_thread(self._producer.list_topics, PREDICTIONS_LOG, _TIMEOUT_SECONDS)
+            await asyncio.to_thread(self._producer.list_topics, PREDICTIONS_LOG, self._timeout)
         except KafkaException as error:
             raise UnavailableError("the inference log", error.args[0].str()) from error
 
     async def run(self) -> None:
-        """Take acknowledgements until cancelled, then those of what is on its way, for 5 seconds at most.
+        """Take acknowledgements until cancelled, then those of what is on its way, for `timeout` at most.
+
+        No call of `publish` waits when it has ended.
 
         Raises:
             FatalProducerError: the producer can't be used any more.
@@ -113,11 +118,15 @@ class KafkaLog:
             await thread
 
     def _poll(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._fatal is None:
             self._producer.poll(_POLL_SECONDS)
-            if self._fatal is not None:
-                raise FatalProducerError(self._fatal)
-        self._producer.flush(_TIMEOUT_SECONDS)
+        # After a fatal error, too: librdkafka reports what was on its way as failed.
+        self._stop.set()
+        if self._producer.flush(self._timeout):
+            self._producer.purge()
+            self._producer.flush(_POLL_SECONDS)
+        if self._fatal is not None:
+            raise FatalProducerError(self._fatal)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
