@@ -80,9 +80,16 @@ async def test_a_stop_takes_the_acknowledgement_of_what_is_on_its_way(connection
         await log.publish("delay", b"2")
 
 
-async def test_without_kafka_a_record_and_a_connection_are_refused_in_time(unreachable: KafkaLog) -> None:
-    with pytest.raises(UnavailableError):
-        await unreachable.connect()
+async def test_a_start_waits_for_kafka(unreachable: KafkaLog, caplog: pytest.LogCaptureFixture) -> None:
+    connecting = asyncio.create_task(unreachable.connect())
+    async with asyncio.timeout(10):
+        while sum(record.name == "rondo.chassis.retry" for record in caplog.records) < 2:
+            await asyncio.wait([connecting], timeout=0.05)
+            assert not connecting.done()
+    connecting.cancel()
+
+
+async def test_without_kafka_a_record_is_refused_in_time(unreachable: KafkaLog) -> None:
     async with background(unreachable.run()), asyncio.timeout(5):
         with pytest.raises(UnavailableError):
             await unreachable.publish("delay", b"1")

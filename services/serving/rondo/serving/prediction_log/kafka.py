@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Producer
 
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.retry import Retry
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 
@@ -92,10 +93,11 @@ class KafkaLog:
     async def connect(self) -> None:
         """Connect now: the first record would otherwise wait for the metadata and the number of the producer.
 
-        Raises:
-            UnavailableError: Kafka does not answer.
-
+        Waits without limit while Kafka is unavailable.
         """
+        await Retry("the inference log").call(self._connect)
+
+    async def _connect(self) -> None:
         try:
             await asyncio.to_thread(self._producer.list_topics, PREDICTIONS_LOG, self._timeout)
         except KafkaException as error:
