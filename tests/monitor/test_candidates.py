@@ -85,6 +85,23 @@ async def test_a_change_of_what_a_candidate_answers_is_in_the_status_alone(role:
     assert {each.group for each in changed.columns} == {"inputs", "outputs"}
 
 
+async def test_a_candidate_whose_profile_is_missing_delays_nothing_of_the_champion() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock, max_out_of_orderness=5.0, outcomes_idle_timeout=5.0)
+    await pipeline.load()
+    pipeline.caught_up()
+    await pipeline.advance(messages(interleaved(canary_log(0.0)), KNOWN))
+    assert published(store) == await uninterrupted()
+    before, clock.now = pipeline.models[MODEL].watermark.passed, 5.0
+    await pipeline.advance([])
+    assert pipeline.models[MODEL].watermark.passed > before, "the idle stream has passed"
+    # Its rows count as soon as the profile is there.
+    async with store.work() as work:
+        await work.save_profile(DIGEST_2, BINARY.profile)
+    await pipeline.advance([])
+    assert [each.version for each in (await pipeline.status(MODEL)).candidates] == [2]
+
+
 async def test_the_rows_of_an_unknown_role_are_no_candidate() -> None:
     assert await status_after(canary_log(1.5, "from-the-future")) == ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from rondo.monitor.stream.log_messages import Predictions, read_predictions
 from rondo.monitor.stream.message_buffer import MessageBuffer
 
@@ -13,12 +14,10 @@ from tests.monitor.builders import DIGEST, DIGEST_2, encode_predictions, predict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
 
-
-def push(buffer: MessageBuffer, version: int, digest: str, now: float) -> list[Predictions]:
+def push(buffer: MessageBuffer, version: int, digest: str, now: float, role: str = "primary") -> list[Predictions]:
     table = predictions(rows(np.random.default_rng(0), 10), times(0, 10), [f"{now}-{i}" for i in range(10)])
-    value = encode_predictions(table, version, digest)
+    value = encode_predictions(table, version, digest, role)
     return buffer.push(value, read_predictions(value), now)
 
 
@@ -33,6 +32,25 @@ def test_messages_behind_one_without_a_profile_wait() -> None:
     assert versions(buffer.pop_ready({DIGEST_2}, timed_out=9.0)) == [2]
     assert versions(buffer.pop_ready({DIGEST, DIGEST_2}, timed_out=9.0)) == [1, 2]
     assert (buffer.size, len(buffer.messages)) == (0, 0)
+
+
+@pytest.mark.parametrize("role", ["canary", "shadow"])
+def test_a_candidate_without_a_profile_waits_alone(role: str) -> None:
+    buffer = MessageBuffer()
+    for version, digest, its_role in ((2, DIGEST_2, role), (1, DIGEST, "primary"), (2, DIGEST_2, role)):
+        push(buffer, version, digest, 10.0, its_role)
+    assert versions(buffer.pop_ready({DIGEST}, timed_out=9.0)) == [1]
+    assert not buffer.primary_waits
+    assert versions(buffer.pop_ready({DIGEST_2}, timed_out=9.0)) == [2, 2]
+    assert (buffer.size, len(buffer.messages)) == (0, 0)
+
+
+def test_a_candidate_does_not_wait_for_the_primary() -> None:
+    buffer = MessageBuffer()
+    push(buffer, 1, DIGEST, now=10.0)
+    push(buffer, 2, DIGEST_2, 10.0, "canary")
+    assert versions(buffer.pop_ready({DIGEST_2}, timed_out=9.0)) == [2]
+    assert buffer.primary_waits
 
 
 def test_the_oldest_messages_are_evicted_and_each_version_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

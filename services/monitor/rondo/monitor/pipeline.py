@@ -230,10 +230,10 @@ class MonitorPipeline:
                 metrics.ROWS.labels(PREDICTIONS_LOG).inc(rows)
 
     def _advance_idle_watermarks(self, now: float) -> None:
-        """Advance the watermark of idle streams to their newest event time, unless rows are still buffered."""
+        """Advance the watermark of idle streams to their newest event time, unless rows of the primary are buffered."""
         seconds = self._timings.max_out_of_orderness
         for model, state in self.models.items():
-            if not state.buffer.messages and self._idleness.idle(model, "predictions", seconds, now):
+            if not state.buffer.primary_waits and self._idleness.idle(model, "predictions", seconds, now):
                 state.watermark = state.watermark.caught_up()
             if self._idleness.idle(model, "outcomes", seconds, now):
                 state.outcome_watermark = state.outcome_watermark.caught_up()

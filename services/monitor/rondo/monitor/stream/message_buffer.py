@@ -2,7 +2,8 @@
 
 Both arrive over the control plane before a version serves; only a monitor that catches up may read the log earlier.
 The buffer is part of the checkpoint. It is bounded in bytes: the oldest messages are evicted. A version whose profile
-does not arrive within a timeout is skipped, so that it does not block the versions behind it.
+does not arrive within a timeout is skipped, so that it does not block the versions behind it. Canaries and shadows
+block nothing, as nothing about the champion depends on them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.stream import log_messages
 
 if TYPE_CHECKING:
@@ -67,16 +69,30 @@ class MessageBuffer:
         return evicted
 
     def pop_ready(self, profiled: Container[str], timed_out: float) -> list[Predictions]:
-        """Take messages from the front while the profile of their digest is known.
+        """Take messages in order: those of the primary up to the first without a known profile, others if they have it.
 
         A version whose first message was received at or before `timed_out` without a known profile is taken, too.
         """
         ready: list[Predictions] = []
-        while self.messages and (
-            self.messages[0].predictions.digest in profiled or self._skips(self.messages[0], timed_out)
-        ):
-            ready.append(self._pop())
+        waiting: deque[BufferedMessage] = deque()
+        primary_waits = False
+        for message in self.messages:
+            is_primary = _is_primary(message)
+            if is_primary and primary_waits:
+                waiting.append(message)
+            elif message.predictions.digest in profiled or self._skips(message, timed_out):
+                ready.append(message.predictions)
+                self.size -= len(message.value)
+            else:
+                waiting.append(message)
+                primary_waits |= is_primary
+        self.messages = waiting
         return ready
+
+    @property
+    def primary_waits(self) -> bool:
+        """Whether there is a message of the primary."""
+        return any(map(_is_primary, self.messages))
 
     def _skips(self, first: BufferedMessage, timed_out: float) -> bool:
         batch = first.predictions
@@ -105,3 +121,7 @@ class MessageBuffer:
         first = self.messages.popleft()
         self.size -= len(first.value)
         return first.predictions
+
+
+def _is_primary(message: BufferedMessage) -> bool:
+    return message.predictions.role == RouteRole.PRIMARY
