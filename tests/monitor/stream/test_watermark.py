@@ -5,9 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.stream.watermark import MAX_AHEAD, MAX_CLOCK_SKEW, NEVER, Watermark, is_implausible
+from rondo.monitor.stream import watermark
+from rondo.monitor.stream.watermark import (
+    MANY_UNDATED,
+    MAX_AHEAD,
+    MAX_CLOCK_SKEW,
+    NEVER,
+    Watermark,
+    is_implausible,
+)
 
 MAX_OUT_OF_ORDERNESS = 10
 HOUR = 3_600_000_000
@@ -96,18 +105,22 @@ def undated(watermark: Watermark, rows: list[tuple[int | None, int]]) -> tuple[W
     """Return the watermark, and of each row whether it advances nothing and whether it counts in no window."""
     given = np.array([time is not None for time, _ in rows], np.bool_)
     times = np.array([made if time is None else time for time, made in rows], np.int64)
-    after, still, far = watermark.undated(times, np.array([made for _, made in rows], np.int64), given)
+    made = np.array([made for _, made in rows], np.int64)
+    after, still, far = watermark.undated(times, made, given)
+    after, _ = after.advance(np.where(still, NEVER, times), made, MAX_OUT_OF_ORDERNESS)
     return after, still.tolist(), far.tolist()
 
 
 def test_rows_without_a_time_advance_a_stream_that_has_no_times() -> None:
-    assert undated(Watermark(), [(None, 5), (None, 9)]) == (Watermark(), [False] * 2, [False] * 2)
+    after, *found = undated(Watermark(), [(None, 5), (None, 9)])
+    assert (after.newest, after.dated, found) == (9, NEVER, [[False] * 2, [False] * 2])
 
 
 def test_a_row_without_a_time_advances_nothing_in_a_replay_and_counts_in_no_window() -> None:
     now = 300 * DAY
-    after, still, far = undated(Watermark(), [(None, now), (100, now), (None, now), (200, now), (None, now)])
-    assert (after.dated, still, far) == (200, [False, False, True, False, True], [False, False, True, False, True])
+    after, still, far = undated(Watermark(), [(100, now), (None, now), (200, now), (None, now)])
+    assert (after.dated, after.newest) == (200, 200)
+    assert (still, far) == ([False, True, False, True], [False, True, False, True])
     # In another message it is the same.
     assert undated(after, [(None, now)])[1:] == ([True], [True])
 
@@ -118,14 +131,40 @@ def test_a_row_without_a_time_counts_where_requests_are_as_old_as_their_times() 
 
 
 def test_an_implausible_time_makes_no_stream_one_with_times() -> None:
-    assert undated(Watermark(), [(2 * DAY, 5), (None, 9)]) == (Watermark(), [False] * 2, [False] * 2)
+    after, *found = undated(Watermark(), [(2 * DAY, 5), (None, 9)])
+    assert (after.dated, found) == (NEVER, [[False] * 2, [False] * 2])
 
 
-@given(st.lists(st.tuples(st.none() | st.integers(-5, 5), st.integers(0, 3)), max_size=20), st.integers(0, 20))
+def test_one_old_time_does_not_make_a_stream_without_times_a_replay() -> None:
+    now = 300 * DAY
+    after, still, far = undated(Watermark(), [(None, now), (100, now), (None, now + 1), (200, now), (None, now + 2)])
+    assert (after.newest, still, far) == (now + 2, [False] * 5, [False] * 5)
+
+
+def test_many_rows_without_a_time_in_a_row_lead_again() -> None:
+    now = 300 * DAY
+    after, still, _ = undated(Watermark(), [(100, now), *[(None, now)] * (MANY_UNDATED - 1)])
+    assert (after.newest, still[1:]) == (100, [True] * (MANY_UNDATED - 1))
+    after, still, far = undated(after, [(None, now), (None, now + 5), (200, now), (None, now + 6)])
+    assert (after.newest, still, far) == (now + 6, [False] * 4, [False] * 4)
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-5, 5), st.integers(0, 8)), max_size=30), st.integers(0, 30))
 def test_how_rows_are_divided_into_messages_does_not_decide_which_have_no_time(
     rows: list[tuple[int | None, int]], place: int
 ) -> None:
-    whole = undated(Watermark(), rows)
-    first, *before = undated(Watermark(), rows[:place])
-    second, *behind = undated(first, rows[place:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watermark, "MANY_UNDATED", 3)
+        whole = undated(Watermark(), rows)
+        first, *before = undated(Watermark(), rows[:place])
+        second, *behind = undated(first, rows[place:])
     assert whole == (second, *(a + b for a, b in zip(before, behind, strict=True)))
+    # The same, row by row.
+    newest, dated, run, expected = NEVER, NEVER, 0, []
+    for time, made in rows:
+        run = run + 1 if time is None else 0
+        still = time is None and dated > NEVER and newest <= dated and not (run >= 3 and made > dated)
+        dated = dated if time is None else max(dated, time)
+        newest = newest if still else max(newest, made if time is None else time)
+        expected.append(still)
+    assert expected == whole[1]

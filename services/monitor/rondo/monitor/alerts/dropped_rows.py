@@ -142,7 +142,7 @@ def _raised(model: str, block: Coverage, counts: Mapping[str, int], at: datetime
         title=f"{model}: {block.share:.0%} of its requests are not monitored",
         detail=(
             f"{block.dropped:,} of the last {block.rows:,} rows count in no window, so drift and degradation go "
-            f"unnoticed (in all: {reasons}). Late or implausible rows: correct the event_time of the requests. "
+            f"unnoticed (in all: {reasons}). Late, implausible or undated rows: correct their event_time. "
             "Unprofiled or evicted rows: retrain the model and promote the new version."
         ),
         raised_at=at,

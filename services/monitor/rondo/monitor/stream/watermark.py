@@ -31,6 +31,8 @@ MIN_TIME = (EARLIEST - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microsecon
 MAX_AHEAD = MOST_AHEAD // timedelta(microseconds=1)
 # Replicas write concurrently, in transactions of at most half a minute: a larger step back is another clock.
 MAX_CLOCK_SKEW = 60_000_000
+# So many requests without an event time in a row are no single call by hand: the senders give none any more.
+MANY_UNDATED = 500
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Watermark:
 
     `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
     (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
-    newest event time that a sender gave.
+    newest event time that a sender gave, and `undated_rows` are the rows without one in a row since.
     """
 
     newest: int = NEVER
@@ -48,6 +50,7 @@ class Watermark:
     steps: tuple[tuple[int, int], ...] = ()
     set_back: int = 0
     dated: int = NEVER
+    undated_rows: int = 0
 
     def undated(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_]
@@ -55,16 +58,42 @@ class Watermark:
         """Find the rows without an event time of a stream that has event times, by log order alone.
 
         Such a row is made now, and the stream may be a replay: it must not take event time to now, where each further
-        row of the replay would be late. Returns the watermark with `dated`, which rows advance nothing, and which of
-        them were made more than `MAX_AHEAD` after the newest event time, so that they count in no window.
+        row of the replay would be late. So event time is led by rows with one, or by those without: by the latter
+        while no sender has given a time as new as theirs, and from `MANY_UNDATED` of them in a row on.
+
+        Returns the watermark with `dated` and `undated_rows`, which rows advance nothing, and which of them were made
+        more than `MAX_AHEAD` after the newest event time, so that they count in no window.
         """
         if not given.size:
             return self, ~given, ~given
         sent = np.where(given & ~is_implausible(times, made), times, NEVER)
-        newest_sent = np.maximum.accumulate(np.maximum(sent, self.dated))
-        still = ~given & (newest_sent > NEVER)
-        far = still & (made > newest_sent + MAX_AHEAD)
-        return replace(self, dated=int(newest_sent[-1])), still, far
+        dated = np.maximum.accumulate(np.maximum(sent, self.dated))
+        places = np.arange(given.size)
+        last_given = np.maximum.accumulate(np.where(given, places, -1 - self.undated_rows))
+        undated_rows = places - last_given
+        still = ~given & ~self._led_by_undated(np.where(given, sent, times), dated, undated_rows)
+        far = still & (made > dated + MAX_AHEAD)
+        return replace(self, dated=int(dated[-1]), undated_rows=int(undated_rows[-1])), still, far
+
+    def _led_by_undated(
+        self, times: NDArray[np.int64], dated: NDArray[np.int64], undated_rows: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return at which rows those without an event time advance event time, by these figures up to each row."""
+        leads, newest, first = self.dated == NEVER or self.newest > self.dated, self.newest, 0
+        # Where rows without an event time lead again, although the newest one has a time.
+        returns = (undated_rows >= MANY_UNDATED) & (times > dated)
+        found = np.zeros(times.size, np.bool_)
+        while first < times.size:
+            if leads:
+                reached = np.maximum.accumulate(np.maximum(times[first:], newest))
+                ends = np.flatnonzero((dated[first:] >= reached) & (dated[first:] > NEVER))[:1] + 1
+            else:
+                ends = np.flatnonzero(returns[first:])[:1]
+            end = first + int(ends[0]) if ends.size else times.size
+            found[first:end] = leads
+            newest = int(dated[end - 1]) if end > first else newest
+            first, leads = end, not leads
+        return found
 
     def advance(
         self, times: NDArray[np.int64], made: NDArray[np.int64], max_out_of_orderness: int
