@@ -129,3 +129,9 @@ async def test_the_next_step_after_a_wrong_id(http: httpx.AsyncClient) -> None:
     assert "there is no silence 9; `rondo silences` lists those of the last days" in silence
     delivery = (await http.post("/v1/deliveries/9/redeliver")).json()["detail"]
     assert "there is no delivery 9; `rondo alerts` lists the newest" in delivery
+
+
+@pytest.mark.parametrize("number", [0, 2**63])
+async def test_a_number_that_no_row_can_have_is_refused(http: httpx.AsyncClient, number: int) -> None:
+    answers = [await http.delete(f"/v1/silences/{number}"), await http.post(f"/v1/deliveries/{number}/redeliver")]
+    assert [answer.status_code for answer in answers] == [422, 422]

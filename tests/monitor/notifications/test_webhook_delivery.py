@@ -96,6 +96,16 @@ async def test_a_refusal_is_final_and_a_redirect_is_not_followed(server: Server,
     assert len(server.received) == 2
 
 
+async def test_an_answer_that_the_database_refuses_ends_no_deliveries(server: Server, opened: Database) -> None:
+    server.answers = ["400 No\r\nContent-Length: 3\r\nConnection: close\r\n\r\na\0b"]
+    async with httpx.AsyncClient() as client:
+        log = await drain(await publish(opened, server.url, client))
+    assert [(state, answer) for _, state, _, answer in log] == [
+        ("failed", "400 No: a\ufffdb"),
+        ("delivered", "200 OK"),
+    ]
+
+
 async def test_a_delivery_to_a_removed_receiver_fails(server: Server, opened: Database) -> None:
     async with httpx.AsyncClient() as client:
         await publish(opened, server.url, client)

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from rondo.monitor.notifications.http import Notifications
 
-# The largest number of PostgreSQL's bigint.
-_LARGEST = 2**63 - 1
 _WINDOWS_OF_REPORT = 200
-Before = Annotated[int | None, Query(ge=1, le=_LARGEST, description="`next` of the page before")]
+Before = Annotated[int | None, Query(ge=1, le=notifications.LARGEST_ID, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a page")]
 Budget = Annotated[int, Query(ge=1, le=10_000, description="the most predictions of a day")]
 Uncertain = Annotated[bool, Query(description="choose those with an uncertain loss more often")]

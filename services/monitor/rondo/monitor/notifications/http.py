@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field
 
 from rondo.chassis.errors import UnavailableError
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
     from rondo.monitor.notifications.webhook_delivery import Deliveries
 
+LARGEST_ID = 2**63 - 1
+"""Of PostgreSQL's bigint."""
+RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 OfModel = Annotated[str | None, Query(description="only those of this model")]
 readers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 engineers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.ENGINEER)])
@@ -163,13 +166,13 @@ async def silence(model: str, body: NewSilence, opened: Opened, principal: Engin
 
 
 @engineers.delete("/silences/{silence_id}", summary="End a silence early")
-async def end_silence(silence_id: int, opened: Opened, principal: Engineer) -> SilenceView:
+async def end_silence(silence_id: RowId, opened: Opened, principal: Engineer) -> SilenceView:
     """End a silence now. Alerts that are open are sent again."""
     return _silence(await opened.alerts.end_silence(silence_id, principal.name), active=False)
 
 
 @engineers.post("/deliveries/{delivery_id}/redeliver", summary="Deliver a message again", status_code=202)
-async def redeliver(delivery_id: int, opened: Opened) -> Delivery:
+async def redeliver(delivery_id: RowId, opened: Opened) -> Delivery:
     """Deliver a message again to its receiver, with the same id."""
     return Delivery.model_validate(await opened.deliveries.redeliver(delivery_id))
 

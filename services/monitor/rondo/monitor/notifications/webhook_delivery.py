@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.errors import Backoff
 from rondo.chassis.retry import Retry
+from rondo.contracts.text import storable
 from rondo.monitor import metrics
 from rondo.monitor.errors import UnknownDeliveryError, UnknownReceiverError
 from rondo.monitor.notifications.message_content import AlertMessage, with_ends
@@ -161,11 +162,13 @@ class Deliveries:
         if answer.outcome == "retry" and attempts < self._retries.attempts:
             state = "pending"
         delay = self._retries.delay(attempts)
+        # It quotes the receiver, whose answer may hold what PostgreSQL refuses.
+        said = storable(answer.text)
         async with self._database.transaction() as transaction:
-            await transaction.connection.execute(_RECORD, row["id"], state, attempts, answer.text, delay)
+            await transaction.connection.execute(_RECORD, row["id"], state, attempts, said, delay)
         log.log(
             logging.INFO if state == "delivered" else logging.WARNING,
-            "message %s to %s: %s (%s)", row["content"]["message_id"], row["receiver"], state, answer.text,
+            "message %s to %s: %s (%s)", row["content"]["message_id"], row["receiver"], state, said,
             extra={"attempt": attempts},
         )  # fmt: skip
         metrics.DELIVERIES.labels(state if state != "pending" else "retry").inc()
