@@ -13,7 +13,7 @@ import httpx
 import pytest
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import UnknownDeliveryError, UnknownReceiverError, UnknownSilenceError
-from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
+from rondo.monitor.notifications.postgres_alerts import KEPT, PostgresAlerts
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import MODEL
@@ -39,6 +39,17 @@ async def hours_pass(database: Database, hours: float) -> None:
         for table, names in columns.items():
             moved = ", ".join(f"{name} = {name} - make_interval(hours => {hours})" for name in names)
             await transaction.connection.execute(f"update {table} set {moved}")  # noqa: S608 - of this test
+
+
+async def stored(database: Database) -> tuple[list[str], int, int]:
+    """Return the ids of the alerts, and the numbers of deliveries and silences."""
+    async with database.transaction() as transaction:
+        fetch = transaction.connection.fetchval
+        return (
+            await fetch("select array_agg(alert_id order by alert_id) from alerts"),
+            await fetch("select count(*) from deliveries"),
+            await fetch("select count(*) from silences"),
+        )
 
 
 async def states(alerts: PostgresAlerts) -> list[tuple[str, bool, int]]:
@@ -104,6 +115,30 @@ async def test_a_silence_that_is_over_keeps_its_end(opened: Database) -> None:
     assert (await alerts.end_silence(made.silence_id, "bob")).ended_by is None
     with pytest.raises(UnknownSilenceError):
         await alerts.end_silence(made.silence_id + 1, "bob")
+
+
+async def test_what_is_over_is_deleted_after_90_days_and_what_is_open_is_kept(server: Server, opened: Database) -> None:
+    alerts, days = PostgresAlerts(opened), KEPT // HOUR
+    await alerts.silence(MODEL, "stale", HOUR, "we know", "ada")
+    async with httpx.AsyncClient() as client:
+        begins = [OPENED, OVER, Announcement(WORSE, "a2-raised")]
+        await drain(await publish(opened, server.url, client, published=begins))
+        await hours_pass(opened, days - 1)
+        await publish(opened, "", client, published=[Announcement(RAISED.model_copy(update={"alert_id": "a3"}), "a3")])
+        assert await stored(opened) == (["a1", "a2", "a3"], 3, 1)
+        await hours_pass(opened, 2)
+        await publish(opened, "", client, published=[Announcement(RAISED.model_copy(update={"alert_id": "a4"}), "a4")])
+        assert await stored(opened) == (["a2", "a3", "a4"], 0, 0)
+
+
+async def test_an_alert_whose_end_waits_to_be_sent_is_kept(server: Server, opened: Database) -> None:
+    async with httpx.AsyncClient() as client:
+        deliveries = await publish(opened, server.url, client, published=[OPENED])
+        await publish(opened, "", client, published=[OVER])
+        await hours_pass(opened, 2 * (KEPT // HOUR))
+        await publish(opened, "", client, published=[Announcement(WORSE, "a2-raised")])
+        assert await stored(opened) == (["a1", "a2"], 1, 0), "its first message is pending"
+        assert await deliveries.plan() == 2
 
 
 async def test_without_receivers_open_alerts_wait_for_one(server: Server, opened: Database) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # How long an alert that is over, and a silence, are shown.
 RECENT = timedelta(days=7)
+# How long an alert that is over, a silence and a delivery are kept.
+KEPT = timedelta(days=90)
 _RAISE = """
 insert into alerts (alert_id, model, version, kind, severity, title, detail, raised_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
@@ -27,6 +29,22 @@ values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
 _RESOLVE = """
 update alerts set resolved_at = $2, resolution = $3, closed_at = now() where alert_id = $1 and closed_at is null
 """
+# A firing message about an alert is written before its end, so none is kept longer than what says that it is over. What
+# another transaction has locked is left to the next call.
+_PRUNE = (
+    """
+    delete from alerts where alert_id in (
+        select alert_id from alerts where closed_at < now() - $1::interval and (messages = 0 or end_sent)
+        for update skip locked
+    )
+    """,
+    """
+    delete from deliveries where id in (
+        select id from deliveries where written_at < now() - $1::interval and state <> 'pending' for update skip locked
+    )
+    """,
+    "delete from silences where until < now() - $1::interval",
+)
 # Locked: a second process that plans at the same time waits, and finds what the first one has sent.
 _UNSETTLED = """
 select * from alerts where closed_at is null or (messages > 0 and not end_sent) order by opened_at, alert_id for update
@@ -52,7 +70,10 @@ update silences set ended_at = now(), ended_by = $2 where silence_id = $1 and en
 
 
 async def save_alert(connection: Any, event: AlertRaised | AlertResolved) -> None:
-    """Save that an alert has opened, or is over, within a transaction. A repetition changes nothing."""
+    """Save that an alert has opened, or is over, within a transaction. A repetition changes nothing.
+
+    With an alert that opens, what is older than `KEPT` is deleted.
+    """
     if isinstance(event, AlertResolved):
         await connection.execute(_RESOLVE, event.alert_id, event.resolved_at, event.detail)
         return
@@ -60,6 +81,8 @@ async def save_alert(connection: Any, event: AlertRaised | AlertResolved) -> Non
         _RAISE, event.alert_id, event.model, event.model_version, event.kind, event.severity, event.title, event.detail,
         event.raised_at,
     )  # fmt: skip
+    for statement in _PRUNE:
+        await connection.execute(statement, KEPT)
 
 
 class PostgresAlerts:
