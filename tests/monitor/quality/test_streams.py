@@ -28,8 +28,15 @@ def take(quality: StreamQuality, stream: Stream, begin: int, length: int, lag: i
     quality.take(MODEL, stream, written, written - lag)
 
 
-def look(quality: StreamQuality) -> list[Event]:
-    return [each.event for each in quality.look(SUBJECT)]
+def look(quality: StreamQuality, label_delay: int = 0) -> list[Event]:
+    return [each.event for each in quality.look(SUBJECT, label_delay)]
+
+
+def problems_after(quality: StreamQuality, elapsed: int, request: int, label_delay: int = 0) -> list[str]:
+    """Return what is found after some time, at whose end a request is written."""
+    quality.watch(elapsed)
+    take(quality, "requests", request, MINUTE)
+    return [each.problem for each in look(quality, label_delay) if isinstance(each, DataQualityDegraded)]
 
 
 def running(*streams: Stream) -> StreamQuality:
@@ -74,8 +81,23 @@ def test_outcomes_that_stop_are_reported_only_while_requests_come() -> None:
     quality.watch(16 * MINUTE)
     assert [each.problem for each in look(quality) if isinstance(each, DataQualityDegraded)] == ["silence"]
     take(quality, "requests", BEGIN + 15 * DAY + HOUR, MINUTE)
-    assert [type(each) for each in look(quality)] == [AlertResolved, DataQualityDegraded, AlertRaised]
+    # They may pause as long as the requests did.
+    assert problems_after(quality, HOUR - 2 * MINUTE, BEGIN + 15 * DAY + 2 * HOUR) == []
+    assert problems_after(quality, 3 * MINUTE, BEGIN + 15 * DAY + 3 * HOUR) == ["no_outcomes"]
     assert quality.open.keys() == {"no_outcomes"}
+
+
+@pytest.mark.parametrize("behind", [HOUR, 3 * DAY])
+def test_outcomes_pause_as_long_as_their_requests_did_and_later(behind: int) -> None:
+    quality = running("requests", "outcomes")
+    stopped = BEGIN + 15 * DAY
+    quality.watch(16 * MINUTE)
+    take(quality, "outcomes", stopped, behind)
+    look(quality, behind)
+    assert quality.open.keys() == {"silence"}
+    assert problems_after(quality, 0, stopped + DAY, behind) == []
+    assert problems_after(quality, DAY, stopped + 2 * DAY, behind) == []
+    assert problems_after(quality, HOUR, stopped + 3 * DAY, behind) == ["no_outcomes"]
 
 
 def test_event_times_that_no_longer_advance_are_reported() -> None:

@@ -251,7 +251,8 @@ class ModelState:
         if self.champion is None or self.spec is None:
             return []
         rate = self.spec.monitor.false_alarm_rate
-        return self.streams.look(Subject(self.model, self.champion.version, rate, 0))
+        delay = self.tumbling.label_delay if self.tumbling else 0
+        return self.streams.look(Subject(self.model, self.champion.version, rate, 0), delay)
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""

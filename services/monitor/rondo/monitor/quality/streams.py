@@ -73,14 +73,20 @@ class StreamQuality:
             save |= part > 0 and after.silent // part > rhythm.silent // part
         return save
 
-    def look(self, subject: Subject) -> list[Announcement]:
-        """Return what to publish by now: findings, and alerts that open or resolve."""
+    def look(self, subject: Subject, label_delay: int) -> list[Announcement]:
+        """Return what to publish by now: findings, and alerts that open or resolve.
+
+        `label_delay` is the microseconds from a request to its outcome at the most.
+        """
         published, self.pending = self.pending, []
         for stream, rhythm in self.rhythms.items():
             # Without requests no outcomes are to be expected.
             expected = stream == "requests" or QualityProblem.SILENCE not in self.open
             limit = silence_limit(rhythm)
-            if expected and limit is not None and rhythm.silent > limit and SILENCE[stream] not in self.open:
+            if limit is None or SILENCE[stream] in self.open or not expected:
+                continue
+            limit += self._requests_paused(rhythm.last - label_delay) if stream == "outcomes" else 0
+            if rhythm.silent > limit:
                 published += self._silent(subject, stream, rhythm, limit)
         return published + self._stale(subject, self.rhythms["requests"])
 
@@ -92,6 +98,10 @@ class StreamQuality:
 
     def snapshot(self) -> StreamQuality:
         return StreamQuality(dict(self.rhythms), dict(self.open))
+
+    def _requests_paused(self, since: int) -> int:
+        """Return the longest pause of the requests that was reported and ended since: outcomes pause as long, later."""
+        return max((length for end, length in self.rhythms["requests"].pauses if end >= since), default=0)
 
     def _silent(self, subject: Subject, stream: Stream, rhythm: Rhythm, limit: int) -> list[Announcement]:
         longest, problem = longest_gap(rhythm) or 0, SILENCE[stream]
