@@ -42,6 +42,14 @@ class Infinite:
     def detect(self, column):
         return float("inf")
 
+class Unstorable:
+    def detect(self, column):
+        return {"a\\0b": 1.0}
+
+class Lengthy:
+    def detect(self, column):
+        return {"a" * 65: 1.0}
+
 class Loops:
     def detect(self, column):
         while True:
@@ -114,6 +122,8 @@ def test_a_detector_has_no_settings_and_its_process_stays(detectors: OwnDetector
     [
         ("Fails", "s0me mistake"),
         ("Infinite", "inf"),
+        ("Unstorable", "'a\\x00b'"),
+        ("Lengthy", "64"),
         ("Loops", "RONDO_DETECTOR_SECONDS"),
         ("Exits", "ended"),
         ("Missing", "Missing"),

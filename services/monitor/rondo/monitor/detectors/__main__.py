@@ -2,14 +2,14 @@
 
 Each line of standard input is a request, each line of the answers its answer. A request without columns imports a
 detector, one with columns is for a window. The process ends with its input, and where a request takes longer than its
-`seconds`. What a detector prints goes to the
-log.
+`seconds`. What a detector prints goes to the log.
 """
 
 import importlib
 import json
 import math
 import os
+import re
 import signal
 import sys
 import traceback
@@ -22,6 +22,8 @@ import numpy as np
 from rondo.monitor.detectors.own_figures import Column
 
 _MOST = 500
+# An event has room for names of this length, and can store these characters.
+_NAME = re.compile(r"[\w .:-]{1,64}")
 
 
 def main() -> None:
@@ -74,6 +76,8 @@ def _figures(name: str, detector: Any, column: dict[str, Any]) -> list[tuple[str
     found, kind = detector.detect(given), name.partition(":")[2]
     if found is None:
         return []
+    if isinstance(found, Mapping) and (wrong := [key for key in found if not _NAME.fullmatch(str(key))]):
+        raise ValueError(f"it named a figure of {given.name} {wrong[0]!r:.80}: use 1 to 64 letters, digits or _ .:-")
     values = {f"{kind}.{key}": value for key, value in found.items()} if isinstance(found, Mapping) else {kind: found}
     for value in values.values():
         if not math.isfinite(value):
