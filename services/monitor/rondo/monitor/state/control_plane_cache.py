@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from rondo.monitor.ports import ChampionRevision, ChangeSignal, Store
 
 
+# Kept beside those that are required: rows of a backlog alternate between versions.
+_SPARE = 16
+
+
 class ControlPlaneCache:
-    """`snapshot` is as of the last refresh; `references` holds the profiles loaded so far, by digest."""
+    """`snapshot` is as of the last refresh; `references` holds profiles by digest, the latest required ones last."""
 
     def __init__(self, store: Store, signal: ChangeSignal) -> None:
         self._store, self._signal = store, signal
@@ -29,12 +33,20 @@ class ControlPlaneCache:
             await self._refresh()
 
     async def load_references(self, digests: set[str]) -> None:
-        """Load the profiles of these digests; an unknown one is requested once between two refreshes."""
+        """Load the profiles of these digests; an unknown one is requested once between two refreshes.
+
+        Of those that are not among them, only the latest ones are kept.
+        """
         missing = digests - self.references.keys() - self._requested
         if missing:
             for digest, profile in (await self._store.profiles(sorted(missing))).items():
                 self.references[digest] = Reference.of(profile, digest)
             self._requested |= missing
+        for digest in digests & self.references.keys():
+            self.references[digest] = self.references.pop(digest)
+        for digest in list(self.references)[: max(0, len(self.references) - len(digests) - _SPARE)]:
+            del self.references[digest]
+            self._requested.discard(digest)
 
     def champion_reference(self, champion: ChampionRevision | None) -> Reference | None:
         return self.references.get(champion.digest) if champion else None
