@@ -150,6 +150,21 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
     return Announcement(raised, f"{raised.alert_id}-raised")
 
 
+def warning(subject: Subject, kind: str, title: str, detail: str, at: datetime) -> Announcement:
+    """Build an alert about a version that no finding comes with; `title` follows its name."""
+    alert = AlertRaised(
+        model=subject.model,
+        alert_id=subject.finding_id(kind, at),
+        kind=kind,
+        model_version=subject.version,
+        severity=Severity.WARNING,
+        title=f"{subject.model} version {subject.version}: {title}",
+        detail=detail,
+        raised_at=at,
+    )
+    return Announcement(alert, f"{alert.alert_id}-raised")
+
+
 def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcement:
     """Build the event of a suspicion as of a time. Its losses may end before: those of later rows are not known yet."""
     since, end = to_time(suspicion.since), to_time(suspicion.end)

@@ -7,12 +7,9 @@ raises none for its performance: that is not meant to be judged.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.monitoring import AlertRaised
-from rondo.contracts.vocabularies import Severity
-from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.alerts import findings
 from rondo.monitor.evidence.block_length import SHORTEST
 from rondo.monitor.evidence.verdicts import expected_at, verdicts
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.verdicts import Verdict
@@ -118,18 +115,7 @@ def overdue(
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
     """Build the alert that something can't be judged; `name` is as in `VersionAlarms.unjudged`."""
-    alert_id = hashlib.sha256(f"{subject.model}/{subject.version}/{name}/{at.isoformat()}".encode()).hexdigest()[:32]
-    alert = AlertRaised(
-        model=subject.model,
-        alert_id=alert_id,
-        kind=name,
-        model_version=subject.version,
-        severity=Severity.WARNING,
-        title=f"{subject.model} version {subject.version}: {TITLES[name]}",
-        detail=f"{reason}. {_ADVICE}",
-        raised_at=at,
-    )
-    return Announcement(alert, f"{alert_id}-raised")
+    return findings.warning(subject, name, TITLES[name], f"{reason}. {_ADVICE}", at)
 
 
 def _waits(verdict: Verdict) -> bool:

@@ -109,16 +109,9 @@ class VersionAlarms:
 
     def _own_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
         """Open or resolve the alert that own detectors report nothing."""
-        name = AlertKind.DETECTOR_FAILED
-        alert_id = self.unjudged.get(name)
-        if failures and alert_id is None:
-            alert = own_detectors.raised(subject, failures, at)
-            self.unjudged[name.value] = alert.event_id.removesuffix("-raised")
-            return [alert]
-        if alert_id is not None and not failures:
-            del self.unjudged[name]
-            return [findings.resolved(subject.model, alert_id, at, "every detector has figures of the last window")]
-        return []
+        alert = own_detectors.raised(subject, failures, at) if failures else None
+        over = "every detector has figures of the last window"
+        return self._open_or_resolve(AlertKind.DETECTOR_FAILED.value, subject, alert, at, over)
 
     def _found(
         self, kinds: Sequence[FindingKind], groups: Sequence[Group], subject: Subject, evidence: VersionEvidence,
@@ -140,12 +133,18 @@ class VersionAlarms:
     ) -> list[Announcement]:  # fmt: skip
         """Open or resolve the alert that something can't be judged."""
         reason = no_verdict.overdue(evidence, reference, subject.false_alarm_rate, groups)
+        alert = no_verdict.raised(name, subject, reason, at) if reason else None
+        return self._open_or_resolve(name, subject, alert, at, "everything can be judged now")
+
+    def _open_or_resolve(
+        self, name: str, subject: Subject, alert: Announcement | None, at: datetime, over: str
+    ) -> list[Announcement]:
+        """Open an alert that there is a reason for, unless it is open, and resolve it without one."""
         alert_id = self.unjudged.get(name)
-        if reason and alert_id is None:
-            alert = no_verdict.raised(name, subject, reason, at)
+        if alert and alert_id is None:
             self.unjudged[name] = alert.event_id.removesuffix("-raised")
             return [alert]
-        if alert_id is not None and not reason:
+        if alert_id is not None and not alert:
             del self.unjudged[name]
-            return [findings.resolved(subject.model, alert_id, at, "everything can be judged now")]
+            return [findings.resolved(subject.model, alert_id, at, over)]
         return []
