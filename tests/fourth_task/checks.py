@@ -263,7 +263,7 @@ def test_the_monitor_counts_its_outcomes_through_both_logs_and_a_checkpoint() ->
     for day in frame.iter_slices(24):
         ids, inputs = day["shop"].to_list(), onnx_inputs(spec.features, day)
         asked = Rows(ids, ids, day["at"].to_list(), {name: each.reshape(-1) for name, each in inputs.items()}, Mock())
-        for message in log.encode([log.batch(asked, answers(day), day["at"][-1])]):
+        for message in log.encode(log.batch(asked, answers(day), day["at"][-1])):
             state.count_predictions(read_predictions(message).rows, 1, reference)
     sent = [
         {"model": spec.model, "id": name, "event_time": at.isoformat(), "outcome": calls}

@@ -61,7 +61,7 @@ def test_a_record_has_the_costs_since_the_one_before_that_has_some(version: Call
     for added in ((COST,), (COST, COST), (COST,), ()):
         for cost in added:
             log.meter.add(cost)
-        found += costs(log.encode([rows, rows]))
+        found += costs(log.encode(rows))
     assert found == [COST, NOTHING, InferenceCost.total([COST] * 3), NOTHING]
 
 
@@ -73,7 +73,7 @@ def test_a_batch_in_several_records_has_its_cost_once(
     mine.log.meter.due()
     mine.log.meter.add(COST)
     mine.log.meter._taken_at = None
-    found = costs(mine.log.encode([batch(mine, *"abcdefgh" * 9)]))
+    found = costs(mine.log.encode(batch(mine, *"abcdefgh" * 9)))
     assert len(found) > 2
     assert [each for each in found if each != NOTHING] == [COST]
 

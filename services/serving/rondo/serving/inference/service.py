@@ -119,7 +119,7 @@ class InferenceService:
     async def _write(self, scored: Scored) -> None:
         """Publish the log of a part, and count it."""
         version = scored.version
-        for record in version.log.encode([scored.log]):
+        for record in version.log.encode(scored.log):
             await self.publish(version.model, record)
         metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scored.rows))
 

@@ -13,7 +13,7 @@ from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.prediction_log.cost_meter import CostMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -76,13 +76,13 @@ class VersionLog:
             case "probabilities":
                 return _lists(values)
 
-    def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
-        """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
+    def encode(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        """Yield a batch as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
         schema, cost = self._schema_message, self.meter.due()
         if cost is not None:
             metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
             schema = self._schema.with_metadata(metadata).serialize().to_pybytes()
-        yield from self._encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches), schema)
+        yield from self._encoded(batch, schema)
 
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
         # An IPC stream is its schema, its batches and this mark; a writer would encode the schema each time.

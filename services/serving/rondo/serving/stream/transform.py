@@ -111,5 +111,5 @@ def _records(
     about = (version.model, version.model_version, version.digest)
     answers = encode(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
     yield Records(PredictionMade.topic, answers, keys, partitions)
-    for value in version.log.encode([scored.log]):
+    for value in version.log.encode(scored.log):
         yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": CONTENT_TYPE})
