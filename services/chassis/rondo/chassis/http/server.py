@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from rondo.chassis.errors import StartRefusedError
 from rondo.chassis.http import probes
 from rondo.chassis.http.authentication import Authentication
+from rondo.chassis.http.bounded_protocol import BoundedProtocol
 from rondo.chassis.http.problems import HANDLERS
 from rondo.chassis.http.telemetry import Telemetry
 
@@ -63,7 +64,7 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedProtocol,
         log_config=None,
         ws="none",
         access_log=False,
