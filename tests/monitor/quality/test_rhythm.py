@@ -126,6 +126,14 @@ def test_a_clock_that_is_set_back_makes_no_gap() -> None:
     assert rhythm.with_rows(np.array([back]), np.array([back])).last == back
 
 
+def test_a_clock_that_was_years_ahead_for_a_moment_hides_no_silence_for_years() -> None:
+    ahead = after(every(MINUTE, HOUR, BEGIN + 500 * WEEK), rhythm=after(every(MINUTE, 10 * DAY)))
+    begin = BEGIN + 10 * DAY
+    again = after(every(MINUTE, MINUTE, begin), every(MINUTE, 10 * DAY, begin + MINUTE), rhythm=ahead)
+    assert silence_limit(again) == SHORTEST_SILENCE
+    assert (again.lag, [each.number - BEGIN // WEEK for each in again.weeks]) == (0, [2, 3])
+
+
 @pytest.mark.parametrize(("lag", "limit"), [(0, HOUR), (MINUTE, HOUR), (DAY, 3 * DAY)])
 def test_the_limit_of_the_lag_follows_the_weeks_before(lag: int, limit: int) -> None:
     rhythm = after(every(MINUTE, 15 * DAY), lag=lag)

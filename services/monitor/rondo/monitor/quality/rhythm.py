@@ -93,8 +93,7 @@ class Rhythm:
         if not written.size:
             return self
         if int(written.max()) < self.last - MAX_CLOCK_SKEW:
-            # The writer's clock was set back: how long the gap is, is not known.
-            return replace(self, last=int(written.max()), newest=max(self.newest, int(times.max())), silent=0)
+            return self._set_back(int(written.max()), int(times.max()))
         at = np.maximum.accumulate(np.maximum(written, self.last))
         ends = np.append(np.flatnonzero(np.diff(at)), at.size - 1)
         steps, newest = at[ends], np.maximum.accumulate(np.maximum(times, self.newest))[ends]
@@ -125,6 +124,14 @@ class Rhythm:
             int(steps[-1]),
             int(newest[-1]),
         )
+
+    def _set_back(self, last: int, newest: int) -> Rhythm:
+        """Return the rhythm after the writer's clock was set back: how long the gap is, is not known.
+
+        Weeks that are in the future now would never be old enough to be discarded.
+        """
+        weeks = tuple(each for each in self.weeks if each.number <= last // WEEK)
+        return replace(self, weeks=weeks, last=last, newest=max(newest, min(self.newest, last)), silent=0)
 
 
 def live_weeks(weeks: Sequence[Week]) -> list[Week]:
