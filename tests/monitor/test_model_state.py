@@ -291,9 +291,10 @@ def test_ids_are_a_function_of_version_kind_and_time() -> None:
 def test_a_snapshot_has_the_status_of_its_time_while_the_state_takes_rows() -> None:
     scenario = days(DailyScenario(), 0, 3, shift=1.5)
     before = model_status(scenario.state, scenario.spec, REFERENCE)
-    snapshot = scenario.state.snapshot()
+    snapshot, labelled = scenario.state.snapshot(), scenario.state.labelled.table
     assert model_status(snapshot, scenario.spec, REFERENCE) == before
     days(scenario, 3, 6, missing=0.5)
     scenario.state.dropped.counts["late_rows"] += 1
     assert model_status(snapshot, scenario.spec, REFERENCE) == before
+    assert snapshot.labelled.table.equals(labelled)
     assert model_status(scenario.state, scenario.spec, REFERENCE) != before

@@ -139,6 +139,7 @@ class ModelState:
             alarms=VersionAlarms(dict(self.alarms.by_kind), dict(self.alarms.unjudged)),
             dropped=replace(self.dropped, counts=dict(self.dropped.counts)),
             unmatched=copy(self.unmatched),
+            labelled=copy(self.labelled),
             streams=self.streams.snapshot(),
             candidates=self.candidates.snapshot(),
             costs=ModelCosts(dict(self.costs.versions)),
