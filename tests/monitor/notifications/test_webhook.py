@@ -89,6 +89,7 @@ MALFORMED = [
     "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
     "apprise+nosuch://x", "apprise+json://169.254.169.254/", "apprise+",
     "http://169.254.169.254/latest/meta-data/", "alertmanager+http://[fe80::1]:9093", "http://[::ffff:169.254.169.254]/",
+    "http://2852039166/", "http://0xa9fea9fe/", "http://169.254.43518/",
 ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import inet_aton
 from typing import ClassVar, Literal
 
 import httpx
@@ -102,8 +103,19 @@ def _may_be_called(host: str) -> bool:
 
     No receiver has such an address, and clouds serve credentials at one. Private ones are where an Alertmanager is.
     """
-    try:
-        address = ip_address(host)
-        return not (getattr(address, "ipv4_mapped", None) or address).is_link_local
-    except ValueError:
+    address = _ip_address(host)
+    if address is None:
         return bool(host)
+    return not (getattr(address, "ipv4_mapped", None) or address).is_link_local
+
+
+def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is, also in the old ways of writing it, such as 2852039166; None for a name."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ip_address(inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
