@@ -1,8 +1,9 @@
 """Delivers the rows of the table `deliveries` to receivers: in order per receiver, until delivered or failed.
 
-At least once: after a crash between a call and its record, the call is repeated with the same `Idempotency-Key`. A slow
-receiver delays only its own rows. Alertmanager keeps alerts in memory and expects repetitions of a firing alert
-(https://prometheus.io/docs/alerting/latest/alerts_api); it notifies people once.
+At least once: after a crash between a call and its record, the call is repeated with the same `Idempotency-Key`.
+Receivers are called at the same time, each with its oldest row, and their next rows follow when all of these calls have
+ended: a slow receiver delays the others by one call of its own at a time. Alertmanager keeps alerts in memory and
+expects repetitions of a firing alert (https://prometheus.io/docs/alerting/latest/alerts_api); it notifies people once.
 """
 
 from __future__ import annotations
