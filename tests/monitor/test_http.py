@@ -10,6 +10,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
+from rondo.contracts.events.monitoring import AlertRaised
 from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
@@ -131,6 +132,13 @@ async def test_the_models_with_their_last_window_and_open_alerts(app: FastAPI) -
     assert model["open_alerts"] == ["coverage"]
     assert model["not_monitored_share"] == pytest.approx(1, abs=0.01)
     assert model["watermark"].startswith("2025-01-01")
+
+
+def test_the_status_has_the_id_of_the_alert_that_rows_are_not_monitored() -> None:
+    state = late_scenario().state
+    raised = state.dropped.pending_alerts[0].event
+    assert isinstance(raised, AlertRaised)
+    assert model_status(state, SPEC, REFERENCE).alerts == {"coverage": raised.alert_id}
 
 
 @pytest.mark.parametrize(("kinds", "marked"), [({"drift"}, []), ({"coverage", "drift"}, ["coverage"]), (None, [])])

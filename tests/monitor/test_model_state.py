@@ -74,7 +74,7 @@ def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_at_gr
     assert len({each.finding_id for each in (found, *again)}) == 1 + len(again)
     alert = scenario.one(AlertRaised)
     assert (alert.alert_id, alert.severity) == (found.finding_id, "warning")
-    assert scenario.state.open_alerts == ("drift",)
+    assert tuple(scenario.state.open_alerts) == ("drift",)
 
 
 def test_the_change_is_looked_for_only_where_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +141,14 @@ def test_an_alarm_lasts_until_the_version_is_replaced_also_when_the_inputs_are_a
     assert scenario.counts()["AlertRaised"] == 1
     assert scenario.counts()["AlertResolved"] == 0
     assert scenario.all(DriftDetected)[-1].window.end > EPOCH + 5 * DAY
-    assert scenario.state.open_alerts == ("drift",)
+    assert tuple(scenario.state.open_alerts) == ("drift",)
 
 
 def test_a_promotion_resolves_the_alert_and_begins_the_evidence_anew() -> None:
     scenario = days(DailyScenario(), 0, 4, shift=1.5)
     scenario.promote(NEXT)
     assert scenario.one(AlertResolved).alert_id == scenario.one(AlertRaised).alert_id
-    assert scenario.state.open_alerts == ()
+    assert tuple(scenario.state.open_alerts) == ()
     assert scenario.state.evidence.known == set()
     days(scenario, 4, 8, shift=1.5, version=2)
     assert scenario.counts()["AlertRaised"] == 2
@@ -247,7 +247,7 @@ def test_a_removal_resolves_the_alerts() -> None:
     scenario = days(DailyScenario(), 0, 3, shift=1.5)
     resolved = [each.event for each in scenario.state.remove(2)]
     assert [getattr(each, "alert_id", None) for each in resolved] == [scenario.one(AlertRaised).alert_id]
-    assert scenario.state.open_alerts == ()
+    assert tuple(scenario.state.open_alerts) == ()
 
 
 @pytest.mark.parametrize("other", [spec(window="7d"), DELAYED], ids=["window", "label_delay"])
@@ -256,7 +256,7 @@ def test_another_window_length_or_label_delay_resolves_the_alerts_of_the_evidenc
     (resolved,) = (each.event for each in scenario.state.apply_spec(other))
     assert isinstance(resolved, AlertResolved)
     assert resolved.alert_id == scenario.one(AlertRaised).alert_id
-    assert (scenario.state.open_alerts, scenario.state.alarms) == ((), VersionAlarms())
+    assert (tuple(scenario.state.open_alerts), scenario.state.alarms) == ((), VersionAlarms())
     assert scenario.state.evidence.known == set()
     assert scenario.state.apply_spec(other) == []
 

@@ -280,4 +280,4 @@ async def test_a_spec_with_other_windows_resolves_the_alerts_of_the_evidence_tha
     assert {each.alert_id for each in published(store).values() if isinstance(each, AlertResolved)} == raised
     restarted = new_pipeline(store, FakeClock())
     await restarted.load()
-    assert restarted.models[MODEL].open_alerts == ()
+    assert restarted.models[MODEL].open_alerts == {}

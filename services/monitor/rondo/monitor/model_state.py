@@ -146,10 +146,9 @@ class ModelState:
         )
 
     @property
-    def open_alerts(self) -> tuple[str, ...]:
-        """The kinds of the alerts that are raised and not resolved."""
-        coverage = ("coverage",) if self.dropped.coverage.alarm.alert_id else ()
-        return (*self.alarms.open, *coverage, *self.streams.open)
+    def open_alerts(self) -> dict[str, str]:
+        """The ids of the alerts that are raised and not resolved, by kind."""
+        return self.alarms.open | self.dropped.open(self.model) | self.streams.open
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows and the evidence of older versions.

@@ -113,9 +113,14 @@ class DroppedRows:
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the alert that is open, if one is, and start over."""
-        alert, block = self.coverage.alarm.alert_id, self.coverage.blocks + 1
+        opened, block = self.open(model), self.coverage.blocks + 1
         self.coverage = Coverage(blocks=block, first_block=block)
-        return [findings.resolved(model, _alert_id(model, alert), at, why)] if alert else []
+        return [findings.resolved(model, alert, at, why) for alert in opened.values()]
+
+    def open(self, model: str) -> dict[str, str]:
+        """Return the id of the alert by its kind, if it is open."""
+        block = self.coverage.alarm.alert_id
+        return {AlertKind.COVERAGE.value: _alert_id(model, block)} if block else {}
 
     def drain_alerts(self) -> list[Announcement]:
         """Return the pending alerts, once."""

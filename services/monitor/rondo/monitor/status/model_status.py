@@ -131,7 +131,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         out_of_reach=_out_of_reach(state, spec),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
-        open_alerts=state.open_alerts,
+        open_alerts=tuple(state.open_alerts),
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
     )
@@ -161,7 +161,7 @@ def model_status(
         columns=columns,
         candidates=candidate_statuses(state.model, state.candidates, spec),
         **_windows(state, reference, spec.monitor.detectors),
-        alerts=state.alarms.open | state.streams.open,
+        alerts=state.open_alerts,
         streams=stream_statuses(state.streams),
         costs=cost_statuses(state.costs, power or Power()),
         unmatched=LogCounts(
