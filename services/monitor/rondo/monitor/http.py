@@ -70,10 +70,8 @@ def open_api(app: FastAPI, opened: Opened) -> None:
 
 
 def _opened(request: Request) -> Opened:
-    opened: Opened | None = request.app.state.opened
-    if opened is None:
-        raise UnavailableError("the monitor", "still starting; GET /readyz names what it waits for")
-    return opened
+    found: Opened | None = request.app.state.opened
+    return notifications.started(found)
 
 
 Monitor = Annotated[Opened, Depends(_opened)]

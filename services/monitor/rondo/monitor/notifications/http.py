@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ConfigDict, Field
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
     from rondo.monitor.notifications.webhook_delivery import Deliveries
 
+T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
 """Of PostgreSQL's bigint."""
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
@@ -122,11 +123,21 @@ class Notifications:
     require: Callable[[str], None]
 
 
-def _opened(request: Request) -> Notifications:
-    opened: Notifications | None = request.app.state.notifications
-    if opened is None:
+def started(part: T | None) -> T:
+    """Return a part of the monitor, which is None until it has started.
+
+    Raises:
+        UnavailableError: it has not started.
+
+    """
+    if part is None:
         raise UnavailableError("the monitor", "still starting; GET /readyz names what it waits for")
-    return opened
+    return part
+
+
+def _opened(request: Request) -> Notifications:
+    found: Notifications | None = request.app.state.notifications
+    return started(found)
 
 
 Opened = Annotated[Notifications, Depends(_opened)]
