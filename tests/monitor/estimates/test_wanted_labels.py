@@ -8,6 +8,7 @@ import pytest
 from rondo.monitor.estimates.label_sampling import probabilities, sampled, uniforms
 from rondo.monitor.status.wanted_labels import wanted_labels
 
+from tests.monitor.alerts.alarms import micros
 from tests.monitor.builders import MODEL, outcomes, times
 from tests.monitor.scenarios import DailyScenario
 
@@ -75,6 +76,19 @@ def test_the_same_predictions_are_wanted_until_they_have_an_outcome() -> None:
     assert len(later) == 80
     scenario.restart()
     assert wanted(scenario, 50) == later
+
+
+def test_predictions_of_a_window_that_closed_without_outcomes_are_not_wanted() -> None:
+    scenario = DailyScenario()
+    for day in range(4):
+        scenario.day(day, labels=False)
+    before = wanted(scenario, 50)
+    scenario.close()
+    after = wanted(scenario, 50)
+    assert scenario.state.closed_until == micros(3)
+    assert len(before) == 200
+    assert after == {each for each in before if each.startswith("3-")}
+    assert scenario.state.unmatched.predictions.num_rows > 1_000, "their outcomes would count as late"
 
 
 def test_uncertain_predictions_are_wanted_most_and_each_has_its_probability() -> None:

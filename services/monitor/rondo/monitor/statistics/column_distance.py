@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Distance:
     """Yields `statistic` of each column with categories, of each other column, or where `categorical` is None of all.
 
-    `distance` takes the counts by bin in the window and in the reference, of shape [bins] each. Bins without an order
-    are pooled where few rows are expected. It is 0 where either side has no rows.
+    `distance` takes the counts by bin in the window and in the reference, of shape [bins] each. Where their order does
+    not matter, bins in which few rows are expected are pooled. It is 0 where either side has no rows.
     """
 
     statistic: StatisticName

@@ -37,7 +37,7 @@ class WantedLabels(Value):
     """The predictions of a version whose outcome is wanted, the newest first.
 
     They are those of open windows without an outcome, of a sample of at most `budget` predictions a day. `unlabelled`
-    is how many predictions have no outcome.
+    is how many predictions of open windows have no outcome.
     """
 
     model: str
@@ -57,7 +57,10 @@ def wanted_labels(
     Read-only; in a thread, give it a `snapshot` of the state.
     """
     version = state.champion.version if state.champion else None
-    tables = [_of_version(table, version) for table in (state.unmatched.predictions, state.labelled.table)]
+    tables = [
+        _of_open_windows(table, version, state.closed_until)
+        for table in (state.unmatched.predictions, state.labelled.table)
+    ]
     # Those with an outcome are part of the sample, too: else each call would draw others in their place.
     rows = concatenated(tables)
     deviations = _deviations(rows, reference.estimator if reference and uncertain else None)
@@ -74,10 +77,13 @@ def wanted_labels(
     return WantedLabels(model=state.model, version=version, budget=budget, unlabelled=tables[0].num_rows, wanted=found)
 
 
-def _of_version(table: pa.Table, version: int | None) -> pa.Table:
-    """Return the predictions of a version that have an id, with what is needed of them."""
+def _of_open_windows(table: pa.Table, version: int | None, closed_until: int) -> pa.Table:
+    """Return the predictions of a version that have an id and an open window, with what is needed of them.
+
+    Those of a window that closed without waiting for outcomes are kept for a while, and an outcome is too late for it.
+    """
     mine = table.column("version").to_numpy() == (0 if version is None else version)
-    mine &= table.column("id").is_valid().to_numpy()
+    mine &= table.column("id").is_valid().to_numpy() & (table.column("event_time").to_numpy() >= closed_until)
     return table.select([name for name in _COLUMNS if name in table.column_names]).filter(mine)
 
 
