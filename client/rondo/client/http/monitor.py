@@ -92,8 +92,7 @@ class MonitorClient:
             NotFoundError: the monitor knows no such model.
 
         """
-        found: list[dict[str, Any]] = (await self._http.json("monitor", "GET", f"/v1/alerts{_of(model)}"))["alerts"]
-        return found
+        return await self._listed("alerts", model)
 
     async def deliveries(self, model: str | None = None) -> list[dict[str, Any]]:
         """Return the newest messages about alerts, one for each receiver, with the outcome of the last call.
@@ -102,9 +101,7 @@ class MonitorClient:
             NotFoundError: the monitor knows no such model.
 
         """
-        answer = await self._http.json("monitor", "GET", f"/v1/deliveries{_of(model)}")
-        found: list[dict[str, Any]] = answer["deliveries"]
-        return found
+        return await self._listed("deliveries", model)
 
     async def redeliver(self, delivery_id: int) -> dict[str, Any]:
         """Deliver a message again to its receiver, with the same id and content.
@@ -134,9 +131,7 @@ class MonitorClient:
             NotFoundError: the monitor knows no such model.
 
         """
-        answer = await self._http.json("monitor", "GET", f"/v1/silences{_of(model)}")
-        found: list[dict[str, Any]] = answer["silences"]
-        return found
+        return await self._listed("silences", model)
 
     async def end_silence(self, silence_id: int) -> dict[str, Any]:
         """End a silence early; returns it.
@@ -156,9 +151,10 @@ class MonitorClient:
         """
         return (await self._http.request("monitor", "GET", _path(model, "/report"))).text
 
-
-def _of(model: str | None) -> str:
-    return f"?{urlencode({'model': model})}" if model is not None else ""
+    async def _listed(self, what: str, model: str | None) -> list[dict[str, Any]]:
+        of = "" if model is None else f"?{urlencode({'model': model})}"
+        found: list[dict[str, Any]] = (await self._http.json("monitor", "GET", f"/v1/{what}{of}"))[what]
+        return found
 
 
 def _path(model: str, rest: str) -> str:

@@ -81,7 +81,7 @@ class BinnedFigures:
         outcomes. So many rows as are correlated count as one.
         """
         of_groups, means = self.grouped(counts), self.means[name]
-        shares, before = of_groups / of_groups.sum(), self.rows / self.rows.sum()
+        shares, before = of_groups / of_groups.sum(), self.rows / self.total
         difference = shares - before
         moved = sum(_variance(each, means) / rows for each, rows in ((shares, of_groups.sum()), (before, self.total)))
         variance = difference**2 @ (self.variances[name] / self.rows) + moved * autocorrelation_rows
@@ -94,7 +94,7 @@ class BinnedFigures:
 
     def reference(self, name: str) -> float:
         """Return the mean of a figure on the holdout."""
-        return float(self.rows @ self.means[name] / self.rows.sum())
+        return float(self.rows @ self.means[name] / self.total)
 
 
 def isotonic(means: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:

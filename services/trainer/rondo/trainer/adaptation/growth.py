@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
 
 # With fewer rows the mean loss of a chunk says little.
 LEAST_CHUNK = 90
@@ -20,8 +24,9 @@ class Costs:
     error: float
 
     @classmethod
-    def given(cls, training: float | None, error: float | None) -> Costs | None:
-        """Return the costs; None unless both are known."""
+    def of(cls, spec: ModelSpec) -> Costs | None:
+        """Return the costs that a spec gives; None unless it gives both."""
+        training, error = spec.retrain.training_cost, spec.retrain.error_cost
         return None if training is None or error is None else cls(training, error)
 
 

@@ -73,13 +73,11 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
     """Decide whether a trigger starts a run. Of several reasons against it the first is returned."""
     if past := next((run for run in history.runs if run.trigger.id == trigger.id), None):
         return AlreadyHandled(past.id)
-    history = _since_removal(history)
-    if spec is not None:
-        history = replace(history, labels=_by_spec(history.labels, spec))
     if spec is None:
         return Skip(
             SkipReason.NO_SPEC, "this model has no spec yet: if you have not applied one, run `rondo apply rondo.yaml`"
         )
+    history = replace(_since_removal(history), labels=_by_spec(history.labels, spec))
     if trigger.kind == TriggerKind.REGISTRATION:
         return Start()
     not_wanted = _not_due if spec.retrain.is_automatic else _not_subscribed
@@ -135,11 +133,7 @@ def _by_spec(labels: Labels, spec: ModelSpec) -> Labels:
     """Return labels with the growth and the gain that hold by a spec. Without costs no training has to gain."""
     if labels.basis != basis_of(spec):
         return replace(labels, growth=GROWTH, gain=None, loss=None)
-    return labels if _costs(spec) else replace(labels, growth=GROWTH)
-
-
-def _costs(spec: ModelSpec) -> Costs | None:
-    return Costs.given(spec.retrain.training_cost, spec.retrain.error_cost)
+    return labels if Costs.of(spec) else replace(labels, growth=GROWTH)
 
 
 def _always_wanted(trigger: Trigger, spec: ModelSpec, history: History) -> bool:
@@ -191,7 +185,7 @@ def _too_few(new: int, needed: int, what: str) -> Skip | None:
 
 def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
     """Return the skip of a training that does not pay, by what those before gained, and what it can gain at most."""
-    costs = _costs(spec)
+    costs = Costs.of(spec)
     gain = gain_of_growth(labels.gain, labels.loss, labels.fitted, labels.new)
     if costs is None or pays(gain, labels.new, costs):
         return None
@@ -201,7 +195,7 @@ def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
 def _change_is_young(spec: ModelSpec, trigger: Trigger) -> Skip | None:
     """Return the skip of a training that has a price, and hardly any rows to fit to since the change."""
     needed, rows = rows_to_confirm(len(spec.features)), trigger.rows_since
-    if _costs(spec) is None or rows is None or rows >= needed:
+    if Costs.of(spec) is None or rows is None or rows >= needed:
         return None
     detail = f"{rows:,} labelled rows since the change; with retrain.training_cost it is looked into with {needed:,}"
     return Skip(SkipReason.NOT_ENOUGH_DATA, detail)
@@ -209,7 +203,7 @@ def _change_is_young(spec: ModelSpec, trigger: Trigger) -> Skip | None:
 
 def _change_costs_more(spec: ModelSpec, labels: Labels, rise: float | None) -> Skip | None:
     """Return the skip of a training that looks into a rise of the loss, where undoing it is not worth a training."""
-    costs = _costs(spec)
+    costs = Costs.of(spec)
     if costs is None or rise is None or change_pays(rise, labels.fitted, labels.new, costs):
         return None
     rows = max(labels.fitted, labels.new)

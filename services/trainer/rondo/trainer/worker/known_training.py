@@ -33,7 +33,7 @@ def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
     if known.basis != basis:
         state = State(known.state.first, known.state.since, unconfirmed=known.state.unconfirmed)
         return replace(known, state=state, growth=GROWTH, gain=None, loss=None, basis=basis)
-    return known if _has_costs(spec) else replace(known, growth=GROWTH)
+    return known if Costs.of(spec) else replace(known, growth=GROWTH)
 
 
 def unfitted_rows(spec: ModelSpec, training_set: TrainingSet, known: Training | None) -> int:
@@ -72,12 +72,8 @@ def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Tra
         growth, gain = GROWTH, None if confirmation.moves else gain
     elif chosen.planned.course.compared:
         gain = gain_of_fits([each.scores for each in state.record], state.leader)
-        if gain is not None and _has_costs(run.spec):
+        if gain is not None and Costs.of(run.spec):
             growth = next_share(growth, gain)
     until = training_set.rows[run.spec.data.event_time][-1]
     loss = chosen.losses[CHAMPION if chosen.choice.keeps else chosen.choice.leader]
     return Training(rows, fitted, until, state, growth, gain, basis_of(run.spec), loss)
-
-
-def _has_costs(spec: ModelSpec) -> bool:
-    return Costs.given(spec.retrain.training_cost, spec.retrain.error_cost) is not None
