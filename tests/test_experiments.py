@@ -29,7 +29,7 @@ def models() -> Models:
 
 
 class Recording:
-    """A policy that refits to the latest 100 rows at each chunk, and keeps what it was told."""
+    """A policy that refits to the latest 100 rows at each chunk, and keeps what it was given."""
 
     def __init__(self) -> None:
         self.known: list[Known] = []

@@ -22,9 +22,9 @@ def test_parts_that_are_too_large_are_dropped_and_named_with_their_origin() -> N
     made = bounded(TOPIC, value, key, [("h", bytes(3_000_000))], ORIGIN)
     assert (made.value, made.key) == (None, None)
     assert made.headers.keys() == {"__dlq.errors.dropped"}
-    told = made.headers["__dlq.errors.dropped"]
-    assert re.findall(r"\d+(?:,\d+)*", told) == ["20,000,000", "4,097", "1", "3,000,011", "3", "40"]
-    assert ORIGIN.topic in told
+    described = made.headers["__dlq.errors.dropped"]
+    assert re.findall(r"\d+(?:,\d+)*", described) == ["20,000,000", "4,097", "1", "3,000,011", "3", "40"]
+    assert ORIGIN.topic in described
 
 
 def test_the_largest_that_is_kept_fits_with_all_its_headers() -> None:

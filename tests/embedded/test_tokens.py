@@ -24,6 +24,6 @@ def test_one_token_of_each_role_that_the_registry_can_authenticate(tmp_path: Pat
 def test_a_start_that_keeps_its_state_keeps_its_tokens_and_another_gets_new_ones(tmp_path: Path) -> None:
     first = tokens.provide(tmp_path)
     assert tokens.provide(tmp_path) == first
-    tokens.forget(tmp_path)
+    tokens.delete(tmp_path)
     assert not list(tmp_path.iterdir())
     assert not set(tokens.provide(tmp_path).values()) & set(first.values())

@@ -52,8 +52,8 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
     assert sum(each["rows"] for each in published) == 80
     assert sum(each["joined"] for each in published) == 80
     dead_letter_messages = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
-    told = sorted(dict(m.headers())["__dlq.errors.message"].decode() for m in dead_letter_messages)
-    assert [re.findall(r"JSON \(|'tip[a-z]'", message) for message in told] == [["JSON ("], ["'tipz'", "'tips'"]]
+    described = sorted(dict(m.headers())["__dlq.errors.message"].decode() for m in dead_letter_messages)
+    assert [re.findall(r"JSON \(|'tip[a-z]'", message) for message in described] == [["JSON ("], ["'tipz'", "'tips'"]]
 
 
 async def test_labels_of_every_task_are_published_and_landed(ingestion: Running) -> None:

@@ -1,4 +1,4 @@
-"""Waits for what is in another task, process or system, which tells nobody when it has changed."""
+"""Waits for what is in another task, process or system, which notifies nobody of a change."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ async def test_a_spec_that_is_applied_again_after_a_removal_makes_a_new_model(
     assert len({run.id for run in work.store.runs}) == len(work.store.runs)
 
 
-async def test_a_deferred_request_of_a_removed_model_is_forgotten(work: MemoryUnitOfWork) -> None:
+async def test_a_deferred_request_of_a_removed_model_is_deleted(work: MemoryUnitOfWork) -> None:
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
     await handlers.on_training_requested(builders.enveloped(builders.requested()), work)
@@ -182,7 +182,7 @@ async def test_a_batch_that_arrives_during_a_run_is_handled_after_it(
     assert [run.trigger.id for run in reversed(work.store.runs)] == ["flights/feb", "flights/jan"]
     work.store.end("trained")
     await handle_deferred_triggers("flight-delay", work)
-    assert len(work.store.runs) == 2, "it was considered, and is forgotten"
+    assert len(work.store.runs) == 2, "it was considered, and is deleted"
 
 
 async def test_a_request_during_a_run_is_handled_after_it(work: MemoryUnitOfWork) -> None:

@@ -2,7 +2,7 @@
 
 The protocol is that of Cerqueira, Gomes, Heyden, Pfahringer and Bifet ("A framework for evaluating and benchmarking
 concept drift detection methods", KDD 2026, arXiv 2606.07789). The tree predicts each row and then learns it; detectors
-see whether it was wrong. (The paper's code tells them whether it was right: MOA's ADWIN, which listens for a rise, then
+see whether it was wrong. (The paper's code gives them whether it was right: MOA's ADWIN, which listens for a rise, then
 notices no loss.) SEED and STEPD have the parameters that the paper tuned on all its data sets.
 
 Run as `python moa_detectors.py <trials.npz> <results.npz> <abrupt or gradual>` with the interpreter of the environment

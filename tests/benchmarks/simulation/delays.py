@@ -22,7 +22,7 @@ from rondo.monitor.statistics.psi import psi
 from tests.benchmarks.peers import environment
 from tests.benchmarks.peers.changes_by_river import changes_by_river
 from tests.benchmarks.simulation.stationary import profile_of, users
-from tests.benchmarks.simulation.streams import BUCKET, independent, remembering
+from tests.benchmarks.simulation.streams import BUCKET, autoregressive, independent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ SLOW = 3_000
 SLOW_STREAMS = 2
 SHIFTS: dict[str, tuple[Feature, float]] = {
     "independent rows, a shift by .5 sd": (independent, 0.5),
-    "rows that keep .9 of the one before, 1 sd": (remembering(0.9), 1.0),
+    "rows that keep .9 of the one before, 1 sd": (autoregressive(0.9), 1.0),
     "daily and weekly cycle with users, 1 sd": (users, 1.0),
 }
 """By name how a column is made, and its shift in standard deviations."""

@@ -22,7 +22,7 @@ from rondo.trainer.evaluation.reference_blocks import of_features
 from rondo.trainer.evaluation.reference_profile import categorical, numeric
 from scipy.stats import chi2
 
-from tests.benchmarks.simulation.streams import BUCKET, daily, heavy_tailed, independent, remembering
+from tests.benchmarks.simulation.streams import BUCKET, autoregressive, daily, heavy_tailed, independent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,8 @@ KINDS: dict[str, tuple[Callable[..., NDArray[np.float64] | NDArray[np.str_]], bo
     "independent": (independent, True),
     "independent, heavy tails": (heavy_tailed, True),
     "independent, rare categories": (rare_categories, True),
-    "keep .9 of the row before": (remembering(0.9), False),
-    "keep .99 of the row before": (remembering(0.99), False),
+    "keep .9 of the row before": (autoregressive(0.9), False),
+    "keep .99 of the row before": (autoregressive(0.99), False),
     "daily and weekly cycle, users": (users, False),
 }
 """By name how a column is made, and whether its rows are independent."""

@@ -1,6 +1,6 @@
 """Streams without and with a change, and how long the monitor's evidence takes to raise an alarm on them.
 
-A stream has features of rows that are independent, or that remember; the first rows are the reference. Nothing but the
+A stream has features of rows that are independent, or correlated; the first rows are the reference. Nothing but the
 rows is known to what watches it.
 """
 
@@ -43,7 +43,7 @@ def heavy_tailed(rows: int, rng: np.random.Generator) -> Rows:
     return rng.standard_t(2, rows)
 
 
-def remembering(kept: float) -> Feature:
+def autoregressive(kept: float) -> Feature:
     """Return rows that keep a share of the row before, with variance 1."""
 
     def feature(rows: int, rng: np.random.Generator) -> Rows:
@@ -54,24 +54,24 @@ def remembering(kept: float) -> Feature:
 
 
 def slow_under_noise(rows: int, rng: np.random.Generator) -> Rows:
-    return np.asarray(0.5 * remembering(0.99)(rows, rng) + rng.standard_normal(rows))
+    return np.asarray(0.5 * autoregressive(0.99)(rows, rng) + rng.standard_normal(rows))
 
 
 def daily(rows: int, rng: np.random.Generator) -> Rows:
     phase = 2 * np.pi * (np.arange(rows) / _DAY + rng.random())
-    return np.asarray(np.sin(phase) + 0.5 * np.sin(phase / 7) + remembering(0.9)(rows, rng))
+    return np.asarray(np.sin(phase) + 0.5 * np.sin(phase / 7) + autoregressive(0.9)(rows, rng))
 
 
 def rare_and_clustered(rows: int, rng: np.random.Generator) -> Rows:
     """Return a flag that is set in 7% of the rows, in runs."""
-    return np.asarray((remembering(0.95)(rows, rng) > 1.48).astype(np.float64))
+    return np.asarray((autoregressive(0.95)(rows, rng) > 1.48).astype(np.float64))
 
 
 KINDS: dict[str, Feature] = {
     "independent": independent,
     "heavy-tailed": heavy_tailed,
-    "keep .9 of the row before": remembering(0.9),
-    "keep .99": remembering(0.99),
+    "keep .9 of the row before": autoregressive(0.9),
+    "keep .99": autoregressive(0.99),
     "slow component under noise": slow_under_noise,
     "daily and weekly cycle": daily,
     "rare and clustered flag": rare_and_clustered,

@@ -1,6 +1,6 @@
 """`make bench ONLY=costs`: errors and trainings together, over twelve simulated years, at four prices of a training.
 
-An error costs 1 and a training 10 to 10,000. Rondo is told both (`training_cost`, `error_cost`). CARA chooses among
+An error costs 1 and a training 10 to 10,000. Rondo has both (`training_cost`, `error_cost`). CARA chooses among
 the settings of its three variants, those that cost least on another stream of the same kind. The oracle knows when the
 concept changes, and chooses in hindsight. The dummy trains each week. FULL=1 plays five streams of each kind.
 """

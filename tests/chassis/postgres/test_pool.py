@@ -91,7 +91,7 @@ async def test_a_mistake_of_ours_is_no_outage(database: Services) -> None:
                 await work.connection.fetch("select $1::int")
 
 
-async def test_what_was_handled_long_ago_is_forgotten_at_the_next_start(database: Services) -> None:
+async def test_what_was_handled_long_ago_is_deleted_at_the_next_start(database: Services) -> None:
     settings = settings_for("unused:1", await database("registry"))
     async with chassis_postgres.connect(settings, MIGRATIONS) as db:
         await db.pool.execute(

@@ -1,4 +1,4 @@
-"""The autocorrelation time: 1 for independent rows, and long for rows that remember, however the memory hides."""
+"""The autocorrelation time: 1 for independent rows, and long for correlated ones, also where noise hides it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocor
 from scipy.signal import lfilter
 
 
-def remembering(kept: float, rows: int, rng: np.random.Generator) -> np.ndarray:
+def autoregressive(kept: float, rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return rows that keep a share of the row before, with variance 1."""
     noise = rng.standard_normal((1, rows + 2_000)) * np.sqrt(1 - kept**2)
     return np.asarray(lfilter([1], [1, -kept], noise, axis=1)[:, 2_000:])
@@ -22,29 +22,29 @@ def test_independent_rows_have_no_memory() -> None:
 @pytest.mark.parametrize(("kept", "time"), [(0.9, 19), (0.99, 199)])
 def test_the_time_is_that_of_the_process_or_somewhat_longer(kept: float, time: float) -> None:
     rng = np.random.default_rng(2)
-    found = np.median([autocorrelation_time(remembering(kept, 20_000, rng), 1) for _ in range(5)])
+    found = np.median([autocorrelation_time(autoregressive(kept, 20_000, rng), 1) for _ in range(5)])
     assert time < found < 2.5 * time
 
 
 def test_noise_does_not_hide_a_slow_component() -> None:
     rng = np.random.default_rng(3)
-    rows = 0.5 * remembering(0.99, 20_000, rng) + rng.standard_normal((1, 20_000))
+    rows = 0.5 * autoregressive(0.99, 20_000, rng) + rng.standard_normal((1, 20_000))
     assert autocorrelation_time(rows, 1) > 150
 
 
 def test_means_of_stretches_tell_as_much_as_rows_about_a_long_memory() -> None:
-    rows = remembering(0.99, 40_000, np.random.default_rng(4))
+    rows = autoregressive(0.99, 40_000, np.random.default_rng(4))
     stretches = rows.reshape(1, 2_500, 16).mean(axis=2)
     assert autocorrelation_time(stretches, 16) == pytest.approx(autocorrelation_time(rows, 1), rel=0.3)
 
 
 def test_a_constant_component_and_few_means_have_no_memory() -> None:
     assert autocorrelation_time(np.ones((1, 5_000)), 1) == 1.0
-    assert autocorrelation_time(remembering(0.9, 39, np.random.default_rng(5)), 1) == 1.0
+    assert autocorrelation_time(autoregressive(0.9, 39, np.random.default_rng(5)), 1) == 1.0
 
 
 def test_scales_from_a_bound_on_are_left_to_the_means_of_stretches() -> None:
-    rows = remembering(0.99, 20_000, np.random.default_rng(6))
+    rows = autoregressive(0.99, 20_000, np.random.default_rng(6))
     assert autocorrelation_time(rows, 1, below=1) == 1.0
     assert autocorrelation_time(rows, 1, below=2) == autocorrelation_time(rows, 1, below=4)
     slow = 0.3 * rows + np.random.default_rng(7).standard_normal(rows.shape)

@@ -9,7 +9,7 @@ from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.version_evidence import Component, Watched
 
-from tests.chassis.profiles.test_autocorrelation import remembering
+from tests.chassis.profiles.test_autocorrelation import autoregressive
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
 
 
@@ -47,7 +47,7 @@ def test_blocks_consist_of_whole_stretches_and_are_longer_than_their_memory(
 
 
 def test_a_memory_that_only_stretches_show_makes_blocks_longer() -> None:
-    rows = remembering(0.99, 40_000, np.random.default_rng(4))
+    rows = autoregressive(0.99, 40_000, np.random.default_rng(4))
     found = stretches(rows.reshape(1, 500, 80).mean(axis=2), 80)
     assert 5 * 199 <= found.block() <= 5 * 199 * 3
 
@@ -94,7 +94,7 @@ def test_a_reference_shorter_than_five_blocks_is_extended_by_live_rows_until_it_
 
 
 def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> None:
-    rows = remembering(0.99, 40_000, np.random.default_rng(7))
+    rows = autoregressive(0.99, 40_000, np.random.default_rng(7))
     found = learning(rows[:, :300])
     needed = [found.needed]
     test = None
@@ -112,7 +112,7 @@ def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> Non
 @pytest.mark.parametrize("seed", range(4))
 def test_the_parts_in_which_live_rows_arrive_make_no_difference(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    reference, live = rng.standard_normal((2, 60)), remembering(0.9, 4_000, rng).repeat(2, axis=0)
+    reference, live = rng.standard_normal((2, 60)), autoregressive(0.9, 4_000, rng).repeat(2, axis=0)
     buckets = buckets_of(live, rng.multinomial(4_000, np.full(900, 1 / 900)))
     components = tuple(Component("inputs", "x", name, at) for at, name in enumerate(("level", "spread")))
     together, apart = (Watched(components, learning(reference)) for _ in range(2))

@@ -8,7 +8,7 @@ from rondo.monitor.evidence import suspicion
 from rondo.monitor.evidence.stretches import Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion
 
-from tests.chassis.profiles.test_autocorrelation import remembering
+from tests.chassis.profiles.test_autocorrelation import autoregressive
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
 
 
@@ -95,7 +95,7 @@ def test_older_blocks_become_the_reference_so_that_a_later_rise_is_suspected(mon
 
 
 def test_blocks_are_at_most_an_eighth_of_the_reference_however_long_the_losses_remember() -> None:
-    slow = Stretches(1, 1.0, exact(remembering(0.999, 4_000, np.random.default_rng(6))))
+    slow = Stretches(1, 1.0, exact(autoregressive(0.999, 4_000, np.random.default_rng(6))))
     found = Suspicion.of("v", slow)
     assert found is not None
     assert (found.block, found.test.reference) == (500, 8)

@@ -21,10 +21,10 @@ def test_the_worst_slice_decides_among_those_with_enough_rows(make_evidence: Mak
     evidence = make_evidence(champion=(1, 0.7), slices=by("carrier", AA=0.74, UA=0.9, ZZ=0.9), champion_slices=theirs)
     found = evaluate_gates(evidence, gates, ComparedChampion(1))
     assert not results(*found)["slices.carrier"]
-    told = message(found, "slices.carrier")
-    assert figures(told)[:2] == ["2", "0.060"]
-    assert "AA" in told
-    assert "UA" not in told
+    text = message(found, "slices.carrier")
+    assert figures(text)[:2] == ["2", "0.060"]
+    assert "AA" in text
+    assert "UA" not in text
     few = by("carrier", 199, AA=0.1) + by("carrier", UA=0.7)
     evidence = make_evidence(champion=(1, 0.7), slices=few, champion_slices=theirs)
     assert results(*evaluate_gates(evidence, gates, ComparedChampion(1)))["slices.carrier"]

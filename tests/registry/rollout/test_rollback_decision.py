@@ -13,7 +13,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry.model.model import Actor, Model
 from rondo.registry.rollout import rollback
 from rondo.registry.rollout.rollback_decision import (
-    FORGET_AFTER_REVISIONS,
+    GONE_AFTER_REVISIONS,
     decide_rollback,
     merge_report,
     missing_replicas,
@@ -119,11 +119,11 @@ def test_after_a_swap_reports_on_earlier_deployments_are_dropped() -> None:
     assert shown(merged(A1, ("a", "draining", 1, 2), ("a", "unloaded", 1, 2))) == []
 
 
-def test_a_replica_without_reports_for_many_revisions_is_forgotten() -> None:
-    reports = merged(A1, B1, ("b", "available", 3, 1 + FORGET_AFTER_REVISIONS))
-    assert shown(reports) == [A1, ("b", "available", 3, 1 + FORGET_AFTER_REVISIONS)]
-    assert shown(merge_report(reports, report("b", "available", 4, 2 + FORGET_AFTER_REVISIONS))) == [
-        ("b", "available", 4, 2 + FORGET_AFTER_REVISIONS)
+def test_a_replica_without_reports_for_many_revisions_counts_as_gone() -> None:
+    reports = merged(A1, B1, ("b", "available", 3, 1 + GONE_AFTER_REVISIONS))
+    assert shown(reports) == [A1, ("b", "available", 3, 1 + GONE_AFTER_REVISIONS)]
+    assert shown(merge_report(reports, report("b", "available", 4, 2 + GONE_AFTER_REVISIONS))) == [
+        ("b", "available", 4, 2 + GONE_AFTER_REVISIONS)
     ]
 
 

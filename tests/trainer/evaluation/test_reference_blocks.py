@@ -117,7 +117,7 @@ def test_the_newest_rows_fill_the_stretches() -> None:
     assert len(set(level)) == 3
 
 
-def remembering(count: int) -> np.ndarray:
+def autoregressive(count: int) -> np.ndarray:
     rng, values = np.random.default_rng(4), np.zeros(count)
     for at in range(1, count):
         values[at] = 0.9 * values[at - 1] + rng.normal()
@@ -125,7 +125,7 @@ def remembering(count: int) -> np.ndarray:
 
 
 def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
-    rows = pl.DataFrame({"x": remembering(12_800)})
+    rows = pl.DataFrame({"x": autoregressive(12_800)})
     profiles = profiles_of({"x": FEATURES["x"]}, rows)
     blocks, _ = of_features(profiles, rows)
     profile = ReferenceProfile(rows=12_800, features=profiles, outputs={}, task=BINARY, performance={})

@@ -107,5 +107,5 @@ def test_the_graph_prepares_as_training_does(
         expected = prepared.apply(frame)
         assert (expected.shape, expected.dtype) == ((frame.height, len(prepared.columns)), np.float32)
         graph = run(prepared.onnx_nodes("output"), onnx_inputs(FEATURES, frame), prepared.opset)
-        # NaN is like NaN, and 0 like -0, which no step and no estimator tells apart.
+        # NaN is like NaN, and 0 like -0, which no step and no estimator distinguishes.
         np.testing.assert_array_equal(graph, expected)

@@ -24,7 +24,7 @@ KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, bas
 
 
 async def labels(backend: Backend, add: int = 0) -> Labels:
-    """Count labelled rows that an event told of, and return what is known."""
+    """Count labelled rows that an event reported, and return what is known."""
     async for work in backend.work():
         await work.count_labels("flight-delay", add)
         found = (await work.history("flight-delay")).labels
@@ -81,7 +81,7 @@ async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_co
     assert await queue.training("flight-delay") == KNOWN
 
 
-async def test_a_removal_forgets_what_was_known_and_a_run_before_it_makes_nothing_known(backend: Backend) -> None:
+async def test_a_removal_deletes_what_was_known_and_a_run_before_it_makes_nothing_known(backend: Backend) -> None:
     queue, removed = backend.queue(), ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
     async for work in backend.work():
         await work.save_spec(builders.spec_applied(builders.spec(), 1))

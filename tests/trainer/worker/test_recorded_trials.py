@@ -57,7 +57,7 @@ async def test_a_trial_that_began_twice_and_never_ended_is_lost(backend: Backend
     assert (found.lost.number, found.lost.params, found.lost.origin) == (0, third.params, "search")
 
 
-async def test_trials_on_other_rows_are_forgotten(backend: Backend) -> None:
+async def test_trials_on_other_rows_are_deleted(backend: Backend) -> None:
     await enqueue(backend)
     queue = backend.queue()
     run = await claimed(queue)

@@ -1,4 +1,4 @@
-"""`rondo labels`: the predictions whose outcome would tell most."""
+"""`rondo labels`: predictions whose outcome is wanted, to estimate the loss."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Stack:
         kill_all(self.home)
         Addresses.remove(self.home)
         if not self._keep:
-            tokens.forget(self.home)
+            tokens.delete(self.home)
         for folder in _FOLDERS:
             if not self._keep:
                 shutil.rmtree(self.home / folder, ignore_errors=True)

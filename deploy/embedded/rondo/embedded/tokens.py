@@ -21,7 +21,7 @@ def provide(home: Path) -> dict[str, str]:
     return tokens
 
 
-def forget(home: Path) -> None:
+def delete(home: Path) -> None:
     """Remove them: the next start makes new ones."""
     for name in (SEEDS, _TOKENS):
         (home / name).unlink(missing_ok=True)

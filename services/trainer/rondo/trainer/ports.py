@@ -66,7 +66,7 @@ class UnitOfWork(Protocol):
     async def remove_spec(self, removed: ModelRemoved) -> None:
         """Delete the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
 
-        Runs of earlier revisions are `before_removal` from now on, and what their trainings made known is forgotten.
+        Runs of earlier revisions are `before_removal` from now on, and what their trainings made known is deleted.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Training runs and their trials as values: what handlers record, what a worker claims, what admission remembers."""
+"""Training runs and their trials as values: what handlers record, what a worker claims, and the history."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def record(log: Path, pid: int) -> None:
     log.with_suffix(".pid").write_text(f"{pid} {psutil.Process(pid).create_time()}", "ascii")
 
 
-def forget(log: Path) -> None:
+def delete_record(log: Path) -> None:
     """Remove the record of a process that has ended."""
     log.with_suffix(".pid").unlink(missing_ok=True)
 

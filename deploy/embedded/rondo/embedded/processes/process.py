@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from rondo.embedded.processes.account import Account
-from rondo.embedded.processes.orphans import forget, record
+from rondo.embedded.processes.orphans import delete_record, record
 from rondo.embedded.processes.parent_death import signal_on_parent_death
 
 
@@ -81,7 +81,7 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(grace_seconds)
         self.kill_session()
-        forget(self.log)
+        delete_record(self.log)
 
     def kill(self) -> None:
         """Kill the process itself, as a crash would: its children survive."""

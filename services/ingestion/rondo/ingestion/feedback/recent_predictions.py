@@ -1,4 +1,4 @@
-"""Remembers the recently landed predictions, to count how many outcomes belong to one of them."""
+"""Keeps the recently landed predictions, to count how many outcomes belong to one of them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ReplicaReports = tuple["ReplicaChanged", ...]
 # Replicas disappear without a report. One that sent none for so many deployments counts as gone.
-FORGET_AFTER_REVISIONS = 10
+GONE_AFTER_REVISIONS = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def merge_report(reports: ReplicaReports, news: ReplicaChanged) -> ReplicaReport
     known.pop(key, None)
     if news.state != ReplicaState.UNLOADED:
         known[key] = news
-    recent = (report for report in known.values() if report.revision >= news.revision - FORGET_AFTER_REVISIONS)
+    recent = (report for report in known.values() if report.revision >= news.revision - GONE_AFTER_REVISIONS)
     return tuple(sorted(recent, key=lambda report: (report.replica, report.model_version)))
 
 

@@ -92,7 +92,7 @@ def _suspicion(spec: ModelSpec, rows: pl.DataFrame, at: Rows, state: State, sinc
     found = Planned(rows, at, state, comparison.course_of_suspicion(at, state, micros(since)), since)
     if _is_usable(spec, found.parts(found.course.strategies[0])):
         return found
-    log.info("too few rows since %s to tell whether a model of them alone is better", since)
+    log.info("too few rows since %s to compare a model of them alone", since)
     return None
 
 

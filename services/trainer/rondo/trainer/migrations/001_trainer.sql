@@ -99,7 +99,7 @@ create table trials (
     primary key (run_id, number)
 );
 
--- The labelled rows of a model that events have told of so far. A row may be counted twice, as published and as served:
+-- The labelled rows of a model that events have reported so far. A row may be counted twice, as published and as served:
 -- the worker corrects `trainings.labelled`.
 create table labels (
     model text primary key,
@@ -109,7 +109,7 @@ create table labels (
 -- The last training of a model, and what is known from comparisons of models.
 create table trainings (
     model text primary key,
-    spec_revision integer not null,  -- of the run: a removal forgets what earlier revisions made known
+    spec_revision integer not null,  -- of the run: a removal deletes what earlier revisions made known
     first_rows bigint not null,  -- labelled rows of the first training
     rows bigint not null,  -- labelled rows of the last training
     fitted bigint not null,  -- rows that the last model was fitted to
