@@ -14,7 +14,7 @@ def autoregressive(kept: float, rows: int, rng: np.random.Generator) -> np.ndarr
     return np.asarray(lfilter([1], [1, -kept], noise, axis=1)[:, 2_000:])
 
 
-def test_independent_rows_have_no_memory() -> None:
+def test_independent_rows_have_the_time_1() -> None:
     rows = np.random.default_rng(1).standard_normal((3, 5_000))
     assert autocorrelation_time(rows, 1) == 1.0
 
@@ -32,13 +32,13 @@ def test_noise_does_not_hide_a_slow_component() -> None:
     assert autocorrelation_time(rows, 1) > 150
 
 
-def test_means_of_stretches_tell_as_much_as_rows_about_a_long_memory() -> None:
+def test_means_of_stretches_show_a_long_time_as_rows_do() -> None:
     rows = autoregressive(0.99, 40_000, np.random.default_rng(4))
     stretches = rows.reshape(1, 2_500, 16).mean(axis=2)
     assert autocorrelation_time(stretches, 16) == pytest.approx(autocorrelation_time(rows, 1), rel=0.3)
 
 
-def test_a_constant_component_and_few_means_have_no_memory() -> None:
+def test_a_constant_component_and_few_means_have_the_time_1() -> None:
     assert autocorrelation_time(np.ones((1, 5_000)), 1) == 1.0
     assert autocorrelation_time(autoregressive(0.9, 39, np.random.default_rng(5)), 1) == 1.0
 

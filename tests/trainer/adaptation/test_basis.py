@@ -14,12 +14,15 @@ from tests.trainer import builders
     "changed",
     [
         {"data": {"label": "later"}},
+        {"data": {"positive": "yes", "negative": "no"}},
         {"task": "regression"},
         {"features": {"weekday": {"type": "int"}}},
+        {"prepare": {"impute": {"distance": "median"}}},
         {"trainer": {"params": {"n_estimators": 6}}},
+        {"prediction": {"threshold": 0.4}},
     ],
 )
-def test_another_label_task_feature_or_trainer_has_another_basis(changed: dict[str, Any]) -> None:
+def test_another_label_task_feature_preparation_trainer_or_threshold_has_another_basis(changed: dict[str, Any]) -> None:
     assert basis_of(builders.spec(**changed)) != basis_of(builders.spec())
 
 

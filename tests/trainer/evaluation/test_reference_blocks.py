@@ -124,7 +124,7 @@ def autoregressive(count: int) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
+def test_the_autocorrelation_time_is_that_of_rows_within_a_stretch() -> None:
     rows = pl.DataFrame({"x": autoregressive(12_800)})
     profiles = profiles_of({"x": FEATURES["x"]}, rows)
     blocks, _ = of_features(profiles, rows)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_profile import (
     BINS,
     MAX_CATEGORIES,
@@ -18,6 +20,7 @@ from rondo.trainer.evaluation.reference_profile import (
     categorical,
     numeric,
     of_features,
+    of_outputs,
 )
 
 
@@ -49,6 +52,15 @@ def test_fine_tails_halve_the_outer_bins_as_long_as_they_have_enough_values() ->
     many = numeric(np.arange(100_000, dtype=np.float32), fine_tails=True)
     assert min(many.counts[1:-1]) < 100
     assert len(many.edges) <= len(plain.edges) + 18
+
+
+def test_the_profile_of_scores_has_fine_tails_and_that_of_a_feature_has_none() -> None:
+    task = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
+    scores = np.linspace(0, 1, 2_000, dtype=np.float32)
+    found = of_outputs(Scored(task, np.zeros(2_000, np.float32), {"score": scores}))
+    assert found == {"score": numeric(scores, fine_tails=True)}
+    features = of_features({"x": Feature(type="float")}, pl.DataFrame({"x": scores}))
+    assert features == {"x": numeric(scores)}
 
 
 @pytest.mark.parametrize(

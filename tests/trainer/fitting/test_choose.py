@@ -93,7 +93,7 @@ def test_a_class_that_only_the_holdout_has_is_not_refitted_to() -> None:
     assert fitted.scored.task.labels == ("ash", "elm", "oak")
 
 
-def test_a_suspicion_whose_rows_have_one_class_is_no_reason_to_forget() -> None:
+def test_a_suspicion_whose_rows_have_one_class_leaves_the_window() -> None:
     frame = rows("binary", 2_000)
     latest = pl.int_range(2_000) >= 1_600
     frame = frame.with_columns(label=pl.when(latest).then(0.0).otherwise("label"))

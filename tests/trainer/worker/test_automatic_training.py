@@ -102,7 +102,7 @@ async def test_a_label_delay_leaves_a_gap_before_the_holdout(harness: WorkerHarn
     assert summary.rows_trained == 2_001
 
 
-async def test_growth_that_events_told_of_and_rows_do_not_show_trains_nothing(harness: WorkerHarness) -> None:
+async def test_growth_that_events_report_and_rows_do_not_show_trains_nothing(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, flights(2_000))
     await train(harness, auto(), "one", kind="data", promote=1)
     builders.write_batch(harness.data, flights(150, 2_000), "b2")
@@ -119,6 +119,8 @@ async def test_growth_that_events_told_of_and_rows_do_not_show_trains_nothing(ha
 async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, flights(3_000))
     await train(harness, auto(), "one", kind="data", promote=1)
+    stored = harness.store.trainings["flight-delay"]
+    stored.known = replace(stored.known, gain=0.5)
     builders.write_batch(harness.data, flights(800, 3_000), "b2")
     trained = await train(harness, auto(), "two", kind="suspicion", since=CHANGE + timedelta(minutes=20), promote=2)
     adaptation = trained.summary.adaptation
