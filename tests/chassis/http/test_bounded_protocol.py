@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http.bounded_protocol import MAX_BYTES
+from rondo.chassis.http.problems import MEDIA_TYPE
 from rondo.chassis.http.server import guarded, listen
 from rondo.chassis.settings import ServiceSettings
 from starlette.applications import Starlette
@@ -67,6 +69,33 @@ async def test_a_client_that_sends_no_end_is_refused(connection: Connection, beg
             assert await answer in {b"HTTP/1.1 400", b""}
         except ConnectionResetError:  # what was on its way met a closed socket, and took the answer with it
             return
+
+
+SEND_HTTP = "send HTTP/1.1, with a known method, valid headers and a URL of less than 64 KiB"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "to_do"),
+    [
+        (b"BREW /livez HTTP/1.1\r\nhost: h\r\n\r\n", "malformed_http", SEND_HTTP),
+        (b"GET /livez HTTP/1.1\r\nhost: h\r\ncontent-length: many\r\n\r\n", "malformed_http", SEND_HTTP),
+        (b"nothing\r\n\r\n", "malformed_http", SEND_HTTP),
+        (b"GET /livez?%b HTTP/1.1\r\nhost: h\r\n\r\n" % (b"x" * MAX_BYTES), "malformed_http", SEND_HTTP),
+        (b"GET /livez HTTP/1.1\r\nx: " + b"x" * MAX_BYTES, "headers_too_large", "send a shorter URL and headers"),
+    ],
+    ids=["method", "content-length", "no request", "long url", "long header"],
+)
+async def test_what_is_no_request_is_answered_with_a_problem(
+    connection: Connection, sent: bytes, code: str, to_do: str
+) -> None:
+    reader, writer = connection
+    writer.write(sent)
+    head, body = (await reader.read()).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    headers = {f"content-type: {MEDIA_TYPE}".encode(), b"content-length: %d" % len(body), b"connection: close"}
+    assert headers <= set(head.split(b"\r\n"))
+    problem = orjson.loads(body)
+    assert (problem["status"], problem["code"], to_do in problem["detail"]) == (400, code, True)
 
 
 async def test_a_body_may_be_larger_and_a_connection_may_have_any_number_of_requests(connection: Connection) -> None:

@@ -5,7 +5,14 @@ httptools keeps an URL, a header or a trailer until its end, however long it is,
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from rondo.chassis.http.problems import problem
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 # Of the request line with the headers, of trailers, or between two pieces of a body; uvicorn's own bound with h11.
 MAX_BYTES = 64 * 1024
@@ -20,7 +27,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size += len(data)
         super().data_received(data)
         if self._size > MAX_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"the headers are larger than {MAX_BYTES:,} bytes: send shorter ones")
+            detail = f"the request has more than {MAX_BYTES:,} bytes beside its body: send a shorter URL and headers"
+            self._refuse(problem(400, "headers_too_large", detail))
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser can't read. There is no request yet, so no application can answer."""
+        detail = f"{msg.rstrip('.')}: send HTTP/1.1, with a known method, valid headers and a URL of less than 64 KiB"
+        self._refuse(problem(400, "malformed_http", detail))
+
+    def _refuse(self, answer: Response) -> None:
+        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         self._size = 0
