@@ -13,7 +13,7 @@ from rondo.contracts.tasks.base import NAME
 from rondo.contracts.tasks.registry import METRICS, TASKS
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, TriggerKind, open_to
+from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, TrainerKind, TriggerKind, open_to
 
 
 class Trigger(Value):
@@ -149,7 +149,7 @@ class Parameters(Value):
     Those of a step of scikit-learn are named as by `make_pipeline`. Without a search they are those of the spec.
     """
 
-    kind: Text
+    kind: Annotated[Text, open_to(TrainerKind)]
     params: dict[Text, ParameterValue]
     search: SearchSummary | None = None
 
