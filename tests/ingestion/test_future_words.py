@@ -24,8 +24,9 @@ async def test_a_spec_with_unknown_words_and_a_known_task_gives_a_contract() -> 
     future = from_the_future(SpecApplied)
     applied = future.model_copy(update={"spec": future.spec.model_copy(update={"task": "regression"})})
     specs = await cached(applied)
-    names = {column.name for column in specs.contract(applied.spec.data.dataset).columns}
-    assert set(applied.spec.features) <= names
+    contract = specs.contract(applied.spec.data.dataset)
+    assert set(applied.spec.features) <= {column.name for column in contract.columns}
+    assert (applied.spec.data.unknown_columns, contract.unknown_columns) == (WORD, "report")
 
 
 async def test_without_its_task_there_is_no_contract_and_the_reason_names_the_task() -> None:

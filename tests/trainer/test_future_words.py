@@ -40,6 +40,13 @@ async def test_an_unknown_trigger_trains_only_if_the_spec_names_it(work: MemoryU
     assert [e.reason for e in work.store.events if isinstance(e, TrainingSkipped)] == ["not_subscribed"]
 
 
+async def test_an_unknown_policy_retrains_by_the_triggers_of_the_spec(work: MemoryUnitOfWork) -> None:
+    spec = builders.spec(retrain={"policy": WORD, "on": ["drift"]})
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
+    await handlers.on_drift_detected(builders.enveloped(builders.drift()), work)
+    assert [run.trigger.kind for run in work.store.runs] == ["drift"]
+
+
 async def test_specs_and_deployments_are_kept(work: MemoryUnitOfWork) -> None:
     for event in (from_the_future(SpecApplied), from_the_future(DeploymentChanged)):
         await HANDLERS[type(event)](builders.enveloped(event), work)
