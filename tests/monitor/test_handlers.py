@@ -7,6 +7,7 @@ from rondo.chassis.artifacts import ArtifactCorruptError
 from rondo.chassis.errors import PermanentError, UnavailableError
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.registry import UnknownTaskError
 from rondo.monitor.handlers import on_model_trained
 
 from tests.monitor.builders import DIGEST, EPOCH, PROFILE
@@ -38,8 +39,9 @@ async def test_the_profile_is_the_one_of_the_evidence() -> None:
 
 async def test_the_profile_of_a_task_that_the_monitor_does_not_know_is_given_up() -> None:
     store, profile = MemoryStore(), PROFILE.model_copy(update={"task": FittedTask(task="ranking")})
-    with pytest.raises(PermanentError, match="there is no task 'ranking'"):
+    with pytest.raises(PermanentError) as caught:
         await on_model_trained(Envelope("t2", "tests", EPOCH, trained(profile=profile)), store, EvidenceStore())
+    assert isinstance(caught.value.__cause__, UnknownTaskError)
     assert store.known_profiles == {}
 
 

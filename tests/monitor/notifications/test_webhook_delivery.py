@@ -110,7 +110,7 @@ async def test_a_delivery_to_a_removed_receiver_fails(server: Server, opened: Da
     async with httpx.AsyncClient() as client:
         await publish(opened, server.url, client)
         log = await drain(delivering(opened, "", client))
-    assert {answer for *_, answer in log} == {"this receiver is no longer in RONDO_WEBHOOK_URLS"}
+    assert {"RONDO_WEBHOOK_URLS" in answer for *_, answer in log} == {True}
     assert server.received == []
 
 
