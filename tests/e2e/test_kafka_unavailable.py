@@ -27,9 +27,9 @@ async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) 
         stack.kafka.kill()
         stack.kill("serving")
         reported = await checks(rondo, lambda reported: all(word != "ok" for word in reported.values()))
-        assert all(told.startswith(f"Kafka at {stack.addresses.kafka} is not available") for told in reported.values())
+        assert all(each.startswith(f"Kafka at {stack.addresses.kafka} is not available") for each in reported.values())
         # One that has never answered may have another address.
-        assert {name: "RONDO_KAFKA" in told for name, told in reported.items()} == {"ingestion": False, "serving": True}
+        assert {name: "RONDO_KAFKA" in each for name, each in reported.items()} == {"ingestion": False, "serving": True}
         await stack.kafka.restart()
         await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
         assert {name: count for name, count in stack.restarts().items() if count} == {"serving": 1}

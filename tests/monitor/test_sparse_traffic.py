@@ -76,7 +76,7 @@ def test_the_windows_and_buckets_follow_from_the_density_of_the_reference(
 def test_until_there_is_a_verdict_the_status_says_how_many_rows_are_missing(
     rows_a_day: int, reference_rows: int, window: float, bucket: float
 ) -> None:
-    scenario, told = sparse(rows_a_day, reference_rows), 0
+    scenario, reported = sparse(rows_a_day, reference_rows), 0
     scenario.day(0, count=rows_a_day)
     assert reason(scenario) == NO_ROWS
     for day in range(1, 100):
@@ -89,14 +89,14 @@ def test_until_there_is_a_verdict_the_status_says_how_many_rows_are_missing(
         assert sentence
         for each in missing:
             if each.rows:
-                told += 1
+                reported += 1
                 assert each.rows < each.needed
                 assert each.expected is not None
                 rate = timedelta(days=each.needed / rows_a_day)
                 assert abs(each.expected - (EPOCH + rate)) <= timedelta(seconds=bucket)
         first = max((each for each in missing if each.column), key=lambda each: each.needed - each.rows, default=None)
         assert first is None or f"{first.rows:,} of about {first.needed:,} rows" in sentence
-    assert told > 2
+    assert reported > 2
     assert (day + 1) * rows_a_day <= reference_rows
     assert reason(scenario) is None
 

@@ -130,7 +130,7 @@ def test_the_parts_in_which_live_rows_arrive_make_no_difference(seed: int) -> No
 
 
 def test_very_many_stretches_become_longer_ones() -> None:
-    """So what a checkpoint holds of a reference that remembers for long stays bounded."""
+    """So what a checkpoint holds of a reference with long correlation stays bounded."""
     rows = np.cumsum(np.random.default_rng(8).standard_normal((1, 12_000)), axis=1) / 100
     found = learning(rows[:, :50])
     assert found.take(buckets_of(rows[:, 50:], 1)) == (None, 11_950)

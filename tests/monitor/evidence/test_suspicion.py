@@ -94,7 +94,7 @@ def test_older_blocks_become_the_reference_so_that_a_later_rise_is_suspected(mon
     assert abs(found.found.since - 120 * MINUTE) <= 2 * MINUTE
 
 
-def test_blocks_are_at_most_an_eighth_of_the_reference_however_long_the_losses_remember() -> None:
+def test_blocks_are_at_most_an_eighth_of_the_reference_however_long_the_losses_are_correlated() -> None:
     slow = Stretches(1, 1.0, exact(autoregressive(0.999, 4_000, np.random.default_rng(6))))
     found = Suspicion.of("v", slow)
     assert found is not None

@@ -52,14 +52,14 @@ class Reader(HTMLParser):
 
 
 def read(**changes: object) -> Reader:
-    told = story()
-    return Reader(report_page(told.status.model_copy(update=changes), told.windows))
+    seen = story()
+    return Reader(report_page(seen.status.model_copy(update=changes), seen.windows))
 
 
 def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
-    page, told = read(), story()
+    page, seen = read(), story()
     assert page.open == []
-    assert told.status.verdict.sentence in page.of("div")
+    assert seen.status.verdict.sentence in page.of("div")
     headings = ["What has changed", "Evidence over time", "Performance", "Slices and groups"]
     assert page.of("h2")[:4] == headings
     assert [text for text in page.of("td") if text.startswith("city ")] == ["city a", "city b", "city c"]
@@ -68,7 +68,7 @@ def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
     assert page.count("tr", class_="holdout") == 1
     assert page.count("polyline", class_="threshold") == 3, "one of all groups, one of each changed column"
     windows = [text for text in page.of("td") if re.fullmatch(r"2024-01-\d\d 00:00", text)]
-    assert windows == [f"{each.start:%Y-%m-%d %H:%M}" for each in told.windows] * 2, "performance, and gaps"
+    assert windows == [f"{each.start:%Y-%m-%d %H:%M}" for each in seen.windows] * 2, "performance, and gaps"
 
 
 def test_the_page_loads_nothing_and_its_policy_allows_its_own_style_alone() -> None:
@@ -87,16 +87,16 @@ def test_the_page_loads_nothing_and_its_policy_allows_its_own_style_alone() -> N
 
 
 def test_names_from_outside_stay_text() -> None:
-    told = story()
+    seen = story()
     columns = tuple(
         each.model_copy(update={"column": HOSTILE, "change": HOSTILE}) if each.column == "x" else each
-        for each in told.status.columns
+        for each in seen.status.columns
     )
-    assert told.status.newest
+    assert seen.status.newest
     bars = (Bar(kind="category", label=HOSTILE, window=0.5, reference=0.5),)
-    newest = told.status.newest.model_copy(update={"columns": (Histogram(column=HOSTILE, bars=bars),)})
-    verdict = told.status.verdict.model_copy(update={"sentence": HOSTILE})
-    closed = told.status.newest_closed
+    newest = seen.status.newest.model_copy(update={"columns": (Histogram(column=HOSTILE, bars=bars),)})
+    verdict = seen.status.verdict.model_copy(update={"sentence": HOSTILE})
+    closed = seen.status.newest_closed
     assert closed
     slices = tuple(each.model_copy(update={"column": HOSTILE, "value": HOSTILE}) for each in closed.slices)
     closed = closed.model_copy(update={"slices": slices})
@@ -111,21 +111,21 @@ def test_names_from_outside_stay_text() -> None:
 
 
 def test_what_is_not_judged_yet_has_its_progress() -> None:
-    told = story(days=1)
-    page = Reader(report_page(told.status, told.windows))
+    seen = story(days=1)
+    page = Reader(report_page(seen.status, seen.windows))
     assert "Not judged yet" in page.of("h2")
     assert "What has changed" not in page.of("h2")
 
 
 def test_estimates_are_shown_with_their_assumption_where_there_are_no_outcomes_yet() -> None:
-    page, told = read(), story()
-    assert told.status.newest
-    (assumption,) = {each.assumption for each in told.status.newest.estimates}
+    page, seen = read(), story()
+    assert seen.status.newest
+    (assumption,) = {each.assumption for each in seen.status.newest.estimates}
     assert any(assumption in text for text in page.of("p"))
     assert "accuracy, estimated" in page.of("th")
-    assert told.status.loss
-    assert told.status.loss.low < told.status.loss.value < told.status.loss.high
-    assert any(f"{told.status.loss.value:.3f}" in text for text in page.of("strong"))
+    assert seen.status.loss
+    assert seen.status.loss.low < seen.status.loss.value < seen.status.loss.high
+    assert any(f"{seen.status.loss.value:.3f}" in text for text in page.of("strong"))
     fresh = Reader(report_page(story(days=1).status, ()))
     assert any(assumption in text for text in fresh.of("p"))
 

@@ -40,15 +40,15 @@ LONG = "a_name_without_any_place_to_break_" * 4
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str) -> None:
-    told = story(missing=0.03)
+    seen = story(missing=0.03)
     columns = tuple(
-        each.model_copy(update={"column": LONG} if each.column == "x" else {}) for each in told.status.columns
+        each.model_copy(update={"column": LONG} if each.column == "x" else {}) for each in seen.status.columns
     )
-    assert told.status.newest
+    assert seen.status.newest
     bars = (Bar(kind="category", label=LONG, window=0.5, reference=0.5),)
-    newest = told.status.newest.model_copy(update={"columns": (Histogram(column=LONG, bars=bars),)})
+    newest = seen.status.newest.model_copy(update={"columns": (Histogram(column=LONG, bars=bars),)})
     changes = {"columns": columns, "newest": newest, "model": LONG}
-    page = report_page(told.status.model_copy(update=changes), told.windows)
+    page = report_page(seen.status.model_copy(update=changes), seen.windows)
     file = tmp_path / "around.html"
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")
     file.write_text(AROUND.format(width=width, page=escaped))

@@ -72,7 +72,7 @@ class MonitorClient:
 
         `wanted` has their ids, and the probability with which each was chosen: losses divided by it estimate the loss
         of all predictions of open windows. With `uncertain` those with an uncertain loss are the more likely: fewer of
-        them tell as much, but the monitor's own figures do not divide. `unlabelled` is how many have no outcome.
+        them are as informative, but the monitor's own figures do not divide. `unlabelled` is how many have no outcome.
 
         Raises:
             NotFoundError: the monitor knows no such model.

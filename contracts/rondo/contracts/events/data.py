@@ -71,7 +71,7 @@ class BatchRejected(Event):
 class OutcomesAccepted(ModelEvent):
     """Outcomes were written to the feedback data of a model.
 
-    `joined` of them match a recent prediction. That is a lower bound: ingestion remembers about 100,000 predictions of
+    `joined` of them match a recent prediction. That is a lower bound: ingestion keeps about 100,000 predictions of
     a model, and none from before its start. A training joins all of them, from the tables.
     """
 

@@ -35,7 +35,6 @@ def words(node: Json) -> str:
 
 
 def kind(node: Json) -> str:
-    """Return the kind of a value."""
     if "anyOf" in node:
         return " or ".join(_alternatives(node["anyOf"]))
     if values := node.get("enum") or node.get("examples"):

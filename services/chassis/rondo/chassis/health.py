@@ -74,7 +74,7 @@ class Health:
             return  # the parts that wait at a start log it themselves
         for name, result in report.items():
             if result == "ok" and name in self._down_since:
-                log.info("%s is up again after %.0f s", name, now - self._down_since.pop(name))
+                log.info("%s is available again after %.0f s", name, now - self._down_since.pop(name))
             elif result != "ok" and name not in self._down_since:
                 self._down_since[name] = now
                 log.warning("%s: %s", name, result)

@@ -110,7 +110,7 @@ async def windows(model: str, monitor: Monitor, before: Before = None, limit: Li
     return await monitor.windows(model, before, limit)
 
 
-@router.get("/models/{model}/labels/wanted", summary="The predictions whose outcome would tell most")
+@router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are most informative")
 async def wanted_labels(
     model: str,
     monitor: Monitor,

@@ -23,8 +23,8 @@ SKIPPED = RUN | {"state": "skipped", "trigger": {"kind": "performance"}, "detail
 
 
 def status(**changes: Any) -> dict[str, Any]:
-    told: dict[str, Any] = story().status.model_dump(mode="json")
-    return told | changes
+    seen: dict[str, Any] = story().status.model_dump(mode="json")
+    return seen | changes
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ class Domain(NamedTuple):
     choices: tuple[Value, ...] = ()
 
     def has(self, value: object) -> bool:
-        """Return whether a value is in the domain."""
         if self.choices:
             return value in self.choices
         number = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)

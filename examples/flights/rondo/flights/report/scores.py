@@ -83,7 +83,6 @@ class FirstModel:
         self._task = FittedTask.model_validate_json(metadata[FittedTask.METADATA])
 
     def outputs(self, flights: pl.DataFrame) -> Outputs:
-        """Return the outputs for all flights."""
         task = task_named(self._task.task)
         answer = next(output for output in task.outputs(self._task) if output.name == task.answer)
         tensor = answer.tensor

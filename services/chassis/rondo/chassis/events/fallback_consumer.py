@@ -130,7 +130,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                     self._positions[partition] = record.offset + 1
                     return record
             except IllegalStateError:
-                log.info("%s-%d went to another replica", *partition)
+                log.info("%s-%d moved to another replica", *partition)
         return None
 
 

@@ -1,1 +1,1 @@
-"""What trainer and monitor compute alike of a model's columns: bins, components, projections, memory."""
+"""What trainer and monitor compute alike of a model's columns: bins, components, projections, autocorrelation."""

@@ -190,7 +190,6 @@ def _profile_counts(part: NumericProfile | CategoricalProfile) -> NDArray[np.int
 
 
 def _numeric_bins(columns: Sequence[ColumnBins]) -> NumericBins:
-    """Return the bins of those columns that are numeric."""
     found = [(each.edges, each.size - 1) for each in columns if each.edges is not None]
     return NumericBins.of([edges for edges, _ in found], [missing for _, missing in found])
 

@@ -67,7 +67,7 @@ class PartitionsMovedError(Exception):
     def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
         self.partitions = sorted(partitions)
         names = ", ".join(f"{topic}-{partition}" for topic, partition in self.partitions)
-        super().__init__(f"{names} went to another replica, which reads the unanswered messages again")
+        super().__init__(f"{names} moved to another replica, which reads the unanswered messages again")
 
 
 def end_process() -> None:
@@ -237,8 +237,8 @@ class ExactlyOnceStream:
         attempts, error = failure
         topic, partition, offset = place(message)
         log.error(
-            "message %d of %s-%d goes to %s: %s: %s", offset, topic, partition, self._settings.dead_letters,
-            type(error).__name__, error,
+            "message %d of %s-%d becomes a dead letter on %s: %s: %s",
+            offset, topic, partition, self._settings.dead_letters, type(error).__name__, error,
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(topic, type(error).__name__).inc()
         # The key decides the partition: only the transform knows their number.

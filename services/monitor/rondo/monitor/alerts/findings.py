@@ -77,7 +77,6 @@ class Subject:
 
 
 def kind_of(alarm: Alarm) -> FindingKind:
-    """Return the kind of finding that an alarm belongs to."""
     if alarm.component.group == LOSS:
         return "performance"
     missing = alarm.component.statistic in {StatisticName.MISSING, StatisticName.UNSEEN}

@@ -71,7 +71,6 @@ class VersionAlarms:
     def after_step(
         self, subject: Subject, evidence: VersionEvidence, reference: Reference, end: datetime, *, repeat: bool
     ) -> list[Announcement]:
-        """Return what to publish after a step."""
 
         def expected(since: int) -> ExpectedLoss | None:
             estimator, history = reference.estimator, evidence.predicted

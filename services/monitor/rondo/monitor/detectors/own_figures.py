@@ -50,7 +50,6 @@ def is_own(detector: str) -> bool:
 
 
 def columns_of(window: WindowCounts, reference: Reference) -> list[dict[str, Any]]:
-    """Return the columns of a window as JSON."""
     return [
         {
             "name": column.name,

@@ -1,4 +1,4 @@
-"""Chooses the rows whose outcome would tell most about the loss, so that an estimate from them is unbiased.
+"""Chooses the rows whose outcomes are most informative about the loss, so that an estimate from them is unbiased.
 
 The rows of each day of event time are sampled with probabilities in proportion to the standard deviation of their loss
 (Neyman, Journal of the Royal Statistical Society 1934), which is large where predictions are uncertain. They are drawn

@@ -1,4 +1,4 @@
-"""The predictions of the champion whose outcome would tell most."""
+"""The predictions of the champion whose outcomes are most informative."""
 
 from __future__ import annotations
 

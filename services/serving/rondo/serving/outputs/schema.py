@@ -87,5 +87,4 @@ class OutputSchema:
 
 
 def take(outputs: Outputs, rows: Sequence[int]) -> Outputs:
-    """Return the outputs of some of the rows."""
     return {name: values[rows] for name, values in outputs.items()}

@@ -93,7 +93,7 @@ class BatchTelemetry:
             model=version.model, model_version=version.model_version, revision=served.revision,
         ):  # fmt: skip
             log.info(
-                "the first prediction of version %d of %s is out", version.model_version, version.model,
+                "version %d of %s answers for the first time", version.model_version, version.model,
                 extra={"model": version.model, "model_version": version.model_version, "revision": served.revision},
             )  # fmt: skip
 

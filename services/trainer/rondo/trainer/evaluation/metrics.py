@@ -42,7 +42,6 @@ class Scored:
         return len(self.targets)
 
     def take(self, rows: NDArray[np.bool_] | slice) -> Scored:
-        """Return a part of the rows."""
         return Scored(self.task, self.targets[rows], {name: values[rows] for name, values in self.outputs.items()})
 
     @property

@@ -86,7 +86,6 @@ def nodes(message: Message) -> Iterator[NodeProto]:
 
 
 def nodes_below(node: NodeProto) -> Iterator[NodeProto]:
-    """Yield the nodes of the subgraphs of a node."""
     for attribute in node.attribute:
         yield from nodes(attribute)
 

@@ -53,8 +53,6 @@ _NUMPY: dict[str, Callable[..., NDArray[np.float64]]] = {
 
 @dataclass(frozen=True)
 class Derived:
-    """One derived column."""
-
     expression: Expression
 
     def apply(self, columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:

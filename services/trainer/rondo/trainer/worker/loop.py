@@ -82,7 +82,7 @@ class Worker:
         except UnavailableError as error:
             await self._postpone(run, error)
         except ClaimLostError as error:
-            log.warning("%s: this worker leaves it", error)
+            log.warning("%s: this worker stops working on it", error)
         except Exception as error:  # the boundary: an unexpected error ends the run, or another attempt is made
             log.exception(_UNEXPECTED, run.id, run.attempt, self._max_attempts)
             await self._retry_later(run, error)

@@ -39,7 +39,7 @@ async def run_search(
     recorded = await retry(lambda: queue.trials(run, training_set_digest))
     ended = list(recorded.ended)
     if ended:
-        log.info("%s goes on after %d trials of an earlier attempt", run.id, len(ended))
+        log.info("%s continues after %d trials of an earlier attempt", run.id, len(ended))
     if (lost := recorded.lost) is not None:
         failed = Trial(lost.number, lost.params, lost.origin, state="failed", detail=_DIED)
         await _record(run, search.plan, ended, failed, queue, retry)
