@@ -211,6 +211,26 @@ class ReferenceProfile(Value):
     slices: tuple[SliceReference, ...] = ()
 
 
+class PairedHoldout(Value):
+    """How the losses of candidate and champion differ on the same rows of the holdout, by which a rollout is judged.
+
+    A loss is between 0 and 1, see `tasks.base.Task.losses`. `blocks` are blocks of `block_seconds` of event time with
+    rows: so long that they are about independent, where the holdout has enough of them. `variance` is that of
+    their mean differences, and `bound` six standard deviations. `difference` is the mean over the rows, candidate minus
+    champion. `margin` is a tenth of the champion's skill: of the loss of a constant prediction minus its own.
+    `disagreement` is the mean absolute difference of the predictions, where they are numbers from 0 to 1.
+    """
+
+    rows: int
+    block_seconds: float
+    blocks: int
+    variance: float
+    bound: float
+    difference: float
+    margin: float
+    disagreement: float | None = None
+
+
 class Evidence(TrainingInputs):
     """Everything that a gate, an auditor or a repetition needs to know of a candidate.
 
@@ -229,6 +249,7 @@ class Evidence(TrainingInputs):
     parity: Parity
     parameters: Parameters | None = None
     champion_not_comparable: Text | None = None
+    paired: PairedHoldout | None = None
 
     def encode(self) -> bytes:
         """Return the document as it is stored."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import (
         Comparison,
         Evaluation,
+        PairedHoldout,
         Parity,
         ReferenceProfile,
     )
@@ -84,3 +85,4 @@ class Candidate:
     function: FunctionVersion | None
     members: tuple[EnsembleMember, ...]
     adaptation: Adaptation | None
+    paired: PairedHoldout | None = None

@@ -15,6 +15,7 @@ from rondo.trainer.evaluation.metrics import Scored, compute_all
 from rondo.trainer.evaluation.slices import evaluate_slices, reference_slices
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.errors import GraphFailedError
+from rondo.trainer.paired.paired_holdout import paired_holdout
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.contracts.training_evidence import Comparison
+    from rondo.contracts.training_evidence import Comparison, PairedHoldout
     from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
     from rondo.trainer.ports import Score
 
@@ -45,10 +46,12 @@ def evaluate_candidate(
         by_champion, not_comparable = None, "it was fitted to the rows that evaluate the candidate"
     evaluation, of_champion = _evaluate(spec, holdout, scored), None
     comparisons: tuple[Comparison, ...] = ()
+    paired: PairedHoldout | None = None
     if by_champion is not None:
         of_champion = _evaluate(spec, holdout, by_champion)
         known = evaluation.metrics, of_champion.metrics
         comparisons = _comparisons(spec, scored, by_champion, known)
+        paired = _paired(spec, holdout, scored, by_champion)
     return Candidate(
         model=fitted.model,
         evaluation=evaluation,
@@ -69,7 +72,14 @@ def evaluate_candidate(
         function=fitted.function,
         members=fitted.members,
         adaptation=fitted.adaptation,
+        paired=paired,
     )
+
+
+def _paired(spec: ModelSpec, holdout: pl.DataFrame, candidate: Scored, champion: Scored) -> PairedHoldout | None:
+    seconds = holdout[spec.data.event_time].dt.epoch("us").to_numpy() / 1_000_000
+    tables = (reference_profile.counted_rows(each) for each in (candidate, champion))
+    return paired_holdout(champion.task, seconds, *tables)
 
 
 def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, scored: Scored) -> ReferenceProfile:

@@ -49,6 +49,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         function=candidate.function,
         members=candidate.members,
         adaptation=candidate.adaptation,
+        paired=candidate.paired,
     )
 
 
