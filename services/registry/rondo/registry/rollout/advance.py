@@ -1,0 +1,137 @@
+"""The verdict on a rollout, and the step that follows: a pure function of the rollout and the time.
+
+What is asked first is whether the candidate is not worse: with enough outcomes any difference becomes significant, also
+one that nobody cares about. By Ville's inequality an equal candidate is ever rolled back with the probability
+`plan.false_rollback` at most, divided among losses and guards, however often this is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rondo.contracts.vocabularies import RolloutStrategy
+from rondo.registry.sequential.bets import reaches
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from rondo.registry.rollout.state import Rollout, State
+
+# What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
+Action = Literal["wait", "step", "promote", "roll_back", "finish"]
+Verdict = Literal["", "better", "not_worse", "no_guard", "worse", "errors", "slow", "disagreement", "inconclusive"]
+AGAINST: tuple[Verdict, ...] = ("worse", "errors", "slow", "disagreement")
+
+
+@dataclass(frozen=True)
+class Advance:
+    """The rollout after a decision, what the registry does, and the verdict that led to it."""
+
+    rollout: Rollout
+    action: Action
+    verdict: Verdict
+
+
+def advance(rollout: Rollout, now: datetime) -> Advance:
+    """Return what the evidence and the clock lead to. A rollout that ended stays as it is."""
+    if not rollout.is_active:
+        return Advance(rollout, "wait", "")
+    if rollout.state == "running" and (favourable := _in_favour(rollout, now)):
+        return _pass(rollout, now, favourable)
+    if against := _against(rollout):
+        return Advance(_in_state(rollout, "rolled_back", now, against), "roll_back", against)
+    lasted = now - rollout.since
+    if rollout.state == "watching" and lasted >= rollout.plan.rollback_window:
+        return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
+    if rollout.state == "running" and lasted >= _deadline(rollout):
+        return _inconclusive(rollout, now)
+    return Advance(rollout, "wait", "")
+
+
+def pause(rollout: Rollout, now: datetime) -> Rollout:
+    """Stop the steps; what speaks against the candidate still counts."""
+    return _in_state(rollout, "paused", now, rollout.verdict)
+
+
+def resume(rollout: Rollout, now: datetime) -> Rollout:
+    """Go on with the present step, whose clock starts again."""
+    return _in_state(rollout, "running", now, rollout.verdict)
+
+
+def promote_now(rollout: Rollout, now: datetime) -> Advance:
+    """Make the candidate the champion; the rollback window follows."""
+    return Advance(_in_state(rollout, "watching", now, rollout.verdict), "promote", "")
+
+
+def abort(rollout: Rollout, now: datetime) -> Advance:
+    """End the rollout: the champion of its beginning answers everything."""
+    return Advance(_in_state(rollout, "aborted", now, rollout.verdict), "roll_back", "")
+
+
+def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
+    """Return why the present step is passed, or nothing."""
+    plan, gathered = rollout.plan, rollout.gathered
+    seen = gathered.step_answers if rollout.share > 0 else gathered.step_scored
+    if seen < plan.min_answers:
+        return ""
+    if plan.judged_by == "guards":
+        over = now - rollout.since >= plan.step_length
+        return "no_guard" if over and not _guards(rollout) else ""
+    if _guards(rollout):
+        return ""
+    is_better = reaches(gathered.better, plan.false_pass)
+    # An A/B test is there to learn which of the two is better: that it does no harm does not end it.
+    if plan.strategy == RolloutStrategy.AB:
+        return "better" if is_better else ""
+    if reaches(gathered.fit, plan.false_pass):
+        return "better" if is_better else "not_worse"
+    return ""
+
+
+def _guards(rollout: Rollout) -> Verdict:
+    """Return the guard that has fired, or nothing."""
+    plan, gathered = rollout.plan, rollout.gathered
+    if reaches(gathered.errors, plan.alpha_errors):
+        return "errors"
+    if reaches(gathered.slow, plan.alpha_slow):
+        return "slow"
+    if reaches(gathered.disagreement, plan.alpha_disagreement):
+        return "disagreement"
+    return ""
+
+
+def _against(rollout: Rollout) -> Verdict:
+    if reaches(rollout.gathered.worse, rollout.plan.alpha_quality):
+        return "worse"
+    return _guards(rollout)
+
+
+def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
+    """Take the next step, or promote after the last one. A shadow is never promoted: a person decides."""
+    if rollout.plan.strategy == RolloutStrategy.SHADOW:
+        return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
+    following = rollout.step + 1
+    if following == len(rollout.plan.steps) or rollout.plan.steps[following] >= 1:
+        return Advance(_in_state(rollout, "watching", now, verdict), "promote", verdict)
+    gathered = rollout.gathered.next_step(rollout.plan.stakes)
+    update = {"step": following, "since": now, "gathered": gathered, "verdict": verdict}
+    return Advance(rollout.model_copy(update=update), "step", verdict)
+
+
+def _deadline(rollout: Rollout) -> timedelta:
+    """Return after what time of a step the evidence is inconclusive."""
+    plan = rollout.plan
+    waits = plan.on_inconclusive == "wait" or plan.judged_by == "guards"
+    return max(plan.max_wait, plan.step_length) if waits else plan.step_length
+
+
+def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
+    """Ask a person, or go back. After `max_wait` a rollout that waits asks, too."""
+    if rollout.plan.on_inconclusive == "back":
+        return Advance(_in_state(rollout, "rolled_back", now, "inconclusive"), "roll_back", "inconclusive")
+    return Advance(_in_state(rollout, "asking", now, "inconclusive"), "wait", "inconclusive")
+
+
+def _in_state(rollout: Rollout, state: State, now: datetime, verdict: str) -> Rollout:
+    return rollout.model_copy(update={"state": state, "since": now, "verdict": verdict})

@@ -1,0 +1,196 @@
+"""A rollout as a value: its plan, its steps, its clock, its evidence and its state. It is stored as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from rondo.contracts.events.base import Value
+from rondo.contracts.times import Utc
+from rondo.registry.sequential import coins, disagreement
+from rondo.registry.sequential.bets import Capitals, Stakes, begin, bet, log_evidence
+from rondo.registry.sequential.interval import Moments
+
+# `running`: steps follow the evidence. `paused`: a person stopped the steps; guards and evidence against the candidate
+# still count. `asking`: a person is to decide. `watching`: the candidate was promoted, and the rollback window lasts.
+# The others are final.
+State = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
+ACTIVE: tuple[State, ...] = ("running", "paused", "asking", "watching")
+
+
+class Plan(Value):
+    """What the spec said when the rollout began. Shares are from 0 to 1.
+
+    `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is ever rolled
+    back, `false_pass` that of passing a step though it is worse by the margin. `disagreement` is the mean absolute
+    difference of the two versions' predictions on the gate's holdout; None where it is not known.
+    """
+
+    strategy: str
+    steps: tuple[float, ...]
+    step_length: timedelta
+    max_wait: timedelta
+    rollback_window: timedelta
+    on_inconclusive: str = "wait"
+    judged_by: str = "outcomes"
+    min_answers: int = 2_000
+    false_rollback: float = 0.05
+    false_pass: float = 0.05
+    stakes: Stakes
+    block: timedelta
+    variance: float | None = None
+    disagreement: float | None = None
+
+    @property
+    def alpha_quality(self) -> float:
+        """The part of `false_rollback` for losses; errors, slow answers and disagreement share the rest."""
+        return 0.6 * self.false_rollback
+
+    @property
+    def alpha_errors(self) -> float:
+        return 0.2 * self.false_rollback
+
+    @property
+    def alpha_slow(self) -> float:
+        return 0.1 * self.false_rollback
+
+    @property
+    def alpha_disagreement(self) -> float:
+        return 0.1 * self.false_rollback
+
+
+class Gathered(Value):
+    """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout."""
+
+    worse: Capitals
+    fit: Capitals
+    better: Capitals
+    moments: Moments = Moments()
+    errors: Capitals = coins.begin()
+    slow: Capitals = coins.begin()
+    disagreement: Capitals = disagreement.begin()
+    answers: int = 0
+    scored: int = 0
+    step_answers: int = 0
+    step_scored: int = 0
+    step_blocks: int = 0
+    outcomes: int = 0
+    candidate_errors: int = 0
+    champion_errors: int = 0
+
+    def next_step(self, stakes: Stakes) -> Gathered:
+        """Return the evidence for a new step, which has to show again that the candidate is not worse."""
+        return self.model_copy(update={"fit": begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0})
+
+
+class Block(Value):
+    """Outcomes of a complete block of time: their number, and the mean loss of the candidate minus the champion's."""
+
+    rows: int
+    difference: float
+
+
+class Minute(Value):
+    """What both versions did in a minute: rows that they scored, answers of the candidate, and failures.
+
+    The slow flags say whether any answer of the minute took longer than the champion's 99th percentile.
+    `disagreement` is the mean absolute difference of the predictions of the rows that both scored.
+    """
+
+    answers: int = 0
+    candidate_scored: int = 0
+    champion_scored: int = 0
+    candidate_errors: int = 0
+    champion_errors: int = 0
+    candidate_slow: bool = False
+    champion_slow: bool = False
+    disagreement: float | None = None
+
+
+class Rollout(Value):
+    """A rollout of `candidate` in the place of `champion`. `step` counts from 0; `since` is when it began."""
+
+    model: str
+    candidate: int
+    champion: int
+    plan: Plan
+    state: State = "running"
+    step: int = 0
+    began: Utc
+    since: Utc
+    gathered: Gathered
+    verdict: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def share(self) -> float:
+        """The share of the requests that the candidate answers, from 0 to 1."""
+        return 1.0 if self.state in ("watching", "promoted") else self.plan.steps[self.step]
+
+    def with_block(self, block: Block) -> Rollout:
+        """Take the mean difference of a complete block."""
+        stakes, gathered = self.plan.stakes, self.gathered
+        difference = stakes.clipped(block.difference)
+        update = {
+            "worse": bet(gathered.worse, stakes.worse, difference),
+            "fit": bet(gathered.fit, stakes.fit, stakes.margin - difference),
+            "better": bet(gathered.better, stakes.better, -difference),
+            "moments": gathered.moments.plus(difference),
+            "outcomes": gathered.outcomes + block.rows,
+            "step_blocks": gathered.step_blocks + 1,
+        }
+        return self.model_copy(update={"gathered": gathered.model_copy(update=update)})
+
+    def with_minute(self, minute: Minute) -> Rollout:
+        """Take what the guards compare."""
+        gathered, attempts = self.gathered, minute.candidate_scored + minute.champion_scored
+        update: dict[str, int | Capitals] = {
+            "answers": gathered.answers + minute.answers,
+            "step_answers": gathered.step_answers + minute.answers,
+            "scored": gathered.scored + minute.candidate_scored,
+            "step_scored": gathered.step_scored + minute.candidate_scored,
+            "candidate_errors": gathered.candidate_errors + minute.candidate_errors,
+            "champion_errors": gathered.champion_errors + minute.champion_errors,
+        }
+        if attempts:
+            share = minute.candidate_scored / attempts
+            failed = minute.candidate_errors, minute.champion_errors
+            update["errors"] = coins.toss(gathered.errors, *failed, share)
+            slow = int(minute.candidate_slow), int(minute.champion_slow)
+            # Within a minute both had the chance to be slow once, however many rows each had.
+            update["slow"] = coins.toss(gathered.slow, *slow, 0.5 if 0 < share < 1 else share)
+        if minute.disagreement is not None and self.plan.disagreement is not None:
+            taken = disagreement.take(gathered.disagreement, minute.disagreement, self.plan.disagreement)
+            update["disagreement"] = taken
+        return self.model_copy(update={"gathered": gathered.model_copy(update=update)})
+
+    def facts(self) -> dict[str, object]:
+        """Return the evidence of a verdict, as the audit log has it: e-values as natural logarithms."""
+        gathered = self.gathered
+        return {
+            "log_e_worse": round(log_evidence(gathered.worse), 4),
+            "log_e_fit": round(log_evidence(gathered.fit), 4),
+            "log_e_better": round(log_evidence(gathered.better), 4),
+            "log_e_errors": round(log_evidence(gathered.errors), 4),
+            "log_e_slow": round(log_evidence(gathered.slow), 4),
+            "log_e_disagreement": round(log_evidence(gathered.disagreement), 4),
+            "mean_difference": round(gathered.moments.mean, 6),
+            "blocks": gathered.moments.count,
+            "outcomes": gathered.outcomes,
+            "answers": gathered.answers,
+            "scored": gathered.scored,
+            "candidate_errors": gathered.candidate_errors,
+            "champion_errors": gathered.champion_errors,
+        }
+
+
+def new_rollout(model: str, candidate: int, champion: int, plan: Plan, now: datetime) -> Rollout:
+    """Return a rollout at its first step, before any evidence."""
+    stakes = plan.stakes
+    gathered = Gathered(worse=begin(stakes.worse), fit=begin(stakes.fit), better=begin(stakes.better))
+    return Rollout(
+        model=model, candidate=candidate, champion=champion, plan=plan, began=now, since=now, gathered=gathered
+    )

@@ -1,0 +1,90 @@
+"""Bets on a bounded mean: a mixture of stakes whose capital is evidence, however often it is looked at.
+
+A bettor who stakes `a` on payoffs `x` multiplies the capital by `1 + a x`. Where the payoffs have no positive mean,
+given what came before, the capital is a nonnegative supermartingale, and so is the mean over several stakes: it ever
+reaches `1/alpha` with probability `alpha` at most (Ville's inequality; Waudby-Smith and Ramdas, "Estimating means of
+bounded random variables by betting", JRSS B 2024, sections 4 and 5). Nothing is assumed of the variance.
+
+What is kept of the past are logarithms of capitals, one for each stake. They are sums over the pieces of evidence, so
+that neither their order nor a restart between them matters.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.base import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Logarithms of capitals, one for each stake.
+Capitals = tuple[float, ...]
+# No bet loses more than this share of a capital, whatever the payoff.
+_MOST_AT_STAKE = 0.85
+_FALLBACK = 12
+_WORSE, _FIT = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.5, 1.0, 2.0)
+
+
+class Stakes(Value):
+    """What is staked on differences `d` of losses, candidate minus champion, each the mean of a block.
+
+    `worse` bets on `d`, `fit` on `margin - d`, and `better` on `-d`. Differences are clipped to `-bound` to `bound`, so
+    it is their clipped mean that is tested.
+    """
+
+    worse: tuple[float, ...]
+    fit: tuple[float, ...]
+    better: tuple[float, ...]
+    bound: float
+    margin: float
+
+    def clipped(self, difference: float) -> float:
+        return min(self.bound, max(-self.bound, difference))
+
+
+def stakes(bound: float, margin: float, variance: float | None = None) -> Stakes:
+    """Return the stakes for differences up to `bound`, with `variance` as blocks of the gate's holdout have it.
+
+    The stake that wins most on a mean of m at variance v is about m/v, so six and three are spread around that. Without
+    a variance there are twelve, each half of the one before.
+    """
+    most_worse, most_fit = _MOST_AT_STAKE / bound, _MOST_AT_STAKE / (bound + margin)
+    if not variance or margin <= 0:
+        halved = [2.0**-k for k in range(_FALLBACK)]
+        worse, fit = ([most * each for each in halved] for most in (most_worse, most_fit))
+    else:
+        best = margin / variance
+        worse = [min(most_worse, best * each) for each in _WORSE]
+        fit = [min(most_fit, best * each) for each in _FIT]
+    better = [min(most_worse, each) for each in fit]
+    return Stakes(worse=tuple(worse), fit=tuple(fit), better=tuple(better), bound=bound, margin=margin)
+
+
+def begin(stakes: Sequence[float]) -> Capitals:
+    """Return the capitals before any evidence."""
+    return (0.0,) * len(stakes)
+
+
+def bet(capitals: Capitals, stakes: Sequence[float], payoff: float) -> Capitals:
+    """Return the capitals after one payoff.
+
+    Raises:
+        ValueError: a stake can lose everything by it.
+
+    """
+    return tuple(capital + math.log1p(stake * payoff) for capital, stake in zip(capitals, stakes, strict=True))
+
+
+def log_evidence(capitals: Capitals) -> float:
+    """Return the logarithm of the mean capital; 0 without a stake."""
+    if not capitals:
+        return 0.0
+    largest = max(capitals)
+    return largest + math.log(sum(math.exp(each - largest) for each in capitals) / len(capitals))
+
+
+def reaches(capitals: Capitals, alpha: float) -> bool:
+    """Return whether the evidence has reached 1/alpha."""
+    return log_evidence(capitals) >= -math.log(alpha)

@@ -1,0 +1,155 @@
+"""What the evidence and the clock lead to, for each strategy and verdict."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rondo.registry.rollout import advance as deciding
+from rondo.registry.rollout.advance import advance
+from rondo.registry.rollout.state import Block, Minute, Plan, Rollout, new_rollout
+from rondo.registry.sequential.bets import stakes
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+STAKES = stakes(0.06, 0.002, 0.0001)
+
+
+def rollout(**plan: Any) -> Rollout:
+    known: dict[str, Any] = {
+        "strategy": "canary",
+        "steps": (0.05, 0.25, 1.0),
+        "step_length": HOUR,
+        "max_wait": 4 * HOUR,
+        "rollback_window": 2 * HOUR,
+        "min_answers": 100,
+        "stakes": STAKES,
+        "block": timedelta(minutes=1),
+        "disagreement": 0.03,
+    }
+    return new_rollout("flights", 2, 1, Plan(**known | plan), BEGAN)
+
+
+def after(value: Rollout, difference: float, blocks: int = 600, answers: int = 200) -> Rollout:
+    for number in range(blocks):
+        value = value.with_block(Block(rows=10, difference=difference + (0.01 if number % 2 else -0.01)))
+    return value.with_minute(Minute(answers=answers, candidate_scored=1_000, champion_scored=1_000))
+
+
+def test_a_candidate_that_is_not_worse_takes_each_step_and_is_promoted() -> None:
+    taken = advance(after(rollout(), 0.0), BEGAN)
+    assert (taken.action, taken.verdict, taken.rollout.share) == ("step", "not_worse", 0.25)
+    # Each step asks again: what passed the first one does not pass the second.
+    assert advance(taken.rollout, BEGAN).action == "wait"
+    promoted = advance(after(taken.rollout, 0.0), BEGAN + HOUR)
+    assert (promoted.action, promoted.rollout.state, promoted.rollout.share) == ("promote", "watching", 1.0)
+
+
+def test_a_better_candidate_is_named_so() -> None:
+    assert advance(after(rollout(), -0.004), BEGAN).verdict == "better"
+
+
+def test_too_few_answers_take_no_step() -> None:
+    assert advance(after(rollout(), 0.0, answers=99), BEGAN).action == "wait"
+
+
+def test_a_worse_candidate_goes_back_at_any_time_also_while_it_is_paused_or_watched() -> None:
+    for state in ("running", "paused", "asking", "watching"):
+        value = after(rollout(), 0.006, blocks=200).model_copy(update={"state": state})
+        taken = advance(value, BEGAN)
+        assert (taken.action, taken.verdict, taken.rollout.state) == ("roll_back", "worse", "rolled_back")
+        assert advance(taken.rollout, BEGAN + 9 * HOUR).action == "wait"
+
+
+@pytest.mark.parametrize(
+    ("minute", "minutes", "guard"),
+    [
+        (Minute(candidate_scored=50, champion_scored=50, candidate_errors=10), 1, "errors"),
+        (Minute(candidate_scored=50, champion_scored=50, candidate_slow=True), 12, "slow"),
+        (Minute(candidate_scored=50, champion_scored=50, disagreement=0.2), 9, "disagreement"),
+    ],
+)
+def test_a_guard_goes_back_and_stops_a_step(minute: Minute, minutes: int, guard: str) -> None:
+    value = after(rollout(), 0.0)
+    for _ in range(minutes):
+        value = value.with_minute(minute)
+    taken = advance(value, BEGAN)
+    assert (taken.action, taken.verdict) == ("roll_back", guard)
+
+
+def test_slow_answers_of_one_minute_are_one() -> None:
+    value = rollout()
+    for _ in range(4):
+        value = value.with_minute(Minute(candidate_scored=900, champion_scored=10, candidate_slow=True))
+    assert advance(value, BEGAN).action == "wait"
+
+
+@pytest.mark.parametrize(
+    ("on_inconclusive", "hours", "action", "state"),
+    [
+        ("wait", 1, "wait", "running"),
+        ("wait", 4, "wait", "asking"),
+        ("ask", 1, "wait", "asking"),
+        ("back", 1, "roll_back", "rolled_back"),
+        ("back", 0, "wait", "running"),
+    ],
+)
+def test_an_inconclusive_step_waits_asks_or_goes_back(
+    on_inconclusive: str, hours: int, action: str, state: str
+) -> None:
+    taken = advance(rollout(on_inconclusive=on_inconclusive), BEGAN + hours * HOUR)
+    assert (taken.action, taken.rollout.state) == (action, state)
+
+
+def test_by_guards_alone_a_step_lasts_its_length() -> None:
+    value = after(rollout(judged_by="guards"), 0.0, blocks=0)
+    assert advance(value, BEGAN + HOUR - timedelta(seconds=1)).action == "wait"
+    taken = advance(value, BEGAN + HOUR)
+    assert (taken.action, taken.verdict) == ("step", "no_guard")
+
+
+def test_blue_green_answers_nothing_until_it_takes_over_at_once() -> None:
+    value = rollout(strategy="blue_green", steps=(0.0,))
+    assert value.share == 0
+    taken = advance(after(value, 0.0, answers=0), BEGAN)
+    assert (taken.action, taken.rollout.share) == ("promote", 1.0)
+
+
+def test_a_shadow_is_never_promoted_by_itself() -> None:
+    taken = advance(after(rollout(strategy="shadow", steps=(0.0,)), 0.0, answers=0), BEGAN)
+    assert (taken.action, taken.rollout.state, taken.verdict) == ("wait", "asking", "not_worse")
+    assert deciding.promote_now(taken.rollout, BEGAN).action == "promote"
+
+
+def test_an_ab_test_ends_where_the_candidate_is_better_and_not_where_it_is_equal() -> None:
+    value = rollout(strategy="ab", steps=(0.5,))
+    assert advance(after(value, 0.0), BEGAN).action == "wait"
+    assert advance(after(value, -0.004), BEGAN).action == "promote"
+    assert advance(value, BEGAN + 4 * HOUR).rollout.state == "asking"
+
+
+def test_the_rollback_window_ends() -> None:
+    watched = deciding.promote_now(rollout(), BEGAN).rollout
+    assert advance(watched, BEGAN + 2 * HOUR - timedelta(seconds=1)).action == "wait"
+    taken = advance(watched, BEGAN + 2 * HOUR)
+    assert (taken.action, taken.rollout.state) == ("finish", "promoted")
+
+
+def test_a_paused_rollout_takes_no_step_and_its_clock_starts_again() -> None:
+    paused = deciding.pause(after(rollout(on_inconclusive="ask"), 0.0), BEGAN)
+    assert advance(paused, BEGAN + 9 * HOUR).action == "wait"
+    resumed = deciding.resume(paused, BEGAN + 9 * HOUR)
+    assert advance(resumed, BEGAN + 9 * HOUR).action == "step"
+
+
+def test_an_aborted_rollout_goes_back() -> None:
+    taken = deciding.abort(rollout(), BEGAN)
+    assert (taken.action, taken.rollout.state) == ("roll_back", "aborted")
+
+
+def test_a_rollout_is_the_same_after_it_was_stored() -> None:
+    value = after(rollout(), 0.0031)
+    stored = Rollout.model_validate_json(value.model_dump_json())
+    assert stored == value
+    assert advance(stored, BEGAN) == advance(value, BEGAN)
