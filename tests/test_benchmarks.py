@@ -166,6 +166,7 @@ def test_every_table_is_a_script() -> None:
         "policies",
         "redeploy",
         "rest",
+        "rollouts",
         "slow",
         "stationary",
         "stream",
