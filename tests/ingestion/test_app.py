@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
 from rondo.ingestion.app import application
 
-from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
+from tests.ingestion.builders import START, outcome, parquet, predictions, rides, spec
 from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows
 from tests.support.waiting import until
 
@@ -54,6 +55,25 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
     dead_letter_messages = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
     described = sorted(dict(m.headers())["__dlq.errors.message"].decode() for m in dead_letter_messages)
     assert [re.findall(r"JSON \(|'tip[a-z]'", message) for message in described] == [["JSON ("], ["'tipz'", "'tips'"]]
+
+
+async def test_a_batch_is_compared_with_what_was_served(ingestion: Running, tmp_path: Path) -> None:
+    produce(ingestion.settings.kafka.servers, "predictions.log", predictions(0, 10))
+
+    async def landed() -> bool:
+        return rows(ingestion, "feedback/tips/predictions").height == 10
+
+    await until(landed)
+    started = [START + timedelta(seconds=n) for n in range(10)]
+    body = parquet(rides(10, started=started, distance=[float(n or 99) for n in range(10)]), tmp_path)
+    assert (await ingestion.upload("january", body)).status_code == 201
+    (measured,) = await until(lambda: events(ingestion, "skew.measured"))
+    assert (measured["model"], measured["batch_id"], measured["joined"]) == ("tips", "january", 10)
+    (distance,) = measured["features"]
+    assert (distance["feature"], distance["differing"]) == ("distance", 1)
+    assert [(each["entity"], each["served"], each["published"]) for each in distance["largest"]] == [
+        ("r0", "0.0", "99.0")
+    ]
 
 
 async def test_labels_of_every_task_are_published_and_landed(ingestion: Running) -> None:

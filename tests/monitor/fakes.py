@@ -17,6 +17,7 @@ from rondo.monitor.ports import (
     Position,
     StoredTable,
 )
+from rondo.monitor.quality.skew import ServedSkew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -38,6 +39,7 @@ class MemoryStore:
     positions: dict[Position, int] = field(default_factory=dict)
     models: dict[str, ModelCheckpoint] = field(default_factory=dict)
     published: list[Announcement] = field(default_factory=list)
+    skews: dict[str, ServedSkew] = field(default_factory=dict)
     changed: bool = True
 
     async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
@@ -53,6 +55,12 @@ class MemoryStore:
         if model not in self.champions or self.champions[model].revision < champion.revision:
             self.champions[model] = champion
 
+    async def skew(self, model: str) -> ServedSkew:
+        return self.skews.get(model, ServedSkew())
+
+    async def save_skew(self, model: str, skew: ServedSkew) -> None:
+        self.skews[model] = skew
+
     @asynccontextmanager
     async def work(self) -> AsyncIterator[MemoryStore]:
         yield self
@@ -67,7 +75,10 @@ class MemoryStore:
 
     async def control_plane(self) -> ControlPlaneSnapshot:
         return ControlPlaneSnapshot(
-            {m: spec for m, (_, spec) in self.specs.items() if spec}, dict(self.champions), dict(self.removals)
+            {m: spec for m, (_, spec) in self.specs.items() if spec},
+            dict(self.champions),
+            dict(self.removals),
+            dict(self.skews),
         )
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:

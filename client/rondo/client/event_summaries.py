@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.client.prediction import shown
 from rondo.contracts.events.access import TokenChanged
-from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted
+from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted, SkewMeasured
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import (
     ModelPromoted,
@@ -83,6 +83,13 @@ def _(event: BatchRejected) -> str:
 @summarize.register
 def _(event: OutcomesAccepted) -> str:
     return f"{event.rows:,} outcomes, {event.joined:,} of them joined with predictions"
+
+
+@summarize.register
+def _(event: SkewMeasured) -> str:
+    differing = [f"{each.feature} of {each.differing:,}" for each in event.features[:_SHOWN]]
+    found = f"published differently: {', '.join(differing)}" if differing else "no value was published differently"
+    return f"batch {event.batch_id}: {event.joined:,} of {event.served:,} predictions are in it, {found}"
 
 
 @summarize.register

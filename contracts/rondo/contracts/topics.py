@@ -122,6 +122,7 @@ CONTROL_PLANE = (
     _control(data.BatchAccepted, "ingestion", "trainer", "client", key="dataset"),
     _control(data.BatchRejected, "ingestion", "client", key="dataset"),
     _control(data.OutcomesAccepted, "ingestion", "client"),
+    _control(data.SkewMeasured, "ingestion", "monitor", "client"),
     _control(training.TrainingRequested, "registry", "trainer"),
     _control(monitoring.DriftDetected, "monitor", "trainer", "client"),
     _control(monitoring.PerformanceDegraded, "monitor", "trainer", "client"),

@@ -108,7 +108,8 @@ class StatisticName(StrEnum):
     know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
     polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
     mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the newest event time is behind,
-    both in seconds. The others are metrics, named as in the gates of a spec.
+    both in seconds. `skew` is the share of rows whose value was published differently than it was served. The others
+    are metrics, named as in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -138,13 +139,15 @@ class StatisticName(StrEnum):
     LOSS = "loss"
     SILENCE = "silence"
     LAG = "lag"
+    SKEW = "skew"
 
 
 class QualityProblem(StrEnum):
     """What is wrong with the data of a model.
 
     `values`: its requests have missing or unseen values. `silence`: no request arrives, and `no_outcomes`: no outcome,
-    for much longer than usual. `stale`: the event times of the requests no longer advance with the clock.
+    for much longer than usual. `stale`: the event times of the requests no longer advance with the clock. `skew`:
+    features were published with other values than they were served with.
 
     Unknown: shown as it is. It triggers no training: only `values` does.
     """
@@ -153,6 +156,7 @@ class QualityProblem(StrEnum):
     SILENCE = "silence"
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"
+    SKEW = "skew"
 
 
 class EstimateMethod(StrEnum):
@@ -204,7 +208,7 @@ class AlertKind(StrEnum):
 
     `drift`, `performance` and `quality` are those of the findings. `no_verdict` is that the inputs can't be judged
     after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
-    many requests count in no window. `silence`, `no_outcomes` and `stale` are as in `QualityProblem`.
+    many requests count in no window. `silence`, `no_outcomes`, `stale` and `skew` are as in `QualityProblem`.
     `detector_failed` is that a detector of the user's own reports nothing of a window.
 
     Unknown: shown as it is.
@@ -220,6 +224,7 @@ class AlertKind(StrEnum):
     SILENCE = "silence"
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"
+    SKEW = "skew"
 
 
 class TrainerKind(StrEnum):

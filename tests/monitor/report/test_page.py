@@ -8,11 +8,14 @@ from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
+from rondo.monitor.quality.skew import ServedSkew
 from rondo.monitor.report.markup import Markup, element
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
 from rondo.monitor.status.histograms import Bar, Histogram
+from rondo.monitor.status.skew_status import skew_status
 
+from tests.monitor.quality.test_skew import measured
 from tests.monitor.report.story import story
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x & </title>"
@@ -152,3 +155,13 @@ def test_an_element_escapes_what_is_no_markup(child: object, written: str) -> No
 
 def test_an_attribute_is_quoted() -> None:
     assert element("p", class_='a"b', aria_label="c>d", id=None) == '<p class="a&quot;b" aria-label="c&gt;d"></p>'
+
+
+def test_features_that_were_published_differently_have_the_largest_difference() -> None:
+    batches = ServedSkew().plus(measured(0, x=40, **{HOSTILE: 1}))
+    page = read(skew=skew_status(batches))
+    assert "Served and published" in page.of("h2")
+    (cell,) = (text for text in page.of("td") if "40.0%" in text)
+    assert cell == "40.0% of 100"
+    assert any("107.0 served and no value published" in text for text in page.of("td"))
+    assert "Served and published" not in read(skew=skew_status(ServedSkew())).of("h2")

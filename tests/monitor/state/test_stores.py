@@ -18,6 +18,7 @@ from rondo.monitor import handlers
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import ChampionRevision, ChangeSignal, Checkpoint, Store, Work
+from rondo.monitor.quality.skew import ServedSkew
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
@@ -25,6 +26,7 @@ from rondo.monitor.state.postgres_state import PostgresStore
 from tests.monitor.builders import DIGEST, DIGEST_2, EPOCH, MODEL, PROFILE, SPEC, spec
 from tests.monitor.events import deployed, trained
 from tests.monitor.fakes import MemoryStore
+from tests.monitor.quality.test_skew import measured
 from tests.monitor.state.states import add_rows, filled_state, without_row_numbers
 from tests.support.evidence import EvidenceStore
 from tests.support.settings import load
@@ -171,3 +173,12 @@ async def test_the_segments_of_an_emptied_table_are_deleted(under_test: StoreUnd
     saved, _ = encode_state(state, stored)
     await under_test.store.save(Checkpoint(1, {}, {MODEL: saved}), [])
     assert (await under_test.store.load()).models[MODEL].tables["predictions"].segments == ()
+
+
+async def test_the_newest_comparisons_are_kept_and_a_removal_discards_them(under_test: StoreUnderTest) -> None:
+    await under_test.handle(measured(0, x=40))
+    await under_test.handle(measured(1, city=2))
+    skew = (await under_test.store.control_plane()).skews[MODEL]
+    assert skew == ServedSkew().plus(measured(0, x=40)).plus(measured(1, city=2))
+    await under_test.handle(ModelRemoved(model=MODEL, revision=2, decided_by="tests", reason="over"))
+    assert (await under_test.store.control_plane()).skews[MODEL] == ServedSkew(3)

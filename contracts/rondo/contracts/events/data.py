@@ -82,3 +82,40 @@ class OutcomesAccepted(ModelEvent):
     joined: int
     known_from: Utc
     known_to: Utc
+
+
+class SkewExample(Value):
+    """A case that was served with one value of a feature and published with another, as texts; None where missing."""
+
+    entity: Message
+    event_time: Utc
+    served: Message | None
+    published: Message | None
+
+
+class FeatureSkew(Value):
+    """A feature with `differing` values, and the cases with the largest differences, at most three."""
+
+    feature: Text
+    differing: int
+    largest: tuple[SkewExample, ...]
+
+
+class SkewMeasured(ModelEvent):
+    """The rows of a batch were compared with what the model's primary was asked with.
+
+    `served` are the primary's predictions whose event time is within that of the batch. `joined` of them have the
+    entity and the event time of a row of the batch. `features` are those with a value that differs, the first hundred
+    of the `compared` ones: the features of the spec that both tables have.
+    """
+
+    topic: ClassVar[str] = "skew.measured"
+
+    dataset: Text
+    batch_id: Text
+    event_time_from: Utc
+    event_time_to: Utc
+    served: int
+    joined: int
+    compared: tuple[Text, ...]
+    features: tuple[FeatureSkew, ...]

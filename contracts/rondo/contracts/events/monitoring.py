@@ -72,6 +72,7 @@ _WRITTEN = {
     StatisticName.LOSS: ("loss", ".4f"),
     StatisticName.SILENCE: ("seconds of silence", ",.0f"),
     StatisticName.LAG: ("seconds behind", ",.0f"),
+    StatisticName.SKEW: ("published differently", ".1%"),
 }
 
 

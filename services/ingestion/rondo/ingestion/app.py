@@ -13,6 +13,7 @@ from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.http import server as chassis_http
+from rondo.chassis.periodic import run_periodically
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
@@ -29,7 +30,8 @@ from rondo.ingestion.feedback.landing import TOPICS, FeedbackLanding
 from rondo.ingestion.http.routes import ApiContext, api
 from rondo.ingestion.inbox.watcher import InboxWatcher
 from rondo.ingestion.outcomes.stream import OutcomeTransform, outcome_stream
-from rondo.ingestion.postgres import PostgresBatchStore, PostgresLandingStore
+from rondo.ingestion.postgres import PostgresBatchStore, PostgresComparisonStore, PostgresLandingStore
+from rondo.ingestion.skew.comparer import Comparer
 from rondo.ingestion.spec_cache import SpecCache
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ async def _ingesting(
     stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(specs))
     landing = FeedbackLanding(tables, PostgresLandingStore(database), settings.landing_seconds, settings.landing_rows)
     follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
+    comparer = Comparer(tables, PostgresComparisonStore(database), specs)
+    comparing = run_periodically("the comparison of served with published values", comparer.tick)
     health.add("outcomes", stream.check)
     health.add("landing", follower.check)
     inbox = [InboxWatcher(settings.inbox, settings, service, spool).run()] if settings.inbox else []
@@ -94,5 +98,5 @@ async def _ingesting(
         BatchConsumer(settings, broker, service, spool).subscribe()
         await broker.start()
         chassis_kafka.watch(health, settings, broker)
-        async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
+        async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), comparing, *inbox):
             yield ApiContext(service, spool, batches, publisher, tables, reports, specs)

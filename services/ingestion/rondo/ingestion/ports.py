@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rondo.contracts.events.base import Event
+    from rondo.contracts.events.data import BatchAccepted
 
 Status = Literal["accepted", "rejected"]
 
@@ -61,6 +62,23 @@ class BatchStore(Protocol):
 
     async def not_accepted(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         """Return those of the batches that have no record as accepted."""
+        ...
+
+
+class WaitingBatch(Protocol):
+    """An accepted batch that was not yet compared with what was served."""
+
+    @property
+    def batch(self) -> BatchAccepted: ...
+
+    async def done(self, events: Sequence[tuple[Event, str]]) -> None:
+        """Add the events to the outbox. The batch waits no longer."""
+        ...
+
+
+class ComparisonStore(Protocol):
+    def next_batch(self) -> AbstractAsyncContextManager[WaitingBatch | None]:
+        """Hold the oldest batch that waits and that nobody else holds, in a transaction; None if there is none."""
         ...
 
 

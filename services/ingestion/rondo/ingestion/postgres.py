@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from rondo.contracts.events.data import BatchAccepted
 from rondo.ingestion.ports import BatchRecord
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ _SAVE = """
 insert into batches (dataset, batch_id, content, contract, status, headline) values ($1, $2, $3, $4, $5, $6)
 on conflict (dataset, batch_id) do update set content = excluded.content, contract = excluded.contract,
 status = excluded.status, headline = excluded.headline, decided_at = now() where batches.status = 'rejected'
+"""
+_WAIT = "insert into uncompared (dataset, batch_id) values ($1, $2) on conflict do nothing"
+# One that another replica holds is skipped.
+_WAITING = """
+select dataset, batch_id, headline from uncompared join batches using (dataset, batch_id)
+order by accepted_at, dataset, batch_id limit 1 for update of uncompared skip locked
 """
 _LANDED = """
 insert into landed (topic, partition, next_offset) values ($1, $2, $3)
@@ -81,6 +88,8 @@ class PostgresBatchTransaction:
         await self.work.connection.execute(
             _SAVE, record.dataset, record.batch_id, record.content, record.contract, record.status, record.headline
         )
+        if record.status == "accepted":
+            await self.work.connection.execute(_WAIT, record.dataset, record.batch_id)
         await self.work.publish(event, event_id)
 
 
@@ -114,3 +123,28 @@ class PostgresLandingStore:
             await work.connection.executemany(_ANNOUNCED, list(announced.items()))
             for event, event_id in events:
                 await work.publish(event, event_id)
+
+
+@dataclass(frozen=True)
+class PostgresComparisonStore:
+    database: Database
+
+    @asynccontextmanager
+    async def next_batch(self) -> AsyncIterator[PostgresWaitingBatch | None]:
+        async with self.database.transaction() as work:
+            row = await work.connection.fetchrow(_WAITING)
+            yield PostgresWaitingBatch(work, BatchAccepted.model_validate(row["headline"])) if row else None
+
+
+@dataclass(frozen=True)
+class PostgresWaitingBatch:
+    """A batch whose row is locked until the transaction ends."""
+
+    work: Transaction
+    batch: BatchAccepted
+
+    async def done(self, events: Sequence[tuple[Event, str]]) -> None:
+        query = "delete from uncompared where dataset = $1 and batch_id = $2"
+        await self.work.connection.execute(query, self.batch.dataset, self.batch.batch_id)
+        for event, event_id in events:
+            await self.work.publish(event, event_id)

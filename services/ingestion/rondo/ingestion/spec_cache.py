@@ -51,6 +51,11 @@ class SpecCache:
         except TimeoutError:
             return  # `contract` raises NoContractError, which names the known datasets
 
+    def of_dataset(self, dataset: str) -> list[ModelSpec]:
+        """Return the specs that name the dataset, by model."""
+        mine = (spec for spec in self._by_model.values() if spec.data.dataset == dataset)
+        return sorted(mine, key=lambda spec: spec.model)
+
     @property
     def labels(self) -> Mapping[str, Labels | UnknownTaskError]:
         """The labels of each model that has a spec, or that this release does not know its task."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import PermanentError
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
+from rondo.contracts.events.data import SkewMeasured
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
@@ -32,6 +33,7 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
         ModelRemoved: on_model_removed,
         ModelTrained: trained,
         DeploymentChanged: on_deployment_changed,
+        SkewMeasured: on_skew_measured,
     }
 
 
@@ -43,7 +45,9 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
     """Delete the spec: no window of the model is evaluated from now on."""
-    await work.save_spec(envelope.data.model, envelope.data.revision, None)
+    model = envelope.data.model
+    await work.save_spec(model, envelope.data.revision, None)
+    await work.save_skew(model, (await work.skew(model)).cleared())
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:
@@ -69,3 +73,9 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     for route in event.routes:
         if route.role == RouteRole.PRIMARY:
             await work.save_champion(event.model, ChampionRevision(event.revision, route.model_version, route.digest))
+
+
+async def on_skew_measured(envelope: Envelope[SkewMeasured], work: Work) -> None:
+    """Keep the comparison of a batch with what was served, beside those of the newest batches before."""
+    model = envelope.data.model
+    await work.save_skew(model, (await work.skew(model)).plus(envelope.data))

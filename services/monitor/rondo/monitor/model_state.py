@@ -26,6 +26,7 @@ from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.quality.skew import ServedSkew, SkewAlarm
 from rondo.monitor.quality.streams import StreamQuality
 from rondo.monitor.statistics.slice_figures import slice_figures
 from rondo.monitor.statistics.window_estimates import window_estimates
@@ -88,6 +89,7 @@ class ModelState:
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
     candidates: Candidates = field(default_factory=Candidates)
     streams: StreamQuality = field(default_factory=StreamQuality)
+    skew: SkewAlarm = field(default_factory=SkewAlarm)
     costs: ModelCosts = field(default_factory=ModelCosts)
     removed: int = 0
     spec: ModelSpec | None = field(default=None, compare=False)
@@ -128,6 +130,7 @@ class ModelState:
         self.buffer.clear()
         self.costs = ModelCosts()
         resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
+        resolved += self.skew.resolve(self.model, at, why)
         return [*self._resolve_alarms(why, at), *resolved]
 
     def snapshot(self) -> ModelState:
@@ -141,6 +144,7 @@ class ModelState:
             unmatched=copy(self.unmatched),
             labelled=copy(self.labelled),
             streams=self.streams.snapshot(),
+            skew=self.skew.snapshot(),
             candidates=self.candidates.snapshot(),
             costs=ModelCosts(dict(self.costs.versions)),
         )
@@ -148,7 +152,7 @@ class ModelState:
     @property
     def open_alerts(self) -> dict[str, str]:
         """The ids of the alerts that are raised and not resolved, by kind."""
-        return self.alarms.open | self.dropped.open(self.model) | self.streams.open
+        return self.alarms.open | self.dropped.open(self.model) | self.streams.open | self.skew.open
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows and the evidence of older versions.
@@ -248,11 +252,17 @@ class ModelState:
 
     def look_at_streams(self) -> list[Announcement]:
         """Return what the rhythms of the streams lead to by now."""
-        if self.champion is None or self.spec is None:
-            return []
-        rate = self.spec.monitor.false_alarm_rate
         delay = self.tumbling.label_delay if self.tumbling else 0
-        return self.streams.look(Subject(self.model, self.champion.version, rate, 0), delay)
+        return self.streams.look(subject, delay) if (subject := self._subject_without_losses()) else []
+
+    def look_at_skew(self, measured: ServedSkew) -> list[Announcement]:
+        """Return what comparisons of served with published values lead to."""
+        return self.skew.look(subject, measured) if (subject := self._subject_without_losses()) else []
+
+    def _subject_without_losses(self) -> Subject | None:
+        if self.champion is None or self.spec is None:
+            return None
+        return Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""

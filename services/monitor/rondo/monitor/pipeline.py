@@ -171,6 +171,11 @@ class MonitorPipeline:
             if resolved := self._state(model).apply_spec(spec):
                 announcements += resolved
                 self._checkpointer.changed.add(model)
+        for model, skew in self._control_plane.snapshot.skews.items():
+            state = self._state(model)
+            looked_at = state.skew.number
+            announcements += state.look_at_skew(skew)
+            self._checkpointer.changed |= {model} if state.skew.number > looked_at else set()
         return announcements
 
     def _watch_streams(self, now: float) -> None:

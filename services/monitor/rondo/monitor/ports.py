@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.detectors.own_figures import OwnFigures
     from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.quality.skew import ServedSkew
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # A topic and a partition.
@@ -32,11 +33,15 @@ class ChampionRevision:
 
 @dataclass(frozen=True)
 class ControlPlaneSnapshot:
-    """The latest spec and champion of each model, and the revision of its last removal if it was removed."""
+    """The latest spec and champion of each model, and the revision of its last removal if it was removed.
+
+    `skews` are the comparisons of served with published values.
+    """
 
     specs: Mapping[str, ModelSpec]
     champions: Mapping[str, ChampionRevision]
     removals: Mapping[str, int] = field(default_factory=dict)
+    skews: Mapping[str, ServedSkew] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,12 @@ class Work(Protocol):
     async def save_profile(self, digest: str, profile: ReferenceProfile) -> None: ...
 
     async def save_champion(self, model: str, champion: ChampionRevision) -> None: ...
+
+    async def skew(self, model: str) -> ServedSkew:
+        """Return the measurements of a model, and hold them until the end of the unit of work."""
+        ...
+
+    async def save_skew(self, model: str, skew: ServedSkew) -> None: ...
 
 
 class Store(Protocol):

@@ -211,6 +211,21 @@ def test_each_stream_has_its_newest_row_and_when_an_alert_would_follow(rondo: Ru
     assert "week" in lines[3]
 
 
+def test_values_that_were_published_differently_have_examples(rondo: Run, answers: Any) -> None:
+    example = {"entity": "r7", "event_time": "2024-03-01T12:00:00Z", "served": "107.0", "published": None}
+    x = {"feature": "x", "cases": 200, "differing": 80, "skewed": True, "largest": [example]}
+    skew = {"batches": 2, "since": "2024-03-01T00:00:00Z", "until": "2024-03-02T00:00:00Z", "served": 240}
+    answers("loans/drift", status(skew={**skew, "cases": 200, "features": [x]}))
+    lines = parts(rondo("drift", "loans").stdout)["Served and published"]
+    text = " ".join(" ".join(lines).split())
+    wanted = ("200 of 240", "x differs in 40.0% of 200", "107.0", "r7 at 2024-03-01 12:00")
+    assert [each for each in wanted if each not in text] == []
+    answers("loans/drift", status(skew={**skew, "cases": 0, "features": []}))
+    assert "none of 240" in parts(rondo("drift", "loans").stdout)["Served and published"][0]
+    answers("loans/drift", status(skew=None))
+    assert "Served and published" not in parts(rondo("drift", "loans").stdout)
+
+
 def test_slices_have_their_figures_beside_the_holdout_and_groups_their_gaps(rondo: Run, answers: Any) -> None:
     closed = status()["newest_closed"]
     lines = parts(rondo("drift", "loans").stdout)["Slices"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.monitor.report import columns
 from rondo.monitor.report.markup import Markup, element, joined
 from rondo.monitor.report.performance import performance
+from rondo.monitor.report.skew import skew
 from rondo.monitor.report.slices import slices
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
 
@@ -36,6 +37,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         columns.over_time(status.columns, mine),
         performance(windows, status.newest, status.loss),
         slices(status.newest_closed, mine),
+        skew(status.skew),
         columns.not_judged(status.columns, status.no_verdict, status.out_of_reach),
         columns.every(status.columns, histograms),
         _reading(status),

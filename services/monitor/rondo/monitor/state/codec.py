@@ -24,6 +24,7 @@ from rondo.monitor.costs.version_cost import ModelCosts, VersionCost
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
 from rondo.monitor.quality.rhythm import Rhythm, Week
+from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import STREAMS, StreamQuality
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
@@ -117,6 +118,8 @@ def decode_state(
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
         streams=_streams(figures["streams"]),
+        # A checkpoint of an earlier release has none.
+        skew=SkewAlarm(**figures.get("skew", {})),
         costs=ModelCosts(
             {
                 int(version): VersionCost(**{**cost, "bins": tuple(cost["bins"])})
@@ -146,6 +149,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "costs": {
             str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
         },
+        "skew": {"number": state.skew.number, "alert": state.skew.alert},
         "streams": {
             "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},
             "open": dict(state.streams.open),

@@ -6,8 +6,11 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.events.data import SkewMeasured
+from rondo.monitor.quality.skew import ServedSkew
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from rondo.chassis.events.consumer import Begin
     from rondo.chassis.postgres.pool import Database
@@ -61,6 +64,24 @@ class PostgresWork:
             " digest = excluded.digest where champions.revision < excluded.revision",
             model, champion.revision, champion.version, champion.digest,
         )  # fmt: skip
+
+    async def skew(self, model: str) -> ServedSkew:
+        query = "select number, batches from skews where model = $1 for update"
+        row = await self._connection.fetchrow(query, model)
+        return read_skew(row) if row else ServedSkew()
+
+    async def save_skew(self, model: str, skew: ServedSkew) -> None:
+        batches = json.dumps([each.model_dump(mode="json") for each in skew.batches])
+        await self._connection.execute(
+            "insert into skews (model, number, batches) values ($1, $2, $3)"
+            " on conflict (model) do update set number = excluded.number, batches = excluded.batches",
+            model, skew.number, batches,
+        )  # fmt: skip
+
+
+def read_skew(row: Mapping[str, Any]) -> ServedSkew:
+    """Return a row of the table `skews`."""
+    return ServedSkew(row["number"], tuple(map(SkewMeasured.model_validate, json.loads(row["batches"]))))
 
 
 def handling(database: Database, signal: CommitSignal) -> Begin[Work]:

@@ -12,6 +12,7 @@ from rondo.monitor.errors import FencedError
 from rondo.monitor.history.postgres_windows import save_window
 from rondo.monitor.notifications.postgres_alerts import save_alert
 from rondo.monitor.ports import TABLES, ChampionRevision, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
+from rondo.monitor.state.postgres_control_plane import read_skew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,10 +63,12 @@ class PostgresStore:
         async with self._database.transaction() as transaction:
             specs = await transaction.connection.fetch("select model, spec, removed from specs")
             champions = await transaction.connection.fetch("select model, revision, version, digest from champions")
+            skews = await transaction.connection.fetch("select model, number, batches from skews")
         return ControlPlaneSnapshot(
             {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs if row["spec"]},
             {row["model"]: ChampionRevision(row["revision"], row["version"], row["digest"]) for row in champions},
             {row["model"]: row["removed"] for row in specs if row["removed"]},
+            {row["model"]: read_skew(row) for row in skews},
         )
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:

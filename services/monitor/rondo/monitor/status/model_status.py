@@ -16,6 +16,7 @@ from rondo.monitor.status.candidate_status import CandidateStatus, candidate_sta
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
+from rondo.monitor.status.skew_status import SkewStatus, skew_status
 from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.recent_windows import CountedPeriod
@@ -84,7 +85,7 @@ class ModelStatus(Value):
     canary and a shadow.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
-    `outcomes`.
+    `outcomes`. `skew` compares served with published values; None where no batch has event times of predictions.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
     window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
@@ -115,6 +116,7 @@ class ModelStatus(Value):
     windows: tuple[WindowStatus, ...]
     alerts: dict[str, str]
     streams: dict[str, StreamStatus]
+    skew: SkewStatus | None = None
     costs: tuple[CostStatus, ...]
     unmatched: LogCounts
     clock_set_back: LogCounts
@@ -163,6 +165,7 @@ def model_status(
         **_windows(state, reference, spec.monitor.detectors),
         alerts=state.open_alerts,
         streams=stream_statuses(state.streams),
+        skew=skew_status(state.skew.measured),
         costs=cost_statuses(state.costs, power or Power()),
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows

@@ -1,0 +1,101 @@
+"""Compares each accepted batch with what its models were served, after the batch has been announced.
+
+A batch waits in the store until it was compared, so a crash loses none. The result does not depend on when that is,
+except that predictions which land later are not compared: a batch is compared once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+import polars as pl
+
+from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events.data import SkewMeasured
+from rondo.contracts.events.logs import PREDICTIONS_LOG
+from rondo.ingestion.batches.publisher import table_of
+from rondo.ingestion.feedback import log_rows
+from rondo.ingestion.skew.comparison import compare
+from rondo.ingestion.validation.contract import BATCH_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.contracts.events.data import BatchAccepted
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.ingestion.ports import ComparisonStore, Tables
+    from rondo.ingestion.spec_cache import SpecCache
+
+log = logging.getLogger(__name__)
+# How often the store is asked for batches, in seconds. Nothing waits for the result.
+PAUSE = 2.0
+
+
+@dataclass(frozen=True)
+class Comparer:
+    tables: Tables
+    store: ComparisonStore
+    specs: SpecCache
+
+    async def tick(self) -> float:
+        """Compare the batches that wait; returns the seconds until the next look.
+
+        Raises:
+            UnavailableError: PostgreSQL or the data storage is unavailable; the batch still waits.
+
+        """
+        while await self._compare_next():
+            pass
+        return PAUSE
+
+    async def _compare_next(self) -> bool:
+        async with self.store.next_batch() as waiting:
+            if waiting is None:
+                return False
+            measured = await asyncio.to_thread(lambda: list(self._measured(waiting.batch)))
+            await waiting.done([(each, event_id(each)) for each in measured])
+            return True
+
+    def _measured(self, batch: BatchAccepted) -> Iterator[SkewMeasured]:
+        published = self.tables.scan(table_of(batch.dataset))
+        if published is None:
+            return
+        for spec in self.specs.of_dataset(batch.dataset):
+            try:
+                if (event := self._of_model(spec, batch, published)) is not None:
+                    yield event
+            except pl.exceptions.PolarsError as error:
+                # Tables hold what earlier specs allowed: a column may have been text that is a number now.
+                log.warning("%s: batch %s is not compared: %s", spec.model, batch.batch_id, error)
+            except OSError as error:
+                raise UnavailableError("the data storage", str(error)) from error
+
+    def _of_model(self, spec: ModelSpec, batch: BatchAccepted, published: pl.LazyFrame) -> SkewMeasured | None:
+        predictions = self.tables.scan(log_rows.table_of(spec.model, PREDICTIONS_LOG))
+        if predictions is None or spec.data.event_time not in published.collect_schema():
+            return None
+        since, until = batch.event_time_from, batch.event_time_to
+        time = pl.col(spec.data.event_time)
+        rows = published.filter(time.is_between(since, until), pl.col(BATCH_ID) == batch.batch_id)
+        if (found := compare(spec, rows, predictions, since, until)) is None:
+            return None
+        return SkewMeasured(
+            model=spec.model,
+            dataset=batch.dataset,
+            batch_id=batch.batch_id,
+            event_time_from=since,
+            event_time_to=until,
+            served=found.served,
+            joined=found.joined,
+            compared=found.compared,
+            features=found.features,
+        )
+
+
+def event_id(event: SkewMeasured) -> str:
+    """Return the id of the event: there is one for each batch and model."""
+    return str(uuid5(NAMESPACE_URL, f"rondo:skew:{event.model}/{event.dataset}/{event.batch_id}"))

@@ -1,0 +1,117 @@
+"""Compares the features of published rows with those that a model was asked with (training-serving skew).
+
+A primary prediction and a published row with the same entity and event time are the same case. Of several predictions
+or rows of one case the last counts. Both tables are read as the model reads them: numbers as float32, an empty category
+as missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rondo.contracts.events.data import FeatureSkew, SkewExample
+from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.vocabularies import RouteRole
+from rondo.ingestion.validation.shorten import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from rondo.contracts.spec.model import ModelSpec
+
+# Between two ways of computing a float32 rounding makes a difference of a few 2^-24.
+TOLERANCE = 1e-6
+MOST_EXAMPLES = 3
+# Of more features the others are not listed: an event has at most 1 MiB.
+MOST_FEATURES = 100
+_TIME = pl.Datetime("us", "UTC")
+# No column of a spec has a dot in its name.
+_ENTITY, _AT, _SERVED, _PUBLISHED = "case.entity", "case.time", "served.", "published."
+_DIFFERS, _BY = "differs", "by"
+
+
+@dataclass(frozen=True)
+class Skew:
+    """What is known of a batch and a model, see `rondo.contracts.events.data.SkewMeasured`."""
+
+    served: int
+    joined: int
+    compared: tuple[str, ...]
+    features: tuple[FeatureSkew, ...]
+
+
+def compare(
+    spec: ModelSpec, published: pl.LazyFrame, predictions: pl.LazyFrame, since: datetime, until: datetime
+) -> Skew | None:
+    """Compare rows of a batch, from `since` to `until`, with the predictions of a model.
+
+    Returns None where the primary has no prediction of that time, or the rows lack the model's columns: such a batch
+    was published before the spec named them.
+    """
+    published_columns, served_columns = published.collect_schema(), predictions.collect_schema()
+    if not {spec.data.entity, spec.data.event_time} <= set(published_columns):
+        return None
+    names = [name for name in spec.features if name in published_columns and f"{FEATURE}{name}" in served_columns]
+    served = (
+        predictions.filter(pl.col("role") == RouteRole.PRIMARY, pl.col("event_time").is_between(since, until))
+        .sort("made_at", maintain_order=True)
+        .select(
+            pl.col("entity").alias(_ENTITY),
+            pl.col("event_time").cast(_TIME).alias(_AT),
+            *(_value(spec, name, f"{FEATURE}{name}").alias(f"{_SERVED}{name}") for name in names),
+        )
+        .collect()
+    )
+    if not served.height:
+        return None
+    rows = published.select(
+        pl.col(spec.data.entity).cast(pl.String).alias(_ENTITY),
+        pl.col(spec.data.event_time).cast(_TIME).alias(_AT),
+        *(_value(spec, name, name).alias(f"{_PUBLISHED}{name}") for name in names),
+    ).collect()
+    key = [_ENTITY, _AT]
+    cases = served.unique(key, keep="last", maintain_order=True).join(
+        rows.unique(key, keep="last", maintain_order=True), on=key, how="inner", maintain_order="left"
+    )
+    found = [each for name in names if (each := _of_feature(spec, name, cases)).differing]
+    found.sort(key=lambda each: (-each.differing, each.feature))
+    return Skew(served.height, cases.height, tuple(names), tuple(found[:MOST_FEATURES]))
+
+
+def _value(spec: ModelSpec, name: str, column: str) -> pl.Expr:
+    if spec.features[name].type != "category":
+        return pl.col(column).cast(pl.Float32)
+    text = pl.col(column).cast(pl.String)
+    return pl.when(text != "").then(text)
+
+
+def _of_feature(spec: ModelSpec, name: str, cases: pl.DataFrame) -> FeatureSkew:
+    """Compare a feature; the largest differences come first, and a value that only one side has before all others."""
+    served, published = pl.col(f"{_SERVED}{name}"), pl.col(f"{_PUBLISHED}{name}")
+    one_sided = served.is_null() != published.is_null()
+    if spec.features[name].type == "category":
+        unequal, by = served != published, pl.lit(0.0)
+    else:
+        exact = served.cast(pl.Float64), published.cast(pl.Float64)
+        by = (exact[0] - exact[1]).abs()
+        unequal = by > TOLERANCE * pl.max_horizontal(exact[0].abs(), exact[1].abs())
+    differs = one_sided | unequal.fill_null(value=False)
+    size = pl.when(one_sided).then(float("inf")).otherwise(by)
+    marked = cases.select(_ENTITY, _AT, served, published, differs.alias(_DIFFERS), size.alias(_BY)).filter(_DIFFERS)
+    largest = marked.sort(_BY, _AT, _ENTITY, descending=[True, False, False]).head(MOST_EXAMPLES)
+    return FeatureSkew(feature=name, differing=marked.height, largest=tuple(_examples(name, largest)))
+
+
+def _examples(name: str, rows: pl.DataFrame) -> Iterator[SkewExample]:
+    for row in rows.with_columns(pl.col(f"{_SERVED}{name}", f"{_PUBLISHED}{name}").cast(pl.String)).to_dicts():
+        served, published = row[f"{_SERVED}{name}"], row[f"{_PUBLISHED}{name}"]
+        yield SkewExample(
+            entity=excerpt(row[_ENTITY]),
+            event_time=row[_AT],
+            served=None if served is None else excerpt(served),
+            published=None if published is None else excerpt(published),
+        )
