@@ -40,8 +40,10 @@ def route(number: int, share: float = 1, role: str = "primary", **features: Feat
     )
 
 
-def deployment(revision: int, *routes: Route, model: str = "delay") -> Envelope[DeploymentChanged]:
-    event = DeploymentChanged(model=model, revision=revision, routes=routes)
+def deployment(
+    revision: int, *routes: Route, model: str = "delay", evidence: str | None = None
+) -> Envelope[DeploymentChanged]:
+    event = DeploymentChanged(model=model, revision=revision, routes=routes, evidence=evidence)
     return Envelope(f"e{revision}", "rondo/registry", datetime.now(UTC), event)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import REGISTRY
@@ -14,6 +15,9 @@ from rondo.serving.handlers import on_deployment_changed
 
 from tests.serving.builders import BINARY, INTERVAL, REGRESSION, TEXTS
 from tests.serving.fakes import MISSING, deployment, replica, route, serving
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.deployment import Route
 
 
 def refused_version() -> float | None:
@@ -186,3 +190,42 @@ async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
     await follow
     assert events.states[-1] == ("unloaded", 1)
     thread.join()
+
+
+async def test_a_rollout_has_both_versions_score_the_same_requests() -> None:
+    mine, _, _ = replica()
+    both = route(2, 0.05, role="canary"), route(1, 0.95)
+    await on_deployment_changed(deployment(1, *both, evidence="all"), mine)
+    compared = mine.models.table.find("delay").compared
+    assert compared is not None
+    assert (compared.primary.model_version, compared.other.model_version, compared.all_rows) == (1, 2, True)
+    assert (compared.other.log.role, compared.silent.log.role) == ("canary", "shadow")
+    await on_deployment_changed(deployment(2, *both, evidence="canary"), mine)
+    narrower = mine.models.table.find("delay").compared
+    assert narrower is not None
+    assert not narrower.all_rows
+    await on_deployment_changed(deployment(3, route(2)), mine)
+    assert mine.models.table.find("delay").compared is None
+
+
+async def test_a_shadow_is_loaded_for_a_rollout_alone() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(2, 0, role="shadow"), route(1), evidence="all"), mine)
+    assert serving(mine) == [2, 1]
+    assert [each.model_version for each in mine.models.table.find("delay").answering] == [1]
+    await on_deployment_changed(deployment(2, route(2, 0, role="shadow"), route(1)), mine)
+    assert events.states[-1] == ("refused", 2)
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        (route(1),),
+        (route(1, 0.5), route(2, 0.5)),
+        (route(1, 0.8), route(2, 0.1, role="canary"), route(3, 0.1, role="canary")),
+    ],
+)
+async def test_a_rollout_compares_one_primary_with_one_other_version(routes: tuple[Route, ...]) -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, *routes, evidence="all"), mine)
+    assert events.states[-1][0] == "refused"

@@ -75,6 +75,16 @@ class RouteRole(StrEnum):
     SHADOW = "shadow"
 
 
+class EvidenceScope(StrEnum):
+    """Which requests both versions of a rollout score: all, or those that the canary answers.
+
+    Unknown: as `all`.
+    """
+
+    ALL = "all"
+    CANARY = "canary"
+
+
 class ReplicaState(StrEnum):
     """How far a serving replica is with a version.
 

@@ -10,7 +10,7 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import ReplicaState, RouteRole, open_to
+from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RouteRole, open_to
 
 
 class Route(Value):
@@ -29,12 +29,17 @@ class Route(Value):
 
 
 class DeploymentChanged(ModelEvent):
-    """The deployment of a model changed. The event with the highest `revision` is in force (compacted topic)."""
+    """The deployment of a model changed. The event with the highest `revision` is in force (compacted topic).
+
+    With `evidence` the primary scores what the other version answers as well, and the other version what `evidence`
+    says, so that the two can be compared on the same requests. None, as without a rollout: each scores its own.
+    """
 
     topic: ClassVar[str] = "deployments.changed"
 
     revision: int
     routes: tuple[Route, ...]
+    evidence: Annotated[Text | None, open_to(EvidenceScope)] = None
 
 
 class ReplicaChanged(ModelEvent):

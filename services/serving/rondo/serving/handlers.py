@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.telemetry import current_traceparent, span
-from rondo.contracts.vocabularies import ReplicaState
+from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RouteRole
 from rondo.serving import metrics
 from rondo.serving.deployments import plan as planning
 from rondo.serving.errors import VersionRefusedError
-from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+from rondo.serving.models.loaded_version import Compared, LoadedVersion, ServedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.deployment import DeploymentChanged
@@ -113,7 +113,8 @@ async def _swap(
         for route in routes
     )
     shares = tuple(route.share for route in routes)
-    replica.models.swap(ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent()))
+    compared = _compared(chosen, desired.evidence) if desired.evidence is not None else None
+    replica.models.swap(ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared))
     for route in routes:
         version = (route.model_version, route.digest)
         await replica.events.publish(desired.model, desired.revision, version, ReplicaState.AVAILABLE)
@@ -121,6 +122,12 @@ async def _swap(
         "%s is served by version %s", desired.model, ", ".join(str(v.model_version) for v in chosen),
         extra={"model": desired.model, "revision": desired.revision, "loaded": len(plan.load)},
     )  # fmt: skip
+
+
+def _compared(chosen: Sequence[LoadedVersion], evidence: str) -> Compared:
+    primary = next(version for version in chosen if version.log.role == RouteRole.PRIMARY)
+    other = next(version for version in chosen if version is not primary)
+    return Compared(primary, other, other.in_role(RouteRole.SHADOW), all_rows=evidence != EvidenceScope.CANARY)
 
 
 async def _unload(desired: DeploymentChanged, plan: planning.DeploymentPlan, replica: Replica) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ANSWERING = (RouteRole.PRIMARY, RouteRole.CANARY)
 _ALIKE = "versions that share a model's traffic must answer alike: train again with the spec in force"
 _SHOWN = 5  # labels of a message
+_COMPARED = 2  # versions of a rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,15 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
 def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
     """Return the version for which a deployment can't be applied at all, and the reason, or None."""
     first = desired.routes[0].model_version
-    if other := next((route for route in desired.routes if route.role not in _ANSWERING), None):
+    known = _ANSWERING if desired.evidence is None else (*_ANSWERING, RouteRole.SHADOW)
+    if other := next((route for route in desired.routes if route.role not in known), None):
         # A version that is announced as available but never asked would look like a shadow that agrees.
-        return other.model_version, f"its role is {other.role}, which is not executed yet: deploy without it"
+        return (
+            other.model_version,
+            f"its role is {other.role}, which is not executed without a rollout: deploy without it",
+        )
+    if desired.evidence is not None and (problem := _not_comparable(desired)):
+        return first, problem
     if not any(route.share > 0 for route in desired.routes):
         return first, "no route has a share above zero: deploy a champion"
     if any(not route.features for route in desired.routes):
@@ -51,6 +58,13 @@ def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
     if len({tuple(route.features.items()) for route in desired.routes}) > 1:
         return first, "its routes have different features: versions that share a model's traffic must have the same"
     return None
+
+
+def _not_comparable(desired: DeploymentChanged) -> str | None:
+    roles = [route.role for route in desired.routes]
+    if len(roles) == _COMPARED and roles.count(RouteRole.PRIMARY) == 1:
+        return None
+    return f"a rollout compares a primary with one other version, not {', '.join(roles)}: deploy these two"
 
 
 def answering_otherwise(

@@ -114,7 +114,7 @@ class _Endpoints:
 
     async def metadata(self, request: Request) -> Response:
         served, chosen = _find(request, self._models.table)
-        numbers = [chosen.model_version] if chosen else [v.model_version for v in served.versions]
+        numbers = [chosen.model_version] if chosen else [v.model_version for v in served.answering]
         return JSONResponse(response.metadata(served, numbers))
 
     async def model_ready(self, request: Request) -> Response:
@@ -142,9 +142,9 @@ def _find(request: Request, table: ServingTable) -> tuple[ServedModel, LoadedVer
     served = table.find(model)
     if number is None:
         return served, None
-    for version in served.versions:
+    for version in served.answering:
         if str(version.model_version) == number:
             return served, version
-    numbers = ", ".join(str(version.model_version) for version in served.versions)
+    numbers = ", ".join(str(version.model_version) for version in served.answering)
     message = f"{model} is served by version {numbers}, not {number[:20]}: ask for that one, or name no version"
     raise RequestRefusedError("unknown_version", message, model)

@@ -202,7 +202,7 @@ class Batcher:
                 found.extend(self._score_group([request]))
             return found
         if not inference.refused:
-            return _Found(list(inference.scored), list(_divided(group, inference.scored)))
+            return _Found([*inference.scored, *inference.silent], list(_divided(group, inference.scored)))
         if len(group) == 1:
             return _Found(errors=[(group[0], inference.refused[min(inference.refused)])])
         # The messages name the row of the request, so a request with refused rows is scored alone for them.

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """N rows that one version answered: their numbers among all rows, their outputs, and their log."""
+    """N rows that one version scored: their numbers among all rows, their outputs, and their log.
+
+    `sent` is whether these outputs are the answers; others are logged alone, to compare versions.
+    """
 
     version: LoadedVersion
     numbers: Sequence[int]
@@ -27,11 +30,13 @@ class Scored:
     outputs: Outputs
     made_at: datetime
     log: pa.RecordBatch
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What was answered, by version, and why other rows are refused, by row."""
+    """What was answered, by version, why other rows are refused, by row, and what is logged without being sent."""
 
     scored: Sequence[Scored]
     refused: dict[int, RequestRefusedError]
+    silent: Sequence[Scored] = ()

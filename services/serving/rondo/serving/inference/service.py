@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Rows, SentRows
 
 
@@ -40,14 +41,25 @@ def infer(
     """Answer rows of one model. A row that is refused does not affect the others.
 
     The routing key of a row is its entity, else its id; `pinned` answers instead of the version that the key meets.
+    While a rollout compares versions, others score the rows, too: that is logged and not sent.
     """
     refused = invalid_rows(rows, served.schema, now())
     numbers: Sequence[int] = range(len(rows))
     if refused:
         numbers = [row for row in numbers if row not in refused]
-    parts = [(pinned, numbers)] if pinned is not None else _routed(served, rows, numbers)
-    scored = [_score(version, rows, mine, now, refused) for version, mine in parts if mine]
-    return Inference([each for each in scored if each is not None], refused)
+    if pinned is not None:
+        parts: Iterable[tuple[LoadedVersion, Sequence[int]]] = [(pinned, numbers)]
+    elif served.compared is not None:
+        return _compare(served, rows, numbers, now, refused)
+    else:
+        parts = _routed(served, rows, numbers)
+    scored: list[Scored] = []
+    for version, mine in parts:
+        if mine:
+            found = _score(version, rows, mine, now)
+            refused |= {row: no_prediction(rows.source.where(row)) for row in found.failed}
+            scored += found.part(found.numbers)
+    return Inference(scored, refused)
 
 
 def _routed(served: ServedModel, rows: Rows, numbers: Sequence[int]) -> Iterable[tuple[LoadedVersion, Sequence[int]]]:
@@ -59,27 +71,76 @@ def _routed(served: ServedModel, rows: Rows, numbers: Sequence[int]) -> Iterable
     return parts.items()
 
 
-def _score(
-    version: LoadedVersion,
+def _compare(
+    served: ServedModel,
     rows: Rows,
     numbers: Sequence[int],
     now: Callable[[], datetime],
     refused: dict[int, RequestRefusedError],
-) -> Scored | None:
+) -> Inference:
+    """Score rows by both versions, and answer each by the one that its key meets.
+
+    The champion answers what the other version fails on: a candidate's error reaches nobody.
+    """
+    if not numbers:
+        return Inference([], refused)
+    compared = served.compared
+    assert compared is not None  # noqa: S101 - the caller has looked
+    parts = dict(_routed(served, rows, numbers))
+    scored, silent = list[Scored](), list[Scored]()
+    answered = set(parts.get(compared.other, ()))
+    if others := list(numbers) if compared.all_rows else sorted(answered):
+        by_other = _score(compared.other, rows, others, now)
+        answered.difference_update(by_other.failed)
+        scored += by_other.part([row for row in by_other.numbers if row in answered])
+        unsent = [row for row in by_other.numbers if row not in answered]
+        silent += by_other.part(unsent, compared.silent, sent=False)
+    by_primary = _score(compared.primary, rows, numbers, now)
+    refused |= {row: no_prediction(rows.source.where(row)) for row in by_primary.failed if row not in answered}
+    scored += by_primary.part([row for row in by_primary.numbers if row not in answered])
+    silent += by_primary.part([row for row in by_primary.numbers if row in answered], sent=False)
+    return Inference(scored, refused, silent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """The rows that a version could score, by their numbers among all rows, and the numbers of those it failed on."""
+
+    version: LoadedVersion
+    numbers: Sequence[int]
+    rows: Rows
+    outputs: Outputs
+    failed: Sequence[int]
+    made_at: datetime
+
+    def part(
+        self, numbers: Sequence[int], version: LoadedVersion | None = None, *, sent: bool = True
+    ) -> Iterator[Scored]:
+        """Yield some of the rows with their log, in the name of `version` if given; nothing without any."""
+        if not numbers:
+            return
+        version, mine, outputs = version or self.version, self.rows, self.outputs
+        if len(numbers) < len(self.numbers):
+            place = {row: index for index, row in enumerate(self.numbers)}
+            kept = [place[row] for row in numbers]
+            mine, outputs = mine.take(kept), take(outputs, kept)
+        batch = version.log.batch(mine, outputs, self.made_at)
+        yield Scored(version, numbers, mine, outputs, self.made_at, batch, sent)
+
+
+def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Callable[[], datetime]) -> _Scores:
     mine = rows if len(numbers) == len(rows) else rows.take(numbers)
     began, cpu_began = time.perf_counter(), time.thread_time()
     outputs = score(version, mine.columns, len(mine))
     answerable = version.outputs.answerable(outputs)
+    failed: Sequence[int] = ()
     if not answerable.all():
-        failed, kept = np.flatnonzero(~answerable).tolist(), np.flatnonzero(answerable).tolist()
-        refused |= {numbers[row]: no_prediction(rows.source.where(numbers[row])) for row in failed}
+        kept = np.flatnonzero(answerable).tolist()
+        failed = [numbers[row] for row in np.flatnonzero(~answerable).tolist()]
         mine, outputs, numbers = mine.take(kept), take(outputs, kept), [numbers[row] for row in kept]
-    made_at = now()
-    batch = version.log.batch(mine, outputs, made_at) if numbers else None
     took, on_cpu = time.perf_counter() - began, time.thread_time() - cpu_began
-    unanswered = len(answerable) - len(numbers)
-    version.log.meter.add(InferenceCost.measured(took, on_cpu, len(numbers), unanswered, resident_bytes()))
-    return None if batch is None else Scored(version, numbers, mine, outputs, made_at, batch)
+    version.log.meter.add(InferenceCost.measured(took, on_cpu, len(numbers), len(failed), resident_bytes()))
+    return _Scores(version, numbers, mine, outputs, failed, now())
 
 
 @dataclass(frozen=True)
@@ -121,7 +182,8 @@ class InferenceService:
         version = scored.version
         for record in version.log.encode(scored.log):
             await self.publish(version.model, record)
-        metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scored.rows))
+        if scored.sent:
+            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scored.rows))
 
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:

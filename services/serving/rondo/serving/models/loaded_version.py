@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.models import routing
 from rondo.serving.requests.schema import RequestSchema
 
@@ -49,14 +50,36 @@ class LoadedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """The versions of a rollout: `other` scores all rows, or only those that it answers.
+
+    `silent` is the other version with the log of what it did not answer.
+    """
+
+    primary: LoadedVersion
+    other: LoadedVersion
+    silent: LoadedVersion
+    all_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The versions that serve a model with their shares, as revision `revision` of its deployment demands."""
+    """The versions that serve a model with their shares, as revision `revision` of its deployment demands.
+
+    `compared` are the two that score the same requests; None if each scores its own.
+    """
 
     model: str
     revision: int
     versions: tuple[LoadedVersion, ...]
     shares: tuple[float, ...]
     traceparent: str | None = None
+    compared: Compared | None = None
+
+    @property
+    def answering(self) -> tuple[LoadedVersion, ...]:
+        """The versions whose answers are sent."""
+        return tuple(version for version in self.versions if version.log.role != RouteRole.SHADOW)
 
     @property
     def schema(self) -> RequestSchema:

@@ -81,6 +81,8 @@ class PredictionStream:
             for scored in inference.scored:
                 yield from _records(scored, [places[row] for row in scored.numbers], keys, partitions)
                 self._telemetry.answered(served, scored)
+            for scored in inference.silent:
+                yield from _log_records(scored)
         refused = refused + [(messages[place], error) for place, error in errors.items()]
         for message, error in refused:
             letter = dead_letter(message, PREDICTIONS_FAILED, self.group, error, reason=error.code)
@@ -111,5 +113,10 @@ def _records(
     about = (version.model, version.model_version, version.digest)
     answers = encode(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
     yield Records(PredictionMade.topic, answers, keys, partitions)
+    yield from _log_records(scored)
+
+
+def _log_records(scored: Scored) -> Iterator[Record]:
+    version = scored.version
     for value in version.log.encode(scored.log):
         yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": CONTENT_TYPE})

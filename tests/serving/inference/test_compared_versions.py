@@ -1,0 +1,113 @@
+"""While a rollout runs both versions score the same requests, and each answer is that of the version its key meets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events import logs
+from rondo.contracts.vocabularies import RouteRole
+from rondo.serving.inference.service import infer
+from rondo.serving.models.loaded_version import Compared, ServedModel
+from rondo.serving.models.serving_table import ServingTable
+
+from tests.serving.builders import NOW, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from rondo.serving.inference.scored import Inference
+    from rondo.serving.models.loaded_version import LoadedVersion
+
+    Make = Callable[..., LoadedVersion]
+ROWS = 300
+
+
+def compared(version: Make, share: float, *, all_rows: bool = True, role: str = RouteRole.CANARY) -> ServedModel:
+    """Return version 2, whose scores are twice those of version 1, beside it."""
+    primary, other = version(), version(2, 2.0).in_role(role)
+    both = Compared(primary, other, other.in_role(RouteRole.SHADOW), all_rows=all_rows)
+    return ServedModel("delay", 1, (other, primary), (share, 1 - share), compared=both)
+
+
+def scored(served: ServedModel, rows: int = ROWS) -> Inference:
+    table = ServingTable({"delay": served})
+    ((schema, _, requests),) = table.parser.parse([request(row, entity=f"e{row}") for row in range(rows)]).groups
+    return infer(served, schema.rows(requests), lambda: NOW)
+
+
+def answered(inference: Inference, number: int) -> set[int]:
+    return {row for part in inference.scored if part.version.model_version == number for row in part.numbers}
+
+
+def logged(inference: Inference) -> Counter[tuple[int, str]]:
+    rows: Counter[tuple[int, str]] = Counter()
+    for part in (*inference.scored, *inference.silent):
+        for record in part.version.log.encode(part.log):
+            batch = logs.decode(record)
+            known = logs.metadata(batch)
+            rows[int(known["model_version"]), known["role"]] += batch.num_rows
+    return rows
+
+
+def test_both_versions_score_everything_and_the_answers_are_shared(version: Make) -> None:
+    inference = scored(compared(version, 0.2))
+    by_canary = answered(inference, 2)
+    assert 0.1 < len(by_canary) / ROWS < 0.3
+    assert answered(inference, 1) == set(range(ROWS)) - by_canary
+    assert logged(inference) == {
+        (1, "primary"): ROWS,
+        (2, "canary"): len(by_canary),
+        (2, "shadow"): ROWS - len(by_canary),
+    }
+    for part in inference.scored:
+        factor = part.version.model_version
+        assert part.outputs["score"].tolist() == [factor * row for row in part.numbers]
+
+
+def test_by_the_scope_of_the_canary_it_scores_its_share_alone(version: Make) -> None:
+    inference = scored(compared(version, 0.2, all_rows=False))
+    mine = len(answered(inference, 2))
+    assert logged(inference) == {(1, "primary"): ROWS, (2, "canary"): mine}
+
+
+def test_a_shadow_answers_nothing(version: Make) -> None:
+    served = compared(version, 0.0, role=RouteRole.SHADOW)
+    inference = scored(served)
+    assert answered(inference, 1) == set(range(ROWS))
+    assert logged(inference) == {(1, "primary"): ROWS, (2, "shadow"): ROWS}
+    assert [each.model_version for each in served.answering] == [1]
+
+
+def test_who_met_the_new_version_stays_with_it_when_its_share_grows(version: Make) -> None:
+    before = set[int]()
+    for share in (0.05, 0.25, 0.6, 1.0):
+        now = answered(scored(compared(version, share)), 2)
+        assert before <= now
+        before = now
+    assert len(before) == ROWS
+
+
+def test_the_champion_answers_what_the_other_version_fails_on(version: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = compared(version, 1.0)
+    assert served.compared
+    failing = served.compared.other
+    monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, [7, 9]))
+    inference = scored(served)
+    assert (answered(inference, 1), inference.refused) == ({7, 9}, {})
+    assert logged(inference) == {(1, "primary"): ROWS, (2, "canary"): ROWS - 2}
+    cost = failing.log.meter
+    assert cost is served.compared.silent.log.meter
+
+
+def _answerable(failing: LoadedVersion, rows: list[int]) -> Callable[..., object]:
+    usual = type(failing.outputs).answerable
+
+    def answerable(schema: object, outputs: object) -> object:
+        found = usual(schema, outputs)  # type: ignore[arg-type]
+        if schema is failing.outputs:
+            found[rows] = False
+        return found
+
+    return answerable
