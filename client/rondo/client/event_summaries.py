@@ -27,6 +27,7 @@ from rondo.contracts.events.monitoring import (
     PerformanceSuspected,
     WindowClosed,
     described,
+    described_harm,
 )
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 from rondo.contracts.events.training import (
@@ -123,8 +124,9 @@ def _(event: ModelTrained) -> str:
     summary = event.summary
     metric = headline(summary.task, summary.metrics) or "no metric"
     noted = "".join(f"; note: {note.message}" for note in summary.notes)
+    relied = ", ".join(each.feature for each in summary.importance[:_SHOWN])
     origin = "made elsewhere" if event.trigger.artifact else f"on {summary.rows_trained:,} rows"
-    return f"candidate {origin}, {metric} on its holdout{noted}"
+    return f"candidate {origin}, {metric} on its holdout{f'; relies most on {relied}' if relied else ''}{noted}"
 
 
 @summarize.register
@@ -165,7 +167,8 @@ def _(event: ReplicaChanged) -> str:
 
 @summarize.register
 def _(event: DriftDetected) -> str:
-    return f"version {event.model_version} drifts: {event.described(_SHOWN)}"
+    harm = described_harm(event)
+    return f"version {event.model_version} drifts: {event.described(_SHOWN)}{'; ' * bool(harm)}{harm}"
 
 
 @summarize.register

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Discriminator, Tag
 from pydantic.json_schema import SkipJsonSchema
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.training import Parameters, TrainingInputs, TrainingNote, TrainingSummary
+from rondo.contracts.events.training import FeatureImportance, Parameters, TrainingInputs, TrainingNote, TrainingSummary
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
 from rondo.contracts.vocabularies import ProfileKind, known, open_to
@@ -188,13 +188,29 @@ class SliceReference(Value):
     performance: dict[Text, PerformanceFigure]
 
 
+class Importance(Value):
+    """The importance of the features, the most important one first, on `rows` rows of the holdout with the mean `loss`.
+
+    The loss is that of `tasks.base.Task.losses`, of the model that serves. A feature without one could not be permuted.
+    """
+
+    rows: int
+    loss: float
+    features: tuple[FeatureImportance, ...]
+
+    def of(self, feature: str) -> FeatureImportance | None:
+        """Return the importance of a feature; None where it is not known."""
+        return next((each for each in self.features if each.feature == feature), None)
+
+
 class ReferenceProfile(Value):
     """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
     `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
     time from the first to the last of the rows. There are `projections` of at least two numeric features. `slices` are
     those that the spec names, with enough rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
-    earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated.
+    earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated. `importance` says
+    how much the model relies on each feature, if that is known.
     """
 
     rows: int
@@ -209,6 +225,10 @@ class ReferenceProfile(Value):
     loss: LossReference | None = None
     calibration: Calibration | None = None
     slices: tuple[SliceReference, ...] = ()
+    importance: Importance | None = None
+
+
+_MOST_IMPORTANT = 20
 
 
 class PairedHoldout(Value):
@@ -265,4 +285,5 @@ class Evidence(TrainingInputs):
             champion_version=self.champion_version,
             notes=self.notes,
             parameters=self.parameters,
+            importance=self.profile.importance.features[:_MOST_IMPORTANT] if self.profile.importance else (),
         )

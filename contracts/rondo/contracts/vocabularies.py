@@ -202,6 +202,20 @@ class DetectorName(StrEnum):
     UNSEEN = "unseen"
 
 
+class Harm(StrEnum):
+    """Whether a change of the inputs or predictions is likely to make a model worse.
+
+    `likely`: the loss that is to be expected has risen beyond chance. `none`: it can hardly have risen, or the model
+    hardly relies on what has changed. `uncertain`: neither.
+
+    Unknown: shown as it is.
+    """
+
+    LIKELY = "likely"
+    NONE = "none"
+    UNCERTAIN = "uncertain"
+
+
 class Severity(StrEnum):
     """How urgent an alert is.
 

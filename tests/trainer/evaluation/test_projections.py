@@ -12,8 +12,7 @@ from rondo.chassis.profiles.projections import Projector, is_projection, project
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
-from rondo.trainer.evaluation.projection_weights import PROJECTIONS, draw
-from rondo.trainer.evaluation.reference_blocks import of_features
+from rondo.trainer.evaluation.reference_blocks import PROJECTIONS, draw, of_features
 from rondo.trainer.evaluation.reference_profile import of_features as profiles_of
 
 from tests.chassis.profiles.counts import row_counts

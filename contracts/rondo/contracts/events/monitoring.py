@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.events.training import FeatureImportance
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import AlertKind, EstimateMethod, QualityProblem, Severity, StatisticName, open_to
+from rondo.contracts.vocabularies import (
+    AlertKind,
+    EstimateMethod,
+    Harm,
+    QualityProblem,
+    Severity,
+    StatisticName,
+    open_to,
+)
 
 
 class Window(Value):
@@ -133,15 +142,35 @@ class Finding(ModelEvent):
 
 
 class DriftDetected(Finding):
-    """The inputs or the predictions of a model differ from its reference. The strongest evidence comes first.
+    """The inputs or the predictions of a model differ from its reference.
 
-    `estimated_loss` is the loss to be expected of the rows since the change, beside that of the holdout. Its `error` is
-    that of their difference.
+    What the model hardly relies on comes last; else the strongest evidence comes first. `estimated_loss` is the loss to
+    be expected of the rows since the change, beside that of the holdout. Its `error` is that of their difference.
+    `importance` is that of the features that have changed, the most important one first, as far as it is known. `harm`
+    is what follows from both; None where nothing is known.
     """
 
     topic: ClassVar[str] = "drift.detected"
 
     estimated_loss: Estimate | None = None
+    importance: tuple[FeatureImportance, ...] = ()
+    harm: Annotated[Text, open_to(Harm)] | None = None
+
+
+_HARM = {
+    Harm.LIKELY: "harm is likely",
+    Harm.NONE: "no harm is to be expected",
+    Harm.UNCERTAIN: "whether that harms is uncertain",
+}
+
+
+def described_harm(drift: DriftDetected) -> str:
+    """Return whether drift is likely to do harm, as text, with the estimated loss; empty where nothing is known."""
+    if drift.harm is None:
+        return ""
+    words = {word.value: text for word, text in _HARM.items()}.get(drift.harm, f"harm: {drift.harm}")
+    known = f" (estimated {described_estimate(drift.estimated_loss)})" if drift.estimated_loss else ""
+    return f"{words}{known}"
 
 
 class PerformanceDegraded(Finding):

@@ -154,13 +154,21 @@ class Parameters(Value):
     search: SearchSummary | None = None
 
 
+class FeatureImportance(Value):
+    """By how much the mean loss of a model rises where the values of a feature are permuted, and its standard error."""
+
+    feature: Text
+    loss_increase: float
+    error: float
+
+
 class TrainingSummary(TrainingInputs):
     """The headline figures of a candidate, notes on its rows, and the inputs of its training.
 
     The rest is in its evidence.
 
     `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`; these are None where the
-    champion could not be scored.
+    champion could not be scored. `importance` has the features that matter most, the most important first.
     """
 
     task: Annotated[Text, Field(description=NAME, examples=list(TASKS))]
@@ -169,6 +177,7 @@ class TrainingSummary(TrainingInputs):
     champion_version: int | None = None
     notes: tuple[TrainingNote, ...] = ()
     parameters: Parameters | None = None
+    importance: tuple[FeatureImportance, ...] = ()
 
 
 class TrainingRequested(ModelEvent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Parameters
@@ -20,6 +21,7 @@ from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.holdout import score_holdout
+from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.fitting.choose import can_refit, choose_strategy, refit
 from rondo.trainer.fitting.model_fits import ModelFits
 from rondo.trainer.fitting.plan import plan_strategies
@@ -265,6 +267,7 @@ class Pipeline:
             function=fit.function,
             members=made.members,
             adaptation=fit.adaptation,
+            importance=permutation_importance(spec, holdout, scored, partial(self.score, graph)),
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:

@@ -18,6 +18,7 @@ from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.holdout import score_holdout
+from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
 from rondo.trainer.external_models.model import read
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import Parity
     from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.evaluation.importance import Predict
     from rondo.trainer.external_models.model import ExternalModel, RunGraph
+    from rondo.trainer.preparation.inputs import Inputs
 
 # As many rows show what the outputs of a graph are.
 _SAMPLE_ROWS = 3
@@ -118,7 +121,8 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     holdout, scored = score_holdout(spec, model.classes, holdout, predict)
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
-    compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
+    served = partial(_outputs, run, graph, scored.task)
+    compared, edge_notes = _compare(spec, registered, scored.task, served, rows)
     return FittedCandidate(
         model=graph,
         holdout=holdout,
@@ -136,7 +140,18 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         rows_trained=0,
         event_time_from=rows[time][0],
         event_time_to=rows[time][-1],
+        importance=permutation_importance(spec, holdout, scored, served),
     )
+
+
+def _outputs(run: RunGraph, graph: bytes, fitted: FittedTask, feeds: Inputs) -> Mapping[str, NDArray[Any]]:
+    """Return the outputs of the graph that would serve, by name."""
+    outputs = task_named(fitted.task).outputs(fitted)
+    found = run(graph, [output.tensor for output in outputs], feeds)
+    return {
+        output.name: values if output.kind == "probabilities" else values.reshape(-1)
+        for output, values in zip(outputs, found, strict=True)
+    }
 
 
 def _classes(spec: ModelSpec) -> tuple[str, ...] | None:
@@ -188,9 +203,8 @@ def _compare(
     spec: ModelSpec,
     registered: ExternalFeatureModel,
     fitted: FittedTask,
-    graph: bytes,
+    served: Predict,
     rows: pl.DataFrame,
-    run: RunGraph,
 ) -> tuple[Parity, list[TrainingNote]]:
     """Compare the graph that would serve with the one that was given, and note the rows that it can't predict.
 
@@ -200,13 +214,8 @@ def _compare(
     task, features, seed = task_named(spec.task), spec.features, spec.trainer.seed
 
     def compared(chosen: pl.DataFrame) -> Parity:
-        native, outputs = task.predictions(fitted, registered.predict(chosen)), task.outputs(fitted)
-        found = run(graph, [output.tensor for output in outputs], inputs.onnx_inputs(features, chosen))
-        served: Mapping[str, NDArray[Any]] = {
-            output.name: values if output.kind == "probabilities" else values.reshape(-1)
-            for output, values in zip(outputs, found, strict=True)
-        }
-        return parity.compare(native, served, chosen)
+        native = task.predictions(fitted, registered.predict(chosen))
+        return parity.compare(native, served(inputs.onnx_inputs(features, chosen)), chosen)
 
     ordinary = compared(parity.ordinary_rows(features, rows, seed))
     try:

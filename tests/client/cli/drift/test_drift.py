@@ -87,6 +87,18 @@ def test_what_the_trainer_does_about_a_change_follows(
     assert "Retraining" not in parts(rondo("drift", "loans").stdout)
 
 
+def test_what_the_model_hardly_relies_on_is_named_last_with_its_importance(rondo: Run, answers: Any) -> None:
+    columns = status()["columns"]
+    (x,) = (each for each in columns if each["column"] == "x")
+    little = {"importance": {"feature": "x", "loss_increase": 0.0012, "error": 0.0004}, "hardly_used": True}
+    weaker = x | {"column": "age", "evidence": x["threshold"]}
+    columns = [x | little, weaker, *(each for each in columns if each["column"] != "x")]
+    answers("loans/drift", status(columns=columns))
+    changed = parts(rondo("drift", "loans").stdout)["What has changed"]
+    assert [line.strip() for line in changed if line.strip() in {"x", "age"}] == ["age", "x"]
+    assert "0.001 ± 0.000" in " ".join(" ".join(changed).split())
+
+
 def test_the_text_has_at_most_eighty_columns(rondo: Run, answers: Any) -> None:
     long = [each | {"column": f"a_rather_long_name_of_{each['column']}"} for each in status()["columns"]]
     names = {each["column"]: f"a_rather_long_name_of_{each['column']}" for each in status()["newest"]["columns"]}

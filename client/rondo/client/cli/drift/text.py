@@ -38,7 +38,10 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
             yield Line(line, _STYLES.get(each["verdict"]["state"]))
     columns = status["columns"]
     bars = {each["column"]: each["bars"] for each in (status["newest"] or {"columns": ()})["columns"]}
-    changed = sorted((each for each in columns if each["since"]), key=lambda each: each["threshold"] - each["evidence"])
+    changed = sorted(
+        (each for each in columns if each["since"]),
+        key=lambda each: (each.get("hardly_used", False), each["threshold"] - each["evidence"]),
+    )
     waiting = [each for each in columns if not each["since"] and not each["judged"] and not each.get("out_of_reach")]
     unchanged = sorted(
         (each for each in columns if not each["since"] and each["judged"]), key=lambda each: -_share(each)
@@ -72,7 +75,7 @@ def _changed(
     column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]], plotter: Plotter, width: int
 ) -> Iterator[Line]:
     yield Line(f"  {_name(column)}", "bold")
-    facts = [printable(column["change"] or ""), _since(column)]
+    facts = [printable(column["change"] or ""), _since(column), _importance(column)]
     for fact in filter(None, facts):
         yield from (Line(line) for line in _indented(fact, width))
     yield Line(f"    evidence {_powers(column)}  {plotter.bar(_share(column), _METER)}")
@@ -80,6 +83,14 @@ def _changed(
         reference, window = _sparklines(shown, plotter)
         yield Line(f"    training {reference}")
         yield Line(f"    now      {window}  {_range(shown)}"[:width].rstrip())
+
+
+def _importance(column: dict[str, Any]) -> str:
+    """Return how much the model relies on a column; empty where that is not known, or by an older monitor."""
+    if (found := column.get("importance")) is None:
+        return ""
+    relies = "the model hardly relies on it" if column["hardly_used"] else "the model relies on it"
+    return f"{relies}: without it the loss would rise by {found['loss_increase']:.3f} ± {found['error']:.3f}"
 
 
 def _since(column: dict[str, Any]) -> str:

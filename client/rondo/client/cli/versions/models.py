@@ -160,6 +160,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         *_parameters(lineage.get("parameters")),
         *_function_and_members(training),
         ("on its holdout", _metric(lineage)),
+        *(("importance", _importance(each)) for each in lineage.get("importance", ())),
         *(("note", note["message"]) for note in lineage["notes"]),
         *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in lineage["gates"]),
         *(
@@ -182,6 +183,10 @@ def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
         others = f"{search['pruned']} pruned, {search['failed']} failed"
         rows.append(("search", f"{found} {search['origin']}: {value} on inner splits ({others})"))
     return rows
+
+
+def _importance(found: dict[str, Any]) -> str:
+    return f"{found['feature']}: {found['loss_increase']:.4f} ± {found['error']:.4f} more loss where it is permuted"
 
 
 def _shown(value: object) -> str:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rondo.monitor.alerts import findings
+from rondo.monitor.estimates.expected_harm import ExpectedHarm
 from rondo.monitor.windows.tumbling import to_micros, to_time
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
-    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.version_evidence import Alarm
 
 LONGEST_INTERVAL = timedelta(days=7)
@@ -32,13 +32,15 @@ LONGEST_INTERVAL = timedelta(days=7)
 class EvidenceAlarm:
     """`alert_id` is that of the open alert. `known` is the number of components that have been reported.
 
-    `first` and `last` are when the finding was published, in microseconds of event time.
+    `first` and `last` are when the finding was published, in microseconds of event time. `harmless` says that the alert
+    was opened where no harm was to be expected.
     """
 
     alert_id: str | None = None
     known: int = 0
     first: int = 0
     last: int = 0
+    harmless: bool = False
 
     def repeats_at(self, at: datetime) -> bool:
         """Return whether an open alarm's finding is due again."""
@@ -54,28 +56,33 @@ def update_alarm(
     at: datetime,
     *,
     repeat: bool,
-    expected: Callable[[int], ExpectedLoss | None] = lambda _: None,
+    assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(),
 ) -> tuple[EvidenceAlarm, list[Announcement]]:
     """Return the alarm after a look at the evidence, and what to publish.
 
     `alarms` are those of this kind so far, and `at` is the event time of the look. A finding is published when there
-    are more alarms than before, and with `repeat` when it is due again. `expected` returns the loss to be expected of
-    the rows since a time: where drift is likely to do harm, the performance is suspected, too. Without alarms an open
-    alert is resolved: the spec has a lower false-alarm rate by now.
+    are more alarms than before, and with `repeat` when it is due again. `assess` returns what speaks for and against
+    harm: where drift is likely to do some, the performance is suspected, too. An alert that was opened where none was
+    to be expected is replaced by a more urgent one once that is no longer so. Without alarms an open alert is resolved:
+    the spec has a lower false-alarm rate by now.
     """
     if not alarms:
         ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, _NOT_ENOUGH)
         return EvidenceAlarm(), [ended] if ended else []
     if len(alarms) <= before.known and not (repeat and before.repeats_at(at)):
         return before, []
-    loss = expected(alarms[0].change.since) if kind == "drift" else None
-    finding = findings.found(kind, subject, alarms, at, loss)
-    harm = [findings.harm_expected(subject, finding, loss, at)] if loss and loss.harm == "likely" else []
+    expected = assess(alarms) if kind == "drift" else ExpectedHarm()
+    finding, harmless = findings.found(kind, subject, alarms, at, expected), expected.harm == "none"
+    is_likely = expected.loss and expected.harm == "likely"
+    harm = [findings.harm_expected(subject, finding, expected.loss, at)] if expected.loss and is_likely else []
     after = replace(before, known=len(alarms), last=to_micros(at))
-    if before.alert_id is not None:
+    if before.alert_id is not None and (harmless or not before.harmless):
         return after, [finding, *harm]  # for the trainer to reconsider; people have the alert already
-    after = replace(after, alert_id=finding.event_id, first=after.last)
-    return after, [finding, findings.alert(kind, subject, finding), *harm]
+    replaced = [findings.resolved(subject.model, before.alert_id, at, _MORE_URGENT)] if before.alert_id else []
+    first = before.first if replaced else after.last
+    after = replace(after, alert_id=finding.event_id, first=first, harmless=harmless)
+    return after, [finding, *replaced, findings.alert(kind, subject, finding), *harm]
 
 
+_MORE_URGENT = "harm can no longer be ruled out, so another alert takes its place"
 _NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"

@@ -19,9 +19,11 @@ from rondo.contracts.events.monitoring import (
     Window,
     WindowClosed,
     described,
+    described_harm,
 )
-from rondo.contracts.vocabularies import EstimateMethod, Severity, StatisticName
+from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName
 from rondo.monitor.estimates.estimator import ASSUMPTION
+from rondo.monitor.estimates.expected_harm import ExpectedHarm
 from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.windows.tumbling import to_time
 
@@ -42,8 +44,10 @@ _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rond
 _MAX_LISTED = 5
 # An event has at most 1 MiB; a statistic takes up to 250 bytes of it.
 _MAX_STATISTICS = 3_000
+_MOST_FEATURES = 100
 # Beyond it a float64 has no room: the e-value of overwhelming evidence is cut off.
 _LARGEST_LOGARITHM = 700.0
+_NOTHING_EXPECTED = ExpectedHarm()
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,15 @@ def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
 
 
 def found(
-    kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime, loss: ExpectedLoss | None = None
+    kind: FindingKind,
+    subject: Subject,
+    alarms: Sequence[Alarm],
+    at: datetime,
+    expected: ExpectedHarm = _NOTHING_EXPECTED,
 ) -> Announcement:
-    """Build a finding from alarms of its kind, the strongest evidence first, as of a time.
+    """Build a finding from alarms of its kind, what matters most first, as of a time.
 
-    `loss` is what is to be expected since the change, for drift alone.
+    `expected` is what speaks for and against harm since the change, for drift alone.
     """
     first = alarms[0].change
     end = max(to_time(alarm.end) for alarm in alarms)
@@ -121,7 +129,9 @@ def found(
     if kind == "performance":
         content["labelled_rows"] = subject.labelled_rows
     if kind == "drift":
-        content["estimated_loss"] = estimate_of(loss) if loss else None
+        content["estimated_loss"] = estimate_of(expected.loss) if expected.loss else None
+        content["importance"] = expected.reliance.features[:_MOST_FEATURES] if expected.reliance else ()
+        content["harm"] = expected.harm
     event: Finding = _EVENTS[kind].model_validate(content)
     return Announcement(event, event.finding_id)
 
@@ -140,13 +150,24 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
         alert_id=event.finding_id,
         kind=kind,
         model_version=subject.version,
-        severity=Severity.CRITICAL if kind == "performance" else Severity.WARNING,
+        severity=_severity(kind, event),
         title=f"{subject.model} version {subject.version}: {_TITLES[kind]}",
         detail=f"{', '.join(figures[:_MAX_LISTED] + more)}; most likely since {event.since:%Y-%m-%d %H:%M} UTC "
-        f"(between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M}). {_NEXT}",
+        f"(between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M}). {_harm(event)}{_NEXT}",
         raised_at=event.window.end,
     )
     return Announcement(raised, f"{raised.alert_id}-raised")
+
+
+def _severity(kind: FindingKind, event: Finding) -> Severity:
+    if kind == "performance":
+        return Severity.CRITICAL
+    return Severity.INFO if isinstance(event, DriftDetected) and event.harm == Harm.NONE else Severity.WARNING
+
+
+def _harm(event: Finding) -> str:
+    sentences = described_harm(event) if isinstance(event, DriftDetected) else ""
+    return f"{sentences[0].upper()}{sentences[1:]}. " if sentences else ""
 
 
 def warning(subject: Subject, kind: str, title: str, detail: str, at: datetime) -> Announcement:

@@ -14,7 +14,8 @@ from rondo.contracts.vocabularies import AlertKind
 from rondo.monitor.alerts import findings, no_verdict, own_detectors
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
-from rondo.monitor.estimates.expected_harm import expected_loss
+from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
+from rondo.monitor.estimates.reliance import order_of, reliance
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 from rondo.monitor.statistics.slice_figures import group_gaps
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.monitoring import Estimate, Statistic, Window
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
-    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.evidence.version_evidence import VersionEvidence
+    from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
     from rondo.monitor.statistics.slice_figures import SliceFigures
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
@@ -71,12 +71,18 @@ class VersionAlarms:
     def after_step(
         self, subject: Subject, evidence: VersionEvidence, reference: Reference, end: datetime, *, repeat: bool
     ) -> list[Announcement]:
+        importance = reference.profile.importance
 
-        def expected(since: int) -> ExpectedLoss | None:
+        def assess(alarms: Sequence[Alarm]) -> ExpectedHarm:
             estimator, history = reference.estimator, evidence.predicted
-            return expected_loss(estimator, history, since) if estimator and history else None
+            since = alarms[0].change.since
+            loss = expected_loss(estimator, history, since) if estimator and history else None
+            return ExpectedHarm(loss, reliance(importance, _columns(alarms)))
 
-        published = self._found(_INPUT_KINDS, INPUT_GROUPS, subject, evidence, end, expected, repeat=repeat)
+        alarms = list(evidence.alarms(subject.false_alarm_rate, INPUT_GROUPS))
+        order = order_of(importance, _columns(alarms))
+        alarms.sort(key=lambda alarm: order(alarm.component.column))
+        published = self._found(_INPUT_KINDS, alarms, subject, end, assess, repeat=repeat)
         if repeat:
             published += self._unjudged("no_verdict", INPUT_GROUPS, subject, evidence, reference, end)
         return published
@@ -100,7 +106,8 @@ class VersionAlarms:
             estimates=closed.estimates,
         )
         published = [findings.closed(subject, kept)]
-        published += self._found(("performance",), (LOSS,), subject, evidence, end, lambda _: None, repeat=True)
+        losses = list(evidence.alarms(rate, (LOSS,)))
+        published += self._found(("performance",), losses, subject, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))
         published += self._own_detectors(subject, closed.failures, end)
@@ -113,15 +120,14 @@ class VersionAlarms:
         return self._open_or_resolve(AlertKind.DETECTOR_FAILED.value, subject, alert, at, over)
 
     def _found(
-        self, kinds: Sequence[FindingKind], groups: Sequence[Group], subject: Subject, evidence: VersionEvidence,
-        at: datetime, expected: Callable[[int], ExpectedLoss | None], *, repeat: bool,
+        self, kinds: Sequence[FindingKind], alarms: Sequence[Alarm], subject: Subject, at: datetime,
+        assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(), *, repeat: bool,
     ) -> list[Announcement]:  # fmt: skip
         published: list[Announcement] = []
-        alarms = list(evidence.alarms(subject.false_alarm_rate, groups))
         for kind in kinds:
             mine = [alarm for alarm in alarms if kind_of(alarm) == kind]
             self.by_kind[kind], found = update_alarm(
-                self.by_kind[kind], kind, subject, mine, at, repeat=repeat, expected=expected
+                self.by_kind[kind], kind, subject, mine, at, repeat=repeat, assess=assess
             )
             published += found
         return published
@@ -147,3 +153,7 @@ class VersionAlarms:
             del self.unjudged[name]
             return [findings.resolved(subject.model, alert_id, at, over)]
         return []
+
+
+def _columns(alarms: Sequence[Alarm]) -> list[str]:
+    return [alarm.component.column for alarm in alarms if alarm.component.column is not None]

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.estimates.reliance import SLIGHT
 
 if TYPE_CHECKING:
     from rondo.monitor.estimates.estimator import Estimator
     from rondo.monitor.estimates.prediction_history import PredictionHistory
+    from rondo.monitor.estimates.reliance import Reliance
 
 Harm = Literal["likely", "none", "uncertain"]
 # An estimate is looked at where a change of the inputs is certain already, so few are looked at.
 _CERTAIN_ERRORS = 3.0
 _POSSIBLE_ERRORS = 2.0
-# A loss that is higher by less than this share is no harm that a training would be worth.
-_SLIGHT = 0.1
 FEWEST_ROWS = 100
 
 
@@ -35,7 +35,30 @@ class ExpectedLoss:
         rise = self.value - self.reference
         if self.rows >= FEWEST_ROWS and rise > _CERTAIN_ERRORS * self.error:
             return "likely"
-        return "none" if rise + _POSSIBLE_ERRORS * self.error <= _SLIGHT * self.reference else "uncertain"
+        return "none" if rise + _POSSIBLE_ERRORS * self.error <= SLIGHT * self.reference else "uncertain"
+
+
+@dataclass(frozen=True)
+class ExpectedHarm:
+    """What speaks for and against harm by a change: the `loss` to be expected since, and the `reliance` of the model.
+
+    Each is None where it is not known.
+    """
+
+    loss: ExpectedLoss | None = None
+    reliance: Reliance | None = None
+
+    @property
+    def harm(self) -> Harm | None:
+        """Whether the change is likely to do harm; None where nothing is known.
+
+        An estimated loss that has risen counts more than a slight reliance: the model may be surer within the values of
+        the training than beyond them.
+        """
+        estimated = self.loss.harm if self.loss else None
+        if estimated != "likely" and self.reliance and self.reliance.is_slight:
+            return "none"
+        return estimated
 
 
 def expected_loss(estimator: Estimator, history: PredictionHistory, since: int) -> ExpectedLoss | None:

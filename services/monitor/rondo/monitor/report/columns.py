@@ -30,8 +30,14 @@ LEGEND = element(
 def changed(
     columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram], windows: Sequence[ClosedWindow]
 ) -> Markup | None:
-    """Return a card for each column that has changed, the strongest evidence first; None without any."""
-    found = sorted((each for each in columns if each.changed), key=lambda each: each.threshold - each.evidence)
+    """Return a card for each column that has changed, the strongest evidence first; None without any.
+
+    What the model hardly relies on comes last.
+    """
+    found = sorted(
+        (each for each in columns if each.changed),
+        key=lambda each: (each.hardly_used, each.threshold - each.evidence),
+    )
     if not found:
         return None
     points = evidence_by_column(windows)
@@ -55,6 +61,7 @@ def _card(column: ColumnStatus, histogram: Histogram | None, points: Sequence[Po
         element("h3", name(column)),
         element("p", column.change or ""),
         element("p", since(column), class_="soft"),
+        element("p", importance(column), class_="soft") if column.importance else None,
         plots.meter(_share(column), "reached"),
         element("p", powers(column), class_="soft"),
         plots.histogram(histogram) if histogram else None,
@@ -174,6 +181,14 @@ def powers(column: ColumnStatus) -> Markup:
 
 def _power(exponent: float) -> Markup:
     return joined(("10", element("sup", f"{exponent:.1f}")))
+
+
+def importance(column: ColumnStatus) -> str:
+    """Return how much the model relies on a column, where that is known."""
+    if (found := column.importance) is None:
+        return ""
+    relies = "The model hardly relies on it" if column.hardly_used else "The model relies on it"
+    return f"{relies}: without it the loss would rise by {found.loss_increase:.3f} ± {found.error:.3f}."
 
 
 def since(column: ColumnStatus) -> str:

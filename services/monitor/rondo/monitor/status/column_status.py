@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Statistic
+from rondo.contracts.events.training import FeatureImportance
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.alerts import findings
+from rondo.monitor.estimates.reliance import is_hardly_used
 from rondo.monitor.evidence.verdicts import decimal, expected_at, verdicts
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rondo.contracts.training_evidence import Importance
     from rondo.monitor.evidence.verdicts import Verdict
     from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
 
@@ -28,7 +31,8 @@ class ColumnStatus(Value):
     `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
     when the others are. Of a column that is `out_of_reach` they are too many to wait for. `evidence` is the decimal
     logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm has the statistics of the
-    change, `since` with its bounds, and the `change` in words.
+    change, `since` with its bounds, and the `change` in words. `importance` is that of the feature for the model, if it
+    is known; `hardly_used` says that its loss would hardly rise without the feature.
     """
 
     group: str
@@ -45,6 +49,8 @@ class ColumnStatus(Value):
     since_earliest: Utc | None = None
     since_latest: Utc | None = None
     change: str | None = None
+    importance: FeatureImportance | None = None
+    hardly_used: bool = False
 
     @property
     def changed(self) -> bool:
@@ -52,7 +58,9 @@ class ColumnStatus(Value):
         return self.since is not None
 
 
-def column_statuses(evidence: VersionEvidence | None, false_alarm_rate: float) -> tuple[ColumnStatus, ...]:
+def column_statuses(
+    evidence: VersionEvidence | None, false_alarm_rate: float, importance: Importance | None = None
+) -> tuple[ColumnStatus, ...]:
     """Return the status of each column that is watched, by group; none before any evidence."""
     if evidence is None:
         return ()
@@ -62,12 +70,15 @@ def column_statuses(evidence: VersionEvidence | None, false_alarm_rate: float) -
             each,
             evidence,
             [alarm for alarm in alarms if (alarm.component.group, alarm.component.column) == (each.group, each.column)],
+            importance,
         )
         for each in verdicts(evidence, false_alarm_rate)
     )
 
 
-def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]) -> ColumnStatus:
+def _status(
+    verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm], importance: Importance | None
+) -> ColumnStatus:
     taken = evidence.taken[verdict.group]
     expected = (
         None
@@ -91,6 +102,8 @@ def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]
         since_earliest=to_time(change.earliest) if change else None,
         since_latest=to_time(change.latest) if change else None,
         change=described_change(statistics) if statistics else None,
+        importance=importance.of(verdict.column) if importance and verdict.column else None,
+        hardly_used=is_hardly_used(importance, verdict.column),
     )
 
 

@@ -10,7 +10,8 @@ from rondo.contracts.times import Utc
 from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
-from rondo.monitor.estimates.expected_harm import Harm, expected_loss
+from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
+from rondo.monitor.estimates.reliance import reliance
 from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.model_state import ModelState
@@ -92,7 +92,7 @@ class ModelStatus(Value):
     the spec.
 
     `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
-    `expected_harm` whether it is a rise beyond chance; None if they have not.
+    `expected_harm` whether they are likely to do harm; None if they have not.
     `loss` is the mean loss so far, with bounds; None without enough outcomes for one block.
     """
 
@@ -144,14 +144,15 @@ def model_status(
 ) -> ModelStatus:
     """Return the status as of now. Read-only; in a thread, give it a `snapshot` of the state."""
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
-    columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate)
-    reason, loss = _no_verdict(state, spec, reference), _expected_loss(state, columns, reference)
+    importance = reference.profile.importance if reference else None
+    columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate, importance)
+    reason, expected = _no_verdict(state, spec, reference), _expected_harm(state, columns, reference)
     return ModelStatus(
         model=state.model,
         version=version,
-        verdict=overall_verdict(state.model, version, columns, reason, loss),
-        estimated_loss=estimate_of(loss) if loss else None,
-        expected_harm=loss.harm if loss else None,
+        verdict=overall_verdict(state.model, version, columns, reason, expected),
+        estimated_loss=estimate_of(expected.loss) if expected.loss else None,
+        expected_harm=expected.harm,
         loss=_mean_loss(_evidence(state), spec.monitor.false_alarm_rate),
         no_verdict=reason,
         out_of_reach=_out_of_reach(state, spec),
@@ -203,16 +204,16 @@ def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> Mea
     )
 
 
-def _expected_loss(
-    state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None
-) -> ExpectedLoss | None:
-    """Return the loss to be expected since inputs or predictions have changed; None where they have not."""
-    evidence = _evidence(state)
-    since = min((each.since for each in columns if each.since and each.group != LOSS), default=None)
-    if since is None or evidence is None or evidence.predicted is None or reference is None:
-        return None
-    estimator = reference.estimator
-    return expected_loss(estimator, evidence.predicted, to_micros(since)) if estimator else None
+def _expected_harm(state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None) -> ExpectedHarm:
+    """Return what speaks for and against harm since inputs or predictions have changed; nothing where they have not."""
+    evidence, changed = _evidence(state), [each for each in columns if each.since and each.group != LOSS]
+    since = min((each.since for each in changed if each.since), default=None)
+    if since is None or evidence is None or reference is None:
+        return ExpectedHarm()
+    relied = reliance(reference.profile.importance, [each.column for each in changed if each.column])
+    if evidence.predicted is None or reference.estimator is None:
+        return ExpectedHarm(None, relied)
+    return ExpectedHarm(expected_loss(reference.estimator, evidence.predicted, to_micros(since)), relied)
 
 
 def _windows(state: ModelState, reference: Reference | None, detectors: Sequence[str]) -> dict[str, Any]:

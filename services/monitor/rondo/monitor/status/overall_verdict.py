@@ -11,7 +11,7 @@ from rondo.monitor.alerts.no_verdict import names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rondo.monitor.estimates.expected_harm import ExpectedLoss
+    from rondo.monitor.estimates.expected_harm import ExpectedHarm
     from rondo.monitor.status.column_status import ColumnStatus
 
 VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_judged"]
@@ -34,11 +34,11 @@ def overall_verdict(
     version: int | None,
     columns: Sequence[ColumnStatus],
     no_verdict: str | None,
-    expected: ExpectedLoss | None = None,
+    expected: ExpectedHarm | None = None,
 ) -> OverallVerdict:
     """Return the verdict; `no_verdict` is what can't be judged yet, None if all is that ever can be.
 
-    `expected` is the loss to be expected since inputs or predictions have changed.
+    `expected` is what speaks for and against harm since inputs or predictions have changed.
     """
     if version is None:
         return OverallVerdict(state="not_judged", sentence=f"No version of {model} serves yet.")
@@ -65,9 +65,15 @@ _HARM = {
 }
 
 
-def _expectation(loss: ExpectedLoss) -> str:
+def _expectation(expected: ExpectedHarm) -> str:
+    if expected.harm is None:
+        return ""
+    is_slight = expected.harm == "none" and expected.reliance is not None and expected.reliance.is_slight
+    relies = " The model hardly relies on what has changed." if is_slight else ""
+    if (loss := expected.loss) is None:
+        return f"{relies} {_HARM[expected.harm].capitalize()}."
     figures = f"{loss.value:.3f} ± {loss.error:.3f}, {loss.reference:.3f} on the holdout"
-    return f" The estimated loss is {figures}: {_HARM[loss.harm]}."
+    return f"{relies} The estimated loss is {figures}: {_HARM[expected.harm]}."
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:

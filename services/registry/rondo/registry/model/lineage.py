@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import Parameters, TrainingInputs, TrainingNote, Trigger
+from rondo.contracts.events.training import FeatureImportance, Parameters, TrainingInputs, TrainingNote, Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.model.deployments import Deployment, Period, periods
@@ -36,6 +36,7 @@ class Lineage(Value):
     evidence: Digest
     training: TrainingLineage
     parameters: Parameters | None
+    importance: tuple[FeatureImportance, ...]
     task: str
     metrics: dict[str, float]
     compared_with_version: int | None
@@ -57,6 +58,7 @@ def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Dep
         evidence=trained.evidence,
         training=TrainingLineage.model_validate(known),
         parameters=trained.summary.parameters,
+        importance=trained.summary.importance,
         task=trained.summary.task,
         metrics=trained.summary.metrics,
         compared_with_version=trained.summary.champion_version if trained.summary.champion_metrics else None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import (
         Comparison,
         Evaluation,
+        Importance,
         PairedHoldout,
         Parity,
         ReferenceProfile,
@@ -56,6 +57,7 @@ class FittedCandidate:
     function: FunctionVersion | None = None
     members: tuple[EnsembleMember, ...] = ()
     adaptation: Adaptation | None = None
+    importance: Importance | None = None
 
 
 @dataclass(frozen=True)

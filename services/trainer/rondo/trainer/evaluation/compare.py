@@ -101,6 +101,7 @@ def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, sc
         loss=loss,
         calibration=calibration_of(scored.task, counted, outputs, loss),
         slices=tuple(reference_slices(spec, holdout, scored.task, counted)),
+        importance=fitted.importance,
     )
 
 

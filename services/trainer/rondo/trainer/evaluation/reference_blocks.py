@@ -5,6 +5,8 @@ A stretch is short where rows are few, so that the monitor can cut the blocks th
 
 from __future__ import annotations
 
+import json
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +28,6 @@ from rondo.contracts.training_evidence import (
     ReferenceBlocks,
     UnknownProfile,
 )
-from rondo.trainer.evaluation.projection_weights import draw
 from rondo.trainer.evaluation.reference_profile import numeric
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 MOST_STRETCHES = 512
 # The evidence is a JSON document; a component's noise is far above this.
 _DECIMALS = 9
+PROJECTIONS = 8
+_DECIMALS_OF_WEIGHTS = 6
 
 
 def of_features(
@@ -93,6 +96,26 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
     return LossReference(
         rows=rows, autocorrelation_rows=within, means=_rounded(losses.reshape(-1, rows).mean(axis=1)), largest=largest
     )
+
+
+def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]:
+    """Return the weights of each numeric feature that varies in the projections; none for fewer than two.
+
+    The weights of a projection are a random direction. It follows from names and edges of the features alone, so the
+    same training has the same evidence.
+    """
+    edges = {
+        name: profile.edges
+        for name, profile in profiles.items()
+        if isinstance(profile, NumericProfile) and sum(count > 0 for count in profile.counts) > 1
+    }
+    if len(edges) < 2:  # noqa: PLR2004 - with one, a projection is the feature
+        return {}
+    content = blake2b(json.dumps(edges).encode(), digest_size=8).digest()
+    directions = np.random.default_rng(int.from_bytes(content)).standard_normal((len(edges), PROJECTIONS))
+    directions /= np.sqrt((directions**2).sum(axis=0))
+    rounded = np.round(directions, _DECIMALS_OF_WEIGHTS).tolist()
+    return {name: tuple(row) for name, row in zip(edges, rounded, strict=True)}
 
 
 def _stretch(rows: int) -> int:
