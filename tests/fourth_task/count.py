@@ -128,6 +128,9 @@ class Count:
         expected, counts = numbers(rows)
         return np.minimum(deviances(counts, expected) / (largest or 1.0), 1.0)
 
+    def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
+        return None
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002
         expected, counts = numbers(rows)
         return {"poisson_deviance": deviances(counts, expected), "mae": np.abs(counts - expected)}

@@ -166,7 +166,16 @@ def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> Re
     largest = task.largest_loss(profile.task, labelled)
     losses = task.losses(profile.task, labelled, largest)[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
     outputs = {name: found[f"{OUTPUT}{name}"] for name in profile.outputs}
-    loss = LossReference(rows=stretch, autocorrelation_rows=1.0, means=tuple(losses.tolist()), largest=largest)
+    uncovered = task.uncovered(profile.task, labelled)
+    if uncovered is not None:
+        uncovered = uncovered[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
+    loss = LossReference(
+        rows=stretch,
+        autocorrelation_rows=1.0,
+        means=tuple(losses.tolist()),
+        largest=largest,
+        uncovered=None if uncovered is None else tuple(uncovered.tolist()),
+    )
     return profile.model_copy(
         update={
             "feature_blocks": ReferenceBlocks(rows=stretch, columns={name: found[name] for name in profile.features}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,7 +13,19 @@ from rondo.monitor.state.evidence_codec import encode_evidence
 
 from tests.monitor.builders import EPOCH, outcomes, predictions, spec, times
 from tests.monitor.scenarios import DailyScenario
-from tests.monitor.streams import BINARY, MULTICLASS, REGRESSION, STREAMS, Stream
+from tests.monitor.streams import BINARY, HALF_WIDTH, MULTICLASS, REGRESSION, STREAMS, Data, Stream
+
+if TYPE_CHECKING:
+    from rondo.contracts.training_evidence import ReferenceProfile
+
+
+class Beside(Stream):
+    """Its reference is that of the regression, whatever its own outcomes."""
+
+    @cached_property
+    def profile(self) -> ReferenceProfile:
+        return REGRESSION.profile
+
 
 OF_EACH = pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 
@@ -73,14 +87,43 @@ def test_worse_predictions_are_found_since_they_became_worse(stream: Stream) -> 
     assert found.since_earliest is not None
     assert found.since_latest is not None
     assert found.since_earliest <= found.since <= found.since_latest
-    (loss,) = found.statistics
+    loss, *others = sorted(found.statistics, key=lambda each: each.statistic != "loss")
     assert (loss.statistic, loss.feature) == ("loss", None)
+    assert {each.statistic for each in others} <= {"interval_coverage"}
     assert loss.reference is not None
     assert 0 < loss.reference < loss.value < 1
     alert = scenario.one(AlertRaised)
     assert (alert.severity, alert.alert_id) == ("critical", found.finding_id)
     assert described(loss) in alert.detail
     assert "DriftDetected" not in scenario.counts()
+
+
+@pytest.mark.parametrize("missed", [0.3, 0.05])
+def test_intervals_that_cover_less_are_found_though_the_errors_are_smaller(missed: float) -> None:
+    """The interval is to cover 90% of the outcomes; from day 3 on some are just beside it, and the others exact."""
+
+    def beside(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
+        usual = REGRESSION.outcomes(rng, data)
+        outside = np.where(rng.random(usual.size) < missed, 1.01 * HALF_WIDTH, 0.0)
+        return usual if skill == 1 else data["value"] + outside
+
+    scenario = DailyScenario(spec=spec("regression"), stream=Beside("regression", REGRESSION.rows, beside))
+    for day in range(8):
+        scenario.day(day, skill=0.5 if day >= 3 else 1)
+        scenario.restart()
+        scenario.close()
+    if missed < 0.1:
+        assert "PerformanceDegraded" not in scenario.counts()
+        return
+    found = scenario.all(PerformanceDegraded)[-1]
+    assert abs(found.since - (EPOCH + timedelta(days=3))) <= timedelta(hours=8)
+    (coverage,) = found.statistics
+    assert (coverage.statistic, coverage.feature) == ("interval_coverage", None)
+    assert coverage.value == pytest.approx(1 - missed, abs=0.05)
+    assert coverage.reference == pytest.approx(0.9, abs=0.02)
+    alert = scenario.one(AlertRaised)
+    assert alert.severity == "critical"
+    assert described(scenario.all(PerformanceDegraded)[0].statistics[0]) in alert.detail
 
 
 @OF_EACH

@@ -147,13 +147,15 @@ class LossReference(Value):
     """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
 
     A loss is between 0 and 1, see `tasks.base.Task.losses`; `largest` is the error that counts as 1, where the task has
-    no natural bound. `autocorrelation_rows` is as in `ColumnBlocks`.
+    no natural bound. `uncovered` are the shares of outcomes outside of the interval, of a model that has intervals.
+    `autocorrelation_rows` is as in `ColumnBlocks`, the largest of both.
     """
 
     rows: int
     autocorrelation_rows: float
     means: tuple[float, ...]
     largest: float | None = None
+    uncovered: tuple[float, ...] | None = None
 
 
 class BinnedFigure(Value):

@@ -44,10 +44,11 @@ def live(stream: Stream, rows: int, *, shift: float = 0.0, seed: int = 3, first:
     starts, full = MINUTE * (first + np.arange(count)), np.full(count, 10)
     loss = stream.profile.loss
     assert loss is not None
+    means = np.column_stack([loss.means, *([] if loss.uncovered is None else [loss.uncovered])])
     sums: dict[Group, np.ndarray] = {
         "inputs": stream.reference.components.sums("inputs", counts),
         "outputs": stream.reference.components.sums("outputs", counts),
-        "loss": exact(loss.rows * rng.choice(loss.means, (count, 1))) * 10 / loss.rows,
+        "loss": exact(loss.rows * means[rng.integers(len(means), size=count)]) * 10 / loss.rows,
     }
     return {group: Buckets(starts, full, each, MINUTE) for group, each in sums.items()}
 

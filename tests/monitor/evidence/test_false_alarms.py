@@ -28,8 +28,10 @@ def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
     for group in INPUT_GROUPS:
         evidence.take(group, Buckets(starts, full, reference.components.sums(group, bins), MINUTE))
     rows = counted(data, stream.outcomes(rng, data))
-    losses = exact(task_named(stream.task).losses(reference.task, rows, reference.largest_loss))
-    evidence.take("loss", Buckets(starts, full, losses.reshape(buckets, 8).sum(axis=1)[:, None], MINUTE))
+    task = task_named(stream.task)
+    losses, uncovered = task.losses(reference.task, rows, reference.largest_loss), task.uncovered(reference.task, rows)
+    sums = exact(np.array([losses, *([] if uncovered is None else [uncovered])])).reshape(-1, buckets, 8).sum(axis=2)
+    evidence.take("loss", Buckets(starts, full, sums.T, MINUTE))
     return evidence
 
 

@@ -169,7 +169,7 @@ def test_losses_feed_the_test_and_the_suspicion() -> None:
     model.versions[1] = evidence
     rows = np.full((1, 3_000), 0.6)
     buckets = buckets_of(rows, 10)
-    model.take_losses(1, BINARY.reference, 0, MINUTE, buckets.rows, buckets.sums[:, 0])
+    model.take_losses(1, BINARY.reference, 0, MINUTE, buckets.rows, buckets.sums)
     (alarm,) = evidence.alarms(RATE)
     assert (alarm.component.statistic, alarm.component.column) == (StatisticName.LOSS, None)
     assert evidence.suspicion is not None

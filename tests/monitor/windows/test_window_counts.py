@@ -10,7 +10,7 @@ from rondo.monitor.windows.window_counts import WindowCounts
 
 from tests.chassis.profiles.counts import row_counts
 from tests.chassis.profiles.test_binning import BINNING, PROFILE, ROWS, Row, table
-from tests.monitor.streams import STREAMS, Stream, counted
+from tests.monitor.streams import HALF_WIDTH, REGRESSION, STREAMS, Stream, counted
 
 BUCKETS = 3
 
@@ -40,8 +40,12 @@ def test_losses_add_up_by_bucket_and_a_removed_one_leaves_no_rounding(stream: St
     before = WindowCounts.empty(stream.reference, BUCKETS).with_labelled(rows.slice(0, 200), buckets[:200])
     after = before.with_labelled(rows.slice(200), buckets[200:])
     assert after.loss_rows.tolist() == np.bincount(buckets, minlength=BUCKETS).tolist()
-    assert (after.loss_sums > 0).all()
-    assert (after.loss_sums < after.loss_rows).all()
+    assert after.loss_sums.shape == (BUCKETS, 2 if stream is REGRESSION else 1)
+    assert (after.loss_sums[:, 0] > 0).all()
+    assert (after.loss_sums < after.loss_rows[:, None]).all()
+    if stream is REGRESSION:
+        outside = np.abs(rows["outcome"].to_numpy() - data["value"]) > HALF_WIDTH
+        assert after.loss_sums[:, 1].tolist() == np.bincount(buckets, outside, BUCKETS).tolist()
     assert after.with_labelled(rows.slice(200), buckets[200:], removed=True) == before
 
 

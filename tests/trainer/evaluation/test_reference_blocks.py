@@ -14,7 +14,7 @@ from rondo.chassis.profiles.autocorrelation import autocorrelation_time
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.components import components
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
@@ -168,6 +168,18 @@ def test_losses_are_means_of_stretches_of_the_holdout() -> None:
     assert found
     # The 99th percentile of the squared errors is 4, so the losses are 1/4, 1/4 and 1.
     assert (found.rows, found.largest, found.means) == (3, 4.0, (0.5,) * 400)
+    assert found.uncovered is None
+
+
+def test_losses_with_intervals_have_the_share_of_outcomes_outside_of_them() -> None:
+    task = FittedTask(task="regression", interval=Interval(coverage=0.7, half_width=1.0))
+    errors = np.tile(np.array([1, -1, 2], np.float32), 400)
+    value = np.zeros(1_200, np.float32)
+    holdout = Scored(task, errors, {"value": value, "low": value - 1, "high": value + 1})
+    found = of_losses(task, counted_rows(holdout))
+    assert found
+    # An outcome on the end of its interval is covered.
+    assert (found.rows, found.uncovered) == (3, (pytest.approx(1 / 3),) * 400)
 
 
 def test_without_a_loss_there_is_no_reference_of_losses() -> None:

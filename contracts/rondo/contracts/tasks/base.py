@@ -242,6 +242,13 @@ class Task(Protocol):
         """
         ...
 
+    def uncovered(self, fitted: FittedTask, rows: pa.Table) -> NDArray[np.float64] | None:
+        """Return 1 where the outcome is outside of the interval, and 0 elsewhere, shape `[rows]`.
+
+        NaN without prediction or outcome; None of a model without intervals. `rows` are as in `losses`.
+        """
+        ...
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         """Return figures of single rows, of whose means `expected` makes metrics, shape `[rows]` each.
 

@@ -163,6 +163,9 @@ class Binary:
         losses = np.log(np.clip(of_outcome, _LEAST_CHANCE, 1 - _LEAST_CHANCE)) / np.log(_LEAST_CHANCE)
         return np.where(np.isfinite(scores) & np.isfinite(outcomes), losses, np.nan)
 
+    def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
+        return None
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         scores, outcomes = numbers(rows)
         known, positive = np.isfinite(scores) & np.isfinite(outcomes), outcomes > _ONE_HALF

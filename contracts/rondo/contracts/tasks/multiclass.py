@@ -127,6 +127,9 @@ class Multiclass:
         predicted, observed, counted = _classes(fitted.labels, rows)
         return np.where(counted, predicted != observed, np.nan)
 
+    def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
+        return None
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         return {"accuracy": 1 - self.losses(fitted, rows, None)}
 

@@ -148,6 +148,13 @@ class Regression:
             return np.where(np.isnan(errors), np.nan, np.sign(errors))
         return np.minimum(errors, largest) / largest
 
+    def uncovered(self, fitted: FittedTask, rows: pa.Table) -> NDArray[np.float64] | None:
+        if fitted.interval is None:
+            return None
+        low, high, outcomes = (rows.column(name).to_numpy().astype(np.float64) for name in ("low", "high", "outcome"))
+        outside = ((outcomes < low) | (outcomes > high)).astype(np.float64)
+        return np.where(np.isfinite(low) & np.isfinite(high) & np.isfinite(_squared_errors(rows)), outside, np.nan)
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002
         squares = _squared_errors(rows)
         return {"mae": np.sqrt(squares), "squared_error": squares}

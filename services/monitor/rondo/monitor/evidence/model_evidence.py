@@ -78,9 +78,12 @@ class ModelEvidence:
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
         sums: NDArray[np.float64],
     ) -> None:  # fmt: skip
-        """Take the losses of a closed window that began at `window`: rows and sums by bucket, each of `length`."""
+        """Take the losses of a closed window that began at `window`: rows and sums by bucket, each of `length`.
+
+        `sums` has the shape `[buckets, components]`, see `WindowCounts.loss_sums`.
+        """
         starts = window + length * np.arange(len(rows), dtype=np.int64)
-        self.of(version, reference).take("loss", Buckets(starts, rows, sums[:, None], length))
+        self.of(version, reference).take("loss", Buckets(starts, rows, sums, length))
 
     def snapshot(self, version: int | None) -> ModelEvidence:
         """Return the evidence about a version without open buckets; what is taken later does not change it."""

@@ -59,6 +59,11 @@ class Reference:
         return Density(self.profile.rows, self.profile.seconds)
 
     @property
+    def loss_components(self) -> int:
+        """How many components of evidence the outcomes have: the loss, and with intervals whether they are outside."""
+        return 1 if self.profile.loss is None or self.profile.loss.uncovered is None else 2
+
+    @property
     def largest_loss(self) -> float | None:
         """The error that counts as a loss of 1, where the task has no natural bound."""
         return self.profile.loss.largest if self.profile.loss else None

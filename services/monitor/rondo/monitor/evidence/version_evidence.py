@@ -40,15 +40,19 @@ GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
 INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
 """The groups that need no outcomes."""
 LOSS: Group = "loss"
+UNCOVERED = "uncovered"
+"""The component of a loss that is 1 where the outcome is outside of the interval."""
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
-          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS}  # fmt: skip
+          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
+          UNCOVERED: StatisticName.INTERVAL_COVERAGE}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Component:
     """A bounded figure of a row.
 
-    `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss.
+    `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
+    and for the coverage of intervals.
     `at` is its place in the sums of its group.
     """
 
@@ -65,6 +69,10 @@ class Component:
     def category(self) -> str | None:
         """The category that it is the share of, if it is one's share."""
         return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else None
+
+    def reported(self, mean: float) -> float:
+        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses."""
+        return 1 - mean if self.name == UNCOVERED else mean
 
 
 @dataclass(eq=False)
@@ -171,10 +179,15 @@ class VersionEvidence:
         ]
         if profile.loss is None or not profile.loss.means:
             return cls(watched)
-        stretches = Stretches(profile.loss.rows, profile.loss.autocorrelation_rows, np.array([profile.loss.means]))
-        loss = (Component("loss", None, LOSS, 0),)
-        watched += _begun(f"{digest}/{LOSS}", [(loss, stretches)], one_sided=True)
-        bounds = LossBounds.of(stretches.means[0], stretches.rows, stretches.autocorrelation_rows)
+        rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
+        stretches = Stretches(rows, within, np.array([profile.loss.means]))
+        components: tuple[Component, ...] = (Component("loss", None, LOSS, 0),)
+        of_all = stretches
+        if profile.loss.uncovered is not None:
+            components += (Component("loss", None, UNCOVERED, 1),)
+            of_all = Stretches(rows, within, np.array([profile.loss.means, profile.loss.uncovered]))
+        watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True)
+        bounds = LossBounds.of(stretches.means[0], rows, within)
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 
     def take(self, group: Group, buckets: Buckets) -> None:
@@ -192,7 +205,7 @@ class VersionEvidence:
             for rows, total in zip(buckets.rows.tolist(), buckets.sums[:, 0].tolist(), strict=True):
                 self.loss_bounds = self.loss_bounds.with_losses(rows, total)
         if group == LOSS and self.suspicion:
-            self.suspicion = self.suspicion.take(buckets)
+            self.suspicion = self.suspicion.take(buckets.of([0]))
 
     def rows_until_look(self, most: int) -> int:
         """Return as many rows as the evidence of inputs and outputs needs at least to change.

@@ -218,7 +218,7 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
         "bins": counts.bins,
         "outcomes": counts.outcomes,
         "loss_rows": counts.loss_rows,
-        "loss_sums": counts.loss_sums,
+        "loss_sums": counts.loss_sums.ravel(),
         "largest": counts.largest,
         "task": counts.task.model_dump_json(),
         "slices": json.dumps(counts.slices.slices.columns),
@@ -249,7 +249,7 @@ def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:
             np.array(row["bins"], np.int64),
             np.array(row["outcomes"], np.int64),
             np.array(row["loss_rows"], np.int64),
-            np.array(row["loss_sums"], np.float64),
+            np.array(row["loss_sums"], np.float64).reshape(len(row["loss_rows"]), -1),
             _decoded_slices(task, row),
             LossesByPrediction(
                 np.array(row["prediction_edges"], np.float32),

@@ -34,9 +34,10 @@ class WindowCounts:
     """Counts of the rows of one version, whose task is `task`.
 
     `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
-    counts them. `loss_rows` and `loss_sums` are their number and the sum of their losses, by bucket; `largest` is the
-    error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of the slices,
-    and `predicted` the losses by what was predicted.
+    counts them. `loss_rows` is their number by bucket, and `loss_sums` the sums of what evidence about the performance
+    is made of, shape `[buckets, 1 or 2]`: losses, and outcomes outside of the interval where the reference has them.
+    `largest` is the error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of
+    the slices, and `predicted` the losses by what was predicted.
     """
 
     task: FittedTask
@@ -53,7 +54,7 @@ class WindowCounts:
     def empty(cls, reference: Reference, buckets: int) -> WindowCounts:
         """Return the counts of no rows, in as many buckets."""
         outcomes = np.zeros(_sketch(reference.task).size, np.int64)
-        losses = np.zeros(buckets, np.int64), np.zeros(buckets)
+        losses = np.zeros(buckets, np.int64), np.zeros((buckets, reference.loss_components))
         bins = np.zeros(reference.binning.size, np.int64)
         slices = SliceCounts.empty(reference)
         predicted = LossesByPrediction.empty(reference)
@@ -94,18 +95,26 @@ class WindowCounts:
         `rows` has the columns of `PREDICTED` and `OBSERVED`.
         """
         sign, size = -1 if removed else 1, len(self.loss_rows)
-        losses = task_named(self.task.task).losses(self.task, rows, self.largest)
-        known = np.isfinite(losses)
-        # Sums are exact then, and subtracting a loss restores the sum before.
-        losses = in_units(losses)
+        losses, *uncovered = self._losses(rows)
+        known = np.isfinite([losses, *uncovered]).all(axis=0)
+        sums = [np.bincount(buckets[known], each[known], minlength=size) for each in (losses, *uncovered)]
         return replace(
             self,
             outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
             loss_rows=self.loss_rows + sign * np.bincount(buckets[known], minlength=size),
-            loss_sums=self.loss_sums + sign * np.bincount(buckets[known], losses[known], minlength=size),
+            loss_sums=self.loss_sums + sign * np.stack(sums, axis=1),
             predicted=self.predicted.plus_labelled(rows, losses, sign),
             slices=self.slices if slices is None else self.slices.plus_labelled(self.task, rows, slices, losses, sign),
         )
+
+    def _losses(self, rows: pa.Table) -> list[NDArray[np.float64]]:
+        """Return the columns of `loss_sums`, shape `[rows]` each."""
+        task = task_named(self.task.task)
+        # In units sums are exact, and subtracting a loss restores the sum before.
+        found = [in_units(task.losses(self.task, rows, self.largest))]
+        if self.loss_sums.shape[1] > len(found) and (uncovered := task.uncovered(self.task, rows)) is not None:
+            found.append(uncovered)
+        return found
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""

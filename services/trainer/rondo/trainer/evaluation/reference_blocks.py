@@ -86,15 +86,21 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
     """
     task = task_named(fitted.task)
     largest = task.largest_loss(fitted, counted)
-    losses = task.losses(fitted, counted, largest)
-    losses = losses[np.isfinite(losses)]
-    if not len(losses):
+    uncovered = task.uncovered(fitted, counted)
+    found = np.array([task.losses(fitted, counted, largest), *([] if uncovered is None else [uncovered])])
+    found = found[:, np.isfinite(found).all(axis=0)]
+    if not found.shape[1]:
         return None
-    rows = _stretch(len(losses))
-    losses = losses[len(losses) % rows :]
-    within = autocorrelation_time(losses[None, :], 1, below=rows)
+    rows = _stretch(found.shape[1])
+    found = found[:, found.shape[1] % rows :]
+    within = autocorrelation_time(found, 1, below=rows)
+    means, *intervals = (_rounded(each.reshape(-1, rows).mean(axis=1)) for each in found)
     return LossReference(
-        rows=rows, autocorrelation_rows=within, means=_rounded(losses.reshape(-1, rows).mean(axis=1)), largest=largest
+        rows=rows,
+        autocorrelation_rows=within,
+        means=means,
+        largest=largest,
+        uncovered=intervals[0] if intervals else None,
     )
 
 
