@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
+from rondo.trainer.fitting.report import report
 from rondo.trainer.worker.app import pipeline
 
 from tests.trainer import test_kinds
@@ -54,6 +56,17 @@ def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, k
     assert evaluated.scored.outputs.keys() == fitted.scored.outputs.keys()
     for name, values in evaluated.scored.outputs.items():
         assert (fitted.scored.outputs[name] == values).all(), "the evaluation is of the fit without the holdout"
+
+
+def test_the_reason_has_the_figures_that_decided() -> None:
+    found = chosen(rows("binary", 2_000), spec())
+    nearest = max(found.choice.comparisons, key=lambda each: each.advantage - each.needed)
+    reason = report(found, refitted=True).reason
+    assert (nearest.strategy in reason, f"{abs(nearest.advantage):.4f}" in reason) == (True, True)
+    by_fading = replace(found, choice=replace(found.choice, leader="fading"))
+    (fading,) = (each for each in found.choice.comparisons if each.strategy == "fading")
+    reason = report(by_fading, refitted=True).reason
+    assert [f"{figure:.4f}" in reason for figure in (fading.advantage, fading.needed)] == [True, True]
 
 
 def test_a_strategy_whose_rows_have_one_class_is_left_out() -> None:

@@ -64,30 +64,29 @@ def _of_comparison(chosen: Chosen) -> str:
     led, choice = chosen.planned.state.leader, chosen.choice
     beside = {each.strategy: each for each in choice.comparisons}
     if choice.keeps:
-        return f"what serves is kept: new fits lose {_figures(beside[CHAMPION])} more a row"
+        return f"what serves is kept: its loss per row is {_lower(beside[CHAMPION])} than that of new fits"
     if choice.leader in beside:
-        return f"{_rows_of(chosen)} lead instead of {led}: they lose {_figures(beside[choice.leader])} less a row"
+        return f"{_rows_of(chosen)} lead instead of {led}: their loss per row is {_lower(beside[choice.leader])}"
     others = [each for name, each in beside.items() if name != CHAMPION]
     if not others:
         return f"{_rows_of(chosen)}: there is nothing to compare them with yet"
     best = max(others, key=lambda each: each.advantage - each.needed)
-    less = f"{best.advantage:.4f} less a row, and leads from {best.needed:.4f} on"
-    more = f"{-best.advantage:.4f} more a row"
-    return f"{_rows_of(chosen)} lead: {best.strategy} comes next and loses {less if best.advantage > 0 else more}"
+    differs = _lower(best) if best.advantage > 0 else f"{-best.advantage:.4f} higher"
+    return f"{_rows_of(chosen)} lead: the loss per row of {best.strategy}, the next strategy, is {differs}"
 
 
 def _of_confirmation(chosen: Chosen) -> str:
     confirmed, planned = chosen.choice.confirmation, chosen.planned
     assert confirmed is not None  # noqa: S101 - the caller's condition
     rows = planned.rows.height - planned.course.held.start
-    least = f"{confirmed.advantage:+.4f} with a standard error of {confirmed.error:.4f} on the {rows:,} newest rows"
+    gain = f"{confirmed.advantage:+.4f} with a standard error of {confirmed.error:.4f} on the {rows:,} newest rows"
     if confirmed.moves:
-        return f"the window begins with the suspected change: what a model without the rows before it gains is {least}"
-    return f"the window stays: what a model without the rows before the suspected change gains is {least}"
+        return f"the window begins with the suspected change: a model without the rows before it gains {gain}"
+    return f"the window stays: a model without the rows before the suspected change gains {gain}"
 
 
-def _figures(found: Comparison) -> str:
-    return f"{found.advantage:.4f} (needed: {found.needed:.4f})"
+def _lower(found: Comparison) -> str:
+    return f"{found.advantage:.4f} lower ({found.needed:.4f} is needed)"
 
 
 def _rows_of(chosen: Chosen) -> str:
