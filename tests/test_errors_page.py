@@ -11,8 +11,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -39,6 +43,7 @@ class Row:
     shown_by: str
 
 
+@cache
 def rows() -> list[Row]:
     """Return the rows of all tables."""
     lines = [line for line in (ROOT / "docs/errors.md").read_text().splitlines() if line.startswith("| ")]
@@ -164,11 +169,19 @@ def sentences_in(file: Path, known: set[tuple[str, ...]]) -> list[str]:
     path = file.relative_to(ROOT).as_posix()
     return [
         f"{path}::{test.name}"
-        for test in ast.walk(ast.parse(file.read_text()))
+        for test in statements(ast.parse(file.read_text()).body)
         if isinstance(test, FUNCTION) and test.name.startswith("test") and f"{path}::{test.name}" not in shown
         for text in assertions(test)
         if not phrases(text).isdisjoint(known)
     ]
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Return the statements of a module and of its classes, where tests are; expressions hold none."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from statements(node.body)
 
 
 def test_no_other_test_compares_a_sentence() -> None:

@@ -16,7 +16,7 @@ from rondo.client.cli.command import app
 from rondo.contracts.access_tokens import Role
 
 from tests.support.access import bearer, token_cache
-from tests.test_http_apis import APIS, HEALTH
+from tests.test_http_apis import APIS, HEALTH, api_of
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "roles.md").read_text()
 CLI: Any = typer.main.get_command(app)
@@ -31,7 +31,7 @@ def rows(heading: str) -> list[tuple[str, ...]]:
 
 async def roles_of(service: str) -> dict[tuple[str, str], str]:
     """Return the roles of each route of a service, by its OpenAPI document."""
-    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), APIS[service]()))
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), api_of(service)))
     async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=bearer()) as http:
         document = (await http.get("/openapi.json")).json()
     return {

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from rondo.monitor.detectors.own_figures import OwnFigures
 
+# The detectors run in a process.
+pytestmark = pytest.mark.process
+
 CODE = """
 import os, sys, time
 import numpy as np
@@ -69,23 +72,26 @@ class Process:
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    package = tmp_path / "own"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("detectors")
+    package = found / "own"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "shares.py").write_text("def shares(counts):\n    return counts / max(counts.sum(), 1)\n")
     (package / "detectors.py").write_text(CODE)
-    (tmp_path / "numpy").mkdir()
-    return tmp_path
+    (found / "numpy").mkdir()
+    return found
 
 
-@pytest.fixture
-def detectors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnDetectors]:
-    monkeypatch.setenv("RONDO_POSTGRES_PASSWORD", "s3cret")
-    found = OwnDetectors(str(folder), 2.0)
-    yield found
-    found.close()
+@pytest.fixture(scope="module")
+def detectors(folder: Path) -> Iterator[OwnDetectors]:
+    """Return the detectors of all tests here, as a monitor has them: most share a process, which starts in 0.3 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RONDO_POSTGRES_PASSWORD", "s3cret")
+        found = OwnDetectors(str(folder), 2.0)
+        yield found
+        found.close()
 
 
 def figures(detectors: OwnDetectors, *names: str) -> OwnFigures:
