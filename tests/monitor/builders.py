@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from rondo.contracts.events import logs
 from rondo.contracts.spec.model import ModelSpec
 
@@ -17,6 +18,7 @@ EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 WRITTEN = 4_000_000_000_000_000
 PROFILE, REFERENCE = BINARY.profile, BINARY.reference
 rows = BINARY.rows
+Instants = NDArray[np.datetime64]
 
 
 def spec(task: str = "binary", **monitor: object) -> ModelSpec:
@@ -39,7 +41,15 @@ def times(day: float, count: int, length: float = 1.0) -> list[datetime]:
     return [EPOCH + timedelta(days=day + length * i / count) for i in range(count)]
 
 
-def predictions(data: Data, at: list[datetime], ids: list[str], entities: list[str | None] | None = None) -> pa.Table:
+def instants(day: float, count: int, length: float = 1.0) -> Instants:
+    """Return the times that `times` returns, as an array: columns are made of it ten times as fast."""
+    micros = np.rint((day + length * np.arange(count) / count) * 86_400_000_000).astype("timedelta64[us]")
+    return np.asarray(np.datetime64(EPOCH.replace(tzinfo=None), "us") + micros)
+
+
+def predictions(
+    data: Data, at: list[datetime] | Instants, ids: list[str], entities: list[str | None] | None = None
+) -> pa.Table:
     columns = {
         "id": pa.array(ids, pa.string()),
         "entity": pa.array(entities or [None] * len(ids), pa.string()),
@@ -61,7 +71,7 @@ def _output(values: np.ndarray) -> pa.Array:
 def outcomes(
     ids: list[str | None],
     values: np.ndarray | None,
-    at: list[datetime],
+    at: list[datetime] | Instants,
     entities: list[str | None] | None = None,
     labels: list[str] | None = None,
 ) -> pa.Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -16,9 +15,9 @@ from tests.monitor.builders import (
     MODEL,
     SPEC,
     WRITTEN,
+    instants,
     outcomes,
     predictions,
-    times,
 )
 from tests.monitor.streams import BINARY, Stream
 
@@ -69,11 +68,11 @@ class DailyScenario:
         missing: float = 0.0, labels: bool = True,
     ) -> None:  # fmt: skip
         data = self.stream.rows(self.rng, count, shift)
-        ids, at = [f"{number}-{version}-{i}" for i in range(count)], times(number, count)
+        ids, at = [f"{number}-{version}-{i}" for i in range(count)], instants(number, count)
         data["x"][self.rng.random(count) < missing] = np.nan
         self.state.count_predictions(predictions(data, at, ids), version, self.reference)
         if labels:
-            known_at = [t + timedelta(hours=1) for t in at]
+            known_at = at + np.timedelta64(1, "h")
             self.add_outcomes(outcomes(list(ids), self.stream.outcomes(self.rng, data, skill), known_at))
 
     def add_outcomes(self, table: pa.Table) -> None:
