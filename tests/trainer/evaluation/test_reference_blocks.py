@@ -95,7 +95,8 @@ def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int
         watched, found = components(profiles[column.name]), columns[column.name]
         expected = watched.means(counts[:, column.offset : column.offset + column.size])
         assert tuple(found.means) == watched.names
-        assert np.column_stack(list(found.means.values())) == pytest.approx(expected, abs=1e-9)
+        # `approx` takes two seconds for a million numbers.
+        assert np.abs(np.column_stack(list(found.means.values())) - expected).max(initial=0.0) <= 1e-9
 
 
 def test_a_reference_of_one_row_is_one_stretch() -> None:
