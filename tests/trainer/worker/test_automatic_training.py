@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from tests.trainer.worker_harness import WorkerHarness
 
+# Whole runs take longer than the tests of `make test-fast` may.
+pytestmark = pytest.mark.process
+
 PARAMS = {"n_estimators": 20, "num_leaves": 7, "min_data_in_leaf": 10}
 CHANGE = builders.START + timedelta(minutes=3_000)
 
