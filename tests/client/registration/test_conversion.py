@@ -17,7 +17,7 @@ from rondo.client.registration.conversion import Converted, convert
 from rondo.client.registration.errors import (
     ConversionDiffersError,
     ConversionUnavailableError,
-    NoRowsError,
+    NoRowsToCompareError,
     NotConvertibleError,
     RowsNeededError,
 )
@@ -139,7 +139,7 @@ def test_a_graph_that_predicts_otherwise_is_refused_with_the_row() -> None:
 @pytest.mark.parametrize("rows", [X[:0], FRAME.select("temp", "wind").clear()])
 def test_no_rows_to_compare_on_are_refused(rows: Any) -> None:
     one = LogisticRegression().fit(X, LATE)
-    with pytest.raises(NoRowsError) as refused:
+    with pytest.raises(NoRowsToCompareError) as refused:
         compare(one, convert(one, spec()), spec(), rows=rows)
     assert refused.value.code == "no_rows"
     assert "`rows` has no row to compare the estimator with its ONNX graph on: pass at least one" in str(refused.value)

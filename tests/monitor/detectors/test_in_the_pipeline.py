@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.monitor.detectors.own_figures import OwnFigures
-from rondo.monitor.detectors.process_runtime import OwnDetectors
+from rondo.monitor.detectors.process_runtime import DetectorProcess
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
 
@@ -50,7 +50,7 @@ async def run(own: ports.OwnDetectors | None, detector: str = "own:Rows") -> tup
 
 async def test_the_figures_are_in_the_events_of_the_windows(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(CODE)
-    own = OwnDetectors(str(tmp_path), 5.0)
+    own = DetectorProcess(str(tmp_path), 5.0)
     try:
         _, events = await run(own)
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rondo.monitor.detectors.process_runtime import OwnDetectors
+from rondo.monitor.detectors.process_runtime import DetectorProcess
 
 from tests.monitor.builders import REFERENCE
 from tests.monitor.statistics.windows import window
@@ -85,16 +85,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def detectors(folder: Path) -> Iterator[OwnDetectors]:
+def detectors(folder: Path) -> Iterator[DetectorProcess]:
     """Return the detectors of all tests here, as a monitor has them: most share a process, which starts in 0.3 s."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RONDO_POSTGRES_PASSWORD", "s3cret")
-        found = OwnDetectors(str(folder), 2.0)
+        found = DetectorProcess(str(folder), 2.0)
         yield found
         found.close()
 
 
-def figures(detectors: OwnDetectors, *names: str) -> OwnFigures:
+def figures(detectors: DetectorProcess, *names: str) -> OwnFigures:
     chosen = [f"own.detectors:{name}" if name[0].isupper() else name for name in names]
     return detectors.figures(chosen, window({"city": [500, 500, 0, 0, 0]}), REFERENCE)
 
@@ -103,13 +103,13 @@ def values(found: OwnFigures) -> dict[tuple[str | None, str], float]:
     return {(each.feature, each.statistic): each.value for each in found.statistics}
 
 
-def test_a_detector_reports_a_figure_of_each_column(detectors: OwnDetectors) -> None:
+def test_a_detector_reports_a_figure_of_each_column(detectors: DetectorProcess) -> None:
     found = figures(detectors, "psi", "Entropy")
     assert (found.failures, list(values(found))) == ((), [(n, "Entropy") for n in ("x", "city", "output.score")])
     assert values(found)["city", "Entropy"] == pytest.approx(math.log(2))
 
 
-def test_a_detector_may_report_several_figures_or_none(detectors: OwnDetectors) -> None:
+def test_a_detector_may_report_several_figures_or_none(detectors: DetectorProcess) -> None:
     (column,) = (each for each in REFERENCE.binning.columns if each.name == "x")
     assert column.edges is not None
     found = values(figures(detectors, "Places"))
@@ -117,7 +117,7 @@ def test_a_detector_may_report_several_figures_or_none(detectors: OwnDetectors) 
     assert {feature for feature, _ in found} == {"x", "output.score"}
 
 
-def test_a_detector_has_no_settings_and_its_process_stays(detectors: OwnDetectors) -> None:
+def test_a_detector_has_no_settings_and_its_process_stays(detectors: DetectorProcess) -> None:
     assert set(values(figures(detectors, "Settings")).values()) == {0.0}
     first, second = (set(values(figures(detectors, "Process")).values()) for _ in range(2))
     assert first == second
@@ -139,7 +139,7 @@ def test_a_detector_has_no_settings_and_its_process_stays(detectors: OwnDetector
         ("os:getpid", "os"),
     ],
 )
-def test_a_mistake_costs_the_figures_of_that_detector_alone(detectors: OwnDetectors, name: str, fact: str) -> None:
+def test_a_mistake_costs_the_figures_of_that_detector_alone(detectors: DetectorProcess, name: str, fact: str) -> None:
     found = figures(detectors, "Entropy", name, "Entropy")
     assert len(found.statistics) == 6
     (failure,) = found.failures
@@ -148,10 +148,10 @@ def test_a_mistake_costs_the_figures_of_that_detector_alone(detectors: OwnDetect
 
 
 def test_without_a_folder_there_are_no_own_detectors() -> None:
-    found = figures(OwnDetectors("", 2.0), "Entropy", "psi")
+    found = figures(DetectorProcess("", 2.0), "Entropy", "psi")
     assert (found.statistics, len(found.failures)) == ((), 1)
     assert "RONDO_DETECTORS is not set: set it to the folder of your packages, for the monitor" in found.failures[0]
 
 
-def test_the_counts_are_those_of_the_window(detectors: OwnDetectors) -> None:
+def test_the_counts_are_those_of_the_window(detectors: DetectorProcess) -> None:
     assert np.isclose(values(figures(detectors, "Entropy"))["city", "Entropy"], math.log(2))

@@ -58,7 +58,7 @@ class RegistrationClient(RegistryClient):
             NotFoundError: there is no such model.
             ConversionUnavailableError: the extra `convert` is not installed.
             NotConvertibleError: the estimator does not fit the spec, or can't be converted.
-            NoRowsError: `rows` is empty.
+            NoRowsToCompareError: `rows` is empty.
             RowsNeededError: no random rows can be made to compare with.
             ConversionDiffersError: the graph predicts otherwise than the estimator.
 

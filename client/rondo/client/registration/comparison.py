@@ -11,7 +11,7 @@ import numpy as np
 from rondo.client.registration.errors import (
     ConversionDiffersError,
     ConversionUnavailableError,
-    NoRowsError,
+    NoRowsToCompareError,
     RowsNeededError,
 )
 
@@ -38,13 +38,13 @@ def compare(
 
     Raises:
         ConversionDiffersError: the difference is larger than `tolerance`.
-        NoRowsError: `rows` is empty.
+        NoRowsToCompareError: `rows` is empty.
         RowsNeededError: no random rows can be made.
         ConversionUnavailableError: onnxruntime is not installed.
 
     """
     if rows is not None and len(rows) == 0:
-        raise NoRowsError
+        raise NoRowsToCompareError
     columns = _random(converted, spec) if rows is None else _columns_of(rows, converted, spec)
     native = _native(estimator, _as_fitted(rows, columns, converted))
     graph = _run(converted, columns)

@@ -46,7 +46,7 @@ class RowsNeededError(RondoError):
         )
 
 
-class NoRowsError(RondoError):
+class NoRowsToCompareError(RondoError):
     """The rows for the comparison of estimator and graph are empty."""
 
     code = "no_rows"

@@ -22,7 +22,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
-from rondo.monitor.detectors.process_runtime import OwnDetectors
+from rondo.monitor.detectors.process_runtime import DetectorProcess
 from rondo.monitor.history.postgres_windows import WindowLog
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
@@ -69,7 +69,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
             settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, signal)
         ).subscribe()
         store = PostgresStore(database)
-        own_detectors = OwnDetectors(settings.detectors, settings.detector_seconds)
+        own_detectors = DetectorProcess(settings.detectors, settings.detector_seconds)
         pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, own_detectors, power=settings.power)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
         alerts = PostgresAlerts(database)

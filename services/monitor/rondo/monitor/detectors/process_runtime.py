@@ -38,7 +38,7 @@ class _FailedError(Exception):
     """A detector has no figures of a window; the text is why."""
 
 
-class OwnDetectors:
+class DetectorProcess:
     """The detectors of a folder of packages; `folder` is empty where there is none.
 
     A call for a window has `seconds`, an import a minute.
