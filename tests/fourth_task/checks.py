@@ -277,7 +277,7 @@ def test_the_monitor_counts_its_outcomes_through_both_logs_and_a_checkpoint() ->
     saved, _ = encode_state(state, nothing_stored())
     state, _ = decode_state(spec.model, saved, state.max_out_of_orderness, now=0.0)
     state.apply_spec(spec)
-    closed = [each.event for each in state.close_due_windows(reference, outcomes_idle=True)]
+    closed = [each.event for each in state.close_due_windows({DIGEST: reference}, outcomes_idle=True)]
     first = next(each for each in closed if isinstance(each, WindowClosed))
     figures = {each.statistic: each for each in first.statistics if each.feature is None}
     day = frame.filter((frame["at"] >= first.window.start) & (frame["at"] < first.window.end))

@@ -54,6 +54,11 @@ class DailyScenario:
     def reference(self) -> Reference:
         return self.given or self.stream.reference
 
+    @property
+    def references(self) -> dict[str, Reference]:
+        """The reference by the digest of each version; rows of another version count by that of the reference."""
+        return dict.fromkeys((CHAMPION.digest, NEXT.digest, self.reference.digest), self.reference)
+
     def restart(self) -> None:
         """Continue with what a checkpoint preserves."""
         saved, _ = encode_state(self.state, nothing_stored())
@@ -65,10 +70,10 @@ class DailyScenario:
 
     def day(
         self, number: float, *, shift: float = 0.0, skill: float = 1.0, count: int = 1_000, version: int = 1,
-        missing: float = 0.0, labels: bool = True,
+        missing: float = 0.0, labels: bool = True, length: float = 1.0,
     ) -> None:  # fmt: skip
         data = self.stream.rows(self.rng, count, shift)
-        ids, at = [f"{number}-{version}-{i}" for i in range(count)], instants(number, count)
+        ids, at = [f"{number}-{version}-{i}" for i in range(count)], instants(number, count, length)
         data["x"][self.rng.random(count) < missing] = np.nan
         self.state.count_predictions(predictions(data, at, ids), version, self.reference)
         if labels:
@@ -83,7 +88,7 @@ class DailyScenario:
     def close(self, *, idle: bool = True) -> None:
         self.state.settle()
         announcements = [
-            *self.state.look(self.reference), *self.state.close_due_windows(self.reference, outcomes_idle=idle)
+            *self.state.look(self.reference), *self.state.close_due_windows(self.references, outcomes_idle=idle)
         ]  # fmt: skip
         self.published += [each.event for each in announcements]
 

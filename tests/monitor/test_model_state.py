@@ -20,8 +20,8 @@ from rondo.contracts.events.monitoring import (
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.evidence.staged_test import Change, StagedTest
-from rondo.monitor.model_state import MAX_CANDIDATE_WINDOWS
 from rondo.monitor.status.model_status import model_status
+from rondo.monitor.windows.candidate_windows import MAX_CANDIDATE_WINDOWS
 
 from tests.monitor.builders import EPOCH, REFERENCE, SPEC, spec
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
@@ -187,15 +187,15 @@ def test_rows_of_the_same_artifact_in_steps_that_are_evidence_already_come_too_l
     assert scenario.state.evidence.versions[2].taken == taken
 
 
-def test_rows_of_a_former_champion_count_in_no_window_and_are_no_evidence() -> None:
+def test_rows_of_a_former_champion_are_no_evidence() -> None:
     scenario = DailyScenario()
     scenario.promote(NEXT)
     scenario.day(0, version=1)
     scenario.day(0, version=2, count=700)
     scenario.day(2, version=2)
     scenario.close()
-    closed = scenario.one(WindowClosed)
-    assert (closed.window.rows, closed.labelled_rows, closed.model_version) == (700, 700, 2)
+    closed = [(each.model_version, each.window.rows, each.labelled_rows) for each in scenario.all(WindowClosed)]
+    assert closed == [(1, 1_000, 1_000), (2, 700, 700)]
     taken = scenario.state.evidence.versions[2].taken
     assert (taken["loss"].rows, scenario.state.evidence.known) == (700, {2})
     assert 700 <= taken["inputs"].rows < 1_700

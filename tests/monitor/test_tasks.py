@@ -200,7 +200,7 @@ def test_a_window_has_the_figures_of_its_slices(stream: Stream) -> None:
     scenario.restart()
     scenario.day(1)
     scenario.state.settle()
-    closed = [each.closed for each in scenario.state.close_due_windows(stream.reference, outcomes_idle=True)]
+    closed = [each.closed for each in scenario.state.close_due_windows(scenario.references, outcomes_idle=True)]
     (window,) = (each for each in closed if each)
     assert sum(each.labelled_rows for each in window.slices) == window.labelled_rows == 1_000
     assert [each.rows for each in window.slices] == [each.labelled_rows for each in window.slices]

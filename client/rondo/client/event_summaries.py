@@ -40,7 +40,7 @@ from rondo.contracts.events.training import (
 )
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import headline
-from rondo.contracts.vocabularies import StatisticName
+from rondo.contracts.vocabularies import StatisticName, WindowRole
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -191,9 +191,11 @@ def _(event: WindowClosed) -> str:
     distances = [each for each in event.statistics if each.statistic == StatisticName.PSI]
     worst = max(distances, key=lambda each: each.value, default=None)
     drift = f", most drifted {described(worst)}" if worst else ""
-    no_verdict = f", no verdict: {event.no_verdict}" if event.no_verdict else ""
+    judged = event.no_verdict is None or event.role == WindowRole.REPLACED
+    no_verdict = "" if judged else f", no verdict: {event.no_verdict}"
     left_out = f", without {event.statistics_left_out:,} of its statistics" if event.statistics_left_out else ""
-    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{no_verdict}{left_out}"
+    replaced = f" of version {event.model_version}, replaced" if event.role == WindowRole.REPLACED else ""
+    return f"window to {event.window.end:%d %b}{replaced}: {event.window.rows:,} rows{drift}{no_verdict}{left_out}"
 
 
 @summarize.register

@@ -169,6 +169,19 @@ class QualityProblem(StrEnum):
     SKEW = "skew"
 
 
+class WindowRole(StrEnum):
+    """What the version of a closed window was when the window closed.
+
+    `champion`: evidence and alarms are about it. `replaced`: another version serves in its place, so that its figures
+    describe, and decide nothing.
+
+    Unknown: shown as it is.
+    """
+
+    CHAMPION = "champion"
+    REPLACED = "replaced"
+
+
 class EstimateMethod(StrEnum):
     """How a figure of performance was estimated.
 

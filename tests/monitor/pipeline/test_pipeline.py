@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.events.logs import PREDICTIONS_LOG
-from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected, WindowClosed
 from rondo.monitor import pipeline as pipeline_module
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
-from rondo.monitor.ports import StoredTable
+from rondo.monitor.ports import ChampionRevision, StoredTable
 from rondo.monitor.status.model_status import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions, spec
+from tests.monitor.builders import DIGEST_2, EPOCH, MODEL, PROFILE, SPEC, encode_predictions, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
 from tests.monitor.pipeline.stores import (
     KNOWN,
@@ -211,6 +211,25 @@ async def test_a_checkpoint_is_decoded_off_the_event_loop() -> None:
     store.models[MODEL] = replace(store.models[MODEL], tables=tables)
     await pipeline.load()
     assert tables.read_in not in (None, threading.main_thread())
+
+
+async def test_the_windows_of_a_replaced_version_close_after_a_restart() -> None:
+    """The profile of the version is loaded again, though nothing but its windows needs it."""
+    store, clock, half = await filled_store(), FakeClock(), len(PREDICTED) // 2
+    await store.save_profile(DIGEST_2, PROFILE)
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    await pipeline.advance(messages(PREDICTED[:half], KNOWN[:half]))
+    await store.save_champion(MODEL, ChampionRevision(2, 2, DIGEST_2))
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    by_next = [encode_predictions(read_predictions(each).rows, 2, DIGEST_2) for each in PREDICTED[half:]]
+    await pipeline.advance(messages(by_next, KNOWN[half:], first=half))
+    closed = [each for each in published(store).values() if isinstance(each, WindowClosed)]
+    assert sum(each.window.rows for each in closed) == 7 * 200
+    assert {(each.model_version, each.role) for each in closed[-4:]} == {(1, "replaced"), (2, "champion")}
+    status = await pipeline.status(MODEL)
+    assert (status.version, status.replaced) == (2, ())
 
 
 async def test_a_second_monitor_is_fenced_off() -> None:

@@ -35,6 +35,6 @@ def story(days: int = 10, *, shift: float = 0.8, skill: float = 0.2, missing: fl
         scenario.day(day, shift=changed, skill=skill if day >= WORSE else 1.0, missing=missing)
         scenario.state.settle()
         list(scenario.state.look(scenario.reference))
-        closed = scenario.state.close_due_windows(scenario.reference, outcomes_idle=True)
+        closed = scenario.state.close_due_windows(scenario.references, outcomes_idle=True)
         kept += [each.closed for each in closed if each.closed]
     return Story(model_status(scenario.state, SPEC, scenario.reference), tuple(reversed(kept)))

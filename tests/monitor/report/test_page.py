@@ -113,6 +113,14 @@ def test_names_from_outside_stay_text() -> None:
     assert not any("onload" in name for _, found in page.elements for name in found)
 
 
+def test_windows_of_a_replaced_version_are_marked() -> None:
+    told = story()
+    before = told.windows[0].model_copy(update={"model_version": 7, "role": "replaced"})
+    page = Reader(report_page(told.status, (told.windows[0], before)))
+    assert page.of("td").count("7, replaced") == 1
+    assert page.count("tr", class_="holdout") == 2
+
+
 def test_what_is_not_judged_yet_has_its_progress() -> None:
     seen = story(days=1)
     page = Reader(report_page(seen.status, seen.windows))

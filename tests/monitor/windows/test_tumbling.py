@@ -62,11 +62,6 @@ def test_a_row_is_late_for_the_evidence_after_the_end_of_its_step() -> None:
     assert TUMBLING.late_for_step(times, passed).tolist() == [False, True, False, False, True]
 
 
-def test_windows_are_due_in_order_once_their_close_time_has_passed() -> None:
-    assert TUMBLING.due([24, 12, 0], 26) == [0]
-    assert TUMBLING.due([24, 12, 0], 27) == [0, 12]
-
-
 def test_times_are_utc() -> None:
     assert to_time(0).isoformat() == "1970-01-01T00:00:00+00:00"
 

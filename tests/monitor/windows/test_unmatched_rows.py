@@ -63,10 +63,10 @@ def test_beyond_the_bound_the_oldest_rows_are_evicted() -> None:
 @pytest.mark.parametrize(
     ("progress", "expected"),
     [
-        (Progress(predictions=33, outcomes=33, closed=NEVER), [True, True, True]),
-        (Progress(predictions=23, outcomes=23, closed=20), [False, False, True]),
-        (Progress(predictions=23, outcomes=NEVER, closed=20), [True, True, True]),
-        (Progress(predictions=26, outcomes=NEVER, closed=20), [False, True, True]),
+        (Progress(predictions=33, outcomes=33, open=NEVER), [True, True, True]),
+        (Progress(predictions=23, outcomes=23, open=20), [False, False, True]),
+        (Progress(predictions=23, outcomes=NEVER, open=20), [True, True, True]),
+        (Progress(predictions=26, outcomes=NEVER, open=20), [False, True, True]),
     ],
 )
 def test_predictions_of_a_closed_window_are_retained_while_outcomes_lag(

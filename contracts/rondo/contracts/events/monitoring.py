@@ -17,6 +17,7 @@ from rondo.contracts.vocabularies import (
     QualityProblem,
     Severity,
     StatisticName,
+    WindowRole,
     open_to,
 )
 
@@ -208,6 +209,8 @@ class DataQualityDegraded(Finding):
 class WindowClosed(Finding):
     """A window of event time closed: its rows, those with an outcome, and statistics that describe it.
 
+    A window in which one version replaced another is two windows, one for each version. `role` says whether the version
+    was the champion when it closed, or was replaced before.
     `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`; None if
     it can. `estimates` are of all rows of the window, those without an outcome included.
     """
@@ -215,6 +218,7 @@ class WindowClosed(Finding):
     topic: ClassVar[str] = "windows.closed"
 
     labelled_rows: int = 0
+    role: Annotated[Text, open_to(WindowRole)] = WindowRole.CHAMPION
     no_verdict: Message | None = None
     estimates: tuple[Estimate, ...] = ()
 

@@ -1,15 +1,14 @@
 """The state of one model: open windows and evidence by version, unmatched rows, alarms, and a buffer of messages.
 
 Rows count by the version that answered them, as soon as that version's profile is known. So it does not matter whether
-the event of a promotion arrives before or after the first rows of the new version. What is found of the champion alone
-is published. What belongs to a former champion is dropped; what belongs to a version that is not champion yet is kept.
+the event of a promotion arrives before or after the first rows of the new version. Only the champion has alarms.
+Windows of replaced versions close, too, and describe (`champion_history`); those of a later champion are kept.
 """
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,23 +16,22 @@ import pyarrow as pa
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import RouteRole
-from rondo.monitor.alerts import findings
+from rondo.monitor.alerts import findings, replaced_windows
 from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
-from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
+from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts
-from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, OwnFigures
+from rondo.monitor.described_window import described_window
+from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, NO_OWN_WINDOWS, OwnByWindow, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.skew import ServedSkew, SkewAlarm
 from rondo.monitor.quality.streams import StreamQuality
-from rondo.monitor.statistics.slice_figures import slice_figures
-from rondo.monitor.statistics.window_estimates import window_estimates
-from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
+from rondo.monitor.windows.candidate_windows import discard_older
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
@@ -51,23 +49,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.events.monitoring import Statistic
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
     from rondo.monitor.stream.log_messages import Predictions
-    from rondo.monitor.windows.window_counts import OpenWindows, WindowCounts
-
-# Windows kept for a version that is not champion yet.
-MAX_CANDIDATE_WINDOWS = 8
+    from rondo.monitor.windows.window_counts import OpenWindows
 
 
 @dataclass
 class ModelState:
-    """`max_out_of_orderness` is in microseconds (see `watermark`); `closed_until` is the end of the last closed window.
+    """`max_out_of_orderness` is in microseconds (see `watermark`).
 
+    `closed_until` is the end of the champion's last closed window.
     `tumbling` is None until a spec and a reference are known. `outcome_watermark` is the watermark of `outcomes.log`,
     by `known_at`. `removed` is the revision of the last removal. `recent` is for people: nothing is decided by it.
     """
@@ -124,7 +119,7 @@ class ModelState:
         self.evidence.clear()
         self.candidates.clear()
         self.watermark, self.outcome_watermark = Watermark(), Watermark()
-        self.closed_until, self.recent = NEVER, RecentWindows()
+        self.closed_until, self.recent, self.history = NEVER, RecentWindows(), self.history.restarted()
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
@@ -155,7 +150,7 @@ class ModelState:
         return self.alarms.open | self.dropped.open(self.model) | self.streams.open | self.skew.open
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
-        """Apply a deployment. Another version drops the windows and the evidence of older versions.
+        """Apply a deployment. Another version drops the evidence of older versions, whose windows go on.
 
         It resets the alarms and resolves their alerts. Where it is the same artifact again nothing has changed: it
         takes over the evidence and the alarms.
@@ -167,13 +162,7 @@ class ModelState:
         self.closed_until, self.recent = NEVER, RecentWindows()
         if before.digest == champion.digest:
             self.evidence.rename(before.version, champion.version)
-        self.evidence.keep(version for version in self.evidence.known if self.history.counts(version))
-        self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
-        versions = self.unmatched.predictions.column("version").to_numpy()
-        counted = [version for version in np.unique(versions) if self.history.counts(int(version))]
-        self.unmatched.keep_predictions(np.isin(versions, counted))
-        if self.tumbling:
-            self._discard_final_labels(self.tumbling)
+        self.evidence.keep(version for version in self.evidence.known if not self.history.is_replaced(version))
         if before.digest == champion.digest:
             return []
         return self._resolve_alarms(f"version {champion.version} is in production instead of version {before.version}")
@@ -185,8 +174,8 @@ class ModelState:
         return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
 
     def required_profiles(self) -> set[str]:
-        """Return the digests whose profiles the champion, the candidates and the buffered messages need."""
-        digests = {each.predictions.digest for each in self.buffer.messages}
+        """Return the digests whose profiles the champion, the candidates, open windows and buffered messages need."""
+        digests = {each.predictions.digest for each in self.buffer.messages} | set(self.history.digests.values())
         digests |= {each.digest for each in self.candidates.by_role.values()}
         return digests | {self.champion.digest} if self.champion else digests
 
@@ -223,17 +212,17 @@ class ModelState:
         """Count rows of one version, in log order; `rows` has the columns of `predictions.log`."""
         tumbling = self._windows(reference)
         times, made, passed = self._advance(rows)
-        if not self.history.counts(version):
-            return
         undated = times == NEVER
         implausible = ~undated & is_implausible(times, made)
-        late = ~implausible & ~undated & tumbling.late(times, passed)
+        late = ~implausible & ~undated & (tumbling.late(times, passed) | (version in self.history.ended))
         at = to_time(self.watermark.made)
         reasons = {"late_rows": late, "implausible_rows": implausible, "undated_rows": undated}
         dropped = self.dropped.record(self.model, at, **reasons)
         if dropped.any():
             rows, times, passed = rows.filter(pa.array(~dropped)), times[~dropped], passed[~dropped]
-        self._count(rows, times, passed, version, reference)
+        if times.size:
+            self._count(rows, times, passed, version, reference)
+        self.history = self.history.counted(version, reference.digest)
         counted = task_named(reference.task.task).counted
         slices = reference.slices.codes(rows)
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version, counted, slices)
@@ -271,18 +260,17 @@ class ModelState:
         self._discard_final_labels(self.tumbling)
         if self.unmatched.changed:
             self._label(self.tumbling)
-        progress = Progress(self.watermark.passed, self.outcome_watermark.passed, self.closed_until)
-        self.unmatched.retain(self.tumbling, progress, self.champion.version if self.champion else 0)
+        earliest = self.history.earliest(self.windows)
+        progress = Progress(self.watermark.passed, self.outcome_watermark.passed, earliest)
+        self.unmatched.retain(self.tumbling, progress, self.history.closes)
 
-    def due(self, *, outcomes_idle: bool) -> list[int]:
-        """Return the starts of the champion's windows that can close, in order.
+    def due(self, *, outcomes_idle: bool) -> list[tuple[int, int]]:
+        """Return the windows that can close, as version and start, see `ChampionHistory.due`.
 
         They wait for the outcomes' watermark to pass, too, unless the outcomes are idle.
         """
-        if self.tumbling is None or self.champion is None:
-            return []
         passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
-        return self.tumbling.due((start for version, start in self.windows if version == self.champion.version), passed)
+        return self.history.due(self.windows, self.tumbling, passed) if self.tumbling else []
 
     def look_at_candidates(self, references: Mapping[str, Reference]) -> bool:
         """Take the candidates' steps that the watermark has passed; returns whether there was one."""
@@ -294,24 +282,39 @@ class ModelState:
             yield from self._look(reference, self.tumbling, self.watermark.passed)
 
     def close_due_windows(
-        self, reference: Reference, own: Mapping[int, OwnFigures] = MappingProxyType({}), *, outcomes_idle: bool
+        self, references: Mapping[str, Reference], own: OwnByWindow = NO_OWN_WINDOWS, *, outcomes_idle: bool
     ) -> Iterator[Announcement]:
-        """Close the due windows, in order; yields what to publish. `own` are figures of own detectors, by start."""
-        for start in self.due(outcomes_idle=outcomes_idle):
-            assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - else nothing is due
-            version, tumbling = self.champion.version, self.tumbling
+        """Close the due windows whose references are there, in order; yields what to publish.
+
+        `references` are by digest, and `own` are figures of own detectors, by version and start of a window.
+        """
+        self.history = self.history.ending(self.windows)
+        for key in self.due(outcomes_idle=outcomes_idle):
+            assert self.tumbling is not None  # noqa: S101 - else nothing is due
+            if reference := references.get(self.history.digest(key[0])):
+                yield from self._close(key, reference, self.tumbling, own.get(key, NO_OWN_FIGURES))
+        self.history = self.history.with_windows(version for version, _ in self.windows)
+
+    def _close(
+        self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, own: OwnFigures
+    ) -> Iterator[Announcement]:
+        assert self.spec is not None  # noqa: S101 - without a spec no window is due
+        version, start = key
+        is_replaced = self.history.is_replaced(version)
+        if not is_replaced:
             yield from self._look(reference, tumbling, start + tumbling.length)
-            counts = self.windows.pop((version, start))
-            self.closed_until = max(self.closed_until, start + tumbling.length)
-            self.recent = self.recent.with_window(CountedPeriod(start, start + tumbling.length, counts))
-            self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
-            evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
-            statistics, estimates = self._statistics(counts, reference), window_estimates(counts, reference)
-            slices = slice_figures(counts, reference)
-            others = own.get(start, NO_OWN_FIGURES)
-            statistics += others.statistics
-            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates, slices, others.failures)
-            yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
+        counts = self.windows.pop(key)
+        period = CountedPeriod(start, start + tumbling.length, counts)
+        found = described_window(period, reference, self.spec.monitor.detectors, own)
+        if is_replaced:
+            subject = Subject(self.model, version, self.spec.monitor.false_alarm_rate, 0)
+            yield replaced_windows.closed(subject, found, reference)
+            return
+        self.closed_until = max(self.closed_until, period.end)
+        self.recent = self.recent.with_window(period)
+        self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
+        evidence = self.evidence.of(version, reference)
+        yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
 
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:
         assert self.champion is not None  # noqa: S101 - the caller has looked
@@ -320,10 +323,6 @@ class ModelState:
             evidence = self.evidence.versions[version]
             repeat = end % tumbling.length == 0
             yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)
-
-    def _statistics(self, counts: WindowCounts, reference: Reference) -> tuple[Statistic, ...]:
-        assert self.spec is not None  # noqa: S101 - without a spec no window is due
-        return window_statistics(counts, reference, self.spec.monitor.detectors)
 
     def _subject(self, evidence: VersionEvidence) -> Subject:
         assert self.champion is not None and self.spec is not None  # noqa: S101, PT018 - else nothing is looked at
@@ -341,10 +340,11 @@ class ModelState:
         self, rows: pa.Table, times: NDArray[np.int64], passed: NDArray[np.int64], version: int, reference: Reference
     ) -> None:
         """Count rows by bucket, and the buckets into windows and evidence."""
-        if not times.size:
-            return
         tumbling = self._windows(reference)
         starts, groups = np.unique(tumbling.bucket_starts(times), return_inverse=True)
+        if self.history.is_replaced(version):
+            count_rows(self.windows, version, reference, tumbling, count_buckets(reference, rows, starts, groups))
+            return
         late = tumbling.late_for_step(times, passed)
         in_time = rows
         if late.any():
@@ -378,9 +378,8 @@ class ModelState:
         if batch.role != RouteRole.PRIMARY:
             return
         self._advance(batch.rows)
-        if self.history.counts(batch.version):
-            everything = np.ones(batch.rows.num_rows, np.bool_)
-            self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
+        everything = np.ones(batch.rows.num_rows, np.bool_)
+        self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival.
@@ -394,15 +393,8 @@ class ModelState:
         return np.where(far, NEVER, times), made, passed
 
     def _bound_candidate_windows(self, version: int, tumbling: TumblingWindows) -> None:
-        starts = sorted(start for v, start in self.windows if v == version)
-        if (self.champion and self.champion.version == version) or len(starts) <= MAX_CANDIDATE_WINDOWS:
+        if self.history.closes(version):
             return
-        oldest = starts[-MAX_CANDIDATE_WINDOWS]
-        for start in starts[:-MAX_CANDIDATE_WINDOWS]:
-            del self.windows[version, start]
-        self.evidence.open.pop(version, oldest)
-        predictions = self.unmatched.predictions
-        others = predictions.column("version").to_numpy() != version
-        recent = predictions.column("event_time").to_numpy() >= oldest
-        self.unmatched.keep_predictions(others | recent)
-        self._discard_final_labels(tumbling)
+        if (oldest := discard_older(self.windows, self.unmatched, version)) is not None:
+            self.evidence.open.pop(version, oldest)
+            self._discard_final_labels(tumbling)

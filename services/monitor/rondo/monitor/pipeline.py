@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.own_figures import OwnFigures
-    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.detectors.own_figures import OwnByWindow
     from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
@@ -249,8 +248,10 @@ class MonitorPipeline:
             state
             for model, state in self.models.items()
             if model in self._control_plane.snapshot.specs
-            and self._control_plane.champion_reference(state.champion)
-            and state.due(outcomes_idle=self._outcomes_idle(model, now))
+            and any(
+                state.history.digest(version) in self._control_plane.references
+                for version, _ in state.due(outcomes_idle=self._outcomes_idle(model, now))
+            )
         ]
 
     def _outcomes_idle(self, model: str, now: float) -> bool:
@@ -263,25 +264,22 @@ class MonitorPipeline:
             idle = self._outcomes_idle(state.model, now)
             if idle:
                 self._report_unlabelled(state)
-            reference = self._control_plane.champion_reference(state.champion)
-            assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
-            own = await self._own_figures(state, reference, outcomes_idle=idle)
-            announcements += state.close_due_windows(reference, own, outcomes_idle=idle)
+            own = await self._own_figures(state, outcomes_idle=idle)
+            announcements += state.close_due_windows(self._control_plane.references, own, outcomes_idle=idle)
             self._checkpointer.changed.add(state.model)
         return announcements
 
-    async def _own_figures(
-        self, state: ModelState, reference: Reference, *, outcomes_idle: bool
-    ) -> Mapping[int, OwnFigures]:
-        """Return the figures of own detectors of the windows that can close, by their starts."""
+    async def _own_figures(self, state: ModelState, *, outcomes_idle: bool) -> OwnByWindow:
+        """Return the figures of own detectors of the windows that can close, by version and start."""
         detectors = state.spec.monitor.detectors if state.spec else ()
-        if self._own_detectors is None or not any(map(is_own, detectors)) or state.champion is None:
+        if self._own_detectors is None or not any(map(is_own, detectors)):
             return {}
         found = {}
-        for start in state.due(outcomes_idle=outcomes_idle):
-            counts = state.windows[state.champion.version, start]
-            # Off the event loop: a call has a time limit of seconds.
-            found[start] = await asyncio.to_thread(self._own_detectors.figures, detectors, counts, reference)
+        for key in state.due(outcomes_idle=outcomes_idle):
+            if reference := self._control_plane.references.get(state.history.digest(key[0])):
+                # Off the event loop: a call has a time limit of seconds.
+                counts = state.windows[key]
+                found[key] = await asyncio.to_thread(self._own_detectors.figures, detectors, counts, reference)
         return found
 
     def _report_unlabelled(self, state: ModelState) -> None:

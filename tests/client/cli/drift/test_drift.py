@@ -190,6 +190,28 @@ def test_the_history_has_the_last_windows(rondo: Run, answers: Any) -> None:
     assert "`rondo drift loans`" in rondo("drift", "loans", "--history").stdout
 
 
+def test_the_window_of_a_replaced_version_is_marked_and_stands_beside_that_of_the_next_one(
+    rondo: Run, answers: Any
+) -> None:
+    window = story().windows[0].model_dump(mode="json")
+    before = window | {"role": "replaced", "evidence": []}
+    answers("loans/windows?limit=20", {"windows": [window | {"model_version": 2}, before], "next": None})
+    _, *rows = rondo("drift", "loans", "--history").stdout.splitlines()
+    assert [row.split("  ")[0] for row in rows] == [rows[0].split("  ")[0]] * 2
+    assert ["1, replaced" in row for row in rows] == [False, True]
+    answers("loans/windows?limit=20", {"windows": [{k: v for k, v in window.items() if k != "role"}], "next": None})
+    assert "replaced" not in rondo("drift", "loans", "--history").stdout, "as an earlier monitor answers"
+
+
+def test_a_replaced_version_has_its_open_windows(rondo: Run, answers: Any) -> None:
+    open_one = {"version": 1, "windows": 2, "rows": 1_400, "labelled_rows": 3, "closes": "2024-01-11T02:00:00Z"}
+    answers("loans/drift", status(replaced=[open_one]))
+    (line,) = parts(rondo("drift", "loans").stdout)["Replaced versions"]
+    assert [each for each in ("version 1", "1,400 rows", "3 outcomes", "2024-01-11 02:00") if each not in line] == []
+    answers("loans/drift", {name: each for name, each in status().items() if name != "replaced"})
+    assert "Replaced versions" not in parts(rondo("drift", "loans").stdout)
+
+
 def test_wanted_outcomes_are_lines_that_are_filled_in_and_sent(rondo: Run, answers: Any) -> None:
     named = [{"id": each, "predicted_at": "2024-01-01T00:00:00Z", "probability": 0.5} for each in ("a", 'b"')]
     answer = {"model": "loans", "version": 1, "budget": 7, "unlabelled": 90, "wanted": named}

@@ -8,6 +8,7 @@ from rondo.client.cli.drift import slices
 from rondo.client.cli.drift.line import printable
 from rondo.client.cli.output import minute
 from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.vocabularies import WindowRole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,14 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
     figures = (METRICS[name].figure(float(values[name])) if name in values else None for name in shown.metrics)
     evidence = (_strongest(window, group) for group in _GROUPS)
     return (
-        minute(window["start"]), window["model_version"], f"{window['rows']:,}", f"{window['labelled_rows']:,}",
+        minute(window["start"]), _version(window), f"{window['rows']:,}", f"{window['labelled_rows']:,}",
         *estimates, *figures, *apart, *evidence,
     )  # fmt: skip
+
+
+def _version(window: dict[str, Any]) -> str:
+    """Return the version of a window, and whether it was replaced before the window closed."""
+    return f"{window['model_version']}{', replaced' * (window.get('role') == WindowRole.REPLACED)}"
 
 
 def _strongest(window: dict[str, Any], group: str) -> str | None:

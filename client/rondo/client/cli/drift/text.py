@@ -61,6 +61,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
         yield from _unchanged(unchanged, bars, plotter, width)
     yield from _windows(status, width)
     yield from slices.lines(status["newest_closed"], width)
+    yield from _replaced(status.get("replaced", ()))
     yield from _streams(status["streams"])
     yield from skew.lines(status.get("skew"), width)
     yield from costs.lines(status["costs"], width)
@@ -152,6 +153,14 @@ def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
         yield from _heading("Performance")
         yield Line(f"  {_period(closed)}: {closed['labelled_rows']:,} outcomes")
         yield from (Line(line) for line in _indented(", ".join(metrics), width, "  "))
+
+
+def _replaced(versions: Sequence[dict[str, Any]]) -> Iterator[Line]:
+    if versions:
+        yield from _heading("Replaced versions")
+    for each in versions:
+        figures = f"{each['rows']:,} rows, {each['labelled_rows']:,} outcomes"
+        yield Line(f"  version {each['version']}: {figures}, open until {minute(each['closes'])} UTC")
 
 
 def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.vocabularies import WindowRole
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -86,8 +87,9 @@ class History:
         return max(changes, key=lambda change: change.revision, default=None)
 
     def last_window(self) -> WindowClosed | None:
-        closed = self.of(WindowClosed)
-        return closed[-1].data if closed else None
+        """Return the last window that closed of a version that was champion then."""
+        closed = [each.data for each in self.of(WindowClosed) if each.data.role == WindowRole.CHAMPION]
+        return closed[-1] if closed else None
 
     def changed(self) -> frozenset[str]:
         """Return the features and outputs that the newest findings about the champion name."""

@@ -97,6 +97,7 @@ def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
         since=closed.start,
         **_bounded(closed.statistics),
         labelled_rows=closed.labelled_rows,
+        role=closed.role,
         no_verdict=closed.no_verdict,
         estimates=closed.estimates,
     )

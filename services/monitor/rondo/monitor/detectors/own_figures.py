@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,6 +44,9 @@ class OwnFigures:
 
 
 NO_OWN_FIGURES = OwnFigures()
+# By the version and the start of a window.
+OwnByWindow: TypeAlias = "Mapping[tuple[int, int], OwnFigures]"
+NO_OWN_WINDOWS: OwnByWindow = MappingProxyType({})
 
 
 def is_own(detector: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate, Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
+from rondo.contracts.vocabularies import WindowRole
 from rondo.monitor.evidence.verdicts import decimal, verdicts
 from rondo.monitor.statistics.slice_figures import GroupGap, SliceFigures  # noqa: TC001 - as `Utc`
 from rondo.monitor.windows.tumbling import to_time
@@ -32,13 +33,14 @@ class ColumnEvidence(Value):
 
 
 class ClosedWindow(Window):
-    """A closed window of the version that was champion. `no_verdict` and `estimates` are as in `WindowClosed`.
+    """A closed window of a version. `role`, `no_verdict` and `estimates` are as in `WindowClosed`.
 
     `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
-    window are there.
+    window are there. A version that was replaced has none.
     """
 
     model_version: int
+    role: str = WindowRole.CHAMPION.value
     labelled_rows: int
     statistics: tuple[Statistic, ...]
     evidence: tuple[ColumnEvidence, ...] = ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import described_estimate
 from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.vocabularies import WindowRole
 from rondo.monitor.report.markup import Markup, element
 
 if TYPE_CHECKING:
@@ -80,12 +81,17 @@ def _row(window: ClosedWindow, metrics: Sequence[str], estimated: Sequence[str])
     expected = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _estimates(window)}
     values = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _metrics(window)}
     figures = (*(expected.get(each, "") for each in estimated), *(values.get(each, "") for each in metrics))
-    cells = (*figures, f"{window.labelled_rows:,}", f"{window.rows:,}", window.model_version)
+    cells = (*figures, f"{window.labelled_rows:,}", f"{window.rows:,}", version_of(window))
     return element(
         "tr",
         element("td", f"{window.start:%Y-%m-%d %H:%M}"),
         *(element("td", cell, class_="number") for cell in cells),
     )
+
+
+def version_of(window: ClosedWindow) -> str:
+    """Return the version of a window, and whether it was replaced before the window closed."""
+    return f"{window.model_version}{', replaced' * (window.role == WindowRole.REPLACED)}"
 
 
 def _holdout(version: int, window: ClosedWindow, metrics: Sequence[str], estimated: Sequence[str]) -> Markup:

@@ -101,7 +101,7 @@ def decode_state(
         model,
         max_out_of_orderness,
         tumbling=TumblingWindows(**figures["tumbling"]) if figures["tumbling"] else None,
-        history=ChampionHistory(champion, frozenset(figures["former"])),
+        history=_history(champion, figures),
         watermark=_watermark(figures["watermark"]),
         outcome_watermark=_watermark(figures["outcome_watermark"]),
         closed_until=figures["closed_until"],
@@ -138,6 +138,8 @@ def _figures(state: ModelState) -> dict[str, object]:
         "tumbling": asdict(state.tumbling) if state.tumbling else None,
         "champion": asdict(state.champion) if state.champion else None,
         "former": sorted(state.history.former),
+        "digests": {str(version): digest for version, digest in sorted(state.history.digests.items())},
+        "ended": sorted(state.history.ended),
         "watermark": _encoded_watermark(state.watermark),
         "outcome_watermark": _encoded_watermark(state.outcome_watermark),
         "closed_until": state.closed_until,
@@ -155,6 +157,12 @@ def _figures(state: ModelState) -> dict[str, object]:
             "open": dict(state.streams.open),
         },
     }
+
+
+def _history(champion: ChampionRevision | None, figures: Mapping[str, Any]) -> ChampionHistory:
+    # A checkpoint of an earlier release has no windows of replaced versions.
+    digests = {int(version): digest for version, digest in figures.get("digests", {}).items()}
+    return ChampionHistory(champion, frozenset(figures["former"]), digests, frozenset(figures.get("ended", ())))
 
 
 def _evidence(state: ModelState) -> pa.Table:

@@ -17,6 +17,7 @@ from rondo.monitor.status.candidate_status import CandidateStatus, candidate_sta
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
+from rondo.monitor.status.replaced_status import ReplacedStatus, replaced_statuses
 from rondo.monitor.status.skew_status import SkewStatus, skew_status
 from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
 from rondo.monitor.stream.watermark import NEVER
@@ -82,7 +83,7 @@ class ModelStatus(Value):
 
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
     and `windows` are the open ones. `no_verdict` and `out_of_reach` are as in `ModelSummary`. `candidates` are a
-    canary and a shadow.
+    canary and a shadow, and `replaced` are earlier champions with open windows.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
     `outcomes`. `skew` compares served with published values; None where no batch has event times of predictions.
@@ -114,6 +115,7 @@ class ModelStatus(Value):
     newest: NewestRows | None
     newest_closed: WindowStatus | None
     windows: tuple[WindowStatus, ...]
+    replaced: tuple[ReplacedStatus, ...] = ()
     alerts: dict[str, str]
     streams: dict[str, StreamStatus]
     skew: SkewStatus | None = None
@@ -164,6 +166,7 @@ def model_status(
         columns=columns,
         candidates=candidate_statuses(state.model, state.candidates, spec),
         **_windows(state, reference, spec.monitor.detectors),
+        replaced=replaced_statuses(state),
         alerts=state.open_alerts,
         streams=stream_statuses(state.streams),
         skew=skew_status(state.skew.measured),

@@ -15,8 +15,6 @@ from rondo.contracts.times import FIRST, LAST
 from rondo.monitor.evidence.widths import Widths, bucket_length, step_length, window_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -88,13 +86,10 @@ class TumblingWindows:
         """Return which rows arrived after their window's close time, by the watermark at the arrival of each."""
         return self.close_times(event_times) <= passed
 
-    def due(self, starts: Iterable[int], passed: int) -> list[int]:
-        """Return the starts of the windows whose close time the watermark has passed, in order."""
-        return sorted(start for start in starts if self.close_time(start) <= passed)
 
-    def window(self, start: int, rows: int) -> Window:
-        """Return a window as the events carry it."""
-        return Window(start=to_time(start), end=to_time(start + self.length), rows=rows)
+def window_of(start: int, end: int, rows: int) -> Window:
+    """Return a window in microseconds as the events carry it."""
+    return Window(start=to_time(start), end=to_time(end), rows=rows)
 
 
 def to_micros(time: datetime) -> int:

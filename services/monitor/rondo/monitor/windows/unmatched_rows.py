@@ -13,7 +13,7 @@ from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows import label_join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_000_000
 # Appending copies a table only every so many times.
 _MAX_CHUNKS = 64
-_LATEST = int(np.iinfo(np.int64).max)
+LATEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Microseconds: the watermarks of predictions and outcomes, and the end of the last closed window."""
+    """Microseconds: the watermarks of predictions and outcomes, and the start of the earliest window that is `open`."""
 
     predictions: int
     outcomes: int
-    closed: int
+    open: int
 
 
 @dataclass
@@ -97,18 +97,19 @@ class UnmatchedRows:
         self.predictions, self.outcomes = joined.predictions.combine_chunks(), joined.outcomes.combine_chunks()
         return joined.pairs, joined.late
 
-    def retain(self, tumbling: TumblingWindows, progress: Progress, version: int) -> None:
-        """Discard the outcomes, and the predictions of `version`, that can't be matched any more."""
+    def retain(self, tumbling: TumblingWindows, progress: Progress, closes: Callable[[int], bool]) -> None:
+        """Discard the outcomes, and the predictions of versions whose windows close, that can't be matched any more."""
         if self.outcomes.num_rows:
             self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
         # The oldest ones are discarded first. After a restart it is not known which these are.
         if self._oldest > NEVER and retained_times(np.array([self._oldest]), tumbling, progress).all():
             return
-        others = self.predictions.column("version").to_numpy() != version
+        versions = self.predictions.column("version").to_numpy()
+        others = np.isin(versions, [each for each in np.unique(versions).tolist() if not closes(each)])
         self.keep_predictions(
             others | retained_times(self.predictions.column("event_time").to_numpy(), tumbling, progress)
         )
-        self._oldest = int(self.predictions.column("event_time").to_numpy().min(initial=_LATEST))
+        self._oldest = int(self.predictions.column("event_time").to_numpy().min(initial=LATEST))
 
     def clear(self) -> None:
         """Discard all rows. Row numbers continue: a checkpoint still has the rows before."""
@@ -144,7 +145,7 @@ def retained_times(times: NDArray[np.int64], tumbling: TumblingWindows, progress
     close_time = tumbling.starts(times) + tumbling.length + tumbling.label_delay
     again = close_time + tumbling.length + tumbling.label_delay
     over = (close_time <= progress.outcomes) | (again <= progress.predictions)
-    return np.asarray((times >= progress.closed) | ~over)
+    return np.asarray((times >= progress.open) | ~over)
 
 
 def _numbers(first: int, count: int) -> pa.Array:
