@@ -103,13 +103,10 @@ RULE_MISTAKES = {
         "model: flight-delay\ntask: iris\n",
         "line 2: `task`: 'iris' is unknown: use one of binary, multiclass, regression",
     ),
-    "strategy that is not supported": (
+    "strategy that is unknown": (
         "strategy: replace",
-        "strategy: canary",
-        (
-            "line 12: `rollout.strategy`: canary is not supported yet: use `replace`, which takes over after the gates "
-            "and a warm-up"
-        ),
+        "strategy: gradual",
+        "line 12: `rollout.strategy`: 'gradual' is unknown: use one of replace, canary, blue_green, shadow, ab",
     ),
     "library that is not supported": (
         "trainer: {",

@@ -91,7 +91,9 @@ def test_a_word_is_a_text_without_nul() -> None:
         ("task: ranking", "task"),
         ("trainer: {kind: catboost}", "trainer.kind"),
         ("rollout: {strategy: gradual}", "rollout.strategy"),
-        ("rollout: {strategy: canary}", "rollout.strategy"),
+        ("rollout: {strategy: canary, inconclusive: shrug}", "rollout.inconclusive"),
+        ("rollout: {strategy: canary, judged_by: taste}", "rollout.judged_by"),
+        ("rollout: {strategy: canary, evidence: none}", "rollout.evidence"),
         ("retrain: {on: [forecast]}", "retrain.on.0"),
     ],
 )

@@ -22,7 +22,7 @@ SCHEMA = ModelSpec.model_json_schema(mode="serialization")
 # One example is of one task; `cost` replaces `threshold`.
 OF_OTHER_TASKS = {*METRICS, "threshold", "interval"}
 OF_OTHER_KINDS = {"use", "function"}
-NOT_SUPPORTED = {"from", "on", "max_age", "steps", "step_length"}
+NOT_SUPPORTED = {"from", "on", "max_age", "steps"}
 
 
 def test_the_committed_page_is_current() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.client.prediction import shown
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted, SkewMeasured
-from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
+from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, RolloutChanged
 from rondo.contracts.events.models import (
     ModelPromoted,
     ModelRegistered,
@@ -25,6 +25,7 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     PerformanceDegraded,
     PerformanceSuspected,
+    RolloutEvidence,
     WindowClosed,
     described,
     described_harm,
@@ -163,6 +164,22 @@ def _(event: DeploymentChanged) -> str:
 @summarize.register
 def _(event: ReplicaChanged) -> str:
     return f"replica {event.replica}: version {event.model_version} {event.state} {event.detail}".rstrip()
+
+
+@summarize.register
+def _(event: RolloutChanged) -> str:
+    verdict = f" ({event.verdict})" if event.verdict else ""
+    return (
+        f"rollout of version {event.candidate} beside {event.champion}: {event.state}{verdict}, "
+        f"answers {event.share:.0%}, {event.answers} so far"
+    )
+
+
+@summarize.register
+def _(event: RolloutEvidence) -> str:
+    rows = sum(block.rows for block in event.blocks)
+    scored = sum(minute.other_scored for minute in event.minutes)
+    return f"version {event.other} compared with {event.primary}: {rows} outcomes, {scored} scored"
 
 
 @summarize.register

@@ -368,9 +368,12 @@ class DatePart(StrEnum):
 
 
 class RolloutStrategy(StrEnum):
-    """How a version takes over. This release executes `replace`.
+    """How a version takes over.
 
-    Unknown or not supported: `rondo apply` refuses the spec. A stored spec with it rolls out by `replace`.
+    `replace`: all requests at once. `canary`: a growing share of them, by steps. `blue_green`: none until the evidence
+    suffices, then all at once. `shadow`: none, until a person decides. `ab`: one share, until one is better.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it rolls out by `replace`.
     """
 
     REPLACE = "replace"
@@ -378,6 +381,47 @@ class RolloutStrategy(StrEnum):
     BLUE_GREEN = "blue_green"
     SHADOW = "shadow"
     AB = "ab"
+
+
+class RolloutState(StrEnum):
+    """How far a rollout is.
+
+    `running`: it goes on by the evidence. `paused`: a person stopped its steps. `asking`: a person is to decide.
+    `watching`: the candidate was promoted, and goes back without a question if it turns out worse. The others are ends:
+    `superseded` is that a decision by hand made another version the champion.
+
+    Unknown: shown as it is.
+    """
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    ASKING = "asking"
+    WATCHING = "watching"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+
+class Inconclusive(StrEnum):
+    """What follows where the evidence of a step does not suffice by its end.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it waits.
+    """
+
+    WAIT = "wait"
+    ASK = "ask"
+    BACK = "back"
+
+
+class JudgedBy(StrEnum):
+    """What decides about a rollout: outcomes, or errors, slow answers and disagreement alone.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it is judged by outcomes.
+    """
+
+    OUTCOMES = "outcomes"
+    GUARDS = "guards"
 
 
 class UnknownColumns(StrEnum):

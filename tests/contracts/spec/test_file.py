@@ -112,7 +112,7 @@ def test_contradictions_between_sections_are_listed_beside_errors_within_them() 
         .replace("n_estimators: 100", "n_estimator: 100")
         .replace("slices: [carrier]", "slices: [carier, 1, orgin]")
         .replace("drift,", "drfit,")
-        .replace("strategy: replace", "strategy: canary, steps: [25, 5]")
+        .replace("strategy: replace", "strategy: gradual, steps: [25, 5]")
         .replace("0.01", "2")
     )
     assert [problem.partition(": ")[2].partition("`: ")[0].partition("` ")[0] for problem in problems(text)] == [
@@ -142,10 +142,10 @@ def test_contradictions_between_sections_are_listed_beside_errors_within_them() 
         ("[]", "line 12: `rollout.steps`: is empty; give at least one"),
     ],
 )
-def test_invalid_steps_are_reported_beside_the_unsupported_strategy(steps: str, problem: str) -> None:
-    found = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
+def test_invalid_steps_are_reported_beside_an_unknown_strategy(steps: str, problem: str) -> None:
+    found = problems(GOOD.replace("strategy: replace", f"strategy: gradual, steps: {steps}"))
     assert problem in found
-    assert [each for each in found if each.startswith("line 12: `rollout.strategy`: canary ")]
+    assert [each for each in found if each.startswith("line 12: `rollout.strategy`: 'gradual' ")]
 
 
 def test_what_the_registry_gives_back_may_be_applied_again() -> None:

@@ -10,7 +10,7 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RouteRole, open_to
+from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RolloutState, RolloutStrategy, RouteRole, open_to
 
 
 class Route(Value):
@@ -53,4 +53,22 @@ class ReplicaChanged(ModelEvent):
     revision: int
     state: Annotated[Text, open_to(ReplicaState)]
     detail: Message = ""
+    at: Utc
+
+
+class RolloutChanged(ModelEvent):
+    """A rollout began, took a step, was decided by a person, or ended.
+
+    `share` is the part of the requests that the candidate answers, from 0 to 1.
+    """
+
+    topic: ClassVar[str] = "rollouts.changed"
+
+    candidate: int
+    champion: int
+    strategy: Annotated[Text, open_to(RolloutStrategy)]
+    state: Annotated[Text, open_to(RolloutState)]
+    share: float
+    verdict: Text = ""
+    answers: int
     at: Utc

@@ -248,3 +248,48 @@ class AlertResolved(ModelEvent):
     alert_id: Text
     detail: Message
     resolved_at: Utc
+
+
+class PairedBlock(Value):
+    """Requests of a short time whose outcomes are known.
+
+    `difference` is the mean loss of the other version minus the primary's, on the same requests. A loss is between 0
+    and 1.
+    """
+
+    start: Utc
+    rows: int
+    difference: float
+
+
+class ComparedMinute(Value):
+    """What two versions did in a minute.
+
+    `scored` counts the rows that a version was given, and `errors` those it failed on. `slow` is whether an inference
+    took longer than 99% of the primary's. `other_answers` were sent.
+    """
+
+    start: Utc
+    primary_scored: int = 0
+    other_scored: int = 0
+    other_answers: int = 0
+    primary_errors: int = 0
+    other_errors: int = 0
+    primary_slow: bool = False
+    other_slow: bool = False
+    disagreement: float | None = None
+
+
+class RolloutEvidence(ModelEvent):
+    """Two versions were compared on the same requests: in pairs where outcomes are known, and by minute.
+
+    Blocks that end by `complete_until` are complete: the outcomes of all of their requests were due.
+    """
+
+    topic: ClassVar[str] = "rollouts.evidence"
+
+    primary: int
+    other: int
+    blocks: tuple[PairedBlock, ...] = ()
+    complete_until: Utc | None = None
+    minutes: tuple[ComparedMinute, ...] = ()

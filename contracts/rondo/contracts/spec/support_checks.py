@@ -23,6 +23,9 @@ from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.tasks.registry import DEFAULT, TASKS
 from rondo.contracts.vocabularies import (
     DetectorName,
+    EvidenceScope,
+    Inconclusive,
+    JudgedBy,
     RetrainPolicy,
     RolloutStrategy,
     TrainerKind,
@@ -43,6 +46,12 @@ _JOIN = ("from", "on", "max_age")
 _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
     "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
+}
+_ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
+    "strategy": RolloutStrategy,
+    "evidence": EvidenceScope,
+    "judged_by": JudgedBy,
+    "inconclusive": Inconclusive,
 }
 # Ingestion adds it as a column to each row.
 _TAKEN = {"batch_id": "published rows have the id of their batch there"}
@@ -73,12 +82,8 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     task = spec.get("task", DEFAULT)
     if isinstance(task, str) and task not in TASKS:
         yield Problem(("task",), f"{task!r} is unknown: use one of {', '.join(TASKS)}")
-    strategy, kind = mapping_at(spec, "rollout").get("strategy"), mapping_at(spec, "trainer").get("kind")
-    if strategy in (None, RolloutStrategy.REPLACE):
-        yield from _steps_of_one(mapping_at(spec, "rollout"))
-    elif isinstance(strategy, str):
-        message = f"{_state(strategy, RolloutStrategy)}: use `replace`, which takes over after the gates and a warm-up"
-        yield Problem(("rollout", "strategy"), message)
+    yield from _rollout(mapping_at(spec, "rollout"))
+    kind = mapping_at(spec, "trainer").get("kind")
     kinds = (*LIBRARIES, TrainerKind.SKLEARN, TrainerKind.FUNCTION)
     if isinstance(kind, str) and kind not in kinds:
         words = ", ".join(f"`{each}`" for each in kinds)
@@ -115,6 +120,16 @@ def _keys_are_no_features(spec: Plain) -> Iterator[Problem]:
                 "features; give the feature a column of its own, or take it out"
             )
             yield Problem(("features", column), message)
+
+
+def _rollout(rollout: Plain) -> Iterator[Problem]:
+    if rollout.get("strategy") in (None, RolloutStrategy.REPLACE):
+        yield from _steps_of_one(rollout)
+    for key, vocabulary in _ROLLOUT_WORDS.items():
+        word = rollout.get(key)
+        if isinstance(word, str) and word not in list(vocabulary):
+            message = f"{word!r} is unknown: use one of {', '.join(known(vocabulary))}"
+            yield Problem(("rollout", key), message)
 
 
 def _steps_of_one(rollout: Plain) -> Iterator[Problem]:

@@ -149,7 +149,17 @@ retrain:
   budget_per_week: 2
   training_cost: 20
   error_cost: 0.05
-rollout: {{strategy: replace}}
+rollout:
+  strategy: canary
+  steps: [5, 25, 100]
+  step_length: 6h
+  evidence: canary
+  judged_by: guards
+  inconclusive: ask
+  max_wait: 14d
+  rollback_window: 2d
+  min_answers: 1000
+  false_rollback_rate: 0.02
 serving: {{ignore_unknown_fields: true}}
 monitor:
   false_alarm_rate: 0.01
