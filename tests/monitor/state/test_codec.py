@@ -58,7 +58,7 @@ def test_rows_that_arrive_after_a_restart_are_appended() -> None:
     after.settle()
     appended, _ = encode_state(after, stored)
     assert {name: table.replace for name, table in appended.tables.items()} == {
-        "predictions": False, "outcomes": False, "labelled": False, "buffered": False
+        "predictions": False, "outcomes": False, "labelled": False, "buffered": False, "compared": True
     }  # fmt: skip
     restored, _ = decode_state(MODEL, stored_after(checkpoint, appended), before.max_out_of_orderness, now=0.0)
     assert without_row_numbers(after) == without_row_numbers(restored)

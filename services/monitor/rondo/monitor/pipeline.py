@@ -61,13 +61,15 @@ class MonitorPipeline:
         self._idleness = IdlenessTracker()
         # Until when silence has been counted; None while the initial backlog is read.
         self._watched_until: float | None = None
+        # What was found while messages were read, until the next checkpoint.
+        self._compared: list[Announcement] = []
         self.models: dict[str, ModelState] = {}
 
     async def load(self) -> Mapping[Position, int]:
         """Load the latest checkpoint and the control plane's data; returns the positions to read from."""
         self.models = await self._checkpointer.load()
         self._idleness.reset()
-        self._watched_until = None
+        self._watched_until, self._compared = None, []
         await self._control_plane.refresh()
         return self._checkpointer.positions
 
@@ -99,6 +101,8 @@ class MonitorPipeline:
                 looked = list(state.look(reference))
                 announcements += looked
                 self._checkpointer.changed |= {model} if looked else set()
+        announcements += self._compared
+        self._compared = []
         due = self._due(now)
         if announcements or due:
             with span("evaluate"):
@@ -207,6 +211,8 @@ class MonitorPipeline:
             if predictions.role == RouteRole.PRIMARY:
                 self._idleness.expect(predictions.model, "newer outcomes", now)
                 self._idleness.touch(predictions.model, "predictions", now)
+            champion = state.champion.version if state.champion else 0
+            self._compared += state.compared.take(predictions, champion, state.costs.versions)
             if predictions.role in (RouteRole.PRIMARY, *CANDIDATE_ROLES):
                 state.buffer_predictions(value, predictions, now)
             return predictions.model

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A topic and a partition.
 Position = tuple[str, int]
 # The tables of a model that grow, and are stored in segments.
-TABLES = ("predictions", "outcomes", "labelled", "buffered")
+TABLES = ("predictions", "outcomes", "labelled", "buffered", "compared")
 
 
 @dataclass(frozen=True)

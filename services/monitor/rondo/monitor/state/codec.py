@@ -22,10 +22,11 @@ from rondo.monitor.candidates import Candidate, Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts, VersionCost
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
+from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint, StoredTable
 from rondo.monitor.quality.rhythm import Rhythm, Week
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import STREAMS, StreamQuality
+from rondo.monitor.rollouts import compared_versions
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.stream.watermark import Watermark
@@ -74,6 +75,7 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
         "outcomes": state.unmatched.outcomes,
         "labelled": state.labelled.table,
         "buffered": _buffered(state),
+        "compared": state.compared.rows,
     }
     saved = {name: segmented_table.save(table, stored[name]) for name, table in tables.items()}
     checkpoint = ModelCheckpoint(
@@ -94,6 +96,9 @@ def decode_state(
     outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)
     labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
+    # A checkpoint of an earlier release has none.
+    nothing = StoredTable(b"", ())
+    compared, stored_compared = segmented_table.load(saved.tables.get("compared", nothing), compared_versions.COMPARED)
     windows, recent = _decoded_windows(segmented_table.read(saved.windows))
     stored_evidence = segmented_table.read(saved.evidence)
     champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
@@ -115,6 +120,7 @@ def decode_state(
             decode_evidence(stored_evidence.filter(stored_evidence.column(_OF_CANDIDATES))),
         ),
         alarms=_alarms(figures["alarms"]),
+        compared=compared_versions.decoded(figures.get("compared", {}), compared, stored_compared.rows.size),
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
         streams=_streams(figures["streams"]),
@@ -129,7 +135,7 @@ def decode_state(
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
     state.buffer.restore(rows, messages, stored_buffered.rows.size, now)
-    stored = (stored_predictions, stored_outcomes, stored_labelled, stored_buffered)
+    stored = (stored_predictions, stored_outcomes, stored_labelled, stored_buffered, stored_compared)
     return state, dict(zip(TABLES, stored, strict=True))
 
 
@@ -151,6 +157,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "costs": {
             str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
         },
+        "compared": compared_versions.encoded(state.compared),
         "skew": {"number": state.skew.number, "alert": state.skew.alert},
         "streams": {
             "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},

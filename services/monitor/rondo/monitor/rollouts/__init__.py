@@ -1,0 +1,1 @@
+"""Rollouts: what two versions did with the same requests."""

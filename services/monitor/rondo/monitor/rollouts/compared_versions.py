@@ -1,0 +1,193 @@
+"""What two versions of a rollout did with the same requests: losses in pairs by cohort, and guards by minute.
+
+Rows are paired by the id of their request. The outcome is that of the primary's row, which has been joined already: the
+two rows are of one request. A cohort is a window of the champion that has closed, so that the outcomes of all of its
+requests were due: outcomes that come early are not like the others. Within it differences are summed by short blocks,
+which the registry puts together to those of its plan.
+
+Minutes pass by when the rows were made, in the order of the log. Rows that come later count in the minute that is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.contracts.events.logs import OUTPUT
+from rondo.contracts.events.monitoring import ComparedMinute, PairedBlock, RolloutEvidence
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.contracts.vocabularies import RouteRole
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.stream.log_messages import event_times
+from rondo.monitor.windows import label_join
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rondo.monitor.costs.version_cost import VersionCost
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.stream.log_messages import Predictions
+
+COMPARED = pa.schema([("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, ("row", pa.int64())])
+MAX_ROWS = 1_000_000
+MINUTE, HOUR = 60_000_000, 3_600_000_000
+# An event has at most 1 MiB, and a block takes about 80 bytes of it.
+_MOST_BLOCKS = 2_000
+_SLOW = 0.99
+_FEWEST_INFERENCES = 100
+
+
+@dataclass
+class OpenMinute:
+    """What the two versions did since `start`, in microseconds."""
+
+    start: int
+    primary_scored: int = 0
+    other_scored: int = 0
+    other_answers: int = 0
+    primary_errors: int = 0
+    other_errors: int = 0
+    primary_slow: bool = False
+    other_slow: bool = False
+
+
+@dataclass
+class ComparedVersions:
+    """The version beside the champion, 0 without one, and its rows, a table of `COMPARED`."""
+
+    primary: int = 0
+    other: int = 0
+    rows: pa.Table = field(default_factory=COMPARED.empty_table)
+    next_row: int = 0
+    minute: OpenMinute | None = None
+
+    def take(self, batch: Predictions, champion: int, costs: Mapping[int, VersionCost]) -> Iterator[Announcement]:
+        """Count a message of the log for the guards; yields the evidence of a minute that has passed."""
+        if batch.role == RouteRole.PRIMARY and batch.version == champion:
+            self._begin(champion, self.other)
+        elif batch.role in (RouteRole.CANARY, RouteRole.SHADOW) and batch.version != champion:
+            self._begin(champion, batch.version)
+        else:
+            return
+        if not self.other:
+            return
+        made = batch.rows.column("made_at").cast(pa.int64()).to_numpy()
+        if not made.size:
+            return
+        start = int(made.max()) // MINUTE * MINUTE
+        if self.minute is not None and start > self.minute.start:
+            yield from self._close_minute(batch.model, self.minute)
+            self.minute = None
+        self.minute = self.minute or OpenMinute(start)
+        self._count(self.minute, batch, costs.get(self.primary))
+
+    def add(self, batch: Predictions, counted: Mapping[str, str]) -> None:
+        """Keep rows of the other version until their cohort is complete. `counted` is as for unmatched rows."""
+        if batch.version != self.other:
+            return
+        times, _ = event_times(batch.rows)
+        columns: dict[str, Any] = {"id": batch.rows.column("id"), "event_time": pa.array(times)}
+        for column in PREDICTED:
+            source = f"{OUTPUT}{counted.get(column.name)}"
+            known = source in batch.rows.column_names
+            columns[column.name] = batch.rows.column(source) if known else pa.nulls(times.size, column.type)
+        columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
+        self.next_row += times.size
+        table = pa.concat_tables([self.rows, pa.table(columns).cast(COMPARED)])
+        self.rows = table.slice(max(0, table.num_rows - MAX_ROWS))
+
+    def close_cohort(
+        self, model: str, labelled: pa.Table, reference: Reference, start: int, end: int
+    ) -> Iterator[Announcement]:
+        """Yield the differences of a closed window of the primary, and discard its rows.
+
+        `labelled` are rows of `label_join.LABELLED`, among them those of the window.
+        """
+        if not self.other:
+            return
+        mine = self.rows
+        self.rows = mine.filter(pc.greater_equal(mine.column("event_time"), end))
+        times = labelled.column("event_time").to_numpy()
+        here = (times >= start) & (times < end) & (labelled.column("version").to_numpy() == self.primary)
+        primary = labelled.filter(pa.array(here))
+        places = pc.index_in(primary.column("id"), mine.column("id").combine_chunks(), skip_nulls=True)
+        paired = places.is_valid().to_numpy()
+        primary = primary.filter(pa.array(paired))
+        others = mine.take(places.drop_null())
+        blocks = tuple(self._blocks(primary, others, reference, end - start)) if paired.any() else ()
+        for first in range(0, len(blocks), _MOST_BLOCKS):
+            part = blocks[first : first + _MOST_BLOCKS]
+            until = to_time(end) if first + _MOST_BLOCKS >= len(blocks) else part[-1].start
+            event = RolloutEvidence(
+                model=model, primary=self.primary, other=self.other, blocks=part, complete_until=until
+            )
+            yield Announcement(event, f"{model}/{self.primary}/{self.other}/cohort/{start}/{first}")
+
+    def clear(self) -> None:
+        """Discard everything. Row numbers continue: a checkpoint still has the rows before."""
+        self.primary = self.other = 0
+        self.rows, self.minute = self.rows.slice(0, 0), None
+
+    def _begin(self, primary: int, other: int) -> None:
+        if (self.primary, self.other) != (primary, other):
+            self.rows, self.minute = self.rows.slice(0, 0), None
+            # After a promotion the version before may score along; until it does there is nothing to compare with.
+            self.primary, self.other = primary, other if other != primary else 0
+
+    def _count(self, minute: OpenMinute, batch: Predictions, usual: VersionCost | None) -> None:
+        rows, failed = batch.rows.num_rows, batch.cost.failed
+        limit = usual.quantile(_SLOW) if usual is not None and usual.inferences >= _FEWEST_INFERENCES else None
+        is_slow = limit is not None and any(micros > limit * 1e6 for micros in batch.cost.micros)
+        if batch.version == self.primary:
+            minute.primary_scored += rows + failed
+            minute.primary_errors += failed
+            minute.primary_slow |= is_slow
+        else:
+            minute.other_scored += rows + failed
+            minute.other_errors += failed
+            minute.other_slow |= is_slow
+            minute.other_answers += rows if batch.role == RouteRole.CANARY else 0
+
+    def _close_minute(self, model: str, minute: OpenMinute) -> Iterator[Announcement]:
+        if not minute.other_scored:
+            return
+        known = {name: value for name, value in asdict(minute).items() if name != "start"}
+        compared = ComparedMinute(start=to_time(minute.start), **known)
+        event = RolloutEvidence(model=model, primary=self.primary, other=self.other, minutes=(compared,))
+        yield Announcement(event, f"{model}/{self.primary}/{self.other}/minute/{minute.start}")
+
+    def _blocks(self, primary: pa.Table, others: pa.Table, reference: Reference, length: int) -> Iterator[PairedBlock]:
+        task, largest = task_named(reference.task.task), reference.largest_loss
+        outcomes = {column.name: label_join.values(primary, column) for column in OBSERVED}
+        predictions = {column.name: label_join.values(primary, column) for column in PREDICTED}
+        theirs = {column.name: others.column(column.name) for column in PREDICTED}
+        of_primary, of_other = (
+            task.losses(reference.task, pa.table(each | outcomes), largest) for each in (predictions, theirs)
+        )
+        differences = of_other - of_primary
+        known = np.isfinite(differences)
+        width = MINUTE if length <= 24 * HOUR else HOUR
+        starts, places = np.unique(primary.column("event_time").to_numpy()[known] // width, return_inverse=True)
+        rows = np.bincount(places)
+        sums = np.bincount(places, differences[known])
+        for start, count, total in zip(starts.tolist(), rows.tolist(), sums.tolist(), strict=True):
+            # Summed in another order the last digits differ, and the event is to be the same bytes.
+            yield PairedBlock(start=to_time(start * width), rows=count, difference=round(total / count, 12))
+
+
+def encoded(state: ComparedVersions) -> dict[str, object]:
+    """Return what a checkpoint has beside the rows."""
+    minute = asdict(state.minute) if state.minute else None
+    return {"primary": state.primary, "other": state.other, "minute": minute}
+
+
+def decoded(figures: Mapping[str, Any], rows: pa.Table, next_row: int) -> ComparedVersions:
+    """Return what `encoded` wrote, with its rows. A checkpoint of an earlier release has none."""
+    minute = OpenMinute(**figures["minute"]) if figures.get("minute") else None
+    return ComparedVersions(figures.get("primary", 0), figures.get("other", 0), rows, next_row, minute)
