@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import Run
     from rondo.registry.rollout.rollback_decision import ReplicaReports
 
@@ -41,6 +42,7 @@ class State:
     runs: dict[str, ListedRun] = field(default_factory=dict)
     schedules: dict[tuple[str, str], datetime] = field(default_factory=dict)
     replica_reports: dict[str, ReplicaReports] = field(default_factory=dict)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     published: list[tuple[str, Event]] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
@@ -132,6 +134,13 @@ class FakeStore:
             if "refused" in states and "available" not in states
         ]
 
+    async def rollout(self, model: str) -> Rollout | None:
+        return self.state.rollouts.get(model)
+
+    async def models_in_rollout(self) -> Sequence[str]:
+        active = {name for name, each in self.state.rollouts.items() if each.is_active}
+        return sorted(active | {name for name, model in self.state.models.items() if model.waiting})
+
     async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
         newest_first = sorted(self.state.runs.values(), key=lambda each: each.position, reverse=True)
         earlier = [each for each in newest_first if before is None or each.position < before]
@@ -206,6 +215,12 @@ class FakeWork:
 
     async def save_replica_reports(self, model: str, replica_reports: ReplicaReports) -> None:
         self.state_.replica_reports[model] = replica_reports
+
+    async def rollout(self, model: str) -> Rollout | None:
+        return self.state_.rollouts.get(model)
+
+    async def save_rollout(self, rollout: Rollout) -> None:
+        self.state_.rollouts[rollout.model] = rollout
 
     async def save_run(self, run: Run) -> None:
         known = self.state_.runs.get(run.run_id)

@@ -41,7 +41,7 @@ async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSp
 
 async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec: ModelSpec) -> None:
     with pytest.raises(RefusedSpecError):
-        await apply(store, ModelSpec.model_validate(spec.as_dict() | {"rollout": {"strategy": "canary"}}))
+        await apply(store, ModelSpec.model_validate(spec.as_dict() | {"rollout": {"strategy": "gradual"}}))
     assert (list(await store.models()), await published_types(store)) == ([], [])
 
 

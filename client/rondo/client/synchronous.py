@@ -151,6 +151,8 @@ class Rondo:
     artifact = _blocking(AsyncRondo.artifact)
     promote = _blocking(AsyncRondo.promote)
     rollback = _blocking(AsyncRondo.rollback)
+    rollout = _blocking(AsyncRondo.rollout)
+    decide_rollout = _blocking(AsyncRondo.decide_rollout)
     train = _blocking(AsyncRondo.train)
     register = _blocking(AsyncRondo.register)
     remove = _blocking(AsyncRondo.remove)

@@ -18,8 +18,8 @@ import pyarrow as pa
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.registry.model.rollouts import Block, Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
-from rondo.registry.rollout.state import Block, Minute, Plan, new_rollout
 from rondo.registry.sequential.bets import stakes
 from rondo.trainer.paired.paired_holdout import paired_holdout
 

@@ -18,7 +18,7 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
     ("parts", "place"),
     [
         ({"task": "from-the-future"}, "task"),
-        ({"rollout": {"strategy": "canary"}}, "rollout.strategy"),
+        ({"rollout": {"strategy": "gradual"}}, "rollout.strategy"),
         ({"rollout": {"strategy": "from-the-future"}}, "rollout.strategy"),
         ({"trainer": {"kind": "from-the-future"}}, "trainer.kind"),
         ({"features": {"t": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}}, "features.t.from"),

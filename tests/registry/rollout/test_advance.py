@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rondo.registry.model.rollouts import Block, Minute, Plan, Rollout, new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout.advance import advance
-from rondo.registry.rollout.state import Block, Minute, Plan, Rollout, new_rollout
 from rondo.registry.sequential.bets import stakes
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

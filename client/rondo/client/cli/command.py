@@ -23,7 +23,7 @@ from rondo.client.cli import (
 from rondo.client.cli.drift import command as drift
 from rondo.client.cli.local import demo, init, up
 from rondo.client.cli.output import print_error, print_json, print_note
-from rondo.client.cli.versions import export, models, promote, register
+from rondo.client.cli.versions import export, models, promote, register, rollout
 from rondo.client.errors import RondoError
 from rondo.contracts.environment import unknown_variables
 from rondo.contracts.spec.file import SpecError
@@ -118,6 +118,7 @@ for command in (
     export.export,
     promote.promote,
     promote.rollback,
+    rollout.rollout,
     promote.train,
     register.register,
     promote.remove,

@@ -89,6 +89,19 @@ class RegistryClient:
         """Go back to an earlier version, by default the previous one, and return the model."""
         return await self._do(model, "rollback", {"version": version, "reason": reason})
 
+    async def rollout(self, model: str) -> dict[str, Any]:
+        """Return the latest rollout of a model, with its evidence.
+
+        Raises:
+            NotFoundError: it had none.
+
+        """
+        return await self._of(model, "/rollout")
+
+    async def decide_rollout(self, model: str, action: str, reason: str = "") -> dict[str, Any]:
+        """`pause`, `resume`, `promote` or `abort` the rollout that goes on, and return it."""
+        return await self._do(model, f"rollout/{action}", {"reason": reason})
+
     async def train(self, model: str, reason: str = "", at: datetime | None = None) -> dict[str, Any]:
         """Request a training with the data known `at` an event time. TrainingStarted or TrainingSkipped follows.
 

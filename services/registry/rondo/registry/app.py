@@ -22,6 +22,7 @@ from rondo.registry.http import app
 from rondo.registry.http.dependencies import ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
+from rondo.registry.rollout.controller import RolloutController
 from rondo.registry.rollout.report_timeout import ReportTimeout
 from rondo.registry.schedule.scheduler import CronScheduler
 
@@ -70,6 +71,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, cache: To
                 OutboxRelay(database, broker).run(),
                 CronScheduler(store, queries).run(),
                 ReportTimeout(store, queries).run(),
+                RolloutController(store, queries, artifacts).run(),
                 verifier.run(),
             ):
                 await cache.wait_for(each.id for each in settings.token_seeds)

@@ -245,3 +245,26 @@ class InvalidTokenError(RegistryError):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(why)
+
+
+class NoRolloutError(RegistryError):
+    """The model has no rollout to show, or none that goes on."""
+
+    code = "no_rollout"
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"no rollout of {model} goes on: a version that passes its gates begins one if the spec has another "
+            "`rollout.strategy` than `replace`"
+        )
+
+
+class RolloutStateError(RegistryError):
+    """The state of a rollout does not allow what is requested."""
+
+    code = "rollout_state"
+
+    def __init__(self, model: str, action: str, state: str, allowed: Sequence[str]) -> None:
+        self.model, self.action, self.state, self.allowed = model, action, state, tuple(allowed)
+        super().__init__(f"the rollout of {model} is {state}, so it can't {action}: it can {' or '.join(allowed)}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.errors import PermanentError
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.monitoring import RolloutEvidence
 from rondo.contracts.events.training import (
     ModelTrained,
     TrainingFailed,
@@ -28,7 +30,7 @@ from rondo.registry.registration import uploads
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx, check_task
 from rondo.registry.registration.spec_review import comparable
-from rondo.registry.rollout import on_replica_report
+from rondo.registry.rollout import controller, on_replica_report
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
@@ -60,6 +62,7 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
         TrainingSkipped: skipped,
         ModelTrained: trained,
         ReplicaChanged: on_replica_changed,
+        RolloutEvidence: on_rollout_evidence,
     }
 
 
@@ -162,4 +165,9 @@ async def _champion(
 
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:
-    await on_replica_report.handle_report(work, envelope.data)
+    await on_replica_report.handle_report(work, envelope.data, datetime.now(UTC))
+
+
+async def on_rollout_evidence(envelope: Envelope[RolloutEvidence], work: Work) -> None:
+    """Add evidence to the rollout that goes on, and decide about it."""
+    await controller.take_evidence(work, envelope.data, datetime.now(UTC))

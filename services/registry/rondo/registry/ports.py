@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditEntry, ChainHead
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
+    from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import ListedRun, Run, RunPosition
 
 
@@ -88,6 +89,16 @@ class ReplicaTable(ModelTables, Protocol):
         ...
 
 
+class RolloutTable(ModelTables, Protocol):
+    """Rollouts, and the models that they are of."""
+
+    async def rollout(self, model: str) -> Rollout | None:
+        """Return the latest rollout of a model, whether it goes on or has ended."""
+        ...
+
+    async def save_rollout(self, rollout: Rollout) -> None: ...
+
+
 class RunTable(Protocol):
     """Trainings, and decisions not to train."""
 
@@ -135,7 +146,7 @@ class TokenTable(Journal, Protocol):
     async def save_token(self, token: TokenChanged) -> None: ...
 
 
-class Work(ReplicaTable, RunTable, UploadTable, ScheduleTable, TokenTable, Protocol):
+class Work(ReplicaTable, RolloutTable, RunTable, UploadTable, ScheduleTable, TokenTable, Protocol):
     """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
 
 
@@ -198,6 +209,16 @@ class ReplicaQueries(Protocol):
         ...
 
 
+class RolloutQueries(Protocol):
+    async def rollout(self, model: str) -> Rollout | None:
+        """Return the latest rollout of a model."""
+        ...
+
+    async def models_in_rollout(self) -> Sequence[str]:
+        """Return the names of the models with a rollout that goes on, or a version that waits for one."""
+        ...
+
+
 class RunQueries(Protocol):
     """Trainings, and decisions not to train."""
 
@@ -212,7 +233,9 @@ class TokenQueries(Protocol):
         ...
 
 
-class Queries(ModelQueries, VersionQueries, AuditQueries, ReplicaQueries, RunQueries, TokenQueries, Protocol):
+class Queries(
+    ModelQueries, VersionQueries, AuditQueries, ReplicaQueries, RolloutQueries, RunQueries, TokenQueries, Protocol
+):
     """The read model. Reads see one consistent state, and wait for no writer.
 
     A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among

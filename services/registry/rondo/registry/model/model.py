@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditEntry
 
 # `standby` is the target of a rollback; `rolled_back` served and was withdrawn; `retired` left service for good.
-State = Literal["rejected", "champion", "standby", "retired", "rolled_back"]
+# `waiting` passed its gates and begins its rollout next; `rolling_out` is in one.
+State = Literal["rejected", "champion", "standby", "retired", "rolled_back", "waiting", "rolling_out"]
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
 
@@ -65,6 +66,12 @@ class Model:
     def champion(self) -> Version | None:
         """The version that serves."""
         return next((self.versions[r.model_version] for r in self.routes if r.role == RouteRole.PRIMARY), None)
+
+    @property
+    def waiting(self) -> Version | None:
+        """The newest version that waits for its rollout."""
+        waiting = [version for version in self.versions.values() if version.state == "waiting"]
+        return max(waiting, key=lambda version: version.number, default=None)
 
     @property
     def serving(self) -> tuple[Version, ...]:

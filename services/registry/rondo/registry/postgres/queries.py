@@ -11,6 +11,7 @@ from rondo.registry.errors import UnknownModelError, UnknownVersionError
 from rondo.registry.postgres import audit as postgres_audit
 from rondo.registry.postgres import models as postgres_models
 from rondo.registry.postgres import replica_reports as postgres_reports
+from rondo.registry.postgres import rollouts as postgres_rollouts
 from rondo.registry.postgres import rows
 from rondo.registry.postgres import runs as postgres_runs
 from rondo.registry.postgres import tokens as postgres_tokens
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Model, RegisteredVersion
+    from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import ListedRun, RunPosition
     from rondo.registry.rollout.rollback_decision import ReplicaReports
 
@@ -50,6 +52,14 @@ class PostgresQueries:
     async def model(self, name: str) -> Model:
         async with self._snapshot() as sql:
             return await postgres_models.load_model(sql, name) or await _unknown(sql, name)
+
+    async def rollout(self, model: str) -> Rollout | None:
+        async with self._snapshot() as sql:
+            return await postgres_rollouts.load(sql, model)
+
+    async def models_in_rollout(self) -> Sequence[str]:
+        async with self._snapshot() as sql:
+            return await postgres_rollouts.load_models_in_rollout(sql)
 
     async def specs(self) -> Sequence[ModelSpec]:
         async with self._snapshot() as sql:

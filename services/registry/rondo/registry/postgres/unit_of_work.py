@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules, tokens, uploads
+from rondo.registry.postgres import (
+    audit,
+    decisions,
+    models,
+    replica_reports,
+    rollouts,
+    rows,
+    runs,
+    schedules,
+    tokens,
+    uploads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.registry.audit.hash_chain import ChainHead
     from rondo.registry.model.model import Actor, Candidate, Decision, Model
+    from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import Run
     from rondo.registry.ports import Work
     from rondo.registry.rollout.rollback_decision import ReplicaReports
@@ -122,6 +134,12 @@ class PostgresWork:
 
     async def save_replica_reports(self, model: str, reports: ReplicaReports) -> None:
         await replica_reports.save(self._sql, model, reports)
+
+    async def rollout(self, model: str) -> Rollout | None:
+        return await rollouts.load(self._sql, model)
+
+    async def save_rollout(self, rollout: Rollout) -> None:
+        await rollouts.save(self._sql, rollout)
 
     async def save_run(self, run: Run) -> None:
         await runs.save(self._sql, run)

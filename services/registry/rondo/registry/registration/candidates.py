@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.models import ModelRegistered, ModelRejected
+from rondo.contracts.events.models import ModelRegistered, ModelRejected, ModelRetired
+from rondo.contracts.vocabularies import RolloutStrategy
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
@@ -24,11 +25,12 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> D
         model=model.name, model_version=version.number, digest=version.digest, run_id=version.run_id
     )
     entry = AuditEntry("registered", evidence_of(version, candidate))
-    follows = (
-        promote(grown, version, candidate, SYSTEM, candidate.trained.trigger)
-        if version.passed
-        else _reject(grown, version, candidate)
-    )
+    if not version.passed:
+        follows = _reject(grown, version, candidate)
+    elif needs_rollout(model, version):
+        follows = _wait(grown, version)
+    else:
+        follows = promote(grown, version, candidate, SYSTEM, candidate.trained.trigger)
     return replace(
         follows,
         before=model,
@@ -36,6 +38,28 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> D
         events=(registered, *follows.events),
         audit_entries=(entry, *follows.audit_entries),
     )
+
+
+def needs_rollout(model: Model, version: Version) -> bool:
+    """Return whether a version is compared with the champion before it takes over.
+
+    A first version has nothing to be compared with, and requests of other features fit only one of the two.
+    """
+    strategy, champion = model.spec.rollout.strategy, model.champion
+    if champion is None or strategy == RolloutStrategy.REPLACE or strategy not in list(RolloutStrategy):
+        return False
+    return list(champion.features.items()) == list(version.features.items())
+
+
+def _wait(model: Model, version: Version) -> Decision:
+    """Let a version wait for its rollout, which the controller begins. One that waited before it retires."""
+    older = {number: each for number, each in model.versions.items() if each.state == "waiting"}
+    after = model.with_states({**dict.fromkeys(older, "retired"), version.number: "waiting"})
+    retired = tuple(
+        ModelRetired(model=model.name, model_version=number, digest=each.digest) for number, each in older.items()
+    )
+    entry = AuditEntry("rollout_waits", {"version": version.number, "strategy": model.spec.rollout.strategy})
+    return Decision(model, after, SYSTEM, retired, (entry,))
 
 
 def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:

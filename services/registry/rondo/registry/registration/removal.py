@@ -13,7 +13,7 @@ from rondo.registry.rollout.strategies import deployment_of
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
-_IN_SERVICE: tuple[State, ...] = ("champion", "standby")
+_IN_SERVICE: tuple[State, ...] = ("champion", "standby", "waiting", "rolling_out")
 
 
 def remove(model: Model, actor: Actor) -> Decision:

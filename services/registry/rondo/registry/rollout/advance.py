@@ -16,7 +16,7 @@ from rondo.registry.sequential.bets import reaches
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rondo.registry.rollout.state import Rollout, State
+    from rondo.registry.model.rollouts import Rollout, State
 
 # What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
 Action = Literal["wait", "step", "promote", "roll_back", "finish"]

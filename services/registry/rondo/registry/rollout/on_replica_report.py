@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import ReplicaState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import SYSTEM
-from rondo.registry.rollout import rollback, rollback_decision
+from rondo.registry.rollout import controller, rollback, rollback_decision
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.registry.model.model import Model
-    from rondo.registry.ports import ReplicaTable
+    from rondo.registry.ports import ReplicaTable, Work
     from rondo.registry.rollout.rollback_decision import ReplicaReports, RollbackDecision
 
 log = logging.getLogger(__name__)
 _LOG_LEVEL = {"keep": logging.ERROR, "wait": logging.WARNING, "roll_back": logging.WARNING}
 
 
-async def handle_report(work: ReplicaTable, news: ReplicaChanged) -> None:
-    """Store a report. A refusal of the champion is audited, and may roll it back."""
+async def handle_report(work: Work, news: ReplicaChanged, now: datetime) -> None:
+    """Store a report. A refusal of the champion is audited, and may roll it back.
+
+    One of a candidate ends its rollout: the replica serves the deployment before, and has none of its shares.
+    """
     model = await work.load_for_update(news.model)
     if model is None:
         log.info("replica %s reports %s for %s, which has no spec here", news.replica, news.state, news.model)
@@ -35,6 +40,20 @@ async def handle_report(work: ReplicaTable, news: ReplicaChanged) -> None:
         decision = rollback_decision.decide_rollback(model, reports, rollback_decision.missing_replicas(model, reports))
         await work.append_audit(model.name, SYSTEM, _audit_entry(news, decision))
         await _apply_decision(work, model, reports, decision)
+    elif (
+        news.state == ReplicaState.REFUSED
+        and news.revision == model.revision
+        and await controller.refuse(
+            work,
+            model,
+            news.model_version,
+            f"replica {news.replica} refused version {news.model_version}: {news.detail}",
+            now,
+        )
+    ):
+        log.warning(
+            "replica %s refuses version %d of %s: its rollout ends", news.replica, news.model_version, news.model
+        )
     elif news.state == ReplicaState.REFUSED:
         log.info("replica %s refuses an earlier deployment of %s: ignored", news.replica, news.model)
 

@@ -1,8 +1,7 @@
-"""Promotion: a version becomes the champion.
+"""Promotion at once: the new champion gets all the traffic, and the one before stays on standby for a rollback.
 
-There is one strategy, `replace`: the new champion gets all the traffic at once, the previous one stays on standby for
-a rollback, and the one on standby retires. A strategy with steps (canary, shadow) needs more than another function
-here: the state of the rollout, a clock, and windows of the monitor for each route.
+It is the strategy `replace`, what people request by name, and what any strategy does for a first version. The others
+are rollouts, see `advance.py`.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, 
         "reason": actor.reason,
         "passed": version.passed,
     }
-    promoted = _promoted(previous, version, candidate, actor, trigger)
-    events = (promoted, deployment_of(after), *_retirements(model, after))
+    promoted = promoted_event(previous, version, candidate, actor, trigger)
+    events = (promoted, deployment_of(after), *retirements(model, after))
     return Decision(model, after, actor, events, (AuditEntry("promoted", evidence),))
 
 
@@ -74,7 +73,7 @@ def deployment_of(model: Model) -> DeploymentChanged:
     return DeploymentChanged(model=model.name, revision=model.revision, routes=model.routes)
 
 
-def _promoted(
+def promoted_event(
     previous: int | None, version: Version, candidate: Candidate, actor: Actor, trigger: Trigger | None
 ) -> ModelPromoted:
     return ModelPromoted(
@@ -89,7 +88,7 @@ def _promoted(
     )
 
 
-def _retirements(before: Model, after: Model) -> tuple[Event, ...]:
+def retirements(before: Model, after: Model) -> tuple[Event, ...]:
     return tuple(
         ModelRetired(model=after.name, model_version=number, digest=version.digest)
         for number, version in after.versions.items()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.registry.sequential import coins, disagreement
 from rondo.registry.sequential.bets import Capitals, Stakes, begin, bet, log_evidence
 from rondo.registry.sequential.interval import Moments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # `running`: steps follow the evidence. `paused`: a person stopped the steps; guards and evidence against the candidate
 # still count. `asking`: a person is to decide. `watching`: the candidate was promoted, and the rollback window lasts.
@@ -36,6 +39,7 @@ class Plan(Value):
     min_answers: int = 2_000
     false_rollback: float = 0.05
     false_pass: float = 0.05
+    evidence: str = "all"
     stakes: Stakes
     block: timedelta
     variance: float | None = None
@@ -59,6 +63,14 @@ class Plan(Value):
         return 0.1 * self.false_rollback
 
 
+class OpenBlock(Value):
+    """A block of the plan that is not complete: its number since the epoch, its rows, the sum of differences."""
+
+    number: int
+    rows: int
+    total: float
+
+
 class Gathered(Value):
     """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout."""
 
@@ -77,6 +89,7 @@ class Gathered(Value):
     outcomes: int = 0
     candidate_errors: int = 0
     champion_errors: int = 0
+    open_block: OpenBlock | None = None
 
     def next_step(self, stakes: Stakes) -> Gathered:
         """Return the evidence for a new step, which has to show again that the candidate is not worse."""
@@ -129,6 +142,27 @@ class Rollout(Value):
     def share(self) -> float:
         """The share of the requests that the candidate answers, from 0 to 1."""
         return 1.0 if self.state in ("watching", "promoted") else self.plan.steps[self.step]
+
+    def with_differences(self, parts: Sequence[tuple[datetime, Block]], complete_until: datetime | None) -> Rollout:
+        """Take mean differences of short times, in order of time, and put them together to blocks of the plan.
+
+        A block counts once a later one begins, or once everything up to its end is complete.
+        """
+        rollout, held = self, self.gathered.open_block
+        for start, part in parts:
+            number = self._block_number(start)
+            if held is not None and number != held.number:
+                rollout, held = rollout.with_block(_closed(held)), None
+            before = held or OpenBlock(number=number, rows=0, total=0.0)
+            total = before.total + part.rows * part.difference
+            held = OpenBlock(number=number, rows=before.rows + part.rows, total=total)
+        if held is not None and complete_until is not None and self._block_number(complete_until) > held.number:
+            rollout, held = rollout.with_block(_closed(held)), None
+        gathered = rollout.gathered.model_copy(update={"open_block": held})
+        return rollout.model_copy(update={"gathered": gathered})
+
+    def _block_number(self, at: datetime) -> int:
+        return int(at.timestamp() // self.plan.block.total_seconds())
 
     def with_block(self, block: Block) -> Rollout:
         """Take the mean difference of a complete block."""
@@ -185,6 +219,10 @@ class Rollout(Value):
             "candidate_errors": gathered.candidate_errors,
             "champion_errors": gathered.champion_errors,
         }
+
+
+def _closed(block: OpenBlock) -> Block:
+    return Block(rows=block.rows, difference=block.total / block.rows)
 
 
 def new_rollout(model: str, candidate: int, champion: int, plan: Plan, now: datetime) -> Rollout:

@@ -1,0 +1,36 @@
+"""The table of rollouts: one row for each version that had one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rondo.registry.model.rollouts import ACTIVE, Rollout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg.pool import PoolConnectionProxy
+
+_MODELS_SQL = """
+select model from rollouts where state = any ($1)
+union select v.model from versions v where v.state = 'waiting' order by 1
+"""
+
+
+async def load(sql: PoolConnectionProxy[Any], model: str) -> Rollout | None:
+    """Load the latest rollout of a model."""
+    text = await sql.fetchval("select rollout from rollouts where model = $1 order by number desc limit 1", model)
+    return Rollout.model_validate_json(text) if text else None
+
+
+async def save(sql: PoolConnectionProxy[Any], rollout: Rollout) -> None:
+    """Save a rollout; the caller holds the lock of its model."""
+    await sql.execute(
+        "insert into rollouts (model, candidate, began, state, rollout) values ($1, $2, $3, $4, $5)"
+        " on conflict (model, candidate, began) do update set state = excluded.state, rollout = excluded.rollout",
+        rollout.model, rollout.candidate, rollout.began, rollout.state, rollout.model_dump_json(),
+    )  # fmt: skip
+
+
+async def load_models_in_rollout(sql: PoolConnectionProxy[Any]) -> Sequence[str]:
+    return [row["model"] for row in await sql.fetch(_MODELS_SQL, list(ACTIVE))]

@@ -1,0 +1,168 @@
+"""Calls the decision about each rollout: at each tick, at each evidence, and for people.
+
+A unit of work loads the rollout under the lock of its model, decides, and saves the rollout with what follows from it.
+So a crash at any point leaves the rollout before a decision or after it, and the next tick goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from rondo.chassis.periodic import run_periodically
+from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
+from rondo.registry.errors import NoRolloutError, RolloutStateError
+from rondo.registry.model.model import SYSTEM, Actor
+from rondo.registry.model.rollouts import new_rollout
+from rondo.registry.rollout import advance as deciding
+from rondo.registry.rollout import rollout_deployments as deployments
+from rondo.registry.rollout.advance import Advance, advance
+from rondo.registry.rollout.oriented_evidence import oriented
+from rondo.registry.rollout.plan import plan_of
+from rondo.registry.schedule.scheduler import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from rondo.chassis.artifacts import Artifacts
+    from rondo.contracts.events.monitoring import RolloutEvidence
+    from rondo.contracts.training_evidence import PairedHoldout
+    from rondo.registry.model.model import Model, Version
+    from rondo.registry.model.rollouts import Rollout, State
+    from rondo.registry.ports import RolloutQueries, RolloutTable, Store
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 5.0
+
+
+class RolloutController:
+    """Safe to run in every registry replica: the lock of a model makes one of them decide."""
+
+    def __init__(
+        self, store: Store, queries: RolloutQueries, artifacts: Artifacts, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._store, self._queries, self._artifacts, self._clock = store, queries, artifacts, clock
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await run_periodically("the rollouts", self.tick)
+
+    async def tick(self) -> float:
+        """Decide about every rollout, and begin those that wait. Returns the seconds until the next tick."""
+        for name in await self._queries.models_in_rollout():
+            async with self._store.work() as work:
+                await self._decide(work, name)
+        return POLL_SECONDS
+
+    async def _decide(self, work: RolloutTable, name: str) -> None:
+        model, rollout = await work.load_for_update(name), await work.rollout(name)
+        if model is None:
+            if rollout is not None and rollout.is_active:
+                await work.save_rollout(rollout.model_copy(update={"state": "superseded"}))
+            return
+        if rollout is not None and rollout.is_active:
+            await _advance(work, model, rollout, self._clock())
+        elif model.waiting is not None:
+            await self._begin(work, model, model.waiting)
+
+    async def _begin(self, work: RolloutTable, model: Model, version: Version) -> None:
+        champion = model.champion
+        if champion is None:
+            return
+        candidate = await work.candidate(model.name, version.number)
+        paired = await self._paired(candidate.trained.evidence)
+        plan = plan_of(model.spec.rollout, model.spec.data.label_delay, paired)
+        rollout = new_rollout(model.name, version.number, champion.number, plan, self._clock())
+        await work.save(deployments.begin(model, rollout))
+        await work.save_rollout(rollout)
+        log.info("%s: a rollout of version %d began", model.name, version.number)
+
+    async def _paired(self, digest: str) -> PairedHoldout | None:
+        try:
+            return (await load_evidence(self._artifacts, digest)).paired
+        except UnusableEvidenceError as error:
+            log.warning("%s: the rollout has the stakes for any variance", error)
+            return None
+
+
+async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: datetime) -> None:
+    """Add evidence to the rollout that it is about, and decide; other evidence is ignored."""
+    model, rollout = await work.load_for_update(evidence.model), await work.rollout(evidence.model)
+    if model is None or rollout is None or not rollout.is_active:
+        return
+    found = oriented(evidence, rollout)
+    if found is None:
+        log.info("%s: evidence about other versions than those of the rollout is ignored", evidence.model)
+        return
+    rollout = rollout.with_differences(found.blocks, evidence.complete_until)
+    for minute in found.minutes:
+        rollout = rollout.with_minute(minute)
+    await _advance(work, model, rollout, now)
+
+
+async def refuse(work: RolloutTable, model: Model, version: int, reason: str, now: datetime) -> bool:
+    """Go back because a replica can't load the candidate; returns whether there is such a rollout."""
+    rollout = await work.rollout(model.name)
+    if rollout is None or rollout.state not in ("running", "paused", "asking") or rollout.candidate != version:
+        return False
+    await _apply(work, model, deciding.abort(rollout, now), Actor(SYSTEM.name, reason))
+    return True
+
+
+async def command(work: RolloutTable, name: str, action: str, actor: Actor, now: datetime) -> Rollout:
+    """Do what a person requests: `pause`, `resume`, `promote` or `abort`.
+
+    Raises:
+        NoRolloutError: no rollout is going on.
+        RolloutStateError: its state does not allow it.
+
+    """
+    model, rollout = await work.load_for_update(name), await work.rollout(name)
+    if model is None or rollout is None or not rollout.is_active or not deployments.is_in_force(model, rollout):
+        raise NoRolloutError(name)
+    if rollout.state not in _ALLOWED[action]:
+        raise RolloutStateError(
+            name, action, rollout.state, tuple(a for a, s in _ALLOWED.items() if rollout.state in s)
+        )
+    if action == "pause":
+        taken = Advance(deciding.pause(rollout, now), "wait", "")
+    elif action == "resume":
+        taken = Advance(deciding.resume(rollout, now), "wait", "")
+    else:
+        taken = deciding.promote_now(rollout, now) if action == "promote" else deciding.abort(rollout, now)
+    await _apply(work, model, taken, actor)
+    return taken.rollout
+
+
+_ALLOWED: dict[str, tuple[State, ...]] = {
+    "pause": ("running",),
+    "resume": ("paused", "asking"),
+    "promote": ("running", "paused", "asking"),
+    "abort": ("running", "paused", "asking", "watching"),
+}
+
+
+async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime) -> None:
+    """Decide about a rollout, and save it: also where nothing follows but more evidence."""
+    if not deployments.is_in_force(model, rollout):
+        ended = rollout.model_copy(update={"state": "superseded", "since": now})
+        await work.save(deployments.supersede(model, ended))
+        await work.save_rollout(ended)
+        return
+    taken = advance(rollout, now)
+    if taken.action == "wait" and not taken.verdict:
+        await work.save_rollout(rollout)
+    else:
+        await _apply(work, model, taken, SYSTEM)
+
+
+async def _apply(work: RolloutTable, model: Model, taken: Advance, actor: Actor) -> None:
+    rollout = taken.rollout
+    candidate = await work.candidate(model.name, rollout.candidate)
+    await work.save(deployments.apply(model, candidate, taken, actor))
+    await work.save_rollout(rollout)
+    log.info(
+        "%s: the rollout of version %d is %s (%s) after %d answers",
+        model.name, rollout.candidate, rollout.state, taken.verdict or taken.action, rollout.gathered.answers,
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""Evidence of the monitor from the view of a rollout: candidate minus champion, whichever of them is the primary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.registry.model.rollouts import Block, Minute
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rondo.contracts.events.monitoring import ComparedMinute, RolloutEvidence
+    from rondo.registry.model.rollouts import Rollout
+
+
+@dataclass(frozen=True)
+class Oriented:
+    blocks: tuple[tuple[datetime, Block], ...]
+    minutes: tuple[Minute, ...]
+
+
+def oriented(evidence: RolloutEvidence, rollout: Rollout) -> Oriented | None:
+    """Return the evidence about candidate and champion; None where it is about other versions.
+
+    After a promotion the candidate is the primary, and the champion before it the other version.
+    """
+    versions = evidence.other, evidence.primary
+    if versions == (rollout.candidate, rollout.champion):
+        blocks = tuple((b.start, Block(rows=b.rows, difference=b.difference)) for b in evidence.blocks)
+        return Oriented(blocks, tuple(map(_as_given, evidence.minutes)))
+    if versions == (rollout.champion, rollout.candidate):
+        blocks = tuple((b.start, Block(rows=b.rows, difference=-b.difference)) for b in evidence.blocks)
+        return Oriented(blocks, tuple(map(_turned, evidence.minutes)))
+    return None
+
+
+def _as_given(minute: ComparedMinute) -> Minute:
+    return Minute(
+        answers=minute.other_answers,
+        candidate_scored=minute.other_scored,
+        champion_scored=minute.primary_scored,
+        candidate_errors=minute.other_errors,
+        champion_errors=minute.primary_errors,
+        candidate_slow=minute.other_slow,
+        champion_slow=minute.primary_slow,
+        disagreement=minute.disagreement,
+    )
+
+
+def _turned(minute: ComparedMinute) -> Minute:
+    return Minute(
+        answers=minute.primary_scored,
+        candidate_scored=minute.primary_scored,
+        champion_scored=minute.other_scored,
+        candidate_errors=minute.primary_errors,
+        champion_errors=minute.other_errors,
+        candidate_slow=minute.primary_slow,
+        champion_slow=minute.other_slow,
+        disagreement=minute.disagreement,
+    )

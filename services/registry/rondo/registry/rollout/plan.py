@@ -1,0 +1,61 @@
+"""The plan of a rollout: what the spec asks for, with stakes from the holdout that evaluated the candidate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rondo.contracts.vocabularies import RolloutStrategy
+from rondo.registry.model.rollouts import Plan
+from rondo.registry.sequential.bets import stakes
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.model import Rollout as RolloutSpec
+    from rondo.contracts.training_evidence import PairedHoldout
+    from rondo.registry.sequential.bets import Stakes
+
+_STEPS = (0.05, 0.25, 1.0)
+_ONE_HALF = 0.5
+# Without a holdout that both versions were evaluated on: losses are between 0 and 1, and an hour is a guess.
+_BOUND, _MARGIN, _BLOCK = 1.0, 0.01, timedelta(hours=1)
+
+
+def plan_of(spec: RolloutSpec, label_delay: timedelta, paired: PairedHoldout | None) -> Plan:
+    """Return the plan. Without `paired` the margin is 0.01, and the stakes are those for any variance.
+
+    Where outcomes come after a step would have ended, a canary answers nothing until the first verdict.
+    """
+    known = stakes(_BOUND, _MARGIN) if paired is None else _stakes(paired)
+    steps = _steps(spec)
+    if spec.strategy == RolloutStrategy.CANARY and spec.judged_by == "outcomes" and label_delay > spec.step_length:
+        steps = (0.0, *steps)
+    return Plan(
+        strategy=spec.strategy,
+        steps=steps,
+        step_length=spec.step_length,
+        max_wait=spec.max_wait,
+        rollback_window=spec.rollback_window,
+        on_inconclusive=spec.inconclusive,
+        judged_by=spec.judged_by,
+        min_answers=spec.min_answers,
+        false_rollback=spec.false_rollback_rate,
+        evidence=spec.evidence,
+        stakes=known,
+        block=_BLOCK if paired is None else timedelta(seconds=paired.block_seconds),
+        variance=None if paired is None else paired.variance,
+        disagreement=None if paired is None else paired.disagreement,
+    )
+
+
+def _stakes(paired: PairedHoldout) -> Stakes:
+    # A champion without skill leaves nothing that a candidate may lose.
+    return stakes(paired.bound, paired.margin or _MARGIN, paired.variance)
+
+
+def _steps(spec: RolloutSpec) -> tuple[float, ...]:
+    if spec.strategy in (RolloutStrategy.SHADOW, RolloutStrategy.BLUE_GREEN):
+        return (0.0,)
+    given = tuple(step / 100 for step in spec.steps)
+    if spec.strategy == RolloutStrategy.AB:
+        return (given[0] if given[0] < 1 else _ONE_HALF,)
+    return _STEPS if given == (1.0,) else given

@@ -1,0 +1,273 @@
+"""Rollouts from the candidate to their end, on the store in memory and on real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from rondo.contracts.events.deployment import DeploymentChanged, RolloutChanged
+from rondo.contracts.events.monitoring import ComparedMinute, PairedBlock, RolloutEvidence
+from rondo.contracts.spec.file import parse_spec
+from rondo.registry import commands
+from rondo.registry.errors import NoRolloutError, RolloutStateError
+from rondo.registry.model.model import Actor
+from rondo.registry.rollout import controller
+from rondo.registry.rollout.controller import RolloutController
+from rondo.registry.rollout.view import view
+
+from tests.registry.fakes import FakeStore
+from tests.registry.scenarios import (
+    ANA,
+    FakeArtifacts,
+    apply,
+    audit_of,
+    handle,
+    published_types,
+    replica_report,
+    states,
+)
+
+if TYPE_CHECKING:
+    from rondo.registry.model.rollouts import Rollout
+
+    from tests.registry.scenarios import Backend
+
+Make = Callable[..., Any]
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DECIDER = Actor("ana", "seen enough")
+
+
+class Platform:
+    """A model with a champion, version 1, and a candidate, version 2, whose rollout has begun."""
+
+    def __init__(self, store: Backend, trained: Make) -> None:
+        self.store, self.now, self._trained = store, NOW, trained
+        self._controller = RolloutController(store, store, FakeArtifacts(), lambda: self.now)
+
+    async def begin(self, spec_text: str, rollout: str) -> None:
+        await apply(self.store, parse_spec(f"{spec_text}rollout: {rollout}\n"))
+        await self.train("run-1")
+        await self.train("run-2")
+        await self.tick()
+
+    async def train(self, run: str) -> None:
+        model = await self.store.model("late")
+        champion = (model.champion.number, 0.7) if model.champion else None
+        await handle(self.store, self._trained(run, champion=champion, spec=model.spec), run)
+
+    async def tick(self, after: timedelta = timedelta(0)) -> None:
+        self.now += after
+        await self._controller.tick()
+
+    async def compare(self, difference: float, *, blocks: int = 400, turned: bool = False, **minute: int) -> None:
+        """Send the evidence of so many hours, and of a minute in which both versions scored 5,000 requests."""
+        rollout = await self.rollout()
+        start, versions = NOW, (rollout.champion, rollout.candidate)
+        parts = tuple(
+            PairedBlock(
+                start=start + timedelta(hours=n),
+                rows=50,
+                difference=(-1 if turned else 1) * difference + (0.001 if n % 2 else -0.001),
+            )
+            for n in range(blocks)
+        )
+        known = {"primary_scored": 5_000, "other_scored": 5_000, "other_answers": 3_000} | minute
+        event = RolloutEvidence(
+            model="late",
+            primary=versions[1] if turned else versions[0],
+            other=versions[0] if turned else versions[1],
+            blocks=parts,
+            complete_until=start + timedelta(hours=blocks),
+            minutes=(ComparedMinute(start=start, **known),),  # type: ignore[arg-type]
+        )
+        async with self.store.work() as work:
+            await controller.take_evidence(work, event, self.now)
+
+    async def command(self, action: str) -> None:
+        async with self.store.work() as work:
+            await controller.command(work, "late", action, DECIDER, self.now)
+
+    async def rollout(self) -> Rollout:
+        found = await self.store.rollout("late")
+        assert found is not None
+        return found
+
+    async def routes(self) -> list[tuple[int, str, float]]:
+        return [(r.model_version, r.role, r.share) for r in (await self.store.model("late")).routes]
+
+
+@pytest.fixture
+def platform(store: Backend, trained: Make) -> Platform:
+    return Platform(store, trained)
+
+
+CANARY = "{strategy: canary, steps: [10, 50, 100], step_length: 1h, min_answers: 100, rollback_window: 2h}"
+
+
+async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_champion(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    assert await platform.routes() == [(2, "canary", 0.1), (1, "primary", 0.9)]
+    assert await states(platform.store) == {1: "champion", 2: "rolling_out"}
+    await platform.compare(-0.03)
+    assert await platform.routes() == [(2, "canary", 0.5), (1, "primary", 0.5)]
+    await platform.compare(-0.03)
+    assert await platform.routes() == [(2, "primary", 1.0), (1, "shadow", 0.0)]
+    assert await states(platform.store) == {1: "standby", 2: "champion"}
+    await platform.tick(timedelta(hours=2))
+    assert await platform.routes() == [(2, "primary", 1.0)]
+    assert (await platform.rollout()).state == "promoted"
+    actions = [record.action for record in await audit_of(platform.store, "late")]
+    assert actions[-5:] == ["rollout_waits", "rollout_began", "rollout_step", "promoted", "rollout_ended"]
+    await platform.tick(timedelta(hours=9))
+    assert len(await audit_of(platform.store, "late")) == len(actions)
+
+
+async def test_a_worse_candidate_goes_back_by_itself_with_its_answers_in_the_audit_log(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.compare(0.05)
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    assert await states(platform.store) == {1: "champion", 2: "rolled_back"}
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, json.loads(last.evidence)["verdict"], json.loads(last.evidence)["evidence"]["answers"]) == (
+        "rollout_ended", "worse", 3_000,
+    )  # fmt: skip
+    types = await published_types(platform.store)
+    assert types[-2:] == ["DeploymentChanged", "RolloutChanged"]
+
+
+async def test_within_the_rollback_window_a_champion_that_turns_out_worse_goes_back(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.command("promote")
+    assert await platform.routes() == [(2, "primary", 1.0), (1, "shadow", 0.0)]
+    await platform.compare(0.05, turned=True)
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    assert (await platform.rollout()).verdict == "worse"
+    assert "ModelRolledBack" in await published_types(platform.store)
+
+
+async def test_errors_of_the_candidate_alone_go_back(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.compare(0.0, blocks=0, other_errors=20)
+    assert (await platform.rollout()).verdict == "errors"
+
+
+async def test_a_candidate_that_waits_begins_when_the_rollout_before_has_ended(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.train("run-3")
+    await platform.train("run-4")
+    await platform.tick()
+    assert await states(platform.store) == {1: "champion", 2: "rolling_out", 3: "retired", 4: "waiting"}
+    await platform.command("abort")
+    await platform.tick()
+    assert (await platform.rollout()).candidate == 4
+
+
+async def test_a_first_version_and_replace_take_over_at_once(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, "{strategy: replace}")
+    assert await platform.routes() == [(2, "primary", 1.0)]
+    assert await platform.store.rollout("late") is None
+
+
+async def test_people_pause_resume_and_abort(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.command("pause")
+    await platform.compare(-0.03)
+    assert (await platform.rollout()).state == "paused"
+    with pytest.raises(RolloutStateError) as refused:
+        await platform.command("pause")
+    assert refused.value.allowed == ("resume", "promote", "abort")
+    assert str(refused.value).endswith("is paused, so it can't pause: it can resume or promote or abort")
+    await platform.command("resume")
+    await platform.tick()
+    assert (await platform.rollout()).step == 1
+    await platform.command("abort")
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.decided_by, json.loads(last.evidence)["reason"]) == ("ana", "seen enough")
+    with pytest.raises(NoRolloutError) as none:
+        await platform.command("resume")
+    assert str(none.value).startswith("no rollout of late goes on: a version")
+
+
+async def test_a_decision_by_hand_supersedes_a_rollout(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    async with platform.store.work() as work:
+        await commands.promote(work, "late", 2, ANA, None, override=False)
+    await platform.tick()
+    assert (await platform.rollout()).state == "superseded"
+    assert await platform.routes() == [(2, "primary", 1.0)]
+
+
+async def test_a_removed_model_has_no_rollout(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    async with platform.store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    await platform.tick()
+    assert (await platform.rollout()).state == "superseded"
+
+
+async def test_a_candidate_that_a_replica_cannot_load_goes_back(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    model = await platform.store.model("late")
+    report = replica_report("r1", "refused", 2, model.revision, model.versions[2].digest, NOW)
+    await handle(platform.store, report, "report")
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    reason = (await audit_of(platform.store, "late"))[-1].evidence
+    assert "refused version 2: its folder is empty" in reason
+    assert "its folder is empty" in (await audit_of(platform.store, "late"))[-1].evidence
+
+
+async def test_evidence_about_other_versions_changes_nothing(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    event = RolloutEvidence(model="late", primary=7, other=8, minutes=(ComparedMinute(start=NOW, other_errors=99),))
+    await handle(platform.store, event, "of others")
+    await handle(platform.store, event.model_copy(update={"model": "unknown"}), "of none")
+    assert (await platform.rollout()).gathered.scored == 0
+
+
+async def test_blocks_are_those_of_the_plan_and_count_when_they_are_complete(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    parts = tuple(PairedBlock(start=NOW + timedelta(minutes=20 * n), rows=10, difference=0.01 * n) for n in range(5))
+    for until, blocks in ((NOW + timedelta(minutes=100), 1), (NOW + timedelta(hours=2), 2)):
+        event = RolloutEvidence(
+            model="late", primary=1, other=2, blocks=parts if blocks == 1 else (), complete_until=until
+        )
+        await handle(platform.store, event, str(uuid4()))
+        assert (await platform.rollout()).gathered.moments.count == blocks
+    assert (await platform.rollout()).gathered.moments.mean == pytest.approx((0.01 + 0.035) / 2)
+
+
+async def test_a_deployment_says_what_both_versions_score(trained: Make, spec_text: str) -> None:
+    store = FakeStore()
+    platform = Platform(store, trained)
+    await platform.begin(spec_text, CANARY.replace("}", ", evidence: canary}"))
+    events = [event for _, event in store.state.published]
+    deployed = [each.evidence for each in events if isinstance(each, DeploymentChanged)]
+    assert deployed == [None, "canary"]
+    await platform.command("promote")
+    last = [event for _, event in store.state.published if isinstance(event, DeploymentChanged | RolloutChanged)]
+    assert [getattr(each, "evidence", "") for each in last[-2:]] == ["all", ""]
+
+
+async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.compare(0.0, blocks=10)
+    shown = view(await platform.rollout())
+    assert (shown.share, shown.step, shown.blocks, shown.outcomes, shown.answers) == (0.1, 1, 10, 500, 3_000)
+    assert {each.verdict: round(each.needed, 2) for each in shown.evidence} == {
+        "better": 3.0, "not_worse": 3.0, "worse": 3.51, "errors": 4.61, "slow": 5.3, "disagreement": 5.3,
+    }  # fmt: skip
