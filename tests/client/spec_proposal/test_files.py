@@ -12,6 +12,7 @@ import pytest
 from rondo.client.errors import RondoError
 from rondo.client.http.batch_files import CONTENT_TYPES, content_type_of
 from rondo.client.spec_proposal import files
+from rondo.client.spec_proposal.errors import UnreadableFileError
 from rondo.ingestion.validation import file_formats
 
 if TYPE_CHECKING:
@@ -111,6 +112,16 @@ DAMAGED = {
     "twice.csv": b"id,id\n1,2\n",
     "twice.parquet": _parquet(pa.table([[1], [2]], ["a", "a"])),
 }
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("text", ["id,größe\na,b\n", "id,b\na,größer\n"])
+def test_a_text_that_is_not_utf8_is_named(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(UnreadableFileError) as refused:
+        files.read(path)
+    assert "UTF-8" in refused.value.why
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -89,6 +89,7 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
     [
         (b"", "CSV", "it is empty; send the file itself as the body"),
         (b"a,b\n1,2\n", "Parquet", "it does not start with PAR1; send the content type of the file"),
+        ("a,b\n1,ü\n".encode("latin-1"), "CSV", "save it as UTF-8 and send it"),
         (b"PAR1xxxxPAR1", "CSV", "it starts like Parquet; send the content type of the file"),
         (b"PAR1xxxxxxxxPAR1", "Parquet", "write the file again and send it"),
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),

@@ -27,6 +27,9 @@ MOST_ROWS = 200_000
 _BATCH_ROWS = 65_536
 _GZIP = b"\x1f\x8b"
 _ERRORS = (pa.ArrowException, ValueError, OSError, EOFError)
+# What pyarrow says of a value; of a header Python itself does.
+_NOT_UTF8 = "invalid UTF8"
+_SAVE_AS_UTF8 = "save it as UTF-8, or convert it: `iconv -f latin1 -t utf-8 FILE`, where it is Latin-1"
 _NESTED = pa.list_(pa.string())
 
 
@@ -65,6 +68,8 @@ def read(path: Path, most_rows: int = MOST_ROWS) -> SourceFile:
             found = _READERS[suffix](path.name, file, most_rows)
     except _ERRORS as error:
         why = (str(error) or type(error).__name__).splitlines()[0][:300]
+        if isinstance(error, UnicodeDecodeError) or _NOT_UTF8 in why:
+            raise UnreadableFileError(path.name, "its text is not UTF-8", _SAVE_AS_UTF8) from None
         raise UnreadableFileError(path.name, why, "is it complete, and of the format that its name says?") from None
     if not found.table.num_rows:
         raise NoRowsError(path.name, found.table.num_columns)

@@ -48,6 +48,9 @@ _COMPRESSED = {
     b"x\x01": "zlib", b"x\x9c": "zlib", b"x\xda": "zlib",
 }  # fmt: skip
 _REWRITE = "write the file again and send it"
+# What polars says.
+_NOT_UTF8 = "invalid utf-8"
+_SAVE_AS_UTF8 = "save it as UTF-8 and send it"
 _CHECK_TYPE = "send the content type of the file"
 _ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError, OSError)
 
@@ -82,7 +85,8 @@ def read(path: Path, file_format: FileFormat, labels: Collection[str] = ()) -> R
     except _ERRORS as error:
         line = json_lines.invalid_line(path) if file_format == "JSON Lines" else None
         why = line or (str(error) or type(error).__name__).splitlines()[0][:300]
-        raise UnreadableFileError(file_format, why, _REWRITE) from None
+        advice = _SAVE_AS_UTF8 if _NOT_UTF8 in why else _REWRITE
+        raise UnreadableFileError(file_format, why, advice) from None
 
 
 def has_footer(path: Path, file_format: FileFormat) -> bool:
