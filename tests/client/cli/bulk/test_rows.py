@@ -73,6 +73,15 @@ def test_every_file_that_can_be_published_is_requests(tmp_path: Path, suffix: st
     assert [each.entity for each in found] == ["r1", "r2"]
 
 
+def test_rows_of_json_lines_may_have_an_object_beside_their_features(tmp_path: Path) -> None:
+    """`rondo publish` drops it, as the contract does not name it."""
+    path = tmp_path / "rides.jsonl"
+    rows_with_object = [orjson.loads(line) | {"geo": {"lat": 1.5}} for line in written(FRAME, ".jsonl").splitlines()]
+    path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows_with_object))
+    found = [each for each in read(path) if isinstance(each, PredictionRequested)]
+    assert [(each.id, each.features) for each in found] == EXPECTED
+
+
 def test_a_column_id_names_the_requests(tmp_path: Path) -> None:
     (tmp_path / "rides.csv").write_bytes(written(FRAME.with_columns(id=pl.Series(["a", "b"])), ".csv"))
     assert [each.id for each in read(tmp_path / "rides.csv") if isinstance(each, PredictionRequested)] == ["a", "b"]

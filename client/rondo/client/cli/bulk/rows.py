@@ -57,8 +57,8 @@ class Columns:
 def opened(lines: BinaryIO) -> tuple[BinaryIO, pa.Table | None]:
     """Return the lines of requests, or the table that a file of rows is; a compressed file is decompressed.
 
-    A file is of rows if its name says so. One of JSON Lines is if the first object has neither `features` nor any other
-    object in it, and a key that requests have not. Stdin is of requests.
+    A file is of rows if its name says so. One of JSON Lines is if the first object has no `features`, and a value that
+    is no object under a key that requests have not. Stdin is of requests.
 
     Raises:
         UnreadableFileError: a table is damaged.
@@ -88,9 +88,10 @@ def _is_row(line: bytes) -> bool:
         first = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
-    if not isinstance(first, dict) or any(isinstance(value, dict) for value in first.values()):
+    if not isinstance(first, dict) or "features" in first:
         return False
-    return "features" not in first and bool(first.keys() - set(json_lines.REQUEST_KEYS))
+    others = first.keys() - set(json_lines.REQUEST_KEYS)
+    return any(not isinstance(first[key], dict) for key in others)
 
 
 def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
