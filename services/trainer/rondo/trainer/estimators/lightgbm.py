@@ -43,7 +43,7 @@ class LightGbmModel:
         return raw.reshape(len(matrix), self._target.width)
 
     def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
-        trees = lightgbm_trees.read(self._booster.dump_model(), self._target.width)
+        trees = lightgbm_trees.read(self._booster.model_to_string(), self._target.width)
         return trees.onnx_nodes(matrix, raw, LINKS[self._target.kind])
 
 
