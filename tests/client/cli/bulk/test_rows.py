@@ -82,6 +82,13 @@ def test_rows_of_json_lines_may_have_an_object_beside_their_features(tmp_path: P
     assert [(each.id, each.features) for each in found] == EXPECTED
 
 
+def test_a_decimal_is_a_number(tmp_path: Path) -> None:
+    decimals = FRAME.with_columns(pl.col("wind", "stops").cast(pl.Decimal(10, 2)))
+    (tmp_path / "rides.parquet").write_bytes(written(decimals, ".parquet"))
+    found = [each for each in read(tmp_path / "rides.parquet") if isinstance(each, PredictionRequested)]
+    assert [(each.id, each.features) for each in found] == EXPECTED
+
+
 def test_a_column_id_names_the_requests(tmp_path: Path) -> None:
     (tmp_path / "rides.csv").write_bytes(written(FRAME.with_columns(id=pl.Series(["a", "b"])), ".csv"))
     assert [each.id for each in read(tmp_path / "rides.csv") if isinstance(each, PredictionRequested)] == ["a", "b"]

@@ -7,6 +7,7 @@ import io
 import sys
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -146,6 +147,9 @@ def _value(name: str, value: Any, kind: str) -> Any:
         return None
     if kind == "category":
         return str(value)
+    if isinstance(value, Decimal):
+        # Of Parquet and Arrow. Ingestion takes the nearest number, too.
+        return int(value) if value == value.to_integral_value() else float(value)
     if not isinstance(value, str):
         return value
     try:
