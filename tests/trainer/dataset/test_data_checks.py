@@ -58,6 +58,12 @@ def test_a_rare_class_is_named() -> None:
     assert re.search(r"^0\.50% .*\(18\) .* label 1\b", note.message)
 
 
+def test_the_label_may_be_called_count() -> None:
+    described = spec(data={**spec().data.model_dump(), "label": "count"})
+    rare = (pl.int_range(pl.len()) % 200 == 0).cast(pl.Float64)
+    assert codes(rows(4_000).drop("late").with_columns(count=rare), described) == {"rare_class": None}
+
+
 def test_repeated_rows_are_counted() -> None:
     one = rows(500)
     again = [one.with_columns(departure=pl.col("departure") + timedelta(days=day)) for day in range(4)]

@@ -151,6 +151,16 @@ def test_published_rows_without_a_required_feature_are_counted_unless_they_were_
     assert rows_left_out(SPEC, published(("a", 1, 0, "UA", 1.0)), at(0), LATER, found) is None
 
 
+@pytest.mark.parametrize("name", ["len", "count", "literal", "index"])
+def test_a_feature_may_have_a_name_that_polars_gives_to_what_it_computes(name: str) -> None:
+    described = SPEC.model_dump(mode="json", exclude_unset=True)
+    spec = ModelSpec.model_validate(described | {"features": {name: {"type": "category"}}})
+    rows = published(("a", 1, 0, None, 1.0), ("b", 2, 1, "UA", 1.0)).rename({"carrier": name})
+    found = assemble(spec, Tables(rows, None, None), at(0), LATER, LATER)
+    assert found[name].to_list() == ["UA"]
+    assert rows_left_out(spec, rows, at(0), LATER, found) == RowsLeftOut(1, {name: 1})
+
+
 def test_only_the_window_counts() -> None:
     rows = published(("a", 0, 0, "UA", 1.0), ("b", 1, 0, "UA", 1.0), ("c", 2, 1, "UA", 1.0), ("d", 3, 1, "UA", 1.0))
     assert labels(assemble(SPEC, Tables(rows, None, None), at(0), at(2), at(2))) == [("b", 0.0), ("c", 1.0)]

@@ -34,6 +34,11 @@ def test_a_slice_has_its_rows_and_the_metrics_that_are_defined_on_them() -> None
     ]
 
 
+def test_a_column_may_be_called_count() -> None:
+    found = evaluate_slices(pl.Series("count", ["1", "2", "2"]), scored([1, 0, 1], [0.9, 0.1, 0.5]), ("accuracy",))
+    assert [(part.column, part.value, part.rows) for part in found] == [("count", "1", 1), ("count", "2", 2)]
+
+
 def test_a_column_of_many_values_is_cut_to_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "MAX_SLICES", 20)
     values = [str(i) for i in range(25)] + ["often"] * 3

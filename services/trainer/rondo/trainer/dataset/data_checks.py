@@ -29,6 +29,8 @@ _ENOUGH_ROWS = 50
 # A feature that differs from a multiple of the label by rounding alone.
 _COPY = 1 - 1e-9
 _PROBE_ROWS, _RECENT_ROWS = 2_000, 20_000
+# A label may be called `count`. None has a dot in its name.
+_ROWS = "class.rows"
 
 
 def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
@@ -131,8 +133,8 @@ def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
 
 
 def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
-    counts = training.value_counts(sort=True)
-    rare = counts.filter(pl.col("count") < RARE * training.len())
+    counts = training.value_counts(sort=True, name=_ROWS)
+    rare = counts.filter(pl.col(_ROWS) < RARE * training.len())
     if rare.height:
         value, rows = rare.row(-1)
         others = f", and {rare.height - 1} more are rare" if rare.height > 1 else ""

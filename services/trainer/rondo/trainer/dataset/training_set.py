@@ -58,6 +58,10 @@ class TrainingSet:
         return digest_of(self.rows)
 
 
+# A feature may be called `len`. No column of a spec has a dot in its name.
+_LEFT_OUT = "rows.left_out"
+
+
 @dataclass(frozen=True)
 class Tables:
     """The Delta tables, lazily; None for one that does not exist yet.
@@ -130,11 +134,11 @@ def rows_left_out(
         .group_by(key)
         .agg(pl.col(name).is_null().any() for name in names)
         .join(rows.lazy().select(key), on=key, how="anti")
-        .select(pl.len(), *(pl.col(name).sum() for name in names))
+        .select(pl.len().alias(_LEFT_OUT), *(pl.col(name).sum() for name in names))
         .collect()
         .row(0, named=True)
     )
-    total = lacking.pop("len")
+    total = lacking.pop(_LEFT_OUT)
     return RowsLeftOut(total, {name: count for name, count in lacking.items() if count}) if total else None
 
 

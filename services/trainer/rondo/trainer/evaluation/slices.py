@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 # Of a column with more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
 MAX_SLICES = 1_000
+# A column may be called `count`. None has a dot in its name.
+_ROWS = "slice.rows"
 
 
 def evaluate_slices(values: pl.Series, scored: Scored, metrics: tuple[str, ...]) -> Iterator[SliceMetrics]:
     """Yield the metrics of the rows with each value; a missing value is the text "". Shape of `values`: `[rows]`."""
     text = values.cast(pl.String).fill_null("")
-    counted = text.value_counts(sort=False).filter(pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS)
-    largest = counted.sort(["count", values.name], descending=[True, False]).head(MAX_SLICES)
+    counted = text.value_counts(sort=False, name=_ROWS).filter(
+        pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS
+    )
+    largest = counted.sort([_ROWS, values.name], descending=[True, False]).head(MAX_SLICES)
     for value in sorted(largest[values.name].to_list()):
         chosen = (text == value).to_numpy()
         part = scored.take(chosen)
@@ -49,10 +53,10 @@ def reference_slices(
         if column not in spec.features:
             continue
         values = _texts(rows[column], is_category=spec.features[column].type == "category")
-        sizes = values.value_counts(sort=False).filter(
-            (pl.col("count") >= gates.min_slice_rows) & (pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS)
+        sizes = values.value_counts(sort=False, name=_ROWS).filter(
+            (pl.col(_ROWS) >= gates.min_slice_rows) & (pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS)
         )
-        largest = sizes.sort(["count", values.name], descending=[True, False]).head(MOST_VALUES)
+        largest = sizes.sort([_ROWS, values.name], descending=[True, False]).head(MOST_VALUES)
         for value in sorted(largest[values.name].to_list()):
             mine = counted.filter(pa.array((values == value).to_numpy()))
             found = sketch.figures(sketch.count(mine)).items()
