@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.label_values import number
 from rondo.contracts.tasks.metrics import MAE, Metric, by_name
 from rondo.contracts.tasks.sketches import Figure, numbers
-from rondo.contracts.tasks.written import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.tasks.written import written
+from rondo.contracts.tasks.label_values import label_text
 from rondo.ingestion.delta.column_types import as_text
 
 NUMBERS = st.none() | st.integers(-(2**60), 2**60).map(float) | st.floats(allow_nan=False)
@@ -25,7 +25,7 @@ def test_a_number_reads_back_and_a_whole_one_is_its_digits(values: list[float | 
         assert (text is None) == (value is None)
         if value is not None and text is not None:
             assert float(text) == value
-            assert text == (written(value) or text)
+            assert text == (label_text(value) or text)
 
 
 @pytest.mark.parametrize(

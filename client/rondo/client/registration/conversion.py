@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.registration.errors import ConversionUnavailableError, NotConvertibleError
 from rondo.client.registration.onnx_metadata import with_metadata
+from rondo.contracts.tasks.label_values import label_text
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.tasks.written import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
         return []
     if found is None or not hasattr(estimator, "predict_proba"):
         raise NotConvertibleError(estimator, f"it has no probabilities, and the task of the spec is {spec['task']}")
-    texts = [written(int(label) if isinstance(label, bool) else label) for label in found.tolist()]
+    texts = [label_text(int(label) if isinstance(label, bool) else label) for label in found.tolist()]
     classes = [text for text in texts if text]
     if len(classes) != len(texts):
         raise NotConvertibleError(estimator, f"its classes {found.tolist()} are neither texts nor whole numbers")

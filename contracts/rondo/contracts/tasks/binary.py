@@ -10,6 +10,7 @@ import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
 from rondo.contracts.tasks.binned_figures import isotonic
+from rondo.contracts.tasks.label_values import label_text, number
 from rondo.contracts.tasks.metrics import (
     ACCURACY,
     AVERAGE_PRECISION,
@@ -25,7 +26,6 @@ from rondo.contracts.tasks.metrics import (
     by_name,
 )
 from rondo.contracts.tasks.sketches import Figure, numbers, share_of
-from rondo.contracts.tasks.written import number, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ class BinaryLabels:
         it is written as.
         """
         if self.positive is not None and self.negative is not None:
-            return self.texts.get(written(value) or "")
+            return self.texts.get(label_text(value) or "")
         if isinstance(value, str):
             value = YES_NO.get(value.strip().lower(), number(value))
         return float(value == 1) if isinstance(value, int | float) and value in (0, 1) else None

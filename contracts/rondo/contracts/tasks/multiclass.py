@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.label_values import label_text
 from rondo.contracts.tasks.metrics import ACCURACY, BALANCED_ACCURACY, ECE, F1_MACRO, LOG_LOSS, MCC, ROC_AUC, by_name
 from rondo.contracts.tasks.sketches import Figure, share_of
-from rondo.contracts.tasks.written import written
 from rondo.contracts.text import unstorable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ClassLabels:
 
     def parse(self, value: object) -> str | None:
         """Return the text of a class, without surrounding blanks."""
-        text = written(value)
+        text = label_text(value)
         return text if text and len(text) <= MAX_LABEL_CHARACTERS and not unstorable(text) else None
 
     def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:

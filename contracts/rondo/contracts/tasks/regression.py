@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Interval, Output, ResidualScale, Storage, TargetKind
+from rondo.contracts.tasks.label_values import number
 from rondo.contracts.tasks.metrics import (
     INTERVAL_COVERAGE,
     MAE,
@@ -20,7 +21,6 @@ from rondo.contracts.tasks.metrics import (
     by_name,
 )
 from rondo.contracts.tasks.sketches import Figure, numbers
-from rondo.contracts.tasks.written import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
-from rondo.contracts.tasks.written import written
+from rondo.contracts.tasks.label_values import label_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +25,9 @@ def read(path: Path) -> pl.DataFrame:
 
 
 def written_values(path: Path, column: str) -> pl.Series:
-    """Return the values of a column as texts by `written`: in a column of text, 2.5 and "2.5" look the same."""
+    """Return the values of a column as texts by `label_text`: in a column of text, 2.5 and "2.5" look the same."""
     with path.open("rb") as file:
-        values = [written(orjson.loads(line).get(column)) for line in file if line.strip()]
+        values = [label_text(orjson.loads(line).get(column)) for line in file if line.strip()]
     return pl.Series(column, values, dtype=pl.String)
 
 

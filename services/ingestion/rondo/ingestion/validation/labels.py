@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import polars as pl
 
 from rondo.contracts.tasks.binary import YES_NO, BinaryLabels
+from rondo.contracts.tasks.label_values import LARGEST_WHOLE, NUMBER
 from rondo.contracts.tasks.multiclass import MAX_LABEL_CHARACTERS, ClassLabels
 from rondo.contracts.tasks.regression import LARGEST_FLOAT32, NumberLabels
-from rondo.contracts.tasks.written import LARGEST_WHOLE, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -161,7 +161,7 @@ _COLUMNS: Mapping[type, Callable[..., LabelColumn]] = {
 
 
 def _written(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return values as texts, as `written` does with a single one."""
+    """Return values as texts, as `label_text` does with a single one."""
     if is_text(dtype) or dtype == pl.Boolean:
         return values.cast(pl.String)
     whole = values.is_between(-LARGEST_WHOLE, LARGEST_WHOLE)

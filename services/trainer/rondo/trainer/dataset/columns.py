@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
+from rondo.contracts.tasks.label_values import LARGEST_WHOLE
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.tasks.written import LARGEST_WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

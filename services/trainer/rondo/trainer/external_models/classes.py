@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import AttributeProto, helper, numpy_helper
 
-from rondo.contracts.tasks.written import written
+from rondo.contracts.tasks.label_values import label_text
 from rondo.trainer.external_models import document
 from rondo.trainer.external_models.errors import UnmatchedClassesError, listed
 
@@ -64,7 +64,7 @@ def _of_metadata(text: str, count: int) -> tuple[str, ...]:
         values = json.loads(text)
     except ValueError:
         values = None
-    names = tuple(written(each) for each in values) if isinstance(values, list) else ()
+    names = tuple(label_text(each) for each in values) if isinstance(values, list) else ()
     known = tuple(each for each in names if each)
     if not known or len(known) != len(names) or len(set(known)) != len(known):
         raise UnmatchedClassesError((), f"the metadata `{CLASSES}` is no JSON list of different texts or whole numbers")

@@ -1,4 +1,4 @@
-"""How labels are written: the rules of numbers and texts that tasks share, for one value or for a column of them."""
+"""Values of labels: the rules of numbers and texts that tasks share, for one value or for a column of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def number(text: str) -> float | None:
     return float(stripped) if _NUMBER.fullmatch(stripped) else None
 
 
-def written(value: object) -> str | None:
+def label_text(value: object) -> str | None:
     """Return a JSON value as a text: a text without surrounding blanks, a whole number, `true` or `false`.
 
     None for other values, such as 0.5, and for whole numbers beyond `LARGEST_WHOLE`.
