@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import polars as pl
 import pytest
-from rondo.client.cli.labels import label_of
+from rondo.client.cli.outcome_checks import label_of
 from rondo.client.cli.versions.models import _version_cells
 from rondo.client.event_summaries import summarize
 from rondo.client.prediction import shown

@@ -19,7 +19,7 @@ from rondo.client import (
     UnreachableError,
     messages,
 )
-from rondo.client.cli.labels import label_of
+from rondo.client.cli.outcome_checks import label_of
 from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
 from rondo.contracts.spec.file import SpecError
 

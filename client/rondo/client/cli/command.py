@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from rondo.client.cli import (
     alerts,
+    labels,
     outcome,
     predict,
     publish,
@@ -17,7 +18,6 @@ from rondo.client.cli import (
     session,
     status,
     token,
-    wanted,
     watch,
 )
 from rondo.client.cli.drift import command as drift
@@ -105,7 +105,7 @@ for command in (
     watch.watch,
     models.models,
     drift.drift,
-    wanted.labels,
+    labels.labels,
     alerts.alerts,
     alerts.silence,
     alerts.silences,

@@ -1,91 +1,36 @@
-"""The label of a model, to check outcomes before they are sent."""
+"""`rondo labels`: predictions whose outcome is wanted, to estimate the loss."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Annotated
 
-from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
-from rondo.contracts.tasks.registry import TASKS
+import orjson
+import typer
 
-if TYPE_CHECKING:
-    from rondo.client.asynchronous import AsyncRondo
-    from rondo.contracts.events.predictions import OutcomeObserved
-    from rondo.contracts.tasks.base import Labels
-
-_LABEL = "label"  # the kind of a column
-_MOST_LISTED = 10
+from rondo.client.cli import session
+from rondo.client.cli.output import Json, print_json, print_note, print_text
 
 
-@dataclass(frozen=True)
-class Label:
-    """The label column of a model, and its values where they are known.
+def labels(
+    model: str,
+    budget: Annotated[int, typer.Option(min=1, max=10_000, help="The most predictions of a day of event time.")] = 100,
+    uncertain: Annotated[  # noqa: FBT002
+        bool, typer.Option("--uncertain", help="Choose those with an uncertain loss more often.")
+    ] = False,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Name predictions whose outcome is wanted, as JSON Lines for `rondo outcome MODEL --from`.
 
-    `classes` are those that its champion knows. They are empty where every value of `labels` is known to it, and where
-    serving could not be asked.
+    Fill in each `outcome`. The same predictions are named each time, until they have one. With --json also the
+    probability with which each was chosen: losses divided by it estimate the loss of all predictions.
     """
-
-    column: str
-    labels: Labels | None
-    classes: tuple[str, ...] = ()
-
-    def check(self, observed: OutcomeObserved) -> None:
-        """Raise RefusedError if an outcome is not a value of the label."""
-        if self.labels is not None and self.labels.parse(observed.outcome) is None:
-            # A number as it was typed: 3 and not 3.0.
-            shown = f"{observed.outcome:g}" if isinstance(observed.outcome, float) else repr(observed.outcome)
-            raise RefusedError(
-                f"{shown} is not an outcome of {observed.model}: its label `{self.column}` is {self.labels.expected}",
-                code="bad_outcome",
-            )
-
-    def doubt(self, observed: OutcomeObserved) -> str | None:
-        """Return a warning about an outcome that is a class which the champion does not know; it may be a new one."""
-        found = None if self.labels is None else self.labels.parse(observed.outcome)
-        if not self.classes or found is None or str(found) in self.classes:
-            return None
-        folded = {each.lower(): each for each in self.classes}
-        close = get_close_matches(str(found).lower(), folded, n=1)
-        hint = f"did you mean {folded[close[0]]!r}?" if close else f"it knows {_listed(self.classes)}"
-        return (
-            f"{str(found)!r} is no class that the champion of {observed.model} knows ({hint}): it is sent, as new"
-            " classes may appear. Send another outcome for the same prediction to correct it"
-        )
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    more = f" and {len(classes) - _MOST_LISTED:,} more" if len(classes) > _MOST_LISTED else ""
-    return f"{', '.join(classes[:_MOST_LISTED])}{more}"
-
-
-async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
-    """Return the label of a model; None if registry or ingestion could not be asked.
-
-    Raises:
-        NotFoundError: there is no such model.
-
-    """
-    try:
-        spec = (await rondo.spec(model))["spec"]
-    except (UnreachableError, UnavailableError, ForbiddenError):
-        return None
-    try:
-        data, task = spec["data"], TASKS.get(spec["task"])
-        columns = (await rondo.dataset(data["dataset"]))["columns"]
-    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):  # ingestion may not have the spec yet
-        return None
-    column: dict[str, Any] = next((each for each in columns if each["name"] == data["label"]), {"kind": None})
-    # A registry of a later release may have a task that this one does not know.
-    if task is None or column["kind"] != _LABEL:
-        return Label(data["label"], None)
-    labels = task.labels(data.get("positive"), data.get("negative"))
-    return Label(data["label"], labels, await _classes(rondo, model) if task.open_classes else ())
-
-
-async def _classes(rondo: AsyncRondo, model: str) -> tuple[str, ...]:
-    """Return the classes of the champion; none where serving has none or can't be asked."""
-    try:
-        return await rondo.classes(model)
-    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
-        return ()
+    found = session.run(lambda rondo: rondo.wanted_labels(model, budget, uncertain=uncertain))
+    if json:
+        print_json(found)
+        return
+    for each in found["wanted"]:
+        print_text(orjson.dumps({"id": each["id"], "outcome": None}).decode())
+    print_note(
+        f"{len(found['wanted']):,} of {found['unlabelled']:,} predictions without an outcome: fill in `outcome`, and "
+        f"send them with `rondo outcome {model} --from FILE`"
+    )

@@ -12,7 +12,7 @@ from rondo.client import messages
 from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time
 from rondo.client.cli.bulk import outcomes as bulk
-from rondo.client.cli.labels import label_of
+from rondo.client.cli.outcome_checks import label_of
 from rondo.client.cli.output import Json, print_json, print_note, print_text
 
 if TYPE_CHECKING:

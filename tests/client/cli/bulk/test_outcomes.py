@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from rondo.client import AsyncRondo
-from rondo.client.cli import labels
+from rondo.client.cli import outcome_checks
 from rondo.client.cli.bulk import outcomes
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError
 from rondo.contracts.tasks.binary import ZERO_ONE
@@ -39,10 +39,10 @@ class Sent(list[str]):
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    async def label_of(_: AsyncRondo, model: str) -> labels.Label | None:
+    async def label_of(_: AsyncRondo, model: str) -> outcome_checks.Label | None:
         if model == "nosuch":
             raise NotFoundError("there is no model 'nosuch'")
-        return labels.Label("late", ZERO_ONE) if model == "late" else None
+        return outcome_checks.Label("late", ZERO_ONE) if model == "late" else None
 
     found = Sent()
     found.errors = {}
@@ -132,9 +132,9 @@ def test_a_mistake_in_the_command(
 def test_a_new_class_is_sent_and_warned_of_once(
     rondo: Callable[..., Result], sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def label_of(_: AsyncRondo, model: str) -> labels.Label:
+    async def label_of(_: AsyncRondo, model: str) -> outcome_checks.Label:
         assert model == "late"
-        return labels.Label("kind", ClassLabels(), ("bug", "feature"))
+        return outcome_checks.Label("kind", ClassLabels(), ("bug", "feature"))
 
     monkeypatch.setattr(outcomes, "label_of", label_of)
     written = ("bug", "bugg", "bugg", "feature")

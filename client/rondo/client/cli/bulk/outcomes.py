@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rondo.client import messages
 from rondo.client.cli import session
 from rondo.client.cli.bulk import json_lines
-from rondo.client.cli.labels import label_of
+from rondo.client.cli.outcome_checks import label_of
 from rondo.client.cli.output import print_error, print_json, print_note
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError, RondoError
 from rondo.contracts.events.data import OutcomesAccepted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.client.cli.labels import Label
+    from rondo.client.cli.outcome_checks import Label
     from rondo.contracts.events.predictions import OutcomeObserved
 
 _KEYS = ("outcome", "id", "entity", "event_time", "model")
