@@ -19,8 +19,8 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http import openapi
 from rondo.serving.http.body import read_body
 from rondo.serving.http.errors import HANDLERS
+from rondo.serving.http.fast_path import InferenceFastPath
 from rondo.serving.http.openapi import Operation
-from rondo.serving.http.shortcut import InferenceShortcut
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
 
@@ -75,7 +75,7 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
         for each, endpoint in operations.items()
     ]
     app = Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
-    return ServerErrorMiddleware(InferenceShortcut(routes, app), HANDLERS[Exception])
+    return ServerErrorMiddleware(InferenceFastPath(routes, app), HANDLERS[Exception])
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:

@@ -17,8 +17,8 @@ from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import Ended
 from rondo.trainer.triggers.admission import HARM
 from rondo.trainer.worker import skipped_runs
-from rondo.trainer.worker.known_training import compared_now, known_by, trained_now, unfitted_rows
 from rondo.trainer.worker.search import run_search
+from rondo.trainer.worker.training_history import compared_now, known_by, trained_now, unfitted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

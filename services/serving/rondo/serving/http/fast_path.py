@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EXPECTED = tuple(kind for kind in HANDLERS if kind is not Exception)
 
 
-class InferenceShortcut:
+class InferenceFastPath:
     """ASGI: calls the endpoints of `POST …/infer`; `app`, the router, has everything else.
 
     The path is `/v2/models/{model}/infer` or `/v2/models/{model}/versions/{version}/infer`.
