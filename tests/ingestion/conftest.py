@@ -10,7 +10,7 @@ from rondo.ingestion.app import application
 from rondo.ingestion.settings import IngestionSettings
 
 from tests.ingestion.builders import spec
-from tests.ingestion.processes import Running, apply, client
+from tests.ingestion.processes import IngestionClient, apply, client
 from tests.support.access import publish_tokens
 from tests.support.waiting import until
 
@@ -36,11 +36,11 @@ async def settings(
 
 
 @pytest.fixture
-async def ingestion(settings: IngestionSettings) -> AsyncIterator[Running]:
+async def ingestion(settings: IngestionSettings) -> AsyncIterator[IngestionClient]:
     """Ingestion in this process, with a spec in force: no batch has to wait long for that of its dataset."""
     hasty = settings.model_copy(update={"spec_wait_seconds": 0.2})
     async with application(hasty), client(hasty) as http:
-        running = Running(hasty, http)
+        running = IngestionClient(hasty, http)
         await apply(settings.kafka.servers, spec())
         await until(running.knows)
         yield running

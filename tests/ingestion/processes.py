@@ -72,7 +72,7 @@ async def apply(bootstrap: str, *specs: ModelSpec) -> None:
 
 
 @dataclass
-class Running:
+class IngestionClient:
     """Ingestion as its clients see it."""
 
     settings: IngestionSettings
@@ -93,13 +93,13 @@ def client(settings: IngestionSettings) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}", headers=bearer(), timeout=30)
 
 
-def rows(running: Running, table: str) -> pl.DataFrame:
+def rows(running: IngestionClient, table: str) -> pl.DataFrame:
     """Return the rows of a Delta table; an empty frame if there is none."""
     path = Path(running.settings.data) / table
     return pl.read_delta(str(path)) if (path / "_delta_log").exists() else pl.DataFrame()
 
 
-async def events(running: Running, topic: str) -> list[dict[str, Any]]:
+async def events(running: IngestionClient, topic: str) -> list[dict[str, Any]]:
     """Return the values of a topic of JSON events."""
     return [
         orjson.loads(m.value() or b"") for m in await asyncio.to_thread(read_all, running.settings.kafka.servers, topic)

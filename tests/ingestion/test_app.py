@@ -11,7 +11,7 @@ import asyncpg
 from rondo.ingestion.app import application
 
 from tests.ingestion.builders import START, outcome, parquet, predictions, rides, spec
-from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows
+from tests.ingestion.processes import IngestionClient, apply, client, dead_letters, events, produce, read_all, rows
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.ingestion.settings import IngestionSettings
 
 
-async def test_an_uploaded_batch_becomes_a_data_version(ingestion: Running, tmp_path: Path) -> None:
+async def test_an_uploaded_batch_becomes_a_data_version(ingestion: IngestionClient, tmp_path: Path) -> None:
     body = parquet(rides(10, rain=[float("inf"), *[0.5] * 9]), tmp_path)
     answer = await ingestion.upload("january", body)
     assert answer.status_code == 201, answer.text
@@ -37,7 +37,7 @@ async def test_an_uploaded_batch_becomes_a_data_version(ingestion: Running, tmp_
     assert accepted[0]["data_version"] == report["data_version"]
 
 
-async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
+async def test_outcomes_and_predictions_land(ingestion: IngestionClient) -> None:
     kafka = ingestion.settings.kafka.servers
     produce(kafka, "predictions.log", predictions(0, 50), predictions(50, 50, version=2))
     produce(kafka, "outcomes.observed", *(outcome(n) for n in range(80)), b"not json", outcome(1, model="tipz"))
@@ -57,7 +57,7 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
     assert [re.findall(r"JSON \(|'tip[a-z]'", message) for message in described] == [["JSON ("], ["'tipz'", "'tips'"]]
 
 
-async def test_a_batch_is_compared_with_what_was_served(ingestion: Running, tmp_path: Path) -> None:
+async def test_a_batch_is_compared_with_what_was_served(ingestion: IngestionClient, tmp_path: Path) -> None:
     produce(ingestion.settings.kafka.servers, "predictions.log", predictions(0, 10))
 
     async def landed() -> bool:
@@ -76,7 +76,7 @@ async def test_a_batch_is_compared_with_what_was_served(ingestion: Running, tmp_
     ]
 
 
-async def test_labels_of_every_task_are_published_and_landed(ingestion: Running) -> None:
+async def test_labels_of_every_task_are_published_and_landed(ingestion: IngestionClient) -> None:
     kafka = ingestion.settings.kafka.servers
     for task, dataset in (("multiclass", "trees"), ("regression", "fares"), ("ranking", "future")):
         await apply(kafka, spec(dataset, dataset, task=task))
@@ -121,7 +121,7 @@ async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(set
     await apply(settings.kafka.servers, *(spec(f"other-{number}") for number in range(200)), spec())
     produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(80)))
     async with application(settings), client(settings) as http:
-        running = Running(settings, http)
+        running = IngestionClient(settings, http)
 
         async def through() -> int:
             published, dead_letter_messages = (
@@ -134,7 +134,7 @@ async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(set
         assert await dead_letters(settings.kafka.servers) == []
 
 
-async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_path: Path) -> None:
+async def test_the_same_batch_twice_is_answered_alike(ingestion: IngestionClient, tmp_path: Path) -> None:
     body = parquet(rides(20), tmp_path)
     answers = await asyncio.gather(*(ingestion.upload("january", body) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 201]
@@ -150,7 +150,7 @@ async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_pa
     assert len(accepted) == 1
 
 
-async def test_invalid_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path) -> None:
+async def test_invalid_uploads_get_a_clear_answer(ingestion: IngestionClient, tmp_path: Path) -> None:
     whole = parquet(rides(50), tmp_path)
     half = await ingestion.upload("half", whole[:-100])
     assert half.status_code == 422
@@ -192,7 +192,7 @@ async def test_invalid_uploads_get_a_clear_answer(ingestion: Running, tmp_path: 
     assert sorted(await until(published)) == [("half", "rides"), ("x", "ride")], "the same refusal is published once"
 
 
-async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: Running, tmp_path: Path) -> None:
+async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: IngestionClient, tmp_path: Path) -> None:
     await ingestion.upload("january", parquet(rides(10, rain=[float("inf"), *[0.5] * 9]), tmp_path))
     dataset = (await ingestion.client.get("/v1/datasets/rides")).json()
     assert dataset["data_version"]["version"] == 0
@@ -213,7 +213,7 @@ async def test_what_was_committed_and_not_announced_is_announced_at_the_next_sta
     settings: IngestionSettings, tmp_path: Path
 ) -> None:
     async with application(settings), client(settings) as http:
-        running = Running(settings, http)
+        running = IngestionClient(settings, http)
         await apply(settings.kafka.servers, spec())
         await until(running.knows)
         first = await running.upload("january", parquet(rides(10), tmp_path))
@@ -227,7 +227,7 @@ async def test_what_was_committed_and_not_announced_is_announced_at_the_next_sta
     await connection.execute("truncate batches, landed, announced")
     await connection.close()
     async with application(settings), client(settings) as http:
-        running = Running(settings, http)
+        running = IngestionClient(settings, http)
         again = await until(lambda: _ready(running, tmp_path))
         assert (again.status_code, again.json()) == (200, first.json())
         await until(lambda: _times(running, "outcomes.accepted", 2))
@@ -239,10 +239,10 @@ async def test_what_was_committed_and_not_announced_is_announced_at_the_next_sta
     assert rows(running, "datasets/rides").height == 10
 
 
-async def _ready(running: Running, folder: Path) -> httpx.Response | None:
+async def _ready(running: IngestionClient, folder: Path) -> httpx.Response | None:
     answer = await running.upload("january", parquet(rides(10), folder))
     return None if answer.status_code == 503 else answer
 
 
-async def _times(running: Running, topic: str, count: int) -> bool:
+async def _times(running: IngestionClient, topic: str, count: int) -> bool:
     return len(await events(running, topic)) >= count

@@ -24,7 +24,7 @@ from rondo.embedded.postgres.server import Postgres
 from rondo.ingestion.app import application
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
-from tests.ingestion.processes import Running, apply, client, produce, read_all
+from tests.ingestion.processes import IngestionClient, apply, client, produce, read_all
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
@@ -150,7 +150,7 @@ async def test_batches_and_outcomes_survive_an_outage_of_postgresql(
         await connection.execute("create schema ingestion")
         await connection.close()
         async with application(own), client(own) as http:
-            running = Running(own, http)
+            running = IngestionClient(own, http)
             await apply(own.kafka, spec())
             await until(running.knows)
             body = parquet(rides(10), tmp_path)
@@ -178,7 +178,7 @@ async def test_batches_and_outcomes_survive_an_outage_of_postgresql(
             assert pl.read_delta(str(Path(own.data) / "datasets" / "rides"))["ride"].n_unique() == 20
 
 
-async def _taken(running: Running, batch_id: str, body: bytes) -> httpx.Response | None:
+async def _taken(running: IngestionClient, batch_id: str, body: bytes) -> httpx.Response | None:
     answer = await running.upload(batch_id, body)
     return answer if answer.status_code in {200, 201} else None
 
@@ -229,7 +229,7 @@ def no_room(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_an_upload_to_a_full_disk_gets_the_next_step(ingestion: Running, tmp_path: Path) -> None:
+async def test_an_upload_to_a_full_disk_gets_the_next_step(ingestion: IngestionClient, tmp_path: Path) -> None:
     body = parquet(rides(5_000), tmp_path)
     with no_room(len(body) // 2):
         refusal = await ingestion.upload("january", body)
@@ -243,7 +243,7 @@ async def test_an_upload_to_a_full_disk_gets_the_next_step(ingestion: Running, t
     assert (await ingestion.upload("january", body)).status_code == 201
 
 
-async def test_logs_wait_while_the_disk_is_full_and_readyz_shows_it(ingestion: Running) -> None:
+async def test_logs_wait_while_the_disk_is_full_and_readyz_shows_it(ingestion: IngestionClient) -> None:
     async def landing() -> str:
         return str((await ingestion.client.get("/readyz")).json()["checks"]["landing"])
 

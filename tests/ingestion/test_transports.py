@@ -15,7 +15,7 @@ from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.ingestion.batches.service import BatchService
 
 from tests.ingestion.builders import parquet, rides
-from tests.ingestion.processes import Running, events, produce, read_all, rows
+from tests.ingestion.processes import IngestionClient, events, produce, read_all, rows
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def unusual(folder: Path) -> bytes:
 
 
 async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transport(
-    ingestion: Running, tmp_path: Path
+    ingestion: IngestionClient, tmp_path: Path
 ) -> None:
     kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
     assert inbox is not None
@@ -56,7 +56,9 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert "column 'distance' is list_view" in reason
 
 
-async def test_a_damaged_gzip_file_is_a_rejected_batch_over_every_transport(ingestion: Running, tmp_path: Path) -> None:
+async def test_a_damaged_gzip_file_is_a_rejected_batch_over_every_transport(
+    ingestion: IngestionClient, tmp_path: Path
+) -> None:
     kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
     assert inbox is not None
     rides(10).write_csv(tmp_path / "rides.csv")
@@ -101,7 +103,7 @@ async def test_a_damaged_gzip_file_is_a_rejected_batch_over_every_transport(inge
     await until(both)
 
 
-async def test_batches_are_accepted_over_kafka_and_from_a_folder(ingestion: Running, tmp_path: Path) -> None:
+async def test_batches_are_accepted_over_kafka_and_from_a_folder(ingestion: IngestionClient, tmp_path: Path) -> None:
     kafka, inbox = ingestion.settings.kafka.servers, ingestion.settings.inbox
     assert inbox is not None
     whole = parquet(rides(10, start=100), tmp_path)
@@ -139,7 +141,7 @@ async def test_batches_are_accepted_over_kafka_and_from_a_folder(ingestion: Runn
     assert [dead_letter.value() for dead_letter in dead_letter_messages] == [b"\xff"]
 
 
-async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: Path) -> None:
+async def test_a_batch_over_kafka_keeps_its_trace(ingestion: IngestionClient, tmp_path: Path) -> None:
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = [
         ("dataset", b"rides"), ("batch_id", b"january"), ("content-type", b"application/vnd.apache.parquet"),
@@ -169,7 +171,7 @@ def test_a_batch_that_is_too_large_for_kafka_is_refused_at_the_sender(clean_kafk
 
 
 async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_is_taken(
-    ingestion: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ingestion: IngestionClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit = BatchService.submit
 
