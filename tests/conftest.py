@@ -32,6 +32,7 @@ from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 
+from tests.support import class_cache
 from tests.support.topics import remove_topics
 
 # Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
@@ -48,6 +49,7 @@ _START_SECONDS = 120
 _FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
 # Compiling less halves the processor time of a broker that runs for seconds.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+class_cache.use(class_cache.place())
 # The fixtures stop their containers themselves: no third image has to be had for that.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
@@ -137,7 +139,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank[item.path])
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what brokers start faster with, where one is started. No fixture does, for a test has a time limit."""
+    starts_a_broker = any(item.get_closest_marker("kafka") for item in session.items)
+    if starts_a_broker and not session.config.getoption("collectonly") and not _chooses_docker():
+        class_cache.make(class_cache.place())
+        class_cache.use(class_cache.place())
+    _freeze()
+
+
+def _freeze() -> None:
     """Leave what collecting has made out of garbage collections: each would look at two million objects for nothing.
 
     With fewer objects that live long, Python would do a full collection more often; the thresholds say otherwise.
@@ -158,6 +169,11 @@ def _one_tls_context() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def in_docker() -> bool:
     """Whether testcontainers carry the servers."""
+    return _chooses_docker()
+
+
+@cache
+def _chooses_docker() -> bool:
     chosen = os.environ.get("RONDO_TEST_SERVERS", "auto")
     return chosen == "docker" or (chosen == "auto" and (ROOT / "docker-compose.yml").exists() and _docker_carries())
 
