@@ -23,6 +23,7 @@ from rondo.contracts.events.monitoring import (
     AlertResolved,
     DataQualityDegraded,
     DriftDetected,
+    LabelsWanted,
     PerformanceDegraded,
     PerformanceSuspected,
     RolloutEvidence,
@@ -213,6 +214,11 @@ def _(event: WindowClosed) -> str:
     left_out = f", without {event.statistics_left_out:,} of its statistics" if event.statistics_left_out else ""
     replaced = f" of version {event.model_version}, replaced" if event.role == WindowRole.REPLACED else ""
     return f"window to {event.window.end:%d %b}{replaced}: {event.window.rows:,} rows{drift}{no_verdict}{left_out}"
+
+
+@summarize.register
+def _(event: LabelsWanted) -> str:
+    return f"{len(event.wanted):,} outcomes wanted of the {event.window.rows:,} rows to {event.window.end:%d %b %H:%M}"
 
 
 @summarize.register

@@ -144,6 +144,7 @@ CONTROL_PLANE = (
     _control(deployment.ReplicaChanged, "serving", "registry", "client"),
     _control(deployment.RolloutChanged, "registry", "client"),
     _control(monitoring.RolloutEvidence, "monitor", "registry", "client"),
+    _control(monitoring.LabelsWanted, "monitor", "client"),
     _control(monitoring.AlertRaised, "monitor", "client"),
     _control(monitoring.AlertResolved, "monitor", "client"),
     _control(access.TokenChanged, "registry", *SERVICES, key="token_id", cleanup="compact"),

@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:026c4025cf75ab8df5c476ff8af4f816a36b592da26c930345d9947625ae0026"
+DIGEST = "sha256:87234d903b66f2f4e290ae70d54fc394a7e1dd28d38e3cc4551c6f20566b951b"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.training import FeatureImportance
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
-from rondo.contracts.text import Message, Text
+from rondo.contracts.text import Id, Message, Text
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import (
     AlertKind,
@@ -221,6 +221,29 @@ class WindowClosed(Finding):
     role: Annotated[Text, open_to(WindowRole)] = WindowRole.CHAMPION
     no_verdict: Message | None = None
     estimates: tuple[Estimate, ...] = ()
+
+
+class WantedPrediction(Value):
+    """A prediction by its `id` and event time, and the `probability` with which it was chosen."""
+
+    id: Id
+    predicted_at: Utc
+    probability: float
+
+
+class LabelsWanted(ModelEvent):
+    """Outcomes of these predictions would tell most of a version, within the budget of the spec.
+
+    They are a random sample of the predictions in `window`, at most `budget` of them; a larger one is in several
+    events. An outcome is sent as any other, before the window of its prediction closes.
+    """
+
+    topic: ClassVar[str] = "labels.wanted"
+
+    model_version: int
+    window: Window
+    budget: int
+    wanted: tuple[WantedPrediction, ...]
 
 
 class AlertRaised(ModelEvent):

@@ -251,6 +251,14 @@ _REPLACED = {
 }
 
 
+class WantedLabels(SpecSection):
+    """How many outcomes are asked for, where they cost."""
+
+    budget_per_day: Annotated[int, Field(ge=1, le=10_000)]
+    """The most predictions of a day of event time whose outcomes are asked for on the topic `labels.wanted`: a random
+    sample of each window, or of each day of longer windows."""
+
+
 class Monitor(SpecSection):
     """How the model is monitored: evidence against "nothing has changed", and figures of windows of event time."""
 
@@ -271,6 +279,8 @@ class Monitor(SpecSection):
     `wasserstein` of those with an order, `total_variation` of those with categories, `missing` and `unseen` values.
     A class of your own is `package.module:Class`, from a package that the operator has put into `RONDO_DETECTORS`
     (docs/detectors.md). They decide nothing."""
+    labels: WantedLabels | None = None
+    """Without it no outcome is asked for: all are sent that are there."""
 
     @model_validator(mode="before")
     @classmethod

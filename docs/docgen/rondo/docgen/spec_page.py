@@ -163,6 +163,7 @@ rollout:
 serving: {{ignore_unknown_fields: true}}
 monitor:
   false_alarm_rate: 0.01
+  labels: {{budget_per_day: 50}}
   detectors: [psi, jensen_shannon, wasserstein, missing]
   window: 7d
 ```

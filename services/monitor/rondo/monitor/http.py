@@ -14,11 +14,11 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, UnknownReceiverError, UnknownSilenceError
 from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.labelling.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.notifications import http as notifications
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
-from rondo.monitor.status.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection

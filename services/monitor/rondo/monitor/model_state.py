@@ -65,7 +65,8 @@ class ModelState:
 
     `closed_until` is the end of the champion's last closed window.
     `tumbling` is None until a spec and a reference are known. `outcome_watermark` is the watermark of `outcomes.log`,
-    by `known_at`. `removed` is the revision of the last removal. `recent` is for people: nothing is decided by it.
+    by `known_at`. `removed` is the revision of the last removal.
+    Up to `labels_until` outcomes have been asked for. `recent` is for people: nothing is decided by it.
     """
 
     model: str
@@ -89,6 +90,7 @@ class ModelState:
     costs: ModelCosts = field(default_factory=ModelCosts)
     compared: ComparedVersions = field(default_factory=ComparedVersions)
     removed: int = 0
+    labels_until: int | None = None
     spec: ModelSpec | None = field(default=None, compare=False)
 
     @property
@@ -126,7 +128,7 @@ class ModelState:
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
-        self.costs = ModelCosts()
+        self.costs, self.labels_until = ModelCosts(), None
         self.compared.clear()
         resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
         resolved += self.skew.resolve(self.model, at, why)

@@ -16,11 +16,12 @@ from rondo.monitor.candidates import CANDIDATE_ROLES
 from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.detectors.own_figures import is_own
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
+from rondo.monitor.labelling.requests import request_labels
+from rondo.monitor.labelling.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
 from rondo.monitor.state.control_plane_cache import ControlPlaneCache
 from rondo.monitor.status.model_status import model_status, summary
-from rondo.monitor.status.wanted_labels import wanted_labels
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.detectors.own_figures import OwnByWindow
+    from rondo.monitor.labelling.wanted_labels import WantedLabels
     from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
-    from rondo.monitor.status.wanted_labels import WantedLabels
     from rondo.monitor.stream.log_messages import Outcomes
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class MonitorPipeline:
             if state.look_at_candidates(self._control_plane.references):
                 self._checkpointer.changed.add(model)
             if reference := self._control_plane.champion_reference(state.champion):
-                looked = list(state.look(reference))
+                looked = [*state.look(reference), *request_labels(state)]
                 announcements += looked
                 self._checkpointer.changed |= {model} if looked else set()
         announcements += self._compared

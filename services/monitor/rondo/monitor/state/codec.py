@@ -122,6 +122,7 @@ def decode_state(
         alarms=_alarms(figures["alarms"]),
         compared=compared_versions.decoded(figures.get("compared", {}), compared, stored_compared.rows.size),
         removed=figures["removed"],
+        labels_until=figures.get("labels_until"),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
         streams=_streams(figures["streams"]),
         # A checkpoint of an earlier release has none.
@@ -151,6 +152,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "closed_until": state.closed_until,
         "alarms": asdict(state.alarms),
         "removed": state.removed,
+        "labels_until": state.labels_until,
         "candidates": {role: asdict(each) for role, each in state.candidates.by_role.items()},
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),

@@ -57,16 +57,11 @@ def wanted_labels(
     Read-only; in a thread, give it a `snapshot` of the state.
     """
     version = state.champion.version if state.champion else None
-    tables = [
-        _of_open_windows(table, version, state.closed_until)
-        for table in (state.unmatched.predictions, state.labelled.table)
-    ]
-    # Those with an outcome are part of the sample, too: else each call would draw others in their place.
-    rows = concatenated(tables)
+    rows, unlabelled = candidates(state, version)
     deviations = _deviations(rows, reference.estimator if reference and uncertain else None)
     times = rows.column("event_time").to_numpy()
     chosen, chances = sampled(times // _DAY, deviations, uniforms(rows.column("id")), budget)
-    open_ones = chosen < tables[0].num_rows
+    open_ones = chosen < unlabelled
     chosen, chances = chosen[open_ones], chances[open_ones]
     newest = np.argsort(-times[chosen], kind="stable")
     ids = rows.column("id").take(chosen[newest]).to_pylist()
@@ -74,7 +69,19 @@ def wanted_labels(
         WantedLabel(id=each, predicted_at=to_time(at), probability=chance)
         for each, at, chance in zip(ids, times[chosen[newest]].tolist(), chances[newest].tolist(), strict=True)
     )
-    return WantedLabels(model=state.model, version=version, budget=budget, unlabelled=tables[0].num_rows, wanted=found)
+    return WantedLabels(model=state.model, version=version, budget=budget, unlabelled=unlabelled, wanted=found)
+
+
+def candidates(state: ModelState, version: int | None) -> tuple[pa.Table, int]:
+    """Return the predictions of a version in open windows, those without an outcome first, and the number of these.
+
+    Those with an outcome are part of a sample, too: else each call would draw others in their place.
+    """
+    tables = [
+        _of_open_windows(table, version, state.closed_until)
+        for table in (state.unmatched.predictions, state.labelled.table)
+    ]
+    return concatenated(tables), tables[0].num_rows
 
 
 def _of_open_windows(table: pa.Table, version: int | None, closed_until: int) -> pa.Table:

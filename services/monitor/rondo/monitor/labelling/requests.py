@@ -1,0 +1,75 @@
+"""Publishes which outcomes are wanted, within the budget of the spec, so that a labelling tool can subscribe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.events.monitoring import LabelsWanted, WantedPrediction, Window
+from rondo.monitor.alerts.findings import Announcement, Subject
+from rondo.monitor.estimates.label_sampling import sampled, uniforms
+from rondo.monitor.labelling.periods import due_periods, last_end
+from rondo.monitor.labelling.wanted_labels import candidates
+from rondo.monitor.stream.watermark import NEVER
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.monitor.labelling.periods import Period
+    from rondo.monitor.model_state import ModelState
+
+# An id has up to 256 characters, and a message up to 1 MiB.
+MOST_OF_AN_EVENT = 1_000
+
+
+def request_labels(state: ModelState) -> list[Announcement]:
+    """Return what to publish about the periods that have ended, and note in the state that they were asked about.
+
+    Call it before the windows close that may do so. What was asked about is part of the checkpoint, with what is
+    published: so a restart asks nothing twice.
+    """
+    if state.champion is None or state.spec is None or state.tumbling is None or state.watermark.passed == NEVER:
+        return []
+    if state.spec.monitor.labels is None:
+        state.labels_until = None
+        return []
+    until, window = state.labels_until, state.tumbling.length
+    end = last_end(state.watermark.passed, window)
+    if until is not None and end <= until:
+        return []
+    state.labels_until = end
+    due = list(due_periods(until, state.watermark.passed, window, state.spec.monitor.labels.budget_per_day))
+    if due:
+        # Outcomes that are there already are not wanted.
+        state.settle()
+    return [each for period in due for each in _of_period(state, state.champion.version, period)]
+
+
+def _of_period(state: ModelState, version: int, period: Period) -> Iterator[Announcement]:
+    rows, unlabelled = candidates(state, version)
+    times = rows.column("event_time").to_numpy()
+    mine = np.flatnonzero((times >= period.start) & (times < period.end))
+    # All are as likely: what the monitor makes of their losses then holds for all predictions.
+    ones, random = np.ones(len(mine)), uniforms(rows.column("id").take(mine))
+    chosen, chances = sampled(np.zeros(len(mine), np.int64), ones, random, period.budget)
+    open_ones = mine[chosen] < unlabelled
+    numbers, chances = mine[chosen][open_ones], chances[open_ones]
+    order = np.argsort(times[numbers], kind="stable")
+    ids = rows.column("id").take(numbers[order]).to_pylist()
+    wanted = [
+        WantedPrediction(id=each, predicted_at=to_time(at), probability=chance)
+        for each, at, chance in zip(ids, times[numbers[order]].tolist(), chances[order].tolist(), strict=True)
+    ]
+    window = Window(start=to_time(period.start), end=to_time(period.end), rows=len(mine))
+    subject = Subject(state.model, version, 0.0, 0)
+    for first in range(0, len(wanted), MOST_OF_AN_EVENT):
+        event = LabelsWanted(
+            model=state.model,
+            model_version=version,
+            window=window,
+            budget=period.budget,
+            wanted=tuple(wanted[first : first + MOST_OF_AN_EVENT]),
+        )
+        yield Announcement(event, subject.finding_id(f"labels/{first}", window.end))
