@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rondo.contracts import vocabularies
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.file import SpecError, parse_spec
+from rondo.contracts.spec.preparation import vocabularies as of_prepare
 from rondo.contracts.topics import EVENTS
 from rondo.contracts.training_evidence import Evidence, UnknownProfile
 from rondo.docgen.schemas import PUBLISHED, schema_of
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from rondo.docgen.schemas import Published
 
 VOCABULARIES = [
-    v for v in vars(vocabularies).values() if isinstance(v, type) and issubclass(v, StrEnum) and v is not StrEnum
+    v
+    for module in (vocabularies, of_prepare)
+    for v in vars(module).values()
+    if isinstance(v, type) and issubclass(v, StrEnum) and v is not StrEnum
 ]
 # A reader can't handle values of an unknown type, so a new type needs a new version of the events.
 CLOSED = {("category", "float", "int", "bool"), ("NaN", "Infinity", "-Infinity")}

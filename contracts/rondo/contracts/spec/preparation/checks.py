@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.spec.preparation.expressions import ExpressionError, parse_expression, references
-from rondo.contracts.vocabularies import CategoryEncoding, DatePart, Imputation, Scaling, known
+from rondo.contracts.spec.preparation.vocabularies import CategoryEncoding, DatePart, Imputation, Scaling
+from rondo.contracts.vocabularies import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,9 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from rondo.contracts.spec.data import SpecSection
+from rondo.contracts.spec.preparation.vocabularies import CategoryEncoding, DatePart, Imputation, Scaling
 from rondo.contracts.text import Column, Text
-from rondo.contracts.vocabularies import CategoryEncoding, DatePart, Imputation, Scaling, known
+from rondo.contracts.vocabularies import known
 
 V = TypeVar("V")
 

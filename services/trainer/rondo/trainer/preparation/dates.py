@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from onnx import TensorProto
 
-from rondo.contracts.vocabularies import DatePart
+from rondo.contracts.spec.preparation.vocabularies import DatePart
 from rondo.trainer.preparation.onnx_nodes import Nodes
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.vocabularies import Imputation
+from rondo.contracts.spec.preparation.vocabularies import Imputation
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.preparation.onnx_nodes import ML, Nodes
 

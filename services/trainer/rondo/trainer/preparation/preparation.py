@@ -15,7 +15,7 @@ import numpy as np
 from onnx import helper
 
 from rondo.contracts.spec.preparation.checks import preparation_problems
-from rondo.contracts.vocabularies import CategoryEncoding
+from rondo.contracts.spec.preparation.vocabularies import CategoryEncoding
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.preparation import dates, hashing, inputs, numbers, one_hot, target
 from rondo.trainer.preparation.indicators import Indicators

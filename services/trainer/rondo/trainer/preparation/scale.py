@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
-from rondo.contracts.vocabularies import Scaling
+from rondo.contracts.spec.preparation.vocabularies import Scaling
 from rondo.trainer.preparation.onnx_nodes import ML, Nodes
 
 if TYPE_CHECKING:
