@@ -98,7 +98,20 @@ UNKNOWN = {
     "code": "unknown_model",
     "detail": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
 }
+ROLLOUT = {
+    "model": "late", "candidate": 3, "champion": 2, "strategy": "canary", "state": "running", "verdict": "not_worse",
+    "step": 2, "steps": [0.05, 0.25, 1.0], "share": 0.25, "began": "2013-03-01T12:00:00Z",
+    "since": "2013-03-01T13:00:00Z", "answers": 4120, "scored": 61000, "outcomes": 52000, "blocks": 300,
+    "block_seconds": 600.0, "difference": -0.0011, "half_width": 0.0007, "margin": 0.0021,
+    "need": {"median": 240, "nine_of_ten": 560},
+    "evidence": [
+        {"verdict": "not_worse", "log_e": 1.5, "needed": 3.0}, {"verdict": "worse", "log_e": -4.0, "needed": 3.5},
+    ],
+    "candidate_errors": 1, "champion_errors": 2,
+}  # fmt: skip
 ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
+    ("GET", "/v1/models/late/rollout"): (200, ROLLOUT),
+    ("POST", "/v1/models/late/rollout/pause"): (200, ROLLOUT | {"state": "paused"}),
     ("PUT", "/v1/specs"): (
         200,
         {"model": "late", "revision": 1, "digest": DIGEST, "changed": True, "warnings": ["slow"]},

@@ -61,6 +61,13 @@ Run = Callable[..., "Result"]
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
         ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
         ("rollback late", "late: deployment 2 serves version 2 100%"),
+        ("rollout late", "late: version 3 beside 2, running, not_worse"),
+        ("rollout late", "canary, step 2 of 5%, 25%, 100%; it answers 25%"),
+        ("rollout late", "difference   -0.00110 ± 0.00070 in loss, margin 0.00210"),
+        ("rollout late", "needs about  240 blocks a step if equal, 560 in nine of ten"),
+        ("rollout late", "not_worse    50% of the evidence that it is not worse by the margin"),
+        ("rollout late", "worse        0% of the evidence that it is worse"),
+        ("rollout late pause --reason lunch", "late: version 3 beside 2, paused"),
         ("train late", "late: training requested"),
         ("predict late distance=1 carrier=AA --http --id a", "a  label 0, score 0.25  (version 2)"),
         ("predict late distance=nan carrier=AA --http --id a", "a  label 0, score 0.25  (version 2)"),
@@ -281,6 +288,7 @@ def test_help_names_every_command(run: Run) -> None:
         "models",
         "promote",
         "rollback",
+        "rollout",
         "lineage",
     ):
         assert f" {name} " in shown

@@ -17,7 +17,7 @@ def run(state: str, trigger: str = "t", run_id: str = "run-1", **more: Any) -> d
 def version(number: int, run_id: str = "run-1", **failed: str) -> dict[str, Any]:
     gates = [{"gate": "artifact.new", "passed": True, "message": "new"}]
     gates += [{"gate": gate, "passed": False, "message": message} for gate, message in failed.items()]
-    return {"model_version": number, "run_id": run_id, "gates": gates}
+    return {"model_version": number, "run_id": run_id, "gates": gates, "state": "champion"}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,8 @@ def test_there_is_none_before_the_run_has_ended(runs: list[dict[str, Any]]) -> N
     ("runs", "versions", "status", "number", "reasons"),
     [
         ([run("trained")], [version(3)], "promoted", 3, ()),
+        ([run("trained")], [version(3) | {"state": "waiting"}], "rolling_out", 3, ()),
+        ([run("trained")], [version(3) | {"state": "rolling_out"}], "rolling_out", 3, ()),
         ([run("trained")], [version(3, auc="ROC AUC 0.5")], "rejected", 3, ("ROC AUC 0.5",)),
         ([run("failed", detail="no ONNX (after 1 attempts)")], [], "refused", None, ("no ONNX",)),
         ([run("skipped", detail="5 of 10 rows", reason="not_enough_data")], [], "refused", None, ("5 of 10 rows",)),

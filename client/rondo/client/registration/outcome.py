@@ -20,9 +20,9 @@ _ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
 class Registration(BaseModel):
     """A registration: `requested` until it is decided.
 
-    `promoted` and `rejected` have the number of the version; `reasons` are the gates that it did not pass. `refused`
-    has no version, for the model can't be evaluated; its reason says what to export instead. `artifact` is the digest
-    of the file.
+    `promoted`, `rolling_out` and `rejected` have the number of the version; `reasons` are the gates that it did not
+    pass. `refused` has no version, for the model can't be evaluated; its reason says what to export instead. `artifact`
+    is the digest of the file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +30,7 @@ class Registration(BaseModel):
     model: str
     trigger_id: str
     artifact: str
-    status: Literal["requested", "promoted", "rejected", "refused"] = "requested"
+    status: Literal["requested", "promoted", "rolling_out", "rejected", "refused"] = "requested"
     version: int | None = None
     reasons: tuple[str, ...] = ()
 
@@ -64,8 +64,13 @@ def _decided(
         return _decided(requested, f"{_RETRY}{run['run_id']}", runs, versions)
     return requested.model_copy(
         update={
-            "status": "rejected" if failed else "promoted",
+            "status": "rejected" if failed else _passed(version["state"]),
             "version": version["model_version"],
             "reasons": tuple(gate["message"] for gate in failed),
         }
     )
+
+
+def _passed(state: str) -> Literal["promoted", "rolling_out"]:
+    """Return what follows for a version that passed its gates: it serves, or its rollout begins or goes on."""
+    return "rolling_out" if state in ("waiting", "rolling_out") else "promoted"

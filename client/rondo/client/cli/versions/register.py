@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rondo.client.registration.outcome import Registration
 
 # 0 is a promotion, 1 a refusal, as any error of a command, and 2 a wrong argument.
-EXIT_CODES = {"promoted": 0, "refused": 1, "rejected": 3, "requested": 4}
+EXIT_CODES = {"promoted": 0, "rolling_out": 0, "refused": 1, "rejected": 3, "requested": 4}
 
 
 def register(  # noqa: PLR0913, PLR0917 - options of the command line
@@ -65,6 +65,10 @@ def _outcome(registered: Registration) -> str:
     match registered.status:
         case "promoted":
             return f"version {registered.version}, promoted"
+        case "rolling_out":
+            return (
+                f"version {registered.version} passed its gates; `rondo rollout {registered.model}` shows its rollout"
+            )
         case "rejected":
             return f"version {registered.version}, rejected because {reasons}"
         case "refused":
