@@ -77,10 +77,11 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "canary", cost) for value in PREDICTED)
     minutes = [minute for each in found for minute in each.minutes]
     rows = logs.decode(PREDICTED[0]).num_rows
-    assert minutes
-    assert {(m.other_answers, m.other_errors, m.other_scored, m.primary_errors) for m in minutes} == {
-        (rows, 3, rows + 3, 0)
-    }
+    # Those of the last minute have not passed.
+    assert len(PREDICTED) - 1 <= sum(m.other_answers for m in minutes) / rows <= len(PREDICTED)
+    assert sum(m.other_errors for m in minutes) / 3 == sum(m.other_answers for m in minutes) / rows
+    assert all(m.other_scored == m.other_answers + m.other_errors for m in minutes)
+    assert sum(m.primary_errors for m in minutes) == 0
 
 
 async def test_a_shadow_answers_nothing() -> None:

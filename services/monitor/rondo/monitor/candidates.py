@@ -3,7 +3,8 @@
 Their inputs and predictions are compared with their own references, step by step as those of the champion. Nothing is
 published of it: a finding would start a training as if the champion had changed. The status shows it. Event time passes
 by the champion's rows alone, so a candidate changes nothing of what is found about the champion. A version that becomes
-the champion begins without this evidence: it has its false-alarm rate for each of the two.
+the champion begins without this evidence: it has its false-alarm rate for each of the two. Beside this evidence, what
+both versions of a rollout did with the same requests is published for the registry, see `rollouts/`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.rollouts.compared_versions import ComparedVersions
 from rondo.monitor.stream.log_messages import event_times
 from rondo.monitor.stream.watermark import is_implausible
 from rondo.monitor.windows.window_counts import count_buckets
@@ -40,13 +43,15 @@ class Candidate:
 
 @dataclass
 class Candidates:
-    """The newest candidate of each role, by the role, and the `evidence` about them."""
+    """The newest candidate of each role, the `evidence` about them, and what is `compared` in a rollout."""
 
     by_role: dict[str, Candidate] = field(default_factory=dict)
     evidence: ModelEvidence = field(default_factory=ModelEvidence)
+    compared: ComparedVersions = field(default_factory=ComparedVersions)
 
     def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> None:
         """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then."""
+        self.compared.add(batch, task_named(reference.task.task).counted)
         if not self._admits(batch):
             return
         times, made = event_times(batch.rows)
@@ -75,6 +80,7 @@ class Candidates:
 
     def clear(self) -> None:
         self._keep({})
+        self.compared.clear()
 
     def snapshot(self) -> Candidates:
         """Return what the status is made of; what is counted later does not change it."""

@@ -28,7 +28,6 @@ from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, NO_OWN_WINDOWS, 
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.skew import ServedSkew, SkewAlarm
 from rondo.monitor.quality.streams import StreamQuality
-from rondo.monitor.rollouts.compared_versions import ComparedVersions
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
@@ -88,7 +87,6 @@ class ModelState:
     streams: StreamQuality = field(default_factory=StreamQuality)
     skew: SkewAlarm = field(default_factory=SkewAlarm)
     costs: ModelCosts = field(default_factory=ModelCosts)
-    compared: ComparedVersions = field(default_factory=ComparedVersions)
     removed: int = 0
     labels_until: int | None = None
     spec: ModelSpec | None = field(default=None, compare=False)
@@ -109,7 +107,6 @@ class ModelState:
         self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
         self.evidence.clear()
         self.candidates.clear()
-        self.compared.clear()
         self.unmatched.clear_predictions()
         self.labelled.clear()
         return self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
@@ -129,7 +126,6 @@ class ModelState:
         self.labelled.clear()
         self.buffer.clear()
         self.costs, self.labels_until = ModelCosts(), None
-        self.compared.clear()
         resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
         resolved += self.skew.resolve(self.model, at, why)
         return [*self._resolve_alarms(why, at), *resolved]
@@ -210,7 +206,6 @@ class ModelState:
                 self.count_predictions(batch.rows, batch.version, reference)
             elif reference and self.tumbling:
                 self.candidates.count(batch, reference, self.tumbling, self.watermark.passed)
-                self.compared.add(batch, task_named(reference.task.task).counted)
             elif batch.role == RouteRole.PRIMARY:
                 self._drop(batch, "unprofiled")
         return sum(batch.rows.num_rows for batch in ready)
@@ -309,9 +304,8 @@ class ModelState:
         version, start = key
         is_replaced = self.history.is_replaced(version)
         if not is_replaced:
-            end = start + tumbling.length
-            yield from self._look(reference, tumbling, end)
-            yield from self.compared.close_cohort(self.model, self.labelled.table, reference, start, end)
+            yield from self._look(reference, tumbling, end := start + tumbling.length)
+            yield from self.candidates.compared.close_cohort(self.model, self.labelled.table, reference, start, end)
         counts = self.windows.pop(key)
         period = CountedPeriod(start, start + tumbling.length, counts)
         found = described_window(period, reference, self.spec.monitor.detectors, own)

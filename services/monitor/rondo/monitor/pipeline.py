@@ -213,7 +213,7 @@ class MonitorPipeline:
                 self._idleness.expect(predictions.model, "newer outcomes", now)
                 self._idleness.touch(predictions.model, "predictions", now)
             champion = state.champion.version if state.champion else 0
-            self._compared += state.compared.take(predictions, champion, state.costs.versions)
+            self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
             if predictions.role in (RouteRole.PRIMARY, *CANDIDATE_ROLES):
                 state.buffer_predictions(value, predictions, now)
             return predictions.model

@@ -41,6 +41,7 @@ MINUTE, HOUR = 60_000_000, 3_600_000_000
 _MOST_BLOCKS = 2_000
 _SLOW = 0.99
 _FEWEST_INFERENCES = 100
+_COUNTS = ("primary_scored", "other_scored", "other_answers", "primary_errors", "other_errors")
 
 
 @dataclass
@@ -125,7 +126,13 @@ class ComparedVersions:
             part = blocks[first : first + _MOST_BLOCKS]
             until = to_time(end) if first + _MOST_BLOCKS >= len(blocks) else part[-1].start
             event = RolloutEvidence(
-                model=model, primary=self.primary, other=self.other, blocks=part, complete_until=until
+                model=model,
+                primary=self.primary,
+                other=self.other,
+                blocks=part,
+                complete_until=until,
+                # A verdict is to have the answers until then, and its minute may not have passed.
+                minutes=self._so_far(),
             )
             yield Announcement(event, f"{model}/{self.primary}/{self.other}/cohort/{start}/{first}")
 
@@ -154,8 +161,19 @@ class ComparedVersions:
             minute.other_slow |= is_slow
             minute.other_answers += rows if batch.role == RouteRole.CANARY else 0
 
+    def _so_far(self) -> tuple[ComparedMinute, ...]:
+        """Return the counts of the open minute, which go on from 0. Slow answers are those of the whole minute."""
+        open_minute = self.minute
+        if open_minute is None or not open_minute.other_scored:
+            return ()
+        counts = {name: getattr(open_minute, name) for name in _COUNTS}
+        self.minute = OpenMinute(
+            open_minute.start, primary_slow=open_minute.primary_slow, other_slow=open_minute.other_slow
+        )
+        return (ComparedMinute(start=to_time(open_minute.start), **counts),)
+
     def _close_minute(self, model: str, minute: OpenMinute) -> Iterator[Announcement]:
-        if not minute.other_scored:
+        if not (minute.other_scored or minute.other_slow or minute.primary_slow):
             return
         known = {name: value for name, value in asdict(minute).items() if name != "start"}
         compared = ComparedMinute(start=to_time(minute.start), **known)

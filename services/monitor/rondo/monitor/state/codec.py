@@ -75,7 +75,7 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
         "outcomes": state.unmatched.outcomes,
         "labelled": state.labelled.table,
         "buffered": _buffered(state),
-        "compared": state.compared.rows,
+        "compared": state.candidates.compared.rows,
     }
     saved = {name: segmented_table.save(table, stored[name]) for name, table in tables.items()}
     checkpoint = ModelCheckpoint(
@@ -118,9 +118,9 @@ def decode_state(
         candidates=Candidates(
             {role: Candidate(**each) for role, each in figures["candidates"].items()},
             decode_evidence(stored_evidence.filter(stored_evidence.column(_OF_CANDIDATES))),
+            compared_versions.decoded(figures.get("compared", {}), compared, stored_compared.rows.size),
         ),
         alarms=_alarms(figures["alarms"]),
-        compared=compared_versions.decoded(figures.get("compared", {}), compared, stored_compared.rows.size),
         removed=figures["removed"],
         labels_until=figures.get("labels_until"),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
@@ -159,7 +159,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "costs": {
             str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
         },
-        "compared": compared_versions.encoded(state.compared),
+        "compared": compared_versions.encoded(state.candidates.compared),
         "skew": {"number": state.skew.number, "alert": state.skew.alert},
         "streams": {
             "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},
