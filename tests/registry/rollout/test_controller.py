@@ -41,6 +41,10 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECIDER = Actor("ana", "seen enough")
 
 
+class Killed(Exception):  # noqa: N818 - a signal in place of an end of the process
+    """The process ends within a decision."""
+
+
 class Platform:
     """A model with a champion, version 1, and a candidate, version 2, whose rollout has begun."""
 
@@ -271,3 +275,31 @@ async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, sp
     assert {each.verdict: round(each.needed, 2) for each in shown.evidence} == {
         "better": 3.0, "not_worse": 3.0, "worse": 3.51, "errors": 4.61, "slow": 5.3, "disagreement": 5.3,
     }  # fmt: skip
+
+
+async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_tick_decides(
+    platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.command("pause")
+    await platform.compare(-0.03)
+    before = await platform.rollout(), await platform.routes(), len(await audit_of(platform.store, "late"))
+    with monkeypatch.context() as patched:
+
+        async def killed(*_: object) -> None:
+            raise Killed
+
+        patched.setattr(type(await work_of(platform.store)), "save_rollout", killed)
+        with pytest.raises(Killed):
+            await platform.command("resume")
+        with pytest.raises(Killed):
+            await platform.command("promote")
+    assert (await platform.rollout(), await platform.routes(), len(await audit_of(platform.store, "late"))) == before
+    await platform.command("resume")
+    await platform.tick()
+    assert (await platform.rollout()).step == 1
+
+
+async def work_of(store: Backend) -> object:
+    async with store.work() as work:
+        return work
