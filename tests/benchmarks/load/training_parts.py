@@ -61,6 +61,7 @@ def main(folder: Path, trainer: str) -> None:
     measured(compare, "_comparisons", "bootstrap of a gate")
     measured(compare, "_profile", "reference of the outputs")
     measured(builder, "build", "ONNX graph")
+    measured(fitting, "permutation_importance", "importance of the features")
     measured(parity, "compare", "parity")
     measured(fitting, "_checked_parts", "split and checks")
 
