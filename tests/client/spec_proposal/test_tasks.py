@@ -53,6 +53,9 @@ def test_few_rows_of_numbers_are_no_classes() -> None:
         (("on time", "late"), ("late", "on time")),
         (("no risk", "risk"), ("risk", "no risk")),
         (("blue", "red"), ("red", "blue")),  # red is the rarer one
+        (("ja", "nein"), ("ja", "nein")),  # although the latter is rarer
+        (("Oui", "Non"), ("Oui", "Non")),
+        (("sí", "no"), ("sí", "no")),
         ((1, 2), ("2", "1")),
         ((-1, 1), ("1", "-1")),
     ],

@@ -26,11 +26,12 @@ _AMOUNTS = frozenset(
 )  # fmt: skip
 _POSITIVE = frozenset(
     ("1", "y", "yes", "t", "true", "pos", "positive", "bad", "churn", "churned", "default", "fail", "failed",
-     "failure", "fraud", "late", "lost", "malignant", "sick", "spam", "up", "buy", "bought", "won")
+     "failure", "fraud", "late", "lost", "malignant", "sick", "spam", "up", "buy", "bought", "won",
+     "ja", "oui", "sí", "si", "sim", "tak")
 )  # fmt: skip
 _NEGATIVE = frozenset(
     ("0", "-1", "n", "no", "f", "false", "neg", "negative", "good", "ok", "none", "not", "stayed", "on time", "benign",
-     "healthy", "ham", "down", "legit")
+     "healthy", "ham", "down", "legit", "nein", "non", "nee", "nej", "não", "nao", "nie")
 )  # fmt: skip
 
 
