@@ -72,6 +72,11 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
         ),
         ({"open_alerts": ["drift", "no_verdict"]}, "judged", "drift, no verdict"),
         (
+            {"open_alerts": ["drift", "no_verdict"], "evident_over_models": False},
+            "judged",
+            "drift (weak among all models), no verdict",
+        ),
+        (
             {"open_alerts": ["coverage"], "not_monitored_share": 1.0},
             "judged",
             "coverage, 100% of the newest requests not monitored",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.false_discoveries import naming_threshold
+from rondo.monitor.evidence.false_discoveries import evident_over_models, naming_threshold
 
 LEVEL = 0.1
 EVIDENCE = st.lists(st.floats(0, 12), min_size=1, max_size=40)
@@ -92,3 +92,29 @@ def test_many_small_changes_are_named_after_fewer_blocks_than_with_equal_shares(
         assert needed["names"] <= needed["shares"]
         saved.append(1 - needed["names"] / needed["shares"])
     assert np.mean(saved) > 0.05
+
+
+def test_a_model_among_many_needs_more_evidence_and_less_beside_others_that_have_changed() -> None:
+    harmonic = sum(1 / k for k in range(1, 101))
+    alone = np.full(100, -1.0)
+    alone[3] = np.log(100 * harmonic) - 1e-9
+    assert not evident_over_models(alone).any()
+    alone[3] += 2e-9
+    assert np.flatnonzero(evident_over_models(alone)).tolist() == [3]
+    many = np.full(100, -1.0)
+    many[:20] = np.log(100 * harmonic / 20) + 1e-9
+    assert evident_over_models(many).sum() == 20
+    assert evident_over_models(np.array([0.0])).tolist() == [True], "one model is evident where it alarms"
+    assert evident_over_models(np.zeros(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("dependence", ["independent", "equal", "opposite", "in turns"])
+def test_among_the_models_that_are_evident_few_have_not_changed(dependence: str) -> None:
+    rng, rate, shares = np.random.default_rng(4), 0.3, list[float]()
+    for _ in range(4_000):
+        # Of a model without a change the largest evidence reaches r times that of an alarm with probability rate / r.
+        strengths = largest(rng, 20, dependence) + np.log(rate)
+        strengths[:8] = rng.uniform(0, 6, 8)
+        found = evident_over_models(strengths)
+        shares.append(float(found[8:].sum()) / max(int(found.sum()), 1))
+    assert np.mean(shares) <= rate + 3 * np.std(shares) / len(shares) ** 0.5

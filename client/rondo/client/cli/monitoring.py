@@ -42,12 +42,20 @@ def verdict(summary: dict[str, Any] | None) -> str:
     return "; ".join(filter(None, (f"no verdict yet: {reason}", never)))
 
 
+_BY_EVIDENCE = ("drift", "performance", "quality")
+
+
 def alerts(summary: dict[str, Any] | None) -> list[str]:
-    """Return the kinds of the open alerts."""
+    """Return the kinds of the open alerts, and which are silenced, or may be chance among so many models."""
     if summary is None:
         return []
     silenced = summary.get("silenced_alerts", ())
-    return [f"{kind.replace('_', ' ')}{' (silenced)' * (kind in silenced)}" for kind in summary["open_alerts"]]
+    # An older monitor does not say it.
+    weak = () if summary.get("evident_over_models", True) else _BY_EVIDENCE
+    return [
+        f"{kind.replace('_', ' ')}{' (weak among all models)' * (kind in weak)}{' (silenced)' * (kind in silenced)}"
+        for kind in summary["open_alerts"]
+    ]
 
 
 def dropped_share(summary: dict[str, Any] | None) -> list[str]:

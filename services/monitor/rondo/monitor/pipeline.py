@@ -21,7 +21,7 @@ from rondo.monitor.labelling.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
 from rondo.monitor.state.control_plane_cache import ControlPlaneCache
-from rondo.monitor.status.model_status import model_status, summary
+from rondo.monitor.status.model_status import model_status, over_models, summary
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 
@@ -155,7 +155,7 @@ class MonitorPipeline:
             for model, state in sorted(self.models.items())
             if model in specs
         ]
-        return await asyncio.to_thread(lambda: tuple(summary(*each) for each in known))
+        return await asyncio.to_thread(lambda: over_models([summary(*each) for each in known]))
 
     def _apply_control_plane(self) -> list[Announcement]:
         announcements = []

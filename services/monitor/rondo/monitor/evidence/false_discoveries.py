@@ -19,6 +19,11 @@ probability, the second part is at most the sum over k of (f(k) - f(k-1)) / k = 
 of the n figures, and over groups to twice the false-alarm rate. As evidence and names only grow, this holds for the
 worst time, too.
 
+*Over all models* of an installation the same rule names those whose alarms hold among many (`evident_over_models`). The
+largest evidence of a version, as a share of what its first name needs, is at least r with probability a / r at most, a
+being its false-alarm rate: so it stands in the place of M(i), and the expected share of false names among the models is
+at most the mean of their rates, at any time that does not depend on what they show.
+
 The mean of the figures' evidence, which would have to reach 1 / a only, is no test. Ranks of a column's blocks are
 independent of its own earlier ranks, but not of those of other columns, and the more columns there are, the more of the
 rows their ranks reveal, among which nothing can be bet on exchangeability (Ramdas, Ruf, Larsson, Koolen, "Testing
@@ -49,3 +54,15 @@ def naming_threshold(evidence: NDArray[np.float64], level: float) -> float:
     thresholds = np.minimum(first, np.log(count * (1 / names).sum() / (names * level)))
     reached = np.flatnonzero(np.sort(evidence)[::-1] >= thresholds)
     return float(thresholds[reached[-1]])
+
+
+def evident_over_models(strengths: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the models whose change is evident among all of them, shape `[models]`.
+
+    `strengths` are logarithms of the largest evidence of each as a share of what its first name needs: 0 is an alarm.
+    """
+    count = len(strengths)
+    names = np.arange(1, count + 1)
+    thresholds = np.log(count * (1 / names).sum() / names)
+    reached = np.flatnonzero(np.sort(strengths)[::-1] >= thresholds)
+    return np.asarray(strengths >= (thresholds[reached[-1]] if len(reached) else np.inf))

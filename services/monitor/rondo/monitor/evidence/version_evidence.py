@@ -237,6 +237,16 @@ class VersionEvidence:
         evidence = np.concatenate([each.state.evidence for each in self.watched if each.group == group])
         return naming_threshold(evidence, false_alarm_rate / len(GROUPS))
 
+    def strength(self, false_alarm_rate: float) -> float:
+        """Return the logarithm of the largest evidence as a share of what the first alarm of its group needs."""
+        level = false_alarm_rate / len(GROUPS)
+        found = (
+            float(each.state.evidence.max()) - np.log(self.count(each.group) / level)
+            for each in self.watched
+            if len(each.components)
+        )
+        return float(max(found, default=-np.inf))
+
     def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = GROUPS) -> Iterator[Alarm]:
         """Yield what has reached its threshold, group by group, the strongest evidence first."""
         for group in groups:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
@@ -12,6 +14,8 @@ from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
 from rondo.monitor.estimates.reliance import reliance
+from rondo.monitor.evidence.false_discoveries import evident_over_models
+from rondo.monitor.evidence.verdicts import decimal
 from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
@@ -64,6 +68,8 @@ class ModelSummary(Value):
     of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
     share of the last 500 to 1,000 rows that counts in no window.
     `late_outcomes` counts the outcomes that arrived after the window of their prediction had closed.
+    `strength` is the decimal logarithm of the largest evidence as a share of what a first alarm needs, None before any;
+    `evident_over_models` says that a change is evident among all models that are monitored, see `over_models`.
     """
 
     model: str
@@ -76,6 +82,8 @@ class ModelSummary(Value):
     silenced_alerts: tuple[str, ...] = ()
     not_monitored_share: float
     late_outcomes: int
+    strength: float | None = None
+    evident_over_models: bool = False
 
 
 class ModelStatus(Value):
@@ -138,7 +146,21 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         open_alerts=tuple(state.open_alerts),
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
+        strength=_strength(_evidence(state), spec.monitor.false_alarm_rate),
     )
+
+
+def over_models(summaries: Sequence[ModelSummary]) -> tuple[ModelSummary, ...]:
+    """Return the summaries of all models, with those marked whose change is evident among so many."""
+    judged = [each.model for each in summaries if each.strength is not None]
+    strengths = np.array([each.strength for each in summaries if each.strength is not None]) * np.log(10)
+    evident = {model for model, is_so in zip(judged, evident_over_models(strengths), strict=True) if is_so}
+    return tuple(each.model_copy(update={"evident_over_models": each.model in evident}) for each in summaries)
+
+
+def _strength(evidence: VersionEvidence | None, false_alarm_rate: float) -> float | None:
+    found = evidence.strength(false_alarm_rate) if evidence else -np.inf
+    return decimal(found) if np.isfinite(found) else None
 
 
 def model_status(
