@@ -85,7 +85,10 @@ def _docker_carries() -> bool:
 # nothing but Python are run by `make test-fast`.
 _FIXTURES = {"kafka": "kafka", "broker": "kafka", "postgres": "postgres", "in_docker": "kafka"}
 _STARTS = {
-    "process": re.compile(r"\bsubprocess\.(?:run|Popen)\(|create_subprocess_exec\(|\bStack\(|\bKafka\(|Process\("),
+    "process": re.compile(
+        r"\bsubprocess\.(?:run|Popen)\(|create_subprocess_exec\(|\bStack\(|\bKafka\(|Process\("
+        r"|\npytestmark = pytest\.mark\.process\n"
+    ),
     "postgres": re.compile(r"\bPostgres\(|getfixturevalue\(\"(?:\w*database|postgres)\""),
 }
 _PROCESSES = ("tests/e2e/", "tests/embedded/")

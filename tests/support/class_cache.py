@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rondo.chassis.events.broker import create_topics
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.kafka.jar_cache import cache_folder
@@ -45,6 +44,8 @@ def make(cache: Path) -> None:
     """Make the cache unless it is there. One process does, and the others wait for it."""
     if cache.exists():
         return
+    from rondo.chassis.events.broker import create_topics  # noqa: PLC0415 - 0.2 s, and most make none
+
     cache.parent.mkdir(parents=True, exist_ok=True)
     with cache.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
