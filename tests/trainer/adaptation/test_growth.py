@@ -12,12 +12,24 @@ from rondo.trainer.adaptation.growth import (
     next_share,
     pays,
     rows_needed,
+    rows_of_drop,
 )
 
 
 @pytest.mark.parametrize(("first", "rows"), [(1, 90), (900, 90), (901, 91), (2_000, 200), (10_000_000, 20_000)])
 def test_a_chunk_is_a_tenth_of_the_first_training_within_bounds(first: int, rows: int) -> None:
     assert chunk_rows(first) == rows
+
+
+@pytest.mark.parametrize(
+    ("rise", "certain", "rows"),
+    [(0.1, True, 200), (0.05, True, 400), (0.02, True, 2_500), (0.005, True, 20_000), (0.05, False, 20_000),
+     (None, True, 20_000), (0.0, True, 20_000)],
+)  # fmt: skip
+def test_a_certain_drop_needs_as_many_rows_as_show_its_size(rise: float | None, rows: int, *, certain: bool) -> None:
+    assert rows_of_drop(1_000_000, 8, rise, certain=certain) == rows
+    assert rows_of_drop(1_000, 8, rise, certain=certain) == 100, "a chunk at most"
+    assert rows_of_drop(1_000_000, 60, 0.1, certain=True) == 600, "ten for each feature"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,15 @@ def test_a_drop_of_the_performance_needs_a_chunk_of_new_labels(kind: str) -> Non
     assert reason(decided(kind, 199)) == "not_enough_data"
 
 
+def test_a_certain_drop_of_a_large_model_does_not_wait_for_a_chunk() -> None:
+    """A chunk has 20,000 rows."""
+    large = {"first": 400_000, "fitted": 400_000}
+    assert decided("performance", 400, rise=0.05, **large) == Start()
+    assert reason(decided("performance", 399, rise=0.05, **large)) == "not_enough_data"
+    assert reason(decided("performance", 19_999, **large)) == "not_enough_data"
+    assert reason(decided("suspicion", 19_999, rise=0.05, **large)) == "not_enough_data"
+
+
 @pytest.mark.parametrize("kind", ["drift", "quality"])
 def test_inputs_that_change_start_nothing(kind: str) -> None:
     assert reason(decided(kind, 1_000_000)) == "no_harm"

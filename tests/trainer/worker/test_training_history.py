@@ -9,7 +9,8 @@ import pytest
 from rondo.contracts.events.models import ModelRemoved
 from rondo.trainer.adaptation.comparison import Rows, ScoredChunk, State, Unconfirmed, choose, course
 from rondo.trainer.adaptation.record import ChunkScore
-from rondo.trainer.run import Ended, Labels, LastTraining, Training
+from rondo.trainer.run import Ended, Labels, LastTraining, Run, Training
+from rondo.trainer.worker.skipped_runs import not_grown
 
 from tests.trainer import builders
 from tests.trainer.worker.queues import Backend, claimed, enqueue, failed, skipped, started
@@ -21,6 +22,15 @@ STATE = State(1_000, 5_000, "all", (CHUNK,), Unconfirmed(6_000, rows=1_300))
 
 
 KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, basis="a", loss=0.3)
+
+
+@pytest.mark.parametrize(("kind", "unfitted", "waits"), [("performance", 399, True), ("performance", 400, False),
+                                                         ("suspicion", 19_999, True)])  # fmt: skip
+def test_a_run_after_a_certain_drop_needs_no_chunk(kind: str, unfitted: int, *, waits: bool) -> None:
+    drop = builders.trigger(kind).model_copy(update={"loss_rise": 0.05})
+    run = Run("run-1", drop, builders.spec(retrain={"policy": "auto", "on": []}), 1, "worker", builders.START)
+    known = replace(KNOWN, state=State(400_000))
+    assert (not_grown(run, unfitted, known) is not None) == waits
 
 
 async def labels(backend: Backend, add: int = 0) -> Labels:

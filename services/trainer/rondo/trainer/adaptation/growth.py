@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rondo.trainer.adaptation.confirmation import rows_to_confirm
+
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
 
@@ -33,6 +35,20 @@ class Costs:
 def chunk_rows(first: int) -> int:
     """Return the rows of a chunk, the unit of the record: a tenth of the `first` training's, within bounds."""
     return min(max(math.ceil(GROWTH * first), LEAST_CHUNK), MOST_CHUNK)
+
+
+def rows_of_drop(first: int, features: int, rise: float | None, *, certain: bool) -> int:
+    """Return the newly labelled rows with which a drop of the performance is looked into: a chunk, or fewer.
+
+    A large model would wait long for a chunk after an abrupt change. Where the drop is `certain`, by evidence with the
+    stated rate of false alarms, as many rows suffice as show its size: losses between 0 and 1 have a standard deviation
+    of .5 at most, so that their mean over 1 / `rise`² rows is off by half of the rise. `rise` is that of the loss of a
+    row, None where it is not known. A model of the rows since then needs some for each of the `features`.
+    """
+    chunk = chunk_rows(first)
+    if not certain or rise is None or rise <= 0:
+        return chunk
+    return min(chunk, max(rows_to_confirm(features), math.ceil(1 / rise**2)))
 
 
 def growth_needed(fitted: int, share: float = GROWTH) -> int:

@@ -25,11 +25,11 @@ from rondo.trainer.adaptation.growth import (
     GROWTH,
     Costs,
     change_pays,
-    chunk_rows,
     gain_of_growth,
     growth_needed,
     pays,
     rows_needed,
+    rows_of_drop,
 )
 from rondo.trainer.run import IN_FLIGHT
 
@@ -152,7 +152,9 @@ def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
             detail = "the inputs changed, and no drop of the performance is known: labels decide about a training"
             return Skip(SkipReason.NO_HARM, f"{detail}, or `rondo train {spec.model}`")
         case TriggerKind.PERFORMANCE | TriggerKind.SUSPICION:
-            few = _too_few(labels.new, chunk_rows(labels.first), "a drop of the performance is looked into with")
+            certain = trigger.kind == TriggerKind.PERFORMANCE
+            needed = rows_of_drop(labels.first, len(spec.features), trigger.loss_rise, certain=certain)
+            few = _too_few(labels.new, needed, "a drop of the performance is looked into with")
             return few or _change_is_young(spec, trigger) or _change_costs_more(spec, labels, trigger.loss_rise)
         case TriggerKind.NEW_LABELS if not history.ever_trained:
             return _too_few(labels.new, spec.trainer.min_rows, "the first training needs")

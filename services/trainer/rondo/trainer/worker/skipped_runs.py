@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
-from rondo.trainer.adaptation.growth import chunk_rows, rows_needed
+from rondo.trainer.adaptation.growth import rows_needed, rows_of_drop
 from rondo.trainer.dataset.data_checks import described_left_out
 from rondo.trainer.fitting.report import report
 from rondo.trainer.triggers.admission import HARM
@@ -59,7 +59,8 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
     if known is None or not run.spec.retrain.is_automatic:
         return None
     if run.trigger.kind in HARM:
-        needed = chunk_rows(known.state.first)
+        certain = run.trigger.kind == TriggerKind.PERFORMANCE
+        needed = rows_of_drop(known.state.first, len(run.spec.features), run.trigger.loss_rise, certain=certain)
     elif run.trigger.kind == TriggerKind.NEW_LABELS:
         again = known.state.unconfirmed
         needed = rows_needed(
