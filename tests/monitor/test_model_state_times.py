@@ -14,6 +14,7 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     WindowClosed,
 )
+from rondo.monitor.stream.watermark import MANY_UNDATED
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 
 from tests.monitor.builders import (
@@ -90,6 +91,27 @@ def test_a_request_without_a_time_during_a_replay_makes_no_later_row_late() -> N
     assert scenario.counts()["WindowClosed"] == 5
     counts = scenario.state.dropped.counts
     assert (counts["undated_rows"], counts["late_rows"]) == (2, 0)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alone(*, restart: bool) -> None:
+    """As of somebody who tries the model by `rondo predict`, and then replays a history."""
+    scenario = DailyScenario()
+    asked = predictions(rows(scenario.rng, 1), times(0, 1), ["tried"])
+    now = pa.array([EPOCH + timedelta(days=3_000)], logs.TIMESTAMP)
+    asked = asked.set_column(3, "made_at", now).set_column(2, "event_time", pa.nulls(1, logs.TIMESTAMP))
+    scenario.state.count_predictions(asked, 1, REFERENCE)
+    scenario.state.watermark = scenario.state.watermark.caught_up()
+    for number in range(60):
+        if restart:
+            scenario.restart()
+        made = [EPOCH + timedelta(days=3_000, seconds=2 * number)] * 100
+        old = predictions(rows(scenario.rng, 100), times(number / 10, 100, 0.1), [f"{number}-{i}" for i in range(100)])
+        scenario.state.count_predictions(old.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
+        scenario.close()
+    assert scenario.state.dropped.counts["late_rows"] == MANY_UNDATED - 1
+    assert [each.window.rows for each in scenario.all(WindowClosed)] == [1_000 - MANY_UNDATED + 1, *[1_000] * 4]
+    assert scenario.state.evidence.versions[1].taken["inputs"].first < micros(1)
 
 
 def test_a_row_of_the_next_century_advances_no_watermark_and_is_counted() -> None:

@@ -14,6 +14,7 @@ from rondo.monitor.stream.watermark import (
     MAX_AHEAD,
     MAX_CLOCK_SKEW,
     NEVER,
+    Arrived,
     Watermark,
     is_implausible,
 )
@@ -147,6 +148,54 @@ def test_many_rows_without_a_time_in_a_row_lead_again() -> None:
     assert (after.newest, still[1:]) == (100, [True] * (MANY_UNDATED - 1))
     after, still, far = undated(after, [(None, now), (None, now + 5), (200, now), (None, now + 6)])
     assert (after.newest, still, far) == (now + 6, [False] * 4, [False] * 4)
+
+
+def arrive(watermark: Watermark, rows: list[tuple[int | None, int]]) -> Arrived:
+    given = np.array([time is not None for time, _ in rows], np.bool_)
+    times = np.array([made if time is None else time for time, made in rows], np.int64)
+    made = np.array([made for _, made in rows], np.int64)
+    return watermark.arrive(times, made, given, MAX_OUT_OF_ORDERNESS)
+
+
+def test_a_replay_after_a_request_without_a_time_starts_event_time_over() -> None:
+    now, old = 300 * DAY, [(100 + number, 300 * DAY + number) for number in range(MANY_UNDATED + 1)]
+    begun = arrive(Watermark(), [(None, now)]).watermark.caught_up()
+    few = arrive(begun, [*old[: MANY_UNDATED - 1]])
+    assert (few.restarted, few.watermark.newest, few.watermark.passed) == (False, now, now)
+    many = arrive(begun, [*old])
+    assert (many.restarted, many.watermark.newest) == (True, 100 + MANY_UNDATED)
+    assert set(many.passed[: MANY_UNDATED - 1].tolist()) == {now}
+    assert many.passed[MANY_UNDATED - 1] == NEVER
+    again = arrive(many.watermark, [(None, now + DAY)])
+    assert (again.times.tolist(), again.watermark.newest) == ([NEVER], 100 + MANY_UNDATED)
+
+
+def test_a_stream_without_times_does_not_start_over_with_old_requests() -> None:
+    now, old = 300 * DAY, [(100, 300 * DAY)] * (2 * MANY_UNDATED)
+    many = arrive(Watermark(), [*[(None, now)] * MANY_UNDATED, *old])
+    assert (many.restarted, many.watermark.newest) == (False, now)
+    mixed = [each for pair in zip(old, [(None, now)] * 400, strict=False) for each in pair]
+    assert not arrive(Watermark(), [(None, now), *mixed]).restarted
+    recent = arrive(Watermark(), [(None, now), *[(now - DAY + 1, now)] * MANY_UNDATED])
+    assert (recent.restarted, recent.watermark.newest) == (False, now)
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-5, 5), st.integers(0, 8)), max_size=40), st.integers(0, 40))
+def test_how_rows_are_divided_into_messages_does_not_decide_when_event_time_starts_over(
+    rows: list[tuple[int | None, int]], place: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watermark, "MANY_UNDATED", 3)
+        patch.setattr(watermark, "MAX_AHEAD", 2)
+        whole = arrive(Watermark(), rows) if rows else Arrived(Watermark(), *[np.zeros(0, np.int64)] * 2)
+        parts, state = [], Watermark()
+        for each in (rows[:place], rows[place:]):
+            if each:
+                parts.append(arrive(state, each))
+                state = parts[-1].watermark
+    assert whole.watermark == state
+    assert whole.restarted == any(each.restarted for each in parts)
+    assert whole.passed.tolist() == [each for part in parts for each in part.passed.tolist()]
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(-5, 5), st.integers(0, 8)), max_size=30), st.integers(0, 30))

@@ -385,15 +385,16 @@ class ModelState:
         self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival.
-
-        The time of a row that has none, and that its stream gives no other, is `NEVER`.
-        """
+        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
         times, made = log_messages.event_times(rows)
-        self.watermark, still, far = self.watermark.undated(times, made, log_messages.has_event_time(rows))
-        advancing = np.where(still, NEVER, times)
-        self.watermark, passed = self.watermark.advance(advancing, made, self.max_out_of_orderness)
-        return np.where(far, NEVER, times), made, passed
+        given = log_messages.has_event_time(rows)
+        self.watermark, times, passed, restarted = self.watermark.arrive(times, made, given, self.max_out_of_orderness)
+        if restarted:
+            self.windows, self.recent, self.closed_until = {}, RecentWindows(), NEVER
+            for counted in (self.evidence, self.candidates, self.labelled):
+                counted.clear()
+            self.unmatched.clear_predictions()
+        return times, made, passed
 
     def _bound_candidate_windows(self, version: int, tumbling: TumblingWindows) -> None:
         if self.history.closes(version):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,22 @@ MIN_TIME = (EARLIEST - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microsecon
 MAX_AHEAD = MOST_AHEAD // timedelta(microseconds=1)
 # Replicas write concurrently, in transactions of at most half a minute: a larger step back is another clock.
 MAX_CLOCK_SKEW = 60_000_000
-# So many requests without an event time in a row are no single call by hand: the senders give none any more.
+# So many requests without an event time in a row are no single call by hand: the senders give none any more. As many
+# with one are no single call either.
 MANY_UNDATED = 500
+
+
+class Arrived(NamedTuple):
+    """The `watermark` after some rows, and of each row its event time and the watermark when it arrived.
+
+    The time of a row that has none, and that its stream gives no other, is `NEVER`. `restarted` says that event time
+    has started over: what was counted before counts no more.
+    """
+
+    watermark: Watermark
+    times: NDArray[np.int64]
+    passed: NDArray[np.int64]
+    restarted: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,8 @@ class Watermark:
 
     `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
     (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
-    newest event time that a sender gave, and `undated_rows` are the rows without one in a row since.
+    newest event time that a sender gave, and `undated_rows` are the rows without one in a row since. `undated_ever`
+    counts all of them up to `MANY_UNDATED`, and `dated_rows` those with one in a row.
     """
 
     newest: int = NEVER
@@ -51,6 +66,41 @@ class Watermark:
     set_back: int = 0
     dated: int = NEVER
     undated_rows: int = 0
+    undated_ever: int = 0
+    dated_rows: int = 0
+
+    def arrive(
+        self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], max_out_of_orderness: int
+    ) -> Arrived:
+        """Take rows in log order; `given` says which have an event time, and the others have the time they were made.
+
+        A replay may follow a few requests without a time, such as those of somebody who tries the model. All its rows
+        would be late for good, so event time starts over at the row with which `MANY_UNDATED` older ones are there.
+        """
+        after, still, far = self.undated(times, made, given)
+        begin = self._replay_begins(times, made, given, still)
+        if begin is not None:
+            before = self.arrive(times[:begin], made[:begin], given[:begin], max_out_of_orderness)
+            over = replace(before.watermark, newest=NEVER, passed=NEVER, steps=(), undated_ever=MANY_UNDATED)
+            behind = over.arrive(times[begin:], made[begin:], given[begin:], max_out_of_orderness)
+            kept = np.concatenate((np.where(given[:begin], before.times, NEVER), behind.times))
+            return Arrived(behind.watermark, kept, np.concatenate((before.passed, behind.passed)), restarted=True)
+        after, passed = after.advance(np.where(still, NEVER, times), made, max_out_of_orderness)
+        return Arrived(after, np.where(far, NEVER, times), passed)
+
+    def _replay_begins(
+        self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], still: NDArray[np.bool_]
+    ) -> int | None:
+        """Return the row at which event time starts over; `still` are the rows that advance nothing."""
+        if self.undated_ever >= MANY_UNDATED or not given.any():
+            return None
+        sent = np.where(given & ~is_implausible(times, made), times, NEVER)
+        dated = np.maximum.accumulate(np.maximum(sent, self.dated))
+        newest = np.maximum.accumulate(np.maximum(np.where(still, NEVER, np.where(given, sent, times)), self.newest))
+        undated = np.minimum(self.undated_ever + np.cumsum(~given), MANY_UNDATED)
+        older = (dated > NEVER) & (dated < newest - MAX_AHEAD) & (undated > 0) & (undated < MANY_UNDATED)
+        found = np.flatnonzero(older & (_run_lengths(given, self.dated_rows) >= MANY_UNDATED))
+        return int(found[0]) if found.size else None
 
     def undated(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_]
@@ -68,12 +118,17 @@ class Watermark:
             return self, ~given, ~given
         sent = np.where(given & ~is_implausible(times, made), times, NEVER)
         dated = np.maximum.accumulate(np.maximum(sent, self.dated))
-        places = np.arange(given.size)
-        last_given = np.maximum.accumulate(np.where(given, places, -1 - self.undated_rows))
-        undated_rows = places - last_given
+        undated_rows = _run_lengths(~given, self.undated_rows)
         still = ~given & ~self._led_by_undated(np.where(given, sent, times), dated, undated_rows)
         far = still & (made > dated + MAX_AHEAD)
-        return replace(self, dated=int(dated[-1]), undated_rows=int(undated_rows[-1])), still, far
+        after = replace(
+            self,
+            dated=int(dated[-1]),
+            undated_rows=int(undated_rows[-1]),
+            undated_ever=min(self.undated_ever + int((~given).sum()), MANY_UNDATED),
+            dated_rows=int(_run_lengths(given, self.dated_rows)[-1]),
+        )
+        return after, still, far
 
     def _led_by_undated(
         self, times: NDArray[np.int64], dated: NDArray[np.int64], undated_rows: NDArray[np.int64]
@@ -119,6 +174,12 @@ class Watermark:
 def is_implausible(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which event times lie before the year 1900, or more than `MAX_AHEAD` after their row was made."""
     return (times > made + MAX_AHEAD) | (times < MIN_TIME)
+
+
+def _run_lengths(mask: NDArray[np.bool_], before: int) -> NDArray[np.int64]:
+    """Return how many rows up to each one are in the mask in a row, `before` of them before the first."""
+    places = np.arange(mask.size)
+    return places - np.maximum.accumulate(np.where(mask, -1 - before, places))
 
 
 def _clock_resets(made: NDArray[np.int64], latest: int, max_skew: int) -> list[int]:
