@@ -20,7 +20,7 @@ from rondo.contracts.events.monitoring import (
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.evidence.staged_test import Change, StagedTest
-from rondo.monitor.status.model_status import model_status
+from rondo.monitor.status.model_status import model_status, summary
 from rondo.monitor.windows.candidate_windows import MAX_CANDIDATE_WINDOWS
 
 from tests.monitor.builders import EPOCH, REFERENCE, SPEC, spec
@@ -286,6 +286,20 @@ def test_ids_are_a_function_of_version_kind_and_time() -> None:
     ids = [[e.finding_id for e in [*s.all(WindowClosed), *s.all(DriftDetected)]] for s in (first, second)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ids[0])
+
+
+def test_a_summary_has_the_estimates_of_the_newest_rows() -> None:
+    scenario = DailyScenario()
+    assert summary(scenario.state, scenario.spec, REFERENCE).estimates == ()
+    scenario.day(0, labels=False)
+    shown, newest = summary(scenario.state, scenario.spec, REFERENCE), None
+    for _ in range(2):
+        newest = model_status(scenario.state, scenario.spec, REFERENCE).newest
+        assert newest
+        assert shown.estimates == newest.estimates != ()
+        scenario.day(2)
+        scenario.close()
+        shown = summary(scenario.state, scenario.spec, REFERENCE)
 
 
 def test_a_snapshot_has_the_status_of_its_time_while_the_state_takes_rows() -> None:

@@ -100,6 +100,19 @@ def test_a_small_share_that_is_not_monitored_is_no_alert(rondo: Run, monkeypatch
     assert ("1%" in shown, "alert:" in shown) == (True, False)
 
 
+def test_status_has_the_performance_to_be_expected_while_there_is_no_verdict(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {"value": 0.871, "error": 0.006, "reference": 0.884, "method": "expected", "assumption": "a"}
+    estimates = [{"statistic": name, **figures} for name in ("accuracy", "loss", "of-tomorrow")]
+    for reason, shown in (("no outcomes yet", True), (None, False)):
+        listed = {"models": [summary("late", no_verdict=reason, estimates=estimates)]}
+        monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
+        found = rondo("status").stdout
+        assert ("accuracy 0.871 ± 0.006 (holdout 0.884)" in found) == shown
+        assert ("loss" in found, "of-tomorrow" in found) == (False, False)
+
+
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
 def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
     (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)

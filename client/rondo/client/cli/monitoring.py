@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.output import print_note
 from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
+from rondo.contracts.events.monitoring import Estimate, described_estimate
+from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -56,6 +58,13 @@ def alerts(summary: dict[str, Any] | None) -> list[str]:
         f"{kind.replace('_', ' ')}{' (weak among all models)' * (kind in weak)}{' (silenced)' * (kind in silenced)}"
         for kind in summary["open_alerts"]
     ]
+
+
+def estimates(summary: dict[str, Any] | None) -> list[str]:
+    """Return the metrics that are to be expected of the newest rows, before their outcomes are there."""
+    given = (summary or {}).get("estimates", ())
+    found = [Estimate.model_validate(each) for each in given if each["statistic"] in METRICS]
+    return [f"estimated {described_estimate(each)}" for each in found]
 
 
 def dropped_share(summary: dict[str, Any] | None) -> list[str]:

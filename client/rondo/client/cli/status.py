@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.monitoring import alerts, dropped_share, monitoring, verdict
+from rondo.client.cli.monitoring import alerts, dropped_share, estimates, monitoring, verdict
 from rondo.client.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not.
 
-    The monitor's row also has the models that can't be judged yet, and their open alerts.
+    The monitor's row also has the models that can't be judged yet with the performance to be expected, and open alerts.
     """
     states = session.run(_states)
     if json:
@@ -59,6 +59,10 @@ def _grouped(checks: dict[str, str]) -> list[str]:
 
 
 def _findings(summary: dict[str, Any]) -> list[str]:
-    """Return what somebody should look at: what has no verdict yet, open alerts, requests not monitored."""
+    """Return what somebody should look at: what has no verdict yet, open alerts, requests not monitored.
+
+    While something is not judged, the performance to be expected stands beside it.
+    """
     unjudged = [verdict(summary)] if summary["no_verdict"] or summary.get("out_of_reach") else []
-    return [*unjudged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary)]
+    expected = estimates(summary) if unjudged else []
+    return [*unjudged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary), *expected]

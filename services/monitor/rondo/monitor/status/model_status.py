@@ -17,9 +17,16 @@ from rondo.monitor.estimates.reliance import reliance
 from rondo.monitor.evidence.false_discoveries import evident_over_models
 from rondo.monitor.evidence.verdicts import decimal
 from rondo.monitor.evidence.version_evidence import LOSS
+from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
-from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
+from rondo.monitor.status.newest_rows import (
+    NewestRows,
+    WindowStatus,
+    newest_period,
+    newest_rows,
+    window_status,
+)
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.status.replaced_status import ReplacedStatus, replaced_statuses
 from rondo.monitor.status.skew_status import SkewStatus, skew_status
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.model_state import ModelState
+    from rondo.monitor.ports import ChampionRevision
+    from rondo.monitor.windows.tumbling import TumblingWindows
 
 
 class LogCounts(Value):
@@ -62,7 +71,8 @@ class MeanLoss(Value):
 class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
 
-    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so.
+    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `estimates` are the
+    performance that is to be expected of the newest rows, as in `ModelStatus.newest`.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
     of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
@@ -76,6 +86,7 @@ class ModelSummary(Value):
     version: int | None
     no_verdict: str | None
     out_of_reach: str | None = None
+    estimates: tuple[Estimate, ...] = ()
     last_window: Utc | None
     watermark: Utc | None
     open_alerts: tuple[str, ...]
@@ -141,6 +152,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         version=state.champion.version if state.champion else None,
         no_verdict=_no_verdict(state, spec, reference),
         out_of_reach=_out_of_reach(state, spec),
+        estimates=_estimates(state, reference),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
         open_alerts=tuple(state.open_alerts),
@@ -218,6 +230,22 @@ def _evidence(state: ModelState) -> VersionEvidence | None:
     return state.evidence.versions.get(state.champion.version) if state.champion else None
 
 
+def _open_periods(state: ModelState, champion: ChampionRevision, tumbling: TumblingWindows) -> list[CountedPeriod]:
+    """Return the open windows of the champion, in order of time."""
+    return [
+        CountedPeriod(start, start + tumbling.length, counts)
+        for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
+        if version == champion.version
+    ]
+
+
+def _estimates(state: ModelState, reference: Reference | None) -> tuple[Estimate, ...]:
+    if state.tumbling is None or state.champion is None or reference is None:
+        return ()
+    found = newest_period(_open_periods(state, state.champion, state.tumbling), state.recent, state.watermark.passed)
+    return window_estimates(found[0].counts, reference) if found else ()
+
+
 def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> MeanLoss | None:
     bounds = evidence.loss_bounds if evidence else None
     confidence = 1 - false_alarm_rate
@@ -246,11 +274,7 @@ def _windows(state: ModelState, reference: Reference | None, detectors: Sequence
     tumbling, champion = state.tumbling, state.champion
     if tumbling is None or champion is None or reference is None:
         return {"newest": None, "newest_closed": None, "windows": ()}
-    mine = [
-        CountedPeriod(start, start + tumbling.length, counts)
-        for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
-        if version == champion.version
-    ]
+    mine = _open_periods(state, champion, tumbling)
     closed = state.recent.period
     return {
         "newest": newest_rows(mine, state.recent, state.watermark.passed, reference, detectors),

@@ -72,14 +72,23 @@ def newest_rows(
     reference: Reference,
     detectors: Sequence[str],
 ) -> NewestRows | None:
+    """Return the figures of the newest rows, see `newest_period`."""
+    found = newest_period(windows, recent, passed)
+    if found is None:
+        return None
+    period, complete = found
+    status, columns = window_status(period, reference, detectors), histograms(period.counts.bins, reference)
+    return NewestRows(**dict(status), complete=complete, columns=columns)
+
+
+def newest_period(
+    windows: Sequence[CountedPeriod], recent: RecentWindows, passed: int
+) -> tuple[CountedPeriod, bool] | None:
     """Return the newest rows of the open `windows` that the watermark has `passed`, and of the closed ones.
 
-    Without any it is the newest window that fills.
+    Without any it is the newest window that fills; the second value says which of both it is.
     """
     closed = [recent.period] if recent.period else []
     ended = [*closed, *(each for each in windows if each.end <= passed)]
     found = combined(reversed(ended)) or (windows[-1] if windows else None)
-    if found is None:
-        return None
-    status, columns = window_status(found, reference, detectors), histograms(found.counts.bins, reference)
-    return NewestRows(**dict(status), complete=bool(ended), columns=columns)
+    return None if found is None else (found, bool(ended))
