@@ -16,6 +16,8 @@ from rondo.chassis.profiles.components import components
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.monitor.evidence.stretches import Learning
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows
@@ -158,6 +160,20 @@ def test_outputs_move_as_the_monitor_sees_them() -> None:
     for name, column in zip(profiles, binning.columns, strict=True):
         expected = components(profiles[name]).means(counts[:, column.offset : column.offset + column.size])
         assert np.column_stack(list(blocks.columns[name].means.values())) == pytest.approx(expected, abs=1e-9)
+
+
+def test_of_a_refitted_model_one_stretch_of_outputs_is_left_which_live_rows_extend() -> None:
+    profiles = profiles_of_outputs(scored(2_100))
+    whole, latest = (of_outputs(profiles, scored(2_100), refitted=refitted) for refitted in (False, True))
+    assert (latest.rows, latest.columns.keys()) == (whole.rows, whole.columns.keys())
+    for name, means in latest.columns["score"].means.items():
+        assert means == whole.columns["score"].means[name][-1:]
+    profile = ReferenceProfile(
+        rows=2_100, features={}, outputs=profiles, task=BINARY, performance={}, output_blocks=latest
+    )
+    (watched,) = VersionEvidence.of("digest", profile).watched
+    assert isinstance(watched.state, Learning)
+    assert watched.state.needed > latest.rows
 
 
 def test_losses_are_means_of_stretches_of_the_holdout() -> None:

@@ -267,6 +267,7 @@ class Pipeline:
             function=fit.function,
             members=made.members,
             adaptation=fit.adaptation,
+            refitted=fit.refitted is not None,
             importance=permutation_importance(spec, holdout, scored, partial(self.score, graph)),
         )
 

@@ -33,10 +33,10 @@ class ChampionModel:
 
 @dataclass(frozen=True, eq=False)
 class FittedCandidate:
-    """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
+    """A model as ONNX bytes, the holdout rows, and the outputs for them of the model that is evaluated.
 
     The model that gave them is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to
-    `rows_weighed` more. `model` is that one, or one that is fitted to the holdout as well. Event times and
+    `rows_weighed` more. `model` is that one, or one that is `refitted`, to the holdout as well. Event times and
     reference cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
     `members` and `adaptation` are as in `TrainingInputs`.
     """
@@ -58,6 +58,7 @@ class FittedCandidate:
     members: tuple[EnsembleMember, ...] = ()
     adaptation: Adaptation | None = None
     importance: Importance | None = None
+    refitted: bool = False
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, sc
         performance={name: PerformanceFigure(value=f.value, error=f.error) for name, f in figures.items()},
         feature_blocks=fitted.reference.blocks,
         projections=fitted.reference.projections,
-        output_blocks=reference_blocks.of_outputs(outputs, scored),
+        output_blocks=reference_blocks.of_outputs(outputs, scored, refitted=fitted.refitted),
         loss=loss,
         calibration=calibration_of(scored.task, counted, outputs, loss),
         slices=tuple(reference_slices(spec, holdout, scored.task, counted)),

@@ -63,8 +63,12 @@ def of_features(
     return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
 
 
-def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored) -> ReferenceBlocks:
-    """Return how the profiled outputs move over scored rows that are in order of event time."""
+def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored, *, refitted: bool = False) -> ReferenceBlocks:
+    """Return how the profiled outputs move over scored rows that are in order of event time.
+
+    Where the model is refitted, another one serves, and its outputs are others on the same rows: it is surer. Only the
+    latest stretch is returned then, and the monitor extends this reference by the first live rows.
+    """
     labels = pa.array(scored.task.labels, pa.string())
     values = {name: pa.array(scored.outputs[name]) for name in profiles}
     columns = {
@@ -76,7 +80,14 @@ def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored) -> Refere
         name: _column_blocks(profile, column.bins(table), stretch)
         for (name, profile), column in zip(profiles.items(), binning.columns, strict=True)
     }
-    return ReferenceBlocks(rows=stretch, columns=blocks)
+    return ReferenceBlocks(rows=stretch, columns=_latest(blocks) if refitted else blocks)
+
+
+def _latest(blocks: Mapping[str, ColumnBlocks]) -> dict[str, ColumnBlocks]:
+    return {
+        name: each.model_copy(update={"means": {part: means[-1:] for part, means in each.means.items()}})
+        for name, each in blocks.items()
+    }
 
 
 def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
