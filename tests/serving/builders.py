@@ -132,8 +132,8 @@ def infer_values(
     table = ServingTable({served.model: served for served in models}, unserved or {})
     parsed = table.parser.parse(values)
     found = Inferred(refused=dict(parsed.refused))
-    for schema, places, requests in parsed.groups:
-        inference = infer(table.models[schema.model], schema.rows(requests), lambda: NOW)
+    for schema, places, rows in parsed.groups:
+        inference = infer(table.models[schema.model], rows, lambda: NOW)
         found.refused |= {places[row]: error for row, error in inference.refused.items()}
         for scored in inference.scored:
             mine = [places[row] for row in scored.numbers]

@@ -40,8 +40,7 @@ def changed(**change: Any) -> bytes:
 
 
 def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
-    ((schema, _, requests),) = PARSER.parse([changed(entity="N1", event_time="2013-03-01T05:00:00-05:00")]).groups
-    rows = schema.rows(requests)
+    ((_, _, rows),) = PARSER.parse([changed(entity="N1", event_time="2013-03-01T05:00:00-05:00")]).groups
     assert (rows.ids, rows.entities) == (["r1"], ["N1"])
     assert [time and time.isoformat() for time in rows.event_times] == ["2013-03-01T05:00:00-05:00"]
     assert {name: column.tolist()[0] for name, column in rows.columns.items() if name != "seats"} == {
@@ -52,7 +51,7 @@ def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
 def test_rows_are_grouped_by_model() -> None:
     price = b'{"id": "p", "model": "price", "features": {"area": 3}}'
     groups = PARSER.parse([changed(), price, changed(id="r2")]).groups
-    assert {schema.model: (places, [each.id for each in requests]) for schema, places, requests in groups} == {
+    assert {schema.model: (places, rows.ids) for schema, places, rows in groups} == {
         "delay": ([0, 2], ["r1", "r2"]), "price": ([1], ["p"]),
     }  # fmt: skip
 
@@ -158,8 +157,8 @@ def test_every_unknown_feature_is_named_beside_the_missing_ones() -> None:
 def test_a_spec_may_let_requests_have_unknown_features_and_fields() -> None:
     schema = RequestSchema("delay", FEATURES, ignore_unknown=True)
     value = changed(features={"distance": 1, "night": True, "seets": 2}, entitty="N1")
-    ((_, places, requests),) = RequestParser([schema]).parse([value]).groups
-    assert (places, schema.rows(requests).columns["distance"].tolist()) == ([0], [1.0])
+    ((_, places, rows),) = RequestParser([schema]).parse([value]).groups
+    assert (places, rows.columns["distance"].tolist()) == ([0], [1.0])
 
 
 @pytest.mark.parametrize("models", [["delay"], ["delay", "price"]])
@@ -185,8 +184,8 @@ def test_a_number_past_float32_or_with_a_fraction_is_found_in_the_columns() -> N
         changed(features={"distance": 1, "night": True, "seats": 3.5}),
         changed(features={"distance": 1, "night": True, "seats": 3.0}),
     ]
-    ((schema, _, requests),) = PARSER.parse(values).groups
-    assert invalid_rows(schema.rows(requests), schema, NOW).keys() == {0, 1}
+    ((schema, _, rows),) = PARSER.parse(values).groups
+    assert invalid_rows(rows, schema, NOW).keys() == {0, 1}
 
 
 @given(st.lists(st.binary() | st.just(None) | st.sampled_from([b"[", b"]", b"{", b'"', b'{"a":[1', b"2]},{}"])))
@@ -268,9 +267,25 @@ def test_every_row_stays_at_the_place_of_its_request(order: list[int], spoiled: 
     ]
     read = PARSER.parse(values)
     found = {
-        place: (row.id, row.features.f0)
+        place: (id_, distance)
         for _, places, rows in read.groups
-        for place, row in zip(places, rows, strict=True)
+        for place, id_, distance in zip(places, rows.ids, rows.columns["distance"].tolist(), strict=True)
     }
     assert found == {place: (f"r{n}", n) for place, n in enumerate(order) if n not in spoiled}
     assert set(read.refused) == {place for place, n in enumerate(order) if n in spoiled}
+
+
+def test_a_large_micro_batch_is_parsed_in_parts_that_make_one_table() -> None:
+    values = [changed(id=f"r{n}", features={"distance": n, "night": True, "carrier": f"c{n}"}) for n in range(700)]
+    values[300] = b"spoiled"
+    values[600] = changed(features={"distance": 1, "night": True, "seats": 3.5})
+    parsed = PARSER.parse(values)
+    assert parsed.refused.keys() == {300}
+    ((schema, places, rows),) = parsed.groups
+    assert places == [n for n in range(700) if n != 300]
+    assert rows.ids == [f"r{n}" if n != 600 else "r1" for n in places]
+    assert rows.columns["carrier"].tolist()[:300] == [f"c{n}" for n in range(300)]
+    assert rows.numbers is not None
+    assert rows.columns["distance"].base is rows.numbers, "checks look at all numbers at once"
+    ((row, error),) = invalid_rows(rows, schema, NOW).items()
+    assert (places[row], "3.5" in str(error)) == (600, True)

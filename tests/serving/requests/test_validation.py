@@ -207,7 +207,7 @@ def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st
     schema = RequestSchema("m", {"x": feature})
     values = [json.dumps({"id": "r", "model": "m", "features": {"x": value}}).encode()]
     groups = RequestParser([schema]).parse(values).groups
-    taken = bool(groups) and not invalid_rows(schema.rows(groups[0][2]), schema, NOW)
+    taken = bool(groups) and not invalid_rows(groups[0].rows, schema, NOW)
     assert taken == in_a_batch(feature, value)
     assert taken == (over_http(schema, {"x": value}) is None)
 

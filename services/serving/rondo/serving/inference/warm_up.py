@@ -36,8 +36,7 @@ def warm_up(version: LoadedVersion) -> None:
     served = ServedModel(version.model, 0, (version,), (1.0,))
     parsed = ServingTable({version.model: served}).parser.parse(values)
     problems = [str(error) for error in parsed.refused.values()]
-    for schema, _, requests in parsed.groups:
-        rows = schema.rows(requests)
+    for _, _, rows in parsed.groups:
         if score_batch(version, rows.columns, len(rows)) is None:
             problems.append("the model fails, or does not return each output for each row")
         inference = infer(served, rows, lambda: datetime.now(UTC))

@@ -6,7 +6,7 @@ msgspec compiles a decoder per signature, so type checks and extraction cost no 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.rows import Source
+    from rondo.serving.requests.rows import Column, Source
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 # An int is decoded as a number, because many writers send 3.0 for 3. `Limits` refuses 3.5.
@@ -59,7 +59,7 @@ class RequestSchema:
             tag_field="model", tag=model, **options,
         )  # fmt: skip
 
-    def rows(self, requests: Sequence[Request]) -> Rows:
+    def rows(self, requests: Sequence[Request], source: Source) -> Rows:
         """Turn at least one decoded request into rows."""
         as_tuple = msgspec.structs.astuple
         values = zip(*[as_tuple(request.features) for request in requests], strict=True)
@@ -68,8 +68,12 @@ class RequestSchema:
             [request.entity for request in requests],
             [request.event_time for request in requests],
             dict(zip(self.features, values, strict=True)),
-            _Requests(self, requests),
+            source,
         )
+
+    def values(self, request: Request) -> Mapping[str, Any]:
+        """Return the values of a decoded request by feature."""
+        return dict(zip(self.features, msgspec.structs.astuple(request.features), strict=True))
 
     def columns(
         self,
@@ -81,24 +85,28 @@ class RequestSchema:
     ) -> Rows:
         """Turn the values of N rows by feature, None where one is missing, into rows."""
         numbers = _numbers([values[name] for name in self._numeric], len(ids))
-        found = dict(zip(self._numeric, numbers, strict=True)) | {
-            name: text_column(values[name]) for name in self.texts
-        }
-        return Rows(ids, entities, event_times, {name: found[name] for name in self.features}, source, numbers)
+        texts = {name: text_column(values[name]) for name in self.texts}
+        return Rows(ids, entities, event_times, self._columns(numbers, texts), source, numbers)
 
+    def joined(self, parts: Sequence[Rows]) -> Rows:
+        """Return at least one part of the same rows as a whole; the source is that of the whole."""
+        if len(parts) == 1:
+            return parts[0]
+        numbers = np.concatenate([part.numbers for part in parts if part.numbers is not None], axis=1)
+        texts = {name: np.concatenate([part.columns[name] for part in parts]) for name in self.texts}
+        return Rows(
+            list(chain.from_iterable(part.ids for part in parts)),
+            list(chain.from_iterable(part.entities for part in parts)),
+            list(chain.from_iterable(part.event_times for part in parts)),
+            self._columns(numbers, texts),
+            parts[0].source,
+            numbers,
+        )
 
-@dataclass(frozen=True, slots=True)
-class _Requests:
-    """The source of rows that were one request each: an error message needs no row number."""
-
-    schema: RequestSchema
-    requests: Sequence[Request]
-
-    def features(self, row: int) -> Mapping[str, Any]:
-        return dict(zip(self.schema.features, msgspec.structs.astuple(self.requests[row].features), strict=True))
-
-    def where(self, _: int) -> str:
-        return ""
+    def _columns(self, numbers: NDArray[np.float32], texts: Mapping[str, NDArray[np.object_]]) -> dict[str, Column]:
+        found: dict[str, Column] = dict(zip(self._numeric, numbers, strict=True))
+        found |= texts
+        return {name: found[name] for name in self.features}
 
 
 def _numbers(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32]:
