@@ -17,12 +17,13 @@ from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
 from rondo.chassis.stream.transactions import Transactions
+from rondo.chassis.stream.transform import Output
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
 from rondo.embedded.kafka.broker import Kafka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
 SOURCE, TARGET, DEAD_LETTERS = "source", "target", "dead-letters"
@@ -34,13 +35,11 @@ class Copy:
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
         self._then = then
 
-    def __call__(self, messages: Sequence[Any]) -> Iterable[Records]:
+    def __call__(self, messages: Sequence[Any]) -> Output:
         nothing = [None] * len(messages)
-        yield Records(TARGET, [m.value() for m in messages], nothing, [0] * len(messages))
+        records = Records(TARGET, [m.value() for m in messages], nothing, [0] * len(messages))
         self._then()
-
-    def committed(self) -> None:
-        pass
+        return Output([records])
 
 
 class Nothing:

@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from polars.exceptions import PanicException
-from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import Record, Records
 from rondo.chassis.stream import hanging_transactions
-from rondo.chassis.stream.config import StreamSettings
-from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE
-from rondo.contracts.kafka_connection import KafkaConnection
-from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
+
+from tests.chassis.stream.copies import Copy, Topics, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-
-QUICK = Backoff(first=0.01, cap=0.05)
-
-
-_READ_SECONDS = 60.0
-
-
-class Copy:
-    """Copies values with their keys and partitions, once `fails` calls have failed; halfway, where `halfway` is set."""
-
-    def __init__(self, target: str, fails: int = 0) -> None:
-        self.target, self.fails = target, fails
-        self.calls = self.commits = 0
-
-    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
-        self.calls += 1
-        values, keys = [m.value() for m in messages], [m.key() for m in messages]
-        yield Records(self.target, values, keys, [m.partition() for m in messages])
-        if self.calls <= self.fails:
-            message = "the transform stumbled"
-            raise RuntimeError(message)
-
-    def committed(self) -> None:
-        self.commits += 1
+    from collections.abc import Iterable, Sequence
 
 
 class Stumbling(Copy):
@@ -59,74 +30,13 @@ class Stumbling(Copy):
         super().__init__(target)
         self.poison, self.huge, self.error = poison, huge, error
 
-    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
-        yield from super().__call__(messages)
+    def records(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        yield from super().records(messages)
         for message in messages:
             if message.value() in self.poison:
                 raise self.error(message.value())
             if message.value() == self.huge:
                 yield Record(self.target, bytes(2 * 1024 * 1024))
-
-
-class Topics:
-    """Two topics of this test alone."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
-        self.source, self.target = f"source-{self.name}", f"target-{self.name}"
-        topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
-        chassis_kafka.create_topics(KafkaConnection(bootstrap), [*topics, BY_NAME[PREDICTIONS_FAILED]])
-
-    def fill(self, count: int) -> None:
-        producer = Producer({"bootstrap.servers": self.bootstrap})
-        for number in range(count):
-            producer.produce(self.source, b"%d" % number, b"k%d" % number)
-        producer.flush(10)
-
-    def read(self, count: int) -> list[Any]:
-        """Return what a read_committed reader sees: at least `count`, and what arrives in the half second after.
-
-        After a minute without so many it returns what is there: a test that fails must end.
-        """
-        return self._read(self.target, 4, count, lambda _: True)
-
-    def dead_letters(self, count: int) -> list[Any]:
-        """Return the dead letters of this test's source, likewise."""
-        source = ("__dlq.errors.topic", self.source.encode())
-        return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
-
-    def _read(self, topic: str, partitions: int, count: int, mine: Callable[[Any], bool]) -> list[Any]:
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
-        consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
-        found: list[Any] = []
-        until = time.monotonic() + _READ_SECONDS
-        while len(found) < count and time.monotonic() < until:
-            found += filter(mine, consumer.consume(1000, 0.1))
-        found += filter(mine, consumer.consume(1000, 0.5))
-        consumer.close()
-        return found
-
-    def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
-        settings = StreamSettings(
-            KafkaConnection(self.bootstrap), self.name, instance, (self.source,), PREDICTIONS_FAILED, **more
-        )
-        return ExactlyOnceStream(settings, transform, QUICK)
-
-
-@asynccontextmanager
-async def running(stream: ExactlyOnceStream) -> AsyncIterator[None]:
-    task = asyncio.create_task(stream.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-
-@pytest.fixture
-def topics(kafka: str) -> Topics:
-    return Topics(kafka)
 
 
 async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
@@ -208,30 +118,6 @@ async def test_a_transform_that_fails_on_everything_dead_letters_a_few_and_pause
     assert len(await asyncio.to_thread(topics.dead_letters, MAX_CONSECUTIVE)) == MAX_CONSECUTIVE
 
 
-class Leasing(Copy):
-    """Holds something while it answers; what it makes of the value `13` no topic takes."""
-
-    held = 0
-
-    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
-        self.held += 1
-        try:
-            yield from super().__call__(messages)
-            for message in messages:
-                if message.value() == b"13":
-                    yield Record(self.target, bytes(9 * 1024 * 1024))
-        finally:
-            self.held -= 1
-
-
-async def test_what_a_transform_holds_is_let_go_when_its_outputs_can_not_be_written(topics: Topics) -> None:
-    topics.fill(20)
-    async with running(topics.stream(leasing := Leasing(topics.target))):
-        await asyncio.to_thread(topics.read, 19)
-        await asyncio.to_thread(topics.dead_letters, 1)
-        assert leasing.held == 0
-
-
 async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: Topics) -> None:
     async with asyncio.timeout(60), AsyncExitStack() as replicas:
         streams = [topics.stream(Copy(topics.target), instance) for instance in "abcde"]
@@ -302,43 +188,3 @@ async def test_a_stream_that_has_not_started_is_not_ready(topics: Topics) -> Non
     with pytest.raises(UnavailableError) as caught:
         await topics.stream(Copy(topics.target)).check()
     assert caught.value.why == "not started"
-
-
-class Moving:
-    """A consumer from which a partition is taken while it gathers."""
-
-    def __init__(self, stream: ExactlyOnceStream, messages: list[Any]) -> None:
-        self._stream, self._messages = stream, messages
-
-    def consume(self, _: int, __: float) -> list[Any]:
-        self._stream._on_revoke(self, [TopicPartition("source", 1)])  # type: ignore[arg-type]
-        return self._messages
-
-
-class Message:
-    """A message of one partition."""
-
-    def __init__(self, partition: int) -> None:
-        self._partition = partition
-
-    def error(self) -> None:
-        return None
-
-    def topic(self) -> str:
-        return "source"
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return 7
-
-
-def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
-    stream = ExactlyOnceStream(
-        StreamSettings(KafkaConnection("nowhere:1"), "s", "a", ("source",), "failed"), Copy("target")
-    )
-    with pytest.raises(PartitionsMovedError) as caught:
-        stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
-    assert caught.value.partitions == [("source", 1)]
-    assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]

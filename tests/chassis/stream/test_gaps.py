@@ -14,11 +14,12 @@ from rondo.chassis.events.broker import create_topics
 from rondo.chassis.kafka_records import Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
+from rondo.chassis.stream.transform import Output
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
 # Longer than `connections.max.idle.ms`, after which librdkafka closes a connection and has to open another.
 GAP_SECONDS = 3.5
@@ -30,10 +31,9 @@ class Copy:
     def __init__(self, target: str) -> None:
         self._target = target
 
-    def __call__(self, messages: Sequence[Any]) -> Iterable[Records]:
-        yield Records(self._target, [m.value() for m in messages], [None] * len(messages), [0] * len(messages))
-
-    def committed(self) -> None: ...
+    def __call__(self, messages: Sequence[Any]) -> Output:
+        nothing, first = [None] * len(messages), [0] * len(messages)
+        return Output([Records(self._target, [m.value() for m in messages], nothing, first)])
 
 
 @asynccontextmanager

@@ -33,8 +33,8 @@ def compared(version: Make, share: float, *, all_rows: bool = True, role: str = 
 
 def scored(served: ServedModel, rows: int = ROWS) -> Inference:
     table = ServingTable({"delay": served})
-    ((schema, _, requests),) = table.parser.parse([request(row, entity=f"e{row}") for row in range(rows)]).groups
-    return infer(served, schema.rows(requests), lambda: NOW)
+    ((_, _, sent),) = table.parser.parse([request(row, entity=f"e{row}") for row in range(rows)]).groups
+    return infer(served, sent, lambda: NOW)
 
 
 def answered(inference: Inference, number: int) -> set[int]:

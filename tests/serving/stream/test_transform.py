@@ -97,12 +97,13 @@ def run(transform: PredictionStream, *messages: Any) -> tuple[dict[str, int], li
     """Return the ids that were answered with their partitions, and the dead letters."""
     made: dict[str, int] = {}
     dead_letters: list[Record] = []
-    for output in transform(messages):
-        if isinstance(output, Records):
-            made |= dict(zip((orjson.loads(v)["id"] for v in output.values), output.partitions, strict=True))
-        elif output.topic == "predictions.failed":
-            dead_letters.append(output)
-    transform.committed()
+    output = transform(messages)
+    for record in output.records:
+        if isinstance(record, Records):
+            made |= dict(zip((orjson.loads(v)["id"] for v in record.values), record.partitions, strict=True))
+        elif record.topic == "predictions.failed":
+            dead_letters.append(record)
+    output.committed()
     return made, dead_letters
 
 

@@ -15,6 +15,7 @@ Headers = list[tuple[str, bytes | None]]
 # A call through `methodcaller` raises a pending error at the call. Python 3.11 and later skip that check in specialized
 # bytecode, and the error is raised by unrelated code later.
 _READ_HEADERS = methodcaller("headers")
+_READ_ERROR = methodcaller("error")
 # librdkafka reconnects by itself after these.
 _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
 
@@ -47,11 +48,15 @@ def readable(messages: list[Message]) -> list[Message]:
         KafkaException: an error among them that librdkafka does not recover from by itself.
 
     """
-    for message in messages:
-        error = message.error()
-        if error is not None and error.code() not in _PASSING:
+    errors = list(map(_READ_ERROR, messages))
+    # By identity: a KafkaError that is compared with None leaves an error pending, which other code then raises.
+    found = [error for error in errors if error is not None]
+    if not found:
+        return messages
+    for error in found:
+        if error.code() not in _PASSING:
             raise KafkaException(error)
-    return [message for message in messages if message.error() is None]
+    return [message for message, error in zip(messages, errors, strict=True) if error is None]
 
 
 def place(message: Message) -> tuple[str, int, int]:

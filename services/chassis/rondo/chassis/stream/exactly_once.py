@@ -1,8 +1,13 @@
 """The exactly-once stream: records in, records out and the offsets in one Kafka transaction (KIP-98, KIP-447).
 
 It uses confluent-kafka, which was measured and chosen over aiokafka: librdkafka fences a zombie by the metadata of the
-consumer group, and sends heartbeats on its own thread. The stream runs on its own thread, so that inference and the
-event loop do not block each other.
+consumer group, and sends heartbeats on its own thread. The stream reads and transforms on a thread of its own, so that
+inference and the event loop do not block each other, while another thread commits the micro-batch before. Only the
+reading thread calls the consumer, and only the other one the producer.
+
+A rebalance is eager: the partitions are ours until the callback returns, so it waits for the micro-batch in flight. The
+metadata of the group is read together with the messages: metadata of the time of the commit could be that of a later
+generation, or of none at all, which the broker would not check.
 
 A failure aborts the transaction and starts again from the committed offsets: nothing was visible, nothing is lost.
 A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
@@ -15,24 +20,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
-from rondo.chassis.kafka_records import Record, Records, place, readable, write
+from rondo.chassis.kafka_records import Record, place, readable
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
+from rondo.chassis.stream.micro_batch import MicroBatch, Writer
 from rondo.chassis.stream.offsets import ends, lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker
 from rondo.chassis.stream.transactions import Transactions
+from rondo.chassis.stream.transform import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rondo.chassis.stream.config import StreamSettings
+    from rondo.chassis.stream.transform import Transform
 
 log = logging.getLogger(__name__)
 # Otherwise librdkafka writes to standard error, and not as JSON.
@@ -41,24 +48,14 @@ _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
+# Of a rebalance, for the micro-batch in flight; one that takes longer is fenced. Below `max.poll.interval.ms`.
+_REVOKE_SECONDS = 8.0
 
 
 _HUNG = (
     "a call of librdkafka does not return, so the process exits: its supervisor restarts it, and messages that were not"
     " committed are read again"
 )
-
-
-class Transform(Protocol):
-    """Computes the output of a micro-batch. It must not fail on a bad message."""
-
-    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record | Records]:
-        """Return the records to write for these messages."""
-        ...
-
-    def committed(self) -> None:
-        """Called when the output of the last call is visible to readers; not called after a failure."""
-        ...
 
 
 class PartitionsMovedError(Exception):
@@ -90,6 +87,7 @@ class ExactlyOnceStream:
         self._backoff = backoff or Backoff(first=0.2)
         self._end_process = end_process
         self._transactions: Transactions | None = None
+        self._writer: Writer | None = None
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._commits = 0
@@ -156,18 +154,16 @@ class ExactlyOnceStream:
             self._stop.wait(self._backoff.delay(attempt))
 
     def _turn_until_stopped(self) -> None:
-        transactions = self._transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
-        consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
+        settings = self._settings
+        transactions = self._transactions = Transactions(settings, self._stop, _LIBRARY_LOG)
+        writer = self._writer = Writer(settings.name, transactions)
+        consumer = Consumer(settings.consumer_config(), logger=_LIBRARY_LOG)
         began = time.monotonic()
-        hanging = HangingTransactionCheck(self._settings.hanging_after)
+        hanging = HangingTransactionCheck(settings.hanging_after)
         try:
-            consumer.subscribe(
-                list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
-            )
+            consumer.subscribe(list(settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             while not self._stop.is_set():
-                messages = self._gather(consumer)
-                if messages:
-                    self._turn(consumer, transactions, messages)
+                self._turn(consumer, writer)
                 self._last_turn = time.monotonic()
                 self._trouble = hanging.trouble(consumer) if self._last_gathered < began else None
                 self._measure_lag(consumer)
@@ -175,7 +171,11 @@ class ExactlyOnceStream:
                     self._loop.call_soon_threadsafe(self.polling.set)
                     self._loop = None
         finally:
-            consumer.close()
+            try:
+                self._settle(writer)
+            finally:
+                consumer.close()
+                writer.close()
 
     def _gather(self, consumer: Consumer) -> list[Message]:
         """Read a micro-batch: wait for the first message, then take what arrives within the linger time."""
@@ -187,8 +187,7 @@ class ExactlyOnceStream:
                 messages += consumer.consume(more, max(wait, 0.0))
             self._last_gathered = time.monotonic()
         found = readable(messages)
-        # Revocations are delivered inside `consume` only, so none can occur between here and the commit. A member that
-        # was removed from the group meanwhile is fenced by its generation.
+        # Revocations are delivered inside `consume` only, so none can occur between here and the next call.
         if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
             raise PartitionsMovedError(moved)
         return found
@@ -197,6 +196,12 @@ class ExactlyOnceStream:
         self._joined = True
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Let the micro-batch in flight be committed: these partitions are ours until this returns."""
+        if self._writer is not None and not self._writer.wait(_REVOKE_SECONDS):
+            log.warning("stream %s: a commit took longer than a rebalance waits", self._settings.name)
+        self._on_lost(_, partitions)
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked.update((partition.topic, partition.partition) for partition in partitions)
 
     def _measure_lag(self, consumer: Consumer) -> None:
@@ -204,34 +209,59 @@ class ExactlyOnceStream:
             self._lag_measured = self._last_turn
             metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
 
-    def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
-        """Process one micro-batch in one transaction. After a failure the caller makes new clients."""
-        places = [place(message) for message in messages]
-        poison = self._poison.poison(places)
-        outputs: Iterable[Record | Records] = ()
-        with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
-            transactions.begin()
-            try:
-                with panics_as_errors():
-                    outputs = [self._dead_letter(messages[0], poison)] if poison else self._transform(messages)
-                    for output in outputs:
-                        write(transactions.producer, output)
-                transactions.commit(ends(messages), consumer.consumer_group_metadata())
-            except BaseException as error:
-                # Otherwise the invisible records would block read_committed readers until the timeout.
-                transactions.abort()
-                if _its_own(error):
-                    self._poison.failed(places, error)
-                raise
-            finally:
-                # An unfinished generator would hold its lease as long as the traceback is referenced.
-                if isinstance(outputs, Generator):
-                    outputs.close()
-        self._poison.passed(places)
+    def _turn(self, consumer: Consumer, writer: Writer) -> None:
+        """Read and transform one micro-batch while the one before is committed, then hand it over.
+
+        After a failure of either the caller makes new clients.
+        """
+        if not self._poison.clean:
+            self._settle(writer)  # its outcome decides what is read next
+        messages = self._gather(consumer)
+        if not messages:
+            self._settle(writer)
+            return
+        group = consumer.consumer_group_metadata()
+        if not consumer.memberid():
+            # Metadata of no member would not be checked. Read after it: only `consume` lets this consumer join again.
+            raise PartitionsMovedError({place(message)[:2] for message in messages})
+        output = self._transformed(messages, writer)
+        try:
+            self._settle(writer)
+        except BaseException:
+            output.aborted()
+            raise
+        writer.submit(MicroBatch(messages, output, ends(messages), group, self._last_gathered))
+
+    def _transformed(self, messages: list[Message], writer: Writer) -> Output:
+        """Return the output of a micro-batch; that of a message that fails repeatedly is a dead letter."""
+        if not self._poison.clean and (poison := self._poison.poison(_places(messages))):
+            return Output([self._dead_letter(messages[0], poison)])
+        try:
+            with panics_as_errors():
+                return self._transform(messages)
+        except BaseException as error:
+            self._settle(writer)  # the micro-batch before is no part of this failure
+            if _its_own(error):
+                self._poison.failed(_places(messages), error)
+            raise
+
+    def _settle(self, writer: Writer) -> None:
+        """Wait for the micro-batch in flight and note its outcome.
+
+        Raises:
+            BaseException: why it was not committed.
+
+        """
+        if (settled := writer.settle()) is None:
+            return
+        batch, error = settled
+        if error is not None:
+            if _its_own(error):
+                self._poison.failed(_places(batch.messages), error)
+            raise error
+        if not self._poison.clean:
+            self._poison.passed(_places(batch.messages))
         self._commits += 1
-        if not poison:
-            self._transform.committed()
-        metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
 
     def _dead_letter(self, message: Message, failure: Failure) -> Record:
         attempts, error = failure
@@ -245,6 +275,10 @@ class ExactlyOnceStream:
         return dead_letter(
             message, self._settings.dead_letters, self._settings.name, error, attempts, reason="unprocessable"
         )
+
+
+def _places(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
+    return [place(message) for message in messages]
 
 
 def _its_own(error: BaseException) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+_TOPIC, _PARTITION, _OFFSET = methodcaller("topic"), methodcaller("partition"), methodcaller("offset")
 
 
-def ends(messages: Iterable[Message]) -> list[TopicPartition]:
+def ends(messages: Sequence[Message]) -> list[TopicPartition]:
     """Return, per partition, the offset after the last of these messages."""
     # Messages of a partition are in order: the last one of each remains.
-    positions: dict[Any, Any] = {(message.topic(), message.partition()): message.offset() for message in messages}
+    partitions = zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True)
+    positions: dict[Any, Any] = dict(zip(partitions, map(_OFFSET, messages), strict=True))
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
 
 

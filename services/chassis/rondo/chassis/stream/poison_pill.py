@@ -66,6 +66,11 @@ class PoisonPillTracker:
             self._alone.pop(each, None)
 
     @property
+    def clean(self) -> bool:
+        """Whether nothing has failed since the last success, so that a success changes nothing."""
+        return not (self._failures or self._isolating or self._alone or self._consecutive)
+
+    @property
     def tripped(self) -> bool:
         """Whether so many messages in a row became dead letters that the transform must be at fault."""
         return self._consecutive >= MAX_CONSECUTIVE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.kafka_records import Record
 from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.transform import Output
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import OutcomeObserved
 from rondo.contracts.topics import dead_letters
@@ -15,7 +16,7 @@ from rondo.ingestion import metrics
 from rondo.ingestion.outcomes.parser import parse_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from confluent_kafka import Message
 
@@ -44,18 +45,21 @@ class OutcomeTransform:
     def __init__(self, specs: SpecCache, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._specs = specs
         self._clock = clock
-        self._valid = self._invalid = 0
 
-    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
-        """Yield one record of `outcomes.log` for each model, and one dead letter for each invalid message."""
+    def __call__(self, messages: Sequence[Message], /) -> Output:
+        """Return one record of `outcomes.log` for each model, and one dead letter for each invalid message."""
         parsed = parse_outcomes([message.value() for message in messages], self._specs.labels, self._clock())
-        self._valid, self._invalid = len(messages) - len(parsed.invalid), len(parsed.invalid)
-        for model, columns in parsed.valid.items():
-            yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
-        for index, error in parsed.invalid:
-            yield dead_letter(messages[index], dead_letters("ingestion"), _GROUP, error)
+        records = [
+            Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
+            for model, columns in parsed.valid.items()
+        ]
+        records += [
+            dead_letter(messages[index], dead_letters("ingestion"), _GROUP, error) for index, error in parsed.invalid
+        ]
 
-    def committed(self) -> None:
-        """Count the micro-batch once its transaction is committed: an aborted one is delivered again."""
-        metrics.OUTCOMES.labels("accepted").inc(self._valid)
-        metrics.OUTCOMES.labels("dead_letter").inc(self._invalid)
+        def count() -> None:
+            metrics.OUTCOMES.labels("accepted").inc(len(messages) - len(parsed.invalid))
+            metrics.OUTCOMES.labels("dead_letter").inc(len(parsed.invalid))
+
+        # An aborted micro-batch is delivered again.
+        return Output(records, committed=count)

@@ -7,6 +7,7 @@ in the one that a partitioner would choose for the key.
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rondo.contracts.kafka_connection import KafkaConnection
 
 _TIMEOUT_SECONDS = 5
+_PARTITION = methodcaller("partition")
 
 
 class Partitions:
@@ -41,7 +43,8 @@ class Partitions:
         if topic not in self._counts:
             self._counts[topic] = self._count(topic)
         count = self._counts[topic]
-        return [(message.partition() or 0) % count for message in messages]
+        found = list(map(_PARTITION, messages))
+        return found if max(found, default=0) < count else [partition % count for partition in found]
 
 
 def partition_count(kafka: KafkaConnection, topic: str) -> int:

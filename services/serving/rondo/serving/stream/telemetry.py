@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,38 +34,45 @@ _RETENTION_SECONDS = BY_NAME[PredictionRequested.topic].retention.total_seconds(
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
-class BatchTelemetry:
-    """Collects while a micro-batch is answered, and reports once it is committed: an aborted one is not counted."""
+class StreamTelemetry:
+    """Reports of micro-batches, and which versions have answered before."""
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("rondo")
         self._answered_before: set[tuple[str, int, str, int]] = set()
-        self._span: trace.Span | None = None
-        self._clear()
 
-    def _clear(self) -> None:
-        self._timestamps: list[int] = []
-        self._answers: list[tuple[ServedModel, LoadedVersion, int]] = []
-        self._refusals: Counter[str] = Counter()
-
-    def begin(self, messages: Sequence[Message]) -> None:
-        """Start the span of a micro-batch; a span that is still open is that of an aborted one."""
-        if self._span is not None:
-            self._span.set_status(trace.StatusCode.ERROR, "aborted")
-            self._span.end()
-        self._clear()
-        self._timestamps = [message.timestamp()[1] for message in messages]
-        self._span = self._tracer.start_span(
+    def begin(self, messages: Sequence[Message]) -> BatchReport:
+        """Start the span of a micro-batch."""
+        started = self._tracer.start_span(
             "process predictions.requested", kind=trace.SpanKind.CONSUMER, links=_links(messages[:_LINKED_MESSAGES]),
             attributes={"messaging.system": "kafka", "messaging.destination.name": "predictions.requested",
                         "messaging.batch.message_count": len(messages)},
         )  # fmt: skip
+        return BatchReport(started, [message.timestamp()[1] for message in messages], self._answered_before)
+
+
+@dataclass(slots=True)
+class BatchReport:
+    """Collects while a micro-batch is answered, and reports once it is committed: an aborted one is not counted.
+
+    `timestamps` are those of its messages, in ms.
+    """
+
+    span: trace.Span
+    timestamps: list[int]
+    answered_before: set[tuple[str, int, str, int]]
+    _answers: list[tuple[ServedModel, LoadedVersion, int]] = field(default_factory=list)
+    _refusals: Counter[str] = field(default_factory=Counter)
 
     def answered(self, served: ServedModel, scored: Scored) -> None:
         self._answers.append((served, scored.version, len(scored.rows)))
 
     def refused(self, errors: Iterable[RequestRefusedError]) -> None:
         self._refusals.update(error.code for error in errors)
+
+    def aborted(self) -> None:
+        self.span.set_status(trace.StatusCode.ERROR, "aborted")
+        self.span.end()
 
     def committed(self, at: float) -> None:
         """Count, and end the span; `at` is in seconds since the epoch."""
@@ -75,19 +83,17 @@ class BatchTelemetry:
         for code, rows in self._refusals.items():
             # Without the model: requests may name any number of them.
             metrics.PREDICTIONS.labels("", "", code).inc(rows)
-        waited = at - np.array(self._timestamps) / 1000
+        waited = at - np.array(self.timestamps) / 1000
         metrics.END_TO_END_SECONDS.observe(valid := plausible(waited))
         metrics.TIMESTAMPS_IGNORED.inc(len(waited) - len(valid))
-        if self._span is not None:
-            self._span.end()
-            self._span = None
+        self.span.end()
 
     def _trace_first_prediction(self, served: ServedModel, version: LoadedVersion) -> None:
         """End the trace that led to this version: its first prediction is visible."""
         key = (version.model, version.model_version, version.digest, served.revision)
-        if key in self._answered_before:
+        if key in self.answered_before:
             return
-        self._answered_before.add(key)
+        self.answered_before.add(key)
         with span(
             "first prediction", served.traceparent, trace.SpanKind.PRODUCER,
             model=version.model, model_version=version.model_version, revision=served.revision,

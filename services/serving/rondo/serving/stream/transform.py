@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from itertools import compress
-from operator import not_
-from typing import TYPE_CHECKING
+from operator import methodcaller, not_
+from typing import TYPE_CHECKING, NamedTuple
 
 from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter
 from rondo.chassis.kafka_records import Record, Records
+from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
 from rondo.serving.stream.encode import encode
-from rondo.serving.stream.telemetry import BatchTelemetry
+from rondo.serving.stream.telemetry import StreamTelemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
     from rondo.serving.stream.partitions_kafka import Partitions
+    from rondo.serving.stream.telemetry import BatchReport
 
     Refused = list[tuple[Message, RequestRefusedError]]
 
 # Below the transaction timeout: a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
+_KEY, _VALUE = methodcaller("key"), methodcaller("value")
 
 
 @dataclass
@@ -49,54 +52,70 @@ class PredictionStream:
     model_timeout: float = _MODEL_TIMEOUT_SECONDS
 
     def __post_init__(self) -> None:
-        self._telemetry = BatchTelemetry()
+        self._telemetry = StreamTelemetry()
 
-    def __call__(self, messages: Sequence[Message]) -> Iterator[Record | Records]:
+    def __call__(self, messages: Sequence[Message]) -> Output:
         """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered."""
-        self._telemetry.begin(messages)
-        fit, refused = split_by_key_size(messages)
-        values = [message.value() for message in fit]
+        report = self._telemetry.begin(messages)
+        try:
+            records = self._records(messages, report)
+        except BaseException:
+            report.aborted()
+            raise
+        return Output(records, lambda: report.committed(time.time()), report.aborted)
+
+    def _records(self, messages: Sequence[Message], report: BatchReport) -> list[Record | Records]:
+        batch, refused = split_by_key_size(messages)
         with self.models.lease() as table:
-            parsed = table.parser.parse(values)
+            parsed = table.parser.parse(batch.values)
             if not (awaited := self.pending.to_await(_unserved_models(parsed))):
-                yield from self._answer(fit, table, parsed, refused)
-                return
+                return list(self._answer(batch, table, parsed, refused, report))
         self.pending.wait_once(awaited, self.model_timeout)
         with self.models.lease() as table:
-            yield from self._answer(fit, table, table.parser.parse(values), refused)
-
-    def committed(self) -> None:
-        self._telemetry.committed(time.time())
+            return list(self._answer(batch, table, table.parser.parse(batch.values), refused, report))
 
     def _answer(
-        self, messages: Sequence[Message], table: ServingTable, parsed: ParsedRequests, refused: Refused
+        self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
-        keys = [message.key() for message in messages]
-        partitions = self.partitions.of(PredictionMade.topic, messages)
+        partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         errors = dict(parsed.refused)
-        for schema, places, requests in parsed.groups:
+        for schema, places, rows in parsed.groups:
             served = table.models[schema.model]
-            inference = self.service.infer(served, schema.rows(requests))
+            inference = self.service.infer(served, rows)
             errors |= {places[row]: error for row, error in inference.refused.items()}
             for scored in inference.scored:
-                yield from _records(scored, [places[row] for row in scored.numbers], keys, partitions)
-                self._telemetry.answered(served, scored)
+                yield from _records(scored, [places[row] for row in scored.numbers], batch.keys, partitions)
+                report.answered(served, scored)
             for scored in inference.silent:
                 yield from _log_records(scored)
-        refused = refused + [(messages[place], error) for place, error in errors.items()]
+        refused = refused + [(batch.messages[place], error) for place, error in errors.items()]
         for message, error in refused:
             letter = dead_letter(message, PREDICTIONS_FAILED, self.group, error, reason=error.code)
             yield replace(letter, partition=self.partitions.of(PREDICTIONS_FAILED, [message])[0])
-        self._telemetry.refused([error for _, error in refused])
+        report.refused([error for _, error in refused])
 
 
-def split_by_key_size(messages: Sequence[Message]) -> tuple[Sequence[Message], Refused]:
+class Columns(NamedTuple):
+    """Messages of one length with their values and keys."""
+
+    messages: Sequence[Message]
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+
+
+def split_by_key_size(messages: Sequence[Message]) -> tuple[Columns, Refused]:
     """Return the messages whose key an answer can repeat, and the others with their error."""
-    fit = [len(key) <= MAX_KEY_BYTES if (key := message.key()) else True for message in messages]
-    if all(fit):
-        return messages, []
-    refused = list(compress(messages, map(not_, fit)))
-    return list(compress(messages, fit)), [(m, key_too_long(len(m.key() or b""), MAX_KEY_BYTES)) for m in refused]
+    keys = list(map(_KEY, messages))
+    refused: Refused = []
+    if max(map(len, filter(None, keys)), default=0) > MAX_KEY_BYTES:
+        too_long = [len(key or b"") > MAX_KEY_BYTES for key in keys]
+        refused = [
+            (message, key_too_long(len(message.key() or b""), MAX_KEY_BYTES))
+            for message in compress(messages, too_long)
+        ]
+        messages = list(compress(messages, map(not_, too_long)))
+        keys = list(map(_KEY, messages))
+    return Columns(messages, list(map(_VALUE, messages)), keys), refused
 
 
 def _unserved_models(parsed: ParsedRequests) -> set[str]:
@@ -105,7 +124,7 @@ def _unserved_models(parsed: ParsedRequests) -> set[str]:
 
 
 def _records(
-    scored: Scored, places: Sequence[int], keys: list[bytes | None], partitions: Sequence[int]
+    scored: Scored, places: Sequence[int], keys: Sequence[bytes | None], partitions: Sequence[int]
 ) -> Iterator[Record | Records]:
     version = scored.version
     if len(places) < len(keys):

@@ -1,0 +1,77 @@
+"""One micro-batch on its way: what was read, and what a transaction writes of it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rondo.chassis import metrics
+from rondo.chassis.kafka_records import write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import Message, TopicPartition
+
+    from rondo.chassis.stream.transactions import Transactions
+    from rondo.chassis.stream.transform import Output
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Messages with their output, the offsets after them, and the metadata of the consumer group that read them."""
+
+    messages: Sequence[Message]
+    output: Output
+    offsets: list[TopicPartition]
+    group: Any
+    began: float
+
+
+@dataclass
+class Writer:
+    """Commits one micro-batch at a time, on a thread of its own. All methods are for the thread that reads.
+
+    Only the writer's thread calls the producer, and it never calls the consumer.
+    """
+
+    name: str
+    transactions: Transactions
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "stream-writer"))
+    _in_flight: tuple[MicroBatch, Future[None]] | None = None
+
+    def submit(self, batch: MicroBatch) -> None:
+        """Begin to write a micro-batch; the one before must have been settled."""
+        assert self._in_flight is None, "one transaction at a time"  # noqa: S101 - order per key depends on it
+        self._in_flight = batch, self._thread.submit(self._commit, batch)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long for the micro-batch in flight; return whether none is being written any more."""
+        return self._in_flight is None or bool(wait([self._in_flight[1]], seconds).done)
+
+    def settle(self) -> tuple[MicroBatch, BaseException | None] | None:
+        """Wait for the micro-batch in flight, and return it with its error; None if there is none."""
+        if self._in_flight is None:
+            return None
+        (batch, future), self._in_flight = self._in_flight, None
+        return batch, future.exception()
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def _commit(self, batch: MicroBatch) -> None:
+        try:
+            self.transactions.begin()
+            for record in batch.output.records:
+                write(self.transactions.producer, record)
+            self.transactions.commit(batch.offsets, batch.group)
+        except BaseException:
+            # Otherwise the invisible records would block read_committed readers until the timeout.
+            self.transactions.abort()
+            batch.output.aborted()
+            raise
+        batch.output.committed()
+        metrics.STREAM_BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - batch.began)
+        metrics.STREAM_RECORDS.labels(self.name).inc(len(batch.messages))

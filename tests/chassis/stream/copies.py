@@ -1,0 +1,114 @@
+"""A stream that copies a topic of its own on a real broker, and what a reader sees of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rondo.chassis.errors import Backoff
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.kafka_records import Record, Records
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream
+from rondo.chassis.stream.transform import Output, Transform
+from rondo.contracts.kafka_connection import KafkaConnection
+from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+QUICK = Backoff(first=0.01, cap=0.05)
+
+
+_READ_SECONDS = 60.0
+
+
+class Copy:
+    """Copies values with their keys and partitions, once `fails` calls have failed."""
+
+    def __init__(self, target: str, fails: int = 0) -> None:
+        self.target, self.fails = target, fails
+        self.calls = self.commits = self.aborts = 0
+
+    def __call__(self, messages: Sequence[Any]) -> Output:
+        self.calls += 1
+        if self.calls <= self.fails:
+            message = "the transform stumbled"
+            raise RuntimeError(message)
+        return Output(list(self.records(messages)), self.committed, self.aborted)
+
+    def records(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        values, keys = [m.value() for m in messages], [m.key() for m in messages]
+        yield Records(self.target, values, keys, [m.partition() for m in messages])
+
+    def committed(self) -> None:
+        self.commits += 1
+
+    def aborted(self) -> None:
+        self.aborts += 1
+
+
+class Topics:
+    """Two topics of this test alone."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
+        self.source, self.target = f"source-{self.name}", f"target-{self.name}"
+        topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
+        chassis_kafka.create_topics(KafkaConnection(bootstrap), [*topics, BY_NAME[PREDICTIONS_FAILED]])
+
+    def fill(self, count: int) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for number in range(count):
+            producer.produce(self.source, b"%d" % number, b"k%d" % number)
+        producer.flush(10)
+
+    def read(self, count: int) -> list[Any]:
+        """Return what a read_committed reader sees: at least `count`, and what arrives in the half second after.
+
+        After a minute without so many it returns what is there: a test that fails must end.
+        """
+        return self._read(self.target, 4, count, lambda _: True)
+
+    def dead_letters(self, count: int) -> list[Any]:
+        """Return the dead letters of this test's source, likewise."""
+        source = ("__dlq.errors.topic", self.source.encode())
+        return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
+
+    def _read(self, topic: str, partitions: int, count: int, mine: Callable[[Any], bool]) -> list[Any]:
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+        found: list[Any] = []
+        until = time.monotonic() + _READ_SECONDS
+        while len(found) < count and time.monotonic() < until:
+            found += filter(mine, consumer.consume(1000, 0.1))
+        found += filter(mine, consumer.consume(1000, 0.5))
+        consumer.close()
+        return found
+
+    def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
+        settings = StreamSettings(
+            KafkaConnection(self.bootstrap), self.name, instance, (self.source,), PREDICTIONS_FAILED, **more
+        )
+        return ExactlyOnceStream(settings, transform, QUICK)
+
+
+@asynccontextmanager
+async def running(stream: ExactlyOnceStream) -> AsyncIterator[None]:
+    task = asyncio.create_task(stream.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def unconnected() -> ExactlyOnceStream:
+    settings = StreamSettings(KafkaConnection("nowhere:1"), "s", "a", ("source",), "failed")
+    return ExactlyOnceStream(settings, Copy("target"))

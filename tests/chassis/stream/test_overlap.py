@@ -1,0 +1,162 @@
+"""A micro-batch is read and transformed while the one before is committed: failures and rebalances meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError
+from rondo.chassis.stream.micro_batch import MicroBatch, Writer
+from rondo.chassis.stream.transactions import Transactions
+from rondo.chassis.stream.transform import Output
+
+from tests.chassis.stream.copies import Copy, Topics, running, unconnected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rondo.chassis.kafka_records import Record, Records
+
+
+class Moving:
+    """A consumer from which a partition is taken while it gathers, and that is then no member of its group."""
+
+    def __init__(self, stream: ExactlyOnceStream, messages: list[Any], moved: int = 1) -> None:
+        self._stream, self._messages, self._moved = stream, messages, moved
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        self._stream._on_revoke(self, [TopicPartition("source", self._moved)])  # type: ignore[arg-type]
+        return self._messages
+
+    def consumer_group_metadata(self) -> None: ...
+
+    def memberid(self) -> str:
+        return ""
+
+
+class Message:
+    """A message of one partition."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+
+    def error(self) -> None:
+        return None
+
+    def topic(self) -> str:
+        return "source"
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return 7
+
+
+def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
+    stream = unconnected()
+    with pytest.raises(PartitionsMovedError) as caught:
+        stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
+    assert caught.value.partitions == [("source", 1)]
+    assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]
+
+
+def test_what_a_consumer_read_that_is_no_member_any_more_is_dropped() -> None:
+    """Kafka does not check the generation of metadata that names no member."""
+    stream = unconnected()
+    with pytest.raises(PartitionsMovedError) as caught:
+        stream._turn(Moving(stream, [Message(0)], moved=3), Writer("s", Slow()))  # type: ignore[arg-type]
+    assert caught.value.partitions == [("source", 0)]
+
+
+class Slow:
+    """Transactions of which each takes until `released` is set."""
+
+    def __init__(self) -> None:
+        self.released, self.committing, self.producer = threading.Event(), threading.Event(), None
+
+    def begin(self) -> None: ...
+
+    def commit(self, *_: object) -> None:
+        self.committing.set()
+        assert self.released.wait(10)
+
+
+def test_a_rebalance_waits_for_the_micro_batch_in_flight() -> None:
+    stream, transactions = unconnected(), Slow()
+    stream._writer = writer = Writer("s", transactions)  # type: ignore[arg-type]
+    writer.submit(MicroBatch([], Output([]), [], None, 0.0))
+    revoking = threading.Thread(target=stream._on_revoke, args=(None, [TopicPartition("source", 1)]))
+    revoking.start()
+    assert transactions.committing.wait(10)
+    assert revoking.is_alive()
+    assert not stream._revoked
+    transactions.released.set()
+    revoking.join(10)
+    assert stream._revoked == {("source", 1)}
+    assert writer.wait(0)
+    writer.close()
+
+
+async def test_a_micro_batch_is_transformed_while_the_one_before_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics.fill(40)
+    copy, commit, overlapped = Copy(topics.target), Transactions.commit, threading.Event()
+
+    def late(transactions: Transactions, *args: Any) -> None:
+        until = time.monotonic() + 10
+        while copy.calls == copy.commits + 1 and copy.commits == 0 and time.monotonic() < until:
+            time.sleep(0.001)
+        if copy.calls > copy.commits + 1:
+            overlapped.set()
+        commit(transactions, *args)
+
+    monkeypatch.setattr(Transactions, "commit", late)
+    async with running(topics.stream(copy, max_records=10)):
+        found = await asyncio.to_thread(topics.read, 40)
+    assert overlapped.is_set()
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(40))
+
+
+async def test_a_commit_that_fails_drops_the_micro_batch_behind_it_and_both_are_read_again(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics.fill(200)
+    copy, commit, refused = Copy(topics.target), Transactions.commit, iter([True, False, True])
+
+    def refuse(transactions: Transactions, *args: Any) -> None:
+        if next(refused, False):
+            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION))
+        commit(transactions, *args)
+
+    monkeypatch.setattr(Transactions, "commit", refuse)
+    async with running(topics.stream(copy, max_records=10)):
+        found = await asyncio.to_thread(topics.read, 200)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(200))
+    by_partition: dict[int, list[int]] = {}
+    for message in found:
+        by_partition.setdefault(message.partition(), []).append(int(message.value()))
+    assert all(each == sorted(each) for each in by_partition.values()), "the order of a partition is kept"
+    assert copy.aborts == copy.calls - copy.commits
+    assert copy.aborts >= 2
+
+
+async def test_a_transform_that_fails_aborts_nothing_of_the_micro_batch_before(topics: Topics) -> None:
+    class Second(Copy):
+        def records(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+            if self.calls in (2, 5):
+                message = "the transform stumbled"
+                raise RuntimeError(message)
+            return super().records(messages)
+
+    topics.fill(200)
+    async with running(topics.stream(copy := Second(topics.target), max_records=10)):
+        found = await asyncio.to_thread(topics.read, 200)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(200))
+    assert copy.aborts == 0
