@@ -44,7 +44,9 @@ def test_requests_are_answered_on_their_partition_and_logged(platform: Platform,
         assert {logs.metadata(batch)["digest"] for batch in batches} == {digest}
         process.signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    first = next(line for line in platform.log_lines().splitlines() if "the first prediction of version 3" in line)
+    first = next(
+        line for line in platform.log_lines().splitlines() if "version 3 of delay answers for the first time" in line
+    )
     assert orjson.loads(first)["trace_id"] == TRACE.split("-")[1]
 
 
