@@ -186,4 +186,4 @@ def test_rows_of_a_candidate_without_a_profile_are_not_missed_in_any_window() ->
     scenario.state.buffer_predictions(b"", batch(0), now=0.0)
     assert scenario.state.count_buffered({}, timed_out=1.0) == ROWS_A_DAY
     assert scenario.state.dropped.counts == before
-    assert scenario.state.streams.open == {}
+    assert scenario.state.quality.streams.open == {}

@@ -158,6 +158,17 @@ class LossReference(Value):
     uncovered: tuple[float, ...] | None = None
 
 
+class RepeatedRows(Value):
+    """How many rows of the reference repeat the features of an earlier row, in order of event time.
+
+    `shares` are of consecutive blocks of `rows` rows each, the newest ones: of each the share of rows that have the
+    features of an earlier row of the block.
+    """
+
+    rows: int
+    shares: tuple[float, ...]
+
+
 class BinnedFigure(Value):
     """The mean and the variance of a figure of a row in each bin; 0 in bins without rows."""
 
@@ -212,7 +223,7 @@ class ReferenceProfile(Value):
     time from the first to the last of the rows. There are `projections` of at least two numeric features. `slices` are
     those that the spec names, with enough rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
     earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated. `importance` says
-    how much the model relies on each feature, if that is known.
+    how much the model relies on each feature, if that is known. A few hundred rows have `repeated_rows`.
     """
 
     rows: int
@@ -228,6 +239,7 @@ class ReferenceProfile(Value):
     calibration: Calibration | None = None
     slices: tuple[SliceReference, ...] = ()
     importance: Importance | None = None
+    repeated_rows: RepeatedRows | None = None
 
 
 _MOST_IMPORTANT = 20

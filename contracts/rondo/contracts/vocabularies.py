@@ -118,8 +118,9 @@ class StatisticName(StrEnum):
     know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
     polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
     mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the newest event time is behind,
-    both in seconds. `skew` is the share of rows whose value was published differently than it was served. The others
-    are metrics, named as in the gates of a spec.
+    both in seconds. `skew` is the share of rows whose value was published differently than it was served,
+    `repeated_requests` that of requests with the entity and event time of an earlier one, `repeated_features` that of
+    those with its features. The others are metrics, named as in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -150,6 +151,8 @@ class StatisticName(StrEnum):
     SILENCE = "silence"
     LAG = "lag"
     SKEW = "skew"
+    REPEATED_REQUESTS = "repeated_requests"
+    REPEATED_FEATURES = "repeated_features"
 
 
 class QualityProblem(StrEnum):
@@ -157,7 +160,9 @@ class QualityProblem(StrEnum):
 
     `values`: its requests have missing or unseen values. `silence`: no request arrives, and `no_outcomes`: no outcome,
     for much longer than usual. `stale`: the event times of the requests no longer advance with the clock. `skew`:
-    features were published with other values than they were served with.
+    features were published with other values than they were served with. `repeated_requests`: requests repeat the
+    entity and event time of others. `repeated_features`: they repeat the features of others more often than the rows of
+    the training do.
 
     Unknown: shown as it is. It triggers no training: only `values` does.
     """
@@ -167,6 +172,8 @@ class QualityProblem(StrEnum):
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"
     SKEW = "skew"
+    REPEATED_REQUESTS = "repeated_requests"
+    REPEATED_FEATURES = "repeated_features"
 
 
 class WindowRole(StrEnum):
@@ -245,8 +252,9 @@ class AlertKind(StrEnum):
 
     `drift`, `performance` and `quality` are those of the findings. `no_verdict` is that the inputs can't be judged
     after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
-    many requests count in no window. `silence`, `no_outcomes`, `stale` and `skew` are as in `QualityProblem`.
-    `detector_failed` is that a detector of the user's own reports nothing of a window.
+    many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests` and
+    `repeated_features` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports
+    nothing of a window.
 
     Unknown: shown as it is.
     """
@@ -262,6 +270,8 @@ class AlertKind(StrEnum):
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"
     SKEW = "skew"
+    REPEATED_REQUESTS = "repeated_requests"
+    REPEATED_FEATURES = "repeated_features"
 
 
 class TrainerKind(StrEnum):

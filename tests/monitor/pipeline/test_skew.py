@@ -52,7 +52,7 @@ async def test_a_removed_model_has_no_alert_and_starts_without_measurements() ->
     await measure(store, 0, x=50)
     await pipeline.advance([])
     async with store.work() as work:
-        removed = ModelRemoved(model=MODEL, revision=2, decided_by="tests", reason="over")
+        removed = ModelRemoved(model=MODEL, revision=2, decided_by="tests")
         await on_model_removed(Envelope("r", "tests", EPOCH, removed), work)
     await pipeline.advance([])
     assert alerts(store) == ["AlertRaised", "AlertResolved"]

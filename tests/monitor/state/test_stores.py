@@ -180,5 +180,5 @@ async def test_the_newest_comparisons_are_kept_and_a_removal_discards_them(under
     await under_test.handle(measured(1, city=2))
     skew = (await under_test.store.control_plane()).skews[MODEL]
     assert skew == ServedSkew().plus(measured(0, x=40)).plus(measured(1, city=2))
-    await under_test.handle(ModelRemoved(model=MODEL, revision=2, decided_by="tests", reason="over"))
+    await under_test.handle(ModelRemoved(model=MODEL, revision=2, decided_by="tests"))
     assert (await under_test.store.control_plane()).skews[MODEL] == ServedSkew(3)

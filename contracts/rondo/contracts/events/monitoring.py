@@ -83,6 +83,8 @@ _WRITTEN = {
     StatisticName.SILENCE: ("seconds of silence", ",.0f"),
     StatisticName.LAG: ("seconds behind", ",.0f"),
     StatisticName.SKEW: ("published differently", ".1%"),
+    StatisticName.REPEATED_REQUESTS: ("repeated requests", ".1%"),
+    StatisticName.REPEATED_FEATURES: ("repeated features", ".1%"),
 }
 
 

@@ -26,8 +26,7 @@ from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.described_window import described_window
 from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, NO_OWN_WINDOWS, OwnByWindow, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
-from rondo.monitor.quality.skew import ServedSkew, SkewAlarm
-from rondo.monitor.quality.streams import StreamQuality
+from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
+    from rondo.monitor.quality.skew import ServedSkew
     from rondo.monitor.stream.log_messages import Predictions
     from rondo.monitor.windows.window_counts import OpenWindows
 
@@ -84,8 +84,7 @@ class ModelState:
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
     candidates: Candidates = field(default_factory=Candidates)
-    streams: StreamQuality = field(default_factory=StreamQuality)
-    skew: SkewAlarm = field(default_factory=SkewAlarm)
+    quality: ModelQuality = field(default_factory=ModelQuality)
     costs: ModelCosts = field(default_factory=ModelCosts)
     removed: int = 0
     labels_until: int | None = None
@@ -109,6 +108,7 @@ class ModelState:
         self.candidates.clear()
         self.unmatched.clear_predictions()
         self.labelled.clear()
+        self.quality.repeats.clear_windows()
         return self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
 
     def remove(self, revision: int) -> list[Announcement]:
@@ -126,8 +126,7 @@ class ModelState:
         self.labelled.clear()
         self.buffer.clear()
         self.costs, self.labels_until = ModelCosts(), None
-        resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
-        resolved += self.skew.resolve(self.model, at, why)
+        resolved = [*self.dropped.resolve(self.model, at, why), *self.quality.resolve(self.model, at, why)]
         return [*self._resolve_alarms(why, at), *resolved]
 
     def snapshot(self) -> ModelState:
@@ -140,8 +139,7 @@ class ModelState:
             dropped=replace(self.dropped, counts=dict(self.dropped.counts)),
             unmatched=copy(self.unmatched),
             labelled=copy(self.labelled),
-            streams=self.streams.snapshot(),
-            skew=self.skew.snapshot(),
+            quality=self.quality.snapshot(),
             candidates=self.candidates.snapshot(),
             costs=ModelCosts(dict(self.costs.versions)),
         )
@@ -149,7 +147,7 @@ class ModelState:
     @property
     def open_alerts(self) -> dict[str, str]:
         """The ids of the alerts that are raised and not resolved, by kind."""
-        return self.alarms.open | self.dropped.open(self.model) | self.streams.open | self.skew.open
+        return self.alarms.open | self.dropped.open(self.model) | self.quality.open
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the evidence of older versions, whose windows go on.
@@ -184,14 +182,10 @@ class ModelState:
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
         """Buffer a message of `predictions.log`; evicted rows count as dropped."""
         if predictions.role == RouteRole.PRIMARY:
-            self._note_requests(predictions)
+            times, made = log_messages.event_times(predictions.rows)
+            self.quality.take(self.model, "requests", made, times)
         for evicted in self.buffer.push(value, predictions, now):
             self._drop(evicted, "evicted_rows")
-
-    def _note_requests(self, predictions: Predictions) -> None:
-        times, made = log_messages.event_times(predictions.rows)
-        # A row without a plausible event time is a request, too.
-        self.streams.take(self.model, "requests", made, np.where(is_implausible(times, made), made, times))
 
     def count_buffered(self, references: Mapping[str, Reference], timed_out: float) -> int:
         """Count the buffered rows whose profile is known; returns how many rows left the buffer.
@@ -224,6 +218,8 @@ class ModelState:
             rows, times, passed = rows.filter(pa.array(~dropped)), times[~dropped], passed[~dropped]
         if times.size:
             self._count(rows, times, passed, version, reference)
+        rate = self.spec.monitor.false_alarm_rate if self.spec else 0.0
+        self.quality.repeats.take(rows, times, tumbling.starts(times), version, reference.profile.repeated_rows, rate)
         self.history = self.history.counted(version, reference.digest)
         counted = task_named(reference.task.task).counted
         slices = reference.slices.codes(rows)
@@ -234,26 +230,19 @@ class ModelState:
         """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
         times = np.asarray(rows.column("known_at").cast(pa.int64()).to_numpy())
         made = np.full(times.size, written)
-        self.streams.take(self.model, "outcomes", made, np.where(is_implausible(times, made), made, times))
+        self.quality.take(self.model, "outcomes", made, times)
         self.outcome_watermark, _ = self.outcome_watermark.advance(times, made, self.max_out_of_orderness)
         if (implausible := is_implausible(times, made)).any():
             self.dropped.counts["implausible_outcomes"] += int(implausible.sum())
             rows, times = rows.filter(pa.array(~implausible)), times[~implausible]
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
-    def look_at_streams(self) -> list[Announcement]:
-        """Return what the rhythms of the streams lead to by now."""
-        delay = self.tumbling.label_delay if self.tumbling else 0
-        return self.streams.look(subject, delay) if (subject := self._subject_without_losses()) else []
-
-    def look_at_skew(self, measured: ServedSkew) -> list[Announcement]:
-        """Return what comparisons of served with published values lead to."""
-        return self.skew.look(subject, measured) if (subject := self._subject_without_losses()) else []
-
-    def _subject_without_losses(self) -> Subject | None:
+    def look_at_quality(self, skew: ServedSkew) -> list[Announcement]:
+        """Return what the quality of the data leads to by now; `skew` compares served with published values."""
         if self.champion is None or self.spec is None:
-            return None
-        return Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
+            return []
+        subject = Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
+        return self.quality.look(subject, self.tumbling, self.watermark.passed, skew)
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""
@@ -308,6 +297,7 @@ class ModelState:
             yield from self.candidates.compared.close_cohort(self.model, self.labelled.table, reference, start, end)
         counts = self.windows.pop(key)
         period = CountedPeriod(start, start + tumbling.length, counts)
+        own = replace(own, statistics=(*own.statistics, *self.quality.repeats.statistics(start)))
         found = described_window(period, reference, self.spec.monitor.detectors, own)
         if is_replaced:
             subject = Subject(self.model, version, self.spec.monitor.false_alarm_rate, 0)

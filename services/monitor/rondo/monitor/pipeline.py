@@ -19,6 +19,7 @@ from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.labelling.requests import request_labels
 from rondo.monitor.labelling.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
+from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.state.checkpointer import Checkpointer
 from rondo.monitor.state.control_plane_cache import ControlPlaneCache
 from rondo.monitor.status.model_status import model_status, over_models, summary
@@ -93,9 +94,7 @@ class MonitorPipeline:
         self._advance_idle_watermarks(now)
         for model, state in self.models.items():
             announcements += state.dropped.drain_alerts()
-            found = state.look_at_streams()
-            announcements += found
-            self._checkpointer.changed |= {model} if found else set()
+            announcements += self._look_at_quality(model, state)
             if state.look_at_candidates(self._control_plane.references):
                 self._checkpointer.changed.add(model)
             if reference := self._control_plane.champion_reference(state.champion):
@@ -175,12 +174,14 @@ class MonitorPipeline:
             if resolved := self._state(model).apply_spec(spec):
                 announcements += resolved
                 self._checkpointer.changed.add(model)
-        for model, skew in self._control_plane.snapshot.skews.items():
-            state = self._state(model)
-            looked_at = state.skew.number
-            announcements += state.look_at_skew(skew)
-            self._checkpointer.changed |= {model} if state.skew.number > looked_at else set()
         return announcements
+
+    def _look_at_quality(self, model: str, state: ModelState) -> list[Announcement]:
+        looked_at = state.quality.skew.number
+        found = state.look_at_quality(self._control_plane.snapshot.skews.get(model, NOTHING_MEASURED))
+        if found or state.quality.skew.number > looked_at:
+            self._checkpointer.changed.add(model)
+        return found
 
     def _watch_streams(self, now: float) -> None:
         """Count the time since the last look as silence, which rows that have arrived meanwhile end."""
@@ -188,7 +189,7 @@ class MonitorPipeline:
             return
         elapsed, self._watched_until = round((now - self._watched_until) * 1_000_000), now
         for model, state in self.models.items():
-            if state.streams.watch(elapsed):
+            if state.quality.streams.watch(elapsed):
                 self._checkpointer.changed.add(model)
 
     def _read(self, message: Message, now: float) -> None:

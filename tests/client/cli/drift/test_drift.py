@@ -245,6 +245,21 @@ def test_each_stream_has_its_newest_row_and_when_an_alert_would_follow(rondo: Ru
     assert "week" in lines[3]
 
 
+def test_repeated_requests_have_their_share_and_that_of_the_training(rondo: Run, answers: Any) -> None:
+    window = {"start": "2024-03-01T00:00:00Z", "end": "2024-03-02T00:00:00Z", "rows": 9_000, "requests": 0.204}
+    shares = {"error": 0.012, "features": 0.31, "newest_features": 0.25, "training": 0.021}
+    answers("loans/drift", status(repeats={**window, **shares}))
+    text = " ".join(" ".join(parts(rondo("drift", "loans").stdout)["Repeated requests"]).split())
+    wanted = ("2024-03-01 00:00 to 2024-03-02 00:00", "20.4% ± 1.2% of 9,000", "25.0%", "2.1% in the training")
+    assert [each for each in wanted if each not in text] == []
+    few = {"error": 0.0, "requests": None, "newest_features": None, "training": None, "features": 0.5}
+    answers("loans/drift", status(repeats={**window, **few}))
+    lines = parts(rondo("drift", "loans").stdout)["Repeated requests"]
+    assert [line.split()[0] for line in lines] == ["2024-03-01", "50.0%"]
+    answers("loans/drift", status(repeats=None))
+    assert "Repeated requests" not in parts(rondo("drift", "loans").stdout)
+
+
 def test_values_that_were_published_differently_have_examples(rondo: Run, answers: Any) -> None:
     example = {"entity": "r7", "event_time": "2024-03-01T12:00:00Z", "served": "107.0", "published": None}
     x = {"feature": "x", "cases": 200, "differing": 80, "skewed": True, "largest": [example]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.drift import costs, skew, slices
+from rondo.client.cli.drift import costs, repeats, skew, slices
 from rondo.client.cli.drift.line import Line, printable
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
@@ -63,6 +63,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from slices.lines(status["newest_closed"], width)
     yield from _replaced(status.get("replaced", ()))
     yield from _streams(status["streams"])
+    yield from repeats.lines(status.get("repeats"), width)
     yield from skew.lines(status.get("skew"), width)
     yield from costs.lines(status["costs"], width)
 

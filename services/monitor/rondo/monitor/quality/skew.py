@@ -60,6 +60,9 @@ class ServedSkew:
         return sum(each.joined for each in self.batches)
 
 
+NOTHING_MEASURED = ServedSkew()
+
+
 @dataclass(frozen=True)
 class FeatureShare:
     """Of so many `cases` of a feature, those whose value differs; `largest` are of the newest batch with any."""

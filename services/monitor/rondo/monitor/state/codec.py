@@ -23,12 +23,14 @@ from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts, VersionCost
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint, StoredTable
+from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.quality.rhythm import Rhythm, Week
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import STREAMS, StreamQuality
 from rondo.monitor.rollouts import compared_versions
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
+from rondo.monitor.state.repeats_codec import decode_repeats, encode_repeats
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
@@ -124,9 +126,12 @@ def decode_state(
         removed=figures["removed"],
         labels_until=figures.get("labels_until"),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
-        streams=_streams(figures["streams"]),
-        # A checkpoint of an earlier release has none.
-        skew=SkewAlarm(**figures.get("skew", {})),
+        quality=ModelQuality(
+            _streams(figures["streams"]),
+            # A checkpoint of an earlier release has neither.
+            SkewAlarm(**figures.get("skew", {})),
+            decode_repeats(figures.get("repeats", {})),
+        ),
         costs=ModelCosts(
             {
                 int(version): VersionCost(**{**cost, "bins": tuple(cost["bins"])})
@@ -160,10 +165,11 @@ def _figures(state: ModelState) -> dict[str, object]:
             str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
         },
         "compared": compared_versions.encoded(state.candidates.compared),
-        "skew": {"number": state.skew.number, "alert": state.skew.alert},
+        "repeats": encode_repeats(state.quality.repeats),
+        "skew": {"number": state.quality.skew.number, "alert": state.quality.skew.alert},
         "streams": {
-            "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},
-            "open": dict(state.streams.open),
+            "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.quality.streams.rhythms.items()},
+            "open": dict(state.quality.streams.open),
         },
     }
 

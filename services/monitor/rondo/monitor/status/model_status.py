@@ -28,6 +28,7 @@ from rondo.monitor.status.newest_rows import (
     window_status,
 )
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
+from rondo.monitor.status.repeat_status import RepeatStatus, repeat_status
 from rondo.monitor.status.replaced_status import ReplacedStatus, replaced_statuses
 from rondo.monitor.status.skew_status import SkewStatus, skew_status
 from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
@@ -106,6 +107,7 @@ class ModelStatus(Value):
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
     `outcomes`. `skew` compares served with published values; None where no batch has event times of predictions.
+    `repeats` are requests that repeat others; None before a window has passed.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
     window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
@@ -138,6 +140,7 @@ class ModelStatus(Value):
     alerts: dict[str, str]
     streams: dict[str, StreamStatus]
     skew: SkewStatus | None = None
+    repeats: RepeatStatus | None = None
     costs: tuple[CostStatus, ...]
     unmatched: LogCounts
     clock_set_back: LogCounts
@@ -202,8 +205,9 @@ def model_status(
         **_windows(state, reference, spec.monitor.detectors),
         replaced=replaced_statuses(state),
         alerts=state.open_alerts,
-        streams=stream_statuses(state.streams),
-        skew=skew_status(state.skew.measured),
+        streams=stream_statuses(state.quality.streams),
+        skew=skew_status(state.quality.skew.measured),
+        repeats=_repeats(state, reference),
         costs=cost_statuses(state.costs, power or Power()),
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
@@ -281,6 +285,13 @@ def _windows(state: ModelState, reference: Reference | None, detectors: Sequence
         "newest_closed": window_status(closed, reference, detectors) if closed else None,
         "windows": tuple(window_status(each, reference, detectors) for each in mine),
     }
+
+
+def _repeats(state: ModelState, reference: Reference | None) -> RepeatStatus | None:
+    if state.tumbling is None:
+        return None
+    usual = reference.profile.repeated_rows if reference else None
+    return repeat_status(state.quality.repeats, state.tumbling.length, usual)
 
 
 def _time(micros: int) -> datetime | None:

@@ -102,6 +102,7 @@ def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, sc
         calibration=calibration_of(scored.task, counted, outputs, loss),
         slices=tuple(reference_slices(spec, holdout, scored.task, counted)),
         importance=fitted.importance,
+        repeated_rows=fitted.reference.repeated_rows,
     )
 
 

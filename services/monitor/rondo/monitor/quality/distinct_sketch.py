@@ -1,0 +1,72 @@
+"""An estimate of how many different hashes there are, in constant memory: the smallest ones (k minimum values).
+
+Beyer, Haas, Reinwald, Sismanis, Gemulla, "On synopses for distinct-value estimation under multiset operations", SIGMOD
+2007. With the k-th smallest of uniform hashes at u, (k - 1) / u is unbiased, with a relative standard error of
+1 / sqrt(k - 2). Up to k different hashes the number is exact. Sketches of disjoint rows are merged to that of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIZE = 1_024
+RELATIVE_ERROR = (SIZE - 2) ** -0.5
+_RANGE = 2.0**64
+
+
+def _none() -> NDArray[np.uint64]:
+    return np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True, eq=False)
+class DistinctSketch:
+    """The `rows`, and the `SIZE` smallest different hashes of them, in ascending order."""
+
+    rows: int = 0
+    smallest: NDArray[np.uint64] = field(default_factory=_none)
+
+    def plus(self, hashes: NDArray[np.uint64]) -> DistinctSketch:
+        """Return the sketch with further rows."""
+        return self.merged(DistinctSketch(len(hashes), hashes))
+
+    def merged(self, other: DistinctSketch) -> DistinctSketch:
+        """Return the sketch of the rows of both."""
+        together = np.unique(np.concatenate([self.smallest, other.smallest]))[:SIZE]
+        return DistinctSketch(self.rows + other.rows, together)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all different hashes are kept."""
+        return len(self.smallest) < SIZE
+
+    @property
+    def repeated(self) -> float:
+        """The share of rows that repeat an earlier one."""
+        return 1 - min(self._distinct / self.rows, 1.0) if self.rows else 0.0
+
+    @property
+    def error(self) -> float:
+        """The standard error of `repeated`."""
+        return 0.0 if self.is_exact else RELATIVE_ERROR * (1 - self.repeated)
+
+    @property
+    def _distinct(self) -> float:
+        return len(self.smallest) if self.is_exact else (SIZE - 1) * _RANGE / (float(self.smallest[-1]) + 1)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by value."""
+        return (
+            isinstance(other, DistinctSketch)
+            and self.rows == other.rows
+            and np.array_equal(self.smallest, other.smallest)
+        )
+
+    def __hash__(self) -> int:
+        """Hash by what is cheap."""
+        return hash((self.rows, len(self.smallest)))

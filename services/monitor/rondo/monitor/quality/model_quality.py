@@ -1,0 +1,54 @@
+"""All that is watched of the quality of a model's data: its streams, repeated requests, served and published values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.monitor.quality.repeats import Repeats
+from rondo.monitor.quality.skew import SkewAlarm
+from rondo.monitor.quality.streams import StreamQuality
+from rondo.monitor.stream.watermark import is_implausible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.monitor.alerts.findings import Announcement, Subject
+    from rondo.monitor.quality.skew import ServedSkew
+    from rondo.monitor.quality.streams import Stream
+    from rondo.monitor.windows.tumbling import TumblingWindows
+
+
+@dataclass
+class ModelQuality:
+    streams: StreamQuality = field(default_factory=StreamQuality)
+    skew: SkewAlarm = field(default_factory=SkewAlarm)
+    repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def open(self) -> dict[str, str]:
+        """The ids of the open alerts, by kind."""
+        return self.streams.open | self.skew.open | self.repeats.open
+
+    def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+        """Take rows of a stream, see `StreamQuality.take`. A row without a plausible event time is a row, too."""
+        self.streams.take(model, stream, written, np.where(is_implausible(times, written), written, times))
+
+    def look(
+        self, subject: Subject, tumbling: TumblingWindows | None, passed: int, measured: ServedSkew
+    ) -> list[Announcement]:
+        """Return what to publish by now; the watermark of the requests has `passed` that event time."""
+        found = self.streams.look(subject, tumbling.label_delay if tumbling else 0)
+        found += self.repeats.look(subject, tumbling.length, passed) if tumbling else []
+        return found + self.skew.look(subject, measured)
+
+    def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
+        """Resolve the open alerts, and begin without any row."""
+        return [each for part in (self.streams, self.skew, self.repeats) for each in part.resolve(model, at, why)]
+
+    def snapshot(self) -> ModelQuality:
+        return ModelQuality(self.streams.snapshot(), self.skew.snapshot(), self.repeats.snapshot())

@@ -1,0 +1,206 @@
+"""Requests that repeat others: by entity and event time within a window, and by their features.
+
+A sender that repeats its requests repeats entity and event time. No such row is to be expected, so there is no test: an
+alert opens where a twentieth of the requests of a window repeat another one, beyond three standard errors of the
+estimate, and ends with a window of half as many. Whether repeated features are usual depends on the model: see
+`repeated_features`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.chassis.profiles.row_hashes import row_hashes
+from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.distinct_sketch import DistinctSketch
+from rondo.monitor.quality.repeated_features import RepeatedFeatures
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from rondo.contracts.training_evidence import RepeatedRows
+    from rondo.monitor.alerts.findings import Subject
+
+LARGEST_SHARE = 0.05
+FEWEST_REQUESTS = 100
+_ERRORS = 3
+# Windows that fill, and closed ones whose outcomes are awaited: with more of them the oldest are discarded.
+MOST_WINDOWS = 64
+MOST_CLOSED = 512
+_ADVICE = {
+    QualityProblem.REPEATED_REQUESTS: "Check what sends the requests: repeated ones count twice in all figures.",
+    QualityProblem.REPEATED_FEATURES: "Check where the features come from: a sensor that is stuck, or a cache.",
+}
+
+
+@dataclass(frozen=True)
+class WindowRepeats:
+    """The requests of a window that have an entity and an event time, and the features of all of its requests."""
+
+    requests: DistinctSketch = field(default_factory=DistinctSketch)
+    features: DistinctSketch = field(default_factory=DistinctSketch)
+
+
+@dataclass(frozen=True)
+class RepeatShares:
+    """What is known of a closed window: the shares of repeated `requests`, with its standard error, and of `features`.
+
+    `rows` are the requests with an entity and an event time. None is a share of no row.
+    """
+
+    rows: int
+    requests: float | None
+    error: float
+    features: float | None
+
+
+@dataclass
+class Repeats:
+    """Windows that fill, by their starts, the newest `closed` ones, and the alerts by problem."""
+
+    windows: dict[int, WindowRepeats] = field(default_factory=dict)
+    closed: dict[int, RepeatShares] = field(default_factory=dict)
+    features: RepeatedFeatures = field(default_factory=RepeatedFeatures)
+    open: dict[str, str] = field(default_factory=dict)
+
+    def take(
+        self,
+        rows: pa.Table,
+        times: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        version: int,
+        usual: RepeatedRows | None,
+        rate: float,
+    ) -> None:
+        """Take rows of `predictions.log` in order, by event time and the start of the window of each."""
+        if not times.size:
+            return
+        keyed = np.asarray(rows.column("entity").is_valid()) & np.asarray(rows.column("event_time").is_valid())
+        keys = row_hashes([rows.column("entity"), rows.column("event_time")])
+        features = row_hashes(rows.column(name) for name in sorted(rows.column_names) if name.startswith(FEATURE))
+        oldest_open = max(self.closed, default=None)
+        for start in np.unique(starts).tolist():
+            if oldest_open is not None and start <= oldest_open:
+                continue
+            mine, before = starts == start, self.windows.get(start, WindowRepeats())
+            after = before.features.plus(features[mine]) if features.size else before.features
+            self.windows[start] = WindowRepeats(before.requests.plus(keys[mine & keyed]), after)
+        for start in sorted(self.windows)[:-MOST_WINDOWS]:
+            del self.windows[start]
+        if usual is not None and features.size:
+            self.features.take(version, usual, features, times, rate)
+
+    def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
+        """Close the windows of this length that the watermark has `passed`; returns what to publish by now."""
+        published: list[Announcement] = []
+        for start in sorted(start for start in self.windows if start + length <= passed):
+            window = self.windows.pop(start)
+            found = _shares(window)
+            self.closed[start] = found
+            if found.requests is not None and found.rows >= FEWEST_REQUESTS:
+                published += self._look_at_window(subject, start, length, found)
+        for start in sorted(self.closed)[:-MOST_CLOSED]:
+            del self.closed[start]
+        return published + self._look_at_features(subject, to_time(passed))
+
+    def statistics(self, start: int) -> tuple[Statistic, ...]:
+        """Return the figures of a closed window."""
+        found = self.closed.get(start)
+        if found is None:
+            return ()
+        shares = {StatisticName.REPEATED_REQUESTS: found.requests, StatisticName.REPEATED_FEATURES: found.features}
+        return tuple(Statistic(statistic=name, value=value) for name, value in shares.items() if value is not None)
+
+    def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
+        """Resolve the open alerts, and begin without any row."""
+        opened, self.open = self.open, {}
+        self.windows, self.closed, self.features = {}, {}, RepeatedFeatures()
+        return [findings.resolved(model, alert, at, why) for alert in opened.values()]
+
+    def clear_windows(self) -> None:
+        """Discard the windows: those to come have another length."""
+        self.windows, self.closed = {}, {}
+
+    def snapshot(self) -> Repeats:
+        return Repeats(dict(self.windows), dict(self.closed), self.features.snapshot(), dict(self.open))
+
+    def _look_at_window(self, subject: Subject, start: int, length: int, found: RepeatShares) -> list[Announcement]:
+        share, problem = found.requests or 0.0, QualityProblem.REPEATED_REQUESTS
+        begin, end = to_time(start), to_time(start + length)
+        if problem in self.open:
+            over = share < LARGEST_SHARE / 2
+            return (
+                self._ended(subject, problem, end, f"{share:.1%} of the requests of a window repeat another")
+                if over
+                else []
+            )
+        if share - _ERRORS * found.error <= LARGEST_SHARE:
+            return []
+        statistic = Statistic(
+            statistic=StatisticName.REPEATED_REQUESTS, value=share, reference=0.0, threshold=LARGEST_SHARE
+        )
+        about = f"{share:.1%} of {found.rows:,} requests repeat the entity and event time of another"
+        return self._raise(subject, problem, statistic, Window(start=begin, end=end, rows=found.rows), about)
+
+    def _look_at_features(self, subject: Subject, at: datetime) -> list[Announcement]:
+        alarm, problem = self.features.alarm, QualityProblem.REPEATED_FEATURES
+        if alarm is None:
+            return self._ended(subject, problem, at, "the features of requests repeat as often as in the training")
+        if problem in self.open:
+            return []
+        statistic = Statistic(statistic=StatisticName.REPEATED_FEATURES, value=alarm.value, reference=alarm.reference)
+        about = (
+            f"the features of {alarm.value:.1%} of the newest requests repeat those of another; in the training "
+            f"{alarm.reference:.1%}"
+        )
+        window = Window(start=to_time(alarm.since), end=to_time(max(alarm.since, alarm.at)), rows=alarm.rows)
+        return self._raise(subject, problem, statistic, window, about)
+
+    def _ended(self, subject: Subject, problem: QualityProblem, at: datetime, why: str) -> list[Announcement]:
+        alert = self.open.pop(problem, None)
+        return [findings.resolved(subject.model, alert, at, why)] if alert else []
+
+    def _raise(
+        self, subject: Subject, problem: QualityProblem, statistic: Statistic, window: Window, about: str
+    ) -> list[Announcement]:
+        finding = DataQualityDegraded(
+            model=subject.model,
+            finding_id=subject.finding_id(problem, window.end),
+            model_version=subject.version,
+            problem=problem,
+            window=window,
+            since=window.start,
+            statistics=(statistic,),
+        )
+        alert = AlertRaised(
+            model=subject.model,
+            alert_id=finding.finding_id,
+            kind=AlertKind(problem),
+            severity=Severity.WARNING,
+            title=f"{subject.model}: {about.partition(';')[0]}",
+            detail=f"{about}. {_ADVICE[problem]}",
+            raised_at=window.end,
+        )
+        self.open[problem] = alert.alert_id
+        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+
+
+def _shares(window: WindowRepeats) -> RepeatShares:
+    requests, features = window.requests, window.features
+    return RepeatShares(
+        requests.rows,
+        requests.repeated if requests.rows else None,
+        requests.error,
+        features.repeated if features.rows else None,
+    )

@@ -1,0 +1,65 @@
+"""Repeated requests, from the log to the alert, the window's event and the status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+from rondo.contracts.events.monitoring import AlertRaised, WindowClosed
+from rondo.contracts.training_evidence import RepeatedRows
+
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, encode_outcomes, encode_predictions, outcomes, predictions
+from tests.monitor.fakes import FakeClock, MemoryStore, messages
+from tests.monitor.pipeline.stores import filled_store, new_pipeline
+from tests.monitor.streams import BINARY
+
+USUAL = RepeatedRows(rows=16, shares=(0.0,) * 40)
+
+
+def requests(day: int, count: int, repeated: int = 0) -> bytes:
+    """Return requests of a day; the last ones repeat the first ones with another id."""
+    numbers = [*range(count - repeated), *range(repeated)]
+    data = {name: values[numbers] for name, values in BINARY.rows(np.random.default_rng(day), count, 0.0).items()}
+    at = [EPOCH + timedelta(days=day, minutes=number) for number in numbers]
+    ids = [f"{day}-{number}" for number in range(count)]
+    return encode_predictions(predictions(data, at, ids, [f"e{number}" for number in numbers]))
+
+
+def ended(days: int) -> bytes:
+    """Return an outcome after which windows of so many days can close."""
+    return encode_outcomes(outcomes(["none"], np.ones(1), [EPOCH + timedelta(days=days)]))
+
+
+async def test_a_day_that_is_sent_twice_has_an_alert_and_its_windows_the_figures() -> None:
+    store = await filled_store()
+    store.known_profiles[DIGEST] = BINARY.profile.model_copy(update={"repeated_rows": USUAL})
+    sent = [requests(0, 400), requests(1, 800, repeated=400), requests(2, 400), requests(4, 1), requests(5, 1)]
+    for first in range(len(sent)):
+        clock = FakeClock()
+        pipeline = new_pipeline(store, clock)
+        await pipeline.load()
+        await pipeline.advance(messages(sent[first : first + 1], first=first))
+        # A checkpoint is due, and the next pipeline begins with it.
+        clock.now = 100.0
+        await pipeline.advance([])
+    await pipeline.advance(messages([], [ended(8), ended(9)]))
+    alerts = [each.event for each in store.published if isinstance(each.event, AlertRaised)]
+    assert [each.kind for each in alerts] == ["repeated_requests"]
+    assert alerts[0].raised_at == EPOCH + timedelta(days=2)
+    closed = [each.event for each in store.published if isinstance(each.event, WindowClosed)]
+    figures = [{each.statistic: each.value for each in window.statistics if each.feature is None} for window in closed]
+    assert [each["repeated_requests"] for each in figures] == [0.0, 0.5, 0.0]
+    assert [each["repeated_features"] for each in figures] == [0.0, 0.5, 0.0]
+    status = (await pipeline.status(MODEL)).repeats
+    assert status is not None
+    assert (status.rows, status.requests, status.newest_features, status.training) == (400, 0.0, 0.0, 0.0)
+
+
+async def test_a_model_without_a_reference_of_repeated_rows_has_the_figures_alone() -> None:
+    store: MemoryStore = await filled_store()
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    await pipeline.advance(messages([requests(0, 400), requests(2, 10)]))
+    status = (await pipeline.status(MODEL)).repeats
+    assert status is not None
+    assert (status.rows, status.newest_features) == (400, None)
