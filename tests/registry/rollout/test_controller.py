@@ -277,6 +277,21 @@ async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, sp
     }  # fmt: skip
 
 
+async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_it(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY.replace("}", ", inconclusive: ask}"))
+    await platform.tick(timedelta(hours=1))
+    found = await platform.rollout()
+    assert (found.state, found.verdict) == ("asking", "inconclusive")
+    assert await platform.routes() == [(2, "canary", 0.1), (1, "primary", 0.9)]
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, json.loads(last.evidence)["verdict"]) == ("rollout_state", "inconclusive")
+    await platform.command("resume")
+    await platform.compare(-0.03)
+    assert (await platform.rollout()).step == 1
+
+
 async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_tick_decides(
     platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

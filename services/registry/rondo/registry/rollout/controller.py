@@ -62,7 +62,7 @@ class RolloutController:
                 await work.save_rollout(rollout.model_copy(update={"state": "superseded"}))
             return
         if rollout is not None and rollout.is_active:
-            await _advance(work, model, rollout, self._clock())
+            await _advance(work, model, rollout, self._clock(), grown=False)
         elif model.waiting is not None:
             await self._begin(work, model, model.waiting)
 
@@ -98,7 +98,7 @@ async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: date
     rollout = rollout.with_differences(found.blocks, evidence.complete_until)
     for minute in found.minutes:
         rollout = rollout.with_minute(minute)
-    await _advance(work, model, rollout, now)
+    await _advance(work, model, rollout, now, grown=True)
 
 
 async def refuse(work: RolloutTable, model: Model, version: int, reason: str, now: datetime) -> bool:
@@ -143,18 +143,18 @@ _ALLOWED: dict[str, tuple[State, ...]] = {
 }
 
 
-async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime) -> None:
-    """Decide about a rollout, and save it: also where nothing follows but more evidence."""
+async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime, *, grown: bool) -> None:
+    """Decide about a rollout, and save it where something follows, or where its evidence has grown."""
     if not deployments.is_in_force(model, rollout):
         ended = rollout.model_copy(update={"state": "superseded", "since": now})
         await work.save(deployments.supersede(model, ended))
         await work.save_rollout(ended)
         return
     taken = advance(rollout, now)
-    if taken.action == "wait" and not taken.verdict:
-        await work.save_rollout(rollout)
-    else:
+    if taken.action != "wait" or taken.verdict:
         await _apply(work, model, taken, SYSTEM)
+    elif grown:
+        await work.save_rollout(rollout)
 
 
 async def _apply(work: RolloutTable, model: Model, taken: Advance, actor: Actor) -> None:
