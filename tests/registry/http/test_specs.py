@@ -53,6 +53,6 @@ async def test_a_label_as_a_feature_and_an_unsupported_strategy(client: httpx.As
     answer = await client.put("/v1/specs", content=spec_text.replace("distance:", "late:"))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
     assert "line 5: `features.late`: " in answer.json()["detail"]
-    answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: canary}\n")
+    answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: mirror}\n")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
-    assert "line 7: `rollout.strategy`: canary " in answer.json()["detail"]
+    assert "line 7: `rollout.strategy`: 'mirror' is unknown" in answer.json()["detail"]
