@@ -13,7 +13,7 @@ from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
 from rondo.registry.registration import removal
 from rondo.registry.registration.spec_review import review_spec
-from rondo.registry.rollout import rollback, strategies
+from rondo.registry.rollout import promotion, rollback
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +82,7 @@ async def promote(
     model.require_revision(expected)
     version = model.version(number)
     candidate = await work.candidate(name, number)
-    decision = strategies.promote_by_hand(model, version, candidate, by.actor, override=override)
+    decision = promotion.promote_by_hand(model, version, candidate, by.actor, override=override)
     await work.save(decision)
     return decision.after
 

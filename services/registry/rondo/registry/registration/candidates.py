@@ -11,7 +11,7 @@ from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
 from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
-from rondo.registry.rollout.strategies import evidence_of, promote
+from rondo.registry.rollout.promotion import evidence_of, promote
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec

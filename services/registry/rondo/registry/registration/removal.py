@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import ModelRemoved, ModelRetired
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import Actor, Decision, Model, State
-from rondo.registry.rollout.strategies import deployment_of
+from rondo.registry.rollout.promotion import deployment_of
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event

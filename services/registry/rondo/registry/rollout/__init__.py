@@ -1,1 +1,5 @@
-"""How a version takes over and how it is withdrawn: strategies (replace; a canary belongs here), rollback."""
+"""How a version takes over and how it is withdrawn.
+
+`promotion.py` is at once. A canary and the other strategies are rollouts: `plan.py` has their shares and steps, and
+`advance.py` decides. `rollback_decision.py` withdraws.
+"""

@@ -8,7 +8,7 @@ from rondo.contracts.events.models import ModelRolledBack
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.errors import AlreadyChampionError, NeverServedError, NothingToRollBackToError
 from rondo.registry.model.model import SYSTEM, Actor, Decision, Model, Version
-from rondo.registry.rollout.strategies import deployment_of
+from rondo.registry.rollout.promotion import deployment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

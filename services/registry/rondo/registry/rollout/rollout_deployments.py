@@ -9,8 +9,8 @@ from rondo.contracts.events.deployment import RolloutChanged
 from rondo.contracts.vocabularies import EvidenceScope, RouteRole
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import SYSTEM, Actor, Decision
+from rondo.registry.rollout.promotion import deployment_of, evidence_of, promoted_event, replace_champion, retirements
 from rondo.registry.rollout.rollback import roll_back_to
-from rondo.registry.rollout.strategies import deployment_of, evidence_of, promoted_event, replace_champion, retirements
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import Candidate, Model

@@ -11,7 +11,7 @@ from rondo.contracts.events.models import ModelPromoted, ModelRetired
 from rondo.registry.errors import AlreadyChampionError, NotPassedError, SameArtifactError
 from rondo.registry.model.model import Actor, Model
 from rondo.registry.registration.candidates import register_candidate
-from rondo.registry.rollout import strategies
+from rondo.registry.rollout import promotion
 
 Make = Callable[..., Any]
 ModelAfter = Callable[[str], Model]
@@ -35,22 +35,22 @@ def test_the_replaced_version_goes_on_standby_and_the_previous_standby_retires(
 def test_a_promotion_by_hand_needs_passed_gates_or_an_override(model_after: ModelAfter, candidate: Make) -> None:
     model, known = model_after("pf"), candidate("run-2", passed=False)
     with pytest.raises(NotPassedError) as refused:
-        strategies.promote_by_hand(model, model.version(2), known, ANA, override=False)
+        promotion.promote_by_hand(model, model.version(2), known, ANA, override=False)
     assert refused.value.failures == ("ROC AUC 0.700",)
-    decision = strategies.promote_by_hand(model, model.version(2), known, ANA, override=True)
+    decision = promotion.promote_by_hand(model, model.version(2), known, ANA, override=True)
     promoted = decision.events[0]
     assert isinstance(promoted, ModelPromoted)
     assert (promoted.decided_by, promoted.trigger) == ("ana", None)
     assert decision.audit_entries[0].evidence["passed"] is False
     with pytest.raises(AlreadyChampionError):
-        strategies.promote_by_hand(model, model.version(1), candidate("run-1"), ANA, override=False)
+        promotion.promote_by_hand(model, model.version(1), candidate("run-1"), ANA, override=False)
 
 
 def test_a_version_with_the_champions_artifact_is_not_promoted(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("pp")
     twin = replace(model.version(1), digest=model.version(2).digest)
     with pytest.raises(SameArtifactError) as refused:
-        strategies.promote_by_hand(model, twin, candidate("run-1"), ANA, override=True)
+        promotion.promote_by_hand(model, twin, candidate("run-1"), ANA, override=True)
     assert str(refused.value) == (
         "version 1 of late has the same artifact as the champion, version 2: promoting it changes nothing; "
         "train on new labelled rows, or promote another version"
