@@ -93,3 +93,15 @@ def test_a_message_keeps_its_own_error_while_another_passes() -> None:
         tracker.failed([at(0)], own)
     tracker.passed([("t", 1, 0)])
     assert tracker.poison([at(0)]) == (TRIES, own)
+
+
+def test_what_failed_on_a_partition_that_moved_is_dropped() -> None:
+    """Its new owner settles the message, which this stream would wait for."""
+    tracker = PoisonPillTracker()
+    tracker.failed([at(1)], STUMBLED)
+    tracker.passed([("t", 1, 1)])
+    assert not tracker.clean
+    tracker.assigned({("t", 0)})
+    assert not tracker.clean
+    tracker.assigned({("t", 1)})
+    assert tracker.clean

@@ -219,6 +219,8 @@ class ExactlyOnceStream:
         messages = self._gather(consumer)
         if not messages:
             self._settle(writer)
+            if not self._poison.clean and (assigned := consumer.assignment()):
+                self._poison.assigned({(each.topic, each.partition) for each in assigned})
             return
         group = consumer.consumer_group_metadata()
         if not consumer.memberid():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 Place = tuple[str, int, int]
 TRIES = 2
@@ -64,6 +64,10 @@ class PoisonPillTracker:
         self._failures, self._isolating = 0, max(self._isolating - len(places), 0)
         for each in places:
             self._alone.pop(each, None)
+
+    def assigned(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Drop what is known of messages of other partitions: their new owner settles them."""
+        self._alone = {each: failure for each, failure in self._alone.items() if each[:2] in partitions}
 
     @property
     def clean(self) -> bool:
