@@ -1,9 +1,9 @@
 """What two versions of a rollout did with the same requests: losses in pairs by cohort, and guards by minute.
 
-Rows are paired by the id of their request. The outcome is that of the primary's row, which has been joined already: the
-two rows are of one request. A cohort is a window of the champion that has closed, so that the outcomes of all of its
-requests were due: outcomes that come early are not like the others. Within it differences are summed by short blocks,
-which the registry puts together to those of its plan.
+Rows are paired by their request, see `pairs.py`. The outcome is that of the primary's row, which has been joined
+already: the two rows are of one request. A cohort is a window of the champion that has closed, so that the outcomes of
+all of its requests were due: outcomes that come early are not like the others. Within it differences are summed by
+short blocks, which the registry puts together to those of its plan.
 
 Minutes pass by when the rows were made, in the order of the log. Rows that come later count in the minute that is open.
 """
@@ -23,7 +23,8 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.alerts.findings import Announcement
-from rondo.monitor.stream.log_messages import event_times
+from rondo.monitor.rollouts.pairs import paired
+from rondo.monitor.stream.log_messages import event_times, has_event_time
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.tumbling import to_time
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.stream.log_messages import Predictions
 
-COMPARED = pa.schema([("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, ("row", pa.int64())])
+# `dated` is whether a row was sent with its event time; an earlier release did not store it.
+COMPARED = pa.schema(
+    [("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, ("dated", pa.bool_()), ("row", pa.int64())]
+)
 MAX_ROWS = 1_000_000
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 # An event has at most 1 MiB, and a block takes about 80 bytes of it.
@@ -98,6 +102,7 @@ class ComparedVersions:
             source = f"{OUTPUT}{counted.get(column.name)}"
             known = source in batch.rows.column_names
             columns[column.name] = batch.rows.column(source) if known else pa.nulls(times.size, column.type)
+        columns["dated"] = pa.array(has_event_time(batch.rows))
         columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
         self.next_row += times.size
         table = pa.concat_tables([self.rows, pa.table(columns).cast(COMPARED)])
@@ -112,16 +117,14 @@ class ComparedVersions:
         """
         if not self.other:
             return
-        mine = self.rows
-        self.rows = mine.filter(pc.greater_equal(mine.column("event_time"), end))
+        over = pc.less(self.rows.column("event_time"), end)
+        theirs, self.rows = self.rows.filter(over), self.rows.filter(pc.invert(over))
         times = labelled.column("event_time").to_numpy()
         here = (times >= start) & (times < end) & (labelled.column("version").to_numpy() == self.primary)
         primary = labelled.filter(pa.array(here))
-        places = pc.index_in(primary.column("id"), mine.column("id").combine_chunks(), skip_nulls=True)
-        paired = places.is_valid().to_numpy()
-        primary = primary.filter(pa.array(paired))
-        others = mine.take(places.drop_null())
-        blocks = tuple(self._blocks(primary, others, reference, end - start)) if paired.any() else ()
+        places, their_places = paired(primary, theirs)
+        primary, others = primary.take(places), theirs.take(their_places)
+        blocks = tuple(self._blocks(primary, others, reference, end - start)) if places.size else ()
         for first in range(0, len(blocks), _MOST_BLOCKS):
             part = blocks[first : first + _MOST_BLOCKS]
             until = to_time(end) if first + _MOST_BLOCKS >= len(blocks) else part[-1].start

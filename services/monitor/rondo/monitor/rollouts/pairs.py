@@ -1,0 +1,84 @@
+"""Which rows of two versions are of the same request.
+
+A request may repeat an id. Rows are then of the same request where their event times are equal, too. A row that was
+sent without an event time has that of its version's answer: the k-th row with an id is paired with the k-th. Where one
+version has more such rows than the other it is not known which is missing, and none of them is paired.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def paired(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of N pairs in each table, by the primary's place.
+
+    Both tables have the columns `id`, `event_time` and `row`. Those of `others` that are `dated` were sent with their
+    event time.
+    """
+    codes, their_codes = _codes(primary, others)
+    times, their_times = (table.column("event_time").to_numpy() for table in (primary, others))
+    rows, their_rows = _in_order(primary, codes), _in_order(others, their_codes)
+    moments = np.unique(np.concatenate([times, their_times]))
+    found, their_found = _matched(
+        (codes * moments.size + np.searchsorted(moments, times))[rows],
+        (their_codes * moments.size + np.searchsorted(moments, their_times))[their_rows],
+    )
+    exact = rows[found], their_rows[their_found]
+    undated = pc.fill_null(pc.invert(others.column("dated")), fill_value=True).to_numpy()
+    rows, their_rows = np.delete(rows, found), np.delete(their_rows, their_found)
+    rows, their_rows = _as_often(codes, rows, their_codes, their_rows[undated[their_rows]])
+    found, their_found = _matched(codes[rows], their_codes[their_rows])
+    places = np.concatenate([exact[0], rows[found]])
+    order = np.argsort(places)
+    return places[order], np.concatenate([exact[1], their_rows[their_found]])[order]
+
+
+def _in_order(table: pa.Table, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places of the rows that have an id, by event time and arrival."""
+    order = np.lexsort((table.column("row").to_numpy(), table.column("event_time").to_numpy()))
+    return order[codes[order] >= 0]
+
+
+def _codes(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a number for each row's id, the same in both tables; -1 without an id."""
+    chunks = [*primary.column("id").chunks, *others.column("id").chunks]
+    encoded = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode().indices
+    codes = encoded.fill_null(-1).to_numpy().astype(np.int64)
+    return codes[: primary.num_rows], codes[primary.num_rows :]
+
+
+def _matched(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of the k-th of each key in both, for each k that both have."""
+    _, keys = np.unique(np.concatenate([mine, theirs]), return_inverse=True)
+    sides = keys[: mine.size], keys[mine.size :]
+    counts = tuple(map(_occurrences, sides))
+    width = 1 + max((int(each.max()) for each in counts if each.size), default=0)
+    number, their_number = (side * width + count for side, count in zip(sides, counts, strict=True))
+    _, places, their_places = np.intersect1d(number, their_number, assume_unique=True, return_indices=True)
+    return places, their_places
+
+
+def _occurrences(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how often each key was there before."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    found = np.empty(keys.size, np.int64)
+    found[order] = np.arange(keys.size) - np.searchsorted(ordered, ordered)
+    return found
+
+
+def _as_often(
+    codes: NDArray[np.int64], rows: NDArray[np.int64], their_codes: NDArray[np.int64], their_rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows whose id is as often among the others."""
+    width = 1 + int(max(codes.max(initial=0), their_codes.max(initial=0)))
+    equal = np.bincount(codes[rows], minlength=width) == np.bincount(their_codes[their_rows], minlength=width)
+    return rows[equal[codes[rows]]], their_rows[equal[their_codes[their_rows]]]

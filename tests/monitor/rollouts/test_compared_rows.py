@@ -1,0 +1,56 @@
+"""The rows of two versions in the state of a comparison."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from rondo.contracts.events.monitoring import RolloutEvidence
+from rondo.monitor.rollouts.compared_versions import ComparedVersions
+from rondo.monitor.stream.log_messages import Predictions
+from rondo.monitor.windows.tumbling import to_micros
+
+from tests.monitor.builders import DIGEST_2, EPOCH, MODEL, REFERENCE, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.contracts.events.monitoring import PairedBlock
+
+START = to_micros(EPOCH)
+HOUR = 3_600_000_000
+
+
+def batch(ids: Sequence[str], minutes: Sequence[int], scores: Sequence[float], *, version: int = 2) -> Predictions:
+    data = {"x": np.zeros(len(ids)), "city": np.array(["a"] * len(ids)), "score": np.array(scores, np.float32)}
+    rows = predictions(data, [EPOCH + timedelta(minutes=each) for each in minutes], list(ids))
+    return Predictions(MODEL, version, DIGEST_2, "primary" if version == 1 else "shadow", rows)
+
+
+def labelled(ids: Sequence[str], minutes: Sequence[int], scores: Sequence[float]) -> pa.Table:
+    """Return rows of version 1 with the outcome 0."""
+    count = len(ids)
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "event_time": pa.array([START + each * 60_000_000 for each in minutes]),
+            "version": pa.array([1] * count),
+            "number": pa.array(scores, pa.float32()),
+            "outcome": pa.array([0.0] * count),
+            "row": pa.array(range(count)),
+        }
+    )
+
+
+def blocks_of(compared: ComparedVersions, rows: pa.Table) -> list[PairedBlock]:
+    found = [each.event for each in compared.close_cohort(MODEL, rows, REFERENCE, START, START + HOUR)]
+    return [block for event in found if isinstance(event, RolloutEvidence) for block in event.blocks]
+
+
+def test_two_requests_of_one_id_are_compared_each_with_its_own() -> None:
+    compared = ComparedVersions(1, 2)
+    compared.add(batch(["a", "a"], [30, 3], [0.9, 0.1]), {"number": "score"})
+    found = blocks_of(compared, labelled(["a", "a"], [3, 30], [0.1, 0.9]))
+    assert [(each.rows, each.difference) for each in found] == [(1, 0.0), (1, 0.0)]
