@@ -49,7 +49,9 @@ def plan_of(spec: RolloutSpec, label_delay: timedelta, paired: PairedHoldout | N
 
 def _stakes(paired: PairedHoldout) -> Stakes:
     # A champion without skill leaves nothing that a candidate may lose.
-    return stakes(paired.bound, paired.margin or _MARGIN, paired.variance)
+    margin = paired.margin or _MARGIN
+    # Clipped to less than the margin, no difference could be evidence against "not worse".
+    return stakes(min(1.0, max(paired.bound, 2 * margin)), margin, paired.variance)
 
 
 def _steps(spec: RolloutSpec) -> tuple[float, ...]:
