@@ -145,6 +145,16 @@ RULE_MISTAKES = {
         "strategy: replace, steps: [5, 25, 100]",
         "line 12: `rollout.steps`: `replace` takes over at once and has no steps: leave it out",
     ),
+    "steps that end when they begin": (
+        "strategy: replace",
+        "strategy: canary, step_length: 0h",
+        "line 12: `rollout.step_length`: a step that lasts nothing ends before any evidence: give a length, such as 1h",
+    ),
+    "rate that no evidence reaches": (
+        "strategy: replace",
+        "strategy: canary, false_rollback_rate: 1e-323",
+        "line 12: `rollout.false_rollback_rate`: less than 0.000001 needs more evidence than there is: such as 0.01",
+    ),
     "length of a step that is none": (
         "strategy: replace",
         "step_length: 3d",

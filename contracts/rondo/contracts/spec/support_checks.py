@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
+from rondo.contracts.spec.duration import parse_duration
 from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
 from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
@@ -47,6 +48,8 @@ _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
     "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
 }
+# The logarithm of a rate has to exist for each of its parts.
+_LEAST_RATE = 1e-6
 _ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
     "strategy": RolloutStrategy,
     "evidence": EvidenceScope,
@@ -125,11 +128,26 @@ def _keys_are_no_features(spec: Plain) -> Iterator[Problem]:
 def _rollout(rollout: Plain) -> Iterator[Problem]:
     if rollout.get("strategy") in (None, RolloutStrategy.REPLACE):
         yield from _steps_of_one(rollout)
+    elif _is_nothing(rollout.get("step_length")):
+        message = "a step that lasts nothing ends before any evidence: give a length, such as 1h"
+        yield Problem(("rollout", "step_length"), message)
+    rate = rollout.get("false_rollback_rate")
+    if isinstance(rate, float) and 0 < rate < _LEAST_RATE:
+        message = f"less than {_LEAST_RATE:f} needs more evidence than there is: such as 0.01"
+        yield Problem(("rollout", "false_rollback_rate"), message)
     for key, vocabulary in _ROLLOUT_WORDS.items():
         word = rollout.get(key)
         if isinstance(word, str) and word not in list(vocabulary):
             message = f"{word!r} is unknown: use one of {', '.join(known(vocabulary))}"
             yield Problem(("rollout", key), message)
+
+
+def _is_nothing(duration: object) -> bool:
+    """Return whether this is a duration of 0, in any unit; what is none is another problem."""
+    try:
+        return not parse_duration(duration)
+    except ValueError:
+        return False
 
 
 def _steps_of_one(rollout: Plain) -> Iterator[Problem]:
