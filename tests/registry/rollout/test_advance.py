@@ -102,6 +102,14 @@ def test_an_inconclusive_step_waits_asks_or_goes_back(
     assert (taken.action, taken.rollout.state) == (action, state)
 
 
+@pytest.mark.parametrize(("on_inconclusive", "hours"), [("wait", 4), ("ask", 1), ("back", 1)])
+def test_a_step_ends_without_evidence_after_its_outcomes_could_count(on_inconclusive: str, hours: int) -> None:
+    value = rollout(on_inconclusive=on_inconclusive, outcome_delay=24 * HOUR)
+    last = BEGAN + (24 + hours) * HOUR
+    assert advance(value, last - timedelta(seconds=1)).verdict == ""
+    assert advance(value, last).verdict == "inconclusive"
+
+
 def test_by_guards_alone_a_step_lasts_its_length() -> None:
     value = after(rollout(judged_by="guards"), 0.0, blocks=0)
     assert advance(value, BEGAN + HOUR - timedelta(seconds=1)).action == "wait"

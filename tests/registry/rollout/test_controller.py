@@ -280,8 +280,11 @@ async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, sp
 async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_it(
     platform: Platform, spec_text: str
 ) -> None:
-    await platform.begin(spec_text, CANARY.replace("}", ", inconclusive: ask}"))
-    await platform.tick(timedelta(hours=1))
+    await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY.replace("}", ", inconclusive: ask}"))
+    # The first block of an hour counts when the window in which it ends has closed.
+    await platform.tick(timedelta(hours=2, minutes=9))
+    assert (await platform.rollout()).state == "running"
+    await platform.tick(timedelta(minutes=1))
     found = await platform.rollout()
     assert (found.state, found.verdict) == ("asking", "inconclusive")
     assert await platform.routes() == [(2, "canary", 0.1), (1, "primary", 0.9)]

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.contracts.spec.model import Rollout as RolloutSpec
-from rondo.contracts.training_evidence import PairedHoldout
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
+from rondo.monitor.evidence.widths import Density, window_length
 from rondo.registry.model.rollouts import Block, Minute, new_rollout
 from rondo.registry.rollout.advance import advance
+from rondo.registry.rollout.outcome_delay import outcome_delay
 from rondo.registry.rollout.plan import plan_of
 
+from tests.registry.conftest import SPEC
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
+
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+BLOCK, HOUR = timedelta(minutes=1), timedelta(hours=1)
+TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
+
+
+def spec(rollout: str = "{strategy: canary}", window: str = "window: 2h", delay: str = "3h") -> ModelSpec:
+    text = SPEC.replace("label: late}", f"label: late, label_delay: {delay}}}")
+    return parse_spec(f"{text}rollout: {rollout}\nmonitor: {{{window}}}\n")
+
+
+def reference(rows: int, seconds: float) -> ReferenceProfile:
+    return ReferenceProfile(rows=rows, seconds=seconds, features={}, outputs={}, task=TASK, performance={})
 
 
 def paired(**more: Any) -> PairedHoldout:
@@ -22,15 +43,38 @@ def paired(**more: Any) -> PairedHoldout:
 
 @pytest.mark.parametrize(("margin", "bound"), [(0.02, 0.04), (0.0, 0.02), (0.001, 0.006), (0.7, 1.0)])
 def test_differences_are_not_clipped_below_the_margin(margin: float, bound: float) -> None:
-    stakes = plan_of(RolloutSpec(strategy="canary"), timedelta(0), paired(margin=margin)).stakes
+    stakes = plan_of(spec(), None, paired(margin=margin)).stakes
     assert stakes.bound == pytest.approx(bound)
 
 
 def test_a_much_worse_candidate_takes_no_step_where_block_means_hardly_vary() -> None:
-    plan = plan_of(RolloutSpec(strategy="canary", min_answers=1), timedelta(0), paired())
+    plan = plan_of(spec("{strategy: canary, min_answers: 1}", delay="0s"), None, paired())
     rollout = new_rollout("late", 2, 1, plan, BEGAN)
     rollout = rollout.with_minute(Minute(answers=10, candidate_scored=10, champion_scored=10))
     for _ in range(200):
         rollout = rollout.with_block(Block(rows=100, difference=0.5))
     taken = advance(rollout, BEGAN)
     assert (taken.action, taken.verdict) == ("roll_back", "worse")
+
+
+def test_outcomes_count_after_the_block_the_window_and_the_label_delay() -> None:
+    plan = plan_of(spec(), None, paired())
+    assert plan.outcome_delay == BLOCK + 5 * HOUR
+    rollout = new_rollout("late", 2, 1, plan_of(spec("{strategy: canary, inconclusive: back}"), None, paired()), BEGAN)
+    last = BEGAN + plan.outcome_delay + plan.step_length
+    assert advance(rollout, last - timedelta(seconds=1)).action == "wait"
+    assert advance(rollout, last).action == "roll_back"
+
+
+def test_guards_wait_for_no_outcome() -> None:
+    assert plan_of(spec("{strategy: canary, judged_by: guards}"), None, paired()).outcome_delay == timedelta(0)
+
+
+@given(rows=st.integers(0, 10**9), seconds=st.floats(0, 10**9))
+def test_a_window_that_the_spec_does_not_give_is_bounded_from_above(rows: int, seconds: float) -> None:
+    found = outcome_delay(spec(window="", delay="0s"), reference(rows, seconds), BLOCK) - BLOCK
+    assert timedelta(microseconds=window_length(Density(rows, seconds))) <= found <= timedelta(days=28)
+
+
+def test_without_a_reference_a_window_is_a_week() -> None:
+    assert outcome_delay(spec(window="", delay="0s"), None, BLOCK) - BLOCK == timedelta(days=7)

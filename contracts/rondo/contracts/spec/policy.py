@@ -211,7 +211,8 @@ class Rollout(SpecSection):
     """Rising percentages of the traffic for a rollout in steps. `replace` has one step, `canary` by default 5, 25, 100;
     100 is the promotion. `ab` has the first, by default 50."""
     step_length: Duration = timedelta(minutes=10)
-    """After this time the evidence of a step that does not suffice is inconclusive; unused with `replace`."""
+    """After this time the evidence of a step that does not suffice is inconclusive. It runs from when the outcomes of
+    the step's first requests count: after `data.label_delay` and a window of the monitor. Unused with `replace`."""
     # The keys below are left out of the canonical JSON at their defaults, so that specs without them keep their digest.
     evidence: Annotated[Text, Field(examples=known(EvidenceScope), exclude_if=lambda scope: scope == "all")] = "all"
     """Which requests both versions score: `all`, or those that the `canary` answers."""
@@ -222,7 +223,7 @@ class Rollout(SpecSection):
     """What happens at the end of a step whose evidence does not suffice: `wait` for up to `max_wait` and then ask,
     `ask` a person at once, or go `back`."""
     max_wait: Annotated[Duration, Field(exclude_if=lambda wait: wait == timedelta(days=7))] = timedelta(days=7)
-    """How long a step waits for evidence."""
+    """How long a step waits for evidence, from when it can have some."""
     rollback_window: Annotated[Duration, Field(exclude_if=lambda window: window == timedelta(days=1))] = timedelta(
         days=1
     )

@@ -25,8 +25,9 @@ class Plan(Value):
     """What the spec said when the rollout began. Shares are from 0 to 1.
 
     `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is ever rolled
-    back, `false_pass` that of passing a step though it is worse by the margin. `disagreement` is the mean absolute
-    difference of the two versions' predictions on the gate's holdout; None where it is not known.
+    back, `false_pass` that of passing a step though it is worse by the margin. `outcome_delay` is the longest time
+    until the outcome of a request counts, 0 in rollouts of an earlier release. `disagreement` is the mean
+    absolute difference of the two versions' predictions on the gate's holdout; None where it is not known.
     """
 
     strategy: str
@@ -42,6 +43,7 @@ class Plan(Value):
     evidence: str = "all"
     stakes: Stakes
     block: timedelta
+    outcome_delay: timedelta = timedelta(0)
     variance: float | None = None
     disagreement: float | None = None
 

@@ -120,10 +120,13 @@ def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
 
 
 def _deadline(rollout: Rollout) -> timedelta:
-    """Return after what time of a step the evidence is inconclusive."""
+    """Return after what time of a step the evidence is inconclusive.
+
+    The clock of outcomes begins when those of the step's first requests count.
+    """
     plan = rollout.plan
     waits = plan.on_inconclusive == "wait" or plan.judged_by == "guards"
-    return max(plan.max_wait, plan.step_length) if waits else plan.step_length
+    return plan.outcome_delay + (max(plan.max_wait, plan.step_length) if waits else plan.step_length)
 
 
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:

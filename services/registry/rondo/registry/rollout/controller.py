@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rondo.chassis.artifacts import Artifacts
     from rondo.contracts.events.monitoring import RolloutEvidence
-    from rondo.contracts.training_evidence import PairedHoldout
+    from rondo.contracts.training_evidence import Evidence
     from rondo.registry.model.model import Model, Version
     from rondo.registry.model.rollouts import Rollout, State
     from rondo.registry.ports import RolloutQueries, RolloutTable, Store
@@ -71,18 +71,19 @@ class RolloutController:
         if champion is None:
             return
         candidate = await work.candidate(model.name, version.number)
-        paired = await self._paired(candidate.trained.evidence)
-        plan = plan_of(model.spec.rollout, model.spec.data.label_delay, paired)
+        before = await work.candidate(model.name, champion.number)
+        evidence, reference = [await self._evidence(each.trained.evidence) for each in (candidate, before)]
+        plan = plan_of(model.spec, reference.profile if reference else None, evidence.paired if evidence else None)
         rollout = new_rollout(model.name, version.number, champion.number, plan, self._clock())
         await work.save(deployments.begin(model, rollout))
         await work.save_rollout(rollout)
         log.info("%s: a rollout of version %d began", model.name, version.number)
 
-    async def _paired(self, digest: str) -> PairedHoldout | None:
+    async def _evidence(self, digest: str) -> Evidence | None:
         try:
-            return (await load_evidence(self._artifacts, digest)).paired
+            return await load_evidence(self._artifacts, digest)
         except UnusableEvidenceError as error:
-            log.warning("%s: the rollout has the stakes for any variance", error)
+            log.warning("%s: the rollout has defaults in its place", error)
             return None
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import RolloutStrategy
+from rondo.contracts.vocabularies import JudgedBy, RolloutStrategy
 from rondo.registry.model.rollouts import Plan
+from rondo.registry.rollout.outcome_delay import outcome_delay
 from rondo.registry.sequential.bets import stakes
 
 if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.model import Rollout as RolloutSpec
-    from rondo.contracts.training_evidence import PairedHoldout
+    from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
     from rondo.registry.sequential.bets import Stakes
 
 _STEPS = (0.05, 0.25, 1.0)
@@ -20,14 +22,17 @@ _ONE_HALF = 0.5
 _BOUND, _MARGIN, _BLOCK = 1.0, 0.01, timedelta(hours=1)
 
 
-def plan_of(spec: RolloutSpec, label_delay: timedelta, paired: PairedHoldout | None) -> Plan:
+def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedHoldout | None) -> Plan:
     """Return the plan. Without `paired` the margin is 0.01, and the stakes are those for any variance.
 
-    Where outcomes come after a step would have ended, a canary answers nothing until the first verdict.
+    Where outcomes are due later than the length of a step, a canary answers nothing until the first verdict.
+    `champion` is the champion's reference, None where it can't be read.
     """
+    spec = model.rollout
     known = stakes(_BOUND, _MARGIN) if paired is None else _stakes(paired)
-    steps = _steps(spec)
-    if spec.strategy == RolloutStrategy.CANARY and spec.judged_by == "outcomes" and label_delay > spec.step_length:
+    block = _BLOCK if paired is None else timedelta(seconds=paired.block_seconds)
+    steps, by_outcomes = _steps(spec), spec.judged_by != JudgedBy.GUARDS
+    if spec.strategy == RolloutStrategy.CANARY and by_outcomes and model.data.label_delay > spec.step_length:
         steps = (0.0, *steps)
     return Plan(
         strategy=spec.strategy,
@@ -41,7 +46,8 @@ def plan_of(spec: RolloutSpec, label_delay: timedelta, paired: PairedHoldout | N
         false_rollback=spec.false_rollback_rate,
         evidence=spec.evidence,
         stakes=known,
-        block=_BLOCK if paired is None else timedelta(seconds=paired.block_seconds),
+        block=block,
+        outcome_delay=outcome_delay(model, champion, block) if by_outcomes else timedelta(0),
         variance=None if paired is None else paired.variance,
         disagreement=None if paired is None else paired.disagreement,
     )
