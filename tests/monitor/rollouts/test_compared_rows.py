@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.events.monitoring import RolloutEvidence
+from rondo.monitor.costs.version_cost import VersionCost
 from rondo.monitor.rollouts.compared_versions import ComparedVersions
 from rondo.monitor.stream.log_messages import Predictions
 from rondo.monitor.windows.tumbling import to_micros
@@ -54,3 +57,14 @@ def test_two_requests_of_one_id_are_compared_each_with_its_own() -> None:
     compared.add(batch(["a", "a"], [30, 3], [0.9, 0.1]), {"number": "score"})
     found = blocks_of(compared, labelled(["a", "a"], [3, 30], [0.1, 0.9]))
     assert [(each.rows, each.difference) for each in found] == [(1, 0.0), (1, 0.0)]
+
+
+def test_the_primary_alone_gives_no_evidence_though_it_is_slow() -> None:
+    compared, usual = ComparedVersions(1, 2), VersionCost().plus(InferenceCost((1_000,) * 200, 1, 200))
+    costs = {1: usual}
+    for minute in range(3):
+        slow = replace(batch(["a"], [minute], [0.5], version=1), cost=InferenceCost((9_000_000,), 1, 1))
+        assert list(compared.take(slow, 1, costs)) == []
+    assert compared.minute is not None
+    assert compared.minute.primary_slow
+    assert list(compared.close_cohort(MODEL, labelled(["a"], [0], [0.5]), REFERENCE, START, START + HOUR)) == []

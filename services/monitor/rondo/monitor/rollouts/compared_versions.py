@@ -46,11 +46,12 @@ _MOST_BLOCKS = 2_000
 _SLOW = 0.99
 _FEWEST_INFERENCES = 100
 _COUNTS = ("primary_scored", "other_scored", "other_answers", "primary_errors", "other_errors")
+_SLOW_FLAGS = ("primary_slow", "other_slow")
 
 
 @dataclass
 class OpenMinute:
-    """What the two versions did since `start`, in microseconds."""
+    """What the two versions did since `start`, in microseconds; `is_published` is whether a part of it has been."""
 
     start: int
     primary_scored: int = 0
@@ -60,6 +61,7 @@ class OpenMinute:
     other_errors: int = 0
     primary_slow: bool = False
     other_slow: bool = False
+    is_published: bool = False
 
 
 @dataclass
@@ -115,7 +117,7 @@ class ComparedVersions:
 
         `labelled` are rows of `label_join.LABELLED`, among them those of the window.
         """
-        if not self.other:
+        if not self.rows.num_rows:
             return
         over = pc.less(self.rows.column("event_time"), end)
         theirs, self.rows = self.rows.filter(over), self.rows.filter(pc.invert(over))
@@ -170,15 +172,15 @@ class ComparedVersions:
         if open_minute is None or not open_minute.other_scored:
             return ()
         counts = {name: getattr(open_minute, name) for name in _COUNTS}
-        self.minute = OpenMinute(
-            open_minute.start, primary_slow=open_minute.primary_slow, other_slow=open_minute.other_slow
-        )
+        slow = {name: getattr(open_minute, name) for name in _SLOW_FLAGS}
+        self.minute = OpenMinute(open_minute.start, **slow, is_published=True)
         return (ComparedMinute(start=to_time(open_minute.start), **counts),)
 
     def _close_minute(self, model: str, minute: OpenMinute) -> Iterator[Announcement]:
-        if not (minute.other_scored or minute.other_slow or minute.primary_slow):
+        # After a rollout the primary goes on alone: there is nothing to compare with.
+        if not (minute.other_scored or minute.is_published):
             return
-        known = {name: value for name, value in asdict(minute).items() if name != "start"}
+        known = {name: getattr(minute, name) for name in (*_COUNTS, *_SLOW_FLAGS)}
         compared = ComparedMinute(start=to_time(minute.start), **known)
         event = RolloutEvidence(model=model, primary=self.primary, other=self.other, minutes=(compared,))
         yield Announcement(event, f"{model}/{self.primary}/{self.other}/minute/{minute.start}")
