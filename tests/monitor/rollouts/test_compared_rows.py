@@ -16,6 +16,7 @@ from rondo.monitor.stream.log_messages import Predictions
 from rondo.monitor.windows.tumbling import to_micros
 
 from tests.monitor.builders import DIGEST_2, EPOCH, MODEL, REFERENCE, predictions
+from tests.monitor.scenarios import DailyScenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,3 +69,22 @@ def test_the_primary_alone_gives_no_evidence_though_it_is_slow() -> None:
     assert compared.minute is not None
     assert compared.minute.primary_slow
     assert list(compared.close_cohort(MODEL, labelled(["a"], [0], [0.5]), REFERENCE, START, START + HOUR)) == []
+
+
+def test_rows_are_kept_in_few_chunks() -> None:
+    compared = ComparedVersions(1, 2)
+    for minute in range(200):
+        compared.add(batch(["a"], [minute], [0.5]), {"number": "score"})
+    assert compared.rows.num_rows == 200
+    assert compared.rows.column("row").num_chunks <= 65
+
+
+def test_rows_that_are_evicted_are_counted() -> None:
+    scenario = DailyScenario()
+    scenario.day(0)
+    state = scenario.state
+    state.candidates.compared = ComparedVersions(1, 2, max_rows=3)
+    state.buffer_predictions(b"", batch(list("abcde"), range(5), [0.5] * 5), now=0.0)
+    state.count_buffered({DIGEST_2: REFERENCE}, timed_out=-1.0)
+    assert state.candidates.compared.rows.column("id").to_pylist() == ["c", "d", "e"]
+    assert state.dropped.counts["evicted_compared"] == 2

@@ -49,11 +49,17 @@ class Candidates:
     evidence: ModelEvidence = field(default_factory=ModelEvidence)
     compared: ComparedVersions = field(default_factory=ComparedVersions)
 
-    def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> None:
-        """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then."""
-        self.compared.add(batch, task_named(reference.task.task).counted)
-        if not self._admits(batch):
-            return
+    def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> int:
+        """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then.
+
+        Returns how many rows that were to be compared have been evicted.
+        """
+        evicted = self.compared.add(batch, task_named(reference.task.task).counted)
+        if self._admits(batch):
+            self._take(batch, reference, tumbling, passed)
+        return evicted
+
+    def _take(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> None:
         times, made = event_times(batch.rows)
         late = tumbling.late_for_step(times, np.full(times.size, passed))
         self.evidence.late += int(late.sum())

@@ -199,7 +199,8 @@ class ModelState:
             if (reference := references.get(batch.digest)) and batch.role == RouteRole.PRIMARY:
                 self.count_predictions(batch.rows, batch.version, reference)
             elif reference and self.tumbling:
-                self.candidates.count(batch, reference, self.tumbling, self.watermark.passed)
+                evicted = self.candidates.count(batch, reference, self.tumbling, self.watermark.passed)
+                self.dropped.counts["evicted_compared"] += evicted
             elif batch.role == RouteRole.PRIMARY:
                 self._drop(batch, "unprofiled")
         return sum(batch.rows.num_rows for batch in ready)

@@ -33,7 +33,9 @@ _CONSECUTIVE = 2
 ROW_REASONS = ("late_rows", "implausible_rows", "undated_rows", "unprofiled", "evicted_rows")
 # Outcomes: late; with an implausible time; without a prediction, as one of the two was evicted.
 OUTCOME_REASONS = ("late_outcomes", "implausible_outcomes", "evicted_outcomes")
-REASONS = (*ROW_REASONS, *OUTCOME_REASONS)
+# Rows of a rollout's other version: evicted while they waited for the outcomes with which they are compared.
+COMPARED_REASONS = ("evicted_compared",)
+REASONS = (*ROW_REASONS, *OUTCOME_REASONS, *COMPARED_REASONS)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from rondo.monitor.rollouts.pairs import paired
 from rondo.monitor.stream.log_messages import event_times, has_event_time
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.tumbling import to_time
+from rondo.monitor.windows.unmatched_rows import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +74,7 @@ class ComparedVersions:
     rows: pa.Table = field(default_factory=COMPARED.empty_table)
     next_row: int = 0
     minute: OpenMinute | None = None
+    max_rows: int = field(default=MAX_ROWS, compare=False)
 
     def take(self, batch: Predictions, champion: int, costs: Mapping[int, VersionCost]) -> Iterator[Announcement]:
         """Count a message of the log for the guards; yields the evidence of a minute that has passed."""
@@ -94,10 +96,13 @@ class ComparedVersions:
         self.minute = self.minute or OpenMinute(start)
         self._count(self.minute, batch, costs.get(self.primary))
 
-    def add(self, batch: Predictions, counted: Mapping[str, str]) -> None:
-        """Keep rows of the other version until their cohort is complete. `counted` is as for unmatched rows."""
+    def add(self, batch: Predictions, counted: Mapping[str, str]) -> int:
+        """Keep rows of the other version until their cohort is complete; returns how many older ones were evicted.
+
+        `counted` is as for unmatched rows.
+        """
         if batch.version != self.other:
-            return
+            return 0
         times, _ = event_times(batch.rows)
         columns: dict[str, Any] = {"id": batch.rows.column("id"), "event_time": pa.array(times)}
         for column in PREDICTED:
@@ -108,7 +113,8 @@ class ComparedVersions:
         columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
         self.next_row += times.size
         table = pa.concat_tables([self.rows, pa.table(columns).cast(COMPARED)])
-        self.rows = table.slice(max(0, table.num_rows - MAX_ROWS))
+        self.rows, evicted = bounded(table, self.max_rows)
+        return evicted
 
     def close_cohort(
         self, model: str, labelled: pa.Table, reference: Reference, start: int, end: int

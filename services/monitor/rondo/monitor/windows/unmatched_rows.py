@@ -73,7 +73,7 @@ class UnmatchedRows:
         self.next_prediction += times.size
         self._oldest = min(self._oldest, int(times.min(initial=self._oldest)))
         self.changed = True
-        self.predictions, evicted = _bounded(label_join.concatenated([self.predictions, added]), self.max_rows)
+        self.predictions, evicted = bounded(label_join.concatenated([self.predictions, added]), self.max_rows)
         return evicted
 
     def add_outcomes(self, rows: pa.Table, times: NDArray[np.int64]) -> int:
@@ -85,7 +85,7 @@ class UnmatchedRows:
         added = _with(pa.table(columns, schema=label_join.OUTCOMES), rows, OBSERVED, sources)
         self.next_outcome += times.size
         self.changed = True
-        self.outcomes, evicted = _bounded(label_join.concatenated([self.outcomes, added]), self.max_rows)
+        self.outcomes, evicted = bounded(label_join.concatenated([self.outcomes, added]), self.max_rows)
         return evicted
 
     def take_pairs(self, tumbling: TumblingWindows) -> tuple[pa.Table, int]:
@@ -161,7 +161,8 @@ def _with(table: pa.Table, rows: pa.Table, schema: pa.Schema, sources: Mapping[s
     return table
 
 
-def _bounded(table: pa.Table, max_rows: int) -> tuple[pa.Table, int]:
+def bounded(table: pa.Table, max_rows: int) -> tuple[pa.Table, int]:
+    """Return the last `max_rows` rows, in at most 64 chunks, and how many were evicted."""
     if table.column("row").num_chunks > _MAX_CHUNKS:
         table = table.combine_chunks()
     beyond = max(0, table.num_rows - max_rows)
