@@ -78,6 +78,21 @@ def test_a_guard_goes_back_and_stops_a_step(minute: Minute, minutes: int, guard:
     assert (taken.action, taken.verdict) == ("roll_back", guard)
 
 
+def test_a_key_that_both_fail_on_is_no_error_of_the_candidate() -> None:
+    value = after(rollout(evidence="canary"), 0.0, answers=0)
+    for _ in range(20):
+        value = value.with_minute(
+            Minute(candidate_scored=50, champion_scored=1_000, candidate_errors=10, champion_errors=10)
+        )
+    assert advance(value, BEGAN).action == "wait"
+
+
+def test_errors_of_the_candidate_alone_count_where_it_is_given_some_keys() -> None:
+    value = rollout(evidence="canary")
+    value = value.with_minute(Minute(candidate_scored=50, champion_scored=1_000, candidate_errors=20))
+    assert advance(value, BEGAN).verdict == "errors"
+
+
 def test_slow_answers_of_one_minute_are_one() -> None:
     value = rollout()
     for _ in range(4):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import EvidenceScope
 from rondo.registry.sequential import coins, disagreement
 from rondo.registry.sequential.bets import Capitals, Stakes, begin, bet, log_evidence
 from rondo.registry.sequential.interval import Moments
@@ -194,7 +195,7 @@ class Rollout(Value):
         if attempts:
             share = minute.candidate_scored / attempts
             failed = minute.candidate_errors, minute.champion_errors
-            update["errors"] = coins.toss(gathered.errors, *failed, share)
+            update["errors"] = coins.toss(gathered.errors, *failed, self._share_of_errors(share))
             slow = int(minute.candidate_slow), int(minute.champion_slow)
             # Within a minute both had the chance to be slow once, however many rows each had.
             update["slow"] = coins.toss(gathered.slow, *slow, 0.5 if 0 < share < 1 else share)
@@ -202,6 +203,15 @@ class Rollout(Value):
             taken = disagreement.take(gathered.disagreement, minute.disagreement, self.plan.disagreement)
             update["disagreement"] = taken
         return self.model_copy(update={"gathered": gathered.model_copy(update=update)})
+
+    def _share_of_errors(self, share: float) -> float:
+        """Return the share of the errors that an equal candidate has at most, where it has `share` of the attempts.
+
+        Where it is given the rows of some keys alone, the champion is given them, too, and fails on as many of them:
+        one key whose rows all fail is no evidence against the candidate.
+        """
+        of_keys = self.plan.evidence == EvidenceScope.CANARY and 0 < self.share < 1
+        return max(share, 0.5) if of_keys else share
 
     def facts(self) -> dict[str, object]:
         """Return the evidence of a verdict, as the audit log has it: e-values as natural logarithms."""
