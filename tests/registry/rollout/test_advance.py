@@ -9,7 +9,7 @@ import pytest
 from rondo.registry.model.rollouts import Block, Minute, Plan, Rollout, new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout.advance import advance
-from rondo.registry.sequential.bets import stakes
+from rondo.registry.sequential.bets import reaches, stakes
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -60,6 +60,31 @@ def test_a_worse_candidate_goes_back_at_any_time_also_while_it_is_paused_or_watc
         taken = advance(value, BEGAN)
         assert (taken.action, taken.verdict, taken.rollout.state) == ("roll_back", "worse", "rolled_back")
         assert advance(taken.rollout, BEGAN + 9 * HOUR).action == "wait"
+
+
+def within_the_margin(value: Rollout, blocks: int = 10_000) -> Rollout:
+    return after(value, 0.0006, blocks=blocks, answers=0)
+
+
+def test_a_candidate_within_the_margin_is_not_worse_while_something_else_is_awaited() -> None:
+    found = within_the_margin(rollout())
+    assert reaches(found.gathered.worse, found.plan.alpha_quality)
+    for state in ("running", "paused", "asking", "watching"):
+        assert advance(found.model_copy(update={"state": state}), BEGAN).action == "wait"
+    # The next step asks again, and the evidence of the whole rollout stays.
+    later = found.gathered.next_step(found.plan.stakes)
+    assert advance(found.model_copy(update={"step": 1, "gathered": later}), BEGAN).action == "wait"
+
+
+def test_an_ab_test_ends_where_the_candidate_is_worse_by_less_than_the_margin() -> None:
+    taken = advance(within_the_margin(rollout(strategy="ab", steps=(0.5,))), BEGAN)
+    assert (taken.action, taken.verdict) == ("roll_back", "worse")
+
+
+def test_a_candidate_that_becomes_worse_after_long_goes_back() -> None:
+    value = after(rollout(), 0.0, blocks=3_000, answers=0)
+    value = after(value, 0.02, blocks=150, answers=0).model_copy(update={"state": "watching"})
+    assert advance(value, BEGAN).verdict == "worse"
 
 
 @pytest.mark.parametrize(

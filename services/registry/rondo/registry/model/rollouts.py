@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 State = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
 ACTIVE: tuple[State, ...] = ("running", "paused", "asking", "watching")
 
+# So much evidence that a candidate is not worse is soon used up by one that becomes worse. A capped capital is never
+# more than one that is not, so that what bounds the one bounds the other.
+_MOST_OVERALL = 14.0
+
 
 class Plan(Value):
     """What the spec said when the rollout began. Shares are from 0 to 1.
@@ -75,11 +79,15 @@ class OpenBlock(Value):
 
 
 class Gathered(Value):
-    """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout."""
+    """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout.
+
+    `fit_overall` is `fit` of the whole rollout, capped. It is empty before the first block.
+    """
 
     worse: Capitals
     fit: Capitals
     better: Capitals
+    fit_overall: Capitals = ()
     moments: Moments = Moments()
     errors: Capitals = coins.begin()
     slow: Capitals = coins.begin()
@@ -171,9 +179,11 @@ class Rollout(Value):
         """Take the mean difference of a complete block."""
         stakes, gathered = self.plan.stakes, self.gathered
         difference = stakes.clipped(block.difference)
+        overall = gathered.fit_overall or begin(stakes.fit)
         update = {
             "worse": bet(gathered.worse, stakes.worse, difference),
             "fit": bet(gathered.fit, stakes.fit, stakes.margin - difference),
+            "fit_overall": _capped(bet(overall, stakes.fit, stakes.margin - difference)),
             "better": bet(gathered.better, stakes.better, -difference),
             "moments": gathered.moments.plus(difference),
             "outcomes": gathered.outcomes + block.rows,
@@ -231,6 +241,10 @@ class Rollout(Value):
             "candidate_errors": gathered.candidate_errors,
             "champion_errors": gathered.champion_errors,
         }
+
+
+def _capped(capitals: Capitals) -> Capitals:
+    return tuple(min(capital, _MOST_OVERALL) for capital in capitals)
 
 
 def _closed(block: OpenBlock) -> Block:

@@ -102,7 +102,11 @@ def _guards(rollout: Rollout) -> Verdict:
 
 
 def _against(rollout: Rollout) -> Verdict:
-    if reaches(rollout.gathered.worse, rollout.plan.alpha_quality):
+    plan, gathered = rollout.plan, rollout.gathered
+    # With enough outcomes a candidate that is worse by less than the margin is worse beyond doubt. An A/B test is there
+    # to find that out; elsewhere it counts until it is shown that the candidate is not worse by the margin.
+    tolerated = plan.strategy != RolloutStrategy.AB and reaches(gathered.fit_overall, plan.false_pass)
+    if reaches(gathered.worse, plan.alpha_quality) and not tolerated:
         return "worse"
     return _guards(rollout)
 
