@@ -84,6 +84,17 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     assert sum(m.primary_errors for m in minutes) == 0
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) -> None:
+    cost = InferenceCost((900,), 10, 0, 3, 0)
+    others = [logs.encode(logs.decode(scored_by_another(v, 0.0, "canary", cost)).slice(0, 0)) for v in PREDICTED]
+    minutes = [minute for each in await evidence_of(others, restart=restart) for minute in each.minutes]
+    # The first came before the minute of any row, and the minute of the last has not passed.
+    assert sum(each.other_errors for each in minutes) == 3 * (len(PREDICTED) - 2)
+    assert {(each.other_scored, each.other_answers) for each in minutes} == {(3, 0)}
+    assert all(each.primary_scored for each in minutes)
+
+
 async def test_a_shadow_answers_nothing() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "shadow") for value in PREDICTED)
     assert {minute.other_answers for each in found for minute in each.minutes} == {0}

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.errors import UnavailableError
-from rondo.contracts.events import logs
+from rondo.contracts.events import inference_cost, logs
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
@@ -61,13 +62,16 @@ class Topic:
         self.free.set()
         self.records: list[list[str]] = []
         self.failure: Exception | None = None
+        self.failed = 0
 
     async def publish(self, _: str, record: bytes) -> None:
         self.asked.set()
         await self.free.wait()
         if self.failure:
             raise self.failure
-        self.records.append(logs.decode(record).column("id").to_pylist())
+        batch = logs.decode(record)
+        self.records.append(batch.column("id").to_pylist())
+        self.failed += InferenceCost.parse(logs.metadata(batch).get(inference_cost.KEY)).failed
 
 
 @pytest.fixture
@@ -137,6 +141,23 @@ async def test_a_refused_row_fails_its_request_alone_and_nothing_of_it_is_logged
             factors = [10.0 if served.version_for(row).model_version == 2 else 1.0 for row in request.ids]
             assert scores(got, len(values)) == [v * f for v, f in zip(values, factors, strict=True)]
             assert [logged[row] for row in request.ids] == [1] * len(values)
+
+
+class Failing:
+    """A model that fails on every row."""
+
+    def score(self, columns: Mapping[str, Any], /) -> Any:
+        raise RuntimeError(sorted(columns))
+
+
+async def test_of_requests_that_the_model_fails_on_the_log_has_the_number_alone(served: ServedModel) -> None:
+    topic = Topic()
+    service = InferenceService(topic.publish, lambda: NOW)
+    failing = replace(served, versions=(replace(served.versions[0], scorer=Failing()),))
+    found = await all_of(service, failing, [rows_of("a", 1, 2)])
+    assert [each.code for each in found] == ["no_prediction"]
+    assert topic.records == [[]]
+    assert topic.failed == 2
 
 
 async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_one(served: ServedModel) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events import logs
+import pytest
+from rondo.contracts.events import inference_cost, logs
+from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.inference.service import infer
 from rondo.serving.models.loaded_version import Compared, ServedModel
@@ -16,7 +18,6 @@ from tests.serving.builders import NOW, request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from rondo.serving.inference.scored import Inference
     from rondo.serving.models.loaded_version import LoadedVersion
 
@@ -99,6 +100,39 @@ def test_the_champion_answers_what_the_other_version_fails_on(version: Make, mon
     assert logged(inference) == {(1, "primary"): ROWS, (2, "canary"): ROWS - 2}
     cost = failing.log.meter
     assert cost is served.compared.silent.log.meter
+
+
+@pytest.mark.parametrize("role", ["canary", "primary"])
+def test_a_version_that_fails_on_every_row_is_in_the_log(
+    version: Make, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    served = compared(version, 0.2)
+    assert served.compared
+    failing = served.compared.other if role == "canary" else served.compared.primary
+    monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, list(range(ROWS))))
+    assert failed(scored(served))[failing.model_version, role] == (0, ROWS)
+
+
+def test_a_single_version_that_fails_on_every_row_is_in_the_log(version: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = version()
+    monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, list(range(ROWS))))
+    served = ServedModel("delay", 1, (failing,), (1.0,))
+    assert failed(scored(served)) == {(1, "primary"): (0, ROWS)}
+    assert failed(scored(served)) == {}, "within a second there is no other cost"
+
+
+def failed(inference: Inference) -> dict[tuple[int, str], tuple[int, int]]:
+    """Return how many rows each record has, and how many of them its version failed on."""
+    records = [
+        logs.decode(each)
+        for part in (*inference.scored, *inference.silent)
+        for each in part.version.log.encode(part.log)
+    ]
+    known = [(logs.metadata(batch), batch.num_rows) for batch in records]
+    return {
+        (int(each["model_version"]), each["role"]): (rows, InferenceCost.parse(each.get(inference_cost.KEY)).failed)
+        for each, rows in known
+    }
 
 
 def _answerable(failing: LoadedVersion, rows: list[int]) -> Callable[..., object]:

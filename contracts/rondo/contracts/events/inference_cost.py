@@ -1,6 +1,7 @@
 """What inferences cost: a text in the metadata of some record batches of `predictions.log`, under the key `cost`.
 
-It is about all inferences of the version since the record before that has one.
+It is about all inferences of the version since the record before that has one. A batch without rows has the cost of a
+version that fails on every row.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
-    from rondo.monitor.stream.log_messages import Outcomes
+    from rondo.monitor.stream.log_messages import Outcomes, Predictions
 
 log = logging.getLogger(__name__)
 TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
@@ -209,18 +209,23 @@ class MonitorPipeline:
             predictions = log_messages.read_predictions(value)
             state = self._state(predictions.model)
             state.costs.add(predictions.version, predictions.cost)
-            # Windows and event time follow the primary alone, not a shadow or a canary.
-            if predictions.role == RouteRole.PRIMARY:
-                self._idleness.expect(predictions.model, "newer outcomes", now)
-                self._idleness.touch(predictions.model, "predictions", now)
             champion = state.champion.version if state.champion else 0
             self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
-            if predictions.role in (RouteRole.PRIMARY, *CANDIDATE_ROLES):
-                state.buffer_predictions(value, predictions, now)
+            # A version that fails on every row logs what it costs, without rows.
+            if predictions.rows.num_rows:
+                self._buffer(state, value, predictions, now)
             return predictions.model
         outcomes = log_messages.read_outcomes(message.key(), value)
         self._add_outcomes(outcomes, message.timestamp()[1] * 1_000, now)
         return outcomes.model
+
+    def _buffer(self, state: ModelState, value: bytes, predictions: Predictions, now: float) -> None:
+        # Windows and event time follow the primary alone, not a shadow or a canary.
+        if predictions.role == RouteRole.PRIMARY:
+            self._idleness.expect(predictions.model, "newer outcomes", now)
+            self._idleness.touch(predictions.model, "predictions", now)
+        if predictions.role in (RouteRole.PRIMARY, *CANDIDATE_ROLES):
+            state.buffer_predictions(value, predictions, now)
 
     def _add_outcomes(self, outcomes: Outcomes, written: int, now: float) -> None:
         state = self._state(outcomes.model)

@@ -87,14 +87,15 @@ class ComparedVersions:
         if not self.other:
             return
         made = batch.rows.column("made_at").cast(pa.int64()).to_numpy()
-        if not made.size:
-            return
-        start = int(made.max()) // MINUTE * MINUTE
-        if self.minute is not None and start > self.minute.start:
-            yield from self._close_minute(batch.model, self.minute)
-            self.minute = None
-        self.minute = self.minute or OpenMinute(start)
-        self._count(self.minute, batch, costs.get(self.primary))
+        if made.size:
+            start = int(made.max()) // MINUTE * MINUTE
+            if self.minute is not None and start > self.minute.start:
+                yield from self._close_minute(batch.model, self.minute)
+                self.minute = None
+            self.minute = self.minute or OpenMinute(start)
+        # A version that fails on every row has no time of its own: it counts in the minute of the other's rows.
+        if self.minute is not None:
+            self._count(self.minute, batch, costs.get(self.primary))
 
     def add(self, batch: Predictions, counted: Mapping[str, str]) -> int:
         """Keep rows of the other version until their cohort is complete; returns how many older ones were evicted.

@@ -204,7 +204,9 @@ class Batcher:
         if not inference.refused:
             return _Found([*inference.scored, *inference.silent], list(_divided(group, inference.scored)))
         if len(group) == 1:
-            return _Found(errors=[(group[0], inference.refused[min(inference.refused)])])
+            # Nothing is answered, but the log has what the versions failed on.
+            costs = [part.without_rows() for part in (*inference.scored, *inference.silent)]
+            return _Found(costs, errors=[(group[0], inference.refused[min(inference.refused)])])
         # The messages name the row of the request, so a request with refused rows is scored alone for them.
         ends = list(accumulate(len(request.rows) for request in group))
         found, good, start = _Found(), [], 0

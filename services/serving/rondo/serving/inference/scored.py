@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class Scored:
     made_at: datetime
     log: pa.RecordBatch
     sent: bool = True
+
+    def without_rows(self) -> Scored:
+        """Return the log of this without its rows, which says what the inference cost."""
+        return replace(self, log=self.log.slice(0, 0), sent=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,14 @@ def infer(
         return _compare(served, rows, numbers, now, refused)
     else:
         parts = _routed(served, rows, numbers)
-    scored: list[Scored] = []
+    scored, silent = list[Scored](), list[Scored]()
     for version, mine in parts:
         if mine:
             found = _score(version, rows, mine, now)
             refused |= {row: no_prediction(rows.source.where(row)) for row in found.failed}
             scored += found.part(found.numbers)
-    return Inference(scored, refused)
+            silent += found.without_rows()
+    return Inference(scored, refused, silent)
 
 
 def _routed(served: ServedModel, rows: Rows, numbers: Sequence[int]) -> Iterable[tuple[LoadedVersion, Sequence[int]]]:
@@ -95,10 +96,12 @@ def _compare(
         scored += by_other.part([row for row in by_other.numbers if row in answered])
         unsent = [row for row in by_other.numbers if row not in answered]
         silent += by_other.part(unsent, compared.silent, sent=False)
+        silent += by_other.without_rows()
     by_primary = _score(compared.primary, rows, numbers, now)
     refused |= {row: no_prediction(rows.source.where(row)) for row in by_primary.failed if row not in answered}
     scored += by_primary.part([row for row in by_primary.numbers if row not in answered])
     silent += by_primary.part([row for row in by_primary.numbers if row in answered], sent=False)
+    silent += by_primary.without_rows()
     return Inference(scored, refused, silent)
 
 
@@ -126,6 +129,12 @@ class _Scores:
             mine, outputs = mine.take(kept), take(outputs, kept)
         batch = version.log.batch(mine, outputs, self.made_at)
         yield Scored(version, numbers, mine, outputs, self.made_at, batch, sent)
+
+    def without_rows(self) -> Iterator[Scored]:
+        """Yield a log without rows where the version failed on all: else its failures would be in no log."""
+        if not self.numbers:
+            batch = self.version.log.batch(self.rows, self.outputs, self.made_at)
+            yield Scored(self.version, (), self.rows, self.outputs, self.made_at, batch, sent=False)
 
 
 def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Callable[[], datetime]) -> _Scores:

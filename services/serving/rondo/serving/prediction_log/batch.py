@@ -77,8 +77,13 @@ class VersionLog:
                 return _lists(values)
 
     def encode(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """Yield a batch as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
+        """Yield a batch as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts.
+
+        A batch without rows is written where it has a cost.
+        """
         schema, cost = self._schema_message, self.meter.due()
+        if cost is None and not batch.num_rows:
+            return
         if cost is not None:
             metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
             schema = self._schema.with_metadata(metadata).serialize().to_pybytes()
@@ -87,7 +92,7 @@ class VersionLog:
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
         # An IPC stream is its schema, its batches and this mark; a writer would encode the schema each time.
         record = b"".join((schema, batch.serialize(), _END_OF_STREAM))
-        if len(record) <= MAX_BYTES or batch.num_rows == 1:
+        if len(record) <= MAX_BYTES or batch.num_rows <= 1:
             yield record
             return
         half = batch.num_rows // 2

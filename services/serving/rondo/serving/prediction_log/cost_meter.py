@@ -20,7 +20,7 @@ _MOST = 1_000
 class CostMeter:
     """Adds up costs; several threads may use it. `clock` is monotonic, in seconds.
 
-    While no record is written, as when a model fails on every row, it keeps the durations of the last inferences alone.
+    While no record is written, as when Kafka takes none, it keeps the durations of the last inferences alone.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
