@@ -51,6 +51,21 @@ def test_shocks_of_an_hour_need_blocks_of_hours() -> None:
     assert independent_blocks(seconds, rng.normal(0, 0.1, 40_000))[0] == 60
 
 
+@pytest.mark.parametrize("days", [12, 60])
+def test_dates_have_blocks_of_a_day(days: int) -> None:
+    rng = np.random.default_rng(4)
+    seconds = np.repeat(np.arange(days), 100) * 86_400.0
+    differences = rng.normal(0, 0.1, seconds.size) + np.repeat(rng.normal(0, 0.05, days), 100)
+    length, means = independent_blocks(seconds, differences)
+    assert (length, len(means)) == (86_400, days)
+
+
+@pytest.mark.parametrize(("gap", "length"), [(50, 60), (300, 600), (7 * 86_400, 86_400)])
+def test_blocks_are_as_long_as_the_usual_gap_between_rows(gap: int, length: int) -> None:
+    rng = np.random.default_rng(5)
+    assert independent_blocks(np.arange(5_000) * float(gap), rng.normal(0, 0.1, 5_000))[0] == length
+
+
 def test_a_short_holdout_has_the_longest_blocks_of_which_there_are_enough() -> None:
     seconds = np.arange(3_000) * 10.0
     trend = np.sin(seconds / 20_000)

@@ -68,16 +68,25 @@ def independent_blocks(
     """Return the shortest length in seconds whose blocks are about independent, and their means.
 
     They are where means of longer blocks vary as those of independent ones would. The correlation of neighbours alone
-    does not show it: sixty minutes of one hour may each have little of what they share. Where no length passes, it is
-    the longest with `FEWEST_BLOCKS` blocks, or a minute.
+    does not show it: sixty minutes of one hour may each have little of what they share. Lengths that most blocks have
+    no neighbour at are left out: where all times are dates, minutes and hours give the same blocks, and seem
+    independent whatever they share. Where no length passes, it is the longest with `FEWEST_BLOCKS` blocks, or else the
+    shortest.
     """
-    means = {length: block_means(seconds, differences, length) for length in BLOCK_SECONDS}
-    enough = [length for length in BLOCK_SECONDS if len(means[length]) >= FEWEST_BLOCKS]
+    fitting = [length for length in BLOCK_SECONDS if _has_neighbours(seconds, length)] or [BLOCK_SECONDS[-1]]
+    means = {length: block_means(seconds, differences, length) for length in fitting}
+    enough = [length for length in fitting if len(means[length]) >= FEWEST_BLOCKS]
     for length in enough:
         longer = [each for each in enough if each > length]
         if all(_design_effect(means[length], means[each]) <= _MOST_DESIGN_EFFECT for each in longer):
             return length, means[length]
-    return BLOCK_SECONDS[0], means[BLOCK_SECONDS[0]]
+    return fitting[0], means[fitting[0]]
+
+
+def _has_neighbours(seconds: NDArray[np.float64], length: float) -> bool:
+    """Return whether the next block with rows is usually the next one; with one block there is nothing to compare."""
+    gaps = np.diff(np.unique(np.floor(seconds / length)))
+    return not gaps.size or float(np.median(gaps)) <= 1
 
 
 def block_means(seconds: NDArray[np.float64], differences: NDArray[np.float64], length: float) -> NDArray[np.float64]:
