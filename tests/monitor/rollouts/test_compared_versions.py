@@ -84,6 +84,28 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     assert sum(m.primary_errors for m in minutes) == 0
 
 
+@pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.0, 0.0), (0.3, 0.1, 0.3)])
+async def test_a_minute_has_the_difference_of_the_predictions(noise: float, low: float, high: float) -> None:
+    found = await evidence_of(scored_by_another(value, noise, "shadow") for value in PREDICTED)
+    minutes = [minute for each in found if each.complete_until is None for minute in each.minutes]
+    assert len(minutes) == len(PREDICTED) - 1
+    assert all(each.disagreement is not None and low <= each.disagreement <= high for each in minutes)
+
+
+async def test_predictions_are_compared_without_any_outcome() -> None:
+    store = await filled_store()
+    await store.save_profile(DIGEST_2, BINARY.profile)
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    both = [each for value in PREDICTED[:3] for each in (value, scored_by_another(value, 0.3, "canary"))]
+    for offset, value in enumerate(both):
+        await pipeline.advance(messages([value], first=offset))
+    before, minute = (minute for each in published_evidence(store) for minute in each.minutes)
+    # That there are two versions was not known at the first record.
+    assert before.disagreement is None
+    assert minute.disagreement
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) -> None:
     cost = InferenceCost((900,), 10, 0, 3, 0)

@@ -198,6 +198,7 @@ class ModelState:
         for batch in log_messages.concatenated(ready):
             if (reference := references.get(batch.digest)) and batch.role == RouteRole.PRIMARY:
                 self.count_predictions(batch.rows, batch.version, reference)
+                self.candidates.compared.add(batch, task_named(reference.task.task).counted)
             elif reference and self.tumbling:
                 evicted = self.candidates.count(batch, reference, self.tumbling, self.watermark.passed)
                 self.dropped.counts["evicted_compared"] += evicted

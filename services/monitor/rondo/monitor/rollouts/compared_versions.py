@@ -10,7 +10,7 @@ Minutes pass by when the rows were made, in the order of the log. Rows that come
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.rollouts.pairs import paired
+from rondo.monitor.rollouts.unpaired_predictions import UnpairedPredictions
 from rondo.monitor.stream.log_messages import event_times, has_event_time
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.tumbling import to_time
@@ -31,6 +32,8 @@ from rondo.monitor.windows.unmatched_rows import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from rondo.monitor.costs.version_cost import VersionCost
     from rondo.monitor.evidence.reference import Reference
@@ -52,7 +55,10 @@ _SLOW_FLAGS = ("primary_slow", "other_slow")
 
 @dataclass
 class OpenMinute:
-    """What the two versions did since `start`, in microseconds; `is_published` is whether a part of it has been."""
+    """What the two versions did since `start`, in microseconds; `is_published` is whether a part of it has been.
+
+    `difference` is the sum of the absolute differences of the predictions of so many `pairs`.
+    """
 
     start: int
     primary_scored: int = 0
@@ -63,6 +69,8 @@ class OpenMinute:
     primary_slow: bool = False
     other_slow: bool = False
     is_published: bool = False
+    pairs: int = 0
+    difference: float = 0.0
 
 
 @dataclass
@@ -74,6 +82,7 @@ class ComparedVersions:
     rows: pa.Table = field(default_factory=COMPARED.empty_table)
     next_row: int = 0
     minute: OpenMinute | None = None
+    unpaired: UnpairedPredictions = field(default_factory=UnpairedPredictions, compare=False)
     max_rows: int = field(default=MAX_ROWS, compare=False)
 
     def take(self, batch: Predictions, champion: int, costs: Mapping[int, VersionCost]) -> Iterator[Announcement]:
@@ -98,11 +107,11 @@ class ComparedVersions:
             self._count(self.minute, batch, costs.get(self.primary))
 
     def add(self, batch: Predictions, counted: Mapping[str, str]) -> int:
-        """Keep rows of the other version until their cohort is complete; returns how many older ones were evicted.
+        """Compare the predictions of rows of the two versions, and keep the other's until their cohort is complete.
 
-        `counted` is as for unmatched rows.
+        `counted` is as for unmatched rows. Returns how many older rows were evicted.
         """
-        if batch.version != self.other:
+        if not self.other or batch.version not in (self.primary, self.other):
             return 0
         times, _ = event_times(batch.rows)
         columns: dict[str, Any] = {"id": batch.rows.column("id"), "event_time": pa.array(times)}
@@ -112,9 +121,12 @@ class ComparedVersions:
             columns[column.name] = batch.rows.column(source) if known else pa.nulls(times.size, column.type)
         columns["dated"] = pa.array(has_event_time(batch.rows))
         columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
+        rows = pa.table(columns).cast(COMPARED)
+        self._take_differences(self.unpaired.take(rows, is_primary=batch.version == self.primary))
+        if batch.version == self.primary:
+            return 0
         self.next_row += times.size
-        table = pa.concat_tables([self.rows, pa.table(columns).cast(COMPARED)])
-        self.rows, evicted = bounded(table, self.max_rows)
+        self.rows, evicted = bounded(pa.concat_tables([self.rows, rows]), self.max_rows)
         return evicted
 
     def close_cohort(
@@ -151,13 +163,23 @@ class ComparedVersions:
     def clear(self) -> None:
         """Discard everything. Row numbers continue: a checkpoint still has the rows before."""
         self.primary = self.other = 0
-        self.rows, self.minute = self.rows.slice(0, 0), None
+        self._discard()
 
     def _begin(self, primary: int, other: int) -> None:
         if (self.primary, self.other) != (primary, other):
-            self.rows, self.minute = self.rows.slice(0, 0), None
+            self._discard()
             # After a promotion the version before may score along; until it does there is nothing to compare with.
             self.primary, self.other = primary, other if other != primary else 0
+
+    def _discard(self) -> None:
+        self.rows, self.minute = self.rows.slice(0, 0), None
+        self.unpaired.clear()
+
+    def _take_differences(self, differences: NDArray[np.float64]) -> None:
+        """Count them in the open minute: rows are counted after they are read, when theirs may have passed."""
+        if self.minute is not None:
+            self.minute.pairs += differences.size
+            self.minute.difference += float(differences.sum())
 
     def _count(self, minute: OpenMinute, batch: Predictions, usual: VersionCost | None) -> None:
         rows, failed = batch.rows.num_rows, batch.cost.failed
@@ -174,13 +196,13 @@ class ComparedVersions:
             minute.other_answers += rows if batch.role == RouteRole.CANARY else 0
 
     def _so_far(self) -> tuple[ComparedMinute, ...]:
-        """Return the counts of the open minute, which go on from 0. Slow answers are those of the whole minute."""
+        """Return the counts of the open minute, which go on from 0. The other figures are those of the whole minute."""
         open_minute = self.minute
         if open_minute is None or not open_minute.other_scored:
             return ()
         counts = {name: getattr(open_minute, name) for name in _COUNTS}
-        slow = {name: getattr(open_minute, name) for name in _SLOW_FLAGS}
-        self.minute = OpenMinute(open_minute.start, **slow, is_published=True)
+        begun: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
+        self.minute = replace(open_minute, **begun, is_published=True)
         return (ComparedMinute(start=to_time(open_minute.start), **counts),)
 
     def _close_minute(self, model: str, minute: OpenMinute) -> Iterator[Announcement]:
@@ -188,6 +210,8 @@ class ComparedVersions:
         if not (minute.other_scored or minute.is_published):
             return
         known = {name: getattr(minute, name) for name in (*_COUNTS, *_SLOW_FLAGS)}
+        # Summed in another order the last digits differ, see `_blocks`.
+        known["disagreement"] = round(minute.difference / minute.pairs, 12) if minute.pairs else None
         compared = ComparedMinute(start=to_time(minute.start), **known)
         event = RolloutEvidence(model=model, primary=self.primary, other=self.other, minutes=(compared,))
         yield Announcement(event, f"{model}/{self.primary}/{self.other}/minute/{minute.start}")

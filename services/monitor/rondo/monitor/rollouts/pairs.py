@@ -23,6 +23,8 @@ def paired(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDAr
     Both tables have the columns `id`, `event_time` and `row`. Those of `others` that are `dated` were sent with their
     event time.
     """
+    if not primary.num_rows or not others.num_rows:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     codes, their_codes = _codes(primary, others)
     times, their_times = (table.column("event_time").to_numpy() for table in (primary, others))
     rows, their_rows = _in_order(primary, codes), _in_order(others, their_codes)
