@@ -184,6 +184,12 @@ def test_the_rollback_window_ends() -> None:
     assert (taken.action, taken.rollout.state) == ("finish", "promoted")
 
 
+def test_the_rollback_window_lasts_until_its_outcomes_count() -> None:
+    watched = deciding.promote_now(rollout(outcome_delay=24 * HOUR), BEGAN).rollout
+    assert advance(watched, BEGAN + 26 * HOUR - timedelta(seconds=1)).action == "wait"
+    assert advance(watched, BEGAN + 26 * HOUR).action == "finish"
+
+
 def test_a_paused_rollout_takes_no_step_and_its_clock_starts_again() -> None:
     paused = deciding.pause(after(rollout(on_inconclusive="ask"), 0.0), BEGAN)
     assert advance(paused, BEGAN + 9 * HOUR).action == "wait"

@@ -115,7 +115,7 @@ CANARY = "{strategy: canary, steps: [10, 50, 100], step_length: 1h, min_answers:
 async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_champion(
     platform: Platform, spec_text: str
 ) -> None:
-    await platform.begin(spec_text, CANARY)
+    await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
     assert await platform.routes() == [(2, "canary", 0.1), (1, "primary", 0.9)]
     assert await states(platform.store) == {1: "champion", 2: "rolling_out"}
     await platform.compare(-0.03)
@@ -123,7 +123,10 @@ async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_cha
     await platform.compare(-0.03)
     assert await platform.routes() == [(2, "primary", 1.0), (1, "shadow", 0.0)]
     assert await states(platform.store) == {1: "standby", 2: "champion"}
-    await platform.tick(timedelta(hours=2))
+    # Two hours, and those until the outcomes of the last requests count: a block and a window.
+    await platform.tick(timedelta(hours=3, minutes=9))
+    assert (await platform.rollout()).state == "watching"
+    await platform.tick(timedelta(minutes=1))
     assert await platform.routes() == [(2, "primary", 1.0)]
     assert (await platform.rollout()).state == "promoted"
     actions = [record.action for record in await audit_of(platform.store, "late")]

@@ -227,8 +227,8 @@ class Rollout(SpecSection):
     rollback_window: Annotated[Duration, Field(exclude_if=lambda window: window == timedelta(days=1))] = timedelta(
         days=1
     )
-    """How long after its promotion a version goes back by itself if the evidence turns against it. The version before
-    scores along until then."""
+    """How long after its promotion a version goes back by itself if the evidence turns against it. It is prolonged
+    until the outcomes of its last requests count. The version before scores along until then."""
     min_answers: Annotated[int, Field(ge=1, exclude_if=lambda answers: answers == _MIN_ANSWERS)] = 2_000
     """The answers that a version gives in each step at least, or scores where it answers nothing."""
     false_rollback_rate: Annotated[float, Field(gt=0, lt=1, exclude_if=lambda rate: rate == _FALSE_ROLLBACK)] = 0.05

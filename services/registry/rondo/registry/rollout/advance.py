@@ -42,7 +42,8 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
     if against := _against(rollout):
         return Advance(_in_state(rollout, "rolled_back", now, against), "roll_back", against)
     lasted = now - rollout.since
-    if rollout.state == "watching" and lasted >= rollout.plan.rollback_window:
+    # The outcomes of the requests of the window count after it.
+    if rollout.state == "watching" and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
         return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
     if rollout.state == "running" and lasted >= _deadline(rollout):
         return _inconclusive(rollout, now)
