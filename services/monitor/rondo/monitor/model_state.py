@@ -293,12 +293,12 @@ class ModelState:
     ) -> Iterator[Announcement]:
         assert self.spec is not None  # noqa: S101 - without a spec no window is due
         version, start = key
-        is_replaced = self.history.is_replaced(version)
+        end, is_replaced = start + tumbling.length, self.history.is_replaced(version)
         if not is_replaced:
-            yield from self._look(reference, tumbling, end := start + tumbling.length)
-            yield from self.candidates.compared.close_cohort(self.model, self.labelled.table, reference, start, end)
+            yield from self._look(reference, tumbling, end)
+        yield from self.candidates.compared.close_cohort(self.model, self.labelled.table, reference, key, end)
         counts = self.windows.pop(key)
-        period = CountedPeriod(start, start + tumbling.length, counts)
+        period = CountedPeriod(start, end, counts)
         own = replace(own, statistics=(*own.statistics, *self.quality.repeats.statistics(start)))
         found = described_window(period, reference, self.spec.monitor.detectors, own)
         if is_replaced:

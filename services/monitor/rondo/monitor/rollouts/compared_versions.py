@@ -39,10 +39,9 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.stream.log_messages import Predictions
 
-# `dated` is whether a row was sent with its event time; an earlier release did not store it.
-COMPARED = pa.schema(
-    [("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, ("dated", pa.bool_()), ("row", pa.int64())]
-)
+# `version` scored the row, and `dated` is whether it was sent with its event time. An earlier release stored neither.
+_OF_ROW = (("dated", pa.bool_()), ("version", pa.int64()), ("row", pa.int64()))
+COMPARED = pa.schema([("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, *_OF_ROW])
 MAX_ROWS = 1_000_000
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 # An event has at most 1 MiB, and a block takes about 80 bytes of it.
@@ -75,13 +74,18 @@ class OpenMinute:
 
 @dataclass
 class ComparedVersions:
-    """The version beside the champion, 0 without one, and its rows, a table of `COMPARED`."""
+    """The version beside the champion, 0 without one, and its rows, a table of `COMPARED`.
+
+    `former` was the champion until the primary took its place, 0 without one. Until its windows have closed, `rows` has
+    those that the primary scored beside it.
+    """
 
     primary: int = 0
     other: int = 0
     rows: pa.Table = field(default_factory=COMPARED.empty_table)
     next_row: int = 0
     minute: OpenMinute | None = None
+    former: int = 0
     unpaired: UnpairedPredictions = field(default_factory=UnpairedPredictions, compare=False)
     max_rows: int = field(default=MAX_ROWS, compare=False)
 
@@ -111,7 +115,9 @@ class ComparedVersions:
 
         `counted` is as for unmatched rows. Returns how many older rows were evicted.
         """
-        if not self.other or batch.version not in (self.primary, self.other):
+        is_primary = batch.role == RouteRole.PRIMARY
+        mine = (self.primary,) if is_primary else (self.other, self.primary if self.former else 0)
+        if not self.other + self.former or batch.version not in mine:
             return 0
         times, _ = event_times(batch.rows)
         columns: dict[str, Any] = {"id": batch.rows.column("id"), "event_time": pa.array(times)}
@@ -120,54 +126,79 @@ class ComparedVersions:
             known = source in batch.rows.column_names
             columns[column.name] = batch.rows.column(source) if known else pa.nulls(times.size, column.type)
         columns["dated"] = pa.array(has_event_time(batch.rows))
+        columns["version"] = pa.array(np.full(times.size, batch.version))
         columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
         rows = pa.table(columns).cast(COMPARED)
-        self._take_differences(self.unpaired.take(rows, is_primary=batch.version == self.primary))
-        if batch.version == self.primary:
+        if is_primary or batch.version == self.other:
+            self._take_differences(self.unpaired.take(rows, is_primary=is_primary))
+        if is_primary:
             return 0
         self.next_row += times.size
         self.rows, evicted = bounded(pa.concat_tables([self.rows, rows]), self.max_rows)
         return evicted
 
     def close_cohort(
-        self, model: str, labelled: pa.Table, reference: Reference, start: int, end: int
+        self, model: str, labelled: pa.Table, reference: Reference, window: tuple[int, int], end: int
     ) -> Iterator[Announcement]:
-        """Yield the differences of a closed window of the primary, and discard its rows.
+        """Yield the differences of a closed window, given by version and start, and discard its rows.
 
+        It is one of the primary, or of the version that was before it: its outcomes may come after the promotion.
         `labelled` are rows of `label_join.LABELLED`, among them those of the window.
         """
-        if not self.rows.num_rows:
+        version, start = window
+        other = {self.former: self.primary, self.primary: self.other}.get(version, 0)
+        if not other or not self.rows.num_rows:
             return
-        over = pc.less(self.rows.column("event_time"), end)
-        theirs, self.rows = self.rows.filter(over), self.rows.filter(pc.invert(over))
+        theirs = self._pop_rows(other, start, end)
         times = labelled.column("event_time").to_numpy()
-        here = (times >= start) & (times < end) & (labelled.column("version").to_numpy() == self.primary)
+        here = (times >= start) & (times < end) & (labelled.column("version").to_numpy() == version)
         primary = labelled.filter(pa.array(here))
         places, their_places = paired(primary, theirs)
         primary, others = primary.take(places), theirs.take(their_places)
         blocks = tuple(self._blocks(primary, others, reference, end - start)) if places.size else ()
-        for first in range(0, len(blocks), _MOST_BLOCKS):
+        yield from self._differences(model, (version, other), blocks, (start, end))
+
+    def _pop_rows(self, version: int, start: int, end: int) -> pa.Table:
+        """Return the rows of a version before `end`, and discard them, and those of all before `start`."""
+        times, versions = self.rows.column("event_time"), self.rows.column("version")
+        over = pc.and_(pc.less(times, end), pc.equal(versions, version))
+        found = self.rows.filter(over)
+        self.rows = self.rows.filter(pc.invert(pc.or_(over, pc.less(times, start))))
+        return found
+
+    def _differences(
+        self, model: str, versions: tuple[int, int], blocks: tuple[PairedBlock, ...], cohort: tuple[int, int]
+    ) -> Iterator[Announcement]:
+        (primary, other), (start, end) = versions, cohort
+        is_former = primary != self.primary
+        for first in range(0, len(blocks) if is_former else max(1, len(blocks)), _MOST_BLOCKS):
             part = blocks[first : first + _MOST_BLOCKS]
             until = to_time(end) if first + _MOST_BLOCKS >= len(blocks) else part[-1].start
             event = RolloutEvidence(
                 model=model,
-                primary=self.primary,
-                other=self.other,
+                primary=primary,
+                other=other,
                 blocks=part,
-                complete_until=until,
+                # The window in which the primary changed goes on with the present pair.
+                complete_until=None if is_former else until,
                 # A verdict is to have the answers until then, and its minute may not have passed.
-                minutes=self._so_far(),
+                minutes=() if is_former else self._so_far(),
             )
-            yield Announcement(event, f"{model}/{self.primary}/{self.other}/cohort/{start}/{first}")
+            yield Announcement(event, f"{model}/{primary}/{other}/cohort/{start}/{first}")
 
     def clear(self) -> None:
         """Discard everything. Row numbers continue: a checkpoint still has the rows before."""
-        self.primary = self.other = 0
+        self.primary = self.other = self.former = 0
         self._discard()
 
     def _begin(self, primary: int, other: int) -> None:
         if (self.primary, self.other) != (primary, other):
+            if primary != self.primary:
+                # The outcomes of what the two versions scored before a promotion may be due later.
+                self.former = self.primary if primary == self.other else 0
+            kept = self.rows.filter(pc.equal(self.rows.column("version"), primary)) if self.former else None
             self._discard()
+            self.rows = self.rows if kept is None else kept
             # After a promotion the version before may score along; until it does there is nothing to compare with.
             self.primary, self.other = primary, other if other != primary else 0
 
@@ -238,10 +269,13 @@ class ComparedVersions:
 def encoded(state: ComparedVersions) -> dict[str, object]:
     """Return what a checkpoint has beside the rows."""
     minute = asdict(state.minute) if state.minute else None
-    return {"primary": state.primary, "other": state.other, "minute": minute}
+    return {"primary": state.primary, "other": state.other, "former": state.former, "minute": minute}
 
 
 def decoded(figures: Mapping[str, Any], rows: pa.Table, next_row: int) -> ComparedVersions:
-    """Return what `encoded` wrote, with its rows. A checkpoint of an earlier release has none."""
+    """Return what `encoded` wrote, with its rows. Those of an earlier release are of the other version."""
     minute = OpenMinute(**figures["minute"]) if figures.get("minute") else None
-    return ComparedVersions(figures.get("primary", 0), figures.get("other", 0), rows, next_row, minute)
+    other = figures.get("other", 0)
+    versions = pc.fill_null(rows.column("version"), other)
+    rows = rows.set_column(rows.schema.get_field_index("version"), "version", versions)
+    return ComparedVersions(figures.get("primary", 0), other, rows, next_row, minute, figures.get("former", 0))
