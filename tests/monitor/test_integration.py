@@ -227,6 +227,8 @@ async def test_two_monitors_publish_what_one_does(
     with first, second:
         try:
             publish(clean_kafka, [], [], events_of_control)
+            # Otherwise the first could have saved all of its part before the second one reads.
+            await asyncio.gather(first.ready(), second.ready())
             # A message of each log at a time, so that both replicas have something to save again and again.
             for at in range(len(predicted)):
                 if at == len(predicted) * 6 // 10:
