@@ -59,11 +59,11 @@ class Message:
 
 
 def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
-    stream = unconnected()
+    stream, idle = unconnected(), Writer("s", Slow())  # type: ignore[arg-type]
     with pytest.raises(PartitionsMovedError) as caught:
-        stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
+        stream._gather(Moving(stream, [Message(0), Message(1)]), idle)  # type: ignore[arg-type]
     assert caught.value.partitions == [("source", 1)]
-    assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]
+    assert len(stream._gather(Moving(stream, [Message(0)]), idle)) == 2  # type: ignore[arg-type]
 
 
 def test_what_a_consumer_read_that_is_no_member_any_more_is_dropped() -> None:
@@ -100,6 +100,27 @@ def test_a_rebalance_waits_for_the_micro_batch_in_flight() -> None:
     revoking.join(10)
     assert stream._revoked == {("source", 1)}
     assert writer.wait(0)
+    writer.close()
+
+
+def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_committed() -> None:
+    transactions = Slow()
+    writer = Writer("s", transactions)  # type: ignore[arg-type]
+    writer.submit(MicroBatch([], Output([]), [], None, 0.0))
+
+    class Trickling:
+        """A consumer that has one more message each time; the commit ends with the fifth."""
+
+        asked = 0
+
+        def consume(self, _: int, __: float) -> list[Message]:
+            self.asked += 1
+            if self.asked == 5:
+                transactions.released.set()
+                assert writer.wait(10)
+            return [Message(self.asked)]
+
+    assert len(unconnected()._gather(Trickling(), writer)) == 5  # type: ignore[arg-type]
     writer.close()
 
 

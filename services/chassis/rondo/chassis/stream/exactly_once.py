@@ -48,6 +48,8 @@ _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
+# Messages are awaited for so long at a time while a commit is on its way.
+_COMMIT_LOOK_SECONDS = 0.002
 # Of a rebalance, for the micro-batch in flight; one that takes longer is fenced. Below `max.poll.interval.ms`.
 _REVOKE_SECONDS = 8.0
 
@@ -177,14 +179,21 @@ class ExactlyOnceStream:
                 consumer.close()
                 writer.close()
 
-    def _gather(self, consumer: Consumer) -> list[Message]:
-        """Read a micro-batch: wait for the first message, then take what arrives within the linger time."""
+    def _gather(self, consumer: Consumer, writer: Writer) -> list[Message]:
+        """Read a micro-batch: wait for the first message, then take what arrives within the linger time.
+
+        While the one before is being committed, and there is room, further messages are taken: what is transformed too
+        early waits for that commit, and what arrives meanwhile for another one.
+        """
         self._revoked.clear()
         messages = consumer.consume(1, _IDLE_SECONDS)
         if messages:
             wait = self._last_gathered + self._settings.linger - time.monotonic()
-            if (more := self._poison.batch_size(self._settings.max_records) - 1) > 0:
-                messages += consumer.consume(more, max(wait, 0.0))
+            size = self._poison.batch_size(self._settings.max_records)
+            if len(messages) < size:
+                messages += consumer.consume(size - len(messages), max(wait, 0.0))
+            while len(messages) < size and not writer.idle:
+                messages += consumer.consume(size - len(messages), _COMMIT_LOOK_SECONDS)
             self._last_gathered = time.monotonic()
         found = readable(messages)
         # Revocations are delivered inside `consume` only, so none can occur between here and the next call.
@@ -216,7 +225,7 @@ class ExactlyOnceStream:
         """
         if not self._poison.clean:
             self._settle(writer)  # its outcome decides what is read next
-        messages = self._gather(consumer)
+        messages = self._gather(consumer, writer)
         if not messages:
             self._settle(writer)
             if not self._poison.clean and (assigned := consumer.assignment()):

@@ -47,6 +47,10 @@ class Writer:
         assert self._in_flight is None, "one transaction at a time"  # noqa: S101 - order per key depends on it
         self._in_flight = batch, self._thread.submit(self._commit, batch)
 
+    @property
+    def idle(self) -> bool:
+        return self._in_flight is None or self._in_flight[1].done()
+
     def wait(self, seconds: float) -> bool:
         """Wait so long for the micro-batch in flight; return whether none is being written any more."""
         return self._in_flight is None or bool(wait([self._in_flight[1]], seconds).done)
