@@ -1,0 +1,27 @@
+"""Open vocabularies of the data that arrives."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """How a batch arrived.
+
+    Unknown: shown as it is.
+    """
+
+    HTTP = "http"
+    KAFKA = "kafka"
+    FOLDER = "folder"
+
+
+class UnknownColumns(StrEnum):
+    """What happens to a batch with columns that no model of its dataset names.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it behaves as `report`.
+    """
+
+    REJECT = "reject"
+    REPORT = "report"
+    IGNORE = "ignore"

@@ -1,0 +1,99 @@
+"""Open vocabularies of deployments and rollouts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RouteRole(StrEnum):
+    """What a version does in a deployment.
+
+    The primary is the champion: training sets, joins and findings use its predictions alone. A canary answers its
+    share of the requests. A shadow scores requests, and its answers are not published.
+
+    Unknown: serving refuses the deployment and keeps the versions that it serves. Readers of predictions skip them.
+    """
+
+    PRIMARY = "primary"
+    CANARY = "canary"
+    SHADOW = "shadow"
+
+
+class ReplicaState(StrEnum):
+    """How far a serving replica is with a version.
+
+    Unknown: the replica has reported nothing that counts: it neither serves the version nor refuses it.
+    """
+
+    LOADING = "loading"
+    AVAILABLE = "available"
+    DRAINING = "draining"
+    UNLOADED = "unloaded"
+    REFUSED = "refused"
+
+
+class RolloutStrategy(StrEnum):
+    """How a version takes over.
+
+    `replace`: all requests at once. `canary`: a growing share of them, by steps. `blue_green`: none until the evidence
+    suffices, then all at once. `shadow`: none, until a person decides. `ab`: one share, until one is better.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it rolls out by `replace`.
+    """
+
+    REPLACE = "replace"
+    CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    SHADOW = "shadow"
+    AB = "ab"
+
+
+class RolloutState(StrEnum):
+    """How far a rollout is.
+
+    `running`: it goes on by the evidence. `paused`: a person stopped its steps. `asking`: a person is to decide.
+    `watching`: the candidate was promoted, and goes back without a question if it turns out worse. The others are ends:
+    `superseded` is that a decision by hand made another version the champion.
+
+    Unknown: shown as it is.
+    """
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    ASKING = "asking"
+    WATCHING = "watching"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+
+class EvidenceScope(StrEnum):
+    """Which requests both versions of a rollout score: all, or those that the canary answers.
+
+    Unknown: as `all`.
+    """
+
+    ALL = "all"
+    CANARY = "canary"
+
+
+class JudgedBy(StrEnum):
+    """What decides about a rollout: outcomes, or errors, slow answers and disagreement alone.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it is judged by outcomes.
+    """
+
+    OUTCOMES = "outcomes"
+    GUARDS = "guards"
+
+
+class Inconclusive(StrEnum):
+    """What follows where the evidence of a step does not suffice by its end.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it waits.
+    """
+
+    WAIT = "wait"
+    ASK = "ask"
+    BACK = "back"
