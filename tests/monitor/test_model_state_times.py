@@ -12,8 +12,12 @@ from rondo.contracts.events.monitoring import (
     AlertRaised,
     AlertResolved,
     DriftDetected,
+    LabelsWanted,
     WindowClosed,
 )
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.labelling.requests import request_labels
+from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.stream.watermark import MANY_UNDATED
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 
@@ -23,6 +27,7 @@ from tests.monitor.builders import (
     outcomes,
     predictions,
     rows,
+    spec,
     times,
 )
 from tests.monitor.scenarios import DailyScenario
@@ -93,25 +98,53 @@ def test_a_request_without_a_time_during_a_replay_makes_no_later_row_late() -> N
     assert (counts["undated_rows"], counts["late_rows"]) == (2, 0)
 
 
-@pytest.mark.parametrize("restart", [False, True])
-def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alone(*, restart: bool) -> None:
-    """As of somebody who tries the model by `rondo predict`, and then replays a history."""
-    scenario = DailyScenario()
-    asked = predictions(rows(scenario.rng, 1), times(0, 1), ["tried"])
-    now = pa.array([EPOCH + timedelta(days=3_000)], logs.TIMESTAMP)
+def try_model(scenario: DailyScenario, day: int) -> None:
+    """Add a request without an event time, as of somebody who tries the model by `rondo predict`."""
+    asked = predictions(rows(scenario.rng, 1), times(0, 1), [f"tried-{day}"])
+    now = pa.array([EPOCH + timedelta(days=day)], logs.TIMESTAMP)
     asked = asked.set_column(3, "made_at", now).set_column(2, "event_time", pa.nulls(1, logs.TIMESTAMP))
     scenario.state.count_predictions(asked, 1, REFERENCE)
     scenario.state.watermark = scenario.state.watermark.caught_up()
-    for number in range(60):
+
+
+def replay(scenario: DailyScenario, tenth: int) -> None:
+    """Add 100 requests of a tenth of a day, which are sent from day 3,000 on."""
+    made = [EPOCH + timedelta(days=3_000, seconds=2 * tenth)] * 100
+    old = predictions(rows(scenario.rng, 100), times(tenth / 10, 100, 0.1), [f"{tenth}-{i}" for i in range(100)])
+    scenario.state.count_predictions(old.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alone(*, restart: bool) -> None:
+    scenario = DailyScenario()
+    try_model(scenario, 3_000)
+    for tenth in range(60):
         if restart:
             scenario.restart()
-        made = [EPOCH + timedelta(days=3_000, seconds=2 * number)] * 100
-        old = predictions(rows(scenario.rng, 100), times(number / 10, 100, 0.1), [f"{number}-{i}" for i in range(100)])
-        scenario.state.count_predictions(old.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
+        replay(scenario, tenth)
         scenario.close()
     assert scenario.state.dropped.counts["late_rows"] == MANY_UNDATED - 1
     assert [each.window.rows for each in scenario.all(WindowClosed)] == [1_000 - MANY_UNDATED + 1, *[1_000] * 4]
     assert scenario.state.evidence.versions[1].taken["inputs"].first < micros(1)
+
+
+def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_before_it() -> None:
+    scenario, asked = DailyScenario(spec=spec(labels={"budget_per_day": 10})), list[Announcement]()
+    for day in (2_990, 2_999):
+        try_model(scenario, day)
+        scenario.state.look_at_quality(NOTHING_MEASURED)
+        asked += request_labels(scenario.state)
+    assert asked != []
+    asked.clear()
+    for tenth in range(60):
+        replay(scenario, tenth)
+        scenario.state.look_at_quality(NOTHING_MEASURED)
+        asked += request_labels(scenario.state)
+        scenario.close()
+    assert [each.event.window.start for each in asked if isinstance(each.event, LabelsWanted)] == [
+        EPOCH + timedelta(days=day) for day in range(5)
+    ]
+    assert sorted(scenario.state.quality.repeats.closed) == [micros(day) for day in range(5)]
 
 
 def test_a_row_of_the_next_century_advances_no_watermark_and_is_counted() -> None:

@@ -62,8 +62,8 @@ class ChampionHistory:
             return self
         return replace(self, digests={version: each for version, each in self.digests.items() if version in kept})
 
-    def restarted(self) -> ChampionHistory:
-        """Return these without windows, where event time starts over."""
+    def without_windows(self) -> ChampionHistory:
+        """Return these where no version has windows, nor any that closed before their time."""
         return replace(self, digests={}, ended=frozenset())
 
     def is_replaced(self, version: int) -> bool:

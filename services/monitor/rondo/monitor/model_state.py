@@ -103,12 +103,8 @@ class ModelState:
         self.spec = spec
         if self.tumbling is None or self.tumbling.fits(spec):
             return []
-        self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
-        self.evidence.clear()
-        self.candidates.clear()
-        self.unmatched.clear_predictions()
-        self.labelled.clear()
-        self.quality.repeats.clear_windows()
+        self.tumbling = None
+        self._discard_counts()
         return self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
 
     def remove(self, revision: int) -> list[Announcement]:
@@ -117,15 +113,12 @@ class ModelState:
         A spec that is applied later starts over, also for requests that are older than those before.
         """
         at, why = to_time(self.watermark.newest), "the model was removed"
-        self.windows, self.tumbling, self.spec, self.removed = {}, None, None, revision
-        self.evidence.clear()
-        self.candidates.clear()
+        self.tumbling, self.spec, self.removed = None, None, revision
+        self._discard_counts()
         self.watermark, self.outcome_watermark = Watermark(), Watermark()
-        self.closed_until, self.recent, self.history = NEVER, RecentWindows(), self.history.restarted()
+        self.closed_until, self.labels_until, self.costs = NEVER, None, ModelCosts()
         self.unmatched.clear()
-        self.labelled.clear()
         self.buffer.clear()
-        self.costs, self.labels_until = ModelCosts(), None
         resolved = [*self.dropped.resolve(self.model, at, why), *self.quality.resolve(self.model, at, why)]
         return [*self._resolve_alarms(why, at), *resolved]
 
@@ -382,11 +375,17 @@ class ModelState:
         given = log_messages.has_event_time(rows)
         self.watermark, times, passed, restarted = self.watermark.arrive(times, made, given, self.max_out_of_orderness)
         if restarted:
-            self.windows, self.recent, self.closed_until = {}, RecentWindows(), NEVER
-            for counted in (self.evidence, self.candidates, self.labelled):
-                counted.clear()
-            self.unmatched.clear_predictions()
+            self._discard_counts()
+            self.closed_until, self.labels_until = NEVER, None
         return times, made, passed
+
+    def _discard_counts(self) -> None:
+        """Discard what is counted of predictions: those to come have other windows, or an event time before these."""
+        self.windows, self.recent, self.history = {}, RecentWindows(), self.history.without_windows()
+        self.quality.repeats.clear_windows()
+        for counted in (self.evidence, self.candidates, self.labelled):
+            counted.clear()
+        self.unmatched.clear_predictions()
 
     def _bound_candidate_windows(self, version: int, tumbling: TumblingWindows) -> None:
         if self.history.closes(version):

@@ -89,9 +89,9 @@ class Repeats:
         keyed = np.asarray(rows.column("entity").is_valid()) & np.asarray(rows.column("event_time").is_valid())
         keys = row_hashes([rows.column("entity"), rows.column("event_time")])
         features = row_hashes(rows.column(name) for name in sorted(rows.column_names) if name.startswith(FEATURE))
-        oldest_open = max(self.closed, default=None)
+        newest_closed = max(self.closed, default=None)
         for start in np.unique(starts).tolist():
-            if oldest_open is not None and start <= oldest_open:
+            if newest_closed is not None and start <= newest_closed:
                 continue
             mine, before = starts == start, self.windows.get(start, WindowRepeats())
             after = before.features.plus(features[mine]) if features.size else before.features
@@ -129,7 +129,7 @@ class Repeats:
         return [findings.resolved(model, alert, at, why) for alert in opened.values()]
 
     def clear_windows(self) -> None:
-        """Discard the windows: those to come have another length."""
+        """Discard the windows: those to come have another length, or are before these."""
         self.windows, self.closed = {}, {}
 
     def snapshot(self) -> Repeats:
