@@ -181,3 +181,18 @@ async def test_a_transform_that_fails_aborts_nothing_of_the_micro_batch_before(t
         found = await asyncio.to_thread(topics.read, 200)
     assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(200))
     assert copy.aborts == 0
+
+
+async def test_a_report_that_fails_after_its_commit_is_no_failure_of_the_messages(topics: Topics) -> None:
+    class Unreported(Copy):
+        def committed(self) -> None:
+            super().committed()
+            if self.commits <= 4:
+                message = "the report stumbled"
+                raise RuntimeError(message)
+
+    topics.fill(200)
+    async with running(stream := topics.stream(Unreported(topics.target), max_records=10)):
+        found = await asyncio.to_thread(topics.read, 200)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(200))
+    assert stream._poison.clean, "no message is suspected"

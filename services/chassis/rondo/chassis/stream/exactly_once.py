@@ -260,19 +260,21 @@ class ExactlyOnceStream:
         """Wait for the micro-batch in flight and note its outcome.
 
         Raises:
-            BaseException: why it was not committed.
+            BaseException: why it was not committed, or what failed after its commit.
 
         """
         if (settled := writer.settle()) is None:
             return
         batch, error = settled
+        if batch.committed:
+            # Also if its report failed: its messages are not read again, so they can't be at fault.
+            if not self._poison.clean:
+                self._poison.passed(_places(batch.messages))
+            self._commits += 1
+        elif error is not None and _its_own(error):
+            self._poison.failed(_places(batch.messages), error)
         if error is not None:
-            if _its_own(error):
-                self._poison.failed(_places(batch.messages), error)
             raise error
-        if not self._poison.clean:
-            self._poison.passed(_places(batch.messages))
-        self._commits += 1
 
     def _dead_letter(self, message: Message, failure: Failure) -> Record:
         attempts, error = failure

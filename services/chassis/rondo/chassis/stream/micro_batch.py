@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from rondo.chassis.stream.transform import Output
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MicroBatch:
-    """Messages with their output, the offsets after them, and the metadata of the consumer group that read them."""
+    """Messages with their output, the offsets after them, and the metadata of the consumer group that read them.
+
+    `committed` is also true if what its output calls then has failed.
+    """
 
     messages: Sequence[Message]
     output: Output
     offsets: list[TopicPartition]
     group: Any
     began: float
+    committed: bool = False
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Writer:
             self.transactions.abort()
             batch.output.aborted()
             raise
+        batch.committed = True
         batch.output.committed()
         metrics.STREAM_BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - batch.began)
         metrics.STREAM_RECORDS.labels(self.name).inc(len(batch.messages))
