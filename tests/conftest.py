@@ -237,7 +237,10 @@ async def database(postgres: str, empty_databases: list[str]) -> AsyncIterator[S
         name = empty_databases.pop()
     else:
         name = f"test_{uuid4().hex[:12]}"
-        await connection.execute(f'create database "{name}"')
+        # The template of a container may have another encoding.
+        await connection.execute(
+            f"create database {name} encoding 'UTF8' template template0 lc_collate 'C' lc_ctype 'C'"
+        )
     mine = f"{postgres.rsplit('/', 1)[0]}/{name}"
 
     async def role(service: str) -> str:

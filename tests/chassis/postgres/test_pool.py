@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import files
 from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.postgres import pool as chassis_postgres
 from rondo.chassis.postgres.migrations import MigrationChangedError
 from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.postgres.pool import DatabaseEncodingError
 from rondo.chassis.postgres.transaction import EventTooLargeError
 from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
@@ -292,3 +294,23 @@ async def test_an_applied_migration_that_was_changed_is_refused_and_named(databa
     first.write_text("create table state (value int)")
     async with chassis_postgres.connect(settings, tmp_path) as db:
         assert await db.pool.fetchval("select count(*) from more") == 0
+
+
+async def test_a_database_that_is_not_in_utf8_is_refused_at_the_start(postgres: str) -> None:
+    name = f"ascii_{uuid4().hex[:12]}"
+    superuser = await asyncpg.connect(postgres)
+    await superuser.execute(
+        f"create database {name} encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'"
+    )
+    try:
+        with pytest.raises(DatabaseEncodingError) as caught:
+            async with chassis_postgres.connect(
+                settings_for("unused:1", f"{postgres.rsplit('/', 1)[0]}/{name}"), MIGRATIONS
+            ):
+                pass
+    finally:
+        await superuser.execute(f"drop database {name} with (force)")
+        await superuser.close()
+    assert (caught.value.database, caught.value.encoding) == (name, "SQL_ASCII")
+    advice = "create one with ENCODING 'UTF8' TEMPLATE template0, and name it in RONDO_POSTGRES"
+    assert str(caught.value) == f"the database {name} has the encoding SQL_ASCII: {advice}"

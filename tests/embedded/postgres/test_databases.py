@@ -36,6 +36,16 @@ async def test_each_service_owns_its_schema_and_cannot_read_anothers(superuser: 
     await trainer.close()
 
 
+async def test_the_database_is_in_utf8_whatever_the_default_of_the_server(superuser: str) -> None:
+    connection = await asyncpg.connect(superuser)
+    await connection.execute("UPDATE pg_database SET encoding = 0 WHERE datname = 'template1'")
+    assert await connection.fetchval("SELECT pg_encoding_to_char(0)") == "SQL_ASCII"
+    await create_databases(superuser, ["registry"])
+    encoding = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'rondo'"
+    assert await connection.fetchval(encoding) == "UTF8"
+    await connection.close()
+
+
 async def test_an_unreachable_server_is_one_line_with_the_ways_out() -> None:
     """RONDO_POSTGRES may name one that is down."""
     with pytest.raises(PostgresUnavailableError) as raised:

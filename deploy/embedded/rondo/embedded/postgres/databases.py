@@ -34,8 +34,10 @@ def platform_address(superuser: str) -> str:
 
 
 async def _create_database(superuser: str) -> None:
+    # The server may be another's, whose default is an encoding that the services refuse. C fits every encoding.
+    statement = f"CREATE DATABASE {DATABASE} ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
     try:
-        await _run(superuser, [f"CREATE DATABASE {DATABASE}"])
+        await _run(superuser, [statement])
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         return  # of an earlier start, or created by another stack on the same server at this moment
 

@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import asyncpg
 
-from rondo.chassis.errors import AlreadyHandledError, Backoff, UnavailableError
+from rondo.chassis.errors import AlreadyHandledError, Backoff, StartRefusedError, UnavailableError
 from rondo.chassis.postgres.migrations import migrate
 from rondo.chassis.postgres.transaction import Transaction
 from rondo.chassis.retry import Retry
@@ -39,6 +39,19 @@ _UNAVAILABLE = (
     ConnectionError,
 )
 _NO_CONNECTION = (*_UNAVAILABLE, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+
+class DatabaseEncodingError(StartRefusedError):
+    """The database is not in UTF8: PostgreSQL refuses to convert texts, or some of their characters."""
+
+    code: ClassVar[str] = "database_encoding"
+
+    def __init__(self, database: str, encoding: str) -> None:
+        self.database, self.encoding = database, encoding
+        super().__init__(
+            f"the database {database} has the encoding {encoding}: create one with ENCODING 'UTF8' "
+            "TEMPLATE template0, and name it in RONDO_POSTGRES"
+        )
 
 
 class Database:
@@ -142,15 +155,29 @@ async def connect(
     migrations: Traversable,
     backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
 ) -> AsyncIterator[Database]:
-    """Connect, waiting without limit while PostgreSQL is unavailable, and apply the migrations."""
+    """Connect, waiting without limit while PostgreSQL is unavailable, and apply the migrations.
+
+    Raises:
+        DatabaseEncodingError: the database is not in UTF8.
+        MigrationChangedError: an applied migration has other contents now.
+
+    """
     pool = await _open_pool(settings, backoff)
     try:
         database = Database(pool, settings.service)
         async with database.transaction() as work:
+            await _check_encoding(work.connection)
             await migrate(work.connection, settings.service, migrations)
         yield database
     finally:
         pool.terminate()
+
+
+async def _check_encoding(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+    query = "select current_database(), current_setting('server_encoding')"
+    database, encoding = await connection.fetchrow(query)
+    if encoding != "UTF8":
+        raise DatabaseEncodingError(database, encoding)
 
 
 async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Pool[Any]:
