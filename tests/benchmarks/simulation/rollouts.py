@@ -20,7 +20,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.registry.model.rollouts import Block, Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
-from rondo.registry.sequential.bets import stakes
+from rondo.registry.rollout_evidence.bets import stakes
 from rondo.trainer.paired.paired_holdout import paired_holdout
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import EvidenceScope
-from rondo.registry.sequential import coins, disagreement
-from rondo.registry.sequential.bets import Capitals, Stakes, begin, bet, log_evidence
-from rondo.registry.sequential.interval import Moments
+from rondo.registry.rollout_evidence import disagreement, error_guard
+from rondo.registry.rollout_evidence.bets import Capitals, Stakes, begin, bet, log_evidence
+from rondo.registry.rollout_evidence.interval import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +89,8 @@ class Gathered(Value):
     better: Capitals
     fit_overall: Capitals = ()
     moments: Moments = Moments()
-    errors: Capitals = coins.begin()
-    slow: Capitals = coins.begin()
+    errors: Capitals = error_guard.begin()
+    slow: Capitals = error_guard.begin()
     disagreement: Capitals = disagreement.begin()
     answers: int = 0
     scored: int = 0
@@ -205,10 +205,10 @@ class Rollout(Value):
         if attempts:
             share = minute.candidate_scored / attempts
             failed = minute.candidate_errors, minute.champion_errors
-            update["errors"] = coins.toss(gathered.errors, *failed, self._share_of_errors(share))
+            update["errors"] = error_guard.take(gathered.errors, *failed, self._share_of_errors(share))
             slow = int(minute.candidate_slow), int(minute.champion_slow)
             # Within a minute both had the chance to be slow once, however many rows each had.
-            update["slow"] = coins.toss(gathered.slow, *slow, 0.5 if 0 < share < 1 else share)
+            update["slow"] = error_guard.take(gathered.slow, *slow, 0.5 if 0 < share < 1 else share)
         if minute.disagreement is not None and self.plan.disagreement is not None:
             taken = disagreement.take(gathered.disagreement, minute.disagreement, self.plan.disagreement)
             update["disagreement"] = taken

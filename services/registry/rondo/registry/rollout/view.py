@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.registry.sequential.bets import log_evidence
-from rondo.registry.sequential.interval import Need, half_width, needed_blocks
+from rondo.registry.rollout_evidence.bets import log_evidence
+from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
 
 if TYPE_CHECKING:
     from rondo.registry.model.rollouts import Rollout

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.registry.sequential import bets
+from rondo.registry.rollout_evidence import bets
 
 if TYPE_CHECKING:
-    from rondo.registry.sequential.bets import Capitals
+    from rondo.registry.rollout_evidence.bets import Capitals
 
 # What the mean difference of the holdout may become before it counts.
 TOLERANCE = 1.25

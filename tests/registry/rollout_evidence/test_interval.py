@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from rondo.registry.sequential.interval import Moments, half_width, needed_blocks
+from rondo.registry.rollout_evidence.interval import Moments, half_width, needed_blocks
 
 
 def test_moments_are_those_of_the_differences() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.registry.sequential import bets, coins, disagreement
-from rondo.registry.sequential.bets import begin, bet, log_evidence, stakes
+from rondo.registry.rollout_evidence import bets, disagreement, error_guard
+from rondo.registry.rollout_evidence.bets import begin, bet, log_evidence, stakes
 
 DIFFERENCES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
@@ -55,9 +55,9 @@ def test_the_evidence_is_the_mean_capital() -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.05, 0.9])
-def test_a_coin_by_the_share_is_fair_and_a_rarer_one_loses(share: float) -> None:
+def test_an_error_by_the_share_is_no_evidence_and_a_rarer_one_loses(share: float) -> None:
     def expected(chance: float) -> float:
-        shown = (coins.toss(coins.begin(), 1, 0, share), coins.toss(coins.begin(), 0, 1, share))
+        shown = (error_guard.take(error_guard.begin(), 1, 0, share), error_guard.take(error_guard.begin(), 0, 1, share))
         values = [math.exp(log_evidence(each)) for each in shown]
         return chance * values[0] + (1 - chance) * values[1]
 
@@ -65,26 +65,26 @@ def test_a_coin_by_the_share_is_fair_and_a_rarer_one_loses(share: float) -> None
     assert expected(share / 2) < 1
 
 
-def test_coins_multiply_in_any_order_and_any_share() -> None:
-    once = coins.toss(coins.toss(coins.begin(), 2, 1, 0.5), 1, 3, 0.1)
-    other = coins.toss(coins.toss(coins.begin(), 1, 3, 0.1), 2, 1, 0.5)
+def test_errors_are_taken_in_any_order_and_at_any_share() -> None:
+    once = error_guard.take(error_guard.take(error_guard.begin(), 2, 1, 0.5), 1, 3, 0.1)
+    other = error_guard.take(error_guard.take(error_guard.begin(), 1, 3, 0.1), 2, 1, 0.5)
     assert once == pytest.approx(other)
-    assert coins.toss(once, 5, 0, 1.0) == once
+    assert error_guard.take(once, 5, 0, 1.0) == once
 
 
 def test_nine_errors_of_the_candidate_alone_are_a_verdict() -> None:
-    assert bets.reaches(coins.toss(coins.begin(), 9, 0, 0.5), 0.01)
-    assert not bets.reaches(coins.toss(coins.begin(), 5, 0, 0.5), 0.01)
-    assert not bets.reaches(coins.toss(coins.begin(), 500, 500, 0.5), 0.01)
+    assert bets.reaches(error_guard.take(error_guard.begin(), 9, 0, 0.5), 0.01)
+    assert not bets.reaches(error_guard.take(error_guard.begin(), 5, 0, 0.5), 0.01)
+    assert not bets.reaches(error_guard.take(error_guard.begin(), 500, 500, 0.5), 0.01)
 
 
 def test_equal_rates_of_errors_fire_at_the_stated_rate_at_most() -> None:
     rng = np.random.default_rng(5)
     fired = 0
     for _ in range(400):
-        capitals = coins.begin()
+        capitals = error_guard.begin()
         for candidate, champion in rng.poisson(2, (150, 2)).tolist():
-            capitals = coins.toss(capitals, candidate, champion, 0.5)
+            capitals = error_guard.take(capitals, candidate, champion, 0.5)
             if bets.reaches(capitals, 0.05):
                 fired += 1
                 break

@@ -1,1 +1,0 @@
-"""Tests that may be looked at at any time: bets on paired differences, coins for guards, intervals for people."""
