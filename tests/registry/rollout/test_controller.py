@@ -181,6 +181,51 @@ async def test_a_candidate_that_waits_begins_when_the_rollout_before_has_ended(
     assert (await platform.rollout()).candidate == 4
 
 
+async def test_a_version_that_waits_takes_over_at_once_where_the_spec_no_longer_asks_for_a_rollout(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.train("run-3")
+    await apply(platform.store, parse_spec(spec_text))
+    await platform.command("abort")
+    await platform.tick()
+    assert await platform.routes() == [(3, "primary", 1.0)]
+    assert (await platform.rollout()).candidate == 2
+
+
+async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.train("run-3")
+    await apply(platform.store, parse_spec(f"{_with_another_feature(spec_text)}rollout: {CANARY}\n"))
+    await platform.train("run-4")
+    await platform.tick()
+    assert await states(platform.store) == {1: "standby", 2: "retired", 3: "retired", 4: "champion"}
+    assert (await published_types(platform.store)).count("ModelRetired") == 2
+
+
+async def test_a_version_that_waits_retires_where_the_champion_has_other_features(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await apply(platform.store, parse_spec(f"{_with_another_feature(spec_text)}rollout: {CANARY}\n"))
+    for run in ("run-3", "run-4", "run-5"):
+        await platform.train(run)
+        await platform.tick()
+    assert (await states(platform.store))[5] == "waiting"
+    async with platform.store.work() as work:
+        await commands.roll_back(work, "late", 1, ANA, None)
+    await platform.tick()
+    await platform.tick()
+    assert (await states(platform.store))[5] == "retired"
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, json.loads(last.evidence)["version"]) == ("rollout_superseded", 5)
+
+
+def _with_another_feature(spec_text: str) -> str:
+    return spec_text.replace("features:\n", "features:\n  delay: {type: float}\n")
+
+
 async def test_a_first_version_and_replace_take_over_at_once(platform: Platform, spec_text: str) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     assert await platform.routes() == [(2, "primary", 1.0)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.models import ModelRegistered, ModelRejected, ModelRetired
-from rondo.contracts.vocabularies import RolloutStrategy
+from rondo.contracts.events.models import ModelRegistered, ModelRejected
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
 from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
-from rondo.registry.rollout.promotion import evidence_of, promote
+from rondo.registry.rollout.plan import has_same_features, is_compared
+from rondo.registry.rollout.promotion import evidence_of, promote, retirements
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -45,21 +45,16 @@ def needs_rollout(model: Model, version: Version) -> bool:
 
     A first version has nothing to be compared with, and requests of other features fit only one of the two.
     """
-    strategy, champion = model.spec.rollout.strategy, model.champion
-    if champion is None or strategy == RolloutStrategy.REPLACE or strategy not in list(RolloutStrategy):
-        return False
-    return list(champion.features.items()) == list(version.features.items())
+    champion = model.champion
+    return champion is not None and is_compared(model.spec.rollout) and has_same_features(version, champion)
 
 
 def _wait(model: Model, version: Version) -> Decision:
     """Let a version wait for its rollout, which the controller begins. One that waited before it retires."""
-    older = {number: each for number, each in model.versions.items() if each.state == "waiting"}
+    older = [number for number, each in model.versions.items() if each.state == "waiting"]
     after = model.with_states({**dict.fromkeys(older, "retired"), version.number: "waiting"})
-    retired = tuple(
-        ModelRetired(model=model.name, model_version=number, digest=each.digest) for number, each in older.items()
-    )
     entry = AuditEntry("rollout_waits", {"version": version.number, "strategy": model.spec.rollout.strategy})
-    return Decision(model, after, SYSTEM, retired, (entry,))
+    return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
 
 def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:

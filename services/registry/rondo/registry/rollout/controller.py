@@ -18,7 +18,8 @@ from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout import rollout_deployments as deployments
 from rondo.registry.rollout.advance import Advance, advance
 from rondo.registry.rollout.oriented_evidence import oriented
-from rondo.registry.rollout.plan import plan_of
+from rondo.registry.rollout.plan import has_same_features, is_compared, plan_of
+from rondo.registry.rollout.promotion import promote
 from rondo.registry.schedule.scheduler import utc_now
 
 if TYPE_CHECKING:
@@ -70,7 +71,14 @@ class RolloutController:
         champion = model.champion
         if champion is None:
             return
+        # The champion, or the spec, may be another one than when the version began to wait.
+        if not has_same_features(version, champion):
+            await work.save(deployments.retire_waiting(model, version))
+            return
         candidate = await work.candidate(model.name, version.number)
+        if not is_compared(model.spec.rollout):
+            await work.save(promote(model, version, candidate, SYSTEM, candidate.trained.trigger))
+            return
         before = await work.candidate(model.name, champion.number)
         evidence, reference = [await self._evidence(each.trained.evidence) for each in (candidate, before)]
         plan = plan_of(model.spec, reference.profile if reference else None, evidence.paired if evidence else None)

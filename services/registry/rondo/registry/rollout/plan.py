@@ -14,12 +14,23 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.model import Rollout as RolloutSpec
     from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
+    from rondo.registry.model.model import Version
     from rondo.registry.rollout_evidence.bets import Stakes
 
 _STEPS = (0.05, 0.25, 1.0)
 _ONE_HALF = 0.5
 # Without a holdout that both versions were evaluated on: losses are between 0 and 1, and an hour is a guess.
 _BOUND, _MARGIN, _BLOCK = 1.0, 0.01, timedelta(hours=1)
+
+
+def is_compared(spec: RolloutSpec) -> bool:
+    """Return whether versions are compared with the champion before they take over; not by an unknown strategy."""
+    return spec.strategy != RolloutStrategy.REPLACE and spec.strategy in list(RolloutStrategy)
+
+
+def has_same_features(version: Version, champion: Version) -> bool:
+    """Return whether the same requests fit both versions, in the order of the signature, too."""
+    return list(champion.features.items()) == list(version.features.items())
 
 
 def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedHoldout | None) -> Plan:

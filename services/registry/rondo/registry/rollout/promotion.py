@@ -61,8 +61,12 @@ def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, 
 
 
 def replace_champion(model: Model, version: Version) -> Model:
-    """Apply the strategy `replace`."""
-    states: dict[int, State] = {number: "retired" for number, v in model.versions.items() if v.state == "standby"}
+    """Apply the strategy `replace`. An older version that waits for its rollout is no longer wanted."""
+    states: dict[int, State] = {
+        number: "retired"
+        for number, v in model.versions.items()
+        if v.state == "standby" or (v.state == "waiting" and number < version.number)
+    }
     if model.champion is not None:
         states[model.champion.number] = "standby"
     states[version.number] = "champion"

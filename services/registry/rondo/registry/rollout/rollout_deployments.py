@@ -13,7 +13,7 @@ from rondo.registry.rollout.promotion import deployment_of, evidence_of, promote
 from rondo.registry.rollout.rollback import roll_back_to
 
 if TYPE_CHECKING:
-    from rondo.registry.model.model import Candidate, Model
+    from rondo.registry.model.model import Candidate, Model, Version
     from rondo.registry.model.rollouts import Rollout
     from rondo.registry.rollout.advance import Advance
 
@@ -53,7 +53,14 @@ def supersede(model: Model, rollout: Rollout) -> Decision:
     waits = model.versions[rollout.candidate].state == "rolling_out"
     after = model.with_states({rollout.candidate: "retired"}) if waits else model
     entry = AuditEntry("rollout_superseded", _entry(rollout, after))
-    return Decision(model, after, SYSTEM, (changed_event(rollout),), (entry,))
+    return Decision(model, after, SYSTEM, (changed_event(rollout), *retirements(model, after)), (entry,))
+
+
+def retire_waiting(model: Model, version: Version) -> Decision:
+    """Retire a version that waits, and whose features are no longer those of the champion."""
+    after = model.with_states({version.number: "retired"})
+    entry = AuditEntry("rollout_superseded", {"version": version.number, "reason": "the champion has other features"})
+    return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
 
 def is_in_force(model: Model, rollout: Rollout) -> bool:
