@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
-from rondo.contracts.events.monitoring import AlertRaised, WindowClosed
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.contracts.training_evidence import RepeatedRows
+from rondo.monitor.ports import ChampionRevision
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, encode_outcomes, encode_predictions, outcomes, predictions
+from tests.monitor.builders import (
+    DIGEST,
+    DIGEST_2,
+    EPOCH,
+    MODEL,
+    encode_outcomes,
+    encode_predictions,
+    outcomes,
+    predictions,
+)
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
 from tests.monitor.pipeline.stores import filled_store, new_pipeline
 from tests.monitor.streams import BINARY
@@ -16,13 +26,20 @@ from tests.monitor.streams import BINARY
 USUAL = RepeatedRows(rows=16, shares=(0.0,) * 40)
 
 
-def requests(day: int, count: int, repeated: int = 0) -> bytes:
+def requests(day: int, count: int, repeated: int = 0, version: int = 1, digest: str = DIGEST) -> bytes:
     """Return requests of a day; the last ones repeat the first ones with another id."""
     numbers = [*range(count - repeated), *range(repeated)]
     data = {name: values[numbers] for name, values in BINARY.rows(np.random.default_rng(day), count, 0.0).items()}
     at = [EPOCH + timedelta(days=day, minutes=number) for number in numbers]
     ids = [f"{day}-{number}" for number in range(count)]
-    return encode_predictions(predictions(data, at, ids, [f"e{number}" for number in numbers]))
+    return encode_predictions(predictions(data, at, ids, [f"e{number}" for number in numbers]), version, digest)
+
+
+def stuck(day: int, version: int, digest: str) -> bytes:
+    """Return requests of a day that have the same features."""
+    data = {name: values[[0] * 400] for name, values in BINARY.rows(np.random.default_rng(day), 1, 0.0).items()}
+    at = [EPOCH + timedelta(days=day, minutes=number) for number in range(400)]
+    return encode_predictions(predictions(data, at, [f"{day}-{number}" for number in range(400)]), version, digest)
 
 
 def ended(days: int) -> bytes:
@@ -63,3 +80,27 @@ async def test_a_model_without_a_reference_of_repeated_rows_has_the_figures_alon
     status = (await pipeline.status(MODEL)).repeats
     assert status is not None
     assert (status.rows, status.newest_features) == (400, None)
+
+
+async def test_a_rollback_ends_the_alert_about_features_and_the_version_that_returns_is_watched() -> None:
+    store = await filled_store()
+    profile = BINARY.profile.model_copy(update={"repeated_rows": USUAL})
+    store.known_profiles |= {DIGEST: profile, DIGEST_2: profile}
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    steps = [
+        (ChampionRevision(2, 2, DIGEST_2), stuck(0, 2, DIGEST_2)),
+        # A late answer of the version that was rolled back is not about the one that serves.
+        (ChampionRevision(3, 1, DIGEST), stuck(1, 2, DIGEST_2)),
+        (ChampionRevision(3, 1, DIGEST), stuck(2, 1, DIGEST)),
+    ]
+    open_ones = []
+    for first, (champion, sent) in enumerate(steps):
+        await store.save_champion(MODEL, champion)
+        store.changed = True
+        await pipeline.advance(messages([sent], first=first))
+        open_ones.append((await pipeline.status(MODEL)).alerts.get("repeated_features"))
+    raised, ended, again = open_ones
+    assert (raised is None, ended, again is None) == (False, None, False)
+    assert raised in {each.event.alert_id for each in store.published if isinstance(each.event, AlertResolved)}
+    assert pipeline.models[MODEL].quality.repeats.features.version == 1

@@ -153,6 +153,8 @@ class ModelState:
         if before is None or before.version == champion.version:
             return []
         self.closed_until, self.recent = NEVER, RecentWindows()
+        if self.history.is_replaced(self.quality.repeats.features.version):
+            self.quality.repeats.clear_features()
         if before.digest == champion.digest:
             self.evidence.rename(before.version, champion.version)
         self.evidence.keep(version for version in self.evidence.known if not self.history.is_replaced(version))
@@ -214,7 +216,8 @@ class ModelState:
         if times.size:
             self._count(rows, times, passed, version, reference)
         rate = self.spec.monitor.false_alarm_rate if self.spec else 0.0
-        self.quality.repeats.take(rows, times, tumbling.starts(times), version, reference.profile.repeated_rows, rate)
+        usual = None if self.history.is_replaced(version) else reference.profile.repeated_rows
+        self.quality.repeats.take(rows, times, tumbling.starts(times), version, usual, rate)
         self.history = self.history.counted(version, reference.digest)
         counted = task_named(reference.task.task).counted
         slices = reference.slices.codes(rows)

@@ -83,7 +83,10 @@ class Repeats:
         usual: RepeatedRows | None,
         rate: float,
     ) -> None:
-        """Take rows of `predictions.log` in order, by event time and the start of the window of each."""
+        """Take rows of `predictions.log` in order, by event time and the start of the window of each.
+
+        `usual` is what repeats in the training; None where that is not known, or where the version serves no more.
+        """
         if not times.size:
             return
         keyed = np.asarray(rows.column("entity").is_valid()) & np.asarray(rows.column("event_time").is_valid())
@@ -132,6 +135,10 @@ class Repeats:
         """Discard the windows: those to come have another length, or are before these."""
         self.windows, self.closed = {}, {}
 
+    def clear_features(self) -> None:
+        """Discard what is known of repeated features: another version serves, also if it is an older one."""
+        self.features = RepeatedFeatures()
+
     def snapshot(self) -> Repeats:
         return Repeats(dict(self.windows), dict(self.closed), self.features.snapshot(), dict(self.open))
 
@@ -156,7 +163,8 @@ class Repeats:
     def _look_at_features(self, subject: Subject, at: datetime) -> list[Announcement]:
         alarm, problem = self.features.alarm, QualityProblem.REPEATED_FEATURES
         if alarm is None:
-            return self._ended(subject, problem, at, "the features of requests repeat as often as in the training")
+            why = "the features of requests repeat as often as in the training, or another version serves"
+            return self._ended(subject, problem, at, why)
         if problem in self.open:
             return []
         statistic = Statistic(statistic=StatisticName.REPEATED_FEATURES, value=alarm.value, reference=alarm.reference)
