@@ -17,6 +17,8 @@ from rondo.monitor.windows.tumbling import to_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
     from rondo.monitor.labelling.periods import Period
     from rondo.monitor.model_state import ModelState
 
@@ -41,14 +43,17 @@ def request_labels(state: ModelState) -> list[Announcement]:
         return []
     state.labels_until = end
     due = list(due_periods(until, state.watermark.passed, window, state.spec.monitor.labels.budget_per_day))
-    if due:
-        # Outcomes that are there already are not wanted.
-        state.settle()
-    return [each for period in due for each in _of_period(state, state.champion.version, period)]
-
-
-def _of_period(state: ModelState, version: int, period: Period) -> Iterator[Announcement]:
+    if not due:
+        return []
+    # Outcomes that are there already are not wanted.
+    state.settle()
+    version = state.champion.version
     rows, unlabelled = candidates(state, version)
+    return [each for period in due for each in _of_period(state.model, version, period, rows, unlabelled)]
+
+
+def _of_period(model: str, version: int, period: Period, rows: pa.Table, unlabelled: int) -> Iterator[Announcement]:
+    """Yield what is wanted of a period; `rows` and `unlabelled` are as `candidates` returns them."""
     times = rows.column("event_time").to_numpy()
     mine = np.flatnonzero((times >= period.start) & (times < period.end))
     # All are as likely: what the monitor makes of their losses then holds for all predictions.
@@ -63,10 +68,10 @@ def _of_period(state: ModelState, version: int, period: Period) -> Iterator[Anno
         for each, at, chance in zip(ids, times[numbers[order]].tolist(), chances[order].tolist(), strict=True)
     ]
     window = Window(start=to_time(period.start), end=to_time(period.end), rows=len(mine))
-    subject = Subject(state.model, version, 0.0, 0)
+    subject = Subject(model, version, 0.0, 0)
     for first in range(0, len(wanted), MOST_OF_AN_EVENT):
         event = LabelsWanted(
-            model=state.model,
+            model=model,
             model_version=version,
             window=window,
             budget=period.budget,
