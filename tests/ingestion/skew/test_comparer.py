@@ -107,6 +107,19 @@ async def test_a_column_of_another_type_hinders_no_other_batch(tmp_path: Path) -
     assert store.waiting == []
 
 
+async def test_a_damaged_file_hinders_no_other_batch(tmp_path: Path) -> None:
+    tables, store = DeltaTables(str(tmp_path)), MemoryComparisons([batch(), batch(dataset="boats")])
+    for dataset in ("rides", "boats"):
+        publish(tables, rides(5), dataset=dataset)
+    for model in ("tips", "sails"):
+        serve(tables, rides(5), model)
+    [file] = (tmp_path / "feedback/tips/predictions").rglob("*.parquet")
+    file.write_bytes(bytes(file.stat().st_size))
+    await Comparer(tables, store, SpecCache([spec(), spec("sails", "boats")])).tick()
+    assert [event.key for event, _ in store.events] == ["sails"]
+    assert store.waiting == []
+
+
 async def test_a_batch_without_a_table_waits_no_longer(tmp_path: Path) -> None:
     store = MemoryComparisons([batch()])
     await Comparer(DeltaTables(str(tmp_path)), store, SpecCache([spec()])).tick()

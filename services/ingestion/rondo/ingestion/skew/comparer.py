@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 import polars as pl
+import pyarrow as pa
 
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import SkewMeasured
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # How often the store is asked for batches, in seconds. Nothing waits for the result.
 PAUSE = 2.0
+# Tables hold what earlier specs allowed, so a column may have been text that is a number now. A file may be damaged.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException)
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,7 @@ class Comparer:
             try:
                 if (event := self._of_model(spec, batch, published)) is not None:
                     yield event
-            except pl.exceptions.PolarsError as error:
-                # Tables hold what earlier specs allowed: a column may have been text that is a number now.
+            except _UNREADABLE as error:
                 log.warning("%s: batch %s is not compared: %s", spec.model, batch.batch_id, error)
             except OSError as error:
                 raise UnavailableError("the data storage", str(error)) from error
