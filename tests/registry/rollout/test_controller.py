@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.deployment import DeploymentChanged, RolloutChanged
 from rondo.contracts.events.monitoring import ComparedMinute, PairedBlock, RolloutEvidence
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.errors import NoRolloutError, RolloutStateError
 from rondo.registry.model.model import Actor
+from rondo.registry.model.rollouts import Rollout
 from rondo.registry.rollout import controller
 from rondo.registry.rollout.controller import RolloutController
 from rondo.registry.rollout.view import view
@@ -32,8 +34,6 @@ from tests.registry.scenarios import (
 )
 
 if TYPE_CHECKING:
-    from rondo.registry.model.rollouts import Rollout
-
     from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
@@ -364,6 +364,31 @@ async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_t
     await platform.command("resume")
     await platform.tick()
     assert (await platform.rollout()).step == 1
+
+
+async def test_a_model_that_cannot_be_decided_about_delays_no_other(
+    platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await platform.begin(spec_text, CANARY)
+    await platform.command("promote")
+    loads = type(await work_of(platform.store)).rollout  # type: ignore[attr-defined]
+
+    async def of_another_release(work: object, name: str) -> Rollout:
+        if name == "a-newer":
+            return Rollout.model_validate_json('{"state": "a word of a later release"}')
+        if name == "an-away":
+            raise UnavailableError("the artifact store", "it is stopped")
+        found: Rollout = await loads(work, name)
+        return found
+
+    async def listed(*_: object) -> list[str]:
+        return ["a-newer", "an-away", "late"]
+
+    monkeypatch.setattr(type(await work_of(platform.store)), "rollout", of_another_release)
+    monkeypatch.setattr(type(platform.store), "models_in_rollout", listed)
+    with pytest.raises(UnavailableError):
+        await platform.tick(timedelta(days=30))
+    assert (await platform.rollout()).state == "promoted"
 
 
 async def work_of(store: Backend) -> object:

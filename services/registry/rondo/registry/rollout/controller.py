@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.periodic import run_periodically
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.registry.errors import NoRolloutError, RolloutStateError
@@ -50,10 +53,29 @@ class RolloutController:
         await run_periodically("the rollouts", self.tick)
 
     async def tick(self) -> float:
-        """Decide about every rollout, and begin those that wait. Returns the seconds until the next tick."""
+        """Decide about every rollout, and begin those that wait. Returns the seconds until the next tick.
+
+        What can't be decided of one model, because a dependency is unavailable or its stored rollout can't be read,
+        delays no other.
+
+        Raises:
+            UnavailableError: a dependency was unavailable, after the other models.
+
+        """
+        unavailable: UnavailableError | None = None
         for name in await self._queries.models_in_rollout():
-            async with self._store.work() as work:
-                await self._decide(work, name)
+            try:
+                async with self._store.work() as work:
+                    await self._decide(work, name)
+            except UnavailableError as error:
+                unavailable = error
+            except ValidationError as error:
+                log.error(  # noqa: TRY400 - a line for each tick is enough
+                    "%s: this release can't read its stored rollout (%d errors), which stays as it is: run the release "
+                    "that wrote it", name, error.error_count(),
+                )  # fmt: skip
+        if unavailable is not None:
+            raise unavailable
         return POLL_SECONDS
 
     async def _decide(self, work: RolloutTable, name: str) -> None:
