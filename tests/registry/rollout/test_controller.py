@@ -146,6 +146,7 @@ async def test_a_worse_candidate_goes_back_by_itself_with_its_answers_in_the_aud
     assert (last.action, json.loads(last.evidence)["verdict"], json.loads(last.evidence)["evidence"]["answers"]) == (
         "rollout_ended", "worse", 3_000,
     )  # fmt: skip
+    assert view(await platform.rollout()).share == 0
     types = await published_types(platform.store)
     assert types[-2:] == ["DeploymentChanged", "RolloutChanged"]
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # `running`: steps follow the evidence. `paused`: a person stopped the steps; guards and evidence against the candidate
 # still count. `asking`: a person is to decide. `watching`: the candidate was promoted, and the rollback window lasts.
 # The others are final.
-State = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
-ACTIVE: tuple[State, ...] = ("running", "paused", "asking", "watching")
+RolloutState = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
+ACTIVE: tuple[RolloutState, ...] = ("running", "paused", "asking", "watching")
+_WITHDRAWN: tuple[RolloutState, ...] = ("rolled_back", "aborted", "superseded")
 
 # So much evidence that a candidate is not worse is soon used up by one that becomes worse. A capped capital is never
 # more than one that is not, so that what bounds the one bounds the other.
@@ -138,7 +139,7 @@ class Rollout(Value):
     candidate: int
     champion: int
     plan: Plan
-    state: State = "running"
+    state: RolloutState = "running"
     step: int = 0
     began: Utc
     since: Utc
@@ -152,6 +153,8 @@ class Rollout(Value):
     @property
     def share(self) -> float:
         """The share of the requests that the candidate answers, from 0 to 1."""
+        if self.state in _WITHDRAWN:
+            return 0.0
         return 1.0 if self.state in ("watching", "promoted") else self.plan.steps[self.step]
 
     def with_differences(self, parts: Sequence[tuple[datetime, Block]], complete_until: datetime | None) -> Rollout:

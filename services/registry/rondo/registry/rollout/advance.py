@@ -16,7 +16,7 @@ from rondo.registry.rollout_evidence.bets import reaches
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rondo.registry.model.rollouts import Rollout, State
+    from rondo.registry.model.rollouts import Rollout, RolloutState
 
 # What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
 Action = Literal["wait", "step", "promote", "roll_back", "finish"]
@@ -141,5 +141,5 @@ def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
     return Advance(_in_state(rollout, "asking", now, "inconclusive"), "wait", "inconclusive")
 
 
-def _in_state(rollout: Rollout, state: State, now: datetime, verdict: str) -> Rollout:
+def _in_state(rollout: Rollout, state: RolloutState, now: datetime, verdict: str) -> Rollout:
     return rollout.model_copy(update={"state": state, "since": now, "verdict": verdict})

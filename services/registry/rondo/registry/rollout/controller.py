@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.monitoring import RolloutEvidence
     from rondo.contracts.training_evidence import Evidence
     from rondo.registry.model.model import Model, Version
-    from rondo.registry.model.rollouts import Rollout, State
+    from rondo.registry.model.rollouts import Rollout, RolloutState
     from rondo.registry.ports import RolloutQueries, RolloutTable, Store
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ async def command(work: RolloutTable, name: str, action: str, actor: Actor, now:
     return taken.rollout
 
 
-_ALLOWED: dict[str, tuple[State, ...]] = {
+_ALLOWED: dict[str, tuple[RolloutState, ...]] = {
     "pause": ("running",),
     "resume": ("paused", "asking"),
     "promote": ("running", "paused", "asking"),

@@ -78,7 +78,7 @@ def changed_event(rollout: Rollout) -> RolloutChanged:
         champion=rollout.champion,
         strategy=rollout.plan.strategy,
         state=rollout.state,
-        share=rollout.share if rollout.state not in ("rolled_back", "aborted", "superseded") else 0.0,
+        share=rollout.share,
         verdict=rollout.verdict,
         answers=rollout.gathered.answers,
         at=rollout.since,

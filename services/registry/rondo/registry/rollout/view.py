@@ -77,7 +77,7 @@ def view(rollout: Rollout) -> RolloutView:
         verdict=rollout.verdict,
         step=rollout.step + 1,
         steps=plan.steps,
-        share=rollout.share if rollout.state in ("running", "paused", "asking", "watching", "promoted") else 0.0,
+        share=rollout.share,
         began=rollout.began,
         since=rollout.since,
         answers=gathered.answers,
