@@ -71,6 +71,17 @@ def test_each_day_has_its_budget_over_a_restart_and_the_ids_are_those_of_the_com
     assert chosen == {each.id for each in shown if each.predicted_at < EPOCH + timedelta(days=3)}
 
 
+def test_most_hours_have_nothing_of_a_budget_that_is_smaller_than_the_hours_of_a_day() -> None:
+    scenario = DailyScenario(spec=with_budget(5, window="1h"))
+    scenario.day(0, labels=False, length=0.01)
+    asked(scenario)
+    scenario.day(0.1, labels=False, length=0.9)
+    scenario.day(1, labels=False, length=0.1)
+    found = asked(scenario)
+    assert [(each.budget, len(each.wanted)) for each in found] == [(1, 1)] * 5
+    assert sum(each.window.rows for each in found) < 1_000
+
+
 def test_an_outcome_that_is_there_already_is_not_wanted_and_no_other_takes_its_place() -> None:
     free, some = DailyScenario(spec=with_budget(50)), DailyScenario(spec=with_budget(50))
     for scenario in (free, some):

@@ -42,7 +42,8 @@ def request_labels(state: ModelState) -> list[Announcement]:
     if until is not None and end <= until:
         return []
     state.labels_until = end
-    due = list(due_periods(until, state.watermark.passed, window, state.spec.monitor.labels.budget_per_day))
+    periods = due_periods(until, state.watermark.passed, window, state.spec.monitor.labels.budget_per_day)
+    due = [each for each in periods if each.budget]
     if not due:
         return []
     # Outcomes that are there already are not wanted.
