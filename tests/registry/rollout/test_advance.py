@@ -130,6 +130,7 @@ def test_slow_answers_of_one_minute_are_one() -> None:
     [
         ("wait", 1, "wait", "running"),
         ("wait", 4, "wait", "asking"),
+        ("a word of a later release", 1, "wait", "running"),
         ("ask", 1, "wait", "asking"),
         ("back", 1, "roll_back", "rolled_back"),
         ("back", 0, "wait", "running"),

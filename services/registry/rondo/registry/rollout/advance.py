@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.vocabularies import RolloutStrategy
+from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy
 from rondo.registry.rollout_evidence.bets import reaches
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 # What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
 Action = Literal["wait", "step", "promote", "roll_back", "finish"]
 Verdict = Literal["", "better", "not_worse", "no_guard", "worse", "errors", "slow", "disagreement", "inconclusive"]
-AGAINST: tuple[Verdict, ...] = ("worse", "errors", "slow", "disagreement")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
     seen = gathered.step_answers if rollout.share > 0 else gathered.step_scored
     if seen < plan.min_answers:
         return ""
-    if plan.judged_by == "guards":
+    if plan.judged_by == JudgedBy.GUARDS:
         over = now - rollout.since >= plan.step_length
         return "no_guard" if over and not _guards(rollout) else ""
     if _guards(rollout):
@@ -130,13 +129,13 @@ def _deadline(rollout: Rollout) -> timedelta:
     The clock of outcomes begins when those of the step's first requests count.
     """
     plan = rollout.plan
-    waits = plan.on_inconclusive == "wait" or plan.judged_by == "guards"
+    waits = plan.on_inconclusive not in (Inconclusive.ASK, Inconclusive.BACK) or plan.judged_by == JudgedBy.GUARDS
     return plan.outcome_delay + (max(plan.max_wait, plan.step_length) if waits else plan.step_length)
 
 
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
     """Ask a person, or go back. After `max_wait` a rollout that waits asks, too."""
-    if rollout.plan.on_inconclusive == "back":
+    if rollout.plan.on_inconclusive == Inconclusive.BACK:
         return Advance(_in_state(rollout, "rolled_back", now, "inconclusive"), "roll_back", "inconclusive")
     return Advance(_in_state(rollout, "asking", now, "inconclusive"), "wait", "inconclusive")
 
