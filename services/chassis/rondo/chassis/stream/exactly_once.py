@@ -236,11 +236,7 @@ class ExactlyOnceStream:
             # Metadata of no member would not be checked. Read after it: only `consume` lets this consumer join again.
             raise PartitionsMovedError({place(message)[:2] for message in messages})
         output = self._transformed(messages, writer)
-        try:
-            self._settle(writer)
-        except BaseException:
-            output.aborted()
-            raise
+        self._settle(writer, output)
         writer.submit(MicroBatch(messages, output, ends(messages), group, self._last_gathered))
 
     def _transformed(self, messages: list[Message], writer: Writer) -> Output:
@@ -250,14 +246,14 @@ class ExactlyOnceStream:
         try:
             with panics_as_errors():
                 return self._transform(messages)
-        except BaseException as error:
+        except Exception as error:
             self._settle(writer)  # the micro-batch before is no part of this failure
             if _its_own(error):
                 self._poison.failed(_places(messages), error)
             raise
 
-    def _settle(self, writer: Writer) -> None:
-        """Wait for the micro-batch in flight and note its outcome.
+    def _settle(self, writer: Writer, behind: Output | None = None) -> None:
+        """Wait for the micro-batch in flight and note its outcome. If this raises, the output `behind` it is dropped.
 
         Raises:
             BaseException: why it was not committed, or what failed after its commit.
@@ -274,6 +270,8 @@ class ExactlyOnceStream:
         elif error is not None and _its_own(error):
             self._poison.failed(_places(batch.messages), error)
         if error is not None:
+            if behind is not None:
+                behind.aborted()
             raise error
 
     def _dead_letter(self, message: Message, failure: Failure) -> Record:
