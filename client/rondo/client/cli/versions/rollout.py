@@ -11,9 +11,10 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_text
 from rondo.client.cli.versions.promote import Reason  # noqa: TC001 - typer reads it at run time
+from rondo.contracts.vocabularies import RolloutState
 
 _LIVE_SECONDS = 2.0
-_ENDED = ("promoted", "rolled_back", "aborted", "superseded")
+_ENDED = (RolloutState.PROMOTED, RolloutState.ROLLED_BACK, RolloutState.ABORTED, RolloutState.SUPERSEDED)
 _SENTENCES = {
     "better": "the candidate is better",
     "not_worse": "it is not worse by the margin",
