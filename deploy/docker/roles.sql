@@ -2,6 +2,7 @@
 -- image runs it when it makes the database; running it again changes nothing but the passwords
 -- (docs/runbooks/secrets.md).
 \set ON_ERROR_STOP on
+\connect rondo
 \set ingestion `cat /run/rondo/ingestion`
 \set trainer `cat /run/rondo/trainer`
 \set registry `cat /run/rondo/registry`

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rondo.contracts.access_tokens import Role, matches, parse_seeds, split
+from rondo.embedded.postgres.databases import CREATE_DATABASE
 from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA, script
 
 DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
@@ -78,6 +79,11 @@ def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
     owners = dict(reversed(line.split()[1:]) for line in (secrets.parent / "chown.log").read_text().splitlines())
     expected = {str(secrets / name): f"{uid[1]}:{uid[1]}" for name in SERVICES_WITH_SCHEMA}
     assert owners == expected | {str(secrets / "postgres"): "postgres:"}
+
+
+def test_the_database_is_that_of_the_embedded_stack() -> None:
+    lines = (DOCKER / "database.sql").read_text().splitlines()
+    assert [line for line in lines if not line.startswith(("--", "\\"))] == [f"{CREATE_DATABASE};"]
 
 
 def test_the_roles_are_those_of_the_embedded_stack() -> None:

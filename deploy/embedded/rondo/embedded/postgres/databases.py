@@ -8,6 +8,9 @@ import asyncpg
 from rondo.embedded.errors import PostgresUnavailableError
 from rondo.embedded.postgres.roles import DATABASE, database_sql, role_sql
 
+# The server's default may be an encoding that the services refuse. C fits every encoding, and sorts alike everywhere.
+CREATE_DATABASE = f"CREATE DATABASE {DATABASE} ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+
 
 async def create_databases(superuser: str, services: list[str]) -> dict[str, str]:
     """Create the database and each service's role and schema if they do not exist; set new passwords.
@@ -34,10 +37,8 @@ def platform_address(superuser: str) -> str:
 
 
 async def _create_database(superuser: str) -> None:
-    # The server may be another's, whose default is an encoding that the services refuse. C fits every encoding.
-    statement = f"CREATE DATABASE {DATABASE} ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
     try:
-        await _run(superuser, [statement])
+        await _run(superuser, [CREATE_DATABASE])
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         return  # of an earlier start, or created by another stack on the same server at this moment
 
