@@ -20,9 +20,10 @@ _ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
 class Registration(BaseModel):
     """A registration: `requested` until it is decided.
 
-    `promoted`, `rolling_out` and `rejected` have the number of the version; `reasons` are the gates that it did not
-    pass. `refused` has no version, for the model can't be evaluated; its reason says what to export instead. `artifact`
-    is the digest of the file.
+    `promoted`, `rolling_out`, `withdrawn` and `rejected` have the number of the version. A version is withdrawn that
+    passed its gates and does not serve: its rollout went back, or another version took its place. `reasons` are the
+    gates that it did not pass. `refused` has no version, for the model can't be evaluated; its reason says what to
+    export instead. `artifact` is the digest of the file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +31,7 @@ class Registration(BaseModel):
     model: str
     trigger_id: str
     artifact: str
-    status: Literal["requested", "promoted", "rolling_out", "rejected", "refused"] = "requested"
+    status: Literal["requested", "promoted", "rolling_out", "withdrawn", "rejected", "refused"] = "requested"
     version: int | None = None
     reasons: tuple[str, ...] = ()
 
@@ -71,6 +72,12 @@ def _decided(
     )
 
 
-def _passed(state: str) -> Literal["promoted", "rolling_out"]:
-    """Return what follows for a version that passed its gates: it serves, or its rollout begins or goes on."""
-    return "rolling_out" if state in ("waiting", "rolling_out") else "promoted"
+def _passed(state: str) -> Literal["promoted", "rolling_out", "withdrawn"]:
+    """Return what became of a version that passed its gates; one on standby was promoted and replaced."""
+    match state:
+        case "waiting" | "rolling_out":
+            return "rolling_out"
+        case "retired" | "rolled_back":
+            return "withdrawn"
+        case _:
+            return "promoted"

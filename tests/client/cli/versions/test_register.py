@@ -42,6 +42,7 @@ class Registry(Services):
     answers = (
         _answers("good", [RUN], [PASSED])
         | _answers("poor", [RUN], [VERSION | {"gates": [GATE]}])
+        | _answers("gone", [RUN], [PASSED | {"state": "rolled_back"}])
         | _answers("odd", [RUN | {"state": "failed", "detail": "carrier is a category (after 1 attempts)"}], [])
         | _answers("slow", [RUN | {"state": "running"}], [])
         | {("POST", "/v1/models/late/versions?reason="): (422, NO_ONNX)}
@@ -78,6 +79,7 @@ def register(rondo: Run, registry: str, tmp_path: Path) -> Run:
     [
         ("good", "good: version 7, promoted\n", 0),
         ("poor", "poor: version 1, rejected because ROC AUC 0.500 is below 0.600\n", 3),
+        ("gone", "gone: version 7 passed its gates and does not serve any more; `rondo history gone` shows why\n", 3),
         ("odd", "odd: refused because carrier is a category\n", 1),
     ],
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rondo.client.registration.outcome import Registration
 
 # 0 is a promotion, 1 a refusal, as any error of a command, and 2 a wrong argument.
-EXIT_CODES = {"promoted": 0, "rolling_out": 0, "refused": 1, "rejected": 3, "requested": 4}
+EXIT_CODES = {"promoted": 0, "rolling_out": 0, "refused": 1, "rejected": 3, "withdrawn": 3, "requested": 4}
 
 
 def register(  # noqa: PLR0913, PLR0917 - options of the command line
@@ -34,8 +34,8 @@ def register(  # noqa: PLR0913, PLR0917 - options of the command line
 ) -> None:
     """Register an ONNX model that was made elsewhere: scored, gated and deployed as a trained one.
 
-    Exit code 0: promoted; 1: refused, it can't be evaluated; 3: rejected by a gate; 4: no outcome yet.
-    Needs the role engineer.
+    Exit code 0: promoted; 1: refused, it can't be evaluated; 3: rejected by a gate, or withdrawn since; 4: no
+    outcome yet. Needs the role engineer.
     """
     registered = session.run(
         lambda rondo: rondo.register(
@@ -68,6 +68,11 @@ def _outcome(registered: Registration) -> str:
         case "rolling_out":
             return (
                 f"version {registered.version} passed its gates; `rondo rollout {registered.model}` shows its rollout"
+            )
+        case "withdrawn":
+            return (
+                f"version {registered.version} passed its gates and does not serve any more;"
+                f" `rondo history {registered.model}` shows why"
             )
         case "rejected":
             return f"version {registered.version}, rejected because {reasons}"
