@@ -82,7 +82,7 @@ def _docker_carries() -> bool:
 
 
 # What a test needs: by its mark, by the fixtures that it requests, and by what its file starts itself. Those that need
-# nothing but Python are run by `make test-fast`.
+# nothing but Python, and little time, are run by `make test-fast`.
 _FIXTURES = {"kafka": "kafka", "broker": "kafka", "postgres": "postgres", "in_docker": "kafka"}
 _STARTS = {
     "process": re.compile(
@@ -91,6 +91,7 @@ _STARTS = {
     ),
     "postgres": re.compile(r"\bPostgres\(|getfixturevalue\(\"(?:\w*database|postgres)\""),
 }
+_MEDIUM = "\npytestmark = pytest.mark.medium\n"
 _PROCESSES = ("tests/e2e/", "tests/embedded/")
 _RANK = {"process": 0, "kafka": 1, "postgres": 2, "unit": 3}
 
@@ -101,17 +102,17 @@ def _started_by(file: Path) -> frozenset[str]:
     return frozenset(marker for marker, pattern in _STARTS.items() if pattern.search(text))
 
 
-def _starts_a_process(file: Path) -> bool:
-    """Return whether all tests of a file have a mark, so that none of them is a `unit`."""
+def _has_no_fast_test(file: Path) -> bool:
+    """Return whether all tests of a file start a process, or are marked as `medium`."""
     within = file.relative_to(ROOT).as_posix()
-    return within.startswith(_PROCESSES) or bool(_started_by(file))
+    return within.startswith(_PROCESSES) or bool(_started_by(file)) or _MEDIUM in file.read_text()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the files without a test for `make test-fast`: each worker would import them for nothing."""
     wanted = str(config.getoption("markexpr"))
     is_file = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
-    return True if is_file and wanted.startswith("unit and") and _starts_a_process(collection_path) else None
+    return True if is_file and wanted.startswith("unit and") and _has_no_fast_test(collection_path) else None
 
 
 def _needs(item: pytest.Item) -> set[str]:
@@ -133,12 +134,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by what it needs, and put the files that take longest first: two workers then end together."""
+    """Mark each test by what it needs, and put the files that take longest first: all workers then end together."""
     rank: dict[Path, int] = {}
     for item in items:
         for marker in _needs(item):
             item.add_marker(marker)
             rank[item.path] = min(rank.get(item.path, len(_RANK)), _RANK[marker])
+        if item.get_closest_marker("medium"):
+            rank[item.path] = 0
     items.sort(key=lambda item: rank[item.path])
 
 

@@ -119,6 +119,7 @@ EACH_ROW = pytest.mark.parametrize("row", rows(), ids=lambda row: row.happened)
 
 
 @EACH_ROW
+@pytest.mark.medium
 def test_the_message_of_a_row_is_in_the_code(row: Row) -> None:
     assert row.todo
     assert [piece for piece in fragments(row.seen) if piece not in known_texts()] == []
@@ -184,6 +185,7 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from statements(node.body)
 
 
+@pytest.mark.medium
 def test_no_other_test_compares_a_sentence() -> None:
     """Docs/style.md, rule 8: a test asserts a code, a field, a name or a figure."""
     known = {phrase for text in known_texts().split("\0") for phrase in phrases(text)}

@@ -24,8 +24,7 @@ from tests.trainer.test_kinds import LATER, rows, spec
 if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Evidence
 
-# Real trainings take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 CHAMPION = ComparedChampion(1)
 PAIRS = [(task, metric) for task in TASKS for metric in TASKS[task].metrics]
 GOOD = {"params": {"n_estimators": 60, "num_leaves": 15}, "interval": 0.8}

@@ -62,6 +62,7 @@ def calls(service: str) -> set[tuple[str, str]]:
     return {(service, way) for way in WAYS if way in names}
 
 
+@pytest.mark.medium
 def test_no_topic_is_read_in_a_way_that_is_not_looked_at_here() -> None:
     assert {use for service in SERVICES for use in calls(service)} == set(USED)
 

@@ -67,6 +67,7 @@ def _is_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value in TASKS
 
 
+@pytest.mark.medium
 def test_no_package_asks_for_the_name_of_a_task() -> None:
     found = {str(file.relative_to(ROOT)): named(file.read_text("utf-8")) for file in sources()}
     assert len(found) > 400

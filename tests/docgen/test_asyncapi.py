@@ -52,6 +52,7 @@ def test_the_same_code_gives_the_same_bytes() -> None:
     assert documents() == generated()
 
 
+@pytest.mark.medium
 def test_it_is_valid_by_the_specifications_own_schema(published: dict[str, Any]) -> None:
     jsonschema.Draft7Validator(json.loads(SPECIFICATION.read_text())).validate(published)
 

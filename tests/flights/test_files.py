@@ -30,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.medium
 def test_both_months_have_what_the_spec_asks_for_and_together_enough_rows(folder: Path) -> None:
     months = [pl.read_parquet(folder / f"{name}.parquet") for name in ("january", "february")]
     wanted = {SPEC.data.entity, SPEC.data.event_time, SPEC.data.label, *SPEC.features}

@@ -81,6 +81,7 @@ async def status_after(others: list[bytes]) -> tuple[CandidateStatus, ...]:
 
 
 @pytest.mark.parametrize("role", ["canary", "shadow"])
+@pytest.mark.medium
 async def test_a_change_of_what_a_candidate_answers_is_in_the_status_alone(role: str) -> None:
     (unchanged,) = await status_after(canary_log(0.0, role))
     assert (unchanged.role, unchanged.version) == (role, 2)
@@ -123,6 +124,7 @@ def log_and_status() -> tuple[list[bytes], CandidateStatus]:
 
 @settings(max_examples=5)
 @given(seed=st.integers(0, 2**32))
+@pytest.mark.medium
 async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candidate(
     log_and_status: tuple[list[bytes], CandidateStatus], seed: int
 ) -> None:

@@ -102,6 +102,7 @@ def test_until_there_is_a_verdict_the_status_says_how_many_rows_are_missing(
 
 
 @TRAFFIC
+@pytest.mark.medium
 def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
     rows_a_day: int, reference_rows: int, window: float, bucket: float
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
     assert scenario.all(WindowClosed)[-1].no_verdict is None
 
 
+@pytest.mark.medium
 def test_a_reference_of_a_few_days_is_extended_by_live_rows_first() -> None:
     """100 rows, where 160 are the fewest to compare with. After a hundred live rows an alert says that."""
     scenario = sparse(10, 100)

@@ -77,6 +77,7 @@ def test_other_predictions_are_drift(stream: Stream, outputs: set[tuple[str, str
 
 
 @OF_EACH
+@pytest.mark.medium
 def test_worse_predictions_are_found_since_they_became_worse(stream: Stream) -> None:
     scenario = scenario_of(stream)
     for day in range(8):
@@ -99,6 +100,7 @@ def test_worse_predictions_are_found_since_they_became_worse(stream: Stream) -> 
 
 
 @pytest.mark.parametrize("missed", [0.3, 0.05])
+@pytest.mark.medium
 def test_intervals_that_cover_less_are_found_though_the_errors_are_smaller(missed: float) -> None:
     """The interval is to cover 90% of the outcomes; from day 3 on some are just beside it, and the others exact."""
 
@@ -127,6 +129,7 @@ def test_intervals_that_cover_less_are_found_though_the_errors_are_smaller(misse
 
 
 @OF_EACH
+@pytest.mark.medium
 def test_a_restart_after_every_step_changes_nothing(stream: Stream) -> None:
     continued, restarted = scenario_of(stream), scenario_of(stream)
     for day in range(6):

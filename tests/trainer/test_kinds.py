@@ -20,8 +20,7 @@ from rondo.trainer.worker.app import pipeline
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import FittedCandidate
 
-# Whole trainings take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 START = datetime(2013, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=10_000)
 TASKS = ("binary", "multiclass", "regression")

@@ -23,8 +23,7 @@ from rondo.trainer.pipeline import Pipeline, UnsupportedTrainerError
 from rondo.trainer.preparation.inputs import MissingColumnsError, onnx_inputs
 from rondo.trainer.worker.app import pipeline
 
-# Whole trainings take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 START = datetime(2013, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=10_000)
 SPEC = ModelSpec.model_validate(

@@ -55,6 +55,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
     ],
     ids=["url", "header", "headers", "trailers", "chunk extension"],
 )
+@pytest.mark.medium
 async def test_a_client_that_sends_no_end_is_refused(connection: Connection, begin: bytes, more: bytes) -> None:
     reader, writer = connection
     writer.write(begin)
@@ -85,6 +86,7 @@ SEND_HTTP = "send HTTP/1.1, with a known method, valid headers and a URL of less
     ],
     ids=["method", "content-length", "no request", "long url", "long header"],
 )
+@pytest.mark.medium
 async def test_what_is_no_request_is_answered_with_a_problem(
     connection: Connection, sent: bytes, code: str, to_do: str
 ) -> None:

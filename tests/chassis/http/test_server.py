@@ -90,6 +90,7 @@ async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.medium
 async def test_every_accepted_connection_has_tcp_nodelay(host: str) -> None:
     accepted: list[socket.socket] = []
 

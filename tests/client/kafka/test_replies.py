@@ -107,6 +107,7 @@ class FakeConsumer:
 
 
 @pytest.mark.parametrize("error", [KafkaTimeoutError(), NodeNotReadyError(), KafkaError("no broker"), OSError()])
+@pytest.mark.medium
 async def test_a_request_waits_until_kafka_answers(error: Exception) -> None:
     replies, consumer = Replies(KafkaConnection("kafka:9092")), FakeConsumer(2, error)
     replies._consumer = consumer

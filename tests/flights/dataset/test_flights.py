@@ -34,6 +34,7 @@ def weather(origin: str, hour: datetime, temp: float) -> dict[str, object]:
     return dict.fromkeys(dataset.WEATHER, 0.0) | {"origin": origin, "time_hour": hour, "temp": temp}
 
 
+@pytest.mark.medium
 def test_there_is_one_row_per_flight_of_the_year(flights: pl.DataFrame) -> None:
     assert flights.height == 336_776
     assert flights["flight_id"].n_unique() == 336_776

@@ -83,6 +83,7 @@ def test_each_training_is_listed_once_with_its_end() -> None:
     }
 
 
+@pytest.mark.medium
 def test_a_listener_that_cannot_read_raises_and_ends_all_waits() -> None:
     listener = EventListener(KafkaConnection("127.0.0.1:1"), timeout=0.5)
     with pytest.raises(UnreadableError) as caught:

@@ -40,6 +40,7 @@ def ever_misses(seed: int, kept: float) -> bool:
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.9])
+@pytest.mark.medium
 def test_they_ever_miss_the_mean_at_most_as_often_as_stated(kept: float) -> None:
     misses = sum(ever_misses(seed, kept) for seed in range(STREAMS))
     allowed = (1 - CONFIDENCE) * STREAMS

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pytest
 from rondo.chassis.profiles.row_hashes import repeated_shares
 from rondo.contracts.training_evidence import RepeatedRows
 from rondo.monitor.quality import repeated_features
 from rondo.monitor.quality.repeated_features import MOST_BLOCKS, RepeatedFeatures
-
-if TYPE_CHECKING:
-    import pytest
 
 BLOCK, RATE = 64, 0.05
 
@@ -56,6 +52,7 @@ def alarms_of(streams: int, values: int) -> int:
     return alarms
 
 
+@pytest.mark.medium
 def test_the_evidence_alone_alarms_as_rarely_as_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alarms_of(20, values=2_000) == 0
     for excess in ("LARGEST_EXCESS", "ENDING_EXCESS"):

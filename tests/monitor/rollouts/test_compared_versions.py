@@ -55,6 +55,7 @@ def published_evidence(store: MemoryStore) -> list[RolloutEvidence]:
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.0, 0.0), (0.3, 0.02, 0.4)])
+@pytest.mark.medium
 async def test_losses_are_compared_in_pairs_of_the_same_requests(noise: float, low: float, high: float) -> None:
     found = await evidence_of(scored_by_another(value, noise, "shadow") for value in PREDICTED)
     cohorts = [each for each in found if each.complete_until is not None]
@@ -67,11 +68,13 @@ async def test_losses_are_compared_in_pairs_of_the_same_requests(noise: float, l
     assert sum(each.rows for each in blocks) >= 0.9 * sum(logs.decode(v).num_rows for v in PREDICTED) * 5 / 8
 
 
+@pytest.mark.medium
 async def test_a_restart_changes_nothing() -> None:
     others = [scored_by_another(value, 0.3, "canary") for value in PREDICTED]
     assert await evidence_of(others, restart=True) == await evidence_of(others)
 
 
+@pytest.mark.medium
 async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     cost = InferenceCost((900,), 10, 40, 3, 0)
     found = await evidence_of(scored_by_another(value, 0.0, "canary", cost) for value in PREDICTED)
@@ -85,6 +88,7 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.0, 0.0), (0.3, 0.1, 0.3)])
+@pytest.mark.medium
 async def test_a_minute_has_the_difference_of_the_predictions(noise: float, low: float, high: float) -> None:
     found = await evidence_of(scored_by_another(value, noise, "shadow") for value in PREDICTED)
     minutes = [minute for each in found if each.complete_until is None for minute in each.minutes]
@@ -107,6 +111,7 @@ async def test_predictions_are_compared_without_any_outcome() -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.medium
 async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) -> None:
     cost = InferenceCost((900,), 10, 0, 3, 0)
     others = [logs.encode(logs.decode(scored_by_another(v, 0.0, "canary", cost)).slice(0, 0)) for v in PREDICTED]
@@ -117,6 +122,7 @@ async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) ->
     assert all(each.primary_scored for each in minutes)
 
 
+@pytest.mark.medium
 async def test_a_shadow_answers_nothing() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "shadow") for value in PREDICTED)
     assert {minute.other_answers for each in found for minute in each.minutes} == {0}

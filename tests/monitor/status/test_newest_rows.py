@@ -42,6 +42,7 @@ def test_windows_that_wait_for_outcomes_show_their_rows() -> None:
 
 
 @pytest.mark.parametrize("delay", ["2h", "30d"])
+@pytest.mark.medium
 def test_small_windows_are_combined_until_they_have_enough_rows(delay: str) -> None:
     """Closed ones are combined in halves of at least `ENOUGH` rows, so that old windows can be forgotten."""
     first, end, rows, complete = days(scenario(31, count=60, label_delay=delay))
@@ -65,6 +66,7 @@ def test_without_an_ended_window_the_one_that_fills_is_shown() -> None:
 
 
 @pytest.mark.parametrize("count", [60, 1_000])
+@pytest.mark.medium
 def test_closed_windows_survive_a_restart_and_not_another_version(count: int) -> None:
     found = scenario(14, count=count)
     before = found.state.recent

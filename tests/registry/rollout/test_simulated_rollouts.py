@@ -11,6 +11,7 @@ TRAFFIC = Traffic(rate=1_000, step_minutes=60, delay=5, shocks=False)
 
 
 @pytest.mark.parametrize(("noise", "state", "verdict"), [(EQUAL, "watching", ""), (WORSE_BY_3, "rolled_back", "worse")])
+@pytest.mark.medium
 def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: str) -> None:
     found = []
     for seed in range(5):

@@ -80,6 +80,7 @@ async def test_a_stop_takes_the_acknowledgement_of_what_is_on_its_way(connection
         await log.publish("delay", b"2")
 
 
+@pytest.mark.medium
 async def test_a_start_waits_for_kafka(unreachable: KafkaLog, caplog: pytest.LogCaptureFixture) -> None:
     connecting = asyncio.create_task(unreachable.connect())
     async with asyncio.timeout(10):
@@ -89,12 +90,14 @@ async def test_a_start_waits_for_kafka(unreachable: KafkaLog, caplog: pytest.Log
     connecting.cancel()
 
 
+@pytest.mark.medium
 async def test_without_kafka_a_record_is_refused_in_time(unreachable: KafkaLog) -> None:
     async with background(unreachable.run()), asyncio.timeout(5):
         with pytest.raises(UnavailableError):
             await unreachable.publish("delay", b"1")
 
 
+@pytest.mark.medium
 async def test_what_waits_for_kafka_has_an_answer_when_the_producer_ends(unreachable: KafkaLog) -> None:
     running = asyncio.create_task(unreachable.run())
     publishing = asyncio.create_task(unreachable.publish("delay", b"1"))

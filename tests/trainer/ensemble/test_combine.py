@@ -27,8 +27,7 @@ from tests.trainer.test_kinds import LATER, START, TASKS
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import FittedCandidate
 
-# Whole trainings take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 FEATURES = {"carrier": {"type": "category"}, "temp": {"type": "float", "optional": True}}
 SMALL = {"params": {"n_estimators": 20, "num_leaves": 7, "min_data_in_leaf": 10}}
 PIPELINE = pipeline(1)

@@ -46,6 +46,7 @@ def test_a_large_model_is_refused_unread() -> None:
     assert refused.value.code == "model_too_large"
 
 
+@pytest.mark.medium
 def test_a_model_with_too_many_parts_is_refused_unread() -> None:
     many = onnx.GraphProto.FromString(NO_NODE * 500_001)
     with pytest.raises(ExternalModelError) as refused:

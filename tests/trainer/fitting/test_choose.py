@@ -40,6 +40,7 @@ def chosen(frame: pl.DataFrame, asked: Any, since: Any = None, state: State | No
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", ["lightgbm", "linear"])
+@pytest.mark.medium
 def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, kind: str) -> None:
     frame, asked = rows(task, 2_000), spec(task, kind)
     if kind == "linear":

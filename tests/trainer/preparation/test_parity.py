@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature, Prepare
@@ -92,6 +93,7 @@ def some(names: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[
 
 
 @given(prepares(), st.lists(rows, min_size=1, max_size=20), st.lists(rows, min_size=1, max_size=20), st.integers(1, 3))
+@pytest.mark.medium
 def test_the_graph_prepares_as_training_does(
     prepare: Prepare, training: list[tuple[Any, ...]], others: list[tuple[Any, ...]], targets: int
 ) -> None:

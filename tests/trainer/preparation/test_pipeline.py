@@ -20,8 +20,7 @@ from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.preparation.preparation import PreparationError
 from rondo.trainer.worker.app import pipeline
 
-# Whole trainings take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 START, COUNT = datetime(2024, 1, 1, tzinfo=UTC), 3_000
 SPEC = {
     "model": "prices",

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from tests.trainer.worker_harness import WorkerHarness
 
-# Whole runs take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 
 PARAMS = {"n_estimators": 20, "num_leaves": 7, "min_data_in_leaf": 10}
 CHANGE = builders.START + timedelta(minutes=3_000)

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 PAUSE = Backoff(first=0.3, cap=0.3)
 
 
-# Whole runs take longer than the tests of `make test-fast` may.
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.medium
 
 
 async def test_a_result_is_retried_while_postgresql_and_the_artifact_store_are_unavailable(
