@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -66,12 +67,23 @@ async def _run(application: AbstractAsyncContextManager[object]) -> None:
     try:
         async with application:
             opened = True
+            _keep_uncollected()
             log.info("ready")
             await stop.wait()
             log.info("stopping")
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
+
+
+def _keep_uncollected() -> None:
+    """Take what exists out of garbage collection: modules and open connections live as long as the process.
+
+    A collection of the oldest generation visits everything that is not taken out, and nothing else runs meanwhile:
+    60 to 300 ms every second, measured in serving under load.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
