@@ -37,9 +37,9 @@ _NESTED = pa.list_(pa.string())
 class SourceFile:
     """The first rows of a file.
 
-    `keeps_types` is true for Parquet and Arrow. Otherwise a column is text, or true and false in JSON Lines. Texts have
-    no surrounding blanks, and an empty one is null, as ingestion counts them. `truncated` says that there are more
-    rows; `ragged` counts lines of a CSV file with another number of fields than its header.
+    `keeps_types` is true for Parquet and Arrow. Otherwise a column is text, or true and false in JSON Lines. An empty
+    text is null, as ingestion counts it. `truncated` says that there are more rows; `ragged` counts lines of a CSV file
+    with another number of fields than its header.
     """
 
     name: str
@@ -106,7 +106,7 @@ def _csv(name: str, file: BinaryIO, most_rows: int) -> SourceFile:
         convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string())),
     )
     table, truncated = _collected(reader.schema, reader, most_rows)
-    values = pa.table([_trimmed(column) for column in table.columns], table.column_names)
+    values = pa.table([_without_empty(column) for column in table.columns], table.column_names)
     return SourceFile(name, _without_blank_rows(values), keeps_types=False, truncated=truncated, ragged=ragged)
 
 
@@ -149,7 +149,7 @@ def _json_column(values: list[Any]) -> pa.ChunkedArray:
     if types == {bool}:
         return pa.chunked_array([pa.array(values, pa.bool_())])
     texts = [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]
-    return _trimmed(pa.chunked_array([pa.array(texts, pa.string())]))
+    return _without_empty(pa.chunked_array([pa.array(texts, pa.string())]))
 
 
 def _parquet(name: str, file: BinaryIO, most_rows: int) -> SourceFile:
@@ -193,22 +193,23 @@ def _not_empty(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without dictionaries, and texts trimmed."""
+    """Return a column without dictionaries, and without empty texts."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(column.cast(kind.value_type))
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return _trimmed(column.cast(pa.string())) if text else column
+    return _without_empty(column.cast(pa.string())) if text else column
 
 
-def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    text = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(text, ""), None, text)
+def _without_empty(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(column, ""), None, column)
 
 
 def _without_blank_rows(table: pa.Table) -> pa.Table:
-    """Return the rows with any value: ingestion takes the others for blank lines."""
-    filled = [pc.is_valid(column) for column in table.columns]
+    """Return the rows with any value but blanks: ingestion takes the others for blank lines."""
+    filled = [
+        pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), fill_value=False) for column in table.columns
+    ]
     keep = filled[0]
     for each in filled[1:]:
         keep = pc.or_(keep, each)

@@ -86,6 +86,9 @@ def summarize(file: SourceFile) -> tuple[ColumnSummary, ...]:
 def _summary(name: str, column: pa.ChunkedArray, *, keeps_type: bool) -> ColumnSummary:
     kind, types = column.type, pa.types
     basis: dict[str, Any] = {"name": name, "rows": len(column), "keeps_type": keeps_type, "type_name": str(kind)[:80]}
+    if types.is_string(kind):
+        text = pc.utf8_trim_whitespace(column)
+        column = pc.if_else(pc.equal(text, ""), None, text)
     if column.null_count == len(column):
         return ColumnSummary(kind=Kind.EMPTY, missing=len(column), **basis)
     for applies, summary in (

@@ -121,14 +121,19 @@ def requests(table: pa.Table, columns: Columns, model: str) -> Iterator[Predicti
 
 
 def _request(row: Mapping[str, Any], columns: Columns, model: str, *, own_id: bool) -> PredictionRequested:
-    entity, given = row.get(columns.entity), row.get(columns.event_time)
-    at = json_lines.event_time(given.isoformat() if isinstance(given, date) else given)
+    entity, at = row.get(columns.entity), _event_time(row.get(columns.event_time))
     subject = None if entity is None else str(entity)
     named = row.get("id") if own_id else None
     if named is None and subject is not None:
         named = subject if at is None else f"{subject}@{_in_utc(at)}"
     features = {name: _value(name, row[name], kind) for name, kind in columns.features.items() if name in row}
     return messages.request(model, features, None if named is None else str(named), subject, at)
+
+
+def _event_time(given: Any) -> datetime | None:
+    if isinstance(given, str):
+        return json_lines.event_time(given.strip() or None)
+    return json_lines.event_time(given.isoformat() if isinstance(given, date) else given)
 
 
 def _in_utc(at: datetime) -> str:
@@ -139,11 +144,13 @@ def _in_utc(at: datetime) -> str:
 def _value(name: str, value: Any, kind: str) -> Any:
     """Return a value of a file as a request has it: texts of CSV are read by the type of the feature.
 
+    The blanks of a category are part of it, as ingestion has it.
+
     Raises:
         RefusedError: the text is no such value.
 
     """
-    if value is None:
+    if value is None or (isinstance(value, str) and kind != "category" and not value.strip()):
         return None
     if kind == "category":
         return str(value)
@@ -153,7 +160,7 @@ def _value(name: str, value: Any, kind: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return BOOLEANS[value.lower()] if kind == "bool" else int(value) if kind == "int" else float(value)
+        return BOOLEANS[value.strip().lower()] if kind == "bool" else int(value) if kind == "int" else float(value)
     except (KeyError, ValueError):
         wanted = {"bool": "true or false", "int": "a whole number"}.get(kind, "a number")
         raise RefusedError(f"{name} is {value!r}: give {wanted}", code="bad_features") from None
