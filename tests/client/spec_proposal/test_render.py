@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.client.spec_proposal import files
-from rondo.client.spec_proposal.errors import NoFeaturesError, UnusableRoleError
+from rondo.client.spec_proposal.errors import NoFeaturesError, UnusableColumnsError, UnusableRoleError
 from rondo.client.spec_proposal.files import SourceFile
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.client.spec_proposal.template import TEMPLATE
@@ -66,7 +66,11 @@ def test_any_file_gives_a_valid_spec_or_an_error_with_a_code(more: dict[str, Any
     file = SourceFile("a\nb.jsonl", files._json_table(found, 24), keeps_types=False)
     try:
         proposal = proposed(file, label="label", event_time="when")
-    except (UnusableRoleError, NoFeaturesError):  # such as a label with one value, or all others are copies of it
+    except (
+        UnusableRoleError,
+        UnusableColumnsError,
+        NoFeaturesError,
+    ):  # such as a label with one value, or all others are copies of it
         return
     spec = parse_spec(as_yaml(proposal))
     assert spec.features.keys() == {feature.name for feature in proposal.features}

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.client.errors import RondoError
+from rondo.client.spec_proposal.errors import UnusableColumnsError
+from rondo.client.spec_proposal.render import as_yaml
+from rondo.contracts.spec.file import parse_spec
 
 from tests.client.spec_proposal.builders import ROWS, START, checks, columns, each, hours, in_csv, proposed, typed
 
@@ -113,20 +116,45 @@ def test_full_times_go_before_dates_and_those_of_the_event_before_others() -> No
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        (each(lambda n: f"2024-01-01 10:00:{n % 60:02}"), "no zone"),
-        (each(lambda n: START.replace(tzinfo=None, minute=n % 60)), "no zone"),
-        (each(lambda n: f"2024-01-{n % 28 + 1:02}"), "dates"),
-        (each(lambda n: START.date().replace(day=n % 28 + 1)), "dates"),
-        (each(lambda n: f"{n % 28 + 1}.1.2024 10:00"), "not RFC 3339"),
-        (each(lambda n: 1_700_000_000 + n), "since 1970"),
-        (each(lambda n: 1_700_000_000_000 + n), "since 1970"),
+        (each(lambda n: f"2024-01-01 10:00:{n % 60:02}"), "'2024-01-01 10:00:00'"),
+        (each(lambda n: f"2024-01-01 10:{n % 60:02}"), "'2024-01-01 10:00'"),
+        (each(lambda n: START.replace(tzinfo=None, minute=n % 60)), ""),
+        (each(lambda n: f"2024-01-{n % 28 + 1:02}"), "'2024-01-01'"),
+        (each(lambda n: START.date().replace(day=n % 28 + 1)), ""),
     ],
 )
-def test_times_that_ingestion_refuses_are_named_with_what_to_do(values: list[Any], word: str) -> None:
+def test_a_zone_is_proposed_for_times_without_one(values: list[Any], word: str) -> None:
     proposal = proposed(typed(columns() | {"placed_at": values, "order_time": values}), event_time="order_time")
+    assert proposal.time_zone == "UTC"
+    assert word in checks(proposal, "data.time_zone")
+    assert parse_spec(as_yaml(proposal)).data.time_zone == "UTC"
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
+@pytest.mark.parametrize("is_text", [False, True])
+def test_numbers_since_1970_are_times_with_their_span(unit: int, is_text: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    found = columns() | {"placed_at": each(lambda n: (1_700_000_000 + n) * unit)}
+    proposal = proposed(in_csv(tmp_path, found) if is_text else typed(found))
     doubts = checks(proposal, "data.event_time")
-    assert word in doubts
-    assert "2013-01-01T10:00:00Z" in doubts
+    assert "2023-11-14T22:13:20Z to 2023-11-14T22:14:19Z" in doubts
+    assert "1970" in doubts
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2.1.2013", ("'2.1.2013'", "2013-01-02")),
+        ("31/1/2013 10:00", ("2013-01-31",)),
+        ("1/31/2013", ("2013-01-31",)),
+        ("1/2/2013", ("2013-01-02", "2013-02-01")),
+        ("Jan 5, 2013", ("'Jan 5, 2013'", "2013-01-31T10:00:00Z")),
+    ],
+)
+def test_times_that_could_be_misread_are_refused_with_how_to_write_them(text: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(RondoError) as refused:
+        proposed(typed(columns() | {"placed_at": each(lambda _: text)}))
+    assert refused.value.code == "unusable_column"
+    assert all(word in str(refused.value) for word in words)
 
 
 def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
@@ -152,11 +180,12 @@ WITHOUT_TIME = {name: values for name, values in columns().items() if name != "p
     ("found", "asked", "code"),
     [
         (WITHOUT_TIME, {}, "no_event_time"),
-        ({"x": each(lambda n: n)}, {}, "no_event_time"),
+        ({"x": each(lambda n: n)}, {}, "unusable_columns"),
         ({"placed_at": hours(), "x": each(lambda n: n % 3), "label": each(lambda n: n % 2)}, {}, "no_entity"),
         ({"order_id": each(lambda n: n), "placed_at": hours()}, {}, "no_label"),
         (columns(), {"label": "lable"}, "unknown_column"),
-        (columns(), {"label": "placed_at"}, "unusable_column"),
+        (columns(), {"label": "placed_at"}, "unusable_columns"),
+        (columns(), {"label": "lable", "entity": "amount", "event_time": "wen"}, "unusable_columns"),
         (columns(), {"event_time": "amount"}, "unusable_column"),
         (columns(), {"entity": "amount"}, "unusable_column"),
         (columns(), {"entity": "label", "label": "label"}, "unusable_column"),
@@ -168,6 +197,22 @@ def test_what_is_missing_or_unusable_is_refused(found: Any, asked: dict[str, str
     with pytest.raises(RondoError) as refused:
         proposed(typed(found), **asked)
     assert refused.value.code == code
+
+
+def test_all_columns_that_have_to_be_changed_are_named_at_once() -> None:
+    found = {
+        "Order ID": each(lambda n: f"o{n}"), "Placed at": each(lambda n: f"{n % 28 + 1}.1.2024"),
+        "Preis (€)": each(lambda n: n / 7), "cost": each(lambda n: f"$1,{100 + n % 7}.50"), "": each(lambda n: n),
+        "Returned?": each(lambda n: n % 2),
+    }  # fmt: skip
+    with pytest.raises(UnusableColumnsError) as refused:
+        proposed(typed(found), label="Returned?")
+    problems = refused.value.problems
+    assert [problem.split(" ")[0].strip(":'") for problem in problems] == [
+        "Order", "Placed", "Placed", "Returned?", "Preis", "cost", "",
+    ]  # fmt: skip
+    for name, word in zip(found, ("Order_ID", "Placed_at", "Preis", "1234.5", "no name", "Returned"), strict=True):
+        assert any(f"{name!r}" in problem and word in problem for problem in problems)
 
 
 def test_a_name_that_no_spec_takes_is_refused_with_another() -> None:

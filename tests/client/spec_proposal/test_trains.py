@@ -13,6 +13,7 @@ import pytest
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.proposal import Wishes, propose
 from rondo.client.spec_proposal.render import as_yaml
+from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.contracts.spec.file import parse_spec
 from rondo.ingestion.validation import file_formats
 from rondo.ingestion.validation.contract import contract_of
@@ -71,7 +72,7 @@ def written(tmp_path: Path, suffix: str, found: Columns) -> Path:
 
 
 def accepted(path: Path, spec: ModelSpec) -> AcceptedBatch:
-    file_format = file_formats.EXTENSIONS[path.suffix]
+    file_format = EXTENSIONS[path.suffix]
     decision = decide(file_formats.read(path, file_format), file_format, contract_of(spec.data.dataset, [spec]), NOW)
     assert isinstance(decision, AcceptedBatch), decision
     return decision

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from rondo.contracts.batch_files.formats import FileFormat
     from rondo.ingestion.batches.service import SubmissionResult
-    from rondo.ingestion.validation.file_formats import FileFormat
 
     Clock = Callable[[], datetime]
 

@@ -14,13 +14,13 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
+from rondo.contracts.batch_files.formats import FORMATS
 from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.http.routes import ApiContext, api
 from rondo.ingestion.spec_cache import SpecCache
-from rondo.ingestion.validation.file_formats import CONTENT_TYPES
 
 from tests.ingestion.builders import NOW, parquet, rides, spec
 from tests.ingestion.fakes import MemoryBatchStore
@@ -169,7 +169,7 @@ async def test_each_route_needs_its_role(tmp_path: Path) -> None:
 def test_openapi_describes_every_answer() -> None:
     document = api().openapi()
     upload = document["paths"]["/v1/datasets/{dataset}/batches/{batch_id}"]["post"]
-    assert set(upload["requestBody"]["content"]) == set(CONTENT_TYPES)
+    assert set(upload["requestBody"]["content"]) == set(FORMATS)
     assert {"200", "201", "400", "409", "413", "415", "422", "503"} <= set(upload["responses"])
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

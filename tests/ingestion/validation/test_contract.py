@@ -54,6 +54,17 @@ def test_models_with_different_tasks_on_one_label_are_named(task: str, expected:
     )
 
 
+def test_models_with_different_zones_are_named() -> None:
+    with pytest.raises(NoContractError) as raised:
+        contract_of("rides", [spec(data={"time_zone": "UTC"}), spec("fares", data={"time_zone": "Europe/Berlin"})])
+    assert str(raised.value) == (
+        "the models of dataset 'rides' disagree: column 'started' is in Europe/Berlin for 'fares' and in UTC for "
+        "'tips'; change one of the specs, or use two datasets"
+    )
+    one = contract_of("rides", [spec(data={"time_zone": "UTC"}), spec("fares")])
+    assert {column.zone for column in one.columns if column.kind == "time"} == {"UTC"}
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_models_with_one_task_share_the_label_column(task: str) -> None:
     contract = contract_of("rides", [spec(task=task), spec("fares", task=task)])

@@ -17,7 +17,7 @@ from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch, de
 from tests.ingestion.builders import NOW, START, rides, spec
 
 if TYPE_CHECKING:
-    from rondo.ingestion.validation.file_formats import FileFormat
+    from rondo.contracts.batch_files.formats import FileFormat
 
 CONTRACT = contract_of("rides", [spec()])
 DUPLICATE = "ride: duplicate, an earlier row of this batch has the same ride and started"
@@ -91,7 +91,7 @@ def changed(column: str, value: Any) -> pl.DataFrame:
         (rides(10, distance=["far", *["1.5"] * 9]), "distance: not a number"),
         (
             rides(10, started=["2013-01-01T10:00:00", *["2013-01-01T10:00:00+01:00"] * 9]),
-            "started: a time without a zone, write it as 2013-01-01T10:00:00Z",
+            "started: a time without a zone, write it as 2013-01-01T10:00:00Z, or set `data.time_zone` in the spec",
         ),
         (
             rides(10, started=["yesterday", *["2013-01-01 10:00:00.25Z"] * 9]),
@@ -105,6 +105,49 @@ def test_a_bad_row_is_quarantined_with_its_reason(frame: pl.DataFrame, reason: s
     assert decision.quarantined["reason"].to_list() == [reason]
     assert decision.rows.height == 9
     assert decision.quality.accepted == 9
+
+
+BERLIN = contract_of("rides", [spec(data={"time_zone": "Europe/Berlin"})])
+
+
+def test_times_without_a_zone_are_those_of_the_zone_of_the_spec() -> None:
+    texts = ["2013-03-31 02:30", "2013-03-31", *[f"2013-07-01T10:00:{n:02}" for n in range(8)]]
+    decision = decide(RawBatch(rides(10, started=texts)), "CSV", BERLIN, NOW)
+    assert isinstance(decision, AcceptedBatch)
+    assert decision.rows["started"].to_list()[:2] == [
+        datetime(2013, 3, 30, 23, tzinfo=UTC), datetime(2013, 7, 1, 8, tzinfo=UTC),
+    ]  # fmt: skip
+    (reason,) = decision.quality.reasons
+    example = "2013-01-01T10:00:00Z"
+    assert reason == (
+        "started: no time in Europe/Berlin, whose clocks skip or repeat it, or no date: write it with its offset, as "
+        f"{example}"
+    )
+
+
+@pytest.mark.parametrize("dtype", [pl.Datetime("us"), pl.Datetime("ns"), pl.Date, pl.Int64, pl.Float64])
+def test_times_of_a_type_without_a_zone(dtype: Any) -> None:
+    frame = rides(3, started=[1_372_636_800 + n for n in range(3)])
+    if dtype not in (pl.Int64, pl.Float64):
+        frame = frame.with_columns(pl.from_epoch("started", "s").cast(dtype).alias("started"))
+    decision = decide(RawBatch(frame), "Parquet", BERLIN, NOW)
+    assert isinstance(decision, AcceptedBatch)
+    is_number = dtype in (pl.Int64, pl.Float64)
+    assert decision.event_time_from == datetime(2013, 7, 1, 0 if is_number else 22, tzinfo=UTC) - timedelta(
+        days=0 if is_number else 1
+    )
+
+
+def test_decimal_commas_are_read_where_semicolons_separate_and_the_report_says_so() -> None:
+    frame = rides(10, distance=["1,5", "2.5", "-0,25e1", *["7"] * 7], zone=["north"] * 10)
+    without = contract_of("rides", [spec(distance={"type": "float"})])
+    decision = decide(RawBatch(frame, decimal_commas=True), "CSV", without, NOW)
+    assert isinstance(decision, AcceptedBatch)
+    assert decision.rows["distance"].to_list()[:4] == [1.5, 2.5, -2.5, 7.0]
+    assert "column 'distance' has decimal commas: 1,5 was read as 1.5" in decision.notes
+    refused = decide(RawBatch(frame), "CSV", without, NOW)
+    assert isinstance(refused, AcceptedBatch)
+    assert refused.quality.reasons == {"distance: not a number": 2}
 
 
 def test_a_quarantined_row_is_kept_as_it_was_sent() -> None:
@@ -137,11 +180,14 @@ def test_a_row_with_several_faults_names_them_all() -> None:
         (rides(3).drop("tipped"), "column 'tipped' is missing, and 'tips' asks for it: add it"),
         (
             rides(3).with_columns(pl.col("started").dt.replace_time_zone(None)),
-            "column 'started' is a time without a zone: send UTC or a type with a zone",
+            (
+                "column 'started' is a time without a zone: send UTC or a type with a zone, or set `data.time_zone` in"
+                " the spec"
+            ),
         ),
         (
-            rides(3, started=[1, 2, 3]),
-            "column 'started' is Int64, not a time: send times as 2013-01-01T10:00:00Z",
+            rides(3, started=[True, False, True]),
+            "column 'started' is Boolean, not a time: send times as 2013-01-01T10:00:00Z",
         ),
         (
             rides(3, distance=[[1.0], [2.0], [3.0]]),

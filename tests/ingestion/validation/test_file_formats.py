@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
-from rondo.ingestion.validation.file_formats import FileFormat, format_of, has_footer, read
+from rondo.ingestion.validation.file_formats import format_of, has_footer, read
 
 from tests.ingestion.builders import parquet, rides
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rondo.contracts.batch_files.formats import FileFormat
 
 ROWS = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(500))
 
@@ -88,12 +90,17 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
     ("content", "file_format", "expected"),
     [
         (b"", "CSV", "it is empty; send the file itself as the body"),
-        (b"a,b\n1,2\n", "Parquet", "it does not start with PAR1; send the content type of the file"),
-        ("a,b\n1,ü\n".encode("latin-1"), "CSV", "save it as UTF-8 and send it"),
-        (b"PAR1xxxxPAR1", "CSV", "it starts like Parquet; send the content type of the file"),
+        (b"a,b\n1,2\n", "Parquet", "it does not start with PAR1; name the file, or its content type, by its format"),
+        (
+            "a,b\n1,größe\n".encode("latin-1"),
+            "CSV",
+            "line 2 is not UTF-8: 'größe' if it is Latin-1; save it as UTF-8, or convert it",
+        ),
+        ('{"a":"größe"}'.encode("latin-1"), "JSON Lines", "line 1 is not UTF-8: 'größe' if it is Latin-1"),
+        (b"PAR1xxxxPAR1", "CSV", "it starts like Parquet; name the file, or its content type, by its format"),
         (b"PAR1xxxxxxxxPAR1", "Parquet", "write the file again and send it"),
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),
-        (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write the file again and send it"),
+        (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write one object per line"),
         (b"\x00\xff garbage", "an Arrow stream", "write the file again and send it"),
         (
             zlib.compress(ROWS)[:200],
@@ -106,7 +113,25 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         (bz2.compress(ROWS), "JSON Lines", "it is compressed with bzip2"),
         (lzma.compress(ROWS), "Parquet", "it is compressed with xz"),
         (b"PK\x03\x04rest", "CSV", "it is compressed with zip"),
-        (b"\xff\xfe\x00a", "CSV", "it holds NUL characters; send the content type of the file"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "CSV", "it holds NUL characters, as UTF-16 without a byte order mark does"),
+        (b"\xff\xfea\x00,", "CSV", "its byte order mark says UTF-16, and its text is not"),
+        (
+            b"a,b\n1,2\n3\n\n4,5,6\n",
+            "CSV",
+            "fields and not 2 as the header, as 1 others have not; give each line as many fields as the header",
+        ),
+        (
+            b'a,b\n1,2\n3,"x\n4,5\n',
+            "CSV",
+            "a quote is not closed: the text that begins with 'x' goes to the end of the file",
+        ),
+        (b"a,,\n1,2,3\n", "CSV", "its columns 2, 3 have values and no name; give each column a name of its own"),
+        (
+            b"PK\x03\x04\x14\x00xl/workbook.xml",
+            "CSV",
+            "it is a workbook of Excel or another spreadsheet program; save the sheet as CSV (UTF-8)",
+        ),
+        (b'[{"a":1},\n{"a":2}]', "JSON Lines", "it is a JSON array, not JSON Lines"),
     ],
 )
 def test_an_unreadable_file_is_explained(

@@ -22,8 +22,8 @@ from tests.ingestion.builders import NOW, rides, spec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rondo.contracts.batch_files.formats import FileFormat
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.ingestion.validation.file_formats import FileFormat
 
 SPECS = {
     "binary": spec(),

@@ -7,18 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rondo.client.errors import EmptyBatchError, UnknownFormatError
+from rondo.contracts.batch_files.formats import CONTENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-CONTENT_TYPES = {
-    ".parquet": "application/vnd.apache.parquet",
-    ".csv": "text/csv",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".arrows": "application/vnd.apache.arrow.stream",
-    ".arrow": "application/vnd.apache.arrow.file",
-}
 _GZIP = ".gz"
 _CHUNK_BYTES = 1 << 20
 _ID_DIGITS = 16

@@ -34,9 +34,6 @@ def checks_of(proposal: Proposal, now: datetime) -> Iterator[Check]:
         yield Check("model, data.dataset", f"{proposal.model}, {proposal.dataset}: from the name of the file")
     if facts.truncated:
         yield Check(proposal.file, f"has more rows than the first {facts.rows:,}, which the proposal is made of")
-    if facts.ragged:
-        message = f"lines with more or fewer fields than the header: {facts.ragged:,}; correct them before you publish"
-        yield Check(proposal.file, message)
     yield from _role_checks(proposal, now)
     yield from _label_checks(proposal)
     if bad > MAX_BAD_SHARE:
@@ -64,8 +61,14 @@ def _role_checks(proposal: Proposal, now: datetime) -> Iterator[Check]:
     times = event_time.column
     span = f", {times.first} to {times.last}" if times.first else ""
     yield Check("data.event_time", f"{times.name}: {event_time.why}{span}")
-    if times.time_form is None or times.time_form.advice:
-        yield Check("data.event_time", (times.time_form or TimeForm.EPOCH).advice)
+    if times.time_form == TimeForm.EPOCH:
+        yield Check("data.event_time", "its numbers count from 1970 in UTC: do the first and the last time fit?")
+    if proposal.time_zone is not None:
+        example = f", such as {times.values[0][0]!r}" if times.values else ""
+        message = (
+            f"{proposal.time_zone}: the times have no zone{example}: name that of their clock, such as Europe/Berlin"
+        )
+        yield Check("data.time_zone", message)
     if times.distinct == 1:
         yield Check("data.event_time", "all rows have one time: a training evaluates on the latest rows, and needs two")
     first, last = _parsed(times.first), _parsed(times.last)

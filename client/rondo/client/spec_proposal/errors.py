@@ -65,6 +65,19 @@ class UnusableRoleError(RondoError):
         super().__init__(f"{column!r} can't be the {role.replace('_', ' ')}: {why}; {advice}")
 
 
+class UnusableColumnsError(RondoError):
+    """Several columns have to be changed, or others named, before a spec can be proposed; all are named at once."""
+
+    code = "unusable_columns"
+
+    def __init__(self, file: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join((f"no spec is proposed for {file} before these {len(problems):,} are solved:",
+                       *(f"  {problem}" for problem in problems)))
+        )  # fmt: skip
+
+
 class TaskMismatchError(RondoError):
     """The values of the label do not fit the task that was asked for."""
 

@@ -14,7 +14,7 @@ from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _MOST_LISTED = 12
 # An identifier is a category only if its values come again and again.
@@ -50,21 +50,26 @@ class LeftOut:
 
 
 def choose_features(
-    columns: Iterable[ColumnSummary], copies: Mapping[str, str]
+    columns: Iterable[ColumnSummary], copies: Mapping[str, str], most_odd: int
 ) -> tuple[tuple[ProposedFeature, ...], tuple[LeftOut, ...]]:
     """Return the features, and the columns that are left out. `copies` says how a column is a copy of the label.
+
+    Rows with a value of another type would be quarantined: features with the most of them are left out until there are
+    at most `most_odd`, with which a batch is accepted.
 
     Raises:
         NoFeaturesError: all are left out.
 
     """
+    found = list(columns)
+    too_odd = _too_odd([column for column in found if column.name not in copies and not _unusable(column)], most_odd)
     features: list[ProposedFeature] = []
     left_out: list[LeftOut] = []
-    for column in columns:
+    for column in found:
         if column.name in copies:
             left_out.append(LeftOut(column.name, f"{copies[column.name]}: a model would get the answer", leaks=True))
             continue
-        decision = _unusable(column) or _decided(column)
+        decision = _unusable(column) or too_odd.get(column.name) or _decided(column)
         if isinstance(decision, ProposedFeature):
             features.append(decision)
         else:
@@ -74,11 +79,45 @@ def choose_features(
     return tuple(features), tuple(left_out)
 
 
-def _unusable(column: ColumnSummary) -> str:
-    """Return why no type would make a feature of a column; "" where one may."""
+def fixes(columns: Iterable[ColumnSummary]) -> tuple[LeftOut, ...]:
+    """Return the columns that can be no features before the file is changed."""
+    found = [(column, _name_problem(column) or _not_plain(column)) for column in columns]
+    return tuple(LeftOut(column.name, reason) for column, reason in found if reason)
+
+
+def _too_odd(columns: Sequence[ColumnSummary], most_odd: int) -> dict[str, str]:
+    """Return the columns with too many values of another type, and why."""
+    found: dict[str, str] = {}
+    odd = sum(column.odd for column in columns)
+    for column in sorted(columns, key=lambda column: -column.odd):
+        if odd <= max(most_odd, 0) or not column.odd:
+            break
+        odd -= column.odd
+        found[column.name] = (
+            f"{column.odd:,} of {column.rows:,} values are of another type, such as {column.odd_example!r}, and so many"
+            " rows can't be left out: leave those cells empty in the file, and it becomes a number that may be missing"
+        )
+    return found
+
+
+def _name_problem(column: ColumnSummary) -> str:
+    if not column.name:
+        return "it has no name: give it one in the file"
     if not is_column(column.name):
         return f"its name is not one of A-Z, a-z, 0-9 and _: rename it to {column_name(column.name)} in the file"
-    if problem := name_problem("features", column.name):
+    return name_problem("features", column.name)
+
+
+def _not_plain(column: ColumnSummary) -> str:
+    if column.number_like:
+        wanted = "with digits and a decimal point alone, such as 1234.5"
+        return f"its numbers are written as texts such as {column.number_like!r}: write them {wanted}, in the file"
+    return ""
+
+
+def _unusable(column: ColumnSummary) -> str:
+    """Return why no type would make a feature of a column; "" where one may."""
+    if problem := _name_problem(column) or _not_plain(column):
         return problem
     found = {
         Kind.EMPTY: "it has no value",
@@ -165,10 +204,13 @@ def _comes_again(column: ColumnSummary) -> bool:
 
 
 def _category(column: ColumnSummary, note: str = "") -> ProposedFeature:
+    blanks = (
+        f"blanks are part of a value, such as {column.blanks!r}: take them out of the file" if column.blanks else ""
+    )
     if column.distinct <= _MOST_LISTED:
         values = ", ".join(sorted(value for value, _ in column.values))
-        return _feature(column, "category", note, f"values: [{values}] here")
-    check = f"{column.distinct:,} different values" if column.distinct > _MANY_VALUES else ""
+        return _feature(column, "category", note, f"values: [{values}] here", check=blanks)
+    check = blanks or (f"{column.distinct:,} different values" if column.distinct > _MANY_VALUES else "")
     return _feature(column, "category", note, check or f"{column.distinct:,} values", check=check)
 
 
@@ -198,6 +240,8 @@ def _feature(
         if column.odd
         else ""
     )
+    if column.decimal_commas:
+        check = f"a comma is read as the decimal sign: 1,5 is 1.5{f'; {check}' if check else ''}"
     if odd:
         check = f"{odd}: they would be quarantined, so leave what is missing empty"
     found = tuple(note for note in (*notes, share, check) if note)

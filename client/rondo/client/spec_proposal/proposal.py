@@ -6,15 +6,20 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rondo.client.errors import RondoError
 from rondo.client.spec_proposal import relations
-from rondo.client.spec_proposal.features import LeftOut, ProposedFeature, choose_features
+from rondo.client.spec_proposal.errors import UnusableColumnsError
+from rondo.client.spec_proposal.features import LeftOut, ProposedFeature, choose_features, fixes
 from rondo.client.spec_proposal.names import model_name
-from rondo.client.spec_proposal.roles import MAX_BAD_SHARE, Chosen, Roles, choose_roles
+from rondo.client.spec_proposal.roles import MAX_BAD_SHARE, Chosen, RoleChoices, Roles, choose_roles
 from rondo.client.spec_proposal.summary import ColumnSummary, summarize
 from rondo.client.spec_proposal.tasks import LabelChoice, choose_task
+from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.spec.model import Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rondo.client.spec_proposal.files import SourceFile
 
 _MIN_ROWS: int = Trainer.model_fields["min_rows"].default
@@ -44,14 +49,14 @@ class Facts:
     repeated: int
     deciding: tuple[str, ...] = ()
     truncated: bool = False
-    ragged: int = 0
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A spec for a file. `min_rows` and `max_bad_share` are None where the defaults fit.
 
-    `bad_share` of the rows would be quarantined for their label or their key. `names_guessed` says that the model or
+    `bad_share` of the rows would be quarantined for their label or their key. `time_zone` is that of event times
+    without one. `names_guessed` says that the model or
     the dataset has its name from the file.
     """
 
@@ -68,31 +73,34 @@ class Proposal:
     max_bad_share: float | None
     bad_share: float
     names_guessed: bool
+    time_zone: str | None = None
 
 
 def propose(file: SourceFile, stem: str, wishes: Wishes) -> Proposal:
     """Propose a spec. `stem` is the file's name without its format.
 
     Raises:
-        RondoError: the errors of `choose_roles`, `choose_task` and `choose_features`.
+        RondoError: the problems of `choose_roles` and `choose_task`, together if there are several, and the error of
+            `choose_features`.
 
     """
     columns = summarize(file)
-    roles = choose_roles(columns, wishes.columns)
-    label = choose_task(roles.label.column, wishes.task)
+    choices = choose_roles(columns, wishes.columns)
+    roles, label = _decided(file.name, columns, choices, wishes.task)
     others = [column for column in columns if column.name not in roles.names]
     related = relations.label_relations(file, roles.label.column.name, [column.name for column in others])
-    features, left_out = choose_features(others, related.copies)
     key = (roles.entity.column.name, roles.event_time.column.name)
+    repeated = relations.repeated_keys(file, *key)
+    bad = _bad_rows(roles, repeated)
+    features, left_out = choose_features(others, related.copies, int(MAX_BAD_SHARE * file.table.num_rows) - bad)
     facts = Facts(
         rows=file.table.num_rows,
-        repeated=relations.repeated_keys(file, *key),
+        repeated=repeated,
         deciding=tuple(feature.name for feature in features if feature.name in related.deciding),
         truncated=file.truncated,
-        ragged=file.ragged,
     )
     name = model_name(stem)
-    bad = _bad_share(roles, facts)
+    share = min(bad / facts.rows, 1.0)
     return Proposal(
         file=file.name,
         columns=len(columns),
@@ -104,16 +112,37 @@ def propose(file: SourceFile, stem: str, wishes: Wishes) -> Proposal:
         features=features,
         left_out=left_out,
         min_rows=_min_rows(roles.label.column),
-        max_bad_share=_max_bad_share(bad),
-        bad_share=bad,
+        max_bad_share=_max_bad_share(share),
+        bad_share=share,
         names_guessed=wishes.model is None or wishes.dataset is None,
+        time_zone="UTC" if roles.event_time.column.time_form in (TimeForm.NO_ZONE, TimeForm.DATE) else None,
     )
 
 
-def _bad_share(roles: Roles, facts: Facts) -> float:
-    """Return the share of the rows that ingestion quarantines for their label or their key, at most 1."""
-    missing = sum(role.column.missing + role.column.odd for role in (roles.entity, roles.event_time, roles.label))
-    return min((missing + facts.repeated) / facts.rows, 1.0)
+def _decided(
+    file: str, columns: Sequence[ColumnSummary], choices: RoleChoices, task: str | None
+) -> tuple[Roles, LabelChoice]:
+    """Return the roles and the task, or raise all that speaks against them, with what else has to be changed."""
+    problems = list(choices.problems)
+    label = None
+    if choices.label is not None:
+        try:
+            label = choose_task(choices.label.column, task)
+        except RondoError as error:
+            problems.append(error)
+    if choices.roles is not None and label is not None:
+        return choices.roles, label
+    rest = fixes(column for column in columns if column.name not in choices.taken)
+    if len(problems) + len(rest) == 1:
+        raise problems[0]
+    raise UnusableColumnsError(file, [*map(str, problems), *(f"{each.name!r}: {each.reason}" for each in rest)])
+
+
+def _bad_rows(roles: Roles, repeated: int) -> int:
+    """Return how many rows ingestion quarantines for their label or their key, at most."""
+    return repeated + sum(
+        role.column.missing + role.column.odd for role in (roles.entity, roles.event_time, roles.label)
+    )
 
 
 def _max_bad_share(bad: float) -> float | None:

@@ -68,17 +68,15 @@ def _data(proposal: Proposal) -> Iterator[str]:
     yield "data:"
     yield f"  dataset: {proposal.dataset}"
     for key, role in (("entity", roles.entity), ("event_time", roles.event_time), ("label", roles.label)):
-        yield f"  {key}: {_scalar(role.column.name)}{_after(role.why, _advice(role.column.time_form))}"
+        yield f"  {key}: {_scalar(role.column.name)}{_after(role.why)}"
+        if key == "event_time" and proposal.time_zone is not None:
+            yield f"  time_zone: {proposal.time_zone}  # the times have none: name that in which they were written"
     if label.positive is not None and label.negative is not None:
         yield f"  positive: {_scalar(label.positive)}{_after(label.positive_why)}"
         yield f"  negative: {_scalar(label.negative)}"
     yield "  # label_delay: 1d  # how long after its event time a label is known, at most"
     if proposal.max_bad_share is not None:
         yield f"  max_bad_share: {proposal.max_bad_share}  # so many rows have no valid label, entity or time"
-
-
-def _advice(form: object) -> str:
-    return str(getattr(form, "advice", ""))
 
 
 def _feature(feature: ProposedFeature) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rondo.client.errors import RondoError
 from rondo.client.spec_proposal.errors import MissingRoleError, UnknownColumnError, UnusableRoleError
 from rondo.client.spec_proposal.names import column_name, is_column, words
 from rondo.client.spec_proposal.summary import ColumnSummary, Kind
-from rondo.client.spec_proposal.times import TimeForm
+from rondo.client.spec_proposal.times import TimeForm, rewritten
+from rondo.contracts.batch_files.times import EPOCHS, parse_time
 from rondo.contracts.spec import support_checks
 from rondo.contracts.spec.data import Data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
 # Of fewer rows "each value occurs once" says nothing.
@@ -34,10 +36,11 @@ _SUBJECTS = frozenset(
 _TIMES = frozenset(("time", "timestamp", "datetime", "ts", "at", "date", "day", "when"))
 # Times of something other than the event, and those that are only known after it.
 _OTHER_TIMES = frozenset(("birth", "born", "dob", "end", "ended", "updated", "modified", "due", "expires", "until"))
-_SECONDS = (1e8, 5e9)  # 1973 to 2128
-_THOUSAND = 1000.0
 _OTHER_LABEL = "choose another with --label"
 _AS_TIME = "write times as 2013-01-01T10:00:00Z"
+# Times of day come before dates, as they say more; numbers since 1970 last, as they may be something else.
+_FORM_RANKS = {TimeForm.RFC_3339: 0, TimeForm.NO_ZONE: 0, TimeForm.DATE: 1, TimeForm.OTHER: 1, TimeForm.EPOCH: 2}
+_OPTIONS = "name a column for each with --entity, --event-time and --label"
 
 
 @dataclass(frozen=True)
@@ -70,29 +73,57 @@ class Chosen:
     label: str | None = None
 
 
-def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen) -> Roles:
+@dataclass(frozen=True)
+class RoleChoices:
+    """The columns that could be chosen, and why others could not, in the order of `Roles`."""
+
+    entity: Role | None
+    event_time: Role | None
+    label: Role | None
+    problems: tuple[RondoError, ...]
+
+    @property
+    def roles(self) -> Roles | None:
+        """All of them; None if there is a problem."""
+        if self.problems or self.entity is None or self.event_time is None or self.label is None:
+            return None
+        return Roles(self.entity, self.event_time, self.label)
+
+    @property
+    def taken(self) -> frozenset[str]:
+        found = (self.entity, self.event_time, self.label)
+        return frozenset(role.column.name for role in found if role is not None)
+
+
+def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen) -> RoleChoices:
     """Choose the columns.
 
-    Raises:
-        UnknownColumnError: a column that was named is not in the file.
-        MissingRoleError: no column can have a role.
-        UnusableRoleError: a column has a name or values that its role can't have, or has two roles.
-
+    The problems are an UnknownColumnError for a column that was named and is not in the file, a MissingRoleError where
+    no column can have a role, and an UnusableRoleError for a column with a name or values that its role can't have, or
+    with two roles.
     """
+    problems: list[RondoError] = []
+
+    def attempt(choose: Callable[[], Role]) -> Role | None:
+        try:
+            return choose()
+        except RondoError as error:
+            problems.append(error)
+            return None
+
     asked = [name for name in (chosen.entity, chosen.event_time, chosen.label) if name is not None]
     named_label = chosen.label or _by_name(columns, asked)
     passed_over = None
     if chosen.label is None and named_label is not None and _is_doubtful(columns, named_label, asked):
         passed_over, named_label = _named(columns, "--label", named_label), None
     taken = [*asked, *([named_label] if named_label else [])]
-    event_time = _event_time(columns, chosen.event_time, taken)
-    taken.append(event_time.column.name)
-    entity = _entity(columns, chosen.entity, taken)
-    taken.append(entity.column.name)
-    label = _label(columns, chosen.label, named_label, taken, passed_over)
-    roles = Roles(entity, event_time, label)
-    _check(roles)
-    return roles
+    event_time = attempt(lambda: _event_time(columns, chosen.event_time, taken))
+    taken += [event_time.column.name] if event_time else []
+    entity = attempt(lambda: _entity(columns, chosen.entity, taken))
+    taken += [entity.column.name] if entity else []
+    label = attempt(lambda: _label(columns, chosen.label, named_label, taken, passed_over))
+    problems += _problems((("entity", entity), ("event_time", event_time), ("label", label)))
+    return RoleChoices(entity, event_time, label, tuple(problems))
 
 
 def id_rank(name: str) -> int:
@@ -111,22 +142,34 @@ def _event_time(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequ
         form = column.time_form or (TimeForm.EPOCH if _is_epoch(column) else None)
         if form is None:
             raise UnusableRoleError("event_time", asked, f"its values are {_kind(column)}, not times", _AS_TIME)
-        return Role(column, "named with --event-time")
-    times = [column for column in columns if column.time_form or _is_time_number(column)]
+        return Role(_as_times(column, form), "named with --event-time")
+    times = [column for column in columns if column.name and (column.time_form or _is_time_number(column))]
     # A time that is also named as another role is refused as such.
     found = [column for column in times if column.name not in taken] or times
     if not found:
         wanted = f"the time that a row is about ({_AS_TIME})"
         raise MissingRoleError("event_time", "--event-time", wanted, [column.name for column in columns])
-    best = min(found, key=_time_rank)
-    return Role(best, "the only column with times" if len(found) == 1 else _first_of("columns with times", found, best))
+    first = min(found, key=_time_rank)
+    best = _as_times(first, first.time_form or TimeForm.EPOCH)
+    return Role(
+        best, "the only column with times" if len(found) == 1 else _first_of("columns with times", found, first)
+    )
+
+
+def _as_times(column: ColumnSummary, form: TimeForm) -> ColumnSummary:
+    """Return the column as one of times. Numbers count since 1970."""
+    if column.time_form is not None or column.low is None or column.high is None:
+        return column
+    first, last = (parse_time(bound, None) for bound in (column.low, column.high))
+    found = [f"{time:%Y-%m-%dT%H:%M:%S}Z" if time else "" for time in (first, last)]
+    return replace(column, time_form=form, first=found[0], last=found[1])
 
 
 def _time_rank(column: ColumnSummary) -> tuple[bool, int, bool]:
     """Order times: those of the event before others, those with a time of day before dates, by name."""
     found = set(words(column.name))
     form = column.time_form or TimeForm.EPOCH
-    return bool(found & _OTHER_TIMES), list(TimeForm).index(form) // 2, not found & _TIMES
+    return bool(found & _OTHER_TIMES), _FORM_RANKS[form], not found & _TIMES
 
 
 def _is_time_number(column: ColumnSummary) -> bool:
@@ -136,8 +179,7 @@ def _is_time_number(column: ColumnSummary) -> bool:
 def _is_epoch(column: ColumnSummary) -> bool:
     if column.kind not in (Kind.INT, Kind.FLOAT) or column.low is None or column.high is None:
         return False
-    unit = _THOUSAND if column.low > _SECONDS[1] else 1.0
-    return all(_SECONDS[0] <= bound / unit <= _SECONDS[1] for bound in (column.low, column.high))
+    return any(epoch.low <= column.low and column.high <= epoch.high for epoch in EPOCHS)
 
 
 def _entity(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequence[str]) -> Role:
@@ -147,7 +189,7 @@ def _entity(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequence
             why = f"its values are {_kind(column)}, and an entity is a text or a whole number"
             raise UnusableRoleError("entity", asked, why, "write the column as text")
         return Role(column, "named with --entity")
-    found = [column for column in columns if column.name not in taken and _can_be_entity(column)]
+    found = [column for column in columns if column.name and column.name not in taken and _can_be_entity(column)]
     if ids := [column for column in found if id_rank(column.name) == IDENTIFIER]:
         return Role(_most_distinct(ids), "by its name")
     # The last column is the label where nothing names one, so it can't be what is left.
@@ -217,23 +259,27 @@ def _by_name(columns: Sequence[ColumnSummary], taken: Sequence[str]) -> str | No
 def _can_be_label(column: ColumnSummary) -> bool:
     numbers = column.kind in (Kind.INT, Kind.FLOAT, Kind.BOOL)
     text = column.kind == Kind.TEXT and column.distinct <= max(column.present / 2, FEWEST_ROWS)
-    return column.distinct > 1 and (numbers or text) and id_rank(column.name) != IDENTIFIER
+    return bool(column.name) and column.distinct > 1 and (numbers or text) and id_rank(column.name) != IDENTIFIER
 
 
-def _check(roles: Roles) -> None:
-    pairs = (("entity", roles.entity), ("event_time", roles.event_time), ("label", roles.label))
+def _problems(pairs: Iterable[tuple[str, Role | None]]) -> Iterator[UnusableRoleError]:
+    """Yield why chosen columns can't have their roles: a second role, their names, or how their times are written."""
     seen: dict[str, str] = {}
     for role, chosen in pairs:
-        name = chosen.column.name
+        if chosen is None:
+            continue
+        name, form = chosen.column.name, chosen.column.time_form
         if name in seen:
-            why = f"it is also the {seen[name].replace('_', ' ')}"
-            raise UnusableRoleError(role, name, why, "name a column for each with --entity, --event-time and --label")
+            yield UnusableRoleError(role, name, f"it is also the {seen[name].replace('_', ' ')}", _OPTIONS)
         seen[name] = role
         if not is_column(name):
             why = "a spec takes names of A-Z, a-z, 0-9 and _, at most 63 long, that begin with no digit"
-            raise UnusableRoleError(role, name, why, f"rename it to {column_name(name)!r} in the file")
-        if problem := name_problem(role, name):
-            raise UnusableRoleError(role, name, problem, "rename it in the file")
+            yield UnusableRoleError(role, name, why, f"rename it to {column_name(name)!r} in the file")
+        elif problem := name_problem(role, name):
+            yield UnusableRoleError(role, name, problem, "rename it in the file")
+        if role == "event_time" and form == TimeForm.OTHER:
+            example = chosen.column.values[0][0]
+            yield UnusableRoleError(role, name, "its times are not ISO 8601, and could be misread", rewritten(example))
 
 
 def name_problem(role: str, name: str) -> str:

@@ -10,8 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.client.spec_proposal.times import TEXT_FORMS, TimeForm
+from rondo.contracts.batch_files.times import parse_time
+from rondo.contracts.batch_files.values import COMMA_NUMBER
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.client.spec_proposal.files import SourceFile
 
 # The share of the values that make a column of texts one of numbers or times; the others are errors in the data.
@@ -21,6 +25,8 @@ _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _INT = r"^[+-]?\d+$"
 _NAN = r"(?i)^[+-]?nan$"
 _BOOL = r"(?i)^(?:true|false)$"
+_UNIT = r"(?:%|[$€£¥₹]|USD|EUR|GBP|CHF|JPY)"
+_NUMBER_LIKE = rf"(?i)^[(+-]? ?{_UNIT}? ?[+-]?\d+(?:[,.' \x{{a0}}\x{{202f}}]\d{{3}})*(?:[,.]\d+)?[-)]? ?{_UNIT}?$"
 _LEADING_ZERO = r"^0\d"
 # What writers put where a value is missing.
 _PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
@@ -62,6 +68,11 @@ class ColumnSummary:
     last: str = ""
     mean_words: float = 0
     mean_length: float = 0
+    number_like: str = ""
+    """A value of a text column whose values are numbers with a currency, a percent sign or groups of thousands."""
+    blanks: str = ""
+    """A text with blanks around it, which are part of a category."""
+    decimal_commas: bool = False
     digits: bool = False
     """Whether a text column has numbers: with leading zeros, or in a file that keeps types."""
     keeps_type: bool = False
@@ -80,15 +91,25 @@ class ColumnSummary:
 def summarize(file: SourceFile) -> tuple[ColumnSummary, ...]:
     """Return the columns of a file in its order."""
     columns = zip(file.table.column_names, file.table.columns, strict=True)
-    return tuple(_summary(name, column, keeps_type=file.keeps_types) for name, column in columns)
+    return tuple(_summary(name, column, file) for name, column in columns)
 
 
-def _summary(name: str, column: pa.ChunkedArray, *, keeps_type: bool) -> ColumnSummary:
+def _summary(name: str, column: pa.ChunkedArray, file: SourceFile) -> ColumnSummary:
     kind, types = column.type, pa.types
-    basis: dict[str, Any] = {"name": name, "rows": len(column), "keeps_type": keeps_type, "type_name": str(kind)[:80]}
+    basis: dict[str, Any] = {
+        "name": name, "rows": len(column), "keeps_type": file.keeps_types, "type_name": str(kind)[:80],
+    }  # fmt: skip
     if types.is_string(kind):
         text = pc.utf8_trim_whitespace(column)
+        odd = column.filter(pc.not_equal(text, column))
+        basis["blanks"] = odd[0].as_py()[:40] if len(odd) else ""
         column = pc.if_else(pc.equal(text, ""), None, text)
+        if file.decimal_commas:
+            numbers = pc.replace_substring_regex(column, COMMA_NUMBER, r"\1.\2")
+            commas = column.filter(pc.not_equal(numbers, column))
+            if len(commas) and _Texts.of(numbers).share(_NUMBER) >= _MOST:
+                basis |= {"decimal_commas": True}
+                column = numbers
     if column.null_count == len(column):
         return ColumnSummary(kind=Kind.EMPTY, missing=len(column), **basis)
     for applies, summary in (
@@ -148,8 +169,7 @@ def _of_times(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
     """Find the kind of texts by their different values."""
-    counts = column.drop_null().value_counts()
-    texts = _Texts(counts.field("values"), counts.field("counts"))
+    texts = _Texts.of(column)
     numbers = texts.share(_NUMBER) >= _MOST
     # A leading zero is part of an identifier such as a postal code.
     if numbers and not basis["keeps_type"] and not texts.matching(_LEADING_ZERO):
@@ -167,9 +187,19 @@ def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
         mean_words=texts.weighed(words) / total,
         mean_length=texts.weighed(pc.utf8_length(texts.values)) / total,
         digits=numbers,
+        number_like=_number_like(texts),
         **_frequent(column),
         **basis,
     )
+
+
+def _number_like(texts: _Texts) -> str:
+    """Return a value with more than a number, if nearly all are numbers or such values; else ""."""
+    if texts.share(_NUMBER_LIKE) < _MOST:
+        return ""
+    like = texts.only(_NUMBER_LIKE)
+    more = like.where(pc.invert(like.matches(_NUMBER)))
+    return str(more.values[0].as_py())[:40] if len(more.values) else ""
 
 
 def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> ColumnSummary:
@@ -195,21 +225,27 @@ def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> C
 
 
 def _of_written_times(texts: _Texts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
-    kept = texts.only(form.value)
-    strange = texts.values.filter(pc.invert(pc.match_substring_regex(texts.values, form.value)))
-    # In order of the text, which is that of the times where all have one offset.
-    bounds = pc.min_max(kept.values).as_py()
+    read = [parse_time(text, "UTC" if form.needs_zone else None) for text in texts.values.to_pylist()]
+    # Those of other forms are counted by their form: nothing reads them.
+    valid = texts.matches(form.value) if form == TimeForm.OTHER else pa.array([time is not None for time in read])
+    kept, strange = texts.where(valid), texts.where(pc.invert(valid))
+    times = [time for time in read if time is not None]
     return ColumnSummary(
         kind=Kind.TIME,
         missing=missing,
         distinct=len(kept.values),
-        odd=texts.total - kept.total,
-        odd_example=strange[0].as_py()[:40] if len(strange) else "",
+        values=kept.frequent(),
+        odd=strange.total,
+        odd_example=strange.values[0].as_py()[:40] if len(strange.values) else "",
         time_form=form,
-        first=bounds["min"],
-        last=bounds["max"],
+        first=_written_time(min(times)) if times else "",
+        last=_written_time(max(times)) if times else "",
         **basis,
     )
+
+
+def _written_time(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
 
 @dataclass(frozen=True)
@@ -218,6 +254,11 @@ class _Texts:
 
     values: pa.Array
     counts: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Texts:
+        counts = column.drop_null().value_counts()
+        return cls(counts.field("values"), counts.field("counts"))
 
     @property
     def total(self) -> int:
@@ -233,7 +274,12 @@ class _Texts:
         return self.matching(pattern) / real if real else 0.0
 
     def only(self, pattern: str) -> _Texts:
-        mask = pc.match_substring_regex(self.values, pattern)
+        return self.where(self.matches(pattern))
+
+    def matches(self, pattern: str) -> pa.Array:
+        return pc.match_substring_regex(self.values, pattern)
+
+    def where(self, mask: pa.Array) -> _Texts:
         return _Texts(self.values.filter(mask), self.counts.filter(mask))
 
     def weighed(self, numbers: pa.Array) -> float:
@@ -246,8 +292,7 @@ class _Texts:
 
 def _frequent(texts: pa.ChunkedArray) -> dict[str, Any]:
     """Return `distinct` and `values`."""
-    counts = texts.drop_null().value_counts()
-    found = _Texts(counts.field("values"), counts.field("counts"))
+    found = _Texts.of(texts)
     return {"distinct": len(found.values), "values": found.frequent()}
 
 

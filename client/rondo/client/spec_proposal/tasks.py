@@ -70,6 +70,9 @@ def _check_values(label: ColumnSummary) -> None:
     if label.kind in (Kind.EMPTY, Kind.OTHER, Kind.TIME):
         why = {Kind.EMPTY: "it has no value", Kind.TIME: "its values are times"}.get(label.kind, label.type_name)
         raise UnusableRoleError("label", name, why, advice)
+    if label.number_like:
+        why = f"its numbers are written as texts such as {label.number_like!r}"
+        raise UnusableRoleError("label", name, why, "write them with digits and a decimal point alone, such as 1234.5")
     if label.distinct == 1:
         why = f"all rows have the value {label.values[0][0]!r}, so there is nothing to learn"
         raise UnusableRoleError("label", name, why, "give a file with other values, too")

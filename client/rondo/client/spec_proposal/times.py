@@ -1,11 +1,12 @@
-"""How times are written in a file: what ingestion takes, and the common forms that have to be rewritten."""
+"""How times are written in a file: forms that ingestion reads, and common ones that have to be rewritten."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
-_DATE = r"\d{4}-\d\d-\d\d"
-_CLOCK = r"\d\d:\d\d"
+from rondo.contracts.batch_files.times import DATE, WITH_ZONE, WITHOUT_ZONE
+
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _SMALL_CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?[AaPp][Mm])?"
 
@@ -13,11 +14,11 @@ _SMALL_CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?[AaPp][Mm])?"
 class TimeForm(Enum):
     """A form of times: its value is a regular expression of RE2, or "" for what is no text."""
 
-    RFC_3339 = rf"^{_DATE}[T ]{_CLOCK}:\d\d(?:\.\d+)?(?:[zZ]| ?[+-]\d\d:?\d\d)$"
-    NO_ZONE = rf"^{_DATE}[T ]{_CLOCK}(?::\d\d(?:[.,]\d+)?)?$"
-    DATE = rf"^{_DATE}$"
+    RFC_3339 = WITH_ZONE
+    DATE = DATE
+    NO_ZONE = f"{WITH_ZONE}|{WITHOUT_ZONE}|{DATE}"
     OTHER = (
-        rf"^{_DATE}[T ]{_CLOCK}.{{0,20}}$|^(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d\d|\d{{4}})"
+        r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d.{0,20}$|^(?:\d{1,2}[./-]\d{1,2}[./-](?:\d\d|\d{4})"
         rf"|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}){_SMALL_CLOCK}.{{0,6}}$"
         rf"|^(?:[A-Z][a-z]{{2,8}},? )?\d{{1,2}}\.? {_MONTH},? \d{{4}}.{{0,20}}$|^{_MONTH} \d{{1,2}},? \d{{4}}.{{0,20}}$"
         rf"|^\d{{8}}T\d{{4,6}}.{{0,6}}$"
@@ -25,18 +26,26 @@ class TimeForm(Enum):
     EPOCH = ""
 
     @property
-    def advice(self) -> str:
-        """What to do before the file is published; "" where nothing."""
-        return _ADVICE[self]
+    def needs_zone(self) -> bool:
+        """Whether `data.time_zone` has to say what the times mean."""
+        return self in (TimeForm.NO_ZONE, TimeForm.DATE)
 
 
-_REWRITE = "write them as 2013-01-01T10:00:00Z before you publish: ingestion refuses every row as it is"
-_ADVICE = {
-    TimeForm.RFC_3339: "",
-    TimeForm.NO_ZONE: f"the times have no zone: {_REWRITE}",
-    TimeForm.DATE: f"these are dates without a time of day and a zone: {_REWRITE}",
-    TimeForm.OTHER: f"the times are not RFC 3339: {_REWRITE}",
-    TimeForm.EPOCH: f"these look like seconds or milliseconds since 1970: {_REWRITE}",
-}
 # The forms that are read of texts, the strictest first: a text that several match has the first.
-TEXT_FORMS = (TimeForm.RFC_3339, TimeForm.NO_ZONE, TimeForm.DATE, TimeForm.OTHER)
+TEXT_FORMS = (TimeForm.RFC_3339, TimeForm.DATE, TimeForm.NO_ZONE, TimeForm.OTHER)
+_NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})\b")
+_MONTHS = 12
+
+
+def rewritten(text: str) -> str:
+    """Return how to write a time of another form, with both dates where it may be one of two."""
+    found = _NUMBERS.match(text)
+    if found is None:
+        return f"write {text!r} and the others as 2013-01-31T10:00:00Z"
+    one, other, year = int(found[1]), int(found[3]), found[4]
+    day_first, month_first = f"{year}-{other:02}-{one:02}", f"{year}-{one:02}-{other:02}"
+    if found[2] == "." or one > _MONTHS:
+        return f"write {text!r} as {day_first}, and the others likewise"
+    if other > _MONTHS:
+        return f"write {text!r} as {month_first}, and the others likewise"
+    return f"{text!r} may be {month_first} or {day_first}: write the one that it is, and the others likewise"

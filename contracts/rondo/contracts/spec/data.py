@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from rondo.contracts.batch_files.times import zone_named, zone_names
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import UnknownColumns, known
 
+
+def _is_zone(name: str) -> str:
+    if zone_named(name) is None:
+        close = get_close_matches(name, zone_names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else "write UTC, or a place such as Europe/Berlin"
+        raise PydanticCustomError(
+            "unknown_time_zone", "{name} is not a time zone: {hint}", {"name": name, "hint": hint}
+        )
+    return name
+
+
+TimeZone = Annotated[Text, AfterValidator(_is_zone)]
 Share = Annotated[float, Field(ge=0, le=1)]
 # The largest float32. Models read numbers as float32, and the limits of batches and requests are compared so.
 LARGEST_FLOAT32 = 3.4028234663852886e38
@@ -38,7 +53,13 @@ class Data(SpecSection):
     """The column that identifies the subject of a row: text or whole numbers. Predictions and outcomes are joined by
     it: a prediction gets the first outcome of its entity that is known at or after the prediction's event time."""
     event_time: Column
-    """The column with the time of the event: a time with a zone, from 1900 to one day from now."""
+    """The column with the time of the event, from 1900 to one day from now: a time with a zone, or seconds,
+    milliseconds, microseconds or nanoseconds since 1970."""
+    # Left out of the canonical JSON where there is none, so that specs without one keep their digest.
+    time_zone: Annotated[TimeZone | None, Field(exclude_if=lambda zone: zone is None)] = None
+    """The zone of event times without one in files, such as `2013-01-31 10:00` or `2013-01-31` (midnight): `UTC`, or a
+    name of the IANA database such as `Europe/Berlin`. Without it they are invalid. An hour that the clocks of the zone
+    skip or repeat is invalid. Requests and outcomes always name their zone."""
     label: Column
     """The column with the outcome to predict. For the task `binary` 0 or 1, or true or false, unless `positive` and
     `negative` name other values; for `multiclass` a text or a whole number; for `regression` a finite number."""

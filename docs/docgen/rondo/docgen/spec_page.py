@@ -93,6 +93,7 @@ data:
   dataset: customers
   entity: customer_id
   event_time: asked_at
+  time_zone: Europe/Berlin
   label: left
   positive: LEFT
   negative: STAYED

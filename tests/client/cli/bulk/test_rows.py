@@ -13,7 +13,7 @@ import pytest
 from rondo.client.cli.bulk import predictions, rows
 from rondo.client.cli.bulk.rows import Columns
 from rondo.client.errors import RefusedError
-from rondo.client.http.batch_files import CONTENT_TYPES
+from rondo.contracts.batch_files.formats import CONTENT_TYPES
 from rondo.contracts.events.predictions import PredictionRequested
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def written(frame: pl.DataFrame, suffix: str) -> bytes:
     match suffix:
         case ".csv":
             texts.write_csv(content)
+        case ".tsv":
+            texts.write_csv(content, separator="\t")
         case ".parquet":
             frame.write_parquet(content)
         case ".arrow":
@@ -56,10 +58,10 @@ def written(frame: pl.DataFrame, suffix: str) -> bytes:
 
 def read(path: Path) -> list[PredictionRequested | RefusedError]:
     with path.open("rb") as file:
-        _, table = rows.opened(file)
-    assert table is not None
-    rows.check_columns(table.column_names, COLUMNS, "tips")
-    return list(rows.requests(table, COLUMNS, "tips"))
+        _, source = rows.opened(file)
+    assert source is not None
+    rows.check_columns(source.table.column_names, COLUMNS, "tips")
+    return list(rows.requests(source, COLUMNS, "tips"))
 
 
 @pytest.mark.parametrize("suffix", CONTENT_TYPES)
@@ -123,8 +125,8 @@ def test_json_lines_of_requests_stay_requests(tmp_path: Path, line: Any, compres
     path = tmp_path / ("asked.jsonl.gz" if compress is gzip.compress else "asked.jsonl")
     path.write_bytes(compress(b"\n" + orjson.dumps(line) + b"\n"))
     with path.open("rb") as file:
-        lines, table = rows.opened(file)
-        assert table is None
+        lines, source = rows.opened(file)
+        assert source is None
         assert predictions.json_lines.count(lines) == 1
         assert [each.strip() for each in lines if each.strip()] == [orjson.dumps(line)]
 

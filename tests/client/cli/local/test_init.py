@@ -125,6 +125,11 @@ MISTAKES: dict[str, tuple[str, tuple[str, ...], str, tuple[str, ...]]] = {
         TWO.format(0, 3, 0), (), "unusable_column",
         ("'label' can't be the label: all rows have the value '0', so there is nothing to learn",),
     ),
+    "several columns": (
+        "order id,at,x,label\n1,2/1/2024,2,0\n2,2/1/2024,3,0\n", (), "unusable_columns",
+        ("no spec is proposed for a.csv before these 3 are solved", "rename it to 'order_id' in the file",
+         "its times are not ISO 8601, and could be misread", "all rows have the value '0'"),
+    ),
     "another task": (
         TWO.format("a", 3, "b"), ("--task", "regression"), "task_mismatch",
         ("--task regression does not fit the label 'label': it has texts, not numbers",

@@ -33,20 +33,20 @@ _DELIVERIES = {
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
     """Send a request for each line or row; return the exit code: 1 if one has no answer within `seconds`."""
-    lines, table = rows.opened(lines)
-    total = json_lines.count(lines) if table is None else table.num_rows
+    lines, source = rows.opened(lines)
+    total = json_lines.count(lines) if source is None else source.table.num_rows
     if total == 0:
         raise json_lines.nothing_in(lines, "request", REQUEST_FORM)
     with _progress(json=json) as progress:
         results = Results(progress, total, json=json)
 
         async def ask(rondo: AsyncRondo) -> None:
-            if table is None:
+            if source is None:
                 sent = requests(lines, model, results)
             else:
                 columns = await rows.Columns.of(rondo, model)
-                rows.check_columns(table.column_names, columns, model)
-                sent = requests_of_rows(rows.requests(table, columns, model), results)
+                rows.check_columns(source.table.column_names, columns, model)
+                sent = requests_of_rows(rows.requests(source, columns, model), results)
             async with aclosing(rondo.stream(sent, seconds)) as answers:
                 async for answer in answers:
                     results.add(answer)

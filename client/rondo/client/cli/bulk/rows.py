@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import sys
+import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import orjson
 
-from rondo.client import messages
-from rondo.client.cli.arguments import BOOLEANS
+from rondo.client import event_times, messages
 from rondo.client.cli.bulk import json_lines
 from rondo.client.errors import RefusedError
-from rondo.client.http.batch_files import CONTENT_TYPES, suffix_of
+from rondo.client.http.batch_files import suffix_of
 from rondo.client.spec_proposal import files
+from rondo.client.spec_proposal.errors import UnreadableFileError
+from rondo.contracts.batch_files.errors import UnreadableContentError
+from rondo.contracts.batch_files.formats import EXTENSIONS
+from rondo.contracts.batch_files.times import parse_time
+from rondo.contracts.batch_files.values import parse_boolean, parse_number, parse_whole, with_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    import pyarrow as pa
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rondo.client.asynchronous import AsyncRondo
+    from rondo.client.spec_proposal.files import SourceFile
     from rondo.contracts.events.predictions import PredictionRequested
 
-_GZIP = b"\x1f\x8b"
-_JSON_LINES = "application/x-ndjson"
+_PARSERS: Mapping[str, Callable[[str], bool | float | None]] = {
+    "bool": parse_boolean, "int": parse_whole, "float": parse_number,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Columns:
     event_time: str
     features: Mapping[str, str]
     required: tuple[str, ...]
+    time_zone: str | None = None
 
     @classmethod
     async def of(cls, rondo: AsyncRondo, model: str) -> Columns:
@@ -52,36 +55,44 @@ class Columns:
             spec["data"]["event_time"],
             {name: each["type"] for name, each in features.items()},
             tuple(name for name, each in features.items() if not each.get("optional")),
+            spec["data"].get("time_zone"),
         )
 
 
-def opened(lines: BinaryIO) -> tuple[BinaryIO, pa.Table | None]:
-    """Return the lines of requests, or the table that a file of rows is; a compressed file is decompressed.
+def opened(lines: BinaryIO) -> tuple[BinaryIO, SourceFile | None]:
+    """Return the lines of requests, or the file of rows that it is; a compressed file is decompressed.
 
     A file is of rows if its name says so. One of JSON Lines is if the first object has no `features`, and a value that
     is no object under a key that requests have not. Stdin is of requests.
 
     Raises:
-        UnreadableFileError: a table is damaged.
+        UnreadableFileError: it is damaged.
         EmptyBatchError, NoRowsError: it has no row.
 
     """
     path = Path(lines.name)
-    content_type = CONTENT_TYPES.get(suffix_of(path))
-    if content_type is None or not lines.seekable():
+    file_format = EXTENSIONS.get(suffix_of(path))
+    if file_format is None or not lines.seekable():
         return lines, None
-    if content_type == _JSON_LINES:
-        if lines.read(len(_GZIP)) == _GZIP:
-            lines.seek(0)
-            named = io.BytesIO(gzip.decompress(lines.read()))
-            named.name = lines.name
-            lines = named
-        lines.seek(0)
-        of_rows = _is_row(next(filter(bytes.strip, lines), b""))
-        lines.seek(0)
+    if file_format == "JSON Lines":
+        content = _inflated(lines)
+        of_rows = _is_row(next(filter(bytes.strip, content), b""))
+        content.seek(0)
         if not of_rows:
-            return lines, None
-    return lines, files.read(path, sys.maxsize).table
+            return content, None
+    return lines, files.read(path, None)
+
+
+def _inflated(lines: BinaryIO) -> BinaryIO:
+    try:
+        with files.inflated(lines) as content:
+            if content is lines:
+                return lines
+            inflated = io.BytesIO(content.read())
+    except UnreadableContentError as error:
+        raise UnreadableFileError(Path(lines.name).name, error.why, error.advice) from None
+    inflated.name = lines.name
+    return inflated
 
 
 def _is_row(line: bytes) -> bool:
@@ -105,35 +116,49 @@ def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
         )
 
 
-def requests(table: pa.Table, columns: Columns, model: str) -> Iterator[PredictionRequested | RefusedError]:
+def requests(source: SourceFile, columns: Columns, model: str) -> Iterator[PredictionRequested | RefusedError]:
     """Yield the request of each row, or why there is none.
 
     Its id is that of a column `id`, which is no other column of the spec, else the entity with the event time, such as
     `ride-17@2026-03-01T12:00:00Z`: the two identify a row. Labels and other columns are left out.
     """
-    own_id = "id" in table.column_names and "id" not in {columns.entity, columns.event_time, *columns.features}
-    for batch in table.to_batches(1_000):
+    names = source.table.column_names
+    own_id = "id" in names and "id" not in {columns.entity, columns.event_time, *columns.features}
+    for batch in source.table.to_batches(1_000):
         for row in batch.to_pylist():
             try:
-                yield _request(row, columns, model, own_id=own_id)
+                yield _request(row, columns, model, source, own_id=own_id)
             except RefusedError as error:
                 yield error
 
 
-def _request(row: Mapping[str, Any], columns: Columns, model: str, *, own_id: bool) -> PredictionRequested:
-    entity, at = row.get(columns.entity), _event_time(row.get(columns.event_time))
+def _request(
+    row: Mapping[str, Any], columns: Columns, model: str, source: SourceFile, *, own_id: bool
+) -> PredictionRequested:
+    entity, at = row.get(columns.entity), _event_time(row.get(columns.event_time), columns.time_zone)
     subject = None if entity is None else str(entity)
     named = row.get("id") if own_id else None
     if named is None and subject is not None:
         named = subject if at is None else f"{subject}@{_in_utc(at)}"
-    features = {name: _value(name, row[name], kind) for name, kind in columns.features.items() if name in row}
+    features = {name: _value(name, row[name], kind, source) for name, kind in columns.features.items() if name in row}
     return messages.request(model, features, None if named is None else str(named), subject, at)
 
 
-def _event_time(given: Any) -> datetime | None:
-    if isinstance(given, str):
-        return json_lines.event_time(given.strip() or None)
-    return json_lines.event_time(given.isoformat() if isinstance(given, date) else given)
+def _event_time(given: Any, zone: str | None) -> datetime | None:
+    """Return a time in UTC, as ingestion reads it.
+
+    Raises:
+        BadEventTimeError: it is no time, or has no zone where none is named.
+
+    """
+    if given is None:
+        return None
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime.combine(given, time.min)
+    read = parse_time(float(given) if isinstance(given, Decimal) else given, zone)
+    if read is None:
+        raise event_times.BadEventTimeError(given)
+    return event_times.in_utc(read)
 
 
 def _in_utc(at: datetime) -> str:
@@ -141,26 +166,42 @@ def _in_utc(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _value(name: str, value: Any, kind: str) -> Any:
-    """Return a value of a file as a request has it: texts of CSV are read by the type of the feature.
-
-    The blanks of a category are part of it, as ingestion has it.
+def _value(name: str, value: Any, kind: str, source: SourceFile) -> Any:
+    """Return a value of a file as a request has it: what ingestion makes of it for the type of the feature.
 
     Raises:
-        RefusedError: the text is no such value.
+        RefusedError: ingestion would not take it either.
 
     """
     if value is None or (isinstance(value, str) and kind != "category" and not value.strip()):
         return None
+    if isinstance(value, bool) and kind == "category":
+        value = str(value).lower()
+    number: Any = None
     if kind == "category":
-        return str(value)
-    if isinstance(value, Decimal):
-        # Of Parquet and Arrow. Ingestion takes the nearest number, too.
-        return int(value) if value == value.to_integral_value() else float(value)
+        return str(value) if isinstance(value, str | int) else _refuse(name, value, kind)
     if not isinstance(value, str):
-        return value
-    try:
-        return BOOLEANS[value.strip().lower()] if kind == "bool" else int(value) if kind == "int" else float(value)
-    except (KeyError, ValueError):
-        wanted = {"bool": "true or false", "int": "a whole number"}.get(kind, "a number")
-        raise RefusedError(f"{name} is {value!r}: give {wanted}", code="bad_features") from None
+        number = _typed_number(value, kind)
+    elif not source.keeps_types:
+        text = value.strip()
+        number = _PARSERS[kind](with_point(text) if source.decimal_commas else text)
+    if number is None or (isinstance(number, float) and math.isinf(number)):
+        _refuse(name, value, kind)
+    # A NaN where a value may be missing is a missing value, and refused elsewhere.
+    return None if isinstance(number, float) and math.isnan(number) else number
+
+
+def _typed_number(value: Any, kind: str) -> bool | float | None:
+    """Return a number of a file that keeps types, the nearest one of a decimal; None for what is of another type."""
+    if not isinstance(value, bool | int | float | Decimal):
+        return None
+    if kind == "bool":
+        return bool(value) if value in (0, 1) else None
+    if kind == "int":
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    return float(value)
+
+
+def _refuse(name: str, value: Any, kind: str) -> NoReturn:
+    wanted = {"bool": "true or false", "int": "a whole number", "category": "a text"}.get(kind, "a number")
+    raise RefusedError(f"{name} is {value!r}: give {wanted}", code="bad_features")

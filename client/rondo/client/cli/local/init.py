@@ -11,7 +11,6 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from rondo.client.cli.output import Json, print_json, print_note, print_text
-from rondo.client.http.batch_files import CONTENT_TYPES
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.checks import Check, checks_of
 from rondo.client.spec_proposal.errors import ProposalRefusedError, SpecExistsError
@@ -19,6 +18,7 @@ from rondo.client.spec_proposal.proposal import Proposal, Wishes, propose
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.client.spec_proposal.roles import Chosen
 from rondo.client.spec_proposal.template import TEMPLATE
+from rondo.contracts.batch_files.formats import CONTENT_TYPES
 from rondo.contracts.spec.file import SpecError, parse_spec
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.text import Name

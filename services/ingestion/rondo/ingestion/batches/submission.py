@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rondo.ingestion.errors import InvalidNameError
 
 if TYPE_CHECKING:
+    from rondo.contracts.batch_files.formats import FileFormat
     from rondo.ingestion.batches.spool import SpooledFile
-    from rondo.ingestion.validation.file_formats import FileFormat
 
 _DATASET, _BATCH_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

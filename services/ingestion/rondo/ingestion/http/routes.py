@@ -15,6 +15,7 @@ from rondo.chassis.http import api as http_api
 from rondo.chassis.http.openapi import Problem
 from rondo.chassis.http.problems import RETRY_SECONDS, problem
 from rondo.contracts.access_tokens import Role
+from rondo.contracts.batch_files.formats import FORMATS
 from rondo.contracts.events.data import DataVersion
 from rondo.ingestion import errors
 from rondo.ingestion.batches.compression import decoded
@@ -30,7 +31,7 @@ from rondo.ingestion.http.schemas import (
     QuarantinedRows,
 )
 from rondo.ingestion.validation.contract import NoContractError
-from rondo.ingestion.validation.file_formats import CONTENT_TYPES, format_of
+from rondo.ingestion.validation.file_formats import format_of
 
 if TYPE_CHECKING:
     from rondo.ingestion.batches.publisher import BatchPublisher
@@ -107,7 +108,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
         415: {"model": Problem, "description": "The content type or encoding is not supported."},
         422: {"model": Problem, "description": "The batch is rejected; the members are those of its report."},
     },
-    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(CONTENT_TYPES, _FILE)}},
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(FORMATS, _FILE)}},
 )
 async def upload(request: Request, dataset: str, batch_id: str, ingestion: Ingestion) -> Response:
     """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip or deflate.

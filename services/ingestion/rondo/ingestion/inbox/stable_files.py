@@ -10,7 +10,8 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError
-from rondo.ingestion.validation.file_formats import EXTENSIONS, has_footer
+from rondo.contracts.batch_files.formats import EXTENSIONS
+from rondo.ingestion.validation.file_formats import has_footer
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -16,11 +16,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError, panics_as_errors
+from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
 from rondo.ingestion.inbox.stable_files import FileStat, FileWarnings, StableFiles
-from rondo.ingestion.validation.file_formats import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

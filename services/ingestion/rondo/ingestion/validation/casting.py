@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.batch_files.values import COMMA_NUMBER, NO, NOT_FINITE, YES
+from rondo.contracts.tasks.label_values import NUMBER
 from rondo.ingestion.validation.labels import BLANKS, is_text, label_column
 from rondo.ingestion.validation.shorten import excerpt
+from rondo.ingestion.validation.times import TIME, time, time_type_problem
 
 if TYPE_CHECKING:
     from rondo.ingestion.validation.contract import Column, Kind
 
-TIME = pl.Datetime("us", "UTC")
 _STORED: dict[Kind, pl.DataType] = {
     "entity": pl.String(),
     "time": TIME,
@@ -23,8 +25,7 @@ _STORED: dict[Kind, pl.DataType] = {
 }
 _VERBATIM: frozenset[Kind] = frozenset(("entity", "category"))  # their blanks are part of the value
 _NOT = {"float": "not a number", "int": "not a whole number", "bool": "not true or false"}
-_RFC3339 = "%Y-%m-%dT%H:%M:%S%.f%:z"
-_NO_ZONE = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$"
+_NUMBER = f"^{NUMBER}$|{NOT_FINITE}"
 _INT_LIMIT = 2.0**63
 
 
@@ -38,7 +39,7 @@ def type_problem(column: Column, dtype: pl.DataType) -> str | None:
     if dtype == pl.Null or is_text(dtype):
         return None
     if column.kind == "time":
-        return _time_type_problem(column.name, dtype)
+        return time_type_problem(column, dtype)
     numeric, boolean = dtype.is_numeric(), dtype == pl.Boolean
     fits = {
         "entity": dtype.is_integer(),
@@ -59,21 +60,18 @@ def needs_no_text(column: Column) -> bool:
     return column.kind in _NOT or (column.kind == "label" and not label_column(column.labels).are_texts)
 
 
-def _time_type_problem(name: str, dtype: pl.DataType) -> str | None:
-    if not isinstance(dtype, pl.Datetime):
-        return f"column {name!r} is {excerpt(str(dtype))}, not a time: send times as 2013-01-01T10:00:00Z"
-    if dtype.time_zone is None:
-        return f"column {name!r} is a time without a zone: send UTC or a type with a zone"
-    return None
+def without_missing(column: Column, dtype: pl.DataType, *, decimal_commas: bool = False) -> pl.Expr:
+    """Return the column with null for each missing value: an empty text is one, as in a CSV cell without quotes.
 
-
-def without_missing(column: Column, dtype: pl.DataType) -> pl.Expr:
-    """Return the column with null for each missing value: an empty text is one, as in a CSV cell without quotes."""
+    With `decimal_commas` a number with a comma becomes one with a point.
+    """
     found = pl.col(column.name)
     if not is_text(dtype):
         return found
     text = found.cast(pl.String)
     text = text if column.kind in _VERBATIM else text.str.strip_chars(BLANKS)
+    if decimal_commas and needs_no_text(column):
+        text = text.str.replace(COMMA_NUMBER, "${1}.${2}")
     return pl.when(text != "").then(text).alias(column.name)
 
 
@@ -85,7 +83,7 @@ def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
     if dtype == pl.Null:
         return values.cast(stored(column))
     if column.kind == "time":
-        return _time(values) if is_text(dtype) else values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+        return time(values, dtype, column.zone)
     if column.kind in _VERBATIM:
         return values.cast(pl.String)
     if column.kind == "label":
@@ -100,21 +98,11 @@ def not_converted(column: Column) -> str:
     return f"{column.name}: {problem}"
 
 
-def without_zone(name: str) -> pl.Expr:
-    """Return where a text is a time without a zone."""
-    return pl.col(name).cast(pl.String).str.contains(_NO_ZONE)
-
-
-def _time(values: pl.Expr) -> pl.Expr:
-    text = values.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
-    return text.str.replace("[zZ]$", "+00:00").str.to_datetime(_RFC3339, strict=False, time_unit="us")
-
-
 def _boolean(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Boolean:
         return values
     words = values.str.to_lowercase() if is_text(dtype) else values.cast(pl.Float64)
-    yes, no = (["true", "1"], ["false", "0"]) if is_text(dtype) else ([1.0], [0.0])
+    yes, no = (YES, NO) if is_text(dtype) else ((1.0,), (0.0,))
     return pl.when(words.is_in(yes)).then(statement=True).when(words.is_in(no)).then(statement=False)
 
 
@@ -122,11 +110,13 @@ def _whole(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_integer() or dtype == pl.Boolean:
         return values.cast(pl.Int64, strict=False)
     if is_text(dtype):
-        return pl.coalesce(values.cast(pl.Int64, strict=False), _floor(values.cast(pl.Float64, strict=False)))
+        return pl.coalesce(values.cast(pl.Int64, strict=False), _floor(_number(values, dtype)))
     return _floor(values.cast(pl.Float64))
 
 
-def _number(values: pl.Expr, _: pl.DataType) -> pl.Expr:
+def _number(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if is_text(dtype):
+        values = pl.when(values.str.contains(_NUMBER)).then(values)
     return values.cast(pl.Float64, strict=False)
 
 

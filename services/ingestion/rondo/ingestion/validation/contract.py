@@ -26,7 +26,10 @@ _STRICTEST_FIRST = (UnknownColumns.REJECT, UnknownColumns.REPORT, UnknownColumns
 
 @dataclass(frozen=True)
 class Column:
-    """One column and the values it may have; bounds are inclusive. `models` are those that require it."""
+    """One column and the values it may have; bounds are inclusive. `models` are those that require it.
+
+    `zone` is that of times without one.
+    """
 
     name: str
     kind: Kind
@@ -36,6 +39,7 @@ class Column:
     values: frozenset[str] | None = None
     labels: Labels = ZERO_ONE
     models: tuple[str, ...] = ()
+    zone: str | None = None
 
     @property
     def expected(self) -> str:
@@ -126,7 +130,7 @@ def _unknown_columns(specs: list[ModelSpec]) -> str:
 def _columns(spec: ModelSpec) -> Iterable[Column]:
     models = (spec.model,)
     yield Column(spec.data.entity, "entity", models=models)
-    yield Column(spec.data.event_time, "time", models=models)
+    yield Column(spec.data.event_time, "time", models=models, zone=spec.data.time_zone)
     for name, feature in spec.features.items():
         # A feature with `from` is joined in, not sent. A spec that was applied before that was refused may have the
         # entity as a feature, too.
@@ -153,9 +157,12 @@ def _feature(name: str, feature: Feature, model: str) -> Column:
 
 
 def _check_agreement(dataset: str, one: Column, model: str, other: Column, other_model: str) -> None:
-    if (one.kind, one.labels) == (other.kind, other.labels):
+    zones = {zone for zone in (one.zone, other.zone) if zone is not None}
+    if (one.kind, one.labels) == (other.kind, other.labels) and len(zones) <= 1:
         return
     first, second = (one.kind, other.kind) if one.kind != other.kind else (one.expected, other.expected)
+    if len(zones) > 1:
+        first, second = f"in {one.zone}", f"in {other.zone}"
     raise NoContractError(
         f"the models of dataset {dataset!r} disagree: column {one.name!r} is {first} for {model!r} and {second} for "
         f"{other_model!r}; change one of the specs, or use two datasets"
@@ -173,4 +180,5 @@ def _strictest(one: Column, other: Column) -> Column:
         high=min(highs, default=None),
         values=values,
         models=one.models + other.models,
+        zone=one.zone or other.zone,
     )

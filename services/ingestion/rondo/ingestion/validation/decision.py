@@ -16,9 +16,9 @@ from rondo.ingestion.validation.shorten import excerpt
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rondo.contracts.batch_files.formats import FileFormat
     from rondo.ingestion.validation.arrow_columns import RawBatch
     from rondo.ingestion.validation.contract import Contract
-    from rondo.ingestion.validation.file_formats import FileFormat
     from rondo.ingestion.validation.quality import QualityReport
 
 _TOP = 5

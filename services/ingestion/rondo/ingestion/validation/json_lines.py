@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
+from rondo.contracts.batch_files.json_lines import invalid_line
+from rondo.contracts.batch_files.text import not_utf8, utf8
 from rondo.contracts.tasks.label_values import label_text
 
 if TYPE_CHECKING:
@@ -15,38 +17,32 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> pl.DataFrame:
-    """Return the rows; blank lines are none."""
-    try:
-        return pl.read_ndjson(path, infer_schema_length=None)
-    except pl.exceptions.PolarsError:
-        if invalid_line(path):
-            raise
-        return pl.read_ndjson(_mixed_as_texts(path), infer_schema_length=None)
+    """Return the rows; blank lines are none.
+
+    Raises:
+        UnreadableContentError: a line is not a JSON object, or the text is not UTF-8.
+
+    """
+    with path.open("rb") as file, utf8(file) as text:
+        content = text.read()
+        try:
+            return pl.read_ndjson(content, infer_schema_length=None)
+        except pl.exceptions.PolarsError:
+            if problem := not_utf8(text) or invalid_line(text):
+                raise problem from None
+            return pl.read_ndjson(_mixed_as_texts(content), infer_schema_length=None)
 
 
 def written_values(path: Path, column: str) -> pl.Series:
     """Return the values of a column as texts by `label_text`: in a column of text, 2.5 and "2.5" look the same."""
-    with path.open("rb") as file:
-        values = [label_text(orjson.loads(line).get(column)) for line in file if line.strip()]
+    with path.open("rb") as file, utf8(file) as text:
+        values = [label_text(orjson.loads(line).get(column)) for line in text if line.strip()]
     return pl.Series(column, values, dtype=pl.String)
 
 
-def invalid_line(path: Path) -> str | None:
-    """Return which line is not a JSON object, and why; None if all are."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                if line.strip() and not isinstance(orjson.loads(line), dict):
-                    return f"line {number} is not a JSON object"
-            except orjson.JSONDecodeError as error:
-                return f"line {number} is not JSON ({error})"
-    return None
-
-
-def _mixed_as_texts(path: Path) -> bytes:
+def _mixed_as_texts(content: bytes) -> bytes:
     """Return the lines with the columns as texts that hold values of several types, which polars can't combine."""
-    with path.open("rb") as file:
-        rows = [orjson.loads(line) for line in file if line.strip()]
+    rows = [orjson.loads(line) for line in content.split(b"\n") if line.strip()]
     types: dict[str, set[type]] = defaultdict(set)
     for row in rows:
         for name, value in row.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import polars as pl
 
+from rondo.contracts.batch_files.values import NOT_FINITE
 from rondo.contracts.tasks.binary import YES_NO, BinaryLabels
 from rondo.contracts.tasks.label_values import LARGEST_WHOLE, NUMBER
 from rondo.contracts.tasks.multiclass import MAX_LABEL_CHARACTERS, ClassLabels
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # Polars strips four characters fewer than `str.strip`.
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
-_NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -93,9 +93,7 @@ class _NumberColumn:
         number = _number(values, dtype)
         if not is_text(dtype):
             return number
-        return pl.coalesce(
-            number, pl.when(values.str.contains(_NOT_FINITE)).then(values.cast(pl.Float64, strict=False))
-        )
+        return pl.coalesce(number, pl.when(values.str.contains(NOT_FINITE)).then(values.cast(pl.Float64, strict=False)))
 
     def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
         yield "NaN, send the row when its number is known", typed.is_nan()

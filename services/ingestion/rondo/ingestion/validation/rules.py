@@ -10,9 +10,10 @@ import polars as pl
 from rondo.contracts.figures import figure
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.times import EARLIEST
-from rondo.ingestion.validation.casting import cast, not_converted, stored, without_missing, without_zone
-from rondo.ingestion.validation.labels import is_text, label_column
+from rondo.ingestion.validation.casting import cast, not_converted, stored, without_missing
+from rondo.ingestion.validation.labels import label_column
 from rondo.ingestion.validation.shorten import excerpt
+from rondo.ingestion.validation.times import unread_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,8 @@ def check_rows(batch: RawBatch, contract: Contract, latest: datetime) -> RowChec
     """
     frame, schema = batch.frame, batch.frame.schema
     present = [column for column in contract.columns if column.name in schema]
-    values = frame.select([without_missing(column, schema[column.name]) for column in present])
+    commas = batch.decimal_commas
+    values = frame.select([without_missing(c, schema[c.name], decimal_commas=commas) for c in present])
     casts = [cast(c, schema[c.name], _sent(c, batch)).alias(f"{_TYPED}{c.name}") for c in present]
     both = values.with_columns(casts)
     rules = [(reason, c.name, rule) for c in present for reason, rule in _rules(c, schema[c.name], latest)]
@@ -91,7 +93,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
     if not column.optional:
         yield f"{name}: {_MISSING.get(column.kind, _MISSING_FEATURE)}", raw.is_null()
     if column.kind == "time":
-        yield from _time_rules(name, dtype, raw, typed, latest)
+        yield from _time_rules(column, dtype, raw, typed, latest)
         return
     if column.kind in ("entity", "category"):
         unstorable = typed.str.contains("\x00", literal=True)
@@ -128,14 +130,10 @@ def _bound(declared: float) -> pl.Expr:
 
 
 def _time_rules(
-    name: str, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr, latest: datetime
+    column: Column, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr, latest: datetime
 ) -> Iterator[tuple[str, pl.Expr]]:
-    unread = raw.is_not_null() & typed.is_null()
-    if is_text(dtype):
-        zoneless = without_zone(name)
-        yield f"{name}: a time without a zone, write it as 2013-01-01T10:00:00Z", unread & zoneless
-        unread &= ~zoneless
-    yield f"{name}: not a time, write it as 2013-01-01T10:00:00Z", unread
+    name = column.name
+    yield from unread_rules(column, dtype, raw.is_not_null() & typed.is_null())
     yield f"{name}: before the year 1900, send when it happened, such as 2013-01-01T10:00:00Z", typed < EARLIEST
     ahead = f"{name}: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z"
     yield ahead, typed > latest

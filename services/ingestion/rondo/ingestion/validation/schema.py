@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.batch_files.formats import TYPED
+from rondo.contracts.batch_files.values import COMMA_NUMBER
 from rondo.contracts.vocabularies import UnknownColumns
 from rondo.ingestion.validation.casting import needs_no_text, type_problem, wrong_type
-from rondo.ingestion.validation.file_formats import TYPED
 from rondo.ingestion.validation.labels import is_text
 from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rondo.contracts.batch_files.formats import FileFormat
     from rondo.ingestion.validation.arrow_columns import RawBatch
     from rondo.ingestion.validation.contract import Column, Contract
-    from rondo.ingestion.validation.file_formats import FileFormat
 
 _SIMILAR = 0.8
 _MOST_COMPARED = 200
@@ -56,9 +57,21 @@ def schema_notes(batch: RawBatch, file_format: FileFormat, contract: Contract) -
     for column in contract.columns:
         if column.optional and column.name not in present:
             yield f"the optional column {column.name!r} is absent: its values count as missing"
+    if batch.decimal_commas:
+        for name, value in _with_commas(batch.frame, contract):
+            yield f"column {name!r} has decimal commas: {value} was read as {value.replace(',', '.')}"
     if file_format == "JSON Lines":
         for column in text_columns(batch.frame, contract):
             yield f"column {column.name!r} has texts, which were read as {column.expected}: send it with that type"
+
+
+def _with_commas(frame: pl.DataFrame, contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield the columns of numbers with a decimal comma, each with the first of them."""
+    for column in text_columns(frame, contract):
+        values = frame[column.name].cast(pl.String).str.strip_chars()
+        found = values.filter(values.str.contains(COMMA_NUMBER).fill_null(value=False))
+        if found.len():
+            yield column.name, found[0]
 
 
 def unknown_columns(batch: RawBatch, contract: Contract) -> list[str]:

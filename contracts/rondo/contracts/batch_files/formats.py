@@ -1,0 +1,93 @@
+"""The formats of a batch, by content type and by suffix, and how their first bytes are recognised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from rondo.contracts.batch_files.errors import UnreadableContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FileFormat = Literal["Parquet", "CSV", "JSON Lines", "an Arrow stream", "an Arrow file"]
+FORMATS: Mapping[str, FileFormat] = {
+    "application/vnd.apache.parquet": "Parquet",
+    "text/csv": "CSV",
+    "text/tab-separated-values": "CSV",
+    "application/x-ndjson": "JSON Lines",
+    "application/vnd.apache.arrow.stream": "an Arrow stream",
+    "application/vnd.apache.arrow.file": "an Arrow file",
+}
+CONTENT_TYPES: Mapping[str, str] = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".arrows": "application/vnd.apache.arrow.stream",
+    ".arrow": "application/vnd.apache.arrow.file",
+}
+EXTENSIONS: Mapping[str, FileFormat] = {suffix: FORMATS[content] for suffix, content in CONTENT_TYPES.items()}
+# Formats in which each column has a type.
+TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
+_PARQUET, _ARROW = b"PAR1", b"ARROW1"
+_FOOTERS: Mapping[FileFormat, bytes] = {"Parquet": _PARQUET, "an Arrow file": _ARROW}
+# The magic numbers of compressed files. polars would decompress some of them, without a limit and without noticing that
+# the end of a zlib stream is missing.
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
+    b"x\x01": "zlib", b"x\x9c": "zlib", b"x\xda": "zlib",
+}  # fmt: skip
+_ZIP, _OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_WORKBOOK = (b"xl/", b"[Content_Types].xml", b"mimetype")
+_EDGE = 64  # bytes
+_CHECK_FORMAT = "name the file, or its content type, by its format"
+_SAVE_SHEET = "save the sheet as CSV (UTF-8) and take that file"
+
+
+def has_footer(file: BinaryIO, file_format: FileFormat) -> bool:
+    """Return whether a file that may still be written has its footer; formats without one count as complete."""
+    footer = _FOOTERS.get(file_format)
+    return footer is None or _edges(file)[1].endswith(footer)
+
+
+def check_markers(file: BinaryIO, file_format: FileFormat) -> None:
+    """Recognise another format and a half-written file by their first and last bytes, before a parser fails on them.
+
+    Raises:
+        UnreadableContentError: the file is empty, compressed, incomplete, or has another format.
+
+    """
+    first, last = _edges(file)
+    if not first:
+        raise UnreadableContentError("it is empty", "send the file itself as the body")
+    if first.startswith(_OLD_OFFICE) or (first.startswith(_ZIP) and any(part in first for part in _WORKBOOK)):
+        raise UnreadableContentError("it is a workbook of Excel or another spreadsheet program", _SAVE_SHEET)
+    if first.startswith(_ZIP):
+        raise _compressed("zip")
+    for magic, compression in _COMPRESSED.items():
+        if first.startswith(magic):
+            raise _compressed(compression)
+    found: FileFormat | None = next((name for name, magic in _FOOTERS.items() if first.startswith(magic)), None)
+    if found and found != file_format:
+        raise UnreadableContentError(f"it starts like {found}", _CHECK_FORMAT)
+    marker = _FOOTERS.get(file_format)
+    if marker and not first.startswith(marker):
+        raise UnreadableContentError(f"it does not start with {marker.decode()}", _CHECK_FORMAT)
+    if marker and not last.endswith(marker):
+        why = f"it is half-written, the last bytes are not {marker.decode()}"
+        raise UnreadableContentError(why, "wait until the file is complete and send it again")
+
+
+def _compressed(kind: str) -> UnreadableContentError:
+    return UnreadableContentError(f"it is compressed with {kind}", "send it compressed with gzip once, or as it is")
+
+
+def _edges(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return the first and the last bytes; the file is at its start again."""
+    file.seek(0)
+    first = file.read(_EDGE)
+    file.seek(max(0, file.seek(0, 2) - _EDGE))
+    last = file.read(_EDGE)
+    file.seek(0)
+    return first, last

@@ -1,0 +1,92 @@
+"""Texts of files as UTF-8 with line feeds, which the parsers of CSV and JSON Lines need."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from rondo.contracts.batch_files.errors import UnreadableContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# With the longest first: that of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_START = 65_536  # bytes
+_CHUNK = 1 << 20
+_MOST_SHOWN = 40  # characters
+_NO_WORD = re.compile(r"[,;\t|\"\r\n]")
+
+
+@contextmanager
+def utf8(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give the text of a file as UTF-8, at its start after a byte order mark.
+
+    It is the file itself, or a temporary one where a byte order mark names another encoding, or lines end with a
+    carriage return alone, as on old Macs.
+
+    Raises:
+        UnreadableContentError: it has NUL characters, as UTF-16 without a mark has, or does not fit its mark.
+
+    """
+    file.seek(0)
+    start = file.read(_START)
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if start.startswith(mark)), (b"", "utf-8"))
+    if encoding != "utf-8":
+        with tempfile.TemporaryFile() as converted:
+            _convert(file, encoding, converted)
+            with utf8(converted) as text:
+                yield text
+        return
+    if b"\x00" in start[:_CHUNK].split(b"\n", 1)[0]:
+        why = "it holds NUL characters, as UTF-16 without a byte order mark does"
+        raise UnreadableContentError(why, "save it as UTF-8, or convert it: `iconv -f utf-16le -t utf-8 FILE`")
+    if b"\r" in start and b"\n" not in start:
+        file.seek(len(mark))
+        with tempfile.TemporaryFile() as text:
+            while chunk := file.read(_CHUNK):
+                text.write(chunk.replace(b"\r", b"\n"))
+            text.seek(0)
+            yield text
+        return
+    file.seek(len(mark))
+    yield file
+
+
+def not_utf8(text: BinaryIO) -> UnreadableContentError | None:
+    """Return where a text is not UTF-8, with the word as it reads in Latin-1; None if it is UTF-8."""
+    text.seek(0)
+    for number, line in enumerate(text, 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            # One character for each byte, so that the position holds.
+            shown, at = line.decode("latin-1"), error.start
+            before, after = _NO_WORD.split(shown[:at])[-1], _NO_WORD.split(shown[at:])[0]
+            word = f"{before[-_MOST_SHOWN:]}{after[:_MOST_SHOWN]}"
+            return UnreadableContentError(
+                f"line {number} is not UTF-8: {word!r} if it is Latin-1",
+                "save it as UTF-8, or convert it: `iconv -f latin1 -t utf-8 FILE`, where that word is right",
+            )
+    return None
+
+
+def _convert(file: BinaryIO, encoding: str, result: BinaryIO) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    try:
+        while chunk := file.read(_CHUNK):
+            result.write(decoder.decode(chunk).encode())
+        result.write(decoder.decode(b"", final=True).encode())
+    except UnicodeError as error:
+        why = f"its byte order mark says {encoding.upper()}, and its text is not ({error})"
+        raise UnreadableContentError(why, "save it as UTF-8") from None

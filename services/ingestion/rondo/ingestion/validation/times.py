@@ -1,0 +1,113 @@
+"""Converts a column of event times by the rules of `rondo.contracts.batch_files.times`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rondo.contracts.batch_files.times import DATE, EPOCHS, WITH_ZONE, WITHOUT_ZONE
+from rondo.ingestion.validation.labels import is_text
+from rondo.ingestion.validation.shorten import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.ingestion.validation.contract import Column
+
+TIME = pl.Datetime("us", "UTC")
+_EXAMPLE = "2013-01-01T10:00:00Z"
+_FULL = "%Y-%m-%dT%H:%M:%S%.f"
+_ZONELESS = f"{WITHOUT_ZONE}|{DATE}"
+_NAME_ZONE = "set `data.time_zone` in the spec"
+
+
+def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
+    """Return why no value of a type other than text can be a time; None if some may be."""
+    if dtype.is_numeric():
+        return None
+    if dtype != pl.Date and not isinstance(dtype, pl.Datetime):
+        return f"column {column.name!r} is {excerpt(str(dtype))}, not a time: send times as {_EXAMPLE}"
+    if column.zone is None and (dtype == pl.Date or getattr(dtype, "time_zone", None) is None):
+        what = "a date without a time of day and a zone" if dtype == pl.Date else "a time without a zone"
+        return f"column {column.name!r} is {what}: send UTC or a type with a zone, or {_NAME_ZONE}"
+    return None
+
+
+def time(values: pl.Expr, dtype: pl.DataType, zone: str | None) -> pl.Expr:
+    """Return the times of values without missing ones; null for what `parse_time` does not read."""
+    if is_text(dtype):
+        return _of_texts(values, zone)
+    if dtype.is_numeric():
+        return _since_1970(values, dtype)
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+    return _in_zone(values.cast(pl.Datetime("us")), zone)
+
+
+def unread_rules(column: Column, dtype: pl.DataType, unread: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+    """Yield (reason, where it holds) for values that `time` could not convert."""
+    name = column.name
+    if is_text(dtype):
+        zoneless = pl.col(name).cast(pl.String).str.contains(_ZONELESS)
+        reason = f"a time without a zone, write it as {_EXAMPLE}, or {_NAME_ZONE}"
+        yield f"{name}: {_skipped(column.zone) if column.zone else reason}", unread & zoneless
+        unread &= ~zoneless
+    elif isinstance(dtype, pl.Datetime | pl.Date):
+        yield f"{name}: {_skipped(column.zone or '')}", unread
+        return
+    yield f"{name}: not a time, write it as {_EXAMPLE}", unread
+
+
+def _skipped(zone: str) -> str:
+    return f"no time in {zone}, whose clocks skip or repeat it, or no date: write it with its offset, as {_EXAMPLE}"
+
+
+def _of_texts(values: pl.Expr, zone: str | None) -> pl.Expr:
+    text = values.str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
+    usual = text.str.to_datetime(f"{_FULL}%:z", strict=False, time_unit="us")
+    # What is left is null or rare, or the column has one of these forms.
+    rest = pl.when(usual.is_null()).then(values)
+    found = [usual, _without_seconds(rest), *(_epoch_texts(rest, epoch.pattern) for epoch in EPOCHS)]
+    if zone is not None:
+        found.append(_in_zone(_local(rest), zone))
+    return pl.coalesce(found)
+
+
+def _without_seconds(text: pl.Expr) -> pl.Expr:
+    kept = pl.when(text.str.contains(WITH_ZONE)).then(text)
+    full = kept.str.replace("[zZ]$", "+00:00").str.replace(r"^(.{10}).(.{5})( ?[+-])", "${1}T${2}:00${3}")
+    return full.str.to_datetime(f"{_FULL}%:z", strict=False, time_unit="us")
+
+
+def _local(text: pl.Expr) -> pl.Expr:
+    """Return times and dates without a zone as those of a clock."""
+    kept = pl.when(text.str.contains(_ZONELESS)).then(text)
+    full = kept.str.replace(r"^(.{10})$", "${1}T00:00:00").str.replace(r"^(.{10}).(.{5})$", "${1}T${2}:00")
+    return full.str.replace(r"^(.{10}).", "${1}T").str.to_datetime(_FULL, strict=False, time_unit="us")
+
+
+def _in_zone(clock: pl.Expr, zone: str | None) -> pl.Expr:
+    placed = clock.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    return placed.dt.convert_time_zone("UTC") if zone else placed.cast(TIME)
+
+
+def _epoch_texts(text: pl.Expr, pattern: str) -> pl.Expr:
+    kept = pl.when(text.str.contains(pattern)).then(text)
+    whole = kept.cast(pl.Int64, strict=False)
+    return pl.coalesce(_since_1970(whole, pl.Int64()), _since_1970(kept.cast(pl.Float64, strict=False), pl.Float64()))
+
+
+def _since_1970(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    found = []
+    for epoch in EPOCHS:
+        inside = pl.when(values.is_between(epoch.low, epoch.high)).then(values)
+        whole = inside.cast(pl.Int64, strict=False)
+        if epoch.unit < 1:
+            micros = whole // 1000
+        elif dtype.is_integer():
+            micros = whole * int(epoch.unit)
+        else:
+            micros = (inside.cast(pl.Float64) * epoch.unit + 0.5).floor()
+        found.append(micros.cast(pl.Int64, strict=False).cast(TIME))
+    return pl.coalesce(found)
