@@ -15,8 +15,8 @@ from rondo.chassis.security.principal import Principal
 from rondo.client.cli.command import app
 from rondo.contracts.access_tokens import Role
 
+from tests.http_apis.test_documents import APIS, HEALTH, api_of
 from tests.support.access import bearer, token_cache
-from tests.test_http_apis import APIS, HEALTH, api_of
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "roles.md").read_text()
 CLI: Any = typer.main.get_command(app)

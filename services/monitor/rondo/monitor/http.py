@@ -16,6 +16,7 @@ from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, Unknow
 from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.labelling.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.notifications import http as notifications
+from rondo.monitor.notifications.http import ModelName  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
@@ -95,7 +96,7 @@ def _marked(summary: ModelSummary, silenced: Collection[tuple[str, str]]) -> Mod
 
 
 @router.get("/models/{model}/drift", summary="The status of a model")
-async def drift(model: str, monitor: Monitor) -> ModelStatus:
+async def drift(model: ModelName, monitor: Monitor) -> ModelStatus:
     """Return what has changed and since when, the evidence by column, the newest distributions and figures.
 
     Also unmatched rows, and rows that count in no window.
@@ -104,7 +105,7 @@ async def drift(model: str, monitor: Monitor) -> ModelStatus:
 
 
 @router.get("/models/{model}/windows", summary="The closed windows of a model")
-async def windows(model: str, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
+async def windows(model: ModelName, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
     """Return the newest windows that have closed, with their figures and the evidence at their ends."""
     monitor.require(model)
     return await monitor.windows(model, before, limit)
@@ -112,7 +113,7 @@ async def windows(model: str, monitor: Monitor, before: Before = None, limit: Li
 
 @router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are most informative")
 async def wanted_labels(
-    model: str,
+    model: ModelName,
     monitor: Monitor,
     budget: Budget = 100,
     uncertain: Uncertain = False,  # noqa: FBT002 - of the query
@@ -127,7 +128,7 @@ async def wanted_labels(
     response_class=Response,
     responses={200: {"content": {"text/html": {}}}},
 )
-async def report(model: str, monitor: Monitor) -> Response:
+async def report(model: ModelName, monitor: Monitor) -> Response:
     """Return one HTML file without scripts that loads nothing: the verdict, distributions, evidence, performance."""
     status, page = await monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
     # Off the event loop: a page of many columns and windows takes a good part of a second.

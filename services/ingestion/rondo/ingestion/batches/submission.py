@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rondo.contracts.batch_files.formats import FileFormat
     from rondo.ingestion.batches.spool import SpooledFile
 
-_DATASET, _BATCH_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DATASET, BATCH_ID = r"^[a-z][a-z0-9_-]{0,62}$", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Submission:
     file: SpooledFile
 
 
-def check_names(dataset: str, batch_id: str) -> None:
-    """Check that both can name a folder and be the key of an event.
+def check_names(dataset: str | None = None, batch_id: str | None = None) -> None:
+    """Check that those which are given can name a folder and be the key of an event.
 
     Raises:
         InvalidNameError: one of them can't.
 
     """
-    if not _DATASET.fullmatch(dataset):
+    if dataset is not None and not re.fullmatch(DATASET, dataset):
         raise InvalidNameError("dataset name", dataset, "one of a-z, then up to 62 of a-z 0-9 _ -")
-    if not _BATCH_ID.fullmatch(batch_id):
+    if batch_id is not None and not re.fullmatch(BATCH_ID, batch_id):
         raise InvalidNameError("batch id", batch_id, "1 to 128 of A-Z a-z 0-9 . _ -, starting with one of A-Z a-z 0-9")

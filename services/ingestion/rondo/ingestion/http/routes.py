@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.responses import Response
 
 from rondo.chassis.artifacts import ArtifactMissingError
@@ -21,7 +21,7 @@ from rondo.ingestion import errors
 from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.batches.report import Details, Headline
-from rondo.ingestion.batches.submission import Submission, check_names
+from rondo.ingestion.batches.submission import BATCH_ID, DATASET, Submission, check_names
 from rondo.ingestion.http.schemas import (
     BatchList,
     BatchReport,
@@ -91,7 +91,26 @@ def _context(request: Request) -> ApiContext:
     return context
 
 
+def _dataset(dataset: Annotated[str, Path(json_schema_extra={"pattern": DATASET})]) -> str:
+    check_names(dataset)
+    return dataset
+
+
+def _batch_id(batch_id: Annotated[str, Path(json_schema_extra={"pattern": BATCH_ID})]) -> str:
+    check_names(batch_id=batch_id)
+    return batch_id
+
+
+def _of_batch(batch_id: Annotated[str | None, Query(json_schema_extra={"pattern": BATCH_ID})] = None) -> str | None:
+    check_names(batch_id=batch_id)
+    return batch_id
+
+
 Ingestion = Annotated[ApiContext, Depends(_context)]
+# Names are checked where they come in, so that no route passes another one on. A wrong one is a 400 with its own code.
+Dataset = Annotated[str, Depends(_dataset)]
+BatchId = Annotated[str, Depends(_batch_id)]
+OfBatch = Annotated[str | None, Depends(_of_batch)]
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -110,12 +129,11 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     },
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(FORMATS, _FILE)}},
 )
-async def upload(request: Request, dataset: str, batch_id: str, ingestion: Ingestion) -> Response:
+async def upload(request: Request, dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> Response:
     """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip or deflate.
 
     The same batch may be sent again: the answer is the report of the first time.
     """
-    check_names(dataset, batch_id)
     file_format = format_of(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > ingestion.spool.limit_bytes:
@@ -133,7 +151,7 @@ async def upload(request: Request, dataset: str, batch_id: str, ingestion: Inges
 
 
 @router.get("/batches/{batch_id}", summary="The report of a batch", dependencies=[_READS])
-async def batch(dataset: str, batch_id: str, ingestion: Ingestion) -> BatchReport:
+async def batch(dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> BatchReport:
     """Return the report of a batch."""
     record = await ingestion.batches.find(dataset, batch_id)
     if record is None:
@@ -142,26 +160,22 @@ async def batch(dataset: str, batch_id: str, ingestion: Ingestion) -> BatchRepor
 
 
 @router.get("/batches", summary="The newest batches", dependencies=[_READS])
-async def batches(dataset: str, ingestion: Ingestion, limit: Limit = 100) -> BatchList:
+async def batches(dataset: Dataset, ingestion: Ingestion, limit: Limit = 100) -> BatchList:
     """Return the batches decided last, newest first."""
     found = await ingestion.batches.latest(dataset, limit)
     return BatchList(dataset=dataset, batches=[Headline.model_validate(each) for each in found])
 
 
 @router.get("/quarantine", summary="The newest quarantined rows", dependencies=[http_api.requires(Role.READER)])
-async def quarantine(
-    dataset: str, ingestion: Ingestion, batch_id: str | None = None, limit: Limit = 100
-) -> QuarantinedRows:
+async def quarantine(dataset: Dataset, ingestion: Ingestion, batch_id: OfBatch, limit: Limit = 100) -> QuarantinedRows:
     """Return quarantined rows (of one batch, if it is given); those of the newest batch first."""
-    check_names(dataset, batch_id or "any")
     rows = await asyncio.to_thread(ingestion.publisher.quarantined, dataset, limit, batch_id)
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
 
 @router.get("", summary="The contract of a dataset", dependencies=[_READS])
-async def dataset(dataset: str, ingestion: Ingestion) -> DatasetView:
+async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     """Return the contract of a dataset, and its current version."""
-    check_names(dataset, "any")
     try:
         contract = ingestion.specs.contract(dataset)
     except NoContractError as error:

@@ -14,7 +14,7 @@ from rondo.chassis.http import api as http_api
 from rondo.chassis.http.api import Engineer  # noqa: TC001 - FastAPI reads it at run time
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
-from rondo.contracts.text import Message
+from rondo.contracts.text import Message, Text
 from rondo.contracts.times import LONGEST_SILENCE, Utc
 from rondo.contracts.vocabularies import AlertKind
 
@@ -29,7 +29,8 @@ T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
 """Of PostgreSQL's bigint."""
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
-OfModel = Annotated[str | None, Query(description="only those of this model")]
+ModelName = Annotated[Text, Path()]
+OfModel = Annotated[Text | None, Query(description="only those of this model")]
 readers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 engineers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.ENGINEER)])
 
@@ -169,7 +170,7 @@ async def deliveries(opened: Opened, model: OfModel = None) -> DeliveryLog:
 
 
 @engineers.post("/models/{model}/silences", summary="Silence the alerts of a model", status_code=201)
-async def silence(model: str, body: NewSilence, opened: Opened, principal: Engineer) -> SilenceView:
+async def silence(model: ModelName, body: NewSilence, opened: Opened, principal: Engineer) -> SilenceView:
     """Hold back the messages about alerts, which open, end and are listed as before."""
     opened.require(model)
     lasting = timedelta(seconds=body.seconds)

@@ -127,3 +127,14 @@ async def test_the_document_has_the_errors_of_each_route(http: httpx.AsyncClient
         assert all("application/problem+json" in answer["content"] for answer in errors.values()), key
         assert found["summary"], key
         assert any(status < "4" and "content" in answer for status, answer in found["responses"].items()), key
+
+
+async def test_each_text_of_a_path_or_query_has_a_pattern(http: httpx.AsyncClient) -> None:
+    """A bare text may hold what PostgreSQL refuses. Serving looks its names up, and hands none on."""
+    for key, found in (await operations(http)).items():
+        if not key[1].startswith("/v2"):
+            for parameter in found.get("parameters", ()):
+                schema = parameter["schema"]
+                for each in schema.get("anyOf", [schema]):
+                    constrained = {"pattern", "enum"} & {*schema, *each}
+                    assert each["type"] != "string" or constrained, (key, parameter["name"])
