@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.tasks.base import Output
     from rondo.serving.outputs.schema import Outputs, OutputSchema
-    from rondo.serving.requests.rows import Column, Rows
+    from rondo.serving.requests.rows import Rows
 
 # Half of what the topic takes: the halves of a batch are not of the same size.
 MAX_BYTES = 4 * 1024 * 1024
@@ -63,9 +63,25 @@ class VersionLog:
         made = pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(rows))
         head = [pa.array(rows.ids, pa.string()), pa.array(rows.entities, pa.string())]
         times = [pa.array(rows.event_times, logs.TIMESTAMP), made]
-        values = [_array(rows.columns[name], feature) for name, feature in self._features.items()]
         answers = [self._output(output, outputs[output.name]) for output in self._outputs.outputs]
-        return pa.RecordBatch.from_arrays([*head, *times, *values, *answers], schema=self._schema)
+        return pa.RecordBatch.from_arrays([*head, *times, *self._values(rows), *answers], schema=self._schema)
+
+    def _values(self, rows: Rows) -> Iterator[pa.Array]:
+        """Yield the columns of the features. Numbers that lie together are one array, of which each has a part.
+
+        An array for each of them took as long as scoring a row.
+        """
+        numbers, count, start = rows.numbers, len(rows), 0
+        whole = None if numbers is None else pa.array(numbers.ravel(), from_pandas=bool(np.isnan(numbers).any()))
+        for name, feature in self._features.items():
+            if feature.type == "category":
+                texts = rows.columns[name].tolist()
+                yield pa.array([text or None for text in texts] if "" in texts else texts, pa.string())
+            elif whole is None:
+                yield pa.array(rows.columns[name], from_pandas=True)  # NaN is null
+            else:
+                yield whole.slice(start, count)
+                start += count
 
     def _output(self, output: Output, values: NDArray[Any]) -> pa.Array:
         match output.kind:
@@ -118,10 +134,3 @@ def _lists(values: NDArray[np.float32]) -> pa.Array:
     rows, width = values.shape
     ends = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(values.ravel()))
-
-
-def _array(column: Column, feature: Feature) -> pa.Array:
-    if feature.type == "category":
-        texts = pa.array(column, pa.string())
-        return pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
-    return pa.array(column, from_pandas=True)  # NaN is null
