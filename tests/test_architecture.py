@@ -206,7 +206,7 @@ def test_only_the_chassis_listens_for_http() -> None:
         if ".venv" not in file.parts and "uvicorn" in imported(file)
     }
     folder = "services/chassis/rondo/chassis/http"
-    assert listening == {f"{folder}/server.py", f"{folder}/bounded_protocol.py"}
+    assert listening == {f"{folder}/{name}.py" for name in ("server", "bounded_protocol", "direct_protocol")}
 
 
 def test_a_folder_has_at_most_fifteen_modules() -> None:

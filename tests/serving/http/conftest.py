@@ -9,7 +9,9 @@ import httpx
 import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
+from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
+from rondo.serving.http.direct import DirectInferences
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
@@ -39,13 +41,28 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
     return models
 
 
-@pytest.fixture
-async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(params=["asgi", "direct"])
+async def client(
+    models: ServedModels, topic: LogTopic, request: pytest.FixtureRequest
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Call the application, or a server that answers the usual requests without it: nobody can see the difference."""
+
     async def report() -> dict[str, str]:
         return {"kafka": "no answer" if topic.unavailable else "ok"}
 
-    app = api(models, InferenceService(topic.publish, lambda: NOW), report)
-    guarded = AddErrorField(server.guarded(Health(), await token_cache(), app, continued_spans_only=True))
-    transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(Role.PREDICTOR)) as client:
-        yield client
+    tokens, service = await token_cache(), InferenceService(topic.publish, lambda: NOW)
+    app = api(models, service, report)
+    guarded = AddErrorField(server.guarded(Health(), tokens, app, continued_spans_only=True))
+    if request.param == "asgi":
+        transport: httpx.AsyncBaseTransport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=bearer(Role.PREDICTOR)) as it:
+            yield it
+        return
+    direct = DirectInferences(models, tokens)
+    direct.service = service
+    settings = ServiceSettings.model_validate({"service": "serving", "kafka": "nowhere:1", "http_port": 0})
+    async with (
+        server.listen(settings, guarded, Health(), direct) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=bearer(Role.PREDICTOR)) as it,
+    ):
+        yield it

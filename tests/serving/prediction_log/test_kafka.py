@@ -68,7 +68,7 @@ async def test_a_stop_takes_the_acknowledgement_of_what_is_on_its_way(connection
     log = KafkaLog(connection, "test")
     running = asyncio.create_task(log.run())
     # The producer has no connection yet, so it can't be acknowledged before the stop.
-    publishing = asyncio.create_task(log.publish("delay", b"1"))
+    publishing = asyncio.ensure_future(log.publish("delay", b"1"))
     await asyncio.sleep(0)
     running.cancel()
     async with asyncio.timeout(30):
@@ -100,7 +100,7 @@ async def test_without_kafka_a_record_is_refused_in_time(unreachable: KafkaLog) 
 @pytest.mark.medium
 async def test_what_waits_for_kafka_has_an_answer_when_the_producer_ends(unreachable: KafkaLog) -> None:
     running = asyncio.create_task(unreachable.run())
-    publishing = asyncio.create_task(unreachable.publish("delay", b"1"))
+    publishing = asyncio.ensure_future(unreachable.publish("delay", b"1"))
     await asyncio.sleep(0)
     unreachable._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
     assert not running.done()

@@ -25,6 +25,7 @@ from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
 from rondo.serving.handlers import Replica, on_deployment_changed
+from rondo.serving.http.direct import DirectInferences
 from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
@@ -56,11 +57,12 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     kafka.expect(shared.health, settings)
     tokens = TokenFollower(settings.kafka, shared.health)
     guarded = server.guarded(shared.health, tokens.cache, shared.http, continued_spans_only=True)
+    direct = DirectInferences(shared.models, tokens.cache)
     async with (
-        server.listen(settings, AddErrorField(guarded), shared.health),
+        server.listen(settings, AddErrorField(guarded), shared.health, direct),
         background(shared.health.watch(), tokens.run()),
         _following(settings, shared),
-        _answering(settings, shared),
+        _answering(settings, shared, direct),
         shared.health.serving(),
     ):
         yield
@@ -85,7 +87,7 @@ async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def _answering(settings: Settings, shared: _Shared) -> AsyncIterator[None]:
+async def _answering(settings: Settings, shared: _Shared, direct: DirectInferences) -> AsyncIterator[None]:
     """Answer over Kafka and over HTTP."""
     log = KafkaLog(settings.kafka, settings.instance)
     await log.connect()
@@ -94,6 +96,7 @@ async def _answering(settings: Settings, shared: _Shared) -> AsyncIterator[None]
     transform = PredictionStream(shared.models, shared.pending, service, partitions, settings.service)
     stream = ExactlyOnceStream(stream_settings(settings), transform)
     shared.http.app = api(shared.models, service, shared.health.report)
+    direct.service = service
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
     async with background(stream.run(), log.run()):

@@ -17,6 +17,8 @@ from rondo.chassis.security.principal import ForbiddenError, Principal
 from rondo.chassis.security.token_cache import UnauthenticatedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from rondo.contracts.access_tokens import Role
@@ -47,7 +49,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            scope[_PRINCIPAL] = await self._authenticator.authenticate(_bearer_token(scope))
+            scope[_PRINCIPAL] = await self._authenticator.authenticate(bearer_token(scope["headers"]))
         except UnauthenticatedError as error:
             answer: ASGIApp = await on_unauthenticated(Request(scope), error)
         except UnavailableError as error:
@@ -70,14 +72,14 @@ def require(request: Request, *roles: Role) -> Principal:
     return principal
 
 
-def _bearer_token(scope: Scope) -> str:
-    """Return the token of the header. The scheme is case-insensitive (RFC 9110, section 11.1).
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the token of a request with these headers. The scheme is case-insensitive (RFC 9110, section 11.1).
 
     Raises:
         UnauthenticatedError: there is no header, or it has another scheme.
 
     """
-    sent: bytes = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    sent: bytes = next((value for name, value in headers if name == b"authorization"), b"")
     scheme, _, token = sent.decode("latin-1").strip().partition(" ")
     if not sent:
         raise UnauthenticatedError("the request has no credential")

@@ -44,6 +44,10 @@ def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] |
 
 
 async def on_unavailable(_: Request, error: Exception) -> Response:
+    return unavailable(error)
+
+
+def unavailable(error: Exception) -> Response:
     """503: the caller may send the same request again."""
     detail = f"{error}; nothing was changed: send the request again once /readyz answers 200"
     return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})
@@ -84,6 +88,10 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_failure(_: Request, __: Exception) -> Response:
+    return failure()
+
+
+def failure() -> Response:
     """500: the traceback is in the service's log, not in the answer."""
     return problem(
         500, "internal_error", "the service failed on this request; its log has the reason under the trace id"

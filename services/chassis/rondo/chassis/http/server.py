@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from rondo.chassis.errors import StartRefusedError
 from rondo.chassis.http import probes
 from rondo.chassis.http.authentication import Authentication
 from rondo.chassis.http.bounded_protocol import BoundedProtocol
+from rondo.chassis.http.direct_protocol import DirectProtocol
 from rondo.chassis.http.problems import HANDLERS
 from rondo.chassis.http.telemetry import Telemetry
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from rondo.chassis.health import Health
     from rondo.chassis.http.authentication import Authenticator
+    from rondo.chassis.http.direct_protocol import Handler
     from rondo.chassis.settings import ServiceSettings
 
 _STOP_SECONDS = 5
@@ -53,8 +56,12 @@ def guarded(
 
 
 @asynccontextmanager
-async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> AsyncIterator[int]:
+async def listen(
+    settings: ServiceSettings, app: ASGIApp, health: Health, direct: Handler | None = None
+) -> AsyncIterator[int]:
     """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
+
+    `direct` may take requests before they get to `app`; it authenticates what it takes.
 
     Requests finish at the start of a shutdown, while their dependencies are still open.
 
@@ -62,9 +69,10 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
         PortTakenError: somebody else listens there.
 
     """
+    protocol: Any = BoundedProtocol if direct is None else partial(DirectProtocol, handler=direct)
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=protocol,
         log_config=None,
         ws="none",
         access_log=False,

@@ -80,7 +80,17 @@ class TokenCache:
         if parts is None:
             raise UnauthenticatedError("the credential is not a token of the form rondo_<id>_<secret>")
         token_id, secret = parts
-        token = await self._find(token_id)
+        return self._principal(token_id, secret, await self._find(token_id))
+
+    def known(self, credential: str) -> Principal | None:
+        """Return the principal of a token that can be used now; None where `authenticate` waits for it, or says why."""
+        parts = access_tokens.split(credential) if self._complete else None
+        try:
+            return self._principal(*parts, self._tokens.get(parts[0])) if parts else None
+        except UnauthenticatedError:
+            return None
+
+    def _principal(self, token_id: str, secret: str, token: TokenChanged | None) -> Principal:
         # An unknown id is refused later than a wrong secret. That reveals which ids exist; ids are not secret.
         if token is None or not access_tokens.matches(secret, token.secret_digest):
             raise UnauthenticatedError("the token is unknown, or was replaced")

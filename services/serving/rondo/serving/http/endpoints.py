@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from opentelemetry import trace
 from starlette.applications import Starlette
@@ -15,14 +14,13 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
-from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http import openapi
 from rondo.serving.http.body import read_body
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.fast_path import InferenceFastPath
+from rondo.serving.http.inference_call import InferenceCall, find
 from rondo.serving.http.openapi import Operation
 from rondo.serving.http.v2 import protocol, response
-from rondo.serving.http.v2 import rows as request_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
     Endpoint = Callable[[Request], Awaitable[Response]]
 
     from rondo.serving.inference.service import InferenceService
-    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
-    from rondo.serving.models.serving_table import ServedModels, ServingTable
+    from rondo.serving.models.serving_table import ServedModels
 
 
 _MODEL = "/v2/models/{model}"
@@ -113,12 +110,12 @@ class _Endpoints:
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
     async def metadata(self, request: Request) -> Response:
-        served, chosen = _find(request, self._models.table)
+        served, chosen = find(self._models.table, *_named(request))
         numbers = [chosen.model_version] if chosen else [v.model_version for v in served.answering]
         return JSONResponse(response.metadata(served, numbers))
 
     async def model_ready(self, request: Request) -> Response:
-        served, _ = _find(request, self._models.table)
+        served, _ = find(self._models.table, *_named(request))
         return JSONResponse({"name": served.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:
@@ -126,25 +123,11 @@ class _Endpoints:
         body = await read_body(request)
         # Held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
-            served, pinned = _find(request, table)
-            sent = protocol.decode(body)
-            requested = sent.requested_outputs(response.names(served.outputs))
-            request_id = sent.id or str(uuid4())
-            rows = request_rows.rows(sent, served.schema, request_id)
-            answered = await self._service.infer_logged(served, rows, pinned, len(body))
-        trace.get_current_span().set_attributes({"model": served.model, "rows": len(rows)})
-        answer = response.answer(served, request_id, rows.ids, answered, requested)
-        return Response(answer, media_type="application/json")
+            call = InferenceCall.decode(table, *_named(request), body)
+            answered = await self._service.infer_logged(call.served, call.rows, call.pinned, len(body))
+        trace.get_current_span().set_attributes({"model": call.served.model, "rows": len(call.rows)})
+        return Response(call.encode(answered), media_type="application/json")
 
 
-def _find(request: Request, table: ServingTable) -> tuple[ServedModel, LoadedVersion | None]:
-    model, number = request.path_params["model"], request.path_params.get("version")
-    served = table.find(model)
-    if number is None:
-        return served, None
-    for version in served.answering:
-        if str(version.model_version) == number:
-            return served, version
-    numbers = ", ".join(str(version.model_version) for version in served.answering)
-    message = f"{model} is served by version {numbers}, not {number[:20]}: ask for that one, or name no version"
-    raise RequestRefusedError("unknown_version", message, model)
+def _named(request: Request) -> tuple[str, str | None]:
+    return request.path_params["model"], request.path_params.get("version")

@@ -27,14 +27,22 @@ _HEADERS = {"unsupported_encoding": {"accept-encoding": ACCEPTED}}
 
 async def on_refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestRefusedError)  # noqa: S101 - it is registered for these alone
+    return refused(error)
+
+
+def refused(error: RequestRefusedError) -> Response:
     metrics.PREDICTIONS.labels("", "", error.code).inc()
     status, headers = _STATUS.get(error.code, 400), _HEADERS.get(error.code)
     return problem(status, error.code, str(error), headers=headers, **error.facts)
 
 
-async def on_unavailable(request: Request, error: Exception) -> Response:
+async def on_unavailable(_: Request, error: Exception) -> Response:
+    return unavailable(error)
+
+
+def unavailable(error: Exception) -> Response:
     metrics.PREDICTIONS.labels("", "", "unavailable").inc()
-    return await problems.on_unavailable(request, error)
+    return problems.unavailable(error)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

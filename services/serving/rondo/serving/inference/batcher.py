@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Rows, SentRows
 
     Infer = Callable[[ServedModel, Rows, LoadedVersion | None, int], Inference]
-    Write = Callable[[Scored], Awaitable[None]]
+    Publish = Callable[[Sequence[Scored]], Awaitable[None]]
+    Encode = Callable[[Sequence["Answered"]], Any]
+    Settle = Callable[[Any], None]
 
 # Of several requests; a single one may have more rows.
 _MAX_ROWS = 256
@@ -51,23 +53,24 @@ class Answered:
     outputs: Outputs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Request:
+@dataclass(slots=True, eq=False)
+class Request:
+    """The rows of one request of `size` bytes, and what becomes of them.
+
+    `encode` makes the answer of what the versions gave, while its log is on its way to Kafka. `settle` gets the answer
+    once Kafka has the log, or the exception that there is instead, and is called once.
+    """
+
     served: ServedModel
     rows: SentRows
     pinned: LoadedVersion | None
     size: int
-    done: asyncio.Future[Sequence[Answered]]
+    encode: Encode
+    settle: Settle
     # Of the request's own span, if its sender has begun a trace.
-    caller: SpanContext
-
-    def answer(self, answered: Sequence[Answered]) -> None:
-        if not self.done.done():
-            self.done.set_result(answered)
-
-    def fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
+    caller: SpanContext = trace.INVALID_SPAN_CONTEXT
+    # Until it is settled, or nobody waits for it any more.
+    open: bool = True
 
 
 @dataclass(slots=True)
@@ -75,8 +78,8 @@ class _Found:
     """What a micro-batch gave: parts to be logged, then answers and errors by request."""
 
     scored: list[Scored] = field(default_factory=list)
-    answers: list[tuple[_Request, Sequence[Answered]]] = field(default_factory=list)
-    errors: list[tuple[_Request, Exception]] = field(default_factory=list)
+    answers: list[tuple[Request, Sequence[Answered]]] = field(default_factory=list)
+    errors: list[tuple[Request, Exception]] = field(default_factory=list)
     # Of CPU time: what other processes take of the machine says nothing about the model.
     seconds: float = 0.0
 
@@ -89,41 +92,47 @@ class _Found:
 class Batcher:
     """The queue of one model.
 
-    `infer` scores rows that were sent in so many bytes; `write` returns once Kafka has the log of a part.
+    `infer` scores rows that were sent in so many bytes; `publish` sends the log of parts, and what it returns ends once
+    Kafka has all of it.
     """
 
-    def __init__(self, model: str, infer: Infer, write: Write, *, max_bytes: int = MAX_BYTES) -> None:
-        self._model, self._infer, self._write = model, infer, write
+    def __init__(self, model: str, infer: Infer, publish: Publish, *, max_bytes: int = MAX_BYTES) -> None:
+        self._model, self._infer, self._publish = model, infer, publish
         self._max_bytes = max_bytes
-        self._waiting: list[_Request] = []
+        self._waiting: list[Request] = []
         self._requests = self._bytes = 0
         self._running: asyncio.Task[None] | None = None
         # Of the last micro-batch of about as many rows: one of 64 may take much longer than one of a single row.
         self._seconds = [_INLINE_SECONDS] * (_INLINE_ROWS.bit_length() + 1)
 
-    async def answer(
-        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, size: int
-    ) -> Sequence[Answered]:
-        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
+    def submit(self, request: Request) -> None:
+        """Answer all rows of a request, or none.
+
+        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, and with an
+        UnavailableError if Kafka does not take the log.
 
         Raises:
-            RequestRefusedError: the first row that can't be answered, or that is too large for the log.
-            UnavailableError: Kafka does not take the log, or too many requests wait.
+            UnavailableError: too many requests wait.
 
         """
-        if self._requests >= MAX_REQUESTS or self._bytes + size > self._max_bytes:
+        if self._requests >= MAX_REQUESTS or self._bytes + request.size > self._max_bytes:
             why = f"{self._requests:,} requests of {self._bytes:,} bytes wait for an answer already"
             raise UnavailableError(f"the model {self._model}", why)
-        done = asyncio.get_running_loop().create_future()
-        request = _Request(served, rows, pinned, size, done, trace.get_current_span().get_span_context())
         self._waiting.append(request)
-        self._requests, self._bytes = self._requests + 1, self._bytes + size
+        self._requests, self._bytes = self._requests + 1, self._bytes + request.size
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        try:
-            return await request.done
-        finally:
-            self._requests, self._bytes = self._requests - 1, self._bytes - size
+
+    def cancel(self, request: Request) -> None:
+        """Settle a request with nothing, unless it is settled. Nothing of it is logged if it still waits."""
+        if request.open:
+            request.open = False
+            self._requests, self._bytes = self._requests - 1, self._bytes - request.size
+
+    def _settle(self, request: Request, result: Any) -> None:
+        if request.open:
+            self.cancel(request)
+            request.settle(result)
 
     async def _run(self) -> None:
         try:
@@ -137,11 +146,11 @@ class Batcher:
                         # What waits would fail as late, after all that wait before it.
                         failed, self._waiting = [*taken, *self._waiting], []
                     for request in failed:
-                        request.fail(error)
+                        self._settle(request, error)
         finally:
             self._running = None
 
-    def _span(self, taken: Sequence[_Request]) -> AbstractContextManager[object]:
+    def _span(self, taken: Sequence[Request]) -> AbstractContextManager[object]:
         """Open the span of a micro-batch, with links to those of its first requests."""
         links = [trace.Link(request.caller) for request in taken[:_MAX_LINKS] if request.caller.is_valid]
         rows = sum(len(request.rows) for request in taken)
@@ -149,15 +158,15 @@ class Batcher:
         # A root: the loop runs this in the context of the request that came first.
         return _TRACER.start_as_current_span("infer", context=Context(), links=links, attributes=about)
 
-    def _take(self) -> list[_Request]:
+    def _take(self) -> list[Request]:
         """Take the oldest requests of at most 256 rows together, without those that were cancelled."""
-        waiting = [request for request in self._waiting if not request.done.done()]
+        waiting = [request for request in self._waiting if request.open]
         reached = accumulate(len(request.rows) for request in waiting)
         count = max(sum(rows <= _MAX_ROWS for rows in reached), 1)
         self._waiting = waiting[count:]
         return waiting[:count]
 
-    async def _answer(self, taken: Sequence[_Request]) -> None:
+    async def _answer(self, taken: Sequence[Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
         small, magnitude = rows <= _INLINE_ROWS, rows.bit_length()
         if small and self._seconds[magnitude] < _INLINE_SECONDS:
@@ -167,19 +176,15 @@ class Batcher:
         if small:
             self._seconds[magnitude] = found.seconds
         for request, error in found.errors:
-            request.fail(error)
-        await self._log(found.scored)
-        for request, answered in found.answers:
-            request.answer(answered)
+            self._settle(request, error)
+        acknowledged = self._publish(found.scored)
+        answers = [(request, request.encode(answered)) for request, answered in found.answers]
+        await acknowledged
+        for request, answer in answers:
+            self._settle(request, answer)
 
-    async def _log(self, scored: Sequence[Scored]) -> None:
-        if len(scored) == 1:  # without the tasks that `gather` makes
-            await self._write(scored[0])
-        else:
-            await asyncio.gather(*map(self._write, scored))
-
-    def _score(self, taken: Sequence[_Request]) -> _Found:
-        groups: dict[tuple[int, int], list[_Request]] = {}
+    def _score(self, taken: Sequence[Request]) -> _Found:
+        groups: dict[tuple[int, int], list[Request]] = {}
         for request in taken:
             groups.setdefault((id(request.served), id(request.pinned)), []).append(request)
         found, began = _Found(), time.thread_time()
@@ -188,7 +193,7 @@ class Batcher:
         found.seconds = time.thread_time() - began
         return found
 
-    def _score_group(self, group: Sequence[_Request]) -> _Found:
+    def _score_group(self, group: Sequence[Request]) -> _Found:
         """Score requests to the same versions. Where a row is refused, only its request is."""
         served, pinned = group[0].served, group[0].pinned
         try:
@@ -221,7 +226,7 @@ class Batcher:
         return found
 
 
-def _divided(group: Sequence[_Request], scored: Sequence[Scored]) -> Iterator[tuple[_Request, Sequence[Answered]]]:
+def _divided(group: Sequence[Request], scored: Sequence[Scored]) -> Iterator[tuple[Request, Sequence[Answered]]]:
     """Divide what versions gave for the rows of several requests, one after the other, by request."""
     if len(group) == 1:
         yield group[0], [Answered(part.version, part.numbers, part.outputs) for part in scored]

@@ -6,17 +6,19 @@ answers; request/response transports share micro-batches (`batcher.py`) and awai
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from opentelemetry import trace
 
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.inference.batcher import Batcher
+from rondo.serving.inference.batcher import Batcher, Request
 from rondo.serving.inference.process_memory import resident_bytes
 from rondo.serving.inference.scored import Inference, Scored
 from rondo.serving.inference.scoring import score
@@ -174,9 +176,32 @@ class InferenceService:
             UnavailableError: Kafka does not take the log, or too many requests wait.
 
         """
-        if (batcher := self._batchers.get(served.model)) is None:
-            batcher = self._batchers[served.model] = Batcher(served.model, self._infer_whole, self._write)
-        return await batcher.answer(served, rows, pinned, size)
+        done: asyncio.Future[Sequence[Answered]] = asyncio.get_running_loop().create_future()
+
+        def settle(result: Any) -> None:
+            if done.done():  # cancelled in this turn of the loop
+                return
+            if isinstance(result, Exception):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+
+        caller = trace.get_current_span().get_span_context()
+        request = Request(served, rows, pinned, size, lambda answered: answered, settle, caller)
+        self.submit(request)
+        try:
+            return await done
+        finally:
+            self._batcher(served.model).cancel(request)
+
+    def submit(self, request: Request) -> None:
+        """Answer a request as `infer_logged` does, without a coroutine of its own. Raises as `Batcher.submit`."""
+        self._batcher(request.served.model).submit(request)
+
+    def _batcher(self, model: str) -> Batcher:
+        if (batcher := self._batchers.get(model)) is None:
+            batcher = self._batchers[model] = Batcher(model, self._infer_whole, self._publish)
+        return batcher
 
     def _infer_whole(self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None, size: int) -> Inference:
         inference = infer(served, rows, self.now, pinned)
@@ -186,13 +211,23 @@ class InferenceService:
                 inference.refused.update(_too_large(scored))
         return inference
 
-    async def _write(self, scored: Scored) -> None:
-        """Publish the log of a part, and count it."""
-        version = scored.version
-        for record in version.log.encode(scored.log):
-            await self.publish(version.model, record)
-        if scored.sent:
-            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scored.rows))
+    def _publish(self, scored: Sequence[Scored]) -> Awaitable[None]:
+        """Send the log of parts. What is returned ends once Kafka has all of it, and counts the answers."""
+        sent = [
+            self.publish(part.version.model, record) for part in scored for record in part.version.log.encode(part.log)
+        ]
+        return _acknowledged(scored, sent)
+
+
+async def _acknowledged(scored: Sequence[Scored], sent: Sequence[Awaitable[None]]) -> None:
+    if len(sent) == 1:  # without the tasks that `gather` makes
+        await sent[0]
+    else:
+        await asyncio.gather(*sent)
+    for part in scored:
+        if part.sent:
+            version = part.version
+            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(part.rows))
 
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:

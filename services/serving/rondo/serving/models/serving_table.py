@@ -69,15 +69,22 @@ class ServedModels:
     @contextmanager
     def lease(self) -> Iterator[ServingTable]:
         """Hold the current table: nothing in it is unloaded before the body ends."""
-        with self._changed:
-            table = self._table
-            table.leases += 1
+        table = self.acquire()
         try:
             yield table
         finally:
-            with self._changed:
-                table.leases -= 1
-                self._changed.notify_all()
+            self.release(table)
+
+    def acquire(self) -> ServingTable:
+        """Return the current table: nothing in it is unloaded before it is released."""
+        with self._changed:
+            self._table.leases += 1
+            return self._table
+
+    def release(self, table: ServingTable) -> None:
+        with self._changed:
+            table.leases -= 1
+            self._changed.notify_all()
 
     def swap(self, served: ServedModel) -> None:
         """Serve a model this way from the next micro-batch on."""

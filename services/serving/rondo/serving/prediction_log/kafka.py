@@ -18,6 +18,8 @@ from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from confluent_kafka import KafkaError, Message
 
     from rondo.contracts.kafka_connection import KafkaConnection
@@ -59,11 +61,12 @@ class KafkaLog:
         self._fatal: KafkaError | None = None
         self._stop = threading.Event()
 
-    async def publish(self, model: str, record: bytes) -> None:
-        """Return when Kafka has the record.
+    def publish(self, model: str, record: bytes) -> Awaitable[None]:
+        """Send a record. What is returned ends once Kafka has it.
 
         Raises:
-            UnavailableError: Kafka does not take it in time, and may have it all the same; or `run` has ended.
+            UnavailableError: `run` has ended, or too much waits to be sent. Or, where it is awaited: Kafka did not take
+                the record in time, and may have it all the same.
 
         """
         if self._stop.is_set():
@@ -88,7 +91,7 @@ class KafkaLog:
             self._producer.produce(PREDICTIONS_LOG, record, model.encode(), headers=_HEADERS, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             raise UnavailableError("the inference log", str(error)) from error
-        await done
+        return done
 
     async def connect(self) -> None:
         """Connect now: the first record would otherwise wait for the metadata and the number of the producer.

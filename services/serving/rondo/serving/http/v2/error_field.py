@@ -34,7 +34,7 @@ class AddErrorField:
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body", False):
-                    body = _with_error(b"".join(parts))
+                    body = with_error(b"".join(parts))
                     MutableHeaders(scope=start)["content-length"] = str(len(body))
                     await send(start)
                     await send({"type": "http.response.body", "body": body})
@@ -42,6 +42,6 @@ class AddErrorField:
         await self._app(scope, receive, forward)
 
 
-def _with_error(body: bytes) -> bytes:
+def with_error(body: bytes) -> bytes:
     content = orjson.loads(body)
     return orjson.dumps(content | {"error": content["detail"]})

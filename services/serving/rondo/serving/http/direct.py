@@ -1,0 +1,103 @@
+"""Inferences that are answered without ASGI (`rondo.chassis.http.direct_protocol`): the usual ones.
+
+What is refused before it waits for a micro-batch goes on to the ASGI application, which refuses it, too, and says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http import problems
+from rondo.chassis.http.authentication import bearer_token
+from rondo.chassis.security.token_cache import UnauthenticatedError
+from rondo.contracts.access_tokens import Role
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.http import errors
+from rondo.serving.http.inference_call import InferenceCall
+from rondo.serving.http.v2.error_field import with_error
+from rondo.serving.inference.batcher import Request
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from rondo.chassis.http.direct_protocol import DirectRequest
+    from rondo.chassis.security.principal import Principal
+    from rondo.serving.inference.service import InferenceService
+    from rondo.serving.models.serving_table import ServedModels, ServingTable
+
+log = logging.getLogger(__name__)
+_JSON = [(b"content-type", b"application/json")]
+# Any other spelling of a path is the router's.
+_PATH = re.compile(rb"/v2/models/([^/%?#\x80-\xff]+)(?:/versions/([^/%?#\x80-\xff]+))?/infer")
+_MODEL_ROUTE, _VERSION_ROUTE = "/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"
+
+
+class Tokens(Protocol):
+    """What knows tokens; `TokenCache` is one."""
+
+    def known(self, credential: str) -> Principal | None:
+        """Return the principal of a token that can be used now, else None."""
+        ...
+
+
+class DirectInferences:
+    """Takes inferences once `service` is set. Deny by default: it takes none without a token of a predictor."""
+
+    def __init__(self, models: ServedModels, tokens: Tokens) -> None:
+        self.service: InferenceService | None = None
+        self._models, self._tokens = models, tokens
+
+    def wants(self, path: bytes) -> bool:
+        return _PATH.fullmatch(path) is not None
+
+    def take(self, request: DirectRequest) -> bool:
+        found = _PATH.fullmatch(request.path)
+        if found is None or self.service is None or not self._may_predict(request):
+            return False
+        model, version = found[1].decode("ascii"), found[2].decode("ascii") if found[2] else None
+        table = self._models.acquire()
+        try:
+            call = InferenceCall.decode(table, model, version, request.body)
+            answer = _Answer(request, self._models, table)
+            size = len(request.body)
+            self.service.submit(Request(call.served, call.rows, call.pinned, size, call.encode, answer.settle))
+        except Exception:  # noqa: BLE001 - the application meets the same, and answers it
+            self._models.release(table)
+            return False
+        request.route = _MODEL_ROUTE if version is None else _VERSION_ROUTE
+        return True
+
+    def _may_predict(self, request: DirectRequest) -> bool:
+        try:
+            principal = self._tokens.known(bearer_token(request.headers))
+        except UnauthenticatedError:
+            return False
+        return principal is not None and principal.has(Role.PREDICTOR)
+
+
+class _Answer:
+    """Sends the response to an inference, and releases the table with the versions that it was scored by."""
+
+    def __init__(self, request: DirectRequest, models: ServedModels, table: ServingTable) -> None:
+        self._request, self._models, self._table = request, models, table
+
+    def settle(self, result: Any) -> None:
+        self._models.release(self._table)
+        if isinstance(result, Exception):
+            problem = _problem(result)
+            headers = [header for header in problem.raw_headers if header[0] != b"content-length"]
+            self._request.respond(problem.status_code, headers, with_error(bytes(problem.body)))
+        else:
+            self._request.respond(200, _JSON, result)
+
+
+def _problem(error: Exception) -> Response:
+    if isinstance(error, RequestRefusedError):
+        return errors.refused(error)
+    if isinstance(error, UnavailableError):
+        return errors.unavailable(error)
+    log.error("an inference failed", exc_info=error)
+    return problems.failure()
