@@ -156,6 +156,24 @@ def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: in
     assert alarms <= 1
 
 
+@pytest.mark.medium
+@pytest.mark.parametrize("share", [0.01, 0.03])
+@pytest.mark.parametrize("buckets", [(3, 5), (8, 9)], ids=["blocks of 40 to 43 rows", "blocks of 40 rows"])
+def test_a_rare_value_raises_no_alarm_although_means_are_on_a_grid(share: float, buckets: tuple[int, int]) -> None:
+    """1 of 42 rows is less than 1 of 40, and the mean of two means has an error of rounding."""
+    alarms = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = (rng.random((1, 20_480 + 60_000)) < share).astype(float)
+        reference = rows[:, :20_480].reshape(1, 512, 40).mean(axis=2)
+        test = staged(f"{seed}", [Stretches(40, 1.0, exact(reference), row_range=1.0)], 40)
+        sizes = rng.integers(*buckets, 20_000)
+        test.take(buckets_of(rows[:, 20_480:], sizes[np.cumsum(sizes) <= 60_000]))
+        assert test.stage == 2
+        alarms += bool(test.evidence.max() >= np.log(20))
+    assert alarms <= 1
+
+
 def test_blocks_become_as_long_as_the_buckets_of_dense_traffic() -> None:
     rng = np.random.default_rng(3)
     test = staged("v", [stretches(rng.standard_normal((1, 5_000)))], 32)

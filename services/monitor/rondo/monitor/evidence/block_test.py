@@ -3,6 +3,10 @@
 If the blocks are exchangeable, the ranks are independent and uniform, for any distribution and any number of reference
 blocks (Vovk, "Testing randomness online", Statistical Science 2021). The bets on them are then a martingale, so by
 Ville's inequality the evidence ever reaches 1/a with probability at most a, however often one looks.
+
+A live block may have a few rows more than one of the reference. The means of a rare value are then on two grids: 1 of
+42 rows is always below 1 of 40, and such ranks are not uniform. So what is ranked is a mean and a random part of what
+one row more or less would add to it. Among blocks of equal rows this decides ties at random, as is needed anyway.
 """
 
 from __future__ import annotations
@@ -44,27 +48,38 @@ class BlockTest:
 
     `scores` are the normal scores of the live blocks' ranks, shape `[components, live blocks]`. `seed` decides ties.
     Of a `one_sided` test larger means alone are a change. `normal` components, shape `[components]`, also bet on the
-    means themselves.
+    means themselves. `resolution`, shape `[components]`, is by how much one row can change a mean; 0 ranks the means as
+    they are.
     """
 
     seed: str
     one_sided: bool
     normal: NDArray[np.bool_]
+    resolution: NDArray[np.float64]
     reference: int
     means: NDArray[np.float64]
     scores: NDArray[np.float64]
-    # Of which `means` and `scores` are views, and the means in order: what makes the next blocks cheap.
-    _room: tuple[GrowingColumns, GrowingColumns] = field(repr=False)
+    # Of which `means` and `scores` are views, and what is ranked, also in order: what makes the next blocks cheap.
+    _room: tuple[GrowingColumns, GrowingColumns, GrowingColumns] = field(repr=False)
     _ranking: Ranking = field(repr=False)
     _change_points: dict[int, ChangePoint] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, seed: str, reference: NDArray[np.float64], normal: NDArray[np.bool_], *, one_sided: bool) -> BlockTest:
+    def of(
+        cls,
+        seed: str,
+        reference: NDArray[np.float64],
+        normal: NDArray[np.bool_],
+        *,
+        one_sided: bool,
+        resolution: NDArray[np.float64] | float = 0.0,
+    ) -> BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
         components, blocks = reference.shape
-        scores = np.zeros((components, 0))
-        room = GrowingColumns.of(reference), GrowingColumns.of(scores)
-        return cls(seed, one_sided, normal, blocks, reference, scores, room, Ranking.of(reference))
+        scores, each = np.zeros((components, 0)), np.broadcast_to(resolution, components)
+        ranked = reference + (_uniform(seed, "reference", (components, blocks)) - 0.5) * each[:, None]
+        room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
+        return cls(seed, one_sided, normal, each, blocks, reference, scores, room, Ranking.of(ranked))
 
     @property
     def live(self) -> int:
@@ -94,17 +109,18 @@ class BlockTest:
 
     def _with_few(self, means: NDArray[np.float64]) -> BlockTest:
         known, number = self.means.shape[1], means.shape[1]
+        places = np.column_stack([_uniform(self.seed, known + i, len(means)) for i in range(number)])
         room = self._room[0].with_columns(known, means)
-        together = room.upto(known + number)
+        ranked = self._room[2].with_columns(known, means + (places - 0.5) * self.resolution[:, None])
+        together = ranked.upto(known + number)
         below, same = self._ranking.places(together, known)
-        places = [_uniform(self.seed, known + i, len(means)) for i in range(number)]
-        ranks = (below + np.column_stack(places) * (1 + same)) / (np.arange(known, known + number) + 1)
+        ranks = (below + places * (1 + same)) / (np.arange(known, known + number) + 1)
         scores = self._room[1].with_columns(self.live, ndtri(ranks))
         unsorted = together.shape[1] - self._ranking.sorted
         ranking = self._ranking if unsorted <= MOST_UNSORTED else Ranking.of(together)
         return BlockTest(
-            self.seed, self.one_sided, self.normal, self.reference, together, scores.upto(self.live + number),
-            (room, scores), ranking,
+            self.seed, self.one_sided, self.normal, self.resolution, self.reference, room.upto(known + number),
+            scores.upto(self.live + number), (room, scores, ranked), ranking,
         )  # fmt: skip
 
     def evidence(self) -> NDArray[np.float64]:
@@ -169,7 +185,7 @@ def _starts(live: int) -> NDArray[np.int64]:
     return np.asarray(live - ages[::-1] + 1)
 
 
-def _uniform(seed: str, block: int, components: int) -> NDArray[np.float64]:
+def _uniform(seed: str, block: int | str, shape: int | tuple[int, int]) -> NDArray[np.float64]:
     """Return numbers in (0, 1) that replicas agree on, and a replay repeats."""
     digest = blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(digest)).uniform(np.nextafter(0, 1), 1, components)
+    return np.random.default_rng(int.from_bytes(digest)).uniform(np.nextafter(0, 1), 1, shape)

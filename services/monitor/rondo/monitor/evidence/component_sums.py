@@ -10,7 +10,7 @@ import numpy as np
 from rondo.chassis.profiles.components import components
 from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.training_evidence import UnknownProfile
+from rondo.contracts.training_evidence import NumericProfile, UnknownProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.chassis.profiles.binning import Binning
-    from rondo.contracts.training_evidence import CategoricalProfile, FeatureProfile, NumericProfile, ReferenceProfile
+    from rondo.contracts.training_evidence import CategoricalProfile, FeatureProfile, ReferenceProfile
 
     Watchable = NumericProfile | CategoricalProfile
 
@@ -34,6 +34,16 @@ def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Wa
     inputs = profile.features | computable(profile.features, profile.projections)
     outputs = {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
     return {"inputs": _known(inputs), "outputs": _known(outputs)}
+
+
+def row_range(column: Watchable) -> NDArray[np.float64]:
+    """Return the largest value of each component of a row of the reference less the smallest, shape `[components]`."""
+    values = components(column).values
+    if not isinstance(column, NumericProfile):
+        return np.asarray(np.ptp(values, axis=0))
+    seen = np.append(np.array(column.counts) > 0, column.missing > 0)
+    # Whether a value is missing is 0 or 1, also where none was.
+    return np.asarray(np.maximum(np.ptp(values[seen], axis=0) if seen.any() else 0.0, [0.0, 0.0, 1.0]))
 
 
 def _known(columns: Mapping[str, FeatureProfile]) -> Mapping[str, Watchable]:

@@ -256,8 +256,9 @@ class StagedTest:
 
     def _with_longer(self, factor: int, reference: int) -> BlockTest:
         """Return a test before any live block: the first `reference` blocks merged, `factor` to one."""
-        means = merged(self.test.means[:, :reference], factor)
-        return BlockTest.of(f"{self.test.seed}/{self.stage}", means, self.test.normal, one_sided=self.test.one_sided)
+        before, means = self.test, merged(self.test.means[:, :reference], factor)
+        seed, resolution = f"{before.seed}/{self.stage}", before.resolution / factor
+        return BlockTest.of(seed, means, before.normal, one_sided=before.one_sided, resolution=resolution)
 
 
 def crowded_by(rows: int, block: int) -> int:

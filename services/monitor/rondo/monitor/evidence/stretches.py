@@ -7,7 +7,7 @@ a change during this learning becomes a part of the reference.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,12 +38,15 @@ _MOST_STRETCHES = 2_048
 class Stretches:
     """Means of consecutive stretches of `rows` rows, shape `[components, stretches]`.
 
-    `autocorrelation_rows` is the autocorrelation time in rows that rows within a stretch show, at least 1.
+    `autocorrelation_rows` is the autocorrelation time in rows that rows within a stretch show, at least 1. `row_range`
+    is the difference between the largest and the smallest value of a row, shape `[components]`; 0 means that blocks are
+    ranked by their means alone.
     """
 
     rows: int
     autocorrelation_rows: float
     means: NDArray[np.float64]
+    row_range: NDArray[np.float64] | float = 0.0
 
     @property
     def total(self) -> int:
@@ -86,7 +89,8 @@ class Stretches:
         even = self.means[:, self.means.shape[1] % 2 :]
         # Longer stretches show less of the autocorrelation.
         within = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
-        return Stretches(2 * self.rows, within, even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2))
+        means = even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2)
+        return Stretches(2 * self.rows, within, means, self.row_range)
 
     def fitting(self, rows: int) -> Stretches:
         """Return stretches of more than half of so many rows: a live bucket that has them can't be divided."""
@@ -96,14 +100,15 @@ class Stretches:
         return found
 
     def with_means(self, means: NDArray[np.float64]) -> Stretches:
-        return Stretches(self.rows, self.autocorrelation_rows, np.concatenate((self.means, means), axis=1))
+        return replace(self, means=np.concatenate((self.means, means), axis=1))
 
 
 def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False) -> StagedTest:
     """Return a test of the components of these stretches, which have the same `rows`, in their order."""
     blocks, normal = zip(*((each.blocks(block), each.normal(block)) for each in parts), strict=True)
-    test = BlockTest.of(seed, np.concatenate(blocks), np.concatenate(normal), one_sided=one_sided)
-    return StagedTest(test, block)
+    resolution = np.concatenate([np.broadcast_to(each.row_range, len(each.means)) for each in parts]) / block
+    means, flags = np.concatenate(blocks), np.concatenate(normal)
+    return StagedTest(BlockTest.of(seed, means, flags, one_sided=one_sided, resolution=resolution), block)
 
 
 @dataclass(eq=False)
@@ -140,7 +145,8 @@ class Learning:
         """Return the state in which live rows extend the reference of a test. What it has found is kept."""
         test.remember()
         reference = test.test.means[:, : test.test.reference]
-        stretches = Stretches(test.block, longest_autocorrelation(test.block), reference)
+        row_range = test.test.resolution * test.block
+        stretches = Stretches(test.block, longest_autocorrelation(test.block), reference, row_range)
         found = cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
         # The next test has its share of what the false-alarm rate has left.
         found.stage = test.stage + (1 if test.test.live else 0)

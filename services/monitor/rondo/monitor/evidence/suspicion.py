@@ -78,7 +78,8 @@ class Suspicion:
         block = stretches.block(most=most)
         if stretches.total < FEWEST_BLOCKS * block:
             return None
-        test = BlockTest.of(f"{seed}/0", stretches.blocks(block), np.array([True]), one_sided=True)
+        blocks, resolution = stretches.blocks(block), stretches.row_range / block
+        test = BlockTest.of(f"{seed}/0", blocks, np.array([True]), one_sided=True, resolution=resolution)
         return cls(seed, block, test)
 
     def take(self, buckets: Buckets) -> Suspicion:
@@ -99,7 +100,7 @@ class Suspicion:
         factor = min(crowded_by(rows, self.block), max(1, self.test.reference // FEWEST_BLOCKS))
         if factor > 1:
             self.block *= factor
-            self._begin(merged(self.test.means[:, : self.test.reference], factor))
+            self._begin(merged(self.test.means[:, : self.test.reference], factor), factor)
 
     def _close(self, end: int) -> None:
         self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])
@@ -112,10 +113,11 @@ class Suspicion:
         if self.found is None and self.test.live >= _MOST_LIVE_BLOCKS:
             self._begin(self.test.means[:, -_MOST_LIVE_BLOCKS:])
 
-    def _begin(self, reference: NDArray[np.float64]) -> None:
-        """Begin again without live blocks, against these means of blocks."""
+    def _begin(self, reference: NDArray[np.float64], factor: int = 1) -> None:
+        """Begin again without live blocks, against these means of blocks, which are `factor` times as long."""
         self.number, self.starts, self.counts = self.number + 1, [], []
-        self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
+        seed, resolution = f"{self.seed}/{self.number}", self.test.resolution / factor
+        self.test = BlockTest.of(seed, reference, self.test.normal, one_sided=True, resolution=resolution)
 
     def _suspected(self, end: int, evidence: float) -> Suspected | None:
         live = self.test.means[0, self.test.reference :]

@@ -21,7 +21,7 @@ from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
-from rondo.monitor.evidence.component_sums import watched_columns
+from rondo.monitor.evidence.component_sums import row_range, watched_columns
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
@@ -42,6 +42,8 @@ INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
 LOSS: Group = "loss"
 UNCOVERED = "uncovered"
 """The component of a loss that is 1 where the outcome is outside of the interval."""
+# The means of a reference are rounded to nine decimals.
+_WHOLE = 1e-4
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
           "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
           UNCOVERED: StatisticName.INTERVAL_COVERAGE}  # fmt: skip
@@ -180,12 +182,13 @@ class VersionEvidence:
         if profile.loss is None or not profile.loss.means:
             return cls(watched)
         rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
-        stretches = Stretches(rows, within, np.array([profile.loss.means]))
+        stretches = Stretches(rows, within, np.array([profile.loss.means]), _range_of_losses(rows, profile.loss.means))
         components: tuple[Component, ...] = (Component("loss", None, LOSS, 0),)
         of_all = stretches
         if profile.loss.uncovered is not None:
             components += (Component("loss", None, UNCOVERED, 1),)
-            of_all = Stretches(rows, within, np.array([profile.loss.means, profile.loss.uncovered]))
+            means = np.array([profile.loss.means, profile.loss.uncovered])
+            of_all = Stretches(rows, within, means, np.append(stretches.row_range, 1.0))
         watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True)
         bounds = LossBounds.of(stretches.means[0], rows, within)
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
@@ -261,6 +264,15 @@ def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold
         yield Alarm(parts[at], float(test.evidence[at]), threshold, partial(test.change, int(at)), test.end)
 
 
+def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:
+    """Return 1 where the losses of rows are 0 or 1, by the means of stretches of `rows` rows, and 0 elsewhere.
+
+    The means of other losses are on no grid. What would be added to them would be more than they vary by.
+    """
+    sums = np.array(means) * rows
+    return np.full(1, float(np.abs(sums - np.rint(sums)).max(initial=0.0) < _WHOLE))
+
+
 def _blocks(profile: ReferenceProfile) -> Mapping[Group, ReferenceBlocks]:
     """Return the blocks of the inputs and those of the outputs, with the columns named as in `watched_columns`."""
     found: dict[Group, ReferenceBlocks] = {}
@@ -287,7 +299,8 @@ def _columns(
         if reference and set(names) <= reference.means.keys():
             means = np.array([reference.means[name] for name in names])
             if means.shape[1]:
-                parts.append((found, Stretches(blocks.rows, reference.autocorrelation_rows, means)))
+                within = reference.autocorrelation_rows
+                parts.append((found, Stretches(blocks.rows, within, means, row_range(profile))))
     return _begun(f"{digest}/{group}", parts)
 
 

@@ -98,10 +98,16 @@ def _learning_fields(learning: Learning) -> dict[str, object]:
     return {
         "seed": learning.seed, "one_sided": learning.one_sided, "stretch": learning.stretches.rows,
         "autocorrelation_rows": learning.stretches.autocorrelation_rows,
+        "row_range": _row_range(learning.stretches),
         "tried": learning.tried, "block": learning.block, "live": learning.live,
         "open": [learning.open.start, learning.open.rows], "stage": learning.stage, "end": learning.end,
         "earlier": _earlier_fields(learning.earlier),
     }  # fmt: skip
+
+
+def _row_range(stretches: Stretches) -> list[float]:
+    found: list[float] = np.broadcast_to(stretches.row_range, len(stretches.means)).tolist()
+    return found
 
 
 def _suspicion_fields(suspicion: Suspicion) -> dict[str, object]:
@@ -115,7 +121,8 @@ def _suspicion_fields(suspicion: Suspicion) -> dict[str, object]:
 def _short_fields(short: ShortReference) -> dict[str, object]:
     return {
         "seed": short.seed, "stretch": short.stretches.rows,
-        "autocorrelation_rows": short.stretches.autocorrelation_rows, "open": [short.open.start, short.open.rows],
+        "autocorrelation_rows": short.stretches.autocorrelation_rows, "row_range": _row_range(short.stretches),
+        "open": [short.open.start, short.open.rows],
     }  # fmt: skip
 
 
@@ -125,7 +132,10 @@ def _row(version: int, what: str, fields: Mapping[str, object], *arrays: NDArray
 
 
 def _test_fields(test: BlockTest) -> dict[str, object]:
-    return {"seed": test.seed, "one_sided": test.one_sided, "reference": test.reference, "components": len(test.means)}
+    return {
+        "seed": test.seed, "one_sided": test.one_sided, "reference": test.reference, "components": len(test.means),
+        "resolution": test.resolution.tolist(),
+    }  # fmt: skip
 
 
 def _test_arrays(test: BlockTest) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -136,7 +146,10 @@ def _test(fields: Mapping[str, Any], means: bytes, normal: bytes) -> BlockTest:
     stored = np.frombuffer(means, np.float64).reshape(fields["components"], -1)
     reference, live = stored[:, : fields["reference"]], stored[:, fields["reference"] :]
     flags = np.frombuffer(normal, np.bool_)
-    return BlockTest.of(fields["seed"], reference, flags, one_sided=fields["one_sided"]).with_blocks(live)
+    # An earlier release ranked the means alone, and stored no resolution.
+    resolution = np.array(fields.get("resolution", 0.0))
+    before = BlockTest.of(fields["seed"], reference, flags, one_sided=fields["one_sided"], resolution=resolution)
+    return before.with_blocks(live)
 
 
 def _staged_fields(test: StagedTest) -> dict[str, object]:
@@ -174,10 +187,12 @@ def _staged(fields: Mapping[str, Any], arrays: list[bytes]) -> StagedTest:
 def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
     means, sums, evidence = arrays
     found_sums = np.frombuffer(sums, np.float64)
-    stretches = np.frombuffer(means, np.float64).reshape(found_sums.size, -1)
+    values, row_range = np.frombuffer(means, np.float64), np.array(fields.get("row_range", 0.0))
+    within = values.reshape(found_sums.size, -1)
+    stretches = Stretches(fields["stretch"], fields["autocorrelation_rows"], within, row_range)
     found = Learning(
-        fields["seed"], fields["one_sided"], Stretches(fields["stretch"], fields["autocorrelation_rows"], stretches),
-        fields["tried"], fields["block"], fields["live"], fields["stage"], fields["end"], _earlier(fields["earlier"]),
+        fields["seed"], fields["one_sided"], stretches, fields["tried"], fields["block"], fields["live"],
+        fields["stage"], fields["end"], _earlier(fields["earlier"]),
     )  # fmt: skip
     found.open = _open(fields["open"], sums)
     found.evidence = np.frombuffer(evidence, np.float64).copy()
@@ -196,8 +211,8 @@ def _suspicion(fields: Mapping[str, Any], arrays: list[bytes]) -> Suspicion:
 
 def _short_reference(fields: Mapping[str, Any], arrays: list[bytes]) -> ShortReference:
     means, sums = arrays
-    losses = np.frombuffer(means, np.float64).reshape(1, -1)
-    stretches = Stretches(fields["stretch"], fields["autocorrelation_rows"], losses)
+    losses, row_range = np.frombuffer(means, np.float64).reshape(1, -1), np.array(fields.get("row_range", 0.0))
+    stretches = Stretches(fields["stretch"], fields["autocorrelation_rows"], losses, row_range)
     return ShortReference(fields["seed"], stretches, _open(fields["open"], sums))
 
 
