@@ -18,17 +18,25 @@ if TYPE_CHECKING:
 
 # An odd number, so that no factor of it is lost modulo 2^64.
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+# The bytes of so many texts, as 64-bit numbers, are in memory at once, and so many hashes are mixed in the cache.
+_AT_ONCE = 16_384
 
 
 def row_hashes(columns: Iterable[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint64]:
     """Return a hash of each row of columns of text, float32 or timestamps, shape `[rows]`.
 
+    Texts may be dictionary-encoded: each distinct one is then hashed once.
     A missing value is equal to a missing one, to NaN, and to the empty text; 0 is equal to -0.
     """
     found: NDArray[np.uint64] | None = None
     for column in columns:
         hashes = _hashes(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
-        found = hashes if found is None else _mixed(found * _BASE + hashes)
+        if found is None:
+            found = hashes
+        else:
+            found *= _BASE
+            found += hashes
+            _mix(found)
     return np.zeros(0, np.uint64) if found is None else found
 
 
@@ -39,14 +47,22 @@ def repeated_shares(hashes: NDArray[np.uint64], block: int) -> NDArray[np.float6
 
 
 def _hashes(values: pa.Array) -> NDArray[np.uint64]:
+    """Return a hash of each value, as a new array."""
+    if pa.types.is_dictionary(values.type):
+        known = np.append(_hashes(values.dictionary), _hashes(pa.nulls(1, values.type.value_type)))
+        return known[values.indices.cast(pa.int64()).fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
     if pa.types.is_floating(values.type):
         numbers = np.asarray(values.cast(pa.float32()).fill_null(np.nan).to_numpy(zero_copy_only=False)) + np.float32(0)
-        numbers = np.where(np.isnan(numbers), np.float32(np.nan), numbers).astype(np.float32)
-        return _mixed(numbers.view(np.uint32).astype(np.uint64))
+        numbers[np.isnan(numbers)] = np.float32(np.nan)
+        return _mix(numbers.view(np.uint32).astype(np.uint64))
     if pa.types.is_timestamp(values.type):
         at = values.cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
-        return _mixed(np.asarray(at).view(np.uint64))
-    return _of_texts(values.cast(pa.large_string()).fill_null(""))
+        return _mix(np.asarray(at).view(np.uint64).copy())
+    texts = values.cast(pa.large_string()).fill_null("")
+    found = np.empty(len(texts), np.uint64)
+    for first in range(0, len(texts), _AT_ONCE):
+        found[first : first + _AT_ONCE] = _of_texts(texts.slice(first, _AT_ONCE))
+    return _mix(found)
 
 
 def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
@@ -58,12 +74,16 @@ def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
     powers = np.cumprod(np.full(int(lengths.max(initial=0)) + 1, _BASE, np.uint64))
     places = np.arange(ends[0], ends[-1]) - np.repeat(starts, lengths)
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((data + np.uint64(1)) * powers[places], dtype=np.uint64)])
-    return _mixed(sums[ends[1:] - ends[0]] - sums[starts - ends[0]])
+    return np.asarray(sums[ends[1:] - ends[0]] - sums[starts - ends[0]])
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the values with their bits mixed (splitmix64: Steele, Lea, Flood, OOPSLA 2014)."""
-    mixed = values + _BASE
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the bits of the values (splitmix64: Steele, Lea, Flood, OOPSLA 2014), and return them."""
+    for part in (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE)):
+        part += _BASE
+        part ^= part >> np.uint64(30)
+        part *= np.uint64(0xBF58476D1CE4E5B9)
+        part ^= part >> np.uint64(27)
+        part *= np.uint64(0x94D049BB133111EB)
+        part ^= part >> np.uint64(31)
+    return values

@@ -14,6 +14,8 @@ from rondo.trainer.evaluation import reference_blocks, reference_profile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
+
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.training_evidence import FeatureProfile, Projections, ReferenceBlocks
 
@@ -52,6 +54,11 @@ def _repeated_rows(features: Mapping[str, Feature], rows: pl.DataFrame) -> Repea
     if rows.height < block * FEWEST_BLOCKS or not features:
         return None
     newest = rows.tail(rows.height // block * block).tail(block * MOST_BLOCKS)
-    kinds = {name: pl.String if each.type == "category" else pl.Float32 for name, each in features.items()}
-    hashes = row_hashes(newest[name].cast(kinds[name]).to_arrow() for name in sorted(features))
+    hashes = row_hashes(_values(features[name], newest[name]) for name in sorted(features))
     return RepeatedRows(rows=block, shares=tuple(repeated_shares(hashes, block).tolist()))
+
+
+def _values(feature: Feature, column: pl.Series) -> pa.Array:
+    if feature.type == "category":
+        return column.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    return column.cast(pl.Float32).to_arrow()
