@@ -66,11 +66,21 @@ class ColumnBins:
         return bins
 
     def bins_of_categories(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Return `bins` of a categorical column."""
+        """Return `bins` of a categorical column, of texts that may be dictionary-encoded."""
         if self.column not in rows.column_names:
             return np.full(rows.num_rows, self.size - 1, np.int64)
+        column = rows.column(self.column)
+        if not pa.types.is_dictionary(column.type):
+            return self._bins_of_texts(column)
+        # Each distinct text is looked up once.
+        encoded = column.combine_chunks()
+        bins = np.append(self._bins_of_texts(encoded.dictionary), self.size - 1)
+        missing = len(bins) - 1
+        return bins[encoded.indices.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False)]
+
+    def _bins_of_texts(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
         # The categories end with the empty text and null, which are missing, as in the reference.
-        codes = pc.index_in(rows.column(self.column), self.categories).fill_null(self.size).to_numpy()
+        codes = pc.index_in(texts, self.categories).fill_null(self.size).to_numpy(zero_copy_only=False)
         missing, unlisted = self.size - 1, self.size - 2
         bins = np.append(np.arange(unlisted), [missing, missing, unlisted])
         return bins[np.asarray(codes, np.int64)]

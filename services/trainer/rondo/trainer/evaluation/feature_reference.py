@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from rondo.chassis.profiles.row_hashes import repeated_shares, row_hashes
 from rondo.contracts.training_evidence import RepeatedRows
 from rondo.trainer.evaluation import reference_blocks, reference_profile
+from rondo.trainer.evaluation.feature_columns import feature_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
     import pyarrow as pa
 
     from rondo.contracts.spec.model import Feature
@@ -37,28 +37,26 @@ class FeatureReference:
 
 def of_rows(features: Mapping[str, Feature], rows: pl.DataFrame) -> FeatureReference:
     """Return the reference of rows that are in order of event time."""
-    profile = reference_profile.of_features(features, rows)
-    repeated = _repeated_rows(features, rows)
-    return FeatureReference(profile, *reference_blocks.of_features(profile, rows), repeated)
+    columns = {
+        name: feature_column(rows[name], is_category=feature.type == "category") for name, feature in features.items()
+    }
+    profile = {name: reference_profile.of_column(values) for name, values in columns.items()}
+    blocks = reference_blocks.of_columns(profile, columns.items(), rows.height)
+    return FeatureReference(profile, *blocks, _repeated_rows(columns, rows.height))
 
 
-def _repeated_rows(features: Mapping[str, Feature], rows: pl.DataFrame) -> RepeatedRows | None:
+def _repeated_rows(columns: Mapping[str, pa.Array], rows: int) -> RepeatedRows | None:
     """Return the shares of rows in order of event time that repeat the features of an earlier one; None of too few.
 
     Rows with few categories repeat by nature, and the more the more rows there are: so the shares are of blocks of as
     many rows as those of the monitor.
     """
     block = MOST_ROWS
-    while block > FEWEST_ROWS and block * ENOUGH_BLOCKS > rows.height:
+    while block > FEWEST_ROWS and block * ENOUGH_BLOCKS > rows:
         block //= 2
-    if rows.height < block * FEWEST_BLOCKS or not features:
+    if rows < block * FEWEST_BLOCKS or not columns:
         return None
-    newest = rows.tail(rows.height // block * block).tail(block * MOST_BLOCKS)
-    hashes = row_hashes(_values(features[name], newest[name]) for name in sorted(features))
+    newest = rows - min(rows // block, MOST_BLOCKS) * block
+    hashes = row_hashes(columns[name].slice(newest) for name in sorted(columns))
     return RepeatedRows(rows=block, shares=tuple(repeated_shares(hashes, block).tolist()))
 
-
-def _values(feature: Feature, column: pl.Series) -> pa.Array:
-    if feature.type == "category":
-        return column.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
-    return column.cast(pl.Float32).to_arrow()

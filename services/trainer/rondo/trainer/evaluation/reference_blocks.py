@@ -10,7 +10,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocorrelation_time_of_bins
@@ -28,11 +27,13 @@ from rondo.contracts.training_evidence import (
     ReferenceBlocks,
     UnknownProfile,
 )
+from rondo.trainer.evaluation.feature_columns import feature_column
 from rondo.trainer.evaluation.reference_profile import numeric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import FittedTask
@@ -50,14 +51,25 @@ def of_features(
     profiles: Mapping[str, FeatureProfile], rows: pl.DataFrame
 ) -> tuple[ReferenceBlocks, Projections | None]:
     """Return how the profiled features, and projections of them, move over rows that are in order of event time."""
-    weights, stretch = draw(profiles), _stretch(rows.height)
+    columns = (
+        (name, feature_column(rows[name], is_category=isinstance(profile, CategoricalProfile)))
+        for name, profile in profiles.items()
+    )
+    return of_columns(profiles, columns, rows.height)
+
+
+def of_columns(
+    profiles: Mapping[str, FeatureProfile], arrays: Iterable[tuple[str, pa.Array]], rows: int
+) -> tuple[ReferenceBlocks, Projections | None]:
+    """Return `of_features` of the names and columns of `feature_columns`, in the order of the profiles."""
+    weights, stretch = draw(profiles), _stretch(rows)
     projector = Projector.of(profiles, weights)
-    projected = projector.zeros(rows.height)
+    projected = projector.zeros(rows)
     columns: dict[str, ColumnBlocks] = {}
     # One column at a time: the bins of all rows and columns may not fit memory.
-    for column in Binning.of_columns(profiles, {}).columns:
+    for column, (_, values) in zip(Binning.of_columns(profiles, {}).columns, arrays, strict=True):
         profile = profiles[column.name]
-        bins = column.bins(pa.table({column.column: _values(profile, rows[column.name])}))
+        bins = column.bins(pa.table({column.column: values}))
         projector.add(projected, column.name, bins)
         columns[column.name] = _column_blocks(profile, bins, stretch)
     return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
@@ -137,11 +149,6 @@ def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]
 
 def _stretch(rows: int) -> int:
     return max(1, -(-rows // MOST_STRETCHES))
-
-
-def _values(profile: FeatureProfile, column: pl.Series) -> pa.ChunkedArray:
-    stored = column.cast(pl.Float32 if isinstance(profile, NumericProfile) else pl.String)
-    return pa.chunked_array([stored.to_arrow(compat_level=pl.CompatLevel.oldest())])
 
 
 def _projections(

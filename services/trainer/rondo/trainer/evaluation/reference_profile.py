@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ import pyarrow as pa
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.trainer.evaluation.feature_columns import feature_column
 from rondo.trainer.evaluation.order_statistics import OrderStatistics
 
 if TYPE_CHECKING:
@@ -31,11 +32,24 @@ UNKNOWN_CLASS = ""
 MAX_CATEGORIES = 500
 # A longer text is free text, not a category.
 MAX_CATEGORY_CHARACTERS = 256
+_ROWS = "rows"
 
 
 def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str, FeatureProfile]:
     """Profile the rows of a training, holdout included, feature by feature."""
-    return {name: _feature(feature, rows[name]) for name, feature in features.items()}
+    return {
+        name: of_column(feature_column(rows[name], is_category=feature.type == "category"))
+        for name, feature in features.items()
+    }
+
+
+def of_column(values: pa.Array) -> FeatureProfile:
+    """Profile a column of `feature_columns`."""
+    if not pa.types.is_dictionary(values.type):
+        return numeric(values.fill_null(np.nan).to_numpy(zero_copy_only=False))
+    known = values.indices.drop_null().to_numpy()
+    texts = pl.Series("category", values.dictionary.cast(pa.large_string()))
+    return _of_counts(texts, np.bincount(known, minlength=len(texts)), len(values))
 
 
 def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
@@ -119,16 +133,16 @@ def categorical(values: pl.Series) -> CategoricalProfile:
     `other`, too.
     """
     text = values.cast(pl.String).alias("category")
-    present = text.value_counts().filter(pl.col("category") != "")
+    counts = text.drop_nulls().value_counts(name=_ROWS)
+    return _of_counts(counts["category"], counts[_ROWS].to_numpy(), text.len())
+
+
+def _of_counts(texts: pl.Series, counts: NDArray[np.integer[Any]], rows: int) -> CategoricalProfile:
+    """Return the profile of a column of `rows` rows, from how many have each text; the others are missing."""
+    present = pl.DataFrame({"category": texts, _ROWS: counts}).filter(pl.col("category") != "")
     short = present.filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
-    listed = dict(short.sort(["count", "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())
-    rows = int(present["count"].sum())
+    listed = dict(short.sort([_ROWS, "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())
+    known = int(present[_ROWS].sum())
     return CategoricalProfile(
-        counts=dict(sorted(listed.items())), other=rows - sum(listed.values()), missing=text.len() - rows
+        counts=dict(sorted(listed.items())), other=known - sum(listed.values()), missing=rows - known
     )
-
-
-def _feature(feature: Feature, values: pl.Series) -> FeatureProfile:
-    if feature.type == "category":
-        return categorical(values)
-    return numeric(values.cast(pl.Float32).fill_null(float("nan")).to_numpy())
