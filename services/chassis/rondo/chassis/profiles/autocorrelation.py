@@ -49,12 +49,15 @@ def autocorrelation_time_of_bins(values: NDArray[np.float64], bins: NDArray[np.i
     # Most bins of a categorical column have the same components.
     values, group = np.unique(values, axis=0, return_inverse=True)
     codes, size = group.reshape(-1).take(bins), len(values)
-    rows = np.bincount(codes, minlength=size)
-    pairs = np.bincount(codes[:-1] * size + codes[1:], minlength=size * size).reshape(size, size)
+    neighbours = codes[:-1] * size
+    neighbours += codes[1:]
+    pairs = np.bincount(neighbours, minlength=size * size).reshape(size, size)
+    rows = pairs.sum(axis=1)
+    rows[codes[-1]] += 1
     centred = values - (rows @ values) / len(bins)
     of_rows = _largest_time(rows @ centred**2, (centred * (pairs @ centred)).sum(axis=0), len(bins))
-    quarters = codes[: len(bins) // _SCALE_STEP * _SCALE_STEP].reshape(-1, _SCALE_STEP)
-    former, latter = (quarters[:, at] * size + quarters[:, at + 1] for at in (0, 2))
+    quarters = len(bins) // _SCALE_STEP
+    former, latter = (neighbours[at::_SCALE_STEP][:quarters] for at in (0, 2))
     shares = ((values[:, None] + values) / _SCALE_STEP).reshape(size * size, -1).T
     means = np.array([share.take(former) + share.take(latter) for share in shares])
     return max(1.0, of_rows, autocorrelation_time(means, _SCALE_STEP, below))

@@ -52,7 +52,10 @@ def _keys(values: NDArray[np.float32]) -> NDArray[np.uint32]:
     # The sum makes 0.0 of -0.0, which is equal to it.
     bits = (values + np.float32(0)).view(np.uint32)
     # All bits of a negative number are inverted, and the sign of another; a branch would take ten times as long.
-    return bits ^ ((bits.view(np.int32) >> 31).view(np.uint32) | _SIGN)
+    inverted = (bits.view(np.int32) >> 31).view(np.uint32)
+    inverted |= _SIGN
+    bits ^= inverted
+    return bits
 
 
 def _values(keys: NDArray[np.uint32]) -> NDArray[np.float32]:

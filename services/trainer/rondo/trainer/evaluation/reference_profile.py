@@ -95,7 +95,8 @@ def numeric(values: NDArray[np.float32], *, fine_tails: bool = False) -> Numeric
     each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
     with every other value, and could not drift. There are at most `2 * BINS + 1` edges, and 18 more in fine tails.
     """
-    present = values[~np.isnan(values)]
+    missing = np.isnan(values)
+    present = values[~missing] if missing.any() else values
     order = OrderStatistics(present)
     first, count = int(np.count_nonzero(present == -np.inf)), int(np.count_nonzero(np.isfinite(present)))
     edges = _edges(order, first, count, _tails(count) if fine_tails else [])
