@@ -79,7 +79,8 @@ def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix the bits of the values (splitmix64: Steele, Lea, Flood, OOPSLA 2014), and return them."""
-    for part in (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE)):
+    for first in range(0, len(values), _AT_ONCE):
+        part = values[first : first + _AT_ONCE]
         part += _BASE
         part ^= part >> np.uint64(30)
         part *= np.uint64(0xBF58476D1CE4E5B9)

@@ -59,4 +59,3 @@ def _repeated_rows(columns: Mapping[str, pa.Array], rows: int) -> RepeatedRows |
     newest = rows - min(rows // block, MOST_BLOCKS) * block
     hashes = row_hashes(columns[name].slice(newest) for name in sorted(columns))
     return RepeatedRows(rows=block, shares=tuple(repeated_shares(hashes, block).tolist()))
-
