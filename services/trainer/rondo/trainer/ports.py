@@ -288,3 +288,7 @@ class Score(Protocol):
 
         """
         ...
+
+    def loaded(self, model: bytes) -> Callable[[Inputs], Mapping[str, NDArray[Any]]]:
+        """Return the same as a function of the inputs, with the model in memory as long as it is referenced."""
+        ...

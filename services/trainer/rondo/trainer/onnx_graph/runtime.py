@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 from rondo.trainer.onnx_graph.errors import GraphFailedError, lacks_memory, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from rondo.trainer.preparation.inputs import Inputs
 
 ERRORS_ONLY = 3
 _OUTPUT = "output."
@@ -26,32 +29,36 @@ class Scorer:
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.log_severity_level = ERRORS_ONLY
+        # Threads that spin while they wait take the processor from the other threads of a training: with two threads,
+        # they double the processor time of a run.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
-    def __call__(
-        self, model: bytes, inputs: Mapping[str, NDArray[np.float32] | NDArray[np.object_]]
-    ) -> dict[str, NDArray[Any]]:
-        """Return the outputs by name, of inputs of shape `[rows, 1]`. Inputs that the model lacks are ignored.
+    def __call__(self, model: bytes, inputs: Inputs) -> dict[str, NDArray[Any]]:
+        """Score rows, as `loaded` does."""
+        return self.loaded(model)(inputs)
 
-        Numbers and labels have the shape `[rows]`, probabilities `[rows, classes]`.
+    def loaded(self, model: bytes) -> Callable[[Inputs], dict[str, NDArray[Any]]]:
+        """Return a function that scores inputs of shape `[rows, 1]` by a model, which is loaded once.
+
+        It returns the outputs by name. Numbers and labels have the shape `[rows]`, probabilities `[rows, classes]`.
 
         The model is one that this trainer built, or a champion, which the registry checked before it was promoted.
-
-        Raises:
-            GraphFailedError: the graph fails on a row, such as on a category that it does not know.
-
         """
-        session = onnxruntime.InferenceSession(model, self._options, providers=["CPUExecutionProvider"])
-        wanted = {value.name for value in session.get_inputs()}
-        given = {name: values for name, values in inputs.items() if name in wanted}
-        names = [value.name for value in session.get_outputs()]
-        try:
-            outputs = session.run(names, given)
-        except (Fail, InvalidArgument, RuntimeException) as error:
-            if lacks_memory(str(error)):
-                raise
-            raise GraphFailedError(reason_of(str(error))) from error
-        found = zip(names, outputs, strict=True)
-        return {name.removeprefix(_OUTPUT): _flat(name, np.asarray(values)) for name, values in found}
+        return partial(_outputs, onnxruntime.InferenceSession(model, self._options, providers=["CPUExecutionProvider"]))
+
+
+def _outputs(session: onnxruntime.InferenceSession, inputs: Inputs) -> dict[str, NDArray[Any]]:
+    wanted = {value.name for value in session.get_inputs()}
+    given = {name: values for name, values in inputs.items() if name in wanted}
+    names = [value.name for value in session.get_outputs()]
+    try:
+        outputs = session.run(names, given)
+    except (Fail, InvalidArgument, RuntimeException) as error:
+        if lacks_memory(str(error)):
+            raise
+        raise GraphFailedError(reason_of(str(error))) from error
+    found = zip(names, outputs, strict=True)
+    return {name.removeprefix(_OUTPUT): _flat(name, np.asarray(values)) for name, values in found}
 
 
 def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
