@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Parameters
@@ -34,6 +33,7 @@ from rondo.trainer.search.plan import plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
 
     import polars as pl
@@ -95,8 +95,8 @@ class _Fitted:
     model: FeatureModel
     refitted: FeatureModel | None
     rows: pl.DataFrame
-    reference: FeatureReference
-    notes: tuple[TrainingNote, ...]
+    reference: Future[FeatureReference]
+    notes: Future[tuple[TrainingNote, ...]]
     function: FunctionVersion | None
     adaptation: Adaptation | None
 
@@ -210,11 +210,11 @@ class Pipeline:
             notes = pool.submit(lambda: tuple(data_checks.notes(spec, parts)))
             model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
             refitted = refit(fits, rows, served) if refits else None
-        if self.function_version(spec) != function:
-            raise PackageChangedError(function.package if function else "")
-        adaptation = None if chosen is None else report(chosen, refitted=refits)
-        made = _Fitted(parts, model, refitted, rows[first:], reference.result(), notes.result(), function, adaptation)
-        return self._candidate(fits, training_set, made, champions, found)
+            if self.function_version(spec) != function:
+                raise PackageChangedError(function.package if function else "")
+            adaptation = None if chosen is None else report(chosen, refitted=refits)
+            made = _Fitted(parts, model, refitted, rows[first:], reference, notes, function, adaptation)
+            return self._candidate(fits, training_set, made, champions, found)
 
     def _candidate(
         self,
@@ -241,23 +241,26 @@ class Pipeline:
             **made.metadata,
         }
         graph = builder.build(served, fitted, metadata)
+        predict = self.score.loaded(graph)
+        compared_outputs = parity.compare(
+            task.predictions(fitted, served.predict(compared)),
+            predict(inputs.onnx_inputs(spec.features, compared)),
+            compared,
+        )
+        importance = permutation_importance(spec, holdout, scored, predict)
         return FittedCandidate(
             model=graph,
             holdout=holdout,
             scored=scored,
             notes=(
                 *data_checks.left_out_notes(spec, training_set),
-                *fit.notes,
+                *fit.notes.result(),
                 *made.notes,
                 *(found.notes if found else ()),
             ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),
-            parity=parity.compare(
-                task.predictions(fitted, served.predict(compared)),
-                self.score(graph, inputs.onnx_inputs(spec.features, compared)),
-                compared,
-            ),
-            reference=fit.reference,
+            parity=compared_outputs,
+            reference=fit.reference.result(),
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,
@@ -268,7 +271,7 @@ class Pipeline:
             members=made.members,
             adaptation=fit.adaptation,
             refitted=fit.refitted is not None,
-            importance=permutation_importance(spec, holdout, scored, partial(self.score, graph)),
+            importance=importance,
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:

@@ -17,7 +17,7 @@ from rondo.trainer.evaluation.metrics import compute
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -28,24 +28,13 @@ _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000
 _ONE_HALF = 0.5
 
 
-def compare(
-    name: str,
-    candidate: Scored,
-    champion: Scored,
-    confidence: float,
-    seed: int,
-    known: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
-) -> Comparison | None:
+def compare(name: str, candidate: Scored, champion: Scored, confidence: float, seed: int) -> Comparison | None:
     """Compare two models by a metric on the same rows; None where it is not defined for one of them.
 
-    With a confidence of one half, both bounds are the difference on the rows as they are. `known` are metrics of
-    candidate and champion on these rows.
+    With a confidence of one half, both bounds are the difference on the rows as they are.
     """
     metric = METRICS[name]
-    mine, other = (
-        found[name] if name in found else compute(name, scored)
-        for found, scored in zip(known, (candidate, champion), strict=True)
-    )
+    mine, other = compute(name, candidate), compute(name, champion)
     if mine is None or other is None:
         return None
     loss = metric.loss(mine, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
@@ -19,7 +20,7 @@ from rondo.trainer.paired.paired_holdout import paired_holdout
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from concurrent.futures import Future
     from datetime import datetime
 
     import polars as pl
@@ -41,27 +42,32 @@ def evaluate_candidate(
     unseen = unseen_by_champion(spec, fitted.holdout, trained_until(champion))
     holdout = fitted.holdout if unseen is None else unseen
     scored = fitted.scored.take(slice(fitted.holdout.height - holdout.height, None))
-    by_champion, not_comparable = score_champion(spec, champion, holdout, score)
-    if unseen is None:
-        by_champion, not_comparable = None, "it was fitted to the rows that evaluate the candidate"
-    evaluation, of_champion = _evaluate(spec, holdout, scored), None
-    comparisons: tuple[Comparison, ...] = ()
-    paired: PairedHoldout | None = None
-    if by_champion is not None:
-        of_champion = _evaluate(spec, holdout, by_champion)
-        known = evaluation.metrics, of_champion.metrics
-        comparisons = _comparisons(spec, scored, by_champion, known)
-        paired = _paired(spec, holdout, scored, by_champion)
+    with ThreadPoolExecutor(1) as pool:
+        # Neither the champion's graph nor the bootstrap keeps all cores busy.
+        evaluation = pool.submit(_evaluate, spec, holdout, scored)
+        profile = pool.submit(_profile, spec, fitted, holdout, scored)
+        by_champion, not_comparable = (
+            (None, "it was fitted to the rows that evaluate the candidate")
+            if unseen is None
+            else score_champion(spec, champion, holdout, score)
+        )
+        of_champion: Future[Evaluation] | None = None
+        comparisons: tuple[Comparison, ...] = ()
+        paired: PairedHoldout | None = None
+        if by_champion is not None:
+            of_champion = pool.submit(_evaluate, spec, holdout, by_champion)
+            comparisons = _comparisons(spec, scored, by_champion)
+            paired = _paired(spec, holdout, scored, by_champion)
     return Candidate(
         model=fitted.model,
-        evaluation=evaluation,
-        champion=of_champion,
+        evaluation=evaluation.result(),
+        champion=of_champion.result() if of_champion else None,
         champion_version=champion.version if champion else None,
         champion_not_comparable=not_comparable,
         comparisons=comparisons,
         notes=fitted.notes,
         parameters=fitted.parameters,
-        profile=_profile(spec, fitted, holdout, scored),
+        profile=profile.result(),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,
         rows_trained=fitted.rows_trained,
@@ -126,14 +132,10 @@ def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scored: Scored) -> Evaluation
     )
 
 
-def _comparisons(
-    spec: ModelSpec, candidate: Scored, champion: Scored, known: tuple[Mapping[str, float], Mapping[str, float]]
-) -> tuple[Comparison, ...]:
+def _comparisons(spec: ModelSpec, candidate: Scored, champion: Scored) -> tuple[Comparison, ...]:
     gates = spec.gates
     wanted = [name for name, gate in gates.metrics.items() if gate.not_worse_than_champion is not None]
-    found = [
-        bootstrap.compare(name, candidate, champion, gates.confidence, spec.trainer.seed, known) for name in wanted
-    ]
+    found = [bootstrap.compare(name, candidate, champion, gates.confidence, spec.trainer.seed) for name in wanted]
     return tuple(each for each in found if each is not None)
 
 
