@@ -60,6 +60,13 @@ def test_the_empty_text_is_missing_as_it_is_in_the_reference() -> None:
     assert BINNING.columns[1].of(counts).tolist() == [0, 0, 1, 2]
 
 
+@given(ROWS)
+def test_dictionary_encoded_texts_have_the_bins_of_the_texts(rows: list[Row]) -> None:
+    plain, city = table(rows), BINNING.columns[1]
+    encoded = plain.set_column(1, city.column, plain.column(city.column).dictionary_encode())
+    assert city.bins(encoded).tolist() == city.bins(plain).tolist()
+
+
 def test_an_absent_column_is_missing_in_every_row() -> None:
     counts = row_counts(BINNING, table([(1.0, "a", 0.1, True)] * 3).drop_columns(["feature.city"]))
     assert BINNING.columns[1].of(counts).tolist() == [0, 0, 0, 3]

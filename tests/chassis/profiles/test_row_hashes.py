@@ -30,6 +30,20 @@ def test_a_part_of_a_column_and_its_chunks_have_the_hashes_of_the_whole(texts: l
     assert row_hashes([chunked]).tolist() == whole.tolist()
 
 
+@given(st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=30), st.integers(0, 5))
+def test_dictionary_encoded_texts_have_the_hashes_of_the_texts(texts: list[str | None], first: int) -> None:
+    column = pa.array(texts, pa.string())
+    assert row_hashes([column.dictionary_encode()[first:]]).tolist() == row_hashes([column[first:]]).tolist()
+
+
+def test_many_texts_have_the_hashes_of_few() -> None:
+    texts = pa.array([f"text {number}" for number in range(40_000)])
+    assert (
+        row_hashes([texts])[[0, 16_383, 16_384, 39_999]].tolist()
+        == row_hashes([pa.array(["text 0", "text 16383", "text 16384", "text 39999"])]).tolist()
+    )
+
+
 def test_missing_values_are_equal_and_the_order_of_columns_counts() -> None:
     missing = row_hashes([pa.array([None, float("nan"), 0.0, -0.0], pa.float32())]).tolist()
     assert (missing[0] == missing[1], missing[2] == missing[3], missing[0] == missing[2]) == (True, True, False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.trainer.evaluation.feature_columns import feature_column
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_profile import (
     BINS,
@@ -19,6 +20,7 @@ from rondo.trainer.evaluation.reference_profile import (
     MAX_CATEGORY_CHARACTERS,
     categorical,
     numeric,
+    of_column,
     of_features,
     of_outputs,
 )
@@ -85,6 +87,12 @@ def test_a_column_without_values_has_a_profile() -> None:
 
 def test_categories_null_and_empty() -> None:
     assert categorical(pl.Series(["b", "a", "b", None, ""])) == CategoricalProfile(counts={"a": 1, "b": 2}, missing=2)
+
+
+@given(st.lists(st.none() | st.sampled_from(["", "a", "b", "c"])))
+def test_a_column_of_distinct_texts_has_the_profile_of_its_rows(texts: list[str | None]) -> None:
+    values = pl.Series("city", texts, pl.String)
+    assert of_column(feature_column(values, is_category=True)) == categorical(values)
 
 
 def test_the_rarest_categories_are_counted_together() -> None:

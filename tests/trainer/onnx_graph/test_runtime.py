@@ -1,4 +1,4 @@
-"""Which errors of onnxruntime are about the rows."""
+"""A graph is loaded once for many runs, and which errors of onnxruntime are about the rows."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ def test_a_row_that_the_graph_fails_on_is_its_fault() -> None:
         Scorer(1)(graph(), {"x": np.full((1, 1), 2.0, np.float32)})
     assert "Gather" in str(failed.value)
     assert "\n" not in str(failed.value)
+
+
+def test_a_model_is_loaded_once_and_its_waiting_threads_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    class Counted(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, content: bytes, options: onnxruntime.SessionOptions, **others: Any) -> None:
+            loaded.append(options.get_session_config_entry("session.intra_op.allow_spinning"))
+            super().__init__(content, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Counted)
+    predict = Scorer(2).loaded(graph())
+    assert [predict({"x": np.full((1, 1), at, np.float32)})["value"].tolist() for at in (0, 1)] == [[5.0], [7.0]]
+    assert loaded == ["0"]
 
 
 def test_too_little_memory_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

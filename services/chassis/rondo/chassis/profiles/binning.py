@@ -75,8 +75,8 @@ class ColumnBins:
         # Each distinct text is looked up once.
         encoded = column.combine_chunks()
         bins = np.append(self._bins_of_texts(encoded.dictionary), self.size - 1)
-        missing = len(bins) - 1
-        return bins[encoded.indices.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False)]
+        places = encoded.indices.cast(pa.int64()).fill_null(len(bins) - 1)
+        return np.asarray(bins[places.to_numpy(zero_copy_only=False)])
 
     def _bins_of_texts(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
         # The categories end with the empty text and null, which are missing, as in the reference.

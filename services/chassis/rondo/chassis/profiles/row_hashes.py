@@ -50,7 +50,8 @@ def _hashes(values: pa.Array) -> NDArray[np.uint64]:
     """Return a hash of each value, as a new array."""
     if pa.types.is_dictionary(values.type):
         known = np.append(_hashes(values.dictionary), _hashes(pa.nulls(1, values.type.value_type)))
-        return known[values.indices.cast(pa.int64()).fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
+        places = values.indices.cast(pa.int64()).fill_null(len(known) - 1)
+        return np.asarray(known[places.to_numpy(zero_copy_only=False)])
     if pa.types.is_floating(values.type):
         numbers = np.asarray(values.cast(pa.float32()).fill_null(np.nan).to_numpy(zero_copy_only=False)) + np.float32(0)
         numbers[np.isnan(numbers)] = np.float32(np.nan)
