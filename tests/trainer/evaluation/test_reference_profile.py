@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.trainer.evaluation.feature_columns import feature_column
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_profile import (
     BINS,
     MAX_CATEGORIES,
     MAX_CATEGORY_CHARACTERS,
     categorical,
+    feature_column,
     numeric,
     of_column,
     of_features,

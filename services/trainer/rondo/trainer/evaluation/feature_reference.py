@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.profiles.row_hashes import repeated_shares, row_hashes
 from rondo.contracts.training_evidence import RepeatedRows
 from rondo.trainer.evaluation import reference_blocks, reference_profile
-from rondo.trainer.evaluation.feature_columns import feature_column
+from rondo.trainer.evaluation.reference_profile import feature_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,8 +27,7 @@ from rondo.contracts.training_evidence import (
     ReferenceBlocks,
     UnknownProfile,
 )
-from rondo.trainer.evaluation.feature_columns import feature_column
-from rondo.trainer.evaluation.reference_profile import numeric
+from rondo.trainer.evaluation.reference_profile import feature_column, numeric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +60,7 @@ def of_features(
 def of_columns(
     profiles: Mapping[str, FeatureProfile], arrays: Iterable[tuple[str, pa.Array]], rows: int
 ) -> tuple[ReferenceBlocks, Projections | None]:
-    """Return `of_features` of the names and columns of `feature_columns`, in the order of the profiles."""
+    """Return `of_features` of the names and columns of `feature_column`, in the order of the profiles."""
     weights, stretch = draw(profiles), _stretch(rows)
     projector = Projector.of(profiles, weights)
     projected = projector.zeros(rows)

@@ -11,7 +11,6 @@ import pyarrow as pa
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.trainer.evaluation.feature_columns import feature_column
 from rondo.trainer.evaluation.order_statistics import OrderStatistics
 
 if TYPE_CHECKING:
@@ -43,8 +42,18 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
     }
 
 
+def feature_column(values: pl.Series, *, is_category: bool) -> pa.Array:
+    """Return dictionary-encoded texts, or float32; null where a value is missing. Shape `[rows]`.
+
+    Profile, blocks and hashes of a column look at each distinct text once then, and not at the text of each row.
+    """
+    if not is_category:
+        return values.cast(pl.Float32).to_arrow()
+    return values.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+
+
 def of_column(values: pa.Array) -> FeatureProfile:
-    """Profile a column of `feature_columns`."""
+    """Profile a column that `feature_column` made."""
     if not pa.types.is_dictionary(values.type):
         return numeric(values.fill_null(np.nan).to_numpy(zero_copy_only=False))
     known = values.indices.drop_null().to_numpy()
