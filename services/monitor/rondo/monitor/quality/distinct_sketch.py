@@ -33,7 +33,9 @@ class DistinctSketch:
 
     def plus(self, hashes: NDArray[np.uint64]) -> DistinctSketch:
         """Return the sketch with further rows."""
-        return self.merged(DistinctSketch(len(hashes), hashes))
+        # Of many rows only those can be among the smallest that are below the largest kept one.
+        few = hashes if self.is_exact else hashes[hashes < self.smallest[-1]]
+        return self.merged(DistinctSketch(len(hashes), few))
 
     def merged(self, other: DistinctSketch) -> DistinctSketch:
         """Return the sketch of the rows of both."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rondo.chassis.profiles.row_hashes import row_hashes
 from rondo.contracts.events.logs import FEATURE
@@ -26,7 +28,6 @@ from rondo.monitor.windows.tumbling import to_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from rondo.contracts.training_evidence import RepeatedRows
@@ -89,8 +90,9 @@ class Repeats:
         """
         if not times.size:
             return
-        keyed = np.asarray(rows.column("entity").is_valid()) & np.asarray(rows.column("event_time").is_valid())
-        keys = row_hashes([rows.column("entity"), rows.column("event_time")])
+        keyed = np.asarray(pc.and_(rows.column("entity").is_valid(), rows.column("event_time").is_valid()))
+        requests = rows.select(["entity", "event_time"]).filter(pa.array(keyed))
+        keys = row_hashes(requests.columns)
         features = row_hashes(rows.column(name) for name in sorted(rows.column_names) if name.startswith(FEATURE))
         newest_closed = max(self.closed, default=None)
         for start in np.unique(starts).tolist():
@@ -98,7 +100,7 @@ class Repeats:
                 continue
             mine, before = starts == start, self.windows.get(start, WindowRepeats())
             after = before.features.plus(features[mine]) if features.size else before.features
-            self.windows[start] = WindowRepeats(before.requests.plus(keys[mine & keyed]), after)
+            self.windows[start] = WindowRepeats(before.requests.plus(keys[mine[keyed]]), after)
         for start in sorted(self.windows)[:-MOST_WINDOWS]:
             del self.windows[start]
         if usual is not None and features.size:
