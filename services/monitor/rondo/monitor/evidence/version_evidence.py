@@ -8,7 +8,7 @@ components depend on each other. Columns with the same length of blocks share a 
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,11 @@ class Watched:
         for at, each in enumerate(self.components):
             found.setdefault(each.column, []).append(at)
         return found
+
+    @cached_property
+    def fields(self) -> list[dict[str, object]]:
+        """The components as a checkpoint has them."""
+        return [asdict(each) for each in self.components]
 
     def snapshot(self) -> Watched:
         """Return what has been taken so far, which further buckets do not change."""

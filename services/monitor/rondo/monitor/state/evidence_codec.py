@@ -75,7 +75,7 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     if (predicted := evidence.predicted) is not None:
         yield _row(version, "predicted", {}, predicted.starts, predicted.counts)
     for each in evidence.watched:
-        components: dict[str, object] = {"components": [asdict(component) for component in each.components]}
+        components: dict[str, object] = {"components": each.fields}
         if isinstance(each.state, StagedTest):
             yield _row(version, "test", components | _staged_fields(each.state), *_staged_arrays(each.state))
         else:

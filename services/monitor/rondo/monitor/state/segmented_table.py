@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_SEGMENTS = 500
 # Dead rows below this number are not worth a replacement.
 _MIN_DEAD = 10_000
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
+# Rows that stay are compressed well, and what each checkpoint writes again quickly.
+_ONCE, _AGAIN = (pa.ipc.IpcWriteOptions(compression=codec) for codec in ("zstd", "lz4"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def _stored(
 ) -> tuple[SegmentState, StoredTable]:
     mask = np.zeros(after.rows.size, np.bool_)
     mask[slice(None) if live is None else np.searchsorted(after.rows, live)] = True
-    content = (write(segment.drop_columns(["row"])),) if segment.num_rows else ()
+    content = (_written(segment.drop_columns(["row"]), _ONCE),) if segment.num_rows else ()
     return after, StoredTable(write(pa.table({"live": mask})), content, replace)
 
 
@@ -73,9 +74,13 @@ def load(stored: StoredTable, schema: pa.Schema) -> tuple[pa.Table, SegmentState
 
 
 def write(table: pa.Table) -> bytes:
-    """Write a table as an Arrow IPC stream, compressed with zstd."""
+    """Write a table as an Arrow IPC stream."""
+    return _written(table, _AGAIN)
+
+
+def _written(table: pa.Table, options: pa.ipc.IpcWriteOptions) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
