@@ -14,6 +14,8 @@ from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.stretches import Learning
     from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
@@ -63,11 +65,11 @@ def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdic
     found: list[Verdict] = []
     for watched in evidence.watched:
         threshold, taken = evidence.threshold(watched.group, false_alarm_rate), evidence.taken[watched.group].rows
+        if isinstance(watched.state, StagedTest):
+            found += _of_test(watched, watched.state, threshold, taken)
+            continue
         for column in watched.places:
-            if isinstance(watched.state, StagedTest):
-                found.append(_of_test(watched, column, watched.state, threshold, taken))
-            else:
-                found.append(_of_learning(watched, column, watched.state, threshold, evidence))
+            found.append(_of_learning(watched, column, watched.state, threshold, evidence))
     return tuple(found)
 
 
@@ -91,13 +93,15 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
     return last + round(missing * (last - first) / rows) if rows > 0 and last > first else None
 
 
-def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float, taken: int) -> Verdict:
+def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: int) -> Iterator[Verdict]:
+    """Yield the verdict on each column of a test; they share its blocks."""
     before = taken - sum(test.counts) - test.open.rows
     # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
     blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
-    evidence = float(test.evidence[watched.places[column]].max())
-    return Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
+    for column, places in watched.places.items():
+        evidence = float(test.evidence[places].max())
+        yield Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
 
 
 def _of_learning(
