@@ -104,11 +104,11 @@ class UnmatchedRows:
         # The oldest ones are discarded first. After a restart it is not known which these are.
         if self._oldest > NEVER and retained_times(np.array([self._oldest]), tumbling, progress).all():
             return
-        versions = self.predictions.column("version").to_numpy()
-        others = np.isin(versions, [each for each in np.unique(versions).tolist() if not closes(each)])
-        self.keep_predictions(
-            others | retained_times(self.predictions.column("event_time").to_numpy(), tumbling, progress)
-        )
+        retained = retained_times(self.predictions.column("event_time").to_numpy(), tumbling, progress)
+        versions = self.predictions.column("version")
+        if others := [each for each in versions.unique().to_pylist() if not closes(each)]:
+            retained |= np.isin(versions.to_numpy(), others)
+        self.keep_predictions(retained)
         self._oldest = int(self.predictions.column("event_time").to_numpy().min(initial=LATEST))
 
     def clear(self) -> None:
@@ -122,7 +122,7 @@ class UnmatchedRows:
     def keep_predictions(self, mask: NDArray[np.bool_]) -> None:
         """Discard the predictions outside of the mask."""
         if not mask.all():
-            self.predictions = self.predictions.filter(pa.array(mask))
+            self.predictions = _filtered(self.predictions, mask)
 
     def keep_outcomes(self, mask: NDArray[np.bool_]) -> None:
         """Discard the outcomes outside of the mask."""
@@ -146,6 +146,12 @@ def retained_times(times: NDArray[np.int64], tumbling: TumblingWindows, progress
     again = close_time + tumbling.length + tumbling.label_delay
     over = (close_time <= progress.outcomes) | (again <= progress.predictions)
     return np.asarray((times >= progress.open) | ~over)
+
+
+def _filtered(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
+    """Return the masked rows. Most often the oldest are left out, and the others need no copy."""
+    first = int(mask.argmax())
+    return table.slice(first) if mask[first:].all() else table.filter(pa.array(mask))
 
 
 def _numbers(first: int, count: int) -> pa.Array:
