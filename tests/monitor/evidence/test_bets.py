@@ -1,11 +1,16 @@
-"""The bets against their definitions: integrals over the prior, and the Bayes factor of a t test."""
+"""The bets against integrals over the prior, and the Bayes factor of a t test; and the quick sums against the bets."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rondo.monitor.evidence.bets import normal_bets, start_weights, t_bets
+from rondo.monitor.evidence.block_test import BlockTest
 from scipy import integrate, stats
+
+COMPONENTS = 6
 
 
 @pytest.mark.parametrize("one_sided", [False, True])
@@ -65,3 +70,44 @@ def test_the_weights_of_all_starts_add_to_at_most_one() -> None:
 def test_few_blocks_are_no_bet_on_means() -> None:
     two = t_bets(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1)), (np.array([1]), np.array([1])), one_sided=False)
     assert two.tolist() == [[0.0]]
+
+
+def blocks(rng: np.random.Generator, count: int, shift: float = 0.0) -> np.ndarray:
+    """Return means of which the last two components are constant, or nearly so."""
+    found = np.round(rng.standard_normal((COMPONENTS, count)) + shift, 6)
+    found[-1], found[-2] = 0.25, np.where(rng.random(count) < 0.1, 1e-6, 0.0)
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    reference=st.integers(5, 200),
+    parts=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    shift=st.sampled_from([0.0, 0.3, 3.0, 1e5]),
+    one_sided=st.booleans(),
+)
+def test_no_component_with_more_evidence_is_left_out(
+    *, seed: int, reference: int, parts: list[int], shift: float, one_sided: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    normal = rng.random(COMPONENTS) < 0.7
+    test = BlockTest.of("seed", blocks(rng, reference), normal, one_sided=one_sided)
+    least = np.zeros(COMPONENTS)
+    for number, part in enumerate(parts):
+        test = test.with_blocks(blocks(rng, part, shift if number else 0.0))
+        evidence = test.evidence()
+        which = test.may_exceed(least)
+        assert set(np.flatnonzero(evidence > least)) <= set(which.tolist())
+        assert np.array_equal(test.evidence(which), evidence[which])
+        least = np.maximum(least, evidence)
+        assert set(np.flatnonzero(evidence >= least)) <= set(test.may_exceed(least).tolist())
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_without_a_change_most_components_are_left_out(*, one_sided: bool) -> None:
+    rng = np.random.default_rng(1)
+    test = BlockTest.of("seed", rng.standard_normal((50, 500)), np.ones(50, np.bool_), one_sided=one_sided)
+    test = test.with_blocks(rng.standard_normal((50, 300)))
+    assert len(test.may_exceed(np.zeros(50))) < 10
+    assert not len(test.may_exceed(test.evidence() + 0.01))

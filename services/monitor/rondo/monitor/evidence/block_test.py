@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from rondo.monitor.evidence.bets import normal_bets, start_weights, t_bets
+from rondo.monitor.evidence.bets import CumulatedSums, Starts, normal_bets, t_bets
 from rondo.monitor.evidence.ranking import MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Which = slice | NDArray[np.int64]
 
 # The ages of the changes that are considered grow by this factor, so their number is logarithmic in the blocks. Leaving
 # starts out only makes the evidence smaller.
@@ -62,6 +64,7 @@ class BlockTest:
     # Of which `means` and `scores` are views, and what is ranked, also in order: what makes the next blocks cheap.
     _room: tuple[GrowingColumns, GrowingColumns, GrowingColumns] = field(repr=False)
     _ranking: Ranking = field(repr=False)
+    _sums: CumulatedSums = field(repr=False)
     _change_points: dict[int, ChangePoint] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -79,7 +82,8 @@ class BlockTest:
         scores, each = np.zeros((components, 0)), np.broadcast_to(resolution, components)
         ranked = reference + (_uniform(seed, "reference", (components, blocks)) - 0.5) * each[:, None]
         room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
-        return cls(seed, one_sided, normal, each, blocks, reference, scores, room, Ranking.of(ranked))
+        ranking, sums = Ranking.of(ranked), CumulatedSums.of(reference)
+        return cls(seed, one_sided, normal, each, blocks, reference, scores, room, ranking, sums)
 
     @property
     def live(self) -> int:
@@ -115,22 +119,29 @@ class BlockTest:
         together = ranked.upto(known + number)
         below, same = self._ranking.places(together, known)
         ranks = (below + places * (1 + same)) / (np.arange(known, known + number) + 1)
-        scores = self._room[1].with_columns(self.live, ndtri(ranks))
+        new = ndtri(ranks)
+        scores, sums = self._room[1].with_columns(self.live, new), self._sums.with_blocks(known, new, means)
         unsorted = together.shape[1] - self._ranking.sorted
         ranking = self._ranking if unsorted <= MOST_UNSORTED else Ranking.of(together)
         return BlockTest(
             self.seed, self.one_sided, self.normal, self.resolution, self.reference, room.upto(known + number),
-            scores.upto(self.live + number), (room, scores, ranked), ranking,
+            scores.upto(self.live + number), (room, scores, ranked), ranking, sums,
         )  # fmt: skip
 
-    def evidence(self) -> NDArray[np.float64]:
-        """Return the natural logarithm of the evidence of each component, shape `[components]`; 0 without a block."""
+    def evidence(self, which: Which = slice(None)) -> NDArray[np.float64]:
+        """Return the natural logarithm of the evidence of each of these components; 0 without a block."""
         if not self.live:
-            return np.zeros(len(self.means))
-        by_rank, by_mean = (
-            np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), slice(None))
-        )
-        return np.asarray(np.where(self.normal, np.maximum(by_rank, by_mean) - np.log(2), by_rank))
+            return np.zeros(len(self.means[which]))
+        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), which))
+        return np.asarray(np.where(self.normal[which], np.maximum(by_rank, by_mean) - np.log(2), by_rank))
+
+    def may_exceed(self, least: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the numbers of the components that may have more evidence than `least`, shape `[components]`.
+
+        It takes a fraction of the time of `evidence`, and most looks find none. Needs a live block.
+        """
+        known, starts = self.reference + self.live, _starts(self.live)
+        return np.flatnonzero(self._sums.may_exceed(least, starts, known, self.normal, one_sided=self.one_sided))
 
     def change_point(self, component: int) -> ChangePoint:
         """Return when a change of the component began, if there was one. Needs a live block."""
@@ -140,17 +151,18 @@ class BlockTest:
 
     def _change_point(self, component: int) -> ChangePoint:
         starts = np.arange(1, self.live + 1)
-        by_rank, by_mean = (terms[0] for terms in self._terms(starts, slice(component, component + 1)))
+        considered = Starts.of(starts, self.live)
+        by_rank, by_mean = (terms[0] for terms in self._terms(considered, slice(component, component + 1)))
         terms = np.maximum(by_rank, by_mean) if self.normal[component] else by_rank
         shares = np.exp(terms - np.logaddexp.reduce(terms))
         order = np.argsort(-shares, kind="stable")
         held = starts[order[: int(np.searchsorted(np.cumsum(shares[order]), _INTERVAL_MASS)) + 1]]
         return ChangePoint(int(starts[order[0]]), int(held.min()), int(held.max()))
 
-    def _terms(self, starts: NDArray[np.int64], which: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _terms(self, starts: Starts, which: Which) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weighted log bets of these components by rank and by mean, each `[components, starts]`."""
-        weights, since = start_weights(starts), self.live - starts + 1
-        scores = np.cumsum(self.scores[which, ::-1], axis=1)[:, since - 1]
+        weights, since = starts.weights, starts.since
+        scores = np.cumsum(self.scores[which][:, ::-1], axis=1)[:, since - 1]
         by_rank = normal_bets(scores, since, one_sided=self.one_sided) + weights
         normal = self.normal[which]
         if not normal.any():
@@ -178,11 +190,12 @@ def _looks(live: int) -> int:
     return int(np.log(live) / np.log(_LOOK_RATIO)) + 1 if live else 0
 
 
-def _starts(live: int) -> NDArray[np.int64]:
+@lru_cache(maxsize=4_096)
+def _starts(live: int) -> Starts:
     """Return the first blocks of the changes that are considered, among `live` blocks; the first of all is one."""
     count = int(np.log(live) / np.log(_AGE_RATIO)) + 1
     ages = np.unique(np.append(np.floor(_AGE_RATIO ** np.arange(count)).astype(np.int64), live))
-    return np.asarray(live - ages[::-1] + 1)
+    return Starts.of(live - ages[::-1] + 1, live)
 
 
 def _uniform(seed: str, block: int | str, shape: int | tuple[int, int]) -> NDArray[np.float64]:

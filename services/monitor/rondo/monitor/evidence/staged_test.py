@@ -225,9 +225,17 @@ class StagedTest:
         self.rows, self.end = self.rows + int(rows.sum()), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
         if self.test.is_look:
-            self.evidence = np.maximum(self.evidence, self.test.evidence() - self.stage * np.log(2))
+            self._look()
         if self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
+
+    def _look(self) -> None:
+        share = self.stage * np.log(2)
+        which = self.test.may_exceed(self.evidence + share)
+        if which.size:
+            # A new array, as for the lists.
+            self.evidence = self.evidence.copy()
+            self.evidence[which] = np.maximum(self.evidence[which], self.test.evidence(which) - share)
 
     def _fits(self, rows: int) -> bool:
         """Make blocks long enough for a bucket with so many rows; returns whether the reference allows it."""
