@@ -168,6 +168,14 @@ RULE_MISTAKES = {
             "because published rows have the id of their batch there: rename it"
         ),
     ),
+    "names that differ by capitals": (
+        "entity: flight_id",
+        "entity: Carrier",
+        (
+            "line 2: `data.entity`: 'Carrier' differs from 'carrier' by capitals alone, which tables can't tell apart: "
+            "rename one"
+        ),
+    ),
     "gate on a metric of another task": (
         "gates: {slices",
         "gates: {rmse: {max: 2}, slices",

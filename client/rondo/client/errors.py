@@ -101,14 +101,27 @@ class ServiceFailedError(RondoError):
         self.service, self.status = service, status
 
 
+_SHEET = "save the sheet as CSV (UTF-8)"
+_OTHER_FORMATS = {
+    ".xlsx": _SHEET, ".xls": _SHEET, ".ods": _SHEET, ".numbers": _SHEET,
+    ".json": "write one object per line, into a file that ends in .jsonl: `jq -c '.[]' FILE` does that with an array",
+    ".txt": "name a file with a header and columns .csv, whatever separates them",
+    ".zip": "compress one file with gzip, such as data.csv.gz",
+    ".feather": "name a Feather file of version 2 .arrow",
+}  # fmt: skip
+
+
 class UnknownFormatError(RondoError):
     """The suffix of a file names no format of batches."""
 
     code = "unknown_format"
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
+        suffix = name[name.rfind(".") :].lower()
+        hint = f"; {_OTHER_FORMATS[suffix]}" if suffix in _OTHER_FORMATS else ""
         super().__init__(
-            f"{name} has an unsupported file extension: use one of {', '.join(known)}, or pass a content type in Python"
+            f"{name} has an unsupported file extension: use one of {', '.join(known)}, or pass a content type in "
+            f"Python{hint}"
         )
 
 

@@ -33,6 +33,7 @@ Run = Callable[..., "Result"]
             "rondo: late.yaml has an unsupported file extension: use one of .parquet, .csv, .tsv, .jsonl,",
         ),
         ("publish trips january.xlsx", "rondo: january.xlsx has an unsupported file extension: use one of .parquet"),
+        ("publish trips january.xlsx", "in Python; save the sheet as CSV (UTF-8)"),
         ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),
         ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
         ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),

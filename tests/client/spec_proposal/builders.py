@@ -57,7 +57,7 @@ def typed(found: Columns) -> SourceFile:
 
 
 def proposed(file: SourceFile, task: str | None = None, **chosen: str) -> Proposal:
-    return propose(file, "orders", Wishes(Chosen(**chosen), task))
+    return propose(file, "orders", Wishes(Chosen(**chosen), task), NOW)
 
 
 def reasons(proposal: Proposal) -> dict[str, str]:

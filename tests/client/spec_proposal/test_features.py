@@ -91,8 +91,15 @@ def test_the_parts_of_a_time_are_proposed(tmp_path: Path, values: Any, advice: s
 
 def test_a_type_that_no_feature_has_and_numbers_as_texts_are_left_out() -> None:
     many = each(str, 300)
-    proposal = proposed(typed(columns(300, tags=[["a"]] * 300, amounts=[f"{n}.5" for n in many], few=["1", "2"] * 150)))
-    assert "list<" in reasons(proposal)["tags"]
+    proposal = proposed(
+        typed(
+            columns(
+                300, tags=[["a"]] * 300, geo=[{"a": 1}] * 300, amounts=[f"{n}.5" for n in many], few=["1", "2"] * 150
+            )
+        )
+    )
+    assert "a list" in reasons(proposal)["tags"]
+    assert "an object" in reasons(proposal)["geo"]
     assert "amounts" in reasons(proposal)
     assert [each.type for each in proposal.features if each.name == "few"] == ["category"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.client.errors import RondoError
-from rondo.client.spec_proposal.errors import UnusableColumnsError
+from rondo.client.spec_proposal.errors import UnusableColumnsError, UnusableRoleError
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.contracts.spec.file import parse_spec
 
@@ -108,7 +108,7 @@ def test_an_entity_with_one_value_is_doubted() -> None:
 def test_full_times_go_before_dates_and_those_of_the_event_before_others() -> None:
     found = columns()
     del found["placed_at"]
-    day, full = each(lambda _: "2024-01-01"), hours()
+    day, full = each(lambda n: f"2024-01-{n % 28 + 1:02}"), hours()
     assert chosen(proposed(typed(found | {"day": day, "moment": full})))[1] == "moment"
     assert chosen(proposed(typed(found | {"updated": full, "day": day})))[1] == "day"
 
@@ -143,16 +143,15 @@ def test_numbers_since_1970_are_times_with_their_span(unit: int, is_text: bool, 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("2.1.2013", ("'2.1.2013'", "2013-01-02")),
+        ("2.1.2013", ("'2.1.2013' as 2013-01-02",)),
         ("31/1/2013 10:00", ("2013-01-31",)),
         ("1/31/2013", ("2013-01-31",)),
         ("1/2/2013", ("2013-01-02", "2013-02-01")),
-        ("Jan 5, 2013", ("'Jan 5, 2013'", "2013-01-31T10:00:00Z")),
     ],
 )
 def test_times_that_could_be_misread_are_refused_with_how_to_write_them(text: str, words: tuple[str, ...]) -> None:
     with pytest.raises(RondoError) as refused:
-        proposed(typed(columns() | {"placed_at": each(lambda _: text)}))
+        proposed(typed(columns() | {"placed_at": [*["5/5/2013"] * 40, *[text] * 20]}))
     assert refused.value.code == "unusable_column"
     assert all(word in str(refused.value) for word in words)
 
@@ -166,11 +165,26 @@ def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
     assert re.search("valid order_id: 1", doubts)
 
 
-def test_one_time_for_all_rows_and_implausible_times_are_doubted() -> None:
-    same = proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
-    assert "one time" in checks(same, "data.event_time")
-    far = proposed(typed(columns() | {"placed_at": each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")}))
-    assert "day from now" in checks(far, "data.event_time")
+def test_some_implausible_times_are_doubted_and_all_of_them_are_refused() -> None:
+    far = each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")
+    some = proposed(typed(columns() | {"placed_at": [*hours()[1:], far[0]]}))
+    assert "day from now" in checks(some, "data.event_time")
+    with pytest.raises(UnusableRoleError) as refused:
+        proposed(typed(columns() | {"placed_at": far}))
+    assert "2124-01-01T10:00:00Z" in str(refused.value)
+
+
+def test_one_time_for_all_rows_is_refused_as_no_model_can_be_evaluated() -> None:
+    with pytest.raises(UnusableRoleError) as refused:
+        proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
+    assert (refused.value.role, "2024-01-01T10:00:00Z" in str(refused.value)) == ("event_time", True)
+
+
+@pytest.mark.parametrize(("value", "words"), [(20240131, ("2024-01-31",)), (2024, ("'2024'", "2013-01-31T10:00:00Z"))])
+def test_numbers_that_sound_like_times_are_refused_with_how_to_write_them(value: int, words: tuple[str, ...]) -> None:
+    with pytest.raises(UnusableRoleError) as refused:
+        proposed(typed(columns() | {"placed_at": each(lambda _: value)}))
+    assert [word for word in words if word not in str(refused.value)] == []
 
 
 WITHOUT_TIME = {name: values for name, values in columns().items() if name != "placed_at"}

@@ -88,7 +88,7 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
 def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, suffix: str) -> None:
     task, label = LABELS[kind]
     path = written(tmp_path, suffix, orders(label))
-    proposal = propose(files.read(path), "orders", Wishes())
+    proposal = propose(files.read(path), "orders", Wishes(), NOW)
     assert proposal.label.task == task
     assert [column.name for column in proposal.left_out] == ["remark"]
     spec = parse_spec(as_yaml(proposal))
@@ -105,7 +105,7 @@ def test_rows_that_the_checks_name_are_those_that_ingestion_quarantines(tmp_path
     found["order_id"][20], found["placed_at"][20] = found["order_id"][19], found["placed_at"][19]
     found["items"][30] = "NA"
     path = written(tmp_path, ".csv", found)
-    proposal = propose(files.read(path), "orders", Wishes())
+    proposal = propose(files.read(path), "orders", Wishes(), NOW)
     batch = accepted(path, parse_spec(as_yaml(proposal)))
     assert batch.quarantined.height == 9 + proposal.facts.repeated + 1 == 11
     assert "such as NA" in checks(proposal, "features.items")

@@ -54,6 +54,15 @@ def test_models_with_different_tasks_on_one_label_are_named(task: str, expected:
     )
 
 
+def test_names_that_differ_by_capitals_are_named() -> None:
+    with pytest.raises(NoContractError) as raised:
+        contract_of("rides", [spec(), spec("fares", data={"entity": "Ride"})])
+    assert str(raised.value) == (
+        "the models of dataset 'rides' disagree: column 'Ride' of 'fares' is 'ride' for 'tips', and tables can't tell "
+        "them apart; change one of the specs, or use two datasets"
+    )
+
+
 def test_models_with_different_zones_are_named() -> None:
     with pytest.raises(NoContractError) as raised:
         contract_of("rides", [spec(data={"time_zone": "UTC"}), spec("fares", data={"time_zone": "Europe/Berlin"})])

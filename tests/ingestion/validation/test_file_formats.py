@@ -118,7 +118,7 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         (
             b"a,b\n1,2\n3\n\n4,5,6\n",
             "CSV",
-            "fields and not 2 as the header, as 1 others have not; give each line as many fields as the header",
+            "fields and not 2 as the header 'a,b', as 1 others have not; give each line as many fields as the header",
         ),
         (
             b'a,b\n1,2\n3,"x\n4,5\n',

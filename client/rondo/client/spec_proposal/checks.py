@@ -7,16 +7,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.client.spec_proposal.roles import MAX_BAD_SHARE
+from rondo.client.spec_proposal.summary import is_placeholder
 from rondo.client.spec_proposal.times import TimeForm
+from rondo.contracts.tasks.regression import REGRESSION
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rondo.client.spec_proposal.proposal import Proposal
+    from rondo.client.spec_proposal.summary import ColumnSummary
 
 _FEW_ROWS = 200
 _MOST_NAMES = 8
+_FEW_OF_A_CLASS = 10
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,6 @@ def _role_checks(proposal: Proposal, now: datetime) -> Iterator[Check]:
             f"{proposal.time_zone}: the times have no zone{example}: name that of their clock, such as Europe/Berlin"
         )
         yield Check("data.time_zone", message)
-    if times.distinct == 1:
-        yield Check("data.event_time", "all rows have one time: a training evaluates on the latest rows, and needs two")
     first, last = _parsed(times.first), _parsed(times.last)
     if (first and first < EARLIEST) or (last and last > now + MOST_AHEAD):
         message = "times before 1900, or more than a day from now: such rows would be quarantined"
@@ -93,6 +95,7 @@ def _label_checks(proposal: Proposal) -> Iterator[Check]:
     role, choice = proposal.roles.label, proposal.label
     yield Check("data.label", f"{role.column.name}: {role.why}")
     yield Check("task", f"{choice.task}: {choice.why}")
+    yield from _class_checks(role.column, choice.task)
     if choice.positive is not None:
         yield Check("data.positive", f"{choice.positive}: {choice.positive_why}; a score is its probability")
     if missing := role.column.missing + role.column.odd:
@@ -103,8 +106,25 @@ def _label_checks(proposal: Proposal) -> Iterator[Check]:
     )
 
 
+def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
+    """Yield classes that may be none: a word for a missing value, and those of few rows."""
+    if task == REGRESSION.name:
+        return
+    for value, rows in label.values:
+        if is_placeholder(value):
+            message = f"{value!r} counts as a label ({rows:,} rows): leave those cells empty if it means an unknown one"
+            yield Check("data.label", message)
+    if label.distinct > len(label.values):
+        if label.present < _FEW_OF_A_CLASS * label.distinct:
+            yield Check("data.label", f"{label.distinct:,} classes in {label.present:,} rows are too many to learn")
+    elif rare := [f"{value} ({rows:,})" for value, rows in label.values if rows < _FEW_OF_A_CLASS]:
+        yield Check("data.label", f"labels with few rows: {_listed(rare)}; is each of them one, or an error?")
+
+
 def _feature_checks(proposal: Proposal) -> Iterator[Check]:
     yield Check("features", "each must be known when a prediction is asked for: take out what is known only later")
+    types = _listed([f"{feature.name} {feature.type}" for feature in proposal.features])
+    yield Check("features.type", f"{types}: by their values here; numbers that are only names are a category")
     if required := [feature.name for feature in proposal.features if not feature.optional]:
         message = f"never missing here: {_listed(required)}; what may be missing elsewhere needs `optional: true`"
         yield Check("features.optional", message)

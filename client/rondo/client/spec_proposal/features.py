@@ -50,12 +50,12 @@ class LeftOut:
 
 
 def choose_features(
-    columns: Iterable[ColumnSummary], copies: Mapping[str, str], most_odd: int
+    columns: Iterable[ColumnSummary], copies: Mapping[str, str], most_odd: int, taken: Iterable[str] = ()
 ) -> tuple[tuple[ProposedFeature, ...], tuple[LeftOut, ...]]:
     """Return the features, and the columns that are left out. `copies` says how a column is a copy of the label.
 
     Rows with a value of another type would be quarantined: features with the most of them are left out until there are
-    at most `most_odd`, with which a batch is accepted.
+    at most `most_odd`, with which a batch is accepted. `taken` are the columns with a role.
 
     Raises:
         NoFeaturesError: all are left out.
@@ -65,11 +65,13 @@ def choose_features(
     too_odd = _too_odd([column for column in found if column.name not in copies and not _unusable(column)], most_odd)
     features: list[ProposedFeature] = []
     left_out: list[LeftOut] = []
+    names = {name.lower(): name for name in taken}
     for column in found:
+        first = names.setdefault(column.name.lower(), column.name)
         if column.name in copies:
             left_out.append(LeftOut(column.name, f"{copies[column.name]}: a model would get the answer", leaks=True))
             continue
-        decision = _unusable(column) or too_odd.get(column.name) or _decided(column)
+        decision = _unusable(column) or _same_name(column.name, first) or too_odd.get(column.name) or _decided(column)
         if isinstance(decision, ProposedFeature):
             features.append(decision)
         else:
@@ -77,6 +79,12 @@ def choose_features(
     if not features:
         raise NoFeaturesError([(column.name, column.reason) for column in left_out])
     return tuple(features), tuple(left_out)
+
+
+def _same_name(name: str, first: str) -> str:
+    if name == first:
+        return ""
+    return f"its name differs from {first} by capitals alone, which tables can't tell apart: rename it in the file"
 
 
 def fixes(columns: Iterable[ColumnSummary]) -> tuple[LeftOut, ...]:
@@ -121,12 +129,18 @@ def _unusable(column: ColumnSummary) -> str:
         return problem
     found = {
         Kind.EMPTY: "it has no value",
-        Kind.OTHER: f"it is {column.type_name}, and a feature is a text, a number, or true and false",
+        Kind.OTHER: f"it is {_type_of(column)}, and a feature is a text, a number, or true and false",
         Kind.TIME: _parts_of_a_time(column),
     }.get(column.kind, "")
     if column.distinct == 1 and not column.missing:
         return f"all rows have the value {column.values[0][0]}" if column.values else "all rows have the same value"
     return found
+
+
+def _type_of(column: ColumnSummary) -> str:
+    if column.type_name.startswith(("struct", "map")):
+        return "an object, whose parts can be features if each has a column of its own"
+    return "a list" if "list" in column.type_name.split("<")[0] else column.type_name
 
 
 def _parts_of_a_time(column: ColumnSummary) -> str:
@@ -242,6 +256,8 @@ def _feature(
     )
     if column.decimal_commas:
         check = f"a comma is read as the decimal sign: 1,5 is 1.5{f'; {check}' if check else ''}"
+    elif column.thousands and kind in ("int", "float"):
+        check = f"{column.thousands} is read with a decimal point: take the point out if it separates thousands"
     if odd:
         check = f"{odd}: they would be quarantined, so leave what is missing empty"
     found = tuple(note for note in (*notes, share, check) if note)

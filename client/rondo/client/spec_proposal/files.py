@@ -146,7 +146,9 @@ def _json_table(columns: dict[str, list[Any]], rows: int) -> pa.Table:
 def _json_column(values: list[Any]) -> pa.ChunkedArray:
     types = {type(value) for value in values if value is not None}
     if types & {dict, list}:
-        return pa.chunked_array([pa.array([None if value is None else [] for value in values], _NESTED)])
+        kind = pa.struct([]) if dict in types else _NESTED
+        empty: Any = {} if dict in types else []
+        return pa.chunked_array([pa.array([None if value is None else empty for value in values], kind)])
     if types == {bool}:
         return pa.chunked_array([pa.array(values, pa.bool_())])
     texts = [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rondo.client.errors import RondoError
 from rondo.client.spec_proposal import relations
-from rondo.client.spec_proposal.errors import UnusableColumnsError
+from rondo.client.spec_proposal.errors import UnreadableFileError, UnusableColumnsError
 from rondo.client.spec_proposal.features import LeftOut, ProposedFeature, choose_features, fixes
 from rondo.client.spec_proposal.names import model_name
 from rondo.client.spec_proposal.roles import MAX_BAD_SHARE, Chosen, RoleChoices, Roles, choose_roles
@@ -19,6 +19,7 @@ from rondo.contracts.spec.model import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from rondo.client.spec_proposal.files import SourceFile
 
@@ -76,8 +77,8 @@ class Proposal:
     time_zone: str | None = None
 
 
-def propose(file: SourceFile, stem: str, wishes: Wishes) -> Proposal:
-    """Propose a spec. `stem` is the file's name without its format.
+def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Proposal:
+    """Propose a spec. `stem` is the file's name without its format, `now` the wall clock's time.
 
     Raises:
         RondoError: the problems of `choose_roles` and `choose_task`, together if there are several, and the error of
@@ -85,14 +86,19 @@ def propose(file: SourceFile, stem: str, wishes: Wishes) -> Proposal:
 
     """
     columns = summarize(file)
-    choices = choose_roles(columns, wishes.columns)
+    if len(columns) == 1 and not file.keeps_types:
+        why = f"it has one column, {columns[0].name[:60]!r}"
+        raise UnreadableFileError(file.name, why, "separate columns by a comma, a semicolon, a tab or |, in each line")
+    choices = choose_roles(columns, wishes.columns, now)
     roles, label = _decided(file.name, columns, choices, wishes.task)
     others = [column for column in columns if column.name not in roles.names]
     related = relations.label_relations(file, roles.label.column.name, [column.name for column in others])
     key = (roles.entity.column.name, roles.event_time.column.name)
     repeated = relations.repeated_keys(file, *key)
     bad = _bad_rows(roles, repeated)
-    features, left_out = choose_features(others, related.copies, int(MAX_BAD_SHARE * file.table.num_rows) - bad)
+    features, left_out = choose_features(
+        others, related.copies, int(MAX_BAD_SHARE * file.table.num_rows) - bad, roles.names
+    )
     facts = Facts(
         rows=file.table.num_rows,
         repeated=repeated,

@@ -13,9 +13,11 @@ from rondo.client.spec_proposal.times import TimeForm, rewritten
 from rondo.contracts.batch_files.times import EPOCHS, parse_time
 from rondo.contracts.spec import support_checks
 from rondo.contracts.spec.data import Data
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
 MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
 # Of fewer rows "each value occurs once" says nothing.
@@ -95,7 +97,7 @@ class RoleChoices:
         return frozenset(role.column.name for role in found if role is not None)
 
 
-def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen) -> RoleChoices:
+def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen, now: datetime) -> RoleChoices:
     """Choose the columns.
 
     The problems are an UnknownColumnError for a column that was named and is not in the file, a MissingRoleError where
@@ -123,6 +125,7 @@ def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen) -> RoleChoice
     taken += [entity.column.name] if entity else []
     label = attempt(lambda: _label(columns, chosen.label, named_label, taken, passed_over))
     problems += _problems((("entity", entity), ("event_time", event_time), ("label", label)))
+    problems += _implausible(event_time.column, now) if event_time else ()
     return RoleChoices(entity, event_time, label, tuple(problems))
 
 
@@ -141,11 +144,14 @@ def _event_time(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequ
         column = _named(columns, "--event-time", asked)
         form = column.time_form or (TimeForm.EPOCH if _is_epoch(column) else None)
         if form is None:
-            raise UnusableRoleError("event_time", asked, f"its values are {_kind(column)}, not times", _AS_TIME)
+            raise _no_times(column)
         return Role(_as_times(column, form), "named with --event-time")
     times = [column for column in columns if column.name and (column.time_form or _is_time_number(column))]
     # A time that is also named as another role is refused as such.
     found = [column for column in times if column.name not in taken] or times
+    sounding = [column for column in columns if column.name not in taken and set(words(column.name)) & _TIMES]
+    if not found and sounding:
+        raise _no_times(sounding[0])
     if not found:
         wanted = f"the time that a row is about ({_AS_TIME})"
         raise MissingRoleError("event_time", "--event-time", wanted, [column.name for column in columns])
@@ -154,6 +160,16 @@ def _event_time(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequ
     return Role(
         best, "the only column with times" if len(found) == 1 else _first_of("columns with times", found, first)
     )
+
+
+def _no_times(column: ColumnSummary) -> UnusableRoleError:
+    values = [value for value, _ in column.values]
+    why = f"its values are {_kind(column)}{_example(column)}, not times"
+    return UnusableRoleError("event_time", column.name, why, rewritten(values) if values else _AS_TIME)
+
+
+def _example(column: ColumnSummary) -> str:
+    return f", such as {column.values[0][0]!r}" if column.values else ""
 
 
 def _as_times(column: ColumnSummary, form: TimeForm) -> ColumnSummary:
@@ -248,6 +264,7 @@ def _label(
 def _by_name(columns: Sequence[ColumnSummary], taken: Sequence[str]) -> str | None:
     free = [column.name for column in columns if column.name not in taken]
     tests: list[Callable[[str, str], bool]] = [
+        lambda name, word: name == word,
         lambda name, word: "_".join(words(name)) == word,
         lambda name, word: len(words(name)) > 1 and word in (words(name)[-1], words(name)[0]) and word != "y",
     ]
@@ -278,8 +295,19 @@ def _problems(pairs: Iterable[tuple[str, Role | None]]) -> Iterator[UnusableRole
         elif problem := name_problem(role, name):
             yield UnusableRoleError(role, name, problem, "rename it in the file")
         if role == "event_time" and form == TimeForm.OTHER:
-            example = chosen.column.values[0][0]
-            yield UnusableRoleError(role, name, "its times are not ISO 8601, and could be misread", rewritten(example))
+            advice = rewritten([value for value, _ in chosen.column.values])
+            yield UnusableRoleError(role, name, "its times are not ISO 8601, and could be misread", advice)
+        elif role == "event_time" and chosen.column.rows > 1 and chosen.column.distinct == 1:
+            why = f"all rows have one time{_example(chosen.column)}, and a model is evaluated on the latest rows"
+            yield UnusableRoleError(role, name, why, "name the column that says when each row happened")
+
+
+def _implausible(times: ColumnSummary, now: datetime) -> Iterator[UnusableRoleError]:
+    """Yield that every row would be quarantined for its time."""
+    first, last = (parse_time(text, None) for text in (times.first, times.last))
+    if first and last and (last < EARLIEST or first > now + MOST_AHEAD):
+        why = f"its times, {times.first} to {times.last}, are before 1900 or more than a day from now"
+        yield UnusableRoleError("event_time", times.name, why, "check the year, or name another column")
 
 
 def name_problem(role: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ _NUMBER_LIKE = rf"(?i)^[(+-]? ?{_UNIT}? ?[+-]?\d+(?:[,.' \x{{a0}}\x{{202f}}]\d{{
 _LEADING_ZERO = r"^0\d"
 # What writers put where a value is missing.
 _PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether a text is what writers put where a value is missing."""
+    return re.match(_PLACEHOLDER, text) is not None
 
 
 class Kind(StrEnum):
@@ -73,6 +79,8 @@ class ColumnSummary:
     blanks: str = ""
     """A text with blanks around it, which are part of a category."""
     decimal_commas: bool = False
+    thousands: str = ""
+    """A number with a point and three digits, if all numbers with a point are so and semicolons separate columns."""
     digits: bool = False
     """Whether a text column has numbers: with leading zeros, or in a file that keeps types."""
     keeps_type: bool = False
@@ -110,6 +118,7 @@ def _summary(name: str, column: pa.ChunkedArray, file: SourceFile) -> ColumnSumm
             if len(commas) and _Texts.of(numbers).share(_NUMBER) >= _MOST:
                 basis |= {"decimal_commas": True}
                 column = numbers
+            basis["thousands"] = _thousands(_Texts.of(column))
     if column.null_count == len(column):
         return ColumnSummary(kind=Kind.EMPTY, missing=len(column), **basis)
     for applies, summary in (
@@ -119,6 +128,12 @@ def _summary(name: str, column: pa.ChunkedArray, file: SourceFile) -> ColumnSumm
         if applies(kind):
             return summary(column, basis)
     return _of_others(column, basis)
+
+
+def _thousands(texts: _Texts) -> str:
+    points = texts.only(r"^[+-]?\d+\.")
+    grouped = points.only(r"^[+-]?[1-9]\d{0,2}\.\d{3}$")
+    return str(grouped.values[0].as_py()) if grouped.total and grouped.total == points.total else ""
 
 
 def _of_others(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:

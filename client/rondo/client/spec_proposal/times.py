@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from rondo.contracts.batch_files.times import DATE, WITH_ZONE, WITHOUT_ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _SMALL_CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?[AaPp][Mm])?"
@@ -34,18 +38,38 @@ class TimeForm(Enum):
 # The forms that are read of texts, the strictest first: a text that several match has the first.
 TEXT_FORMS = (TimeForm.RFC_3339, TimeForm.DATE, TimeForm.NO_ZONE, TimeForm.OTHER)
 _NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})\b")
+_EIGHT_DIGITS = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)$")
 _MONTHS = 12
 
 
-def rewritten(text: str) -> str:
-    """Return how to write a time of another form, with both dates where it may be one of two."""
+def rewritten(texts: Sequence[str]) -> str:
+    """Return how to write times of another form, by the one that says most about the order of day and month."""
+    text = max(texts, key=_rank)
+    if found := _EIGHT_DIGITS.match(text):
+        return f"write {text!r} as {'-'.join(found.groups())}, and the others likewise"
+    dates = _dates(text)
+    if len(dates) > 1:
+        return f"{text!r} may be {' or '.join(dates)}: write the one that it is, and the others likewise"
+    if dates:
+        return f"write {text!r} as {dates[0]}, and the others likewise"
+    return f"write {text!r} and the others as 2013-01-31T10:00:00Z"
+
+
+def _rank(text: str) -> int:
+    """Prefer what has one date over what has two, and both over what has none; a day like its month says nothing."""
+    found = _NUMBERS.match(text)
+    if found is None or found[1] == found[3]:
+        return 0
+    return 3 - len(_dates(text))
+
+
+def _dates(text: str) -> list[str]:
+    """Return the dates that a text may be, with points or a day beyond 12 one."""
     found = _NUMBERS.match(text)
     if found is None:
-        return f"write {text!r} and the others as 2013-01-31T10:00:00Z"
+        return []
     one, other, year = int(found[1]), int(found[3]), found[4]
     day_first, month_first = f"{year}-{other:02}-{one:02}", f"{year}-{one:02}-{other:02}"
     if found[2] == "." or one > _MONTHS:
-        return f"write {text!r} as {day_first}, and the others likewise"
-    if other > _MONTHS:
-        return f"write {text!r} as {month_first}, and the others likewise"
-    return f"{text!r} may be {month_first} or {day_first}: write the one that it is, and the others likewise"
+        return [day_first]
+    return [month_first] if other > _MONTHS or one == other else [month_first, day_first]

@@ -41,13 +41,13 @@ class CsvRows:
 class _OddLines:
     """The rows with another number of fields than the header. Those without any value are blank lines."""
 
-    separator: str
+    header: CsvHeader
     count: int = 0
     first: str = ""
     fields: tuple[int, int] = (0, 0)
 
     def skip(self, row: Any) -> str:
-        if row.text.strip(f'{self.separator} \t\r"{_DOS_END}'):
+        if row.text.strip(f'{self.header.separator} \t\r"{_DOS_END}'):
             if not self.count:
                 self.first, self.fields = row.text, (row.actual_columns, row.expected_columns)
             self.count += 1
@@ -57,12 +57,17 @@ class _OddLines:
         """Raise UnreadableContentError if there is any: which of its fields are missing or too many is not known."""
         if not self.count:
             return
-        shown = self.first if len(self.first) <= _MOST_SHOWN else f"{self.first[:_MOST_SHOWN]}…"
+        first, header = _shortened(self.first), _shortened(self.header.separator.join(self.header.columns))
         more = f", as {self.count - 1:,} others have not" if self.count > 1 else ""
+        found, wanted = self.fields
         raise UnreadableContentError(
-            f"the line {shown!r} has {self.fields[0]:,} fields and not {self.fields[1]:,} as the header{more}",
+            f"the line {first!r} has {found:,} fields and not {wanted:,} as the header {header!r}{more}",
             "give each line as many fields as the header, and put quotes around a text with the separator or a quote",
         )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def read(file: BinaryIO, most_rows: int | None = None) -> CsvRows:
@@ -83,7 +88,7 @@ def _read(text: BinaryIO, most_rows: int | None) -> CsvRows:
     try:
         header = read_header(text)
         _check_names(header.columns)
-        odd = _OddLines(header.separator)
+        odd = _OddLines(header)
         table, truncated = collected(_schema(header), _batches(text, header, odd), most_rows)
     except (UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise not_utf8(text) or _refused(error) from None

@@ -78,6 +78,6 @@ def _records(lines: Iterable[str], separator: str) -> list[list[str]]:
 
 def _rank(records: list[list[str]]) -> tuple[float, int]:
     if not records or len(records[0]) == 1:
-        return (0.0, len(records))
+        return (0.0, len(records[:1]))
     width, others = len(records[0]), records[1:]
     return (sum(len(record) == width for record in others) / len(others) if others else 1.0, width)

@@ -69,13 +69,15 @@ def not_utf8(text: BinaryIO) -> UnreadableContentError | None:
         try:
             line.decode()
         except UnicodeDecodeError as error:
-            # One character for each byte, so that the position holds.
-            shown, at = line.decode("latin-1"), error.start
+            # One character for each byte, so that the position holds. It is Latin-1 with some more characters.
+            shown, at = line.decode("cp1252", errors="replace"), error.start
             before, after = _NO_WORD.split(shown[:at])[-1], _NO_WORD.split(shown[at:])[0]
             word = f"{before[-_MOST_SHOWN:]}{after[:_MOST_SHOWN]}"
+            if not word.isprintable() or "\ufffd" in word:
+                return UnreadableContentError(f"line {number} is no text", "is it of the format that its name says?")
             return UnreadableContentError(
                 f"line {number} is not UTF-8: {word!r} if it is Latin-1",
-                "save it as UTF-8, or convert it: `iconv -f latin1 -t utf-8 FILE`, where that word is right",
+                "save it as UTF-8, or convert it: `iconv -f windows-1252 -t utf-8 FILE`, where that word is right",
             )
     return None
 

@@ -161,9 +161,16 @@ def _taken_names(spec: Plain) -> Iterator[Problem]:
         (name, ("features", name)) for name in mapping_at(spec, "features")
     ]
     columns += [(mapping_at(spec, "data").get(key), ("data", key)) for key in ("entity", "event_time", "label")]
+    seen: dict[str, str] = {}
     for name, path in columns:
-        if isinstance(name, str) and name in _TAKEN:
-            yield Problem(path, f"{name!r} can't be the name of a column, because {_TAKEN[name]}: rename it")
+        if not isinstance(name, str):
+            continue
+        if reason := _TAKEN.get(name.lower()):
+            yield Problem(path, f"{name!r} can't be the name of a column, because {reason}: rename it")
+        other = seen.setdefault(name.lower(), name)
+        if name != other:
+            message = f"{name!r} differs from {other!r} by capitals alone, which tables can't tell apart: rename one"
+            yield Problem(path, message)
 
 
 def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Problem]:

@@ -76,13 +76,14 @@ def init(  # noqa: PLR0913, PLR0917 - the options of the command
         _finish(TEMPLATE, {}, output, json=json)
         return
     wishes = Wishes(Chosen(entity, event_time, label), task, model, dataset)
-    proposal = propose(files.read(source), _stem(source), wishes)
+    now = datetime.now(UTC)
+    proposal = propose(files.read(source), _stem(source), wishes, now)
     text = as_yaml(proposal)
     try:
         parse_spec(text, str(output or source))
     except SpecError as error:
         raise ProposalRefusedError(source.name, error.problems) from None
-    checks = tuple(checks_of(proposal, datetime.now(UTC)))
+    checks = tuple(checks_of(proposal, now))
     _finish(text, _described(proposal, checks), output, json=json)
     if not json:
         _print_checks(checks, f"`rondo publish {proposal.dataset} {source}`", output)

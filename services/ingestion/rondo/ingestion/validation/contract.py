@@ -14,7 +14,7 @@ from rondo.ingestion.validation.labels import label_column
 from rondo.ingestion.validation.shorten import excerpt, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rondo.contracts.spec.model import Feature, ModelSpec
     from rondo.contracts.tasks.base import Labels
@@ -105,6 +105,7 @@ def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
                 column = _strictest(before, column)  # noqa: PLW2901 - the combined column replaces both
             columns[column.name] = column
             named_by.setdefault(column.name, spec.model)
+    _check_capitals(dataset, columns, named_by)
     digest = hashlib.sha256("".join(spec.digest for spec in mine).encode()).hexdigest()
     return Contract(
         dataset,
@@ -167,6 +168,18 @@ def _check_agreement(dataset: str, one: Column, model: str, other: Column, other
         f"the models of dataset {dataset!r} disagree: column {one.name!r} is {first} for {model!r} and {second} for "
         f"{other_model!r}; change one of the specs, or use two datasets"
     )
+
+
+def _check_capitals(dataset: str, columns: Iterable[str], models: Mapping[str, str]) -> None:
+    """Delta tables do not distinguish names that differ by capitals alone."""
+    seen: dict[str, str] = {}
+    for name in columns:
+        other = seen.setdefault(name.lower(), name)
+        if name != other:
+            raise NoContractError(
+                f"the models of dataset {dataset!r} disagree: column {other!r} of {models[other]!r} is {name!r} for "
+                f"{models[name]!r}, and tables can't tell them apart; change one of the specs, or use two datasets"
+            )
 
 
 def _strictest(one: Column, other: Column) -> Column:
