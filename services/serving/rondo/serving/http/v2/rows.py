@@ -90,9 +90,9 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
         raise unknown_feature(next(name for name in tensors if name not in known), known, NameSuggester())
     if tensors.keys() <= features.keys():
         nothing = [None] * count
-        return SentRows(_numbered(new_id, count), nothing, nothing, sent, _TensorSource(sent))
+        return SentRows(numbered(new_id, count), nothing, nothing, sent, _TensorSource(sent))
     given = _names(tensors.get(ID), "bad_id", count)
-    ids = [name or made for name, made in zip(given, _numbered(new_id, count), strict=True)]
+    ids = [name or made for name, made in zip(given, numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
     return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, _TensorSource(sent))
 
@@ -147,7 +147,8 @@ def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
     return names
 
 
-def _numbered(name: str, count: int) -> list[str]:
+def numbered(name: str, count: int) -> list[str]:
+    """Return the ids of rows that have none of their own: the request's, with a number if there are several."""
     if count == 1:
         return [name]
     # An id may be as long as the request's; if the number makes it longer than that, a digest takes its place.
