@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -21,6 +22,8 @@ from rondo.chassis.http.bounded_protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from prometheus_client import Histogram
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -61,8 +64,13 @@ class DirectRequest:
     def respond(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Send the response, in one write. `headers` are those beside the length and the connection's."""
         self.response_complete, self.body = True, b""
-        metrics.HTTP_REQUEST_SECONDS.labels("POST", self.route, str(status)).observe(time.perf_counter() - self._began)
+        _duration(self.route, status).observe(time.perf_counter() - self._began)
         self._protocol.respond(self, status, headers, body)
+
+
+@cache
+def _duration(route: str, status: int) -> Histogram:
+    return metrics.HTTP_REQUEST_SECONDS.labels("POST", route, str(status))
 
 
 class DirectProtocol(BoundedProtocol):

@@ -7,6 +7,7 @@ the time of one message.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ class TokenCache:
         self._now = now
         self._tokens: dict[str, TokenChanged] = {}
         self._times: dict[str, datetime] = {}
+        # By the SHA-256 of a credential: its principal, and until when it has one. Any change of a token empties it.
+        self._known: dict[bytes, tuple[Principal, datetime | None]] = {}
         self._changed = asyncio.Condition()
         self._complete = False
 
@@ -58,6 +61,7 @@ class TokenCache:
     async def put(self, token: TokenChanged) -> None:
         async with self._changed:
             self._tokens[token.token_id] = token
+            self._known.clear()
             self._changed.notify_all()
 
     def completed(self) -> None:
@@ -84,11 +88,19 @@ class TokenCache:
 
     def known(self, credential: str) -> Principal | None:
         """Return the principal of a token that can be used now; None where `authenticate` waits for it, or says why."""
-        parts = access_tokens.split(credential) if self._complete else None
-        try:
-            return self._principal(*parts, self._tokens.get(parts[0])) if parts else None
-        except UnauthenticatedError:
-            return None
+        digest = hashlib.sha256(credential.encode()).digest()
+        if (known := self._known.get(digest)) is None:
+            parts = access_tokens.split(credential) if self._complete else None
+            token = self._tokens.get(parts[0]) if parts else None
+            if parts is None or token is None:
+                return None
+            try:
+                known = self._principal(*parts, token), token.expires_at
+            except UnauthenticatedError:
+                return None
+            self._known[digest] = known
+        principal, expires_at = known
+        return principal if expires_at is None or self._now() < expires_at else None
 
     def _principal(self, token_id: str, secret: str, token: TokenChanged | None) -> Principal:
         # An unknown id is refused later than a wrong secret. That reveals which ids exist; ids are not secret.

@@ -84,7 +84,8 @@ class ServedModels:
     def release(self, table: ServingTable) -> None:
         with self._changed:
             table.leases -= 1
-            self._changed.notify_all()
+            if not table.leases:
+                self._changed.notify_all()
 
     def swap(self, served: ServedModel) -> None:
         """Serve a model this way from the next micro-batch on."""

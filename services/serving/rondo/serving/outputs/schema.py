@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -65,16 +67,14 @@ class OutputSchema:
 
     def answerable(self, outputs: Outputs) -> NDArray[np.bool_]:
         """Return which of N rows can be answered, shape [N]: their numbers are finite, and their labels exist."""
-        valid: NDArray[np.bool_] = np.logical_and.reduce(
-            [self._valid(each, outputs[each.name]) for each in self.outputs]
-        )
+        valid: NDArray[np.bool_] = reduce(and_, (self._valid(each, outputs[each.name]) for each in self.outputs))
         return valid
 
     def _valid(self, output: Output, values: NDArray[Any]) -> NDArray[np.bool_]:
         if output.kind == "label":
             return np.logical_and(values >= 0, values < len(self.labels))
-        finite: NDArray[np.bool_] = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        return finite
+        finite: NDArray[np.bool_] = np.isfinite(values)
+        return finite if finite.ndim == 1 else np.all(finite, axis=1)
 
     def unanswerable(self, rows: int) -> Outputs:
         """Return outputs of N rows that the model failed on."""
