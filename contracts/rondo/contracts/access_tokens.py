@@ -11,28 +11,29 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.access import TokenChanged
+from rondo.contracts.vocabularies import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+__all__ = [
+    "InvalidSeedError",
+    "Role",
+    "TokenSeed",
+    "joined",
+    "matches",
+    "mint",
+    "new_secret",
+    "parse_seeds",
+    "secret_digest",
+    "split",
+]
 _TOKEN = re.compile(r"rondo_([0-9a-f]{12})_([A-Za-z0-9_-]{32,128})")
 _SEED = re.compile(r"([0-9a-f]{12}):([^:\x00-\x1f]{1,100}):([a-z-]+(?:,[a-z-]+)*):(sha256:[0-9a-f]{64})")
-
-
-class Role(StrEnum):
-    """What a token allows. A role that a service does not know allows nothing."""
-
-    READER = "reader"  # everything that can be looked at
-    PUBLISHER = "publisher"  # batches and outcomes
-    PREDICTOR = "predictor"  # predictions
-    ENGINEER = "engineer"  # specs and trainings
-    APPROVER = "approver"  # promote and roll back
-    ADMIN = "admin"  # everything, tokens included
 
 
 class InvalidSeedError(ValueError):

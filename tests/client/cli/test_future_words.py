@@ -19,7 +19,7 @@ Run = Callable[..., "Result"]
 # The fields of answers that classify.
 CLASSIFY = {
     "code", "gate", "group", "kind", "method", "metric", "origin", "problem", "reason", "role", "severity", "state",
-    "statistic", "status", "strategy", "task",
+    "statistic", "status", "strategy", "task", "verdict",
 }  # fmt: skip
 READ = [path for method, path in ANSWERS if method == "GET" and ("/late" in path or path.count("/") == 2)]
 
@@ -61,7 +61,8 @@ def newer_services(monkeypatch: pytest.MonkeyPatch) -> None:
     ("command", "has_words_for_people"),
     [
         ("models", True), ("models late", True), ("runs", True), ("history late", True), ("lineage late 1", True),
-        ("status", True), ("drift late", True), ("drift late --history", False), ("alerts", True), ("silences", True),
+        ("status", True), ("rollout late", True),
+        ("drift late", True), ("drift late --history", False), ("alerts", True), ("silences", True),
     ],
 )  # fmt: skip
 def test_an_unknown_word_is_shown_as_it_is(rondo: Run, command: str, *, has_words_for_people: bool) -> None:

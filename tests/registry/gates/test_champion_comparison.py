@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Gates, MetricGate
 from rondo.contracts.training_evidence import Comparison, Evaluation, Evidence, SliceMetrics
-from rondo.registry.gates.champion_comparison import STALE_CHAMPION, ComparedChampion
+from rondo.contracts.vocabularies import GateName
+from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 
 from tests.registry.builders import by, compared, figures, message, results
@@ -31,13 +32,13 @@ def test_no_worse_than_the_champion_on_the_same_holdout(make_evidence: Make) -> 
 def test_the_champion_must_be_the_version_that_was_compared(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
     stale = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), gates, ComparedChampion(4))
-    assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, STALE_CHAMPION: False}
-    assert message(stale, STALE_CHAMPION) == (
+    assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, GateName.STALE_CHAMPION: False}
+    assert message(stale, GateName.STALE_CHAMPION) == (
         "version 4 serves by now, but version 3 was scored on the same holdout: the champion changed during the "
         "training, so train again"
     )
     unscored = evaluate_gates(make_evidence(auc=0.9), gates, ComparedChampion(4))
-    assert message(unscored, STALE_CHAMPION).startswith("version 4 serves by now, but no version was scored")
+    assert message(unscored, GateName.STALE_CHAMPION).startswith("version 4 serves by now, but no version was scored")
 
 
 def test_a_stale_champion_does_not_matter_without_relative_gates(make_evidence: Make) -> None:
@@ -68,7 +69,7 @@ def test_a_champion_that_the_training_could_not_score_leaves_it_to_the_absolute_
     assert not results(*weak)["roc_auc.min"]
     # Another version serves by now, which could be scored.
     later = evaluate_gates(make_evidence(auc=0.7).model_copy(update=why), gates, ComparedChampion(5))
-    assert not results(*later)[STALE_CHAMPION]
+    assert not results(*later)[GateName.STALE_CHAMPION]
 
 
 def test_without_a_champion_there_is_nothing_to_compare_with(make_evidence: Make) -> None:

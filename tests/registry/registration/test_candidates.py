@@ -9,7 +9,7 @@ import pytest
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import GateResult, ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.events.training import TrainingRequested, Trigger
-from rondo.registry.gates.champion_comparison import STALE_CHAMPION
+from rondo.contracts.vocabularies import GateName
 from rondo.registry.model.model import Candidate, Decision, Model
 from rondo.registry.registration.candidates import register_candidate
 
@@ -70,7 +70,7 @@ def judged(candidate: Candidate, *gates: GateResult) -> Candidate:
 
 def test_a_stale_champion_has_a_registered_model_evaluated_once_more(model_after: ModelAfter, candidate: Make) -> None:
     model, given = model_after("p"), f"sha256:{'f' * 64}"
-    late = judged(candidate("run-2", kind="registration", artifact=given), gate(STALE_CHAMPION, passed=False))
+    late = judged(candidate("run-2", kind="registration", artifact=given), gate(GateName.STALE_CHAMPION, passed=False))
     decision = register_candidate(model, late, model.spec)
     request = decision.events[-1]
     assert isinstance(request, TrainingRequested)
@@ -80,7 +80,7 @@ def test_a_stale_champion_has_a_registered_model_evaluated_once_more(model_after
 
 def test_a_stale_champion_causes_one_more_training(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
-    late = judged(candidate("run-2"), gate("roc_auc.min", passed=True), gate(STALE_CHAMPION, passed=False))
+    late = judged(candidate("run-2"), gate("roc_auc.min", passed=True), gate(GateName.STALE_CHAMPION, passed=False))
     decision = register_candidate(model, late, model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected, TrainingRequested]
     request = decision.events[-1]
@@ -102,7 +102,7 @@ def test_a_stale_champion_causes_one_more_training(model_after: ModelAfter, cand
 
 def test_a_candidate_that_fails_another_gate_is_not_trained_again(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
-    bad = judged(candidate("run-2"), gate("roc_auc.min", passed=False), gate(STALE_CHAMPION, passed=False))
+    bad = judged(candidate("run-2"), gate("roc_auc.min", passed=False), gate(GateName.STALE_CHAMPION, passed=False))
     decision = register_candidate(model, bad, model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected]
     assert decision.audit_entries[-1].evidence["reason"] == "gates"

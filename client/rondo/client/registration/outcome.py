@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from rondo.contracts.vocabularies import SkipReason
+from rondo.contracts.vocabularies import GateName, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # `rondo.registry.gates.champion_comparison`: the champion changed meanwhile, so the model is evaluated once more.
-_RETRY, _STALE = "stale-champion/", "stale_champion"
+_RETRY = "stale-champion/"
 _ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
 
 
@@ -61,7 +61,7 @@ def _decided(
         reason = f"{requested.model} was removed meanwhile: apply its spec, and register the model again"
         return requested.model_copy(update={"status": "refused", "reasons": (reason,)})
     failed = [gate for gate in version["gates"] if not gate["passed"]]
-    if [gate["gate"] for gate in failed] == [_STALE] and not trigger.startswith(_RETRY):
+    if [gate["gate"] for gate in failed] == [GateName.STALE_CHAMPION] and not trigger.startswith(_RETRY):
         return _decided(requested, f"{_RETRY}{run['run_id']}", runs, versions)
     return requested.model_copy(
         update={

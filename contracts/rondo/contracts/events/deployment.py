@@ -10,7 +10,15 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RolloutState, RolloutStrategy, RouteRole, open_to
+from rondo.contracts.vocabularies import (
+    EvidenceScope,
+    ReplicaState,
+    RolloutState,
+    RolloutStrategy,
+    RolloutVerdict,
+    RouteRole,
+    open_to,
+)
 
 
 class Route(Value):
@@ -69,6 +77,6 @@ class RolloutChanged(ModelEvent):
     strategy: Annotated[Text, open_to(RolloutStrategy)]
     state: Annotated[Text, open_to(RolloutState)]
     share: float
-    verdict: Text = ""
+    verdict: Annotated[Text, open_to(RolloutVerdict)] = ""
     answers: int
     at: Utc

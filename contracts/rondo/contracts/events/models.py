@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,12 +10,13 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.text import Digest, Message, Text
+from rondo.contracts.vocabularies import GateName, open_to
 
 
 class GateResult(Value):
     """The result of one gate. `message` is a sentence for people."""
 
-    gate: Text
+    gate: Annotated[Text, open_to(GateName)]
     passed: bool
     observed: float | None
     bound: float | None

@@ -13,7 +13,15 @@ from rondo.contracts.tasks.base import NAME
 from rondo.contracts.tasks.registry import METRICS, TASKS
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, TrainerKind, TriggerKind, open_to
+from rondo.contracts.vocabularies import (
+    AdaptationStrategy,
+    NoteCode,
+    ParameterOrigin,
+    SkipReason,
+    TrainerKind,
+    TriggerKind,
+    open_to,
+)
 
 
 class Trigger(Value):
@@ -64,7 +72,7 @@ class StrategyScore(Value):
     compared with the strategy that leads now, and its `rows`, which are those of an earlier training, are 0.
     """
 
-    strategy: Text
+    strategy: Annotated[Text, open_to(AdaptationStrategy)]
     rows: int
     loss: float
     advantage: float | None = None
@@ -75,14 +83,13 @@ class StrategyScore(Value):
 class Adaptation(Value):
     """Which rows a comparison chose, by `retrain: {policy: auto}`, and why.
 
-    `strategy` is `since` (the rows since the last confirmed change), `all`, `last N` or `fading` (weights that halve
-    every `half_life` rows); `champion`, if what serves is kept. The model is fitted to `rows` rows from `since` on.
-    They include the holdout if it was `refitted` after its evaluation. `gap_rows` are those before the holdout whose
-    labels came too late for a model that predicts it. `window_start` is when the last confirmed change began, and
-    `suspected_since` when a change began that this training looked into.
+    The model is fitted to `rows` rows from `since` on; their weights halve every `half_life` rows if `strategy` is
+    `fading`. They include the holdout if it was `refitted` after its evaluation. `gap_rows` are those before the
+    holdout whose labels came too late for a model that predicts it. `window_start` is when the last confirmed change
+    began, and `suspected_since` when a change began that this training looked into.
     """
 
-    strategy: Text
+    strategy: Annotated[Text, open_to(AdaptationStrategy)]
     rows: int
     since: Utc
     half_life: float | None = None

@@ -4,17 +4,22 @@ The field of an event is a text. A reader accepts a word that it does not know, 
 vocabulary documents for an unknown word. So a writer may add a word without a new version of the event.
 """
 
+from rondo.contracts.vocabularies.access import (
+    Role,
+)
 from rondo.contracts.vocabularies.data import (
     Source,
     UnknownColumns,
 )
 from rondo.contracts.vocabularies.deployment import (
     EvidenceScope,
+    GateName,
     Inconclusive,
     JudgedBy,
     ReplicaState,
     RolloutState,
     RolloutStrategy,
+    RolloutVerdict,
     RouteRole,
 )
 from rondo.contracts.vocabularies.fields import (
@@ -33,6 +38,7 @@ from rondo.contracts.vocabularies.monitoring import (
     WindowRole,
 )
 from rondo.contracts.vocabularies.training import (
+    AdaptationStrategy,
     NoteCode,
     ParameterOrigin,
     RetrainPolicy,
@@ -42,10 +48,12 @@ from rondo.contracts.vocabularies.training import (
 )
 
 __all__ = [
+    "AdaptationStrategy",
     "AlertKind",
     "DetectorName",
     "EstimateMethod",
     "EvidenceScope",
+    "GateName",
     "Harm",
     "Inconclusive",
     "JudgedBy",
@@ -55,8 +63,10 @@ __all__ = [
     "QualityProblem",
     "ReplicaState",
     "RetrainPolicy",
+    "Role",
     "RolloutState",
     "RolloutStrategy",
+    "RolloutVerdict",
     "RouteRole",
     "Severity",
     "SkipReason",

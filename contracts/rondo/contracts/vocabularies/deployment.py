@@ -1,8 +1,28 @@
-"""Open vocabularies of deployments and rollouts."""
+"""Open vocabularies of gates, deployments and rollouts."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class GateName(StrEnum):
+    """The gates that every candidate has to pass, whatever its spec says.
+
+    `infrastructure.parity`: the ONNX graph predicts as the trained model. `artifact.new`: no version that serves or was
+    rolled back has the artifact. `artifact.sound`: it can be served. `evidence.usable`: it is there, and can be read.
+    `stale_champion`: the version that serves is the one that the candidate was compared with.
+
+    A gate of the spec is named by what it bounds: `<metric>.min`, `<metric>.max`, `<metric>.not_worse_than_champion`,
+    `slices.<column>`, `fairness.<column>`.
+
+    Unknown: shown as it is. Whether the gate was passed is a field of its own.
+    """
+
+    PARITY = "infrastructure.parity"
+    NEW_ARTIFACT = "artifact.new"
+    SOUND_ARTIFACT = "artifact.sound"
+    USABLE_EVIDENCE = "evidence.usable"
+    STALE_CHAMPION = "stale_champion"
 
 
 class RouteRole(StrEnum):
@@ -66,6 +86,26 @@ class RolloutState(StrEnum):
     ROLLED_BACK = "rolled_back"
     ABORTED = "aborted"
     SUPERSEDED = "superseded"
+
+
+class RolloutVerdict(StrEnum):
+    """What the evidence of a rollout says, by the step that it last ended; empty before that.
+
+    For the candidate: `better`, `not_worse` (by the margin), and `no_guard` (no guard has fired, where guards alone
+    judge). Against it: `worse`, and the guards `errors`, `slow` and `disagreement`. `inconclusive`: not enough evidence
+    in the time of the step.
+
+    Unknown: shown as it is. What became of the rollout is its state.
+    """
+
+    BETTER = "better"
+    NOT_WORSE = "not_worse"
+    NO_GUARD = "no_guard"
+    WORSE = "worse"
+    ERRORS = "errors"
+    SLOW = "slow"
+    DISAGREEMENT = "disagreement"
+    INCONCLUSIVE = "inconclusive"
 
 
 class EvidenceScope(StrEnum):

@@ -53,6 +53,21 @@ class SkipReason(StrEnum):
     NO_GAIN = "no_gain"
 
 
+class AdaptationStrategy(StrEnum):
+    """Which rows a training takes.
+
+    `since`: those since the last confirmed change. `all`: all of them. `fading`: all, with weights that halve every so
+    many rows. `champion`: none, for what serves is kept. `last N`, such as `last 800`: so many of the newest.
+
+    Unknown: shown as it is. The rows and the time of the first one are fields of their own.
+    """
+
+    SINCE = "since"
+    ALL = "all"
+    FADING = "fading"
+    CHAMPION = "champion"
+
+
 class TrainerKind(StrEnum):
     """What trains: a library, or a function of the user's own.
 

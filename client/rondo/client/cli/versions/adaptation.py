@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rondo.client.cli.output import minute
+from rondo.contracts.vocabularies import AdaptationStrategy
 
 
 def rows_of(adaptation: dict[str, Any] | None) -> str:
@@ -12,9 +13,9 @@ def rows_of(adaptation: dict[str, Any] | None) -> str:
     if adaptation is None:
         return ""
     rows, strategy = f"{adaptation['rows']:,}", adaptation["strategy"]
-    if strategy == "since" and adaptation["window_start"]:
+    if strategy == AdaptationStrategy.SINCE and adaptation["window_start"]:
         return f"{rows} since {minute(adaptation['window_start'])}"
-    return f"all {rows}" if strategy in ("since", "all") else f"{rows}, {strategy}"
+    return f"all {rows}" if strategy in (AdaptationStrategy.SINCE, AdaptationStrategy.ALL) else f"{rows}, {strategy}"
 
 
 def explained(adaptation: dict[str, Any] | None) -> list[tuple[str, object]]:

@@ -11,17 +11,17 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_text
 from rondo.client.cli.versions.promote import Reason  # noqa: TC001 - typer reads it at run time
-from rondo.contracts.vocabularies import RolloutState
+from rondo.contracts.vocabularies import RolloutState, RolloutVerdict
 
 _LIVE_SECONDS = 2.0
 _ENDED = (RolloutState.PROMOTED, RolloutState.ROLLED_BACK, RolloutState.ABORTED, RolloutState.SUPERSEDED)
-_SENTENCES = {
-    "better": "the candidate is better",
-    "not_worse": "it is not worse by the margin",
-    "worse": "it is worse",
-    "errors": "it fails on more requests",
-    "slow": "it answers more slowly",
-    "disagreement": "it predicts otherwise than on the holdout",
+_SENTENCES: dict[str, str] = {
+    RolloutVerdict.BETTER: "the candidate is better",
+    RolloutVerdict.NOT_WORSE: "it is not worse by the margin",
+    RolloutVerdict.WORSE: "it is worse",
+    RolloutVerdict.ERRORS: "it fails on more requests",
+    RolloutVerdict.SLOW: "it answers more slowly",
+    RolloutVerdict.DISAGREEMENT: "it predicts otherwise than on the holdout",
 }
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
+from rondo.contracts.vocabularies import GateName
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import Model
-
-NEW_ARTIFACT = "artifact.new"
-SOUND_ARTIFACT = "artifact.sound"
-USABLE_EVIDENCE = "evidence.usable"
 
 
 def new_artifact(digest: str, model: Model) -> GateResult:
@@ -37,16 +34,16 @@ def new_artifact(digest: str, model: Model) -> GateResult:
     else:
         message = "no version that serves or was rolled back has this artifact"
     passed = serving is None and rolled_back is None
-    return GateResult(gate=NEW_ARTIFACT, passed=passed, observed=None, bound=None, message=message)
+    return GateResult(gate=GateName.NEW_ARTIFACT, passed=passed, observed=None, bound=None, message=message)
 
 
 def unsound_artifact(reason: str) -> GateResult:
     """Return the failure of a candidate whose artifact can't be served."""
     message = f"the artifact can't be served: {reason}; train again"
-    return GateResult(gate=SOUND_ARTIFACT, passed=False, observed=None, bound=None, message=message)
+    return GateResult(gate=GateName.SOUND_ARTIFACT, passed=False, observed=None, bound=None, message=message)
 
 
 def unusable_evidence(reason: str) -> GateResult:
     """Return the failure of a candidate whose evidence can't be used: no other gate can be evaluated."""
     message = f"the evidence can't be used: {reason}; train again"
-    return GateResult(gate=USABLE_EVIDENCE, passed=False, observed=None, bound=None, message=message)
+    return GateResult(gate=GateName.USABLE_EVIDENCE, passed=False, observed=None, bound=None, message=message)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.tasks.registry import METRICS
-from rondo.contracts.vocabularies import TriggerKind
+from rondo.contracts.vocabularies import GateName, TriggerKind
 from rondo.registry.gates import slices
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Evidence
     from rondo.registry.model.model import Candidate
 
-STALE_CHAMPION = "stale_champion"
 _NOT_WORSE = "not_worse_than_champion"
 _RETRY_PREFIX = "stale-champion/"
 
@@ -59,7 +58,7 @@ def compare(
 
 def compared_with_stale_champion(candidate: Candidate) -> bool:
     """Return whether the comparison with an earlier champion is the only reason against a candidate."""
-    return [gate.gate for gate in candidate.gates if not gate.passed] == [STALE_CHAMPION]
+    return [gate.gate for gate in candidate.gates if not gate.passed] == [GateName.STALE_CHAMPION]
 
 
 def retry_trigger(candidate: Candidate) -> Trigger | None:
@@ -99,7 +98,7 @@ def _stale(evidence: Evidence, champion: ComparedChampion) -> GateResult:
         f"version {champion.number} serves by now, but {scored} was scored on the same holdout: "
         "the champion changed during the training, so train again"
     )
-    return GateResult(gate=STALE_CHAMPION, passed=False, observed=None, bound=None, message=message)
+    return GateResult(gate=GateName.STALE_CHAMPION, passed=False, observed=None, bound=None, message=message)
 
 
 def _not_worse(evidence: Evidence, name: str, tolerance: float) -> GateResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import GateName
 from rondo.registry.gates import bounds, champion_comparison, slices
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Evidence, Parity
     from rondo.registry.gates.champion_comparison import ComparedChampion
 
-PARITY = "infrastructure.parity"
 MAX_PARITY_DIFFERENCE = 1e-4
 
 
@@ -35,7 +35,7 @@ def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion 
 
 def _parity(parity: Parity) -> GateResult:
     """Compare the ONNX graph with the native model: what serves must be what was evaluated."""
-    gate, bound, observed = PARITY, MAX_PARITY_DIFFERENCE, parity.max_difference
+    gate, bound, observed = GateName.PARITY, MAX_PARITY_DIFFERENCE, parity.max_difference
     if parity.rows < 1:
         message = "the ONNX graph was never compared with the native model"
         return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)

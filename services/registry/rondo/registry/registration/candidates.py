@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRegistered, ModelRejected
+from rondo.contracts.vocabularies import GateName
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.gates.champion_comparison import STALE_CHAMPION, compared_with_stale_champion, retry_trigger
+from rondo.registry.gates.champion_comparison import compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
 from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
 from rondo.registry.rollout.plan import has_same_features, is_compared
@@ -65,7 +66,7 @@ def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:
         run_id=version.run_id,
         gates=candidate.gates,
     )
-    reason = STALE_CHAMPION if compared_with_stale_champion(candidate) else "gates"
+    reason = GateName.STALE_CHAMPION if compared_with_stale_champion(candidate) else "gates"
     entry = AuditEntry("rejected", {**evidence_of(version, candidate), "reason": reason})
     trigger = retry_trigger(candidate)
     if trigger is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy
+from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy, RolloutVerdict
 from rondo.registry.rollout_evidence.bets import reaches
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
 Action = Literal["wait", "step", "promote", "roll_back", "finish"]
-Verdict = Literal["", "better", "not_worse", "no_guard", "worse", "errors", "slow", "disagreement", "inconclusive"]
+# Empty where nothing has been decided.
+Verdict = RolloutVerdict | Literal[""]
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,15 @@ def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
         return ""
     if plan.judged_by == JudgedBy.GUARDS:
         over = now - rollout.since >= plan.step_length
-        return "no_guard" if over and not _guards(rollout) else ""
+        return RolloutVerdict.NO_GUARD if over and not _guards(rollout) else ""
     if _guards(rollout):
         return ""
     is_better = reaches(gathered.better, plan.false_pass)
     # An A/B test is there to learn which of the two is better: that it does no harm does not end it.
     if plan.strategy == RolloutStrategy.AB:
-        return "better" if is_better else ""
+        return RolloutVerdict.BETTER if is_better else ""
     if reaches(gathered.fit, plan.false_pass):
-        return "better" if is_better else "not_worse"
+        return RolloutVerdict.BETTER if is_better else RolloutVerdict.NOT_WORSE
     return ""
 
 
@@ -93,11 +94,11 @@ def _guards(rollout: Rollout) -> Verdict:
     """Return the guard that has fired, or nothing."""
     plan, gathered = rollout.plan, rollout.gathered
     if reaches(gathered.errors, plan.alpha_errors):
-        return "errors"
+        return RolloutVerdict.ERRORS
     if reaches(gathered.slow, plan.alpha_slow):
-        return "slow"
+        return RolloutVerdict.SLOW
     if reaches(gathered.disagreement, plan.alpha_disagreement):
-        return "disagreement"
+        return RolloutVerdict.DISAGREEMENT
     return ""
 
 
@@ -107,7 +108,7 @@ def _against(rollout: Rollout) -> Verdict:
     # to find that out; elsewhere it counts until it is shown that the candidate is not worse by the margin.
     tolerated = plan.strategy != RolloutStrategy.AB and reaches(gathered.fit_overall, plan.false_pass)
     if reaches(gathered.worse, plan.alpha_quality) and not tolerated:
-        return "worse"
+        return RolloutVerdict.WORSE
     return _guards(rollout)
 
 
@@ -135,9 +136,10 @@ def _deadline(rollout: Rollout) -> timedelta:
 
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
     """Ask a person, or go back. After `max_wait` a rollout that waits asks, too."""
+    verdict = RolloutVerdict.INCONCLUSIVE
     if rollout.plan.on_inconclusive == Inconclusive.BACK:
-        return Advance(_in_state(rollout, "rolled_back", now, "inconclusive"), "roll_back", "inconclusive")
-    return Advance(_in_state(rollout, "asking", now, "inconclusive"), "wait", "inconclusive")
+        return Advance(_in_state(rollout, "rolled_back", now, verdict), "roll_back", verdict)
+    return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
 
 
 def _in_state(rollout: Rollout, state: RolloutState, now: datetime, verdict: str) -> Rollout:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import RolloutVerdict
 from rondo.registry.rollout_evidence.bets import log_evidence
 from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
 
@@ -61,12 +62,12 @@ _CONFIDENCE = 0.05
 def view(rollout: Rollout) -> RolloutView:
     plan, gathered = rollout.plan, rollout.gathered
     found = (
-        ("better", gathered.better, plan.false_pass),
-        ("not_worse", gathered.fit, plan.false_pass),
-        ("worse", gathered.worse, plan.alpha_quality),
-        ("errors", gathered.errors, plan.alpha_errors),
-        ("slow", gathered.slow, plan.alpha_slow),
-        ("disagreement", gathered.disagreement, plan.alpha_disagreement),
+        (RolloutVerdict.BETTER, gathered.better, plan.false_pass),
+        (RolloutVerdict.NOT_WORSE, gathered.fit, plan.false_pass),
+        (RolloutVerdict.WORSE, gathered.worse, plan.alpha_quality),
+        (RolloutVerdict.ERRORS, gathered.errors, plan.alpha_errors),
+        (RolloutVerdict.SLOW, gathered.slow, plan.alpha_slow),
+        (RolloutVerdict.DISAGREEMENT, gathered.disagreement, plan.alpha_disagreement),
     )
     return RolloutView(
         model=rollout.model,

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.contracts.vocabularies import AdaptationStrategy
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # All rows since the last confirmed alarm; it leads at first.
-SINCE = "since"
-ALL = "all"
-FADING = "fading"
+SINCE: str = AdaptationStrategy.SINCE.value
+ALL: str = AdaptationStrategy.ALL.value
+FADING: str = AdaptationStrategy.FADING.value
 # The window as it is, beside its rows since a suspected change.
 WINDOW = "window"
 # What serves already: it has a record, and is fitted to nothing.
-CHAMPION = "champion"
+CHAMPION: str = AdaptationStrategy.CHAMPION.value
 SAFE = (SINCE, ALL)
 _LEAST_LAST, _LAST_PER_FEATURE, _LAST_STEP = 800, 40, 4
 # All of the last rows together then cost less than one fit to all rows.
