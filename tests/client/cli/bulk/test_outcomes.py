@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,25 @@ def test_a_mistake_in_the_command(
 ) -> None:
     assert rondo(*lines, options=options).exit_code == code
     assert sent == []
+
+
+ENCODINGS: list[Callable[[bytes], bytes]] = [
+    gzip.compress,
+    lambda text: b"\xef\xbb\xbf" + text,
+    lambda text: text.decode().encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+def test_lines_are_read_in_all_that_publish_reads(rondo: Callable[..., Result], sent: Sent, encode: Any) -> None:
+    assert rondo(encode(orjson.dumps(WHOLE) + b"\n" + orjson.dumps(WHOLE | {"id": "b"}))).exit_code == 0
+    assert sent == ["a", "b"]
+
+
+def test_a_file_of_rows_is_refused_once(run: Callable[..., Result], sent: Sent, tmp_path: Path) -> None:
+    (tmp_path / "known.csv").write_text("id,outcome\na,1\nb,0\n")
+    refused = run("outcome", "late", "--from", "known.csv")
+    assert (refused.exit_code, refused.stderr.count("known.csv is CSV"), sent) == (1, 1, [])
 
 
 def test_a_new_class_is_sent_and_warned_of_once(

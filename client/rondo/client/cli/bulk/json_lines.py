@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
 from rondo.client import event_times
 from rondo.client.errors import RefusedError
+from rondo.client.spec_proposal import files
+from rondo.client.spec_proposal.errors import UnreadableFileError
+from rondo.contracts.batch_files.errors import UnreadableContentError
+from rondo.contracts.batch_files.formats import check_markers
+from rondo.contracts.batch_files.text import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +24,29 @@ if TYPE_CHECKING:
 REQUEST_KEYS = ("features", "id", "entity", "event_time", "model")
 REQUEST_FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
 _MAX_SHOWN = 80  # characters of an unknown key
+
+
+def readable(lines: BinaryIO) -> BinaryIO:
+    """Return the lines of a file as UTF-8, decompressed, as `rondo publish` reads them; a pipe as it is.
+
+    Raises:
+        UnreadableFileError: it is damaged, or has another format.
+
+    """
+    if not lines.seekable() or not lines.seek(0, io.SEEK_END):
+        return lines
+    lines.seek(0)
+    try:
+        with files.inflated(lines) as content:
+            check_markers(content, "JSON Lines")
+            with utf8(content) as text:
+                if text is lines and not text.tell():
+                    return lines
+                found = io.BytesIO(text.read())
+    except UnreadableContentError as error:
+        raise UnreadableFileError(Path(lines.name).name, error.why, error.advice) from None
+    found.name = lines.name
+    return found
 
 
 def parse_object(line: bytes, what: str, keys: Sequence[str], form: str) -> dict[str, Any]:

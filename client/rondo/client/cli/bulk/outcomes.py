@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rondo.client import messages
@@ -12,6 +13,8 @@ from rondo.client.cli.bulk import json_lines
 from rondo.client.cli.outcome_checks import label_of
 from rondo.client.cli.output import print_error, print_json, print_note
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError, RondoError
+from rondo.client.http.batch_files import suffix_of
+from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.contracts.events.data import OutcomesAccepted
 
 if TYPE_CHECKING:
@@ -103,6 +106,8 @@ def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -
 
     `known_at` is the time of the lines without `event_time`.
     """
+    _check_name(lines)
+    lines = json_lines.readable(lines)
     if json_lines.count(lines) == 0:
         raise json_lines.nothing_in(lines, "outcome", _FORM)
     results = _Results(model, json)
@@ -121,6 +126,16 @@ def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -
         raise json_lines.nothing_in(lines, "outcome", _FORM)
     print_note(results.summary)
     return 1 if results.failed else 0
+
+
+def _check_name(lines: BinaryIO) -> None:
+    """Raise RefusedError for a file of rows: which of its columns is an outcome, and of what, nothing says."""
+    file_format = EXTENSIONS.get(suffix_of(Path(lines.name)), "JSON Lines")
+    if file_format != "JSON Lines":
+        message = (
+            f"{Path(lines.name).name} is {file_format}, and outcomes are JSON Lines: write one per line as {_FORM}"
+        )
+        raise RefusedError(message, code="not_json")
 
 
 async def _read(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -17,8 +16,6 @@ from rondo.client.cli.bulk import json_lines
 from rondo.client.errors import RefusedError
 from rondo.client.http.batch_files import suffix_of
 from rondo.client.spec_proposal import files
-from rondo.client.spec_proposal.errors import UnreadableFileError
-from rondo.contracts.batch_files.errors import UnreadableContentError
 from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.contracts.batch_files.times import parse_time
 from rondo.contracts.batch_files.values import parse_boolean, parse_number, parse_whole, with_point
@@ -75,24 +72,12 @@ def opened(lines: BinaryIO) -> tuple[BinaryIO, SourceFile | None]:
     if file_format is None or not lines.seekable():
         return lines, None
     if file_format == "JSON Lines":
-        content = _inflated(lines)
+        content = json_lines.readable(lines)
         of_rows = _is_row(next(filter(bytes.strip, content), b""))
         content.seek(0)
         if not of_rows:
             return content, None
     return lines, files.read(path, None)
-
-
-def _inflated(lines: BinaryIO) -> BinaryIO:
-    try:
-        with files.inflated(lines) as content:
-            if content is lines:
-                return lines
-            inflated = io.BytesIO(content.read())
-    except UnreadableContentError as error:
-        raise UnreadableFileError(Path(lines.name).name, error.why, error.advice) from None
-    inflated.name = lines.name
-    return inflated
 
 
 def _is_row(line: bytes) -> bool:
