@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -154,6 +155,21 @@ async def test_folders_and_links_are_left_alone(tmp_path: Path, caplog: pytest.L
     assert (place / "x.parquet").is_dir()
     assert (place / "y.parquet").is_symlink()
     assert not caplog.records
+
+
+async def test_names_that_publish_takes_are_batches(tmp_path: Path) -> None:
+    place = put(tmp_path, "B.CSV", "c.tsv")
+    (place / "a.b.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    seen: dict[str, tuple[str, bytes]] = {}
+
+    async def note(submission: Submission) -> None:
+        seen[submission.batch_id] = (submission.file_format, await asyncio.to_thread(submission.file.path.read_bytes))
+
+    async with watching(tmp_path) as service:
+        service.meanwhile = note
+        for name in ("B.CSV", "c.tsv", "a.b.csv.gz"):
+            await until(lambda name=name: is_there(place / "done" / name))
+    assert seen == dict.fromkeys(("B", "c", "a.b"), ("CSV", b"a,b\n1,2\n"))
 
 
 async def test_an_unexpected_error_rejects_the_file_with_its_reason(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rondo.client.errors import EmptyBatchError, UnknownFormatError
-from rondo.contracts.batch_files.formats import CONTENT_TYPES
+from rondo.contracts.batch_files.formats import CONTENT_TYPES, split_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-_GZIP = ".gz"
 _CHUNK_BYTES = 1 << 20
 _ID_DIGITS = 16
 
@@ -34,8 +33,7 @@ def content_type_of(content: bytes | Path, given: str | None) -> str:
 
 def suffix_of(file: Path) -> str:
     """Return the suffix that names the format: `.csv` of `January.CSV` and of `january.csv.gz`."""
-    name = Path(file.name.lower())
-    return Path(name.stem).suffix if name.suffix == _GZIP else name.suffix
+    return split_name(file.name)[1]
 
 
 def batch_id_of(file: Path) -> str:

@@ -30,6 +30,8 @@ CONTENT_TYPES: Mapping[str, str] = {
 EXTENSIONS: Mapping[str, FileFormat] = {suffix: FORMATS[content] for suffix, content in CONTENT_TYPES.items()}
 # Formats in which each column has a type.
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
+# After the suffix of the format; ingestion decompresses gzip, also without it.
+GZIP_SUFFIX = ".gz"
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _FOOTERS: Mapping[FileFormat, bytes] = {"Parquet": _PARQUET, "an Arrow file": _ARROW}
 # The magic numbers of compressed files. polars would decompress some of them, without a limit and without noticing that
@@ -43,6 +45,13 @@ _WORKBOOK = (b"xl/", b"[Content_Types].xml", b"mimetype")
 _EDGE = 64  # bytes
 _CHECK_FORMAT = "name the file, or its content type, by its format"
 _SAVE_SHEET = "save the sheet as CSV (UTF-8) and take that file"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the stem of a file's name and the suffix of its format: `January` and `.csv` of `January.CSV.gz`."""
+    plain = name[: -len(GZIP_SUFFIX)] if name.lower().endswith(GZIP_SUFFIX) else name
+    stem, dot, suffix = plain.rpartition(".")
+    return (stem, f".{suffix.lower()}") if stem and dot else (plain, "")
 
 
 def has_footer(file: BinaryIO, file_format: FileFormat) -> bool:

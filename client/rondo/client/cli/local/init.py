@@ -18,7 +18,7 @@ from rondo.client.spec_proposal.proposal import Proposal, Wishes, propose
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.client.spec_proposal.roles import Chosen
 from rondo.client.spec_proposal.template import TEMPLATE
-from rondo.contracts.batch_files.formats import CONTENT_TYPES
+from rondo.contracts.batch_files.formats import CONTENT_TYPES, split_name
 from rondo.contracts.spec.file import SpecError, parse_spec
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.text import Name
@@ -77,7 +77,7 @@ def init(  # noqa: PLR0913, PLR0917 - the options of the command
         return
     wishes = Wishes(Chosen(entity, event_time, label), task, model, dataset)
     now = datetime.now(UTC)
-    proposal = propose(files.read(source), _stem(source), wishes, now)
+    proposal = propose(files.read(source), split_name(source.name)[0], wishes, now)
     text = as_yaml(proposal)
     try:
         parse_spec(text, str(output or source))
@@ -87,10 +87,6 @@ def init(  # noqa: PLR0913, PLR0917 - the options of the command
     _finish(text, _described(proposal, checks), output, json=json)
     if not json:
         _print_checks(checks, f"`rondo publish {proposal.dataset} {source}`", output)
-
-
-def _stem(source: Path) -> str:
-    return source.name[: -len("".join(source.suffixes[-2:]))] if source.suffix.lower() == ".gz" else source.stem
 
 
 def _finish(text: str, described: dict[str, Any], output: Path | None, *, json: bool) -> None:

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError
-from rondo.contracts.batch_files.formats import EXTENSIONS
+from rondo.contracts.batch_files.formats import EXTENSIONS, GZIP_SUFFIX, split_name
 from rondo.ingestion.validation.file_formats import has_footer
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class StableFiles:
         return before if before and before.stat == FileStat.of(status) else Observation(FileStat.of(status), now)
 
     def _is_complete(self, path: Path, seen: Observation, now: float) -> bool:
-        file_format = EXTENSIONS.get(path.suffix)
+        is_compressed = path.name.lower().endswith(GZIP_SUFFIX)  # its end says nothing
+        file_format = None if is_compressed else EXTENSIONS.get(split_name(path.name)[1])
         try:
             footer = file_format is None or has_footer(path, file_format)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>` is a batch.
+"""The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>` is a batch, also one with `.gz` behind it.
 
 A writer creates the file under another name (ending in .part, for example) and renames it into place. A file that is
 written in place is read once it did not change for a while; a Parquet or Arrow file without its footer is given longer,
@@ -16,7 +16,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError, panics_as_errors
-from rondo.contracts.batch_files.formats import EXTENSIONS
+from rondo.contracts.batch_files.formats import EXTENSIONS, split_name
 from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
@@ -82,9 +82,9 @@ class InboxWatcher:
             return "rejected", _UNEXPECTED.format(type(error).__name__, error)
 
     async def _submit(self, path: Path) -> SubmissionResult:
-        dataset, batch_id = path.parent.name, path.stem
+        dataset, (batch_id, suffix) = path.parent.name, split_name(path.name)
         check_names(dataset, batch_id)
-        file_format = EXTENSIONS.get(path.suffix)
+        file_format = EXTENSIONS.get(suffix)
         if file_format is None:
             raise UnknownContentTypeError(path.suffix, tuple(EXTENSIONS))
         async with aclosing(_chunks(path)) as chunks, self._spool.receive(decoded(chunks, None)) as file:
