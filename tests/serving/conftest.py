@@ -49,13 +49,20 @@ class Platform:
         self._revision = 0
 
     def deploy(
-        self, number: int, content: bytes, *, store: bool = True, model: str = "delay", traceparent: str | None = None
+        self,
+        number: int,
+        content: bytes,
+        *,
+        store: bool = True,
+        model: str = "delay",
+        traceparent: str | None = None,
+        log: str = "acknowledged",
     ) -> str:
         self._revision += 1
         digest = digest_of(content)
         if store:
             asyncio.run(self.artifacts.put(content))
-        route = Route(model_version=number, digest=digest, share=1, role="primary", features=FEATURES)
+        route = Route(model_version=number, digest=digest, share=1, role="primary", features=FEATURES, log=log)
         event = DeploymentChanged(model=model, revision=self._revision, routes=(route,))
         envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event, traceparent)
         self.send(event.topic, envelope.value(), model, headers=list(envelope.headers().items()))

@@ -13,6 +13,7 @@ import httpx
 import orjson
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from rondo.contracts.events import logs
 
 from tests.support.access import bearer
 
@@ -54,6 +55,23 @@ def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
         response = connection.getresponse()
         assert (response.status, orjson.loads(response.read())["outputs"][0]["data"]) == (200, [6.0])
         assert process.wait(60) == 0
+
+
+def test_a_stop_writes_the_log_of_answers_that_did_not_wait_for_it(
+    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+) -> None:
+    platform.deploy(1, model(2.0), log="buffered")
+    with platform.serving(RONDO_HTTP_PORT=str(free_port())) as process:
+        process.wait_ready()
+        with httpx.Client(base_url=process.url, headers=bearer()) as client:
+            asked = [f"r{number}" for number in range(50)]
+            for name in asked:
+                body = orjson.dumps(orjson.loads(BODY) | {"id": name})
+                assert client.post("/v2/models/delay/infer", content=body).status_code == 200
+        process.signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    records = platform.read("predictions.log", bool, quiet=1)
+    assert [i for each in records for i in logs.decode(each.value()).column("id").to_pylist()] == asked
 
 
 def _wait_refused(port: int) -> None:

@@ -137,6 +137,14 @@ async def test_a_deployment_may_change_whether_unknown_fields_are_ignored_withou
     assert loader.loaded == [1]
 
 
+async def test_a_deployment_may_change_when_answers_are_sent_and_an_unknown_word_waits_for_the_log() -> None:
+    mine, loader, _ = replica()
+    for revision, word in enumerate(("acknowledged", "buffered", "from-the-future"), start=1):
+        await on_deployment_changed(deployment(revision, route(1).model_copy(update={"log": word})), mine)
+        assert mine.models.table.models["delay"].log_buffered is (word == "buffered")
+    assert loader.loaded == [1]
+
+
 async def test_a_deployment_without_routes_withdraws_the_model() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)

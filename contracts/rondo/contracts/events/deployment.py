@@ -12,6 +12,7 @@ from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import (
     EvidenceScope,
+    LogDelivery,
     ReplicaState,
     RolloutState,
     RolloutStrategy,
@@ -25,7 +26,7 @@ class Route(Value):
     """A version of a deployment: its artifact, its share of the traffic and its signature.
 
     `features` are the inputs in the order and with the types that the version was trained on. With
-    `ignore_unknown_fields` a request may have others.
+    `ignore_unknown_fields` a request may have others. `log` is when its answers over HTTP are sent.
     """
 
     model_version: int
@@ -34,6 +35,7 @@ class Route(Value):
     role: Annotated[Text, open_to(RouteRole)]
     features: dict[Column, Feature]
     ignore_unknown_fields: bool = False
+    log: Annotated[Text, open_to(LogDelivery)] = LogDelivery.ACKNOWLEDGED.value
 
 
 class DeploymentChanged(ModelEvent):

@@ -17,6 +17,7 @@ from rondo.contracts.vocabularies import (
     EvidenceScope,
     Inconclusive,
     JudgedBy,
+    LogDelivery,
     RetrainPolicy,
     RolloutStrategy,
     TrainerKind,
@@ -242,6 +243,15 @@ class Serving(SpecSection):
     """Whether a request may have features and fields that are not known. By default it is refused with the nearest
     known name, because a misspelt optional feature would otherwise count as missing. A change takes effect with the
     next deployment of the model."""
+    # Left out of the canonical JSON at its default, so that specs without it keep their digest.
+    log: Annotated[Text, Field(examples=known(LogDelivery), exclude_if=lambda delivery: delivery == "acknowledged")] = (
+        "acknowledged"
+    )
+    """When an answer over HTTP is sent: once Kafka has its row of the inference log (`acknowledged`), or before
+    (`buffered`): rows are then gathered for 10 ms, and an answer waits for nothing. A replica that is killed or crashes
+    loses the rows of the answers of its last 10 ms and of those that Kafka has not acknowledged yet, as do 5 s without
+    Kafka: these predictions were sent and are never monitored or trained on. A stop loses nothing. Answers over Kafka
+    always come with their row. A change takes effect with the next deployment of the model."""
 
 
 _REPLACED = {

@@ -27,6 +27,7 @@ from rondo.contracts.vocabularies import (
     EvidenceScope,
     Inconclusive,
     JudgedBy,
+    LogDelivery,
     RetrainPolicy,
     RolloutStrategy,
     TrainerKind,
@@ -99,6 +100,9 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
         message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"
         yield Problem(("data", "unknown_columns"), message)
+    delivery = mapping_at(spec, "serving").get("log")
+    if isinstance(delivery, str) and delivery not in list(LogDelivery):
+        yield Problem(("serving", "log"), f"{delivery!r} is unknown: use one of {', '.join(known(LogDelivery))}")
     for name, feature in mapping_at(spec, "features").items():
         join_keys = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
         if join_keys:

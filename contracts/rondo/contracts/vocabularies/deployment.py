@@ -118,6 +118,16 @@ class EvidenceScope(StrEnum):
     CANARY = "canary"
 
 
+class LogDelivery(StrEnum):
+    """When an answer over HTTP is sent: once Kafka has its row of the inference log, or before.
+
+    Unknown: `rondo apply` refuses the spec. In a deployment as `acknowledged`.
+    """
+
+    ACKNOWLEDGED = "acknowledged"
+    BUFFERED = "buffered"
+
+
 class JudgedBy(StrEnum):
     """What decides about a rollout: outcomes, or errors, slow answers and disagreement alone.
 

@@ -161,7 +161,9 @@ rollout:
   rollback_window: 2d
   min_answers: 1000
   false_rollback_rate: 0.02
-serving: {{ignore_unknown_fields: true}}
+serving:
+  ignore_unknown_fields: true
+  log: buffered
 monitor:
   false_alarm_rate: 0.01
   labels: {{budget_per_day: 50}}

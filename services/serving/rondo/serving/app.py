@@ -101,6 +101,7 @@ async def _answering(settings: Settings, shared: _Shared, direct: DirectInferenc
     shared.health.on_shutdown(shared.pending.stop)
     async with background(stream.run(), log.run()):
         yield
+        await service.flush()
 
 
 def stream_settings(settings: Settings) -> StreamSettings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.telemetry import current_traceparent, span
-from rondo.contracts.vocabularies import EvidenceScope, ReplicaState, RouteRole
+from rondo.contracts.vocabularies import EvidenceScope, LogDelivery, ReplicaState, RouteRole
 from rondo.serving import metrics
 from rondo.serving.deployments import plan as planning
 from rondo.serving.errors import VersionRefusedError
@@ -114,7 +114,10 @@ async def _swap(
     )
     shares = tuple(route.share for route in routes)
     compared = _compared(chosen, desired.evidence) if desired.evidence is not None else None
-    replica.models.swap(ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared))
+    buffered = all(route.log == LogDelivery.BUFFERED for route in routes)
+    replica.models.swap(
+        ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared, buffered)
+    )
     for route in routes:
         version = (route.model_version, route.digest)
         await replica.events.publish(desired.model, desired.revision, version, ReplicaState.AVAILABLE)

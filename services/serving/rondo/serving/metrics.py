@@ -25,6 +25,9 @@ REFUSED_VERSION = Gauge(
     "The version that should serve a model and that this replica refuses; 0 for none",
     ["model"],
 )
+LOST_LOG_ROWS = Counter(
+    "rondo_predictions_lost_log_rows", "Rows of `serving.log: buffered` that were answered and never logged", ["model"]
+)
 TIMESTAMPS_IGNORED = Counter(
     "rondo_prediction_timestamps_ignored", "Requests whose timestamp is impossible, left out of the latency histogram"
 )

@@ -109,8 +109,8 @@ class Model:
 
     def with_routes(self, *routes: Route) -> Model:
         """Return the model at its next deployment revision. Its routes use the serving settings of the current spec."""
-        relaxed = {"ignore_unknown_fields": self.spec.serving.ignore_unknown_fields}
-        routes = tuple(route.model_copy(update=relaxed) for route in routes)
+        serving = {"ignore_unknown_fields": self.spec.serving.ignore_unknown_fields, "log": self.spec.serving.log}
+        routes = tuple(route.model_copy(update=serving) for route in routes)
         champion = tuple(r.model_version for r in routes if r.role == RouteRole.PRIMARY)
         return replace(self, revision=self.revision + 1, routes=routes, served=(*self.served, *champion))
 

@@ -17,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from rondo.chassis.errors import UnavailableError
+from rondo.serving.inference.buffered_log import BufferedLog
 from rondo.serving.inference.joined_rows import join
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Batcher:
 
     def __init__(self, model: str, infer: Infer, publish: Publish, *, max_bytes: int = MAX_BYTES) -> None:
         self._model, self._infer, self._publish = model, infer, publish
-        self._max_bytes = max_bytes
+        self._max_bytes, self._buffered = max_bytes, BufferedLog(publish)
         self._waiting: list[Request] = []
         self._requests = self._bytes = 0
         self._running: asyncio.Task[None] | None = None
@@ -115,13 +116,18 @@ class Batcher:
             UnavailableError: too many requests wait.
 
         """
-        if self._requests >= MAX_REQUESTS or self._bytes + request.size > self._max_bytes:
-            why = f"{self._requests:,} requests of {self._bytes:,} bytes wait for an answer already"
+        size = self._bytes + self._buffered.size
+        if self._requests >= MAX_REQUESTS or size + request.size > self._max_bytes:
+            why = f"{self._requests:,} requests of {size:,} bytes wait for an answer or their log already"
             raise UnavailableError(f"the model {self._model}", why)
         self._waiting.append(request)
         self._requests, self._bytes = self._requests + 1, self._bytes + request.size
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+
+    async def flush(self) -> None:
+        """Return once Kafka has the log of all answers that did not wait for it."""
+        await self._buffered.flush()
 
     def cancel(self, request: Request) -> None:
         """Settle a request with nothing, unless it is settled. Nothing of it is logged if it still waits."""
@@ -177,9 +183,14 @@ class Batcher:
             self._seconds[magnitude] = found.seconds
         for request, error in found.errors:
             self._settle(request, error)
-        acknowledged = self._publish(found.scored)
+        if all(request.served.log_buffered for request in taken):
+            self._buffered.add(found.scored, sum(request.size for request in taken))
+            acknowledged = None
+        else:
+            acknowledged = self._publish(found.scored)
         answers = [(request, request.encode(answered)) for request, answered in found.answers]
-        await acknowledged
+        if acknowledged is not None:
+            await acknowledged
         for request, answer in answers:
             self._settle(request, answer)
 

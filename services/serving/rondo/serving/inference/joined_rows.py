@@ -8,7 +8,7 @@ from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rondo.serving.requests.rows import Rows, SentRows
     from rondo.serving.requests.schema import RequestSchema
@@ -34,15 +34,19 @@ class _Sources:
 
 def join(parts: Sequence[SentRows], schema: RequestSchema) -> Rows:
     """Return the rows of at least one request as columns, in order."""
-    starts = [0, *accumulate(map(len, parts))][:-1]
+    if len(parts) == 1:
+        part = parts[0]
+        return schema.columns(part.ids, part.entities, part.event_times, part.values, part.source)
+    # The values of all parts are in the order of the features.
+    columns = zip(*(part.values.values() for part in parts), strict=True)
     return schema.columns(
-        _chained([part.ids for part in parts]),
-        _chained([part.entities for part in parts]),
-        _chained([part.event_times for part in parts]),
-        {name: _chained([part.values[name] for part in parts]) for name in schema.features},
-        parts[0].source if len(parts) == 1 else _Sources(parts, starts),
+        _chained(part.ids for part in parts),
+        _chained(part.entities for part in parts),
+        _chained(part.event_times for part in parts),
+        dict(zip(schema.features, map(_chained, columns), strict=True)),
+        _Sources(parts, [0, *accumulate(map(len, parts))][:-1]),
     )
 
 
-def _chained(parts: Sequence[Sequence[T]]) -> Sequence[T]:
-    return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+def _chained(parts: Iterable[Sequence[T]]) -> list[T]:
+    return list(chain.from_iterable(parts))

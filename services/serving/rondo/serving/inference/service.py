@@ -198,6 +198,10 @@ class InferenceService:
         """Answer a request as `infer_logged` does, without a coroutine of its own. Raises as `Batcher.submit`."""
         self._batcher(request.served.model).submit(request)
 
+    async def flush(self) -> None:
+        """Return once Kafka has the log of all answers that did not wait for it."""
+        await asyncio.gather(*(batcher.flush() for batcher in self._batchers.values()))
+
     def _batcher(self, model: str) -> Batcher:
         if (batcher := self._batchers.get(model)) is None:
             batcher = self._batchers[model] = Batcher(model, self._infer_whole, self._publish)
@@ -227,7 +231,7 @@ async def _acknowledged(scored: Sequence[Scored], sent: Sequence[Awaitable[None]
     for part in scored:
         if part.sent:
             version = part.version
-            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(part.rows))
+            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(part.log.num_rows)
 
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:

@@ -66,7 +66,8 @@ class Compared:
 class ServedModel:
     """The versions that serve a model with their shares, as revision `revision` of its deployment demands.
 
-    `compared` are the two that score the same requests; None if each scores its own.
+    `compared` are the two that score the same requests; None if each scores its own. With `log_buffered` an answer over
+    HTTP does not wait for its log.
     """
 
     model: str
@@ -75,6 +76,7 @@ class ServedModel:
     shares: tuple[float, ...]
     traceparent: str | None = None
     compared: Compared | None = None
+    log_buffered: bool = False
 
     @property
     def answering(self) -> tuple[LoadedVersion, ...]:

@@ -31,7 +31,8 @@ class Source(Protocol):
 class SentRows:
     """N rows of one request: their values by feature as the client sent them, of the right types, None if missing.
 
-    All features of the model are there. They become columns together with those of other requests.
+    All features of the model are there, in the order of its signature. They become columns together with those of other
+    requests.
     """
 
     ids: Sequence[str]
