@@ -37,6 +37,7 @@ from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
+from rondo.contracts.vocabularies import LogDelivery
 from rondo.embedded.kafka.broker import Kafka
 
 from tests.benchmarks.load.serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
@@ -76,7 +77,7 @@ def fill(setting: Setting, count: int, run: str) -> None:
 
 
 async def deploy(setting: Setting) -> None:
-    """Store the model in both forms, and deploy it."""
+    """Store the model in both forms, and deploy it, under another name with a buffered log, too."""
     from tests.benchmarks.load import model  # noqa: PLC0415 - its converter takes seconds to import
 
     content = model.plain()
@@ -85,11 +86,12 @@ async def deploy(setting: Setting) -> None:
     (setting.folder / "served.onnx").write_bytes(served)
     digest = await Artifacts(str(setting.folder / "artifacts")).put(served)
     features = {name: Feature(type="float") for name in FEATURES}
-    route = Route(model_version=1, digest=digest, share=1, role="primary", features=features)
-    event = DeploymentChanged(model="bench", revision=1, routes=(route,))
-    envelope = Envelope("bench-1", "rondo/bench", datetime.now(UTC), event)
     producer = Producer(KafkaConnection(setting.bootstrap).confluent())
-    producer.produce(event.topic, envelope.value(), event.key, headers=list(envelope.headers().items()))
+    for name, log in (("bench", LogDelivery.ACKNOWLEDGED), ("buffered", LogDelivery.BUFFERED)):
+        route = Route(model_version=1, digest=digest, share=1, role="primary", features=features, log=log)
+        event = DeploymentChanged(model=name, revision=1, routes=(route,))
+        envelope = Envelope(f"{name}-1", "rondo/bench", datetime.now(UTC), event)
+        producer.produce(event.topic, envelope.value(), event.key, headers=list(envelope.headers().items()))
     producer.flush()
 
 
