@@ -1,4 +1,7 @@
-"""Names: one word has one meaning. A class name is unique inside a package (docs/style.md, rule 2)."""
+"""Names: one word has one meaning (docs/style.md, rule 2).
+
+A class name is unique inside a package. A function whose name is a verb without an object is called with its module.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,16 @@ PACKAGES = sorted(
     for package in parent.glob("*/rondo/*")
     if (package / "__init__.py").exists()
 )
+
+# Verbs that fit everything: without an object they say nothing.
+VERBS = frozenset(
+    (
+        "add", "apply", "begin", "build", "check", "close", "compare", "compute", "convert", "create", "decode",
+        "delete", "do", "encode", "fetch", "find", "get", "handle", "join", "judge", "load", "make", "merge", "open",
+        "parse", "process", "publish", "put", "read", "release", "remove", "run", "save", "send", "set", "start",
+        "stop", "take", "update", "write",
+    )
+)  # fmt: skip
 
 
 def public_classes(package: Path) -> dict[str, list[str]]:
@@ -34,3 +47,26 @@ def test_a_class_name_is_unique_inside_a_package(package: Path) -> None:
 
 def test_every_package_is_looked_at() -> None:
     assert len(PACKAGES) == 11
+
+
+def verbs_imported_by_themselves(file: Path) -> list[str]:
+    """Return the functions that a file imports by a name that is a verb alone: at a call it has no object."""
+    imported = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    return [
+        f"{node.module}.{name.name}"
+        for node in imported
+        if (node.module or "").startswith("rondo.")
+        for name in node.names
+        if (name.name in VERBS or name.asname in VERBS) and not is_module(f"{node.module}.{name.name}")
+    ]
+
+
+def is_module(name: str) -> bool:
+    _, package, *rest = name.split(".")
+    return any(each.joinpath(*rest).with_suffix(".py").exists() for each in PACKAGES if each.name == package)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_verb_without_an_object_is_called_with_its_module(package: Path) -> None:
+    files = {str(file.relative_to(package)): verbs_imported_by_themselves(file) for file in package.rglob("*.py")}
+    assert {file: names for file, names in files.items() if names} == {}

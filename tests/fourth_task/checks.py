@@ -44,7 +44,7 @@ from rondo.registry.registration.onnx_check import check_onnx, check_task
 from rondo.serving.models.onnx_runtime import OnnxModel
 from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.rows import Rows
-from rondo.serving.stream.encode import encode
+from rondo.serving.stream.encode import encode_answers
 from rondo.trainer.dataset import columns
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.evaluation.candidate import ChampionModel
@@ -247,7 +247,7 @@ def test_serving_answers_what_the_task_predicts() -> None:
     frame, schema = rows().tail(50), served().outputs
     outputs = answers(frame)
     assert outputs["none"] == pytest.approx(np.exp(-outputs["expected"]), rel=1e-6)
-    made = encode("calls", 1, DIGEST, frame["shop"].to_list(), schema, outputs, LATER)
+    made = encode_answers("calls", 1, DIGEST, frame["shop"].to_list(), schema, outputs, LATER)
     read = [PredictionMade.model_validate_json(each) for each in made]
     assert [each.output["expected"] for each in read] == pytest.approx(outputs["expected"].tolist())
     assert shown(read[0].output).startswith("expected ")

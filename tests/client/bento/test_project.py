@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from rondo.client.bento.project import DamagedArtifactError, FolderNotEmptyError, write_project
 from rondo.contracts.spec.model import Feature
-from rondo.serving.stream.encode import encode
+from rondo.serving.stream.encode import encode_answers
 
 from tests.serving.builders import (
     BINARY,
@@ -143,7 +143,9 @@ def test_the_outputs_of_every_task_are_those_of_serving(tmp_path: Path, fitted: 
         "carrier": np.array(["AA"] * 3, object),
     }  # fmt: skip
     served = version_of("delay", 3, content, FEATURES)
-    answers = encode("delay", 3, served.digest, ["a", "b", "c"], served.outputs, served.scorer.score(columns), NOW)
+    answers = encode_answers(
+        "delay", 3, served.digest, ["a", "b", "c"], served.outputs, served.scorer.score(columns), NOW
+    )
     rows = [FULL | {"distance": distance, "seats": None} for distance in distances]
     assert exported.Model.inner().predict(rows) == [json.loads(answer)["output"] for answer in answers]
 

@@ -24,7 +24,7 @@ from rondo.client.registration.errors import (
 from rondo.client.registration.onnx_metadata import with_metadata
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.external_models.model import read
+from rondo.trainer.external_models.model import read_model
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -61,7 +61,7 @@ def as_read(converted: Converted, task: str, features: Mapping[str, Any], column
     classes = {"binary": ("0", "1"), "regression": ()}.get(task)
     described = ModelSpec.model_validate(spec(task, features)).features
     columns = {name: np.asarray(values).reshape(-1, 1) for name, values in columns.items()}
-    model = read(
+    model = read_model(
         converted.content, described, task_named(task).target, classes, {k: v[:3] for k, v in columns.items()}, run
     )
     return model, model.predict_columns(columns)

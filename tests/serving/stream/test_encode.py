@@ -14,7 +14,7 @@ from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.serving.outputs.schema import OutputSchema
-from rondo.serving.stream.encode import encode
+from rondo.serving.stream.encode import encode_answers
 
 from tests.serving.builders import BINARY, CLASSES, INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS
 
@@ -28,7 +28,7 @@ TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1
 
 def encoded(ids: list[str], fitted: FittedTask, raw: NDArray[np.float64]) -> list[bytes]:
     outputs: Any = task_named(fitted.task).predictions(fitted, raw)
-    return encode("m", 3, DIGEST, ids, OutputSchema.of(fitted), outputs, NOW)
+    return encode_answers("m", 3, DIGEST, ids, OutputSchema.of(fitted), outputs, NOW)
 
 
 @given(st.lists(TEXT, min_size=1), st.floats(0, 1, width=32))

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.external_models.model import ExternalModel, read
+from rondo.trainer.external_models.model import ExternalModel, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def given(
     columns: Mapping[str, NDArray[Any]] = COLUMNS,
 ) -> ExternalModel:
     sample = {name: values[:3] for name, values in columns.items()}
-    return read(model.SerializeToString(), features, target, classes, sample, run)
+    return read_model(model.SerializeToString(), features, target, classes, sample, run)
 
 
 def graph(

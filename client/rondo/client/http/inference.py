@@ -6,8 +6,9 @@ import re
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+from rondo.client import messages
 from rondo.client.errors import RefusedError, ServiceFailedError
-from rondo.client.messages import encode, sendable
+from rondo.client.messages import sendable
 from rondo.client.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def body(request: PredictionRequested) -> bytes:
         inputs.append(_tensor(_ENTITY, request.entity))
     if request.event_time is not None:
         inputs.append(_tensor(_EVENT_TIME, request.event_time.isoformat()))
-    return encode({"id": request.id, "inputs": inputs})
+    return messages.encode({"id": request.id, "inputs": inputs})
 
 
 def in_features(refused: RefusedError) -> RefusedError:

@@ -11,7 +11,7 @@ from rondo.flights.dataset.messages import stream_of
 from rondo.flights.observers.outages import OutageObserver, all_ready
 from rondo.flights.observers.readers import reading
 from rondo.flights.plan import SystemControls
-from rondo.flights.replay.first_model import first_model, publish
+from rondo.flights.replay.first_model import first_model, publish_flights
 from rondo.flights.replay.replay import Replay
 from rondo.flights.report.accounting import Run, build_report
 from rondo.flights.report.scores import FirstModel
@@ -38,7 +38,7 @@ async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: Sy
     outages = OutageObserver(controls.restarts, partial(all_ready, rondo))
     with reading(rondo.connection.kafka) as readers:
         async with outages.observing():
-            await publish(rondo, flights, plan, observer)
+            await publish_flights(rondo, flights, plan, observer)
             artifact = await first_model(rondo, plan, readers, observer)
             streamed = stream_of(flights, plan.stream_from, plan.until)
             baseline = await asyncio.to_thread(FirstModel(artifact, plan.example.spec.features).outputs, streamed)

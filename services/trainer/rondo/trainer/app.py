@@ -19,7 +19,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.trainer import handlers
 from rondo.trainer.triggers.postgres import handling
-from rondo.trainer.worker.queue import release
+from rondo.trainer.worker import queue
 from rondo.trainer.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
         background(health.watch(), tokens.run()),
         pool.connect(settings, files("rondo.trainer") / "migrations") as database,
     ):
-        supervisor = Supervisor(WORKER, partial(release, database))
+        supervisor = Supervisor(WORKER, partial(queue.release, database))
         health.add("postgresql", database.ping)
         health.add("worker", supervisor.check)
         async with background(supervisor.run()):

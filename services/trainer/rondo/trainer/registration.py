@@ -21,7 +21,7 @@ from rondo.trainer.evaluation.holdout import score_holdout
 from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
-from rondo.trainer.external_models.model import read
+from rondo.trainer.external_models.model import read_model
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs
 
@@ -105,7 +105,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     rows, time = training_set.rows, spec.data.event_time
     parts = split(spec, rows)
     data_checks.refuse_leak(spec, parts.training)
-    model = read(
+    model = read_model(
         content,
         spec.features,
         task_named(spec.task).target,

@@ -91,8 +91,8 @@ def demo(
 async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
     with _flights():
         from rondo.client.cli.local.demo_view import observing  # noqa: PLC0415 - the flights may not be installed
+        from rondo.flights import demo  # noqa: PLC0415
         from rondo.flights.dataset.messages import day  # noqa: PLC0415
-        from rondo.flights.demo import run  # noqa: PLC0415
         from rondo.flights.examples import example_named  # noqa: PLC0415
         from rondo.flights.plan import Plan  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
             AsyncRondo(connection) as rondo,
         ):
             with _flights():
-                report = await run(rondo, plan, observer, controls)
+                report = await demo.run(rondo, plan, observer, controls)
             folder = options.report_to or home
             await asyncio.to_thread(demo_report.write, report, folder)
     return report, folder

@@ -32,7 +32,7 @@ def fetched(folder: Path | None = None, progress: Progress = silent, repository:
     jars = pinned()
     if wanted := [jar for jar in jars if not jar.is_whole_in(folder)]:
         # Imported only when something is missing: a warm start does not pay for the network modules.
-        from rondo.embedded.kafka.maven import default_repository, fetch  # noqa: PLC0415
+        from rondo.embedded.kafka import maven  # noqa: PLC0415
 
-        fetch(wanted, folder, repository or default_repository(), progress)
+        maven.fetch(wanted, folder, repository or maven.default_repository(), progress)
     return [folder / jar.name for jar in jars]

@@ -25,7 +25,7 @@ _SECONDS = 180.0
 _PARQUET = "application/vnd.apache.parquet"
 
 
-async def publish(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, observer: RunObserver) -> None:
+async def publish_flights(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, observer: RunObserver) -> None:
     """Apply the spec, and publish the months before the stream, with labels."""
     example = plan.example
     await rondo.apply(example.text)

@@ -7,8 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis import metrics
-from rondo.chassis.kafka_records import write
+from rondo.chassis import kafka_records, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +72,7 @@ class Writer:
         try:
             self.transactions.begin()
             for record in batch.output.records:
-                write(self.transactions.producer, record)
+                kafka_records.write(self.transactions.producer, record)
             self.transactions.commit(batch.offsets, batch.group)
         except BaseException:
             # Otherwise the invisible records would block read_committed readers until the timeout.

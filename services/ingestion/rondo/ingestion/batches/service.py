@@ -20,9 +20,9 @@ from rondo.ingestion.batches import report
 from rondo.ingestion.batches.submission import check_names
 from rondo.ingestion.errors import BatchConflictError, UnreadableFileError
 from rondo.ingestion.ports import BatchRecord
+from rondo.ingestion.validation import file_formats
 from rondo.ingestion.validation.contract import NoContractError
 from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch, decide
-from rondo.ingestion.validation.file_formats import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,7 @@ def validate_batch(submission: Submission, contract: Contract, now: datetime) ->
     if submission.file.damage is not None:
         return RejectedBatch((str(submission.file.damage),))
     try:
-        batch = read(submission.file.path, submission.file_format, contract.text_labels)
+        batch = file_formats.read(submission.file.path, submission.file_format, contract.text_labels)
         return decide(batch, submission.file_format, contract, now)
     except UnreadableFileError as error:
         return RejectedBatch((str(error),))

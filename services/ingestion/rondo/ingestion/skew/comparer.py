@@ -20,7 +20,7 @@ from rondo.contracts.events.data import SkewMeasured
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.feedback import log_rows
-from rondo.ingestion.skew.comparison import compare
+from rondo.ingestion.skew import comparison
 from rondo.ingestion.validation.contract import BATCH_ID
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Comparer:
         since, until = batch.event_time_from, batch.event_time_to
         time = pl.col(spec.data.event_time)
         rows = published.filter(time.is_between(since, until), pl.col(BATCH_ID) == batch.batch_id)
-        if (found := compare(spec, rows, predictions, since, until)) is None:
+        if (found := comparison.compare(spec, rows, predictions, since, until)) is None:
             return None
         return SkewMeasured(
             model=spec.model,

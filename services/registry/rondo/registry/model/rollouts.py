@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import EvidenceScope
-from rondo.registry.rollout_evidence import disagreement, error_guard
-from rondo.registry.rollout_evidence.bets import Capitals, Stakes, begin, bet, log_evidence
+from rondo.registry.rollout_evidence import bets, disagreement, error_guard
+from rondo.registry.rollout_evidence.bets import Capitals, Stakes, bet, log_evidence
 from rondo.registry.rollout_evidence.interval import Moments
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ class Gathered(Value):
 
     def next_step(self, stakes: Stakes) -> Gathered:
         """Return the evidence for a new step, which has to show again that the candidate is not worse."""
-        return self.model_copy(update={"fit": begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0})
+        return self.model_copy(
+            update={"fit": bets.begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0}
+        )
 
 
 class Block(Value):
@@ -182,7 +184,7 @@ class Rollout(Value):
         """Take the mean difference of a complete block."""
         stakes, gathered = self.plan.stakes, self.gathered
         difference = stakes.clipped(block.difference)
-        overall = gathered.fit_overall or begin(stakes.fit)
+        overall = gathered.fit_overall or bets.begin(stakes.fit)
         update = {
             "worse": bet(gathered.worse, stakes.worse, difference),
             "fit": bet(gathered.fit, stakes.fit, stakes.margin - difference),
@@ -257,7 +259,7 @@ def _closed(block: OpenBlock) -> Block:
 def new_rollout(model: str, candidate: int, champion: int, plan: Plan, now: datetime) -> Rollout:
     """Return a rollout at its first step, before any evidence."""
     stakes = plan.stakes
-    gathered = Gathered(worse=begin(stakes.worse), fit=begin(stakes.fit), better=begin(stakes.better))
+    gathered = Gathered(worse=bets.begin(stakes.worse), fit=bets.begin(stakes.fit), better=bets.begin(stakes.better))
     return Rollout(
         model=model, candidate=candidate, champion=champion, plan=plan, began=now, since=now, gathered=gathered
     )

@@ -14,11 +14,11 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
-from rondo.serving.http import openapi
+from rondo.serving.http import inference_call, openapi
 from rondo.serving.http.body import read_body
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.fast_path import InferenceFastPath
-from rondo.serving.http.inference_call import InferenceCall, find
+from rondo.serving.http.inference_call import InferenceCall
 from rondo.serving.http.openapi import Operation
 from rondo.serving.http.v2 import protocol, response
 
@@ -110,12 +110,12 @@ class _Endpoints:
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
     async def metadata(self, request: Request) -> Response:
-        served, chosen = find(self._models.table, *_named(request))
+        served, chosen = inference_call.find(self._models.table, *_named(request))
         numbers = [chosen.model_version] if chosen else [v.model_version for v in served.answering]
         return JSONResponse(response.metadata(served, numbers))
 
     async def model_ready(self, request: Request) -> Response:
-        served, _ = find(self._models.table, *_named(request))
+        served, _ = inference_call.find(self._models.table, *_named(request))
         return JSONResponse({"name": served.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:

@@ -17,8 +17,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from rondo.chassis.errors import UnavailableError
+from rondo.serving.inference import joined_rows
 from rondo.serving.inference.buffered_log import BufferedLog
-from rondo.serving.inference.joined_rows import join
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -208,7 +208,7 @@ class Batcher:
         """Score requests to the same versions. Where a row is refused, only its request is."""
         served, pinned = group[0].served, group[0].pinned
         try:
-            rows = join([request.rows for request in group], served.schema)
+            rows = joined_rows.join([request.rows for request in group], served.schema)
             inference = self._infer(served, rows, pinned, sum(request.size for request in group))
         except Exception as error:  # noqa: BLE001 - a fault of ours, which the neighbours of the request don't share
             if len(group) == 1:

@@ -22,7 +22,7 @@ from rondo.serving.inference.batcher import Batcher, Request
 from rondo.serving.inference.process_memory import resident_bytes
 from rondo.serving.inference.scored import Inference, Scored
 from rondo.serving.inference.scoring import score
-from rondo.serving.outputs.schema import take
+from rondo.serving.outputs.schema import take_rows
 from rondo.serving.prediction_log.batch import row_bytes
 from rondo.serving.requests.request_errors import no_prediction
 from rondo.serving.requests.validation import invalid_rows
@@ -128,7 +128,7 @@ class _Scores:
         if len(numbers) < len(self.numbers):
             place = {row: index for index, row in enumerate(self.numbers)}
             kept = [place[row] for row in numbers]
-            mine, outputs = mine.take(kept), take(outputs, kept)
+            mine, outputs = mine.take(kept), take_rows(outputs, kept)
         batch = version.log.batch(mine, outputs, self.made_at)
         yield Scored(version, numbers, mine, outputs, self.made_at, batch, sent)
 
@@ -148,7 +148,7 @@ def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Call
     if not answerable.all():
         kept = np.flatnonzero(answerable).tolist()
         failed = [numbers[row] for row in np.flatnonzero(~answerable).tolist()]
-        mine, outputs, numbers = mine.take(kept), take(outputs, kept), [numbers[row] for row in kept]
+        mine, outputs, numbers = mine.take(kept), take_rows(outputs, kept), [numbers[row] for row in kept]
     took, on_cpu = time.perf_counter() - began, time.thread_time() - cpu_began
     version.log.meter.add(InferenceCost.measured(took, on_cpu, len(numbers), len(failed), resident_bytes()))
     return _Scores(version, numbers, mine, outputs, failed, now())

@@ -86,5 +86,5 @@ class OutputSchema:
         }
 
 
-def take(outputs: Outputs, rows: Sequence[int]) -> Outputs:
+def take_rows(outputs: Outputs, rows: Sequence[int]) -> Outputs:
     return {name: values[rows] for name, values in outputs.items()}

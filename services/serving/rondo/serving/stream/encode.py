@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 _MODELS = 256  # whose parts are kept
 
 
-def encode(
+def encode_answers(
     model: str,
     model_version: int,
     digest: str,

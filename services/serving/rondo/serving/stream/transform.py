@@ -16,7 +16,7 @@ from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
-from rondo.serving.stream.encode import encode
+from rondo.serving.stream.encode import encode_answers
 from rondo.serving.stream.telemetry import StreamTelemetry
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _records(
     if len(places) < len(keys):
         keys, partitions = [keys[place] for place in places], [partitions[place] for place in places]
     about = (version.model, version.model_version, version.digest)
-    answers = encode(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
+    answers = encode_answers(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
     yield Records(PredictionMade.topic, answers, keys, partitions)
     yield from _log_records(scored)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.trainer.adaptation.record import ChunkScore, chunk_scores, compare
+from rondo.trainer.adaptation import record
+from rondo.trainer.adaptation.record import ChunkScore, chunk_scores
 from rondo.trainer.adaptation.strategies import SINCE, WINDOW
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def confirm(since: NDArray[np.float64], window: NDArray[np.float64]) -> Confirma
     quarters of the rows, and from single rows.
     """
     scores = {WINDOW: _one(window), SINCE: _one(since)}
-    found = compare([scores], WINDOW, SINCE)
+    found = record.compare([scores], WINDOW, SINCE)
     assert found is not None  # noqa: S101 - both have a score
     by_row = float(np.std(window - since) / np.sqrt(len(window)))
     error = max(found.error, by_row)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.training_evidence import Comparison
-from rondo.trainer.evaluation.metrics import compute
+from rondo.trainer.evaluation import metrics
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def compare(name: str, candidate: Scored, champion: Scored, confidence: float, s
     With a confidence of one half, both bounds are the difference on the rows as they are.
     """
     metric = METRICS[name]
-    mine, other = compute(name, candidate), compute(name, champion)
+    mine, other = metrics.compute(name, candidate), metrics.compute(name, champion)
     if mine is None or other is None:
         return None
     loss = metric.loss(mine, other)
@@ -62,4 +62,4 @@ def _resamples(rows: int, count: int, seed: int) -> Iterator[NDArray[np.float64]
 
 def _by_rows(name: str, scored: Scored, weights: NDArray[np.float64]) -> float | None:
     drawn = weights > 0
-    return compute(name, scored.take(drawn), weights[drawn])
+    return metrics.compute(name, scored.take(drawn), weights[drawn])

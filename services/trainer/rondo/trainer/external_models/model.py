@@ -1,6 +1,6 @@
 """A model made elsewhere, by the protocol of a fitted one: it predicts, and it is nodes of our graph.
 
-    model = read(content, features, "probability", ("no", "yes"), sample, run)
+    model = read_model(content, features, "probability", ("no", "yes"), sample, run)
 
 It predicts by the graph as it was given, and `onnx_nodes` are the same operators under other names, so that comparing
 both (`onnx_graph.parity`) is a check of the second.
@@ -108,7 +108,7 @@ class ExternalModel:
         return _renamed(_needed(self._graph, self.output.name))
 
 
-def read(
+def read_model(
     content: bytes,
     features: Mapping[str, Feature],
     target: TargetKind,

@@ -14,7 +14,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.external_models import document
 from rondo.trainer.external_models.errors import ExternalModelError
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
-from rondo.trainer.external_models.model import read
+from rondo.trainer.external_models.model import read_model
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
 from rondo.trainer.functions.errors import FunctionModelError
@@ -92,14 +92,14 @@ class Functions:
         model, target = document.parse(content), task_named(spec.task).target
         if not _takes_a_matrix(model, spec.features):
             sent = inputs.onnx_inputs(spec.features, sample)
-            external = read(content, spec.features, target, classes, sent, self._run)
+            external = read_model(content, spec.features, target, classes, sent, self._run)
             made: FeatureModel = ExternalFeatureModel(spec.features, external)
         else:
             # Our own nodes are the same in all newer versions.
             content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
-            external = read(content, dict.fromkeys(rows, numbers), target, classes, rows, self._run)
+            external = read_model(content, dict.fromkeys(rows, numbers), target, classes, rows, self._run)
             made = PreparedModel(preparation, external, external.opsets)
         external.output.check(target, made.predict(sample))
         return made

@@ -14,7 +14,8 @@ from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.errors import NoFinitePredictionError, NoInnerSplitError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
-from rondo.trainer.evaluation.metrics import Scored, compute
+from rondo.trainer.evaluation import metrics
+from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.preparation import preparation
 from rondo.trainer.run import Trial, mean
 from rondo.trainer.search.inner_splits import inner_splits
@@ -93,7 +94,7 @@ class Objective:
         scored = Scored(fitted, split.later_labels, task.predictions(fitted, raw))
         if not scored.finite:
             raise NoFinitePredictionError(self.spec.trainer.kind)
-        return compute(self.metric.name, scored)
+        return metrics.compute(self.metric.name, scored)
 
 
 def prepare_objective(spec: ModelSpec, estimator: Estimator, metric: Metric, training: pl.DataFrame) -> Objective:

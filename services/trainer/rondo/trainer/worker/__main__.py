@@ -25,11 +25,11 @@ def main() -> None:
     # Ctrl-C reaches the whole terminal: the service stops, and the worker after it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        from rondo.trainer.worker.app import run  # noqa: PLC0415 - after the environment is set
+        from rondo.trainer.worker import app  # noqa: PLC0415 - after the environment is set
     except OpenMpMissingError as error:
         log.critical("%s", error)
         sys.exit(2)
-    asyncio.run(run(settings, name=sys.argv[1] if len(sys.argv) > 1 else f"worker-{os.getpid()}"))
+    asyncio.run(app.run(settings, name=sys.argv[1] if len(sys.argv) > 1 else f"worker-{os.getpid()}"))
 
 
 if __name__ == "__main__":
