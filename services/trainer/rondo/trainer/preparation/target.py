@@ -62,20 +62,20 @@ class TargetEncoding:
 def fit(text: pl.Series, targets: NDArray[np.float32]) -> tuple[TargetEncoding, NDArray[np.float32]]:
     """Return the encoding, and the columns of the training rows, out of fold; `targets` has shape `[rows, targets]`."""
     known = levels.distinct(text)
-    positions = levels.positions(text, known)
-    fold = np.tile(np.arange(FOLDS), len(text) // FOLDS + 1)[: len(text)]
-    sums, rows = _by_level_and_fold(positions, fold, targets.astype(np.float64), len(known))
+    # Which of the cells of levels and folds each row is in.
+    cell = levels.positions(text, known) * FOLDS
+    cell += np.tile(np.arange(FOLDS), len(text) // FOLDS + 1)[: len(text)]
+    sums, rows = _by_level_and_fold(cell, targets.astype(np.float64), len(known))
     means = _means(sums.sum(axis=1), rows.sum(axis=1))
     others = [_means(sums.sum(axis=1) - sums[:, each], rows.sum(axis=1) - rows[:, each]) for each in range(FOLDS)]
-    place = fold * len(means) + positions
-    return TargetEncoding(tuple(known), means), np.take(np.concatenate(others), place, axis=0)
+    return TargetEncoding(tuple(known), means), np.take(np.stack(others, axis=1).reshape(-1, means.shape[1]), cell, 0)
 
 
 def _by_level_and_fold(
-    positions: NDArray[np.int64], fold: NDArray[np.int64], targets: NDArray[np.float64], count: int
+    cell: NDArray[np.int64], targets: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the sums of the targets, shape `[levels, folds, targets]`, and the rows, shape `[levels, folds, 1]`."""
-    cell, cells = positions * FOLDS + fold, count * FOLDS
+    cells = count * FOLDS
     sums = [np.bincount(cell, target, cells).astype(np.float64) for target in targets.T]
     rows = np.bincount(cell, minlength=cells).astype(np.float64)
     return np.stack(sums, axis=-1).reshape(count, FOLDS, -1), rows.reshape(count, FOLDS, 1)
