@@ -12,6 +12,7 @@ from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
+from rondo.trainer.estimators.lightgbm import LightGbmModel
 from rondo.trainer.fitting.report import report
 from rondo.trainer.worker.app import pipeline
 
@@ -19,6 +20,8 @@ from tests.trainer import test_kinds
 from tests.trainer.test_kinds import LATER, START, TASKS, rows, trainer_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rondo.trainer.fitting.choose import Chosen
 
 PIPELINE = pipeline(threads=1)
@@ -57,6 +60,22 @@ def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, k
     assert evaluated.scored.outputs.keys() == fitted.scored.outputs.keys()
     for name, values in evaluated.scored.outputs.items():
         assert (fitted.scored.outputs[name] == values).all(), "the evaluation is of the fit without the holdout"
+
+
+def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strategy that was chosen is evaluated by the predictions that it was chosen by."""
+    lengths: list[int] = []
+
+    def predict(model: LightGbmModel, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        lengths.append(len(matrix))
+        return predicted(model, matrix)
+
+    predicted = LightGbmModel.predict
+    monkeypatch.setattr(LightGbmModel, "predict", predict)
+    frame = rows("binary", 2_000)
+    found = chosen(frame, spec())
+    fitted = PIPELINE.fit(spec(), training_set(frame), (), None, found)
+    assert lengths.count(fitted.holdout.height) == len(found.losses)
 
 
 def test_the_reason_has_the_figures_that_decided() -> None:

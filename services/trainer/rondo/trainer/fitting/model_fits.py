@@ -86,11 +86,12 @@ class ModelFits:
             )
         params = self.estimator.check_params(self.spec.task, trainer)
         # Before a fit that may take hours.
-        for matrix in (prepared.matrix, prepared.preparation.apply(later)):
+        beside = prepared.preparation.apply(later)
+        for matrix in (prepared.matrix, beside):
             self.estimator.check_matrix(params, prepared.preparation.columns, matrix)
         target = self._target(classes)
         fitted = self.estimator.fit(target, params, trainer.seed, prepared.matrix, prepared.labels, weights)
-        return PreparedModel(prepared.preparation, fitted)
+        return PreparedModel(prepared.preparation, fitted, known=(later, beside))
 
     def _target(self, classes: tuple[str, ...]) -> Target:
         return Target(task_named(self.spec.task).target, len(classes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
@@ -38,8 +39,9 @@ class Planned:
     course: Course
     since: datetime | None = None
 
-    @property
+    @cached_property
     def holdout(self) -> pl.DataFrame:
+        """The rows that the strategies are scored on, the same object each time: see `PreparedModel.known`."""
         return self.rows[self.course.held.start :]
 
     @property

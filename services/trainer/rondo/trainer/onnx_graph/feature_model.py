@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from rondo.chassis.onnx_document import ML
@@ -56,12 +57,14 @@ class FeatureModel(Protocol):
 class PreparedModel:
     """`FeatureModel` of a preparation and the model that was fitted to its matrix.
 
-    `versions` are those of the operators that the model's own nodes need, where they are newer than ours.
+    `versions` are those of the operators that the model's own nodes need, where they are newer than ours. `known` are
+    rows and their matrix: they are not prepared again, and predicted once.
     """
 
     preparation: Preparation
     fitted: FittedModel
     versions: Mapping[str, int] = field(default_factory=dict)
+    known: tuple[pl.DataFrame, NDArray[np.float32]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -72,7 +75,14 @@ class PreparedModel:
         return newest([versions_for(self.preparation), self.versions])
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        if self.known is not None and rows is self.known[0]:
+            return self._of_known
         return self.fitted.predict(self.preparation.apply(rows))
+
+    @cached_property
+    def _of_known(self) -> NDArray[np.float64]:
+        assert self.known is not None  # noqa: S101 - the caller's condition
+        return self.fitted.predict(self.known[1])
 
     def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
         matrix = "matrix.encoded"
