@@ -24,6 +24,15 @@ def _none() -> NDArray[np.uint64]:
     return np.zeros(0, np.uint64)
 
 
+def _smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the `SIZE` smallest different hashes, and others; sorting all would take longer."""
+    if len(hashes) > 4 * SIZE:
+        few = np.partition(hashes, 2 * SIZE)[: 2 * SIZE]
+        if len(np.unique(few)) >= SIZE:
+            return few
+    return hashes
+
+
 @dataclass(frozen=True, eq=False)
 class DistinctSketch:
     """The `rows`, and the `SIZE` smallest different hashes of them, in ascending order."""
@@ -34,7 +43,7 @@ class DistinctSketch:
     def plus(self, hashes: NDArray[np.uint64]) -> DistinctSketch:
         """Return the sketch with further rows."""
         # Of many rows only those can be among the smallest that are below the largest kept one.
-        few = hashes if self.is_exact else hashes[hashes < self.smallest[-1]]
+        few = _smallest(hashes) if self.is_exact else hashes[hashes < self.smallest[-1]]
         return self.merged(DistinctSketch(len(hashes), few))
 
     def merged(self, other: DistinctSketch) -> DistinctSketch:
