@@ -192,3 +192,39 @@ def test_a_later_change_is_one_of_its_own() -> None:
     test.take(buckets_of(values(80 * 30, seed=6) + 3.0, 80, 50))
     assert 0 in test.earlier
     assert abs(test.change(0).since - 50 * MINUTE) <= 2 * MINUTE
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_expected_buckets_that_are_taken_in_parts_are_as_without_expecting_them(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Also with a change, whose looks find more evidence, across stages, and where a part is expected alone."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    rng = np.random.default_rng(seed)
+    rows = values(6_000)
+    rows[:, 3_000:] += 0.05 * seed
+    buckets = buckets_of(rows, rng.multinomial(6_000, np.full(800, 1 / 800)))
+    expecting, plain = begun(), begun()
+    for part in parts_of(buckets, rng):
+        expecting.expect(part)
+        for piece in parts_of(part, rng):
+            expecting.take(piece)
+        plain.take(part)
+        assert same(expecting, plain)
+
+
+def test_buckets_other_than_the_expected_ones_are_taken_as_they_come() -> None:
+    expecting, plain = begun(), begun()
+    expecting.expect(buckets_of(values(1_000, seed=3), 10))
+    for test in (expecting, plain):
+        test.take(buckets_of(values(1_000), 10))
+    assert same(expecting, plain)
+    assert expecting.test.live == 25
+
+
+def test_until_a_look_that_may_find_more_evidence_rows_need_no_look() -> None:
+    """Without a change few looks of the expected blocks may."""
+    test, buckets = begun(), buckets_of(values(10_000), 10)
+    before = test.rows_until_look
+    test.expect(buckets)
+    assert test.rows_until_look >= 10 * before

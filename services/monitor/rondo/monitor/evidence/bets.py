@@ -21,6 +21,8 @@ from scipy.special import log_ndtr, stdtr
 from rondo.monitor.evidence.ranking import GrowingColumns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 NORMAL_WIDTHS = np.array([0.1, 1.0])
@@ -141,27 +143,32 @@ class CumulatedSums:
         return CumulatedSums(self.shift, self.cumulated.with_columns(known, np.cumsum(sums, axis=1)))
 
     def may_exceed(
-        self, least: NDArray[np.float64], starts: Starts, known: int, normal: NDArray[np.bool_], *, one_sided: bool
-    ) -> NDArray[np.bool_]:
+        self, least: NDArray[np.float64], looks: Sequence[tuple[int, Starts]], normal: NDArray[np.bool_], *,
+        one_sided: bool,
+    ) -> NDArray[np.bool_]:  # fmt: skip
         """Return for which components the evidence may be above `least`, see `BlockTest.evidence`.
 
-        `known` is the number of all blocks, with those of the reference.
+        A look is at so many blocks, with those of the reference. The result has the shape `[components, looks]`.
         """
-        components, since = len(least), starts.since
+        sizes = [len(starts.since) for _, starts in looks]
+        known = np.repeat([blocks for blocks, _ in looks], sizes)
+        since = np.concatenate([starts.since for _, starts in looks])
+        firsts, components = np.cumsum([0, *sizes[:-1]]), len(least)
         before = known - since
-        total = self.cumulated.room[:, known - 1, None]
+        total = self.cumulated.room[:, known - 1]
         sums = total - self.cumulated.room[:, before - 1]
-        weights = starts.weights - (least - _SLACK * (1 + np.abs(least)))[:, None]
+        below = least - _SLACK * (1 + np.abs(least))
+        weights = np.concatenate([starts.weights for _, starts in looks]) - below[:, None]
         # Half of the evidence of a normal component is a bet by mean.
         weights[normal] -= np.log(2)
-        found = _reach(normal_terms(sums[:components], since, one_sided=one_sided), weights)
+        found = _reach(normal_terms(sums[:components], since, one_sided=one_sided), weights, firsts)
         if normal.any():
             of_means, of_squares = (total[at * components :][:components][normal] for at in (1, 2))
             centred = sums[components : 2 * components][normal] - since * of_means / known
             squares = of_squares - of_means**2 / known
             terms = t_terms(-centred / before, centred / since, squares, (before, since), one_sided=one_sided)
-            is_unsure = squares[:, 0] <= _LEAST_VARIANCE * of_squares[:, 0]
-            found[normal] |= is_unsure | _reach(terms, weights[normal])
+            is_unsure = (squares <= _LEAST_VARIANCE * of_squares)[:, firsts]
+            found[normal] |= is_unsure | _reach(terms, weights[normal], firsts)
         return found
 
 
@@ -169,12 +176,12 @@ def _figures(scores: NDArray[np.float64], shifted: NDArray[np.float64]) -> NDArr
     return np.concatenate((scores, shifted, shifted**2))
 
 
-def _reach(terms: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _reach(terms: NDArray[np.float64], weights: NDArray[np.float64], firsts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return for which components the mean over widths of weighted bets, added up over starts, may be above 1.
 
-    `terms` are logarithms, shape `[widths, components, starts]`.
+    `terms` are logarithms, shape `[widths, components, starts]`. The starts of each look begin at `firsts`.
     """
     with np.errstate(over="ignore"):
-        bets = np.exp(terms + weights).sum(axis=(0, 2))
+        bets = np.add.reduceat(np.exp(terms + weights).sum(axis=0), firsts, axis=1)
     # Not a number is not known, either.
     return np.asarray(~(bets <= len(terms)))

@@ -11,7 +11,7 @@ one row more or less would add to it. Among blocks of equal rows this decides ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from rondo.monitor.evidence.bets import CumulatedSums, Starts, normal_bets, t_be
 from rondo.monitor.evidence.ranking import MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Which = slice | NDArray[np.int64]
@@ -33,6 +35,10 @@ _AGE_RATIO = 1.3
 # Looking costs more than ranking a block, and looking a little later delays an alarm by at most this share.
 _LOOK_RATIO = 1.01
 _INTERVAL_MASS = 0.9
+# New blocks are compared with each other, so ranking many at once costs more than it saves.
+_AT_ONCE = 16
+# The bets of so many looks are in the cache at once.
+_LOOKS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class BlockTest:
     @property
     def is_look(self) -> bool:
         """Whether the evidence is to be looked at after the last block."""
-        return self.live > 0 and _looks(self.live) > _looks(self.live - 1)
+        return _is_look(self.live)
 
     @property
     def until_look(self) -> int:
@@ -107,9 +113,16 @@ class BlockTest:
     def with_blocks(self, means: NDArray[np.float64]) -> BlockTest:
         """Take the means of the next live blocks, in their order, shape `[components, blocks]`."""
         found = self
-        for first in range(0, means.shape[1], MOST_UNSORTED):
-            found = found._with_few(means[:, first : first + MOST_UNSORTED])
+        for first in range(0, means.shape[1], _AT_ONCE):
+            found = found._with_few(means[:, first : first + _AT_ONCE])
         return found
+
+    def upto(self, live: int) -> BlockTest:
+        """Return the test as it was after so many live blocks."""
+        if live == self.live:
+            return self
+        means, scores = self.means[:, : self.reference + live], self.scores[:, :live]
+        return replace(self, means=means, scores=scores, _change_points={})
 
     def _with_few(self, means: NDArray[np.float64]) -> BlockTest:
         known, number = self.means.shape[1], means.shape[1]
@@ -117,16 +130,22 @@ class BlockTest:
         room = self._room[0].with_columns(known, means)
         ranked = self._room[2].with_columns(known, means + (places - 0.5) * self.resolution[:, None])
         together = ranked.upto(known + number)
-        below, same = self._ranking.places(together, known)
+        ranking = self._ranking_of(ranked.upto(known))
+        below, same = ranking.places(together, known)
         ranks = (below + places * (1 + same)) / (np.arange(known, known + number) + 1)
         new = ndtri(ranks)
         scores, sums = self._room[1].with_columns(self.live, new), self._sums.with_blocks(known, new, means)
-        unsorted = together.shape[1] - self._ranking.sorted
-        ranking = self._ranking if unsorted <= MOST_UNSORTED else Ranking.of(together)
         return BlockTest(
             self.seed, self.one_sided, self.normal, self.resolution, self.reference, room.upto(known + number),
             scores.upto(self.live + number), (room, scores, ranked), ranking, sums,
         )  # fmt: skip
+
+    def _ranking_of(self, values: NDArray[np.float64]) -> Ranking:
+        """Return the ranking of most of these values, which is that of the last blocks if there are few since."""
+        unsorted = values.shape[1] - self._ranking.sorted
+        if unsorted < 0:
+            return Ranking.of(values)
+        return self._ranking if unsorted <= MOST_UNSORTED else self._ranking.with_values(values)
 
     def evidence(self, which: Which = slice(None)) -> NDArray[np.float64]:
         """Return the natural logarithm of the evidence of each of these components; 0 without a block."""
@@ -135,13 +154,23 @@ class BlockTest:
         by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), which))
         return np.asarray(np.where(self.normal[which], np.maximum(by_rank, by_mean) - np.log(2), by_rank))
 
-    def may_exceed(self, least: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the numbers of the components that may have more evidence than `least`, shape `[components]`.
+    def may_exceed(self, least: NDArray[np.float64], looks: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which components may have more evidence than `least` after so many live blocks, at least one.
 
-        It takes a fraction of the time of `evidence`, and most looks find none. Needs a live block.
+        `least` has the shape `[components]`, and the result `[components, looks]`. It takes a fraction of the time of
+        `evidence`, and most looks find none.
         """
-        known, starts = self.reference + self.live, _starts(self.live)
-        return np.flatnonzero(self._sums.may_exceed(least, starts, known, self.normal, one_sided=self.one_sided))
+        at = [(self.reference + live, _starts(live)) for live in looks]
+        return self._sums.may_exceed(least, at, self.normal, one_sided=self.one_sided)
+
+    def growing_looks(self, least: NDArray[np.float64], since: int) -> list[int]:
+        """Return after which live blocks, of those after number `since`, a look may find more evidence than `least`."""
+        looks, found = [live for live in range(since + 1, self.live + 1) if _is_look(live)], list[int]()
+        for first in range(0, len(looks), _LOOKS_AT_ONCE):
+            some = looks[first : first + _LOOKS_AT_ONCE]
+            may_grow = np.flatnonzero(self.may_exceed(least, some).any(axis=0))
+            found += [some[at] for at in may_grow]
+        return found
 
     def change_point(self, component: int) -> ChangePoint:
         """Return when a change of the component began, if there was one. Needs a live block."""
@@ -188,6 +217,10 @@ class BlockTest:
 def _looks(live: int) -> int:
     """Return how many looks there are at most until `live` blocks: the powers of the ratio up to it."""
     return int(np.log(live) / np.log(_LOOK_RATIO)) + 1 if live else 0
+
+
+def _is_look(live: int) -> bool:
+    return live > 0 and _looks(live) > _looks(live - 1)
 
 
 @lru_cache(maxsize=4_096)

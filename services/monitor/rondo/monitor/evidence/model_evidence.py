@@ -61,6 +61,8 @@ class ModelEvidence:
         ends = starts - starts % widths.step + widths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
         rows, fullest = found[INPUT_GROUPS[0]].rows, int(found[INPUT_GROUPS[0]].rows.max())
+        for group, each in found.items():
+            evidence.expect(group, Buckets(*each, widths.bucket))
         taken, waiting = 0, 0
         for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
             if predicted:

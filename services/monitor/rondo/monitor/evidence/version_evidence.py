@@ -93,6 +93,11 @@ class Watched:
         while mine is not None:
             mine = self._take(mine)
 
+    def expect(self, buckets: Buckets) -> None:
+        """Prepare for buckets that are taken next, in parts, see `StagedTest.expect`."""
+        if isinstance(self.state, StagedTest):
+            self.state.expect(buckets.of([each.at for each in self.components]))
+
     @cached_property
     def places(self) -> Mapping[str | None, list[int]]:
         """The numbers of each column's components."""
@@ -214,6 +219,12 @@ class VersionEvidence:
                 self.loss_bounds = self.loss_bounds.with_losses(rows, total)
         if group == LOSS and self.suspicion:
             self.suspicion = self.suspicion.take(buckets.of([0]))
+
+    def expect(self, group: Group, buckets: Buckets) -> None:
+        """Prepare for buckets of a group, none of them empty, which are taken next in parts."""
+        for each in self.watched:
+            if each.group == group:
+                each.expect(buckets)
 
     def rows_until_look(self, most: int) -> int:
         """Return as many rows as the evidence of inputs and outputs needs at least to change.
