@@ -114,11 +114,22 @@ def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
         if is_placeholder(value):
             message = f"{value!r} counts as a label ({rows:,} rows): leave those cells empty if it means an unknown one"
             yield Check("data.label", message)
+    if same := _same_by_capitals([value for value, _ in label.values]):
+        yield Check("data.label", f"{' and '.join(map(repr, same))} are two labels: write one of them if they mean one")
     if label.distinct > len(label.values):
         if label.present < _FEW_OF_A_CLASS * label.distinct:
             yield Check("data.label", f"{label.distinct:,} classes in {label.present:,} rows are too many to learn")
     elif rare := [f"{value} ({rows:,})" for value, rows in label.values if rows < _FEW_OF_A_CLASS]:
         yield Check("data.label", f"labels with few rows: {_listed(rare)}; is each of them one, or an error?")
+
+
+def _same_by_capitals(values: Sequence[str]) -> tuple[str, ...]:
+    """Return two values that differ by capitals alone; none if there are no such."""
+    seen: dict[str, str] = {}
+    for value in values:
+        if (other := seen.setdefault(value.casefold(), value)) != value:
+            return (other, value)
+    return ()
 
 
 def _feature_checks(proposal: Proposal) -> Iterator[Check]:

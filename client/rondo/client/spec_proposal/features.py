@@ -173,10 +173,10 @@ def _decided(column: ColumnSummary) -> ProposedFeature | str:
 
 def _text(column: ColumnSummary) -> ProposedFeature | str:
     many = column.present >= FEWEST_ROWS
-    if many and column.unique:
-        return "each row has its own text"
     if column.digits and column.keeps_type and column.distinct > _MANY_VALUES:
         return "its numbers are written as texts: write the column as numbers, or it counts as a category"
+    if many and column.unique:
+        return "each row has its own text"
     if column.mean_length > _FREE_TEXT_LENGTH or (column.mean_words >= _FREE_TEXT_WORDS and _mostly_unique(column)):
         return "it is free text"
     if many and _mostly_unique(column):

@@ -117,7 +117,7 @@ def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Propo
         label=label,
         features=features,
         left_out=left_out,
-        min_rows=_min_rows(roles.label.column),
+        min_rows=_min_rows(facts.rows - bad),
         max_bad_share=_max_bad_share(share),
         bad_share=share,
         names_guessed=wishes.model is None or wishes.dataset is None,
@@ -158,6 +158,6 @@ def _max_bad_share(bad: float) -> float | None:
     return round(math.ceil(bad * 1.1 / 0.05) * 0.05, 2)
 
 
-def _min_rows(label: ColumnSummary) -> int | None:
-    enough = int((label.present - label.odd) * _ENOUGH)
+def _min_rows(accepted: int) -> int | None:
+    enough = int(accepted * _ENOUGH)
     return None if enough >= _MIN_ROWS else max(enough, 1)

@@ -216,6 +216,9 @@ def _entity(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequence
         return Role(best, f"each row has its own value; {named}")
     if numbered := [column for column in others if id_rank(column.name) == 1]:
         return Role(_most_distinct(numbered), "by its name")
+    if numbers := [column for column in columns if column.name not in taken and id_rank(column.name) == IDENTIFIER]:
+        why = f"its values are {_kind(numbers[0])}{_example(numbers[0])}, and an entity is a text or a whole number"
+        raise UnusableRoleError("entity", numbers[0].name, why, "write them without a decimal point, or as texts")
     wanted = "the id of what a row is about, such as a customer or an order"
     raise MissingRoleError("entity", "--entity", wanted, [column.name for column in columns])
 

@@ -27,7 +27,11 @@ _INT = r"^[+-]?\d+$"
 _NAN = r"(?i)^[+-]?nan$"
 _BOOL = r"(?i)^(?:true|false)$"
 _UNIT = r"(?:%|[$€£¥₹]|USD|EUR|GBP|CHF|JPY)"
-_NUMBER_LIKE = rf"(?i)^[(+-]? ?{_UNIT}? ?[+-]?\d+(?:[,.' \x{{a0}}\x{{202f}}]\d{{3}})*(?:[,.]\d+)?[-)]? ?{_UNIT}?$"
+_NUMBER_LIKE = (
+    rf"(?i)^[(+\x{{2212}}-]? ?{_UNIT}? ?[+-]?\d+(?:[,.' \x{{a0}}\x{{202f}}]\d{{3}})*(?:[,.]\d+)?[-)]? ?{_UNIT}?$"
+)
+# Of several units, as of "3 km" and "3 miles", nobody knows how they compare.
+_WITH_UNIT = r"^[+-]?\d[\d.,]* [A-Za-zµ°][A-Za-zµ°/]{0,7}$"
 _LEADING_ZERO = r"^0\d"
 # What writers put where a value is missing.
 _PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
@@ -210,9 +214,12 @@ def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 def _number_like(texts: _Texts) -> str:
     """Return a value with more than a number, if nearly all are numbers or such values; else ""."""
-    if texts.share(_NUMBER_LIKE) < _MOST:
-        return ""
     like = texts.only(_NUMBER_LIKE)
+    if texts.share(_NUMBER_LIKE) < _MOST:
+        like = texts.only(_WITH_UNIT)
+        units = pc.replace_substring_regex(like.values, r"^[^A-Za-zµ°]+", "").unique()
+        if len(units) != 1 or texts.share(_WITH_UNIT) < _MOST:
+            return ""
     more = like.where(pc.invert(like.matches(_NUMBER)))
     return str(more.values[0].as_py())[:40] if len(more.values) else ""
 
@@ -222,7 +229,9 @@ def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> C
     numbers = pc.replace_substring_regex(texts.values.filter(is_number), r"^\+", "").cast(pa.float64())
     finite = numbers.filter(pc.is_finite(numbers))
     nan = texts.matching(_NAN)
-    odd = texts.total - texts.matching(_NUMBER) - nan
+    written = texts.where(is_number)
+    infinite = written.where(pc.invert(pc.is_finite(numbers))).total
+    odd = texts.total - written.total - nan + infinite
     strange = texts.values.filter(pc.invert(pc.or_(is_number, pc.match_substring_regex(texts.values, _NAN))))
     whole = texts.share(_INT) == 1 or texts.matching(_INT) == texts.matching(_NUMBER)
     kept = texts.only(_NUMBER)

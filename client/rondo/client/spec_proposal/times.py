@@ -38,6 +38,7 @@ class TimeForm(Enum):
 # The forms that are read of texts, the strictest first: a text that several match has the first.
 TEXT_FORMS = (TimeForm.RFC_3339, TimeForm.DATE, TimeForm.NO_ZONE, TimeForm.OTHER)
 _NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})\b")
+_YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})\b")
 _EIGHT_DIGITS = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)$")
 _MONTHS = 12
 
@@ -66,6 +67,8 @@ def _rank(text: str) -> int:
 def _dates(text: str) -> list[str]:
     """Return the dates that a text may be, with points or a day beyond 12 one."""
     found = _NUMBERS.match(text)
+    if year_first := _YEAR_FIRST.match(text):
+        return [f"{year_first[1]}-{int(year_first[2]):02}-{int(year_first[3]):02}"]
     if found is None:
         return []
     one, other, year = int(found[1]), int(found[3]), found[4]
