@@ -142,7 +142,7 @@ def infer_values(
             for name, column in scored.outputs.items():
                 for place, value in zip(mine, column.tolist(), strict=True):
                     found.outputs.setdefault(place, {})[name] = value
-            for record in scored.version.log.encode(scored.log):
+            for record in scored.version.log.encode(scored.log()):
                 found.records += 1
                 batch = logs.decode(record)
                 found.metadata = logs.metadata(batch)

@@ -45,7 +45,7 @@ def answered(inference: Inference, number: int) -> set[int]:
 def logged(inference: Inference) -> Counter[tuple[int, str]]:
     rows: Counter[tuple[int, str]] = Counter()
     for part in (*inference.scored, *inference.silent):
-        for record in part.version.log.encode(part.log):
+        for record in part.version.log.encode(part.log()):
             batch = logs.decode(record)
             known = logs.metadata(batch)
             rows[int(known["model_version"]), known["role"]] += batch.num_rows
@@ -126,7 +126,7 @@ def failed(inference: Inference) -> dict[tuple[int, str], tuple[int, int]]:
     records = [
         logs.decode(each)
         for part in (*inference.scored, *inference.silent)
-        for each in part.version.log.encode(part.log)
+        for each in part.version.log.encode(part.log())
     ]
     known = [(logs.metadata(batch), batch.num_rows) for batch in records]
     return {

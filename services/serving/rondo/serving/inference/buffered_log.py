@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+import numpy as np
 
 from rondo.chassis.errors import UnavailableError
 from rondo.serving import metrics
@@ -58,7 +58,7 @@ class BufferedLog:
                 try:
                     await self._publish(_by_version(parts))
                 except UnavailableError as error:
-                    rows = sum(part.log.num_rows for part in parts)
+                    rows = sum(len(part.rows) for part in parts)
                     metrics.LOST_LOG_ROWS.labels(parts[0].version.model).inc(rows)
                     log.error("%s: the log of %d rows that were answered is lost", error, rows)  # noqa: TRY400
                 finally:
@@ -68,11 +68,15 @@ class BufferedLog:
 
 
 def _by_version(parts: Iterable[Scored]) -> list[Scored]:
-    """Return one part for each version in each role, with the rows of all of its parts."""
+    """Return one part for each version in each role, with the rows of all of its parts, made when the last one was."""
     found: dict[VersionLog, list[Scored]] = {}
     for part in parts:
         found.setdefault(part.version.log, []).append(part)
-    return [
-        same[0] if len(same) == 1 else replace(same[0], log=pa.concat_batches([part.log for part in same]))
-        for same in found.values()
-    ]
+    return [_joined(same) for same in found.values()]
+
+
+def _joined(parts: Sequence[Scored]) -> Scored:
+    last = parts[-1]
+    rows = last.version.schema.joined([part.rows for part in parts])
+    outputs = {name: np.concatenate([part.outputs[name] for part in parts]) for name in last.outputs}
+    return replace(last, numbers=range(len(rows)), rows=rows, outputs=outputs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rondo.serving.outputs.schema import take_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """N rows that one version scored: their numbers among all rows, their outputs, and their log.
+    """N rows that one version scored: their numbers among all rows, and their outputs.
 
     `sent` is whether these outputs are the answers; others are logged alone, to compare versions.
     """
@@ -29,12 +31,15 @@ class Scored:
     rows: Rows
     outputs: Outputs
     made_at: datetime
-    log: pa.RecordBatch
     sent: bool = True
 
+    def log(self) -> pa.RecordBatch:
+        """Return the rows of the inference log."""
+        return self.version.log.batch(self.rows, self.outputs, self.made_at)
+
     def without_rows(self) -> Scored:
-        """Return the log of this without its rows, which says what the inference cost."""
-        return replace(self, log=self.log.slice(0, 0), sent=False)
+        """Return this without its rows: its log says what the inference cost."""
+        return replace(self, numbers=(), rows=self.rows.take([]), outputs=take_rows(self.outputs, []), sent=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> O
 def score_batch(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> Outputs | None:
     """Return the outputs of N rows, which may not all be answerable; None if the model fails."""
     try:
-        with metrics.INFERENCE_SECONDS.labels(version.model).time():
+        with metrics.inference_seconds(version.model).time():
             outputs = version.scorer.score(columns)
     except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; a row that fails by itself is refused
         return None

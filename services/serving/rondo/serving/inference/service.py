@@ -129,14 +129,12 @@ class _Scores:
             place = {row: index for index, row in enumerate(self.numbers)}
             kept = [place[row] for row in numbers]
             mine, outputs = mine.take(kept), take_rows(outputs, kept)
-        batch = version.log.batch(mine, outputs, self.made_at)
-        yield Scored(version, numbers, mine, outputs, self.made_at, batch, sent)
+        yield Scored(version, numbers, mine, outputs, self.made_at, sent)
 
     def without_rows(self) -> Iterator[Scored]:
         """Yield a log without rows where the version failed on all: else its failures would be in no log."""
         if not self.numbers:
-            batch = self.version.log.batch(self.rows, self.outputs, self.made_at)
-            yield Scored(self.version, (), self.rows, self.outputs, self.made_at, batch, sent=False)
+            yield Scored(self.version, (), self.rows, self.outputs, self.made_at, sent=False)
 
 
 def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Callable[[], datetime]) -> _Scores:
@@ -217,9 +215,8 @@ class InferenceService:
 
     def _publish(self, scored: Sequence[Scored]) -> Awaitable[None]:
         """Send the log of parts. What is returned ends once Kafka has all of it, and counts the answers."""
-        sent = [
-            self.publish(part.version.model, record) for part in scored for record in part.version.log.encode(part.log)
-        ]
+        records = [(part.version.model, part.version.log.encode(part.log())) for part in scored]
+        sent = [self.publish(model, record) for model, encoded in records for record in encoded]
         return _acknowledged(scored, sent)
 
 
@@ -231,12 +228,12 @@ async def _acknowledged(scored: Sequence[Scored], sent: Sequence[Awaitable[None]
     for part in scored:
         if part.sent:
             version = part.version
-            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(part.log.num_rows)
+            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(part.rows))
 
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:
     """Yield the rows that are larger than a Kafka message may be: the log would refuse their neighbours with them."""
-    sizes = row_bytes(scored.log)
+    sizes = row_bytes(scored.log())
     for place in np.flatnonzero(sizes > MAX_REQUEST_BYTES).tolist():
         row = scored.numbers[place]
         where = f"row {row} has {sizes[place]:,} bytes"

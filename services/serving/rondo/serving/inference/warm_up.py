@@ -42,7 +42,7 @@ def warm_up(version: LoadedVersion) -> None:
         inference = infer(served, rows, lambda: datetime.now(UTC))
         problems += map(str, inference.refused.values())
         for scored in inference.scored:
-            list(version.log.encode(scored.log))
+            list(version.log.encode(scored.log()))
     if problems:
         reason = f"the warm-up inference failed ({problems[0]}); train again"
         raise VersionRefusedError(version.model, version.model_version, reason)

@@ -59,7 +59,7 @@ class VersionLog:
         return VersionLog(self.model, *self._version, self._features, self._outputs, role, self.meter)
 
     def batch(self, rows: Rows, outputs: Outputs, made_at: datetime) -> pa.RecordBatch:
-        """Return N rows with their outputs as a record batch."""
+        """Return N rows with their outputs, all made at the same time, as a record batch."""
         made = pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(rows))
         head = [pa.array(rows.ids, pa.string()), pa.array(rows.entities, pa.string())]
         times = [pa.array(rows.event_times, logs.TIMESTAMP), made]

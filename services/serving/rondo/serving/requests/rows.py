@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import numpy as np
     from numpy.typing import NDArray
 
 Column: TypeAlias = "NDArray[np.float32] | NDArray[np.object_]"
@@ -65,10 +66,16 @@ class Rows:
 
     def take(self, rows: Sequence[int]) -> Rows:
         """Return some of the rows. Their numbers change, so `source` no longer fits: explain errors before."""
+        numbers = None if self.numbers is None else self.numbers[:, list(rows)]
+        taken = iter(() if numbers is None else numbers)
         return Rows(
             [self.ids[row] for row in rows],
             [self.entities[row] for row in rows],
             [self.event_times[row] for row in rows],
-            {name: column[rows] for name, column in self.columns.items()},
+            {
+                name: column[list(rows)] if numbers is None or column.dtype == np.object_ else next(taken)
+                for name, column in self.columns.items()
+            },
             self.source,
+            numbers,
         )

@@ -137,5 +137,5 @@ def _records(
 
 def _log_records(scored: Scored) -> Iterator[Record]:
     version = scored.version
-    for value in version.log.encode(scored.log):
+    for value in version.log.encode(scored.log()):
         yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": CONTENT_TYPE})
