@@ -116,6 +116,26 @@ async def test_what_comes_while_a_record_is_on_its_way_waits_and_shares_the_next
     assert topic.records == [["a/0"], ["b/0", "c/0"]]
 
 
+async def test_who_is_answered_and_asks_again_at_once_shares_the_next_record_with_those_who_wait(
+    served: ServedModel,
+) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+
+    async def ask_twice() -> None:
+        await service.infer_logged(served, rows_of("a", 1))
+        await service.infer_logged(served, rows_of("c", 3))
+
+    twice = asyncio.create_task(ask_twice())
+    await topic.asked.wait()
+    later = asyncio.create_task(service.infer_logged(served, rows_of("b", 2)))
+    await asyncio.sleep(0)
+    topic.free.set()
+    await asyncio.gather(twice, later)
+    assert topic.records == [["a/0"], ["b/0", "c/0"]]
+
+
 @given(
     st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.5, 1e39]), min_size=1, max_size=5), min_size=1, max_size=8),
     st.booleans(),

@@ -2,7 +2,8 @@
 
 A request that comes while nothing is under way is answered with all that arrive in the same turn of the event loop, so
 a lone one waits for nothing. One micro-batch is under way at a time: while it is scored and its log is on its way,
-further requests collect. The acknowledgement of Kafka is thus the clock, and the batches grow with the load.
+further requests collect, and so do those that come within two turns of the loop after its answers. The acknowledgement
+of Kafka is thus the clock, and the batches grow with the load.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ _MAX_ROWS = 256
 # Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
 _INLINE_ROWS, _INLINE_SECONDS = 64, 0.005
 _MAX_LINKS = 16
+# Of the event loop, between two micro-batches. Clients that were just answered send their next request meanwhile: else
+# those of one micro-batch and those of the next take turns for ever, and each has half of the connections.
+_TURNS = 2
 _TRACER = trace.get_tracer("rondo")
 MAX_REQUESTS, MAX_BYTES = 1_000, 64 * 1024 * 1024
 
@@ -153,6 +157,8 @@ class Batcher:
                         failed, self._waiting = [*taken, *self._waiting], []
                     for request in failed:
                         self._settle(request, error)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
         finally:
             self._running = None
 

@@ -83,8 +83,10 @@ class NumberLimits:
         wrong = (numbers < self._low) | (numbers > self._high)
         if wrong.any():
             return False
+        if not self._whole:
+            return True
         whole = numbers[self._whole]
-        return not self._whole or not ((np.trunc(whole) != whole) & ~np.isnan(whole)).any()
+        return not ((np.trunc(whole) != whole) & ~np.isnan(whole)).any()
 
 
 def example(feature: Feature) -> str | float | bool:
