@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class FakeProducer:
-    """Acknowledges everything."""
+    """Acknowledges everything but `adrift`."""
 
-    async def send(self, *_: object) -> asyncio.Future[None]:
+    async def send(self, _: str, key: str, __: bytes) -> asyncio.Future[None]:
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        acknowledged.set_result(None)
+        if key != "adrift":
+            acknowledged.set_result(None)
         return acknowledged
 
 
@@ -85,6 +86,12 @@ async def test_a_request_that_could_not_be_sent_in_time(predictions: Predictions
     with pytest.raises(PredictionTimeoutError) as caught:
         await predictions.predict(ask("deaf"), 0.05)
     assert caught.value.delivery is DeliveryStatus.NOT_SENT
+
+
+async def test_a_request_that_kafka_may_have(predictions: Predictions) -> None:
+    with pytest.raises(PredictionTimeoutError) as caught:
+        await predictions.predict(ask("adrift"), 0.05)
+    assert caught.value.delivery is DeliveryStatus.UNKNOWN
 
 
 async def test_a_request_that_kafka_has_and_that_is_not_answered_in_time(predictions: Predictions) -> None:
