@@ -150,7 +150,7 @@ def test_a_model_of_a_single_leaf_has_one_score() -> None:
 
 
 def test_a_feature_without_a_split_gives_a_constant_score() -> None:
-    """The margin of half positives is the whole number 0, and onnx would infer integers from it."""
+    """The margin of half positives is the whole number 0."""
     features = {"same": Feature(type="float"), "word": Feature(type="category")}
     rows = pl.DataFrame({"same": [7.0] * 1_000, "word": ["a"] * 1_000})
     labels = np.array([0, 1] * 500, dtype=np.float32)

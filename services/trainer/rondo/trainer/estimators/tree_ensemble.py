@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MARGIN = "trees.margin"
 # From the sums of the leaves to the raw predictions.
 LINKS: dict[TargetKind, str] = {"probability": "Sigmoid", "probabilities": "Softmax", "number": "Identity"}
-# Explicit, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
+# Explicit: from whole numbers of Python, such as the leaf 0 of a tree without a split, onnx would infer INTS.
 _TYPES = {int: AttributeProto.INTS, float: AttributeProto.FLOATS, str: AttributeProto.STRINGS}
 
 
