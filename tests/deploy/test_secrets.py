@@ -95,3 +95,12 @@ def test_the_roles_are_those_of_the_embedded_stack() -> None:
     assert [line for line in lines if line.startswith("\\set ") and "cat" in line] == [
         f"\\set {name} `cat /run/rondo/{name}`\n" for name in SERVICES_WITH_SCHEMA
     ]
+
+
+def test_a_runbook_starts_a_service_without_those_that_it_needs() -> None:
+    """docker-compose 1.29 would recreate Kafka and PostgreSQL, too."""
+    runbooks = sorted((DOCKER.parents[1] / "docs/runbooks").glob("*.md"))
+    commands = [line for page in runbooks for line in re.findall(r"docker compose (?:up|run)[^`\n]*", page.read_text())]
+    of_services = [command for command in commands if command.removesuffix(" -d") != "docker compose up"]
+    assert len(of_services) >= 6
+    assert [command for command in of_services if " --no-deps " not in command] == []
