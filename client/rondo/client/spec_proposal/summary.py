@@ -249,7 +249,8 @@ def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> C
 
 
 def _of_written_times(texts: _Texts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
-    read = [parse_time(text, "UTC" if form.needs_zone else None) for text in texts.values.to_pylist()]
+    zone = "UTC" if form.needs_zone else None
+    read = [parse_time(text, zone) for text in texts.values.to_pylist()]
     # Those of other forms are counted by their form: nothing reads them.
     valid = texts.matches(form.value) if form == TimeForm.OTHER else pa.array([time is not None for time in read])
     kept, strange = texts.where(valid), texts.where(pc.invert(valid))

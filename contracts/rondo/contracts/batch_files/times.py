@@ -41,6 +41,7 @@ EPOCHS = (
 )
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _WITH_ZONE, _WITHOUT_ZONE, _DAY = (re.compile(pattern, re.ASCII) for pattern in (WITH_ZONE, WITHOUT_ZONE, DATE))
+_EPOCH = re.compile("|".join(epoch.pattern for epoch in EPOCHS), re.ASCII)
 _FRACTION = re.compile(r"\.(\d+)")
 _NO_PLACES = ("posix/", "right/", "Factory", "localtime")
 
@@ -73,7 +74,7 @@ def parse_time(value: str | float | datetime, zone: str | None) -> datetime | No
     if not isinstance(value, str):
         return _since_1970(value)
     text = value.strip()
-    if any(re.match(epoch.pattern, text, re.ASCII) for epoch in EPOCHS):
+    if _EPOCH.match(text):
         return _since_1970(int(text) if text.isdigit() else float(text))
     return _parse_iso(text, zone)
 
@@ -93,6 +94,8 @@ def in_zone(time: datetime, zone: str | None) -> datetime | None:
     """Return a time in UTC: of one without a zone that of its clock, None where that skips or repeats it."""
     if time.tzinfo is not None:
         return time.astimezone(UTC)
+    if zone == "UTC":  # the most frequent one, without a search for its rules
+        return time.replace(tzinfo=UTC)
     place = zone_named(zone) if zone else None
     if place is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -37,7 +38,8 @@ def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
 def time(values: pl.Expr, dtype: pl.DataType, zone: str | None) -> pl.Expr:
     """Return the times of values without missing ones; null for what `parse_time` does not read."""
     if is_text(dtype):
-        return _of_texts(values, zone)
+        read = partial(_of_texts, zone=zone)
+        return values.map_batches(read, return_dtype=TIME, is_elementwise=True)
     if dtype.is_numeric():
         return _since_1970(values, dtype)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
@@ -63,15 +65,21 @@ def _skipped(zone: str) -> str:
     return f"no time in {zone}, whose clocks skip or repeat it, or no date: write it with its offset, as {_EXAMPLE}"
 
 
-def _of_texts(values: pl.Expr, zone: str | None) -> pl.Expr:
-    text = values.str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
-    usual = text.str.to_datetime(f"{_FULL}%:z", strict=False, time_unit="us")
-    # What is left is null or rare, or the column has one of these forms.
-    rest = pl.when(usual.is_null()).then(values)
-    found = [usual, _without_seconds(rest), *(_epoch_texts(rest, epoch.pattern) for epoch in EPOCHS)]
+def _of_texts(values: pl.Series, zone: str | None) -> pl.Series:
+    """Read texts step by step: as one expression, polars would compute the first step for each mention of it."""
+    text = pl.col("").str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
+    frame = values.alias("").to_frame()
+    usual = frame.select(text.str.to_datetime(f"{_FULL}%:z", strict=False, time_unit="us")).to_series()
+    others = (usual.is_null() & values.is_not_null()).arg_true()
+    if others.is_empty():
+        return usual
+    rest = frame[others]
+    found = rest.select(_without_seconds(pl.col(""))).to_series()
+    for epoch in EPOCHS:
+        found = found.fill_null(_epoch_texts(rest, epoch.pattern))
     if zone is not None:
-        found.append(_in_zone(_local(rest), zone))
-    return pl.coalesce(found)
+        found = found.fill_null(rest.select(_in_zone(_local(pl.col("")), zone)).to_series())
+    return usual.scatter(others, found)
 
 
 def _without_seconds(text: pl.Expr) -> pl.Expr:
@@ -92,10 +100,11 @@ def _in_zone(clock: pl.Expr, zone: str | None) -> pl.Expr:
     return placed.dt.convert_time_zone("UTC") if zone else placed.cast(TIME)
 
 
-def _epoch_texts(text: pl.Expr, pattern: str) -> pl.Expr:
-    kept = pl.when(text.str.contains(pattern)).then(text)
-    whole = kept.cast(pl.Int64, strict=False)
-    return pl.coalesce(_since_1970(whole, pl.Int64()), _since_1970(kept.cast(pl.Float64, strict=False), pl.Float64()))
+def _epoch_texts(rest: pl.DataFrame, pattern: str) -> pl.Series:
+    kept = rest.select(pl.when(pl.col("").str.contains(pattern)).then(pl.col("")))
+    kinds = (pl.Int64(), pl.Float64())
+    whole, number = (kept.select(_since_1970(pl.col("").cast(kind, strict=False), kind)).to_series() for kind in kinds)
+    return whole.fill_null(number)
 
 
 def _since_1970(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
