@@ -53,7 +53,9 @@ def _hashes(values: pa.Array) -> NDArray[np.uint64]:
         places = values.indices.cast(pa.int64()).fill_null(len(known) - 1)
         return np.asarray(known[places.to_numpy(zero_copy_only=False)])
     if pa.types.is_floating(values.type):
-        numbers = np.asarray(values.cast(pa.float32()).fill_null(np.nan).to_numpy(zero_copy_only=False)) + np.float32(0)
+        as_float32 = values if values.type == pa.float32() else values.cast(pa.float32())
+        # Null becomes NaN.
+        numbers = np.asarray(as_float32.to_numpy(zero_copy_only=False)) + np.float32(0)
         numbers[np.isnan(numbers)] = np.float32(np.nan)
         return _mix(numbers.view(np.uint32).astype(np.uint64))
     if pa.types.is_timestamp(values.type):
