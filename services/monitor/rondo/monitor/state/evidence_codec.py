@@ -127,7 +127,7 @@ def _short_fields(short: ShortReference) -> dict[str, object]:
 
 
 def _row(version: int, what: str, fields: Mapping[str, object], *arrays: NDArray[Any]) -> Row:
-    content = [np.ascontiguousarray(array).tobytes() for array in arrays]
+    content = [array.tobytes() for array in arrays]
     return {"version": version, "what": what, "fields": json.dumps(fields), "arrays": content}
 
 

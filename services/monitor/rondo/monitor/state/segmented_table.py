@@ -24,7 +24,7 @@ MAX_SEGMENTS = 500
 # Dead rows below this number are not worth a replacement.
 _MIN_DEAD = 10_000
 # Rows that stay are compressed well, and what each checkpoint writes again quickly.
-_ONCE, _AGAIN = (pa.ipc.IpcWriteOptions(compression=codec) for codec in ("zstd", "lz4"))
+_ONCE, _AGAIN = (pa.ipc.IpcWriteOptions(compression=codec, use_threads=False) for codec in ("zstd", "lz4"))
 
 
 @dataclass(frozen=True, eq=False)
