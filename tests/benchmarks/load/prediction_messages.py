@@ -33,7 +33,7 @@ REFERENCE = 100_000
 # Microseconds from row to row: ten days of reference.
 _APART = 10 * 86_400 * 1_000_000 // REFERENCE
 _BEGIN = 1_700_000_000_000_000
-# Seconds of the monitor's clock from message to message.
+# Seconds of the monitor's clock from step to step.
 _BETWEEN = 100.0
 
 
@@ -103,11 +103,12 @@ class Monitor:
         pipeline.caught_up()
         return cls(pipeline, store, clock)
 
-    async def take(self, value: bytes) -> None:
+    async def take(self, *values: bytes) -> None:
+        """Take messages in one step."""
         # No outcomes come, and windows close without them once they are late.
         self.clock.now += _BETWEEN
-        await self.pipeline.advance(messages([value], first=self.sent))
-        self.sent += 1
+        await self.pipeline.advance(messages(values, first=self.sent))
+        self.sent += len(values)
 
     @property
     def findings(self) -> set[str]:

@@ -4,9 +4,10 @@ The rows have 20 numeric features and a score. Rondo's pipeline takes them as me
 and PostgreSQL, and its inputs and scores are watched, looked at and described by windows. *By hand* is a loop that
 decodes the same messages and counts each feature into the bins of the same reference (`searchsorted`, `bincount`), and
 decides nothing. NannyML and Evidently compare the same rows, which are in their memory already, with the same
-reference, in chunks of 10,000 rows. All figures are seconds of CPU time on one thread, so that a busy machine does
-not decide; peers that are much slower get fewer rows. Memory is that of a process that takes 10 million rows.
-BENCH_ROWS is the number of rows, FULL=1 has a million.
+reference, in chunks of 10,000 rows. A step of the pipeline takes one message, or several, as many of a backlog arrive
+at once. All figures are seconds of CPU time on one thread, so that a busy machine does not decide; peers that are much
+slower get fewer rows. Memory is that of a process that takes 10 million rows. BENCH_ROWS is the number of rows, FULL=1
+has a million.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import ReferenceProfile
 
 ROWS = 1_000_000 if os.environ.get("FULL") else int(os.environ.get("BENCH_ROWS", "500000"))
-SIZES, ROUNDS = (10_000, 2_000), 2
+# Rows in a message, and messages in a step.
+SIZES, ROUNDS = ((10_000, 1), (2_000, 50), (2_000, 1)), 2
 SHIFT, SHIFTED = 0.5, 20_000
 CHUNK, ROWS_OF_PEERS = 10_000, {"nannyml": 200_000, "nannyml-ks": 100_000, "evidently": 20_000}
 GOALS = {"nannyml": 10.0, "nannyml-ks": 10.0, "evidently": 50.0}
@@ -57,19 +59,20 @@ def by_hand(values: Sequence[bytes], reference: ReferenceProfile) -> float:
     return time.process_time() - began
 
 
-async def by_rondo(values: Sequence[bytes], reference: ReferenceProfile) -> tuple[float, Monitor]:
-    """Return the seconds in which the pipeline takes the messages, and the pipeline."""
+async def by_rondo(values: Sequence[bytes], together: int, reference: ReferenceProfile) -> tuple[float, Monitor]:
+    """Return the seconds in which the pipeline takes the messages, so many in a step, and the pipeline."""
     monitor = await Monitor.of(reference)
     began = time.process_time()
-    for value in values:
-        await monitor.take(value)
+    for first in range(0, len(values), together):
+        await monitor.take(*values[first : first + together])
     return time.process_time() - began, monitor
 
 
-def of_size(size: int, reference: ReferenceProfile) -> tuple[list[Row], float]:
-    """Return the rows for messages of this size, and the rows a second."""
+def of_size(size: int, together: int, reference: ReferenceProfile) -> tuple[list[Row], float]:
+    """Return the rows for messages of this size, so many of which come together, and the rows a second."""
     values = list(cut(rows(ROWS, 1), size))
-    runs = [(by_hand(values, reference), asyncio.run(by_rondo(values, reference))) for _ in range(ROUNDS)]
+    runs = [(by_hand(values, reference), asyncio.run(by_rondo(values, together, reference))) for _ in range(ROUNDS)]
+    name = f"messages of {size:,} rows" + (f", {together} in a step" if together > 1 else "")
     hand, ours = ROWS / min(each for each, _ in runs), ROWS / min(each for _, (each, _) in runs)
     monitor = runs[-1][1][1]
     quiet = not monitor.findings & {"DriftDetected"}
@@ -81,8 +84,8 @@ def of_size(size: int, reference: ReferenceProfile) -> tuple[list[Row], float]:
     asyncio.run(shifted())
     found = quiet and "DriftDetected" in monitor.findings
     return [
-        _row(f"messages of {size:,} rows, beside binning by hand", ours, hand, BY_HAND),
-        Row("throughput", f"messages of {size:,} rows: a shift is found, and nothing before it", float(found), None, "",
+        _row(f"{name}, beside binning by hand", ours, hand, BY_HAND),
+        Row("throughput", f"{name}: a shift is found, and nothing before it", float(found), None, "",
             "1", found, _versions()),
     ], ours  # fmt: skip
 
@@ -103,7 +106,7 @@ def of_peers(ours: float) -> list[Row]:
             alone = environment.QUIET | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
             ran = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)  # noqa: S603
             peer = count / float(ran.stdout.split()[-1])
-            found.append(_row(f"messages of {SIZES[0]:,} rows, beside {SHOWN[library]}", ours, peer, GOALS[library]))
+            found.append(_row(f"messages of {SIZES[0][0]:,} rows, beside {SHOWN[library]}", ours, peer, GOALS[library]))
     return found
 
 
@@ -140,9 +143,9 @@ def _versions() -> dict[str, str]:
 def main() -> int:
     """Measure and record."""
     reference = profile(rows(REFERENCE, 0))
-    found = {size: of_size(size, reference) for size in SIZES}
-    ours = found[SIZES[0]][1]
-    return record([*(row for each, _ in found.values() for row in each), *of_peers(ours), *of_memory()])
+    found = [of_size(size, together, reference) for size, together in SIZES]
+    ours = found[0][1]
+    return record([*(row for each, _ in found for row in each), *of_peers(ours), *of_memory()])
 
 
 if __name__ == "__main__":
