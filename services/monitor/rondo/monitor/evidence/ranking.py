@@ -88,8 +88,11 @@ class Ranking:
         new = values[:, known:]
         places = _with_rows(new)
         first = self.sorted * np.arange(len(new))[:, None]
-        below = np.asarray(self.ascending.searchsorted(places) - first)
-        same = np.asarray(self.ascending.searchsorted(places, "right") - first - below)
+        at = self.ascending.searchsorted(places)
+        below, same = np.asarray(at - first), np.zeros(new.shape, np.int64)
+        # Few values are equal to one before.
+        ties = self.ascending.take(at, mode="clip") == places
+        same[ties] = self.ascending.searchsorted(places[ties], "right") - at[ties]
         others, each_new = values[:, None, self.sorted : -1], new[:, :, None]
         smaller, equal = others < each_new, others == each_new
         if new.shape[1] > 1:

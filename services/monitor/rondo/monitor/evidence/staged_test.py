@@ -266,15 +266,15 @@ class StagedTest:
             # Other buckets came.
             self._expected = None
             return first
-        after = self.test.live + len(ends)
-        self.test = self._expected.test.upto(after) if self._expected else self.test.with_blocks(blocks.means)
-        if self._expected and after == self._expected.test.live:
+        after, expected = self.test.live + len(ends), self._expected
+        self.test = expected.test.upto(after) if expected else self.test.with_blocks(blocks.means)
+        if expected and after == expected.test.live:
             self._expected = None
         # New lists, so that a snapshot keeps the ones before.
         self.starts, self.counts = [*self.starts, *blocks.starts], [*self.counts, *blocks.rows]
         self.rows, self.end = self.rows + sum(blocks.rows), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
-        if self.test.is_look:
+        if after in expected.looks if expected else self.test.is_look:
             self._look()
         if self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
