@@ -25,7 +25,8 @@ def encode_repeats(repeats: Repeats) -> dict[str, object]:
             str(start): {"requests": _sketch(each.requests), "features": _sketch(each.features)}
             for start, each in repeats.windows.items()
         },
-        "closed": {str(start): asdict(each) for start, each in repeats.closed.items()},
+        # Hundreds of them, which `asdict` would copy field by field.
+        "closed": {str(start): dict(vars(each)) for start, each in repeats.closed.items()},
         "open": dict(repeats.open),
         "features": {
             "version": features.version,
