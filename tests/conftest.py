@@ -211,6 +211,11 @@ def postgres(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server.dsn
 
 
+async def _create_database(connection: Any, name: str) -> None:
+    """Create a database as services take it. That of a container, and its template, may have another encoding."""
+    await connection.execute(f"create database {name} encoding 'UTF8' template template0 lc_collate 'C' lc_ctype 'C'")
+
+
 async def _without_sync(dsn: str) -> None:
     """Let the server not wait for the disk: nothing that it has must survive a crash of the machine."""
     connection = await asyncpg.connect(dsn)
@@ -240,10 +245,7 @@ async def database(postgres: str, empty_databases: list[str]) -> AsyncIterator[S
         name = empty_databases.pop()
     else:
         name = f"test_{uuid4().hex[:12]}"
-        # The template of a container may have another encoding.
-        await connection.execute(
-            f"create database {name} encoding 'UTF8' template template0 lc_collate 'C' lc_ctype 'C'"
-        )
+        await _create_database(connection, name)
     mine = f"{postgres.rsplit('/', 1)[0]}/{name}"
 
     async def role(service: str) -> str:
@@ -355,4 +357,11 @@ def _postgres_in_docker() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - only where Docker is
 
     with PostgresContainer(_image("postgres"), driver=None) as container:
-        yield container.get_connection_url().replace("localhost", "127.0.0.1")
+        yield asyncio.run(_with_database(container.get_connection_url().replace("localhost", "127.0.0.1")))
+
+
+async def _with_database(dsn: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    await _create_database(connection, "rondo")
+    await connection.close()
+    return f"{dsn.rsplit('/', 1)[0]}/rondo"
