@@ -48,11 +48,14 @@ def check_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> None:
 
 
 def text(rows: pl.DataFrame, name: str) -> pl.Series:
-    return rows[name].cast(pl.String).fill_null(MISSING)
+    values = rows[name].cast(pl.String)
+    # `fill_null` is a query of its own, which waits for the threads of polars.
+    return values.fill_null(MISSING) if values.null_count() else values
 
 
 def number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
-    return rows[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    # Null becomes NaN.
+    return rows[name].cast(pl.Float32).to_numpy()
 
 
 def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:

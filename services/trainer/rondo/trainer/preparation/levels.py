@@ -21,5 +21,5 @@ def distinct(text: pl.Series) -> list[str]:
 
 def positions(text: pl.Series, levels: Sequence[str]) -> NDArray[np.int64]:
     """Return the position of each text among the levels, shape `[rows]`; the number of levels for any other text."""
-    found = text.cast(pl.Enum(levels), strict=False).to_physical()
-    return found.cast(pl.Int64).fill_null(len(levels)).to_numpy()
+    found = text.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Int64)
+    return (found.fill_null(len(levels)) if found.null_count() else found).to_numpy()
