@@ -107,8 +107,9 @@ class Process:
         for each in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.suspend()
-                # The signal is asynchronous: until it is delivered, the process can still answer.
-                while each.status() != psutil.STATUS_STOPPED:
+                # The signal is asynchronous: until it is delivered, the process can still answer. One that ended
+                # meanwhile stays a zombie, for its parent is stopped.
+                while each.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
                     time.sleep(0.005)
 
     def resume(self) -> None:
