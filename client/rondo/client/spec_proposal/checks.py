@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.client.spec_proposal.roles import MAX_BAD_SHARE
 from rondo.client.spec_proposal.summary import is_placeholder
 from rondo.client.spec_proposal.times import TimeForm
-from rondo.contracts.tasks.regression import REGRESSION
+from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _label_checks(proposal: Proposal) -> Iterator[Check]:
 
 def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
     """Yield classes that may be none: a word for a missing value, and those of few rows."""
-    if task == REGRESSION.name:
+    if TASKS[task].target == "number":
         return
     for value, rows in label.values:
         if is_placeholder(value):
