@@ -90,7 +90,7 @@ def test_a_peer_that_cannot_run_has_no_figure(tmp_path: Path) -> None:
 
 
 def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_path: Path) -> None:
-    factors = {"rondo": 1, "granian": 2, "bentoml": 4}
+    factors = {"rondo": 1, "buffered": 3, "granian": 2, "bentoml": 4}
     figures = {
         (name, n): [(100.0 * n * factor, 2.0, 9.0, 4.0 / factor)]
         for name, factor in factors.items()
@@ -110,8 +110,9 @@ def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_p
         4.0,
     )
     assert found["time of an HTTP inference over 1 connection, 99th percentile"] == (9.0, 9.0, 1.0)
-    alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
-    assert [row.peer for row in rest.table(alone)] == [None] * 18
+    assert found["HTTP inferences over 16 connections, log buffered, against granian bare"] == (4_800.0, 3_200.0, 1.5)
+    alone = {key: each for key, each in figures.items() if key[0] in ("rondo", "buffered")}
+    assert [row.peer for row in rest.table(alone)] == [None] * 24
 
 
 def test_slow_traffic_is_shown_beside_fast_traffic(tmp_path: Path) -> None:
