@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,9 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2 import protocol
 from rondo.serving.http.v2 import rows as request_rows
 from rondo.serving.http.v2.usual import usual_requests
+from rondo.serving.inference import joined_rows
 from rondo.serving.requests.schema import RequestSchema
+from rondo.serving.requests.validation import invalid_rows
 
 from tests.serving.http.inference_api import tensor
 
@@ -87,3 +90,24 @@ def test_what_is_decoded_is_what_the_general_way_decodes(more: list[Any], usual:
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b'{"inputs":' + b"[" * 10_000, b'{"inputs": []}', b"[]"])
 def test_what_is_no_request_is_left_to_the_general_way(body: bytes) -> None:
     assert usual_requests(SCHEMA).decode(body) is None
+
+
+@pytest.mark.parametrize("count", [200, 2_000])
+def test_the_errors_of_a_request_decode_its_body_once(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    columns = {"distance": [1e39], "seats": [2], "night": [True], "carrier": ["AA"]}
+    kinds = {"distance": "FP32", "seats": "INT64", "night": "BOOL", "carrier": "BYTES"}
+    inputs = [tensor(name, kinds[name], *(values * count)) for name, values in columns.items()]
+    usual = usual_requests(SCHEMA).decode(msgspec.json.encode({"inputs": inputs}))
+    assert usual is not None
+    decoded, decode = list[int](), protocol.decode
+
+    def counted(body: bytes) -> protocol.InferenceRequest:
+        decoded.append(len(body))
+        return decode(body)
+
+    monkeypatch.setattr(protocol, "decode", counted)
+    rows = joined_rows.join([usual.rows("a")], SCHEMA)
+    errors = invalid_rows(rows, SCHEMA, datetime(2013, 3, 1, 12, tzinfo=UTC))
+    assert sorted(errors) == list(range(count))
+    assert str(errors[count - 1]).count(f"at row {count - 1}") == 1
+    assert len(decoded) == 1

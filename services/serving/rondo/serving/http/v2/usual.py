@@ -6,7 +6,7 @@ parses: half the time of `protocol` and `rows`. These decode whatever is not lik
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -36,12 +36,14 @@ _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 _MAX_DECODERS = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Source:
-    """The source of rows: their body, which is decoded once more if there is an error to explain."""
+    """The source of rows: their body, which is decoded once more if there are errors to explain."""
 
     body: bytes
     schema: RequestSchema
+    # A request may have as many errors as rows, and each asks for its row.
+    source: Source | None = field(default=None, init=False)
 
     def features(self, row: int) -> Mapping[str, Any]:
         return self._decoded().features(row)
@@ -50,7 +52,9 @@ class _Source:
         return self._decoded().where(row)
 
     def _decoded(self) -> Source:
-        return request_rows.rows(protocol.decode(self.body), self.schema, "").source
+        if self.source is None:
+            self.source = request_rows.rows(protocol.decode(self.body), self.schema, "").source
+        return self.source
 
 
 @dataclass(frozen=True, slots=True)
