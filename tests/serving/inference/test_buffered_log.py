@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
+from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
-from rondo.serving.models.loaded_version import ServedModel
+from rondo.serving.models.loaded_version import Compared, ServedModel
 
 from tests.serving.inference.test_batcher import NOW, Topic, all_of, rows_of, scores
 
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 @pytest.fixture
 def served(version: Callable[..., LoadedVersion]) -> ServedModel:
     return ServedModel("delay", 1, (version(1),), (1.0,), log_buffered=True)
+
+
+@pytest.fixture
+def compared(version: Callable[..., LoadedVersion]) -> ServedModel:
+    """Return a canary that answers half of the requests, beside a primary that scores all of them."""
+    primary, canary = version(1), version(2, 10.0).in_role(RouteRole.CANARY)
+    both = Compared(primary, canary, canary.in_role(RouteRole.SHADOW), all_rows=True)
+    return ServedModel("delay", 1, (canary, primary), (0.5, 0.5), compared=both, log_buffered=True)
+
+
+def answered_total() -> float:
+    labels = [{"model": "delay", "version": version, "outcome": "answered"} for version in "12"]
+    return sum(REGISTRY.get_sample_value("rondo_predictions_total", each) or 0 for each in labels)
 
 
 def lost() -> float:
@@ -52,6 +66,14 @@ async def test_each_version_has_a_record_of_its_own(version: Callable[..., Loade
     await service.flush()
     assert len(topic.records) == 2
     assert sum(map(len, topic.records)) == 40
+
+
+async def test_all_rows_that_were_sent_are_counted_beside_those_that_were_not(compared: ServedModel) -> None:
+    before = answered_total()
+    service = InferenceService(Topic().publish, lambda: NOW)
+    await all_of(service, compared, [rows_of(f"r{n}", 1) for n in range(20)])
+    await service.flush()
+    assert answered_total() == before + 20
 
 
 async def test_what_is_refused_is_neither_logged_nor_counted_as_waiting(served: ServedModel) -> None:

@@ -27,6 +27,7 @@ _SECONDS = 0.01
 class BufferedLog:
     """Gathers the log of a model for 10 ms, and publishes it as one record for each version.
 
+    Rows that a version scored beside the one that answered them have a record of their own.
     `size` is the number of bytes of the requests whose log Kafka has not taken; the caller bounds it.
     """
 
@@ -68,10 +69,13 @@ class BufferedLog:
 
 
 def _by_version(parts: Iterable[Scored]) -> list[Scored]:
-    """Return one part for each version in each role, with the rows of all of its parts, made when the last one was."""
-    found: dict[VersionLog, list[Scored]] = {}
+    """Return one part for each version in each role, with the rows of all of its parts, made when the last one was.
+
+    Rows that were sent are a part of their own: they alone count as answers.
+    """
+    found: dict[tuple[VersionLog, bool], list[Scored]] = {}
     for part in parts:
-        found.setdefault(part.version.log, []).append(part)
+        found.setdefault((part.version.log, part.sent), []).append(part)
     return [_joined(same) for same in found.values()]
 
 
