@@ -116,6 +116,51 @@ async def test_a_log_that_kafka_does_not_take_is_lost_and_counted(served: Served
     assert topic.records == [["b/0"]]
 
 
+async def test_lost_rows_are_those_that_were_answered(compared: ServedModel) -> None:
+    topic, before = Topic(), lost()
+    topic.failure = UnavailableError("the inference log", "Kafka sleeps")
+    service = InferenceService(topic.publish, lambda: NOW)
+    await all_of(service, compared, [rows_of(f"r{n}", 1) for n in range(20)])
+    await service.flush()
+    assert lost() == before + 20
+
+
+async def test_a_fault_of_ours_is_logged_and_loses_the_rows_that_meet_it_alone(
+    served: ServedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic, before = Topic(), lost()
+    topic.free.clear()
+    topic.failure = ZeroDivisionError()
+    service = InferenceService(topic.publish, lambda: NOW)
+    await service.infer_logged(served, rows_of("a", 1, 2))
+    await topic.asked.wait()
+    await service.infer_logged(served, rows_of("b", 1))
+    topic.free.set()
+    async with asyncio.timeout(10):
+        while lost() == before:  # noqa: ASYNC110 - the next part is written with the topic as it is then
+            await asyncio.sleep(0)
+    topic.failure = None
+    await service.flush()
+    assert (topic.records, lost()) == ([["b/0"]], before + 2)
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
+
+
+async def test_a_version_whose_log_fails_does_not_lose_the_rows_of_another(
+    version: Callable[..., LoadedVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError
+
+    topic, before = Topic(), lost()
+    service = InferenceService(topic.publish, lambda: NOW)
+    served = ServedModel("delay", 1, (version(1), version(2, 10.0)), (0.5, 0.5), log_buffered=True)
+    monkeypatch.setattr(served.versions[0].log, "batch", failing)
+    await all_of(service, served, [rows_of(f"r{n}", 1) for n in range(20)])
+    await service.flush()
+    assert 0 < len(topic.records[0]) < 20
+    assert lost() == before + 20 - len(topic.records[0])
+
+
 async def test_a_micro_batch_with_a_request_that_waits_for_its_log_waits_whole(served: ServedModel) -> None:
     topic = Topic()
     topic.free.clear()

@@ -27,7 +27,9 @@ REFUSED_VERSION = Gauge(
     ["model"],
 )
 LOST_LOG_ROWS = Counter(
-    "rondo_predictions_lost_log_rows", "Rows of `serving.log: buffered` that were answered and never logged", ["model"]
+    "rondo_predictions_lost_log_rows",
+    "Rows of `serving.log: buffered` that were answered and whose record failed, or has no acknowledgement",
+    ["model"],
 )
 TIMESTAMPS_IGNORED = Counter(
     "rondo_prediction_timestamps_ignored", "Requests whose timestamp is impossible, left out of the latency histogram"

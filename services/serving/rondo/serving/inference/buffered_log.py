@@ -56,30 +56,41 @@ class BufferedLog:
             while self._parts:
                 await asyncio.sleep(_SECONDS)
                 parts, self._parts, size = self._parts, [], self.size
-                try:
-                    await self._publish(_by_version(parts))
-                except UnavailableError as error:
-                    rows = sum(len(part.rows) for part in parts)
-                    metrics.LOST_LOG_ROWS.labels(parts[0].version.model).inc(rows)
-                    log.error("%s: the log of %d rows that were answered is lost", error, rows)  # noqa: TRY400
-                finally:
-                    self.size -= size
+                await asyncio.gather(*map(self._publish_joined, _by_version(parts)))
+                self.size -= size
         finally:
             self._writing = None
 
+    async def _publish_joined(self, parts: Sequence[Scored]) -> None:
+        """Publish one record. Whatever fails loses its rows alone: nobody waits for it who could publish it again."""
+        try:
+            await self._publish([_joined(parts)])
+        except UnavailableError as error:
+            log.error("%s: the log of %d rows that were answered is lost", error, _lost(parts))  # noqa: TRY400
+        except Exception:
+            log.exception("the log of %d rows that were answered is lost", _lost(parts))
 
-def _by_version(parts: Iterable[Scored]) -> list[Scored]:
-    """Return one part for each version in each role, with the rows of all of its parts, made when the last one was.
 
-    Rows that were sent are a part of their own: they alone count as answers.
+def _lost(parts: Sequence[Scored]) -> int:
+    """Count the rows of one record that were answered as lost, and return their number."""
+    rows = sum(len(part.rows) for part in parts if part.sent)
+    metrics.LOST_LOG_ROWS.labels(parts[0].version.model).inc(rows)
+    return rows
+
+
+def _by_version(parts: Iterable[Scored]) -> Iterable[Sequence[Scored]]:
+    """Group parts by version in each role.
+
+    Rows that were sent are a group of their own: they alone count as answers.
     """
     found: dict[tuple[VersionLog, bool], list[Scored]] = {}
     for part in parts:
         found.setdefault((part.version.log, part.sent), []).append(part)
-    return [_joined(same) for same in found.values()]
+    return found.values()
 
 
 def _joined(parts: Sequence[Scored]) -> Scored:
+    """Return one part with the rows of all, made when the last one was."""
     last = parts[-1]
     rows = last.version.schema.joined([part.rows for part in parts])
     outputs = {name: np.concatenate([part.outputs[name] for part in parts]) for name in last.outputs}
