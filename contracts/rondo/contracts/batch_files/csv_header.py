@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from rondo.contracts.batch_files.errors import UnreadableContentError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 _SEPARATORS = ",;\t|"
-_MAX_HEADER = 4 * 1024 * 1024  # bytes
+# What the header and the lines after it are taken from: a file may be one line, or blank for long.
+_MOST_SAMPLED = 1024 * 1024  # bytes
 _SAMPLED = 20  # lines
+# The ends of lines by which Arrow reads the rows: also a carriage return alone.
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 # What Excel reads, and some programs write, before the header.
 _SEP = re.compile(r'"?sep=(.)"?')
 
@@ -28,6 +32,21 @@ class CsvHeader:
     end: int
 
 
+@dataclass
+class _Records:
+    """The first records of a sample without blank ones, and the position in bytes after the first of them."""
+
+    found: list[list[str]]
+    end: int = 0
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        if not self.found or len(self.found[0]) == 1:
+            return (0.0, len(self.found[:1]))
+        width, others = len(self.found[0]), self.found[1:]
+        return (sum(len(record) == width for record in others) / len(others) if others else 1.0, width)
+
+
 def read_header(text: BinaryIO) -> CsvHeader:
     """Read the header of UTF-8 text. Blank lines before it are skipped, as are blanks around the names.
 
@@ -36,48 +55,62 @@ def read_header(text: BinaryIO) -> CsvHeader:
 
     Raises:
         UnicodeDecodeError: the header is not UTF-8.
+        UnreadableContentError: it has no end in the sample.
 
     """
-    start = text.tell()
-    raw = _first_lines(text)
-    # The last line may be cut, and an error after the header is one of a value.
-    lines = [line.decode(errors="replace") for line in raw]
-    skipped = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
-    named = _SEP.fullmatch(lines[skipped].strip("\r\n")) if skipped < len(lines) else None
-    skipped += named is not None
-    found = lines[skipped:]
-    separators = named[1] if named else _SEPARATORS
-    splits = {each: _records(found, each) for each in separators}
-    best = max(separators, key=lambda each: _rank(splits[each]))
-    if not splits[best]:
-        return CsvHeader((), best, start)
-    reader = csv.reader(found, delimiter=best)
-    names = next(reader)
-    header = raw[: skipped + reader.line_num]
-    b"".join(header).decode()
-    return CsvHeader(tuple(name.strip() for name in names), best, start + sum(map(len, header)))
+    start, sample = _sample(text)
+    first = next(_lines(sample), b"")
+    named = _SEP.fullmatch(first.decode(errors="replace").strip("\r\n"))
+    if named:
+        text.seek(start + len(first))
+        start, sample = _sample(text)
+    splits = {each: _records(sample, each) for each in (named[1] if named else _SEPARATORS)}
+    separator = max(splits, key=lambda each: splits[each].rank)
+    best = splits[separator]
+    is_cut = len(sample) == _MOST_SAMPLED
+    if (is_cut and best.end in (0, _MOST_SAMPLED)) or (not best.found and sample.strip()):
+        why = f"its header is longer than {_MOST_SAMPLED >> 20} MiB, or a quote in it is not closed"
+        raise UnreadableContentError(why, "close it, and write the names of the columns in the first line")
+    if not best.found:
+        return CsvHeader((), separator, start)
+    sample[: best.end].decode()  # an error after the header is one of a value
+    return CsvHeader(tuple(name.strip() for name in best.found[0]), separator, start + best.end)
 
 
-def _first_lines(text: BinaryIO) -> list[bytes]:
-    found: list[bytes] = []
-    filled = 0
-    while filled <= _SAMPLED and (line := text.readline(_MAX_HEADER)):
-        filled += 1 if line.strip() else 0
-        found.append(line)
-    return found
+def _sample(text: BinaryIO) -> tuple[int, bytes]:
+    """Return the position of the first line that is not blank, and the bytes from there."""
+    start = at = text.tell()
+    while chunk := text.read(_MOST_SAMPLED):
+        blank = len(chunk) - len(chunk.lstrip())
+        line = 1 + max(chunk.rfind(b"\n", 0, blank), chunk.rfind(b"\r", 0, blank))
+        start = at + line if line else start
+        if blank < len(chunk):
+            break
+        at += len(chunk)
+    text.seek(start)
+    return start, text.read(_MOST_SAMPLED)
 
 
-def _records(lines: Iterable[str], separator: str) -> list[list[str]]:
-    """Return the records of the lines, up to one with a field that is longer than the module allows."""
-    found: list[list[str]] = []
-    reader = csv.reader(io.StringIO("".join(lines), newline=""), delimiter=separator)
+def _lines(sample: bytes) -> Iterator[bytes]:
+    return (found[0] for found in _LINE.finditer(sample) if found[0])
+
+
+def _records(sample: bytes, separator: str) -> _Records:
+    """Read records up to one with a field that is longer than the module allows; the last one may be cut."""
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        for line in _lines(sample):
+            taken += len(line)
+            yield line.decode(errors="replace")
+
+    records = _Records([])
     with suppress(csv.Error):
-        found.extend(record for record in reader if record)
-    return found
-
-
-def _rank(records: list[list[str]]) -> tuple[float, int]:
-    if not records or len(records[0]) == 1:
-        return (0.0, len(records[:1]))
-    width, others = len(records[0]), records[1:]
-    return (sum(len(record) == width for record in others) / len(others) if others else 1.0, width)
+        for record in csv.reader(lines(), delimiter=separator):
+            if len(record) > 1 or "".join(record).strip():
+                records.found.append(record)
+                records.end = records.end or taken
+            if len(records.found) > _SAMPLED:
+                break
+    return records
