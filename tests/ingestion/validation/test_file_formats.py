@@ -63,6 +63,11 @@ def test_a_json_column_with_values_of_several_types_is_text_and_the_others_keep_
     assert frame["b"].to_list() == [1, 1, 1]
 
 
+def test_a_json_column_of_several_types_is_read_after_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mixed").write_bytes(b'\xef\xbb\xbf{"a":{"b":1}}\n{"a":0.5}\n')
+    assert read(tmp_path / "mixed", "JSON Lines").frame["a"].to_list() == ['{"b":1}', "0.5"]
+
+
 def test_every_form_is_read(tmp_path: Path) -> None:
     for file_format, path in files(tmp_path).items():
         assert read(path, file_format).frame["ride"].to_list() == ["r0", "r1", "r2", "r3", "r4"]

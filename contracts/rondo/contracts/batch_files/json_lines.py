@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any, BinaryIO
 
 import orjson
@@ -39,9 +40,10 @@ def invalid_line(text: BinaryIO) -> UnreadableContentError | None:
     """Return which line is not a JSON object, and why; None if all are."""
     text.seek(0)
     for number, line in enumerate(text, 1):
+        content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         try:
-            if line.strip():
-                parse_line(number, line)
+            if content.strip():
+                parse_line(number, content)
         except UnreadableContentError as error:
             return error
     return None
