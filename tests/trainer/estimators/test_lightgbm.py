@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.contracts.spec.policy import Trainer
-from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.base import HyperparameterError, Target
+from rondo.trainer.estimators.boosting import FitFailedError
 from rondo.trainer.estimators.lightgbm import LightGbm
+
+from tests.trainer.estimators.test_xgboost import rows
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.parameters.rules import Value
@@ -77,3 +80,22 @@ def test_a_weight_of_the_positive_label_needs_one() -> None:
         checked({"scale_pos_weight": 2}, "multiclass")
     (problem,) = refusal.value.problems
     assert re.findall("`.*?`|multiclass", problem) == ["`scale_pos_weight`", "`task: binary`", "multiclass"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"is_unbalance": True, "scale_pos_weight": 2.0},
+        {"min_data_in_leaf": 0, "min_sum_hessian_in_leaf": 0, "learning_rate": 5.0},
+        {"bagging_fraction": 1e-6, "bagging_freq": 1},
+    ],
+    ids=["excluding each other", "no bound of a leaf", "no row of a tree"],
+)
+def test_what_lightgbm_refuses_fails_with_its_reason(params: dict[str, Value]) -> None:
+    """Each of them is allowed alone."""
+    matrix, labels = rows()
+    chosen = checked(params | {"n_estimators": 50})
+    with pytest.raises(FitFailedError) as refusal:
+        LightGbm(1).fit(Target("probability", 2), chosen, 1, matrix, labels)
+    assert "LightGBM refuses `trainer.params` for these rows (" in str(refusal.value)
+    assert "): change what it names" in str(refusal.value)

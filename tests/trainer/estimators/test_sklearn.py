@@ -216,6 +216,15 @@ def test_what_scikit_learn_refuses_fails_with_its_reason(steps: list[dict[str, A
     assert "): change what it names" in str(refusal.value)
 
 
+def test_a_solver_that_finds_nothing_fails_with_its_reason() -> None:
+    """ARPACK has an error of its own for columns that do not vary."""
+    steps = [{"use": "sklearn.decomposition.TruncatedSVD", "params": {"algorithm": "arpack"}}, LOGISTIC]
+    matrix, labels = rows("binary")
+    with pytest.raises(StepsFailedError) as refusal:
+        fit("binary", steps, np.zeros_like(matrix), labels)
+    assert "ARPACK" in str(refusal.value)
+
+
 def test_a_warning_of_scikit_learn_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         fit("binary", [{**LOGISTIC, "params": {"max_iter": 1}}], *rows("binary"))

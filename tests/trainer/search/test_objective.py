@@ -79,7 +79,7 @@ def test_what_the_library_refuses_ends_the_trial_as_failed(objective: Objective)
     # Each is allowed alone: LightGBM refuses the two together.
     trial = objective.run(proposal(is_unbalance=True, scale_pos_weight=2.0), [])
     assert trial.state == "failed"
-    assert trial.detail.startswith("LightGBMError: ")
+    assert trial.detail.startswith("FitFailedError: ")
     refused = objective.run(proposal(num_leaves=1), [])
     assert refused.detail.startswith("HyperparameterError: ")
 

@@ -125,7 +125,7 @@ async def test_a_search_whose_trials_all_fail_ends_the_run_with_a_sentence(harne
     broken = builders.spec(trainer={"params": params, "search": {"trials": 2, "space": unbalanced}})
     (failed,) = await harness.run((broken, builders.trigger()))
     assert isinstance(failed, TrainingFailed)
-    assert failed.reason.startswith("all trials of `trainer.search` failed (2, the last one with 'LightGBMError: ")
+    assert failed.reason.startswith("all trials of `trainer.search` failed (2, the last one with 'FitFailedError: ")
     assert failed.reason.endswith("): correct what it names, or leave out `trainer.search`")
     assert failed.attempts == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.estimators.base import HyperparameterError
 
 if TYPE_CHECKING:
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.parameters.rules import Library
     from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.estimators.base import Params
+
+
+class FitFailedError(TrainingImpossibleError):
+    """The library can't fit with these hyperparameters, such as with two that exclude each other."""
+
+    code = "fit_failed"
+
+    def __init__(self, library: str, why: str) -> None:
+        super().__init__(f"{library} refuses `trainer.params` for these rows ({why}): change what it names")
+
 
 DEFAULTS: dict[str, Any] = {"n_estimators": 100}
 

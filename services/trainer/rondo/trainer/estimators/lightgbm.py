@@ -9,7 +9,7 @@ import numpy as np
 from rondo.contracts.spec.parameters.lightgbm import LIGHTGBM
 from rondo.trainer.errors import OpenMpMissingError
 from rondo.trainer.estimators import lightgbm_trees
-from rondo.trainer.estimators.boosting import Boosting
+from rondo.trainer.estimators.boosting import Boosting, FitFailedError
 from rondo.trainer.estimators.tree_ensemble import LINKS
 
 try:
@@ -66,4 +66,8 @@ class LightGbm(Boosting):
         if target.width > 1:
             chosen["num_class"] = target.width
         dataset = lightgbm.Dataset(matrix, labels, weight=weights, params=chosen)
-        return LightGbmModel(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])), target)
+        try:
+            booster = lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"]))
+        except lightgbm.basic.LightGBMError as error:
+            raise FitFailedError("LightGBM", str(error).partition("\n")[0]) from error
+        return LightGbmModel(booster, target)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
+from scipy.sparse.linalg import ArpackError
 from threadpoolctl import ThreadpoolController
 
 from rondo.contracts.spec.parameters.sklearn import takes_missing
@@ -114,7 +115,8 @@ class Sklearn:
         try:
             with _quietly():
                 _fit(steps, matrix.astype(_precision(steps), copy=False), labels, weights)
-        except ValueError as error:
+        # Solvers of LAPACK and ARPACK that do not converge raise errors of their own.
+        except (ValueError, np.linalg.LinAlgError, ArpackError) as error:
             raise StepsFailedError(str(error).partition("\n")[0]) from error
         return SklearnModel(steps, target, missing=takes_missing(step.use for step in params["steps"]))
 

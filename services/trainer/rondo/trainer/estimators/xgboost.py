@@ -9,7 +9,7 @@ import xgboost
 
 from rondo.contracts.spec.parameters.xgboost import XGBOOST
 from rondo.trainer.estimators import xgboost_trees
-from rondo.trainer.estimators.boosting import Boosting
+from rondo.trainer.estimators.boosting import Boosting, FitFailedError
 from rondo.trainer.estimators.tree_ensemble import LINKS
 
 if TYPE_CHECKING:
@@ -66,10 +66,18 @@ class XgBoost(Boosting):
         chosen |= REPEATABLE | {"objective": OBJECTIVES[target.kind], "seed": seed, "nthread": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width
-        rows = xgboost.QuantileDMatrix(
-            _within_float32(matrix), labels, weight=weights, nthread=self._threads, max_bin=params.get("max_bin", 256)
-        )
-        return XgBoostModel(xgboost.train(chosen, rows, num_boost_round=int(params["n_estimators"])), target)
+        values, bins = _within_float32(matrix), params.get("max_bin", 256)
+        try:
+            rows = xgboost.QuantileDMatrix(values, labels, weight=weights, nthread=self._threads, max_bin=bins)
+            booster = xgboost.train(chosen, rows, num_boost_round=int(params["n_estimators"]))
+        except xgboost.core.XGBoostError as error:
+            raise FitFailedError("XGBoost", _why(str(error))) from error
+        return XgBoostModel(booster, target)
+
+
+def _why(message: str) -> str:
+    """Return the line of XGBoost's message that says what is wrong, without the place in its source."""
+    return message.partition("\n")[0].rpartition("Check failed: ")[2] or message
 
 
 def _within_float32(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
