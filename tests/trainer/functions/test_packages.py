@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -94,6 +95,15 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     one = find(tmp_path, "own.train:train").digest()
     (tmp_path / "shared" / "code.py").write_text("x = 2")
     assert find(tmp_path, "own.train:train").digest() != one
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """Reading a pipe has no end."""
+    path = package(tmp_path)
+    before = find(tmp_path, "own.train:train").digest()
+    (path / "gone.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(path / "pipe")
+    assert find(tmp_path, "own.train:train").digest() == before
 
 
 def test_without_a_folder_the_operator_is_asked_to_set_it() -> None:

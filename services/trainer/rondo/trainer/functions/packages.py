@@ -142,7 +142,9 @@ def _below(folder: Path, prefix: str, above: tuple[Path, ...]) -> Iterator[tuple
         if each.name.startswith(".") or each.name == "__pycache__":
             continue
         if not each.is_dir():
-            yield f"{prefix}{each.name}", each
+            # A link that leads nowhere can't be imported, and reading a pipe would have no end.
+            if each.is_file():
+                yield f"{prefix}{each.name}", each
         elif (target := each.resolve()) not in above:  # a link may lead back
             yield from _below(each, f"{prefix}{each.name}/", (*above, target))
 
