@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from onnx import ModelProto, helper
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer import registration
 from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
-from rondo.trainer.external_models.errors import UnmatchedClassesError
+from rondo.trainer.evaluation.metrics import compute_all
+from rondo.trainer.external_models.errors import BatchDependentError, UnmatchedClassesError
 from rondo.trainer.onnx_graph import builder
 from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from tests.trainer.external_models.graphs import run
+from tests.trainer.external_models.graphs import FLOAT, graph, run
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=10_000)
@@ -43,10 +46,15 @@ def _taken(estimator: Any, task: str, labels: Any, left_out: RowsLeftOut | None 
         },
         schema_overrides={"at": pl.Datetime("us", "UTC")},
     )
-    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
-    content = to_onnx(estimator, X[:1], options=options, target_opset=15).SerializeToString()
+    model = estimator if isinstance(estimator, ModelProto) else _converted(estimator)
+    content = model.SerializeToString()
     training_set = TrainingSet(rows, (), LATER, None, LATER, left_out)
     return registration.candidate_of(ModelSpec.model_validate(described), training_set, content, run)
+
+
+def _converted(estimator: Any) -> ModelProto:
+    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    return to_onnx(estimator, X[:1], options=options, target_opset=15)
 
 
 def _codes(candidate: Any) -> set[str]:
@@ -80,6 +88,31 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
     assert interval is not None
     assert 0.05 < interval.half_width < 0.3
     assert candidate.parity.max_difference < 1e-6
+
+
+@pytest.mark.parametrize(("task", "labels"), [("binary", X[:, 0] > 0), ("multiclass", SIZES)])
+def test_probabilities_of_a_forest_that_rounding_puts_above_1_are_1(task: str, labels: Any) -> None:
+    """50 trees of float32 add up to 1.0000001, which scikit-learn's metrics refuse."""
+    labels = labels if task == "multiclass" else labels.astype(np.int64)
+    forest = RandomForestClassifier(50, random_state=1).fit(X, labels)
+    candidate = _taken(forest, task, labels)
+    scores = candidate.scored.outputs["score" if task == "binary" else "probabilities"]
+    assert scores.max() == 1.0
+    assert compute_all(["log_loss"], candidate.scored)["log_loss"] < 0.5
+    assert candidate.parity.max_difference < 1e-6
+
+
+def test_a_graph_whose_answer_depends_on_the_rows_beside_it_is_refused() -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0]),
+        helper.make_node("Sub", ["x", "mean"], ["centred"]),
+        helper.make_node("Constant", [], ["first"], value_ints=[0]),
+        helper.make_node("Gather", ["centred", "first"], ["y"], axis=1),
+    ]
+    with pytest.raises(BatchDependentError) as refused:
+        _taken(graph(*nodes, inputs={"x": (FLOAT, ["N", 2])}), "regression", TIPS)
+    assert refused.value.code == "batch_dependent"
+    assert "depends on the rows beside it" in str(refused.value)
 
 
 def test_rows_that_lack_a_feature_of_the_spec_are_a_note_as_of_a_training() -> None:

@@ -149,6 +149,7 @@ def normalized(outputs: tuple[str, ...] = ("y",), opset: int = 15, **attributes:
         normalized(("y", "a", "b", "c", "d"), opset=9),
         normalized(opset=6),
         normalized(opset=6, is_test=0),
+        normalized((), training_mode=1),
     ],
 )
 def test_a_normalization_as_in_training_is_refused(model: onnx.ModelProto) -> None:

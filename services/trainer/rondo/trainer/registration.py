@@ -22,6 +22,7 @@ from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
 from rondo.trainer.external_models.model import read_model
+from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs
 
@@ -193,6 +194,7 @@ def _check_classes(spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame) ->
 def _finite_predictions(spec: ModelSpec, registered: ExternalFeatureModel, rows: pl.DataFrame) -> NDArray[np.float64]:
     raw = registered.predict(rows)
     registered.model.output.check(task_named(spec.task).target, raw)
+    check_rows_alone(registered.predict, rows, raw)
     unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
     if unpredictable:
         raise UnpredictableRowsError(unpredictable, rows.height)

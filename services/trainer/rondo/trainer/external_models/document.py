@@ -107,7 +107,7 @@ def _require_known_operators(model: onnx.ModelProto) -> None:
         if node.op_type in _RANDOM or (node.op_type == "Dropout" and _drops(node, version, false)):
             raise RandomOperatorError(node.op_type)
         if node.op_type == "BatchNormalization" and _is_as_in_training(node, version):
-            raise TrainingModeError(node.name or node.output[0])
+            raise TrainingModeError(node.name or next(iter(node.output), node.op_type))
     kept = {domain: version for domain, version in versions_of(model).items() if domain in NEWEST}
     del model.opset_import[:]
     # XGBoost's converter declares no version of the standard operators where it uses none of them.

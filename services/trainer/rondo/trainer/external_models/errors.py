@@ -133,6 +133,19 @@ class TrainingModeError(ExternalModelError):
         )
 
 
+class BatchDependentError(ExternalModelError):
+    """The prediction of a row depends on the rows beside it."""
+
+    code = "batch_dependent"
+
+    def __init__(self, rows: int, difference: float) -> None:
+        self.rows, self.difference = rows, difference
+        super().__init__(
+            f"the model's answer to a row depends on the rows beside it: {rows} rows alone have other predictions than"
+            f" among more (by {difference:.3g}): export it without a mean, a maximum or a normalization over the rows"
+        )
+
+
 class InvalidGraphError(ExternalModelError):
     """ONNX or onnxruntime finds a fault in the graph."""
 

@@ -10,11 +10,20 @@ from onnx import TensorProto, helper
 
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
 from rondo.trainer.external_models.classes import classes_of, columns_of
-from rondo.trainer.external_models.errors import NotProbabilitiesError, RunFailedError, UnclearOutputError, ZipMapError
+from rondo.trainer.external_models.errors import (
+    BatchDependentError,
+    NotProbabilitiesError,
+    RunFailedError,
+    UnclearOutputError,
+    ZipMapError,
+)
 from rondo.trainer.external_models.inputs import PREFIX, type_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import onnx
+    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import TargetKind
@@ -26,6 +35,7 @@ _PROBABILITIES = ("probabilities", "probability", "output_probability", "proba",
 _BINARY = 2
 # Probabilities of float32 add up to 1 with an error of at most the number of classes times 6e-8.
 _TOLERANCE = 1e-3
+_ALONE, _ROUNDING = 20, 1e-3
 _WANTED: dict[TargetKind, str] = {
     "probability": "a float output of shape [N, 2] with the probabilities of both labels, or [N, 1] with that of the"
     " positive one",
@@ -48,9 +58,16 @@ class RawOutput:
     assumed: bool
 
     def take(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the raw prediction `[N, width]`; a value beyond float32 is infinite, as in the graph."""
-        with np.errstate(over="ignore"):
-            return values.reshape(-1, self.found)[:, self.columns].astype(np.float32).astype(np.float64)
+        """Return the raw prediction `[N, width]`; a value beyond float32 is infinite, as in the graph.
+
+        Probabilities that rounding has put outside of 0 to 1 are 0 or 1. A mean over 50 trees may be 1.0000001.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = values.reshape(-1, self.found)[:, self.columns].astype(np.float32)
+            if self.classes:
+                within = np.clip(found, np.float32(0), np.float32(1))
+                found = np.where(np.abs(found - within) > np.float32(_TOLERANCE), found, within)
+        return found.astype(np.float64)
 
     def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
         """Return the nodes from the output to the tensor `raw`, float32 `[N, width]`."""
@@ -60,7 +77,29 @@ class RawOutput:
             helper.make_node("Reshape", [f"{PREFIX}{self.name}", shape], [shaped], name=shaped),
             helper.make_node("Constant", [], [at], name=at, value_ints=list(self.columns)),
             helper.make_node("Gather", [shaped, at], [taken], name=taken, axis=1),
-            helper.make_node("Cast", [taken], [raw], name=raw, to=TensorProto.FLOAT),
+            *self._rounded_nodes(taken, raw),
+        ]
+
+    def _rounded_nodes(self, taken: str, raw: str) -> list[onnx.NodeProto]:
+        """Return the nodes that do with the tensor `taken` what `take` does with its columns."""
+        if not self.classes:
+            return [helper.make_node("Cast", [taken], [raw], name=raw, to=TensorProto.FLOAT)]
+        known = {"none": 0.0, "all": 1.0, "tolerance": _TOLERANCE}
+        none, one, tolerance = (f"taken.raw.{name}" for name in known)
+        found, within, difference, size, beyond = (
+            f"taken.raw.{part}" for part in ("found", "within", "difference", "size", "beyond")
+        )
+        return [
+            *(
+                helper.make_node("Constant", [], [f"taken.raw.{name}"], name=f"taken.raw.{name}", value_float=value)
+                for name, value in known.items()
+            ),
+            helper.make_node("Cast", [taken], [found], name=found, to=TensorProto.FLOAT),
+            helper.make_node("Clip", [found, none, one], [within], name=within),
+            helper.make_node("Sub", [found, within], [difference], name=difference),
+            helper.make_node("Abs", [difference], [size], name=size),
+            helper.make_node("Greater", [size, tolerance], [beyond], name=beyond),
+            helper.make_node("Where", [beyond, found, within], [raw], name=raw),
         ]
 
     def check(self, target: TargetKind, raw: NDArray[np.float64]) -> None:
@@ -77,6 +116,26 @@ class RawOutput:
             raise NotProbabilitiesError(self.name, f"a value is {outside[0]:.4g}")
         if target == "probabilities" and (worst := np.abs(rows.sum(axis=1) - 1).max()) > _TOLERANCE:
             raise NotProbabilitiesError(self.name, f"those of a row add up to 1 with an error of {worst:.4g}")
+
+
+def check_rows_alone(
+    predict: Callable[[pl.DataFrame], NDArray[np.float64]], rows: pl.DataFrame, raw: NDArray[np.float64]
+) -> None:
+    """Check that some of the rows have the same predictions alone as in `raw`, among all of them.
+
+    Raises:
+        BatchDependentError: they have others.
+
+    """
+    count = min(_ALONE, rows.height // 2)
+    if not count:
+        return
+    among, alone = raw[:count], predict(rows.head(count))
+    with np.errstate(invalid="ignore"):
+        differences = np.abs(among - alone) / np.maximum(1, np.abs(among))
+    # A sum of float32 in another order differs by less. Where neither is a finite number there is no difference.
+    if (largest := float(np.nan_to_num(differences, nan=0.0).max())) > _ROUNDING:
+        raise BatchDependentError(count, largest)
 
 
 def candidate_output(model: onnx.ModelProto, target: TargetKind) -> str:

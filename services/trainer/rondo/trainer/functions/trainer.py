@@ -15,6 +15,7 @@ from rondo.trainer.external_models import document
 from rondo.trainer.external_models.errors import ExternalModelError
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
 from rondo.trainer.external_models.model import read_model
+from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
 from rondo.trainer.functions.errors import FunctionModelError
@@ -101,7 +102,9 @@ class Functions:
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
             external = read_model(content, dict.fromkeys(rows, numbers), target, classes, rows, self._run)
             made = PreparedModel(preparation, external, external.opsets)
-        external.output.check(target, made.predict(sample))
+        raw = made.predict(sample)
+        external.output.check(target, raw)
+        check_rows_alone(made.predict, sample, raw)
         return made
 
 
