@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 from rondo.chassis.health import Health
-from rondo.chassis.http.direct_protocol import MAX_BODY
+from rondo.chassis.http.direct_protocol import MAX_BODY, DirectProtocol
 from rondo.chassis.http.server import listen
 from rondo.chassis.settings import ServiceSettings
 
@@ -26,8 +26,10 @@ class Echo:
     def __init__(self) -> None:
         self.taken: list[DirectRequest] = []
         self.takes, self.at_once, self.copies = True, True, 1
+        self.asked = 0
 
     def wants(self, path: bytes) -> bool:
+        self.asked += 1
         return path == b"/echo"
 
     def take(self, request: DirectRequest) -> bool:
@@ -183,6 +185,33 @@ async def test_a_request_that_was_taken_is_answered_at_a_stop(echo: Echo) -> Non
     headers, body = await client.response()
     client.writer.close()
     assert (headers["connection"], body) == ("close", b"hello")
+
+
+async def test_a_request_that_a_stop_meets_before_its_body_closes_its_connection_though_it_is_not_taken(
+    echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo.takes = False
+    stopped, shutdown = asyncio.Event(), DirectProtocol.shutdown
+
+    def noted(self: DirectProtocol) -> None:
+        shutdown(self)
+        stopped.set()
+
+    async def send_the_body() -> None:
+        await stopped.wait()
+        client.writer.write(b"hello")
+
+    monkeypatch.setattr(DirectProtocol, "shutdown", noted)
+    async with listen(SETTINGS, application, Health(), echo) as port:
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        client.send(b"", content_length="5")
+        await until(lambda: echo.asked > 0)
+        sending = asyncio.create_task(send_the_body())
+    await sending
+    headers, body = await client.response()
+    assert (headers["x-by"], headers.get("connection"), body) == ("application", "close", b"POST 5")
+    assert await client.reader.read() == b""
+    client.writer.close()
 
 
 async def test_a_client_that_leaves_gets_no_answer_and_disturbs_nobody(echo: Echo) -> None:

@@ -111,14 +111,16 @@ class DirectProtocol(BoundedProtocol):
         if not isinstance(request, DirectRequest):
             super().on_message_complete()
         elif not self._handler.take(request):
-            self._leave(request.body)
+            self._leave(request)
 
-    def _leave(self, body: bytes) -> None:
+    def _leave(self, request: DirectRequest) -> None:
         """Give a request to the application, whole."""
         self.cycle = None
         super().on_headers_complete()
-        if body:
-            super().on_body(body)
+        # A stop may have come between its headers and the end of its body.
+        self.cycle.keep_alive = request.keep_alive
+        if request.body:
+            super().on_body(request.body)
         super().on_message_complete()
 
     def respond(self, request: DirectRequest, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
