@@ -275,6 +275,35 @@ async def test_a_fault_of_ours_fails_the_requests_that_meet_it_alone(
     assert sorted(row for record in topic.records for row in record) == [f"{n}/0" for n in "abc" if n not in broken]
 
 
+@pytest.mark.parametrize("failure", [None, UnavailableError("the inference log", "Kafka sleeps"), KeyError()])
+async def test_an_answer_that_can_not_be_sent_keeps_none_from_its_neighbours(
+    served: ServedModel, caplog: pytest.LogCaptureFixture, failure: Exception | None
+) -> None:
+    topic, settled = Topic(), dict[str, Any]()
+    topic.failure = failure
+    service = InferenceService(topic.publish, lambda: NOW)
+
+    def submit(name: str, *distances: float) -> None:
+        def settle(result: Any) -> None:
+            settled[name] = result
+            if name != "c":
+                raise ZeroDivisionError
+
+        service.submit(batcher.Request(served, rows_of(name, *distances), None, 10, lambda _: "answered", settle))
+
+    submit("a", 1)
+    submit("b", 1e39)
+    submit("c", 1)
+    async with asyncio.timeout(10):
+        while len(settled) < 3:  # noqa: ASYNC110 - the batcher has no event
+            await asyncio.sleep(0)
+    assert isinstance(settled.pop("b"), RequestRefusedError)
+    assert settled == dict.fromkeys("ac", failure or "answered")
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError] * 2
+    topic.failure = None
+    assert scores(await service.infer_logged(served, rows_of("later", 3)), 1) == [3]
+
+
 class SlowForMany:
     """A model that takes 10 ms of CPU for each row after the first; notes the threads that it ran on."""
 

@@ -9,6 +9,7 @@ of Kafka is thus the clock, and the batches grow with the load.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Encode = Callable[[Sequence["Answered"]], Any]
     Settle = Callable[[Any], None]
 
+log = logging.getLogger(__name__)
 # Of several requests; a single one may have more rows.
 _MAX_ROWS = 256
 # Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
@@ -142,7 +144,11 @@ class Batcher:
     def _settle(self, request: Request, result: Any) -> None:
         if request.open:
             self.cancel(request)
-            request.settle(result)
+            try:
+                request.settle(result)
+            except Exception:
+                # It is this request's alone: those after it in the micro-batch wait for theirs.
+                log.exception("the model %s: an answer can't be sent", self._model)
 
     async def _run(self) -> None:
         try:
