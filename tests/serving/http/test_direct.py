@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
+from rondo.chassis.http.problems import RETRY_SECONDS
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
 from rondo.serving.http.direct import DirectInferences
+from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from starlette.responses import PlainTextResponse
 
@@ -74,6 +77,20 @@ async def test_what_is_refused_at_once_is_left_to_the_application(
     async with connected(models, InferenceService(topic.publish, lambda: NOW)) as client:
         assert (await client.post(path, json=body, headers=headers)).text == LEFT
     assert (topic.batches, models.table.leases) == ([], 0)
+
+
+async def test_a_full_queue_is_answered_without_the_application(
+    models: ServedModels, topic: LogTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher, "MAX_REQUESTS", 0)
+    labels = {"method": "POST", "route": "/v2/models/{model}/infer", "status": "503"}
+    before = REGISTRY.get_sample_value("rondo_http_request_seconds_count", labels) or 0
+    async with connected(models, InferenceService(topic.publish, lambda: NOW)) as client:
+        response = await client.post(INFER, json=BODY)
+    assert (response.status_code, response.headers["retry-after"]) == (503, RETRY_SECONDS)
+    assert response.json()["code"] == "unavailable"
+    assert (topic.batches, models.table.leases) == ([], 0)
+    assert REGISTRY.get_sample_value("rondo_http_request_seconds_count", labels) == before + 1
 
 
 async def test_before_the_service_is_open_everything_is_left_to_the_application(models: ServedModels) -> None:

@@ -1,6 +1,7 @@
 """Inferences that are answered without ASGI (`rondo.chassis.http.direct_protocol`): the usual ones.
 
-What is refused before it waits for a micro-batch goes on to the ASGI application, which refuses it, too, and says why.
+What is refused before it waits for a micro-batch goes on to the ASGI application, which refuses it, too, and says why;
+but for what finds the queue full, which is answered at once.
 """
 
 from __future__ import annotations
@@ -59,15 +60,18 @@ class DirectInferences:
             return False
         model, version = found[1].decode("ascii"), found[2].decode("ascii") if found[2] else None
         table = self._models.acquire()
+        request.route = _MODEL_ROUTE if version is None else _VERSION_ROUTE
+        answer = _Answer(request, self._models, table)
         try:
             call = InferenceCall.decode(table, model, version, request.body)
-            answer = _Answer(request, self._models, table)
             size = len(request.body)
             self.service.submit(Request(call.served, call.rows, call.pinned, size, call.encode, answer.settle))
+        except UnavailableError as error:
+            # The queue is full: to decode the body once more for the application would add to the load.
+            answer.settle(error)
         except Exception:  # noqa: BLE001 - the application meets the same, and answers it
             self._models.release(table)
             return False
-        request.route = _MODEL_ROUTE if version is None else _VERSION_ROUTE
         return True
 
     def _may_predict(self, request: DirectRequest) -> bool:
