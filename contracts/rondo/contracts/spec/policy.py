@@ -250,8 +250,9 @@ class Serving(SpecSection):
     """When an answer over HTTP is sent: once Kafka has its row of the inference log (`acknowledged`), or before
     (`buffered`): rows are then gathered for 10 ms, and an answer waits for nothing. A replica that is killed or crashes
     loses the rows of the answers of its last 10 ms and of those that Kafka has not acknowledged yet, as do 5 s without
-    Kafka: these predictions were sent and are never monitored or trained on. A stop loses nothing. Answers over Kafka
-    always come with their row. A change takes effect with the next deployment of the model."""
+    Kafka: these predictions were sent and are never monitored or trained on. A stop loses nothing while Kafka is
+    available. Answers over Kafka always come with their row. A change takes effect with the next deployment of the
+    model."""
 
 
 _REPLACED = {

@@ -3,7 +3,8 @@
 A request that comes while nothing is under way is answered with all that arrive in the same turn of the event loop, so
 a lone one waits for nothing. One micro-batch is under way at a time: while it is scored and its log is on its way,
 further requests collect, and so do those that come within two turns of the loop after its answers. The acknowledgement
-of Kafka is thus the clock, and the batches grow with the load.
+of Kafka is thus the clock, and the batches grow with the load. A buffered log is written by itself (`buffered_log.py`):
+then a micro-batch is under way until it is scored and answered.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Request:
     """The rows of one request of `size` bytes, and what becomes of them.
 
     `encode` makes the answer of what the versions gave, while its log is on its way to Kafka. `settle` gets the answer
-    once Kafka has the log, or the exception that there is instead, and is called once.
+    once Kafka has the log, or without a wait for it if it is buffered; or the exception that there is instead. It is
+    called once.
     """
 
     served: ServedModel
@@ -116,7 +118,7 @@ class Batcher:
         """Answer all rows of a request, or none.
 
         It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, and with an
-        UnavailableError if Kafka does not take the log.
+        UnavailableError if Kafka does not take the log and the answer waits for it.
 
         Raises:
             UnavailableError: too many requests wait.
@@ -132,7 +134,7 @@ class Batcher:
             self._running = asyncio.create_task(self._run())
 
     async def flush(self) -> None:
-        """Return once Kafka has the log of all answers that did not wait for it."""
+        """Return once the log of all answers that did not wait for it is in Kafka, or lost."""
         await self._buffered.flush()
 
     def cancel(self, request: Request) -> None:

@@ -154,7 +154,10 @@ def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Call
 
 @dataclass(frozen=True)
 class InferenceService:
-    """Answers rows of any transport. `publish` sends a record of a model's log and returns when Kafka has it."""
+    """Answers rows of any transport.
+
+    `publish` sends a record of a model's log, and what it returns ends once Kafka has it.
+    """
 
     publish: Callable[[str, bytes], Awaitable[None]]
     now: Callable[[], datetime]
@@ -167,11 +170,11 @@ class InferenceService:
     async def infer_logged(
         self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None = None, size: int = 0
     ) -> Sequence[Answered]:
-        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log.
+        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log, unless buffered.
 
         Raises:
             RequestRefusedError: the first row that can't be answered, or that is too large for the log.
-            UnavailableError: Kafka does not take the log, or too many requests wait.
+            UnavailableError: Kafka does not take a log that is not buffered, or too many requests wait.
 
         """
         done: asyncio.Future[Sequence[Answered]] = asyncio.get_running_loop().create_future()
@@ -197,7 +200,7 @@ class InferenceService:
         self._batcher(request.served.model).submit(request)
 
     async def flush(self) -> None:
-        """Return once Kafka has the log of all answers that did not wait for it."""
+        """Return once the log of all answers that did not wait for it is in Kafka, or lost."""
         await asyncio.gather(*(batcher.flush() for batcher in self._batchers.values()))
 
     def _batcher(self, model: str) -> Batcher:

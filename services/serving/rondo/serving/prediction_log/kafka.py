@@ -1,6 +1,7 @@
 """Publishes records of the inference log with an idempotent producer of librdkafka.
 
-A record is acknowledged by all replicas in sync before `publish` returns. Retries of librdkafka double nothing.
+What `publish` returns ends once all replicas in sync have acknowledged the record. Retries of librdkafka double
+nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class KafkaLog:
             "client.id": f"{client_id}-log",
             "enable.idempotence": True,
             "acks": "all",
-            # One record is on its way at a time, so nothing is gained by waiting for another.
+            # A record has all rows that waited already: to wait for another would delay the answers.
             "linger.ms": 0,
             "socket.nagle.disable": True,
             "delivery.timeout.ms": int(timeout * 1000),
