@@ -49,12 +49,26 @@ def of_column(column: Column, values: list[Any], *, commas: bool = False) -> lis
     return found.select(cast(column, pl.String(), pl.col(column.name))).to_series().to_list()
 
 
+# What the parser of polars reads beyond RFC 3339.
+LAX = [
+    "2013-01-31T23:59:60Z", "2013-01-31T1:05:00Z", "2013-1-31T10:00:00Z", "+2013-01-31T10:00:00Z",
+    "13-01-31T10:00:00Z", "2013-01-31T10:00:00 Z", "2013-01-31T10:00:00  +01:00", "2013-01-31T10:00:00.0123456789Z",
+]  # fmt: skip
+
+
 @given(st.lists(TIMES, min_size=1, max_size=8), ZONES)
+@example(LAX, "Europe/Berlin")
 @example([SKIPPED, REPEATED, "2013-03-31 03:30", "2013-02-30", "2013-01-01"], "Europe/Berlin")
 @example(["2013-01-02 15:04", "2013-01-02 15:04Z"], None)
 def test_a_time_is_read_alike(texts: list[str], zone: str | None) -> None:
     read_by_column = of_column(Column("at", "time", zone=zone), texts)
     assert read_by_column == [parse_time(text, zone) for text in texts]
+
+
+@pytest.mark.parametrize("text", LAX)
+def test_what_is_not_rfc_3339_is_no_time(text: str) -> None:
+    assert of_column(Column("at", "time", zone="UTC"), [text, "2013-01-31T10:00:00Z"])[0] is None
+    assert parse_time(text, "UTC") is None
 
 
 @given(st.lists(st.floats(1e8, 6e18) | st.integers(10**8, 6 * 10**18), min_size=1, max_size=8))

@@ -67,7 +67,9 @@ def _skipped(zone: str) -> str:
 
 def _of_texts(values: pl.Series, zone: str | None) -> pl.Series:
     """Read texts step by step: as one expression, polars would compute the first step for each mention of it."""
-    text = pl.col("").str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
+    # The parser of polars also reads a second 60, a month of one digit and the like.
+    kept = pl.when(pl.col("").str.contains(WITH_ZONE)).then(pl.col(""))
+    text = kept.str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
     frame = values.alias("").to_frame()
     usual = frame.select(text.str.to_datetime(f"{_FULL}%:z", strict=False, time_unit="us")).to_series()
     others = (usual.is_null() & values.is_not_null()).arg_true()
