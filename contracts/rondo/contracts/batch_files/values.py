@@ -15,7 +15,8 @@ COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 YES, NO = ("true", "1"), ("false", "0")
 _COMMA, _NOT_FINITE, _NUMBER = re.compile(COMMA_NUMBER), re.compile(NOT_FINITE), re.compile(NUMBER)
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+# Python converts no text of more than 4,300 digits, and 64 bits have at most 19 of them.
+_WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})")
 _INT64 = 2**63
 
 
@@ -33,8 +34,8 @@ def parse_number(text: str) -> float | None:
 
 def parse_whole(text: str) -> int | None:
     """Return the whole number of a text such as `7`, `7.0` or `7e3`; None for others, and beyond 64 bits."""
-    if _WHOLE.fullmatch(text):
-        return number if -_INT64 <= (number := int(text)) < _INT64 else None
+    if whole := _WHOLE.fullmatch(text):
+        return number if -_INT64 <= (number := int("".join(whole.groups()))) < _INT64 else None
     found = parse_number(text)
     if found is None or not math.isfinite(found) or found != math.floor(found) or abs(found) >= _INT64:
         return None
