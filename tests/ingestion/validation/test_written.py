@@ -14,7 +14,7 @@ from rondo.client.cli.bulk import rows
 from rondo.client.errors import RefusedError
 from rondo.client.spec_proposal import files
 from rondo.contracts.batch_files import csv_file
-from rondo.contracts.batch_files.times import EPOCHS, parse_time
+from rondo.contracts.batch_files.times import EPOCHS, parse_time, zone_names
 from rondo.ingestion.validation.arrow_columns import from_arrow
 from rondo.ingestion.validation.casting import cast, without_missing
 from rondo.ingestion.validation.contract import Column
@@ -63,6 +63,13 @@ LAX = [
 def test_a_time_is_read_alike(texts: list[str], zone: str | None) -> None:
     read_by_column = of_column(Column("at", "time", zone=zone), texts)
     assert read_by_column == [parse_time(text, zone) for text in texts]
+
+
+def test_polars_knows_every_zone_that_a_spec_may_name() -> None:
+    clock = pl.Series([datetime(2013, 1, 2, 15, 4)])  # noqa: DTZ001
+    assert {clock.dt.replace_time_zone(name).dtype for name in zone_names()} == {
+        pl.Datetime("us", name) for name in zone_names()
+    }
 
 
 @pytest.mark.parametrize("text", LAX)

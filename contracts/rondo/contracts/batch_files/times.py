@@ -43,7 +43,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 _WITH_ZONE, _WITHOUT_ZONE, _DAY = (re.compile(pattern, re.ASCII) for pattern in (WITH_ZONE, WITHOUT_ZONE, DATE))
 _EPOCH = re.compile("|".join(epoch.pattern for epoch in EPOCHS), re.ASCII)
 _FRACTION = re.compile(r"\.(\d+)")
-_NO_PLACES = ("posix/", "right/", "Factory", "localtime")
+_NO_PLACES = ("posix/", "right/", "Factory", "localtime", "posixrules")
 
 
 @cache
@@ -66,11 +66,14 @@ def zone_names() -> tuple[str, ...]:
 def parse_time(value: str | float | datetime, zone: str | None) -> datetime | None:
     """Return the time in UTC; `zone` is that of the values without one.
 
-    None for what is no time, for one without a zone where none is given, and for one that the clocks of the zone skip
-    or repeat.
+    None for what is no time, for one without a zone where none is given, for one that the clocks of the zone skip or
+    repeat, and for one that is outside the range of datetime in UTC.
     """
     if isinstance(value, datetime):
-        return in_zone(value, zone)
+        try:
+            return in_zone(value, zone)
+        except OverflowError:  # as in the text form below
+            return None
     if not isinstance(value, str):
         return _since_1970(value)
     text = value.strip()
