@@ -73,6 +73,20 @@ def test_a_header_without_an_end_is_refused(content: bytes) -> None:
     assert "the first line" in refused.value.advice
 
 
+@pytest.mark.parametrize("separator", ["€", '"', "\x07"])
+def test_only_a_separator_that_both_readers_know_can_be_named(separator: str) -> None:
+    with pytest.raises(UnreadableContentError) as refused:
+        read_header(io.BytesIO(f"sep={separator}\na{separator}b\n".encode()))
+    assert repr(separator) in refused.value.why
+    assert "sep=;" in refused.value.advice
+
+
+@pytest.mark.parametrize("separator", [" ", "~", "\t"])
+def test_another_separator_can_be_named(separator: str) -> None:
+    content = f"sep={separator}\na{separator}b\n1{separator}2\n".encode()
+    assert csv_file.read(io.BytesIO(content)).table.to_pylist() == [{"a": "1", "b": "2"}]
+
+
 @pytest.mark.parametrize("content", [b"", b" \n\r\n", b"sep=;\n\n"])
 def test_a_blank_file_has_no_columns(content: bytes) -> None:
     assert read_header(io.BytesIO(content)).columns == ()

@@ -21,6 +21,8 @@ _SAMPLED = 20  # lines
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 # What Excel reads, and some programs write, before the header.
 _SEP = re.compile(r'"?sep=(.)"?')
+# Those that the csv module and Arrow take.
+_SEPARATOR = re.compile(r"[\t !#-~]")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ def read_header(text: BinaryIO) -> CsvHeader:
 
     Raises:
         UnicodeDecodeError: the header is not UTF-8.
-        UnreadableContentError: it has no end in the sample.
+        UnreadableContentError: it has no end in the sample, or a line `sep=` names no separator.
 
     """
     start, sample = _sample(text)
     first = next(_lines(sample), b"")
     named = _SEP.fullmatch(first.decode(errors="replace").strip("\r\n"))
+    if named and not _SEPARATOR.fullmatch(named[1]):
+        why = f"its first line names {named[1]!r} as the separator, which is none"
+        raise UnreadableContentError(why, "separate the columns by an ASCII character such as ;, and write sep=;")
     if named:
         text.seek(start + len(first))
         start, sample = _sample(text)
