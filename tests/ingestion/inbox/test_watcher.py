@@ -172,6 +172,14 @@ async def test_names_that_publish_takes_are_batches(tmp_path: Path) -> None:
     assert seen == dict.fromkeys(("B", "c", "a.b"), ("CSV", b"a,b\n1,2\n"))
 
 
+@pytest.mark.parametrize(("name", "suffix"), [("a.txt.gz", ".txt"), ("a.TXT", ".txt"), ("a.gz", ".gz")])
+async def test_the_reason_names_the_suffix_of_the_format(tmp_path: Path, name: str, suffix: str) -> None:
+    place = put(tmp_path, name)
+    async with watching(tmp_path):
+        await until(lambda: is_there(place / "rejected" / name))
+    assert repr(suffix) in (place / "rejected" / f"{name}.reason.txt").read_text()
+
+
 async def test_an_unexpected_error_rejects_the_file_with_its_reason(tmp_path: Path) -> None:
     place = put(tmp_path, "a.csv", "b.csv")
     async with watching(tmp_path, a=RuntimeError("what is this")):

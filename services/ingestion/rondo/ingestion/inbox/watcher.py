@@ -86,7 +86,7 @@ class InboxWatcher:
         check_names(dataset, batch_id)
         file_format = EXTENSIONS.get(suffix)
         if file_format is None:
-            raise UnknownContentTypeError(path.suffix, tuple(EXTENSIONS))
+            raise UnknownContentTypeError(suffix or path.suffix, tuple(EXTENSIONS))
         async with aclosing(_chunks(path)) as chunks, self._spool.receive(decoded(chunks, None)) as file:
             return await self._service.submit(Submission(dataset, batch_id, "folder", file_format, file))
 
