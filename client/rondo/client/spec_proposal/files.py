@@ -41,9 +41,10 @@ _NESTED = pa.list_(pa.string())
 class SourceFile:
     """The first rows of a file.
 
-    `keeps_types` is true for Parquet and Arrow. Otherwise a column is text, or true and false in JSON Lines. An empty
-    text is null, as ingestion counts it. `truncated` says that there are more rows. With `decimal_commas` a comma in
-    the text of a number is its decimal sign.
+    `keeps_types` is true for Parquet and Arrow. Otherwise a column is text, or true and false in JSON Lines;
+    `json_numbers` names the columns whose values are all numbers there. An empty text is null, as ingestion counts it.
+    `truncated` says that there are more rows. With `decimal_commas` a comma in the text of a number is its decimal
+    sign.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SourceFile:
     keeps_types: bool
     truncated: bool = False
     decimal_commas: bool = False
+    json_numbers: frozenset[str] = frozenset()
 
 
 def read(path: Path, most_rows: int | None = MOST_ROWS) -> SourceFile:
@@ -128,7 +130,9 @@ def _json_lines(name: str, file: BinaryIO, most_rows: int | None) -> SourceFile:
                 values.extend([None] * (rows - len(values)))
                 values.append(value)
             rows += 1
-    return SourceFile(name, _json_table(columns, rows), keeps_types=False, truncated=truncated)
+    numbers = frozenset(name for name, values in columns.items() if _types(values) <= {int, float})
+    table = _json_table(columns, rows)
+    return SourceFile(name, table, keeps_types=False, truncated=truncated, json_numbers=numbers)
 
 
 def _row(number: int, line: bytes, text: BinaryIO) -> dict[str, Any]:
@@ -143,8 +147,12 @@ def _json_table(columns: dict[str, list[Any]], rows: int) -> pa.Table:
     return pa.table(arrays, list(columns))
 
 
+def _types(values: list[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
 def _json_column(values: list[Any]) -> pa.ChunkedArray:
-    types = {type(value) for value in values if value is not None}
+    types = _types(values)
     if types & {dict, list}:
         kind = pa.struct([]) if dict in types else _NESTED
         empty: Any = {} if dict in types else []

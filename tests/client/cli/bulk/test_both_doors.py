@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import polars as pl
 import pytest
 from rondo.client.cli.bulk import rows
 from rondo.client.cli.bulk.rows import Columns
+from rondo.client.errors import RefusedError
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.ingestion.validation import file_formats
 from rondo.ingestion.validation.contract import contract_of
@@ -18,7 +20,6 @@ from tests.ingestion.builders import NOW, spec
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 FORMATS: dict[str, file_formats.FileFormat] = {".csv": "CSV", ".jsonl": "JSON Lines", ".parquet": "Parquet"}
 FEATURES = {"zone": "category", "distance": "float", "stops": "int", "night": "bool"}
@@ -71,6 +72,40 @@ def requested(path: Path) -> list[dict[str, Any]]:
         for each in found
         if isinstance(each, PredictionRequested)
     ]
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 0, 1, 0.0], [1.0, None, 0.0, 1.0], [1, 0, 1, 1], ["1", "0", "true", "1"]])
+def test_a_json_number_is_a_number_at_both_doors(numbers: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / "rides.jsonl"
+    row = {"started": "2013-01-01T10:00:00Z", "zone": "a", "tipped": 1}
+    values = [{"ride": f"r{n}", "distance": each, "stops": each, "night": each} for n, each in enumerate(numbers)]
+    if "true" in numbers:
+        values = [each | {"distance": 1, "stops": 1} for each in values]
+    path.write_bytes(b"\n".join(orjson.dumps(row | each) for each in values))
+    assert [each["night"] for each in published(path)] == [
+        each if each is None else each in (1, "1", "true") for each in numbers
+    ]
+    assert requested(path) == published(path)
+
+
+def refused(path: Path) -> int:
+    with path.open("rb") as file:
+        _, source = rows.opened(file)
+    assert source is not None
+    found = rows.requests(source, Columns("ride", "started", FEATURES, ()), "tips")
+    return sum(isinstance(each, RefusedError) for each in found)
+
+
+@pytest.mark.parametrize("value", ["1.0", 0.5, 2])
+def test_what_is_no_boolean_is_refused(value: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rides.jsonl"
+    path.write_bytes(b'{"ride":"r1"}\n' + orjson.dumps({"ride": "r2", "night": value}))
+    assert refused(path) == 1
+
+
+def test_a_whole_number_beyond_64_bits_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"ride": ["a", "b"], "stops": [2.0**63, 2.0**62]}).write_parquet(tmp_path / "rides.parquet")
+    assert refused(tmp_path / "rides.parquet") == 1
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PARSERS: Mapping[str, Callable[[str], bool | float | None]] = {
     "bool": parse_boolean, "int": parse_whole, "float": parse_number,
 }  # fmt: skip
+_INT64 = 2**63  # ingestion stores whole numbers in 64 bits
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ def _value(name: str, value: Any, kind: str, source: SourceFile) -> Any:
         return str(value) if isinstance(value, str | int) else _refuse(name, value, kind)
     if not isinstance(value, str):
         number = _typed_number(value, kind)
+    elif name in source.json_numbers:
+        number = _typed_number(orjson.loads(value), kind)
     elif not source.keeps_types:
         text = value.strip()
         number = _PARSERS[kind](with_point(text) if source.decimal_commas else text)
@@ -183,7 +186,7 @@ def _typed_number(value: Any, kind: str) -> bool | float | None:
     if kind == "bool":
         return bool(value) if value in (0, 1) else None
     if kind == "int":
-        return int(value) if math.isfinite(value) and value == int(value) else None
+        return int(value) if math.isfinite(value) and value == int(value) and -_INT64 <= value < _INT64 else None
     return float(value)
 
 
