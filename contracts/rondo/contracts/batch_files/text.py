@@ -47,7 +47,7 @@ def utf8(file: BinaryIO) -> Iterator[BinaryIO]:
             with utf8(converted) as text:
                 yield text
         return
-    if b"\x00" in start[:_CHUNK].split(b"\n", 1)[0]:
+    if b"\x00" in start.split(b"\n", 1)[0]:
         why = "it holds NUL characters, as UTF-16 without a byte order mark does"
         raise UnreadableContentError(why, "save it as UTF-8, or convert it: `iconv -f utf-16le -t utf-8 FILE`")
     if b"\r" in start and b"\n" not in start:
