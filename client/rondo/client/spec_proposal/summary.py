@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rondo.client.spec_proposal.times import TEXT_FORMS, TimeForm
 from rondo.contracts.batch_files.times import parse_time
 from rondo.contracts.batch_files.values import COMMA_NUMBER
+from rondo.contracts.tasks.label_values import NUMBER
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # The share of the values that make a column of texts one of numbers or times; the others are errors in the data.
 _MOST = 0.95
 MOST_VALUES = 20
-_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_NUMBER = f"^{NUMBER}$"
 _INT = r"^[+-]?\d+$"
 _NAN = r"(?i)^[+-]?nan$"
 _BOOL = r"(?i)^(?:true|false)$"
