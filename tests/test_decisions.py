@@ -52,6 +52,7 @@ def sources() -> Iterator[tuple[str, str]]:
                 yield str(file.relative_to(folder)), file.read_text()
 
 
+@pytest.mark.medium
 def test_a_loop_that_catches_errors_uses_retry_or_has_a_row() -> None:
     """Decision 26. A row names the file below `rondo`, and the functions with the loop, or around it."""
     table = [row.split(" | ")[0] for row in RECORDS[25].read_text().splitlines() if row.startswith("| `")]

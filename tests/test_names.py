@@ -67,6 +67,7 @@ def is_module(name: str) -> bool:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+@pytest.mark.medium
 def test_a_verb_without_an_object_is_called_with_its_module(package: Path) -> None:
     files = {str(file.relative_to(package)): verbs_imported_by_themselves(file) for file in package.rglob("*.py")}
     assert {file: names for file, names in files.items() if names} == {}

@@ -48,6 +48,7 @@ def test_no_document_is_left_of_an_event_that_is_gone() -> None:
     assert set(COMMITTED) == generated().keys(), "run `make docs` and commit docs/events"
 
 
+@pytest.mark.medium
 def test_the_same_code_gives_the_same_bytes() -> None:
     assert documents() == generated()
 
@@ -57,6 +58,7 @@ def test_it_is_valid_by_the_specifications_own_schema(published: dict[str, Any])
     jsonschema.Draft7Validator(json.loads(SPECIFICATION.read_text())).validate(published)
 
 
+@pytest.mark.medium
 def test_the_specifications_schema_can_refuse(published: dict[str, Any]) -> None:
     broken = {**published, "operations": {"x": {"action": "shout", "channel": {"$ref": "#/channels/alerts.raised"}}}}
     with pytest.raises(jsonschema.ValidationError):

@@ -39,6 +39,7 @@ def test_both_months_have_what_the_spec_asks_for_and_together_enough_rows(folder
     assert max(labelled) < SPEC.trainer.min_rows <= sum(labelled)
 
 
+@pytest.mark.medium
 def test_each_line_is_a_request_that_the_command_reads(folder: Path) -> None:
     results = Results(Progress(disable=True), None, json=True)
     with (folder / "requests.jsonl").open("rb") as lines:

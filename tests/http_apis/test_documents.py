@@ -76,6 +76,7 @@ async def test_what_is_not_there_or_not_allowed(http: httpx.AsyncClient) -> None
     assert "GET" in wrong.headers["allow"]
 
 
+@pytest.mark.medium
 async def test_each_route_names_its_roles(http: httpx.AsyncClient) -> None:
     """A route that names none would be for admins only, by omission."""
     admins_only = [key for key, found in (await operations(http)).items() if found["x-required-roles"] == ["admin"]]

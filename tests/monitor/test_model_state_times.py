@@ -231,6 +231,7 @@ def test_mostly_late_rows_raise_an_alert_that_resolves_once_rows_count_again() -
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 @pytest.mark.parametrize("later", [timedelta(seconds=30), timedelta(0)])
+@pytest.mark.medium
 def test_a_correction_before_the_window_closes_replaces_the_outcome(stream: Stream, later: timedelta) -> None:
     """The outcomes of a day are wrong at first. They are corrected with a later time, or with the same."""
     corrected, correct = DailyScenario(stream=stream), DailyScenario(stream=stream)

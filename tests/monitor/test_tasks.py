@@ -35,6 +35,7 @@ def scenario_of(stream: Stream) -> DailyScenario:
 
 
 @OF_EACH
+@pytest.mark.medium
 def test_without_a_change_nothing_is_found(stream: Stream) -> None:
     scenario = scenario_of(stream)
     for day in range(8):
@@ -57,6 +58,7 @@ def test_without_a_change_nothing_is_found(stream: Stream) -> None:
     ],
     ids=lambda each: each.task if isinstance(each, Stream) else "",
 )
+@pytest.mark.medium
 def test_other_predictions_are_drift(stream: Stream, outputs: set[tuple[str, str, str | None]]) -> None:
     """The shift moves the share of each class, and the values. The scores of the binary stream don't follow it."""
     scenario = scenario_of(stream)

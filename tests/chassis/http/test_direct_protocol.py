@@ -128,6 +128,7 @@ async def test_a_connection_may_have_many_requests_and_each_is_measured(echo: Ec
     ],
     ids=str,
 )
+@pytest.mark.medium
 async def test_what_is_not_usual_is_the_applications(echo: Echo, unusual: dict[str, Any]) -> None:
     async with connected(echo) as client:
         client.send(**unusual)
@@ -225,6 +226,7 @@ async def test_a_client_that_leaves_gets_no_answer_and_disturbs_nobody(echo: Ech
         assert echo.taken[0].response_complete
 
 
+@pytest.mark.medium
 async def test_a_client_that_reads_no_answers_is_not_answered_on_and_on(echo: Echo) -> None:
     echo.copies = 100
     async with connected(echo) as client:

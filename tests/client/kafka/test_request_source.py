@@ -83,6 +83,7 @@ async def test_a_source_that_ends_the_process_ends_the_stream() -> None:
             await anext(source)
 
 
+@pytest.mark.medium
 async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
     read = itertools.count()
     position = 0

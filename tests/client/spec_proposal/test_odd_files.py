@@ -169,6 +169,7 @@ def proposal_of(tmp_path: Path, name: str, content: bytes | str) -> tuple[Path, 
 
 
 @pytest.mark.parametrize("kind", READ)
+@pytest.mark.medium
 def test_what_can_be_read_is_accepted_and_says_what_to_check(tmp_path: Path, kind: str) -> None:
     name, content, words = READ[kind]
     path, proposal = proposal_of(tmp_path, name, content)

@@ -41,6 +41,7 @@ def test_there_is_one_row_per_flight_of_the_year(flights: pl.DataFrame) -> None:
     assert flights["scheduled_departure"].is_sorted()
 
 
+@pytest.mark.medium
 def test_the_columns_are_those_of_the_spec(flights: pl.DataFrame) -> None:
     spec = parse_spec(SPEC.read_text())
     expected = [spec.data.entity, spec.data.event_time, *spec.features, *dataset.LABELS, dataset.KNOWN_AT]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.medium
 def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
     # delta-rs gives the chunks to several threads: without care about every second table is in another order.
     rows = pa.concat_tables([pa.table({"a": [n] * 5}) for n in range(4)])
@@ -29,6 +30,7 @@ def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeltaError("no"), DeltaError("")])
+@pytest.mark.medium
 def test_a_failed_compaction_affects_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:

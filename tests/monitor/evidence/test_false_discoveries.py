@@ -58,6 +58,7 @@ def largest(rng: np.random.Generator, count: int, dependence: str) -> np.ndarray
 
 
 @pytest.mark.parametrize("dependence", ["independent", "equal", "opposite", "in turns"])
+@pytest.mark.medium
 def test_alarms_without_a_change_and_false_names_are_as_rare_as_promised(dependence: str) -> None:
     rng, streams, count = np.random.default_rng(7), 6_000, 20
     alarms = sum(named(largest(rng, count, dependence)).any() for _ in range(streams))

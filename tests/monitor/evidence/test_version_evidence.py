@@ -131,6 +131,7 @@ def test_a_column_whose_reference_is_too_short_is_learned_while_the_others_are_t
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+@pytest.mark.medium
 def test_a_shift_alarms_and_the_strongest_evidence_comes_first(stream: Stream) -> None:
     evidence = begun(stream.profile)
     for group, buckets in live(stream, 3_000).items():

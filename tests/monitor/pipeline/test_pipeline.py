@@ -68,6 +68,7 @@ async def test_batches_and_crashes_change_no_published_event(stream: Stream, see
 
 
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
+@pytest.mark.medium
 async def test_the_rows_of_other_roles_change_no_published_event(role: str) -> None:
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())

@@ -19,6 +19,7 @@ def test_moments_are_those_of_the_differences() -> None:
     assert Moments().mean == Moments().plus(0.3).deviation == 0
 
 
+@pytest.mark.medium
 def test_the_interval_covers_zero_at_all_times() -> None:
     rng = np.random.default_rng(2)
     missed = 0

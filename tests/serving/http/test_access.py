@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("role", Role)
+@pytest.mark.medium
 async def test_a_prediction_needs_the_predictor_and_metadata_a_reader(client: httpx.AsyncClient, role: Role) -> None:
     inferred = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]}, headers=bearer(role))
     assert inferred.status_code == (200 if role in {Role.PREDICTOR, Role.ADMIN} else 403)

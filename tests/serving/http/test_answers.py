@@ -91,6 +91,7 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
     ],
     ids=["texts", "classes", "numbers", "interval"],
 )  # fmt: skip
+@pytest.mark.medium
 async def test_the_outputs_of_every_task(
     client: httpx.AsyncClient,
     models: ServedModels,

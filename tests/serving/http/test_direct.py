@@ -47,6 +47,7 @@ async def connected(models: ServedModels, service: InferenceService | None) -> A
 
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/delay/versions/3/infer"])
+@pytest.mark.medium
 async def test_an_inference_is_answered_without_the_application(
     models: ServedModels, topic: LogTopic, path: str
 ) -> None:
@@ -71,6 +72,7 @@ async def test_an_inference_is_answered_without_the_application(
         ("/v2/models/a/b/c/infer", {}, BODY),
     ],
 )
+@pytest.mark.medium
 async def test_what_is_refused_at_once_is_left_to_the_application(
     models: ServedModels, topic: LogTopic, path: str, headers: dict[str, str], body: dict[str, Any]
 ) -> None:

@@ -169,6 +169,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
         (INFER, b"x" * (8 * 1024 * 1024 + 1), 413, "the body is larger than 8,388,608 bytes: send fewer rows"),
     ],
 )
+@pytest.mark.medium
 async def test_errors_name_what_to_send(
     client: httpx.AsyncClient, path: str, body: Any, status: int, expected: str
 ) -> None:
@@ -267,6 +268,7 @@ async def test_before_its_application_is_set_the_api_is_unavailable() -> None:
         ("POST", "/v2/models/delay/versions/3/infer", 400),
     ],
 )
+@pytest.mark.medium
 async def test_what_is_no_inference_is_answered_by_the_router(
     client: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:

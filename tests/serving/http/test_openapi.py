@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ("/v2/models/delay/versions/3/ready", "/v2/models/{model}/versions/{version}/ready"),
     ],
 )
+@pytest.mark.medium
 async def test_an_answer_fits_its_schema(client: httpx.AsyncClient, path: str, template: str) -> None:
     document = (await client.get("/openapi.json")).json()
     answer = document["paths"][template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

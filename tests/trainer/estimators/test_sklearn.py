@@ -170,6 +170,7 @@ def test_every_blas_library_is_limited_to_one_thread() -> None:
     assert set(threads) == {1}
 
 
+@pytest.mark.medium
 def test_the_probability_of_a_forest_is_at_most_1() -> None:
     matrix, _labels = rows("binary")
     forest = {"use": "sklearn.ensemble.RandomForestClassifier", "params": {"n_estimators": 300, "max_depth": 2}}
