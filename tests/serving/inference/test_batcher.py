@@ -304,6 +304,26 @@ async def test_an_answer_that_can_not_be_sent_keeps_none_from_its_neighbours(
     assert scores(await service.infer_logged(served, rows_of("later", 3)), 1) == [3]
 
 
+async def test_an_answer_that_can_not_be_encoded_keeps_none_from_its_neighbours(served: ServedModel) -> None:
+    topic, settled = Topic(), dict[str, Any]()
+    service = InferenceService(topic.publish, lambda: NOW)
+
+    def submit(name: str, encode: Callable[[Any], Any]) -> None:
+        def settle(result: Any) -> None:
+            settled[name] = result
+
+        service.submit(batcher.Request(served, rows_of(name, 1), None, 10, encode, settle))
+
+    submit("a", lambda _: 1 / 0)
+    submit("b", lambda _: "answered")
+    async with asyncio.timeout(10):
+        while len(settled) < 2:  # noqa: ASYNC110 - the batcher has no event
+            await asyncio.sleep(0)
+    assert isinstance(settled["a"], ZeroDivisionError)
+    assert settled["b"] == "answered"
+    assert topic.records == [["a/0", "b/0"]]
+
+
 class SlowForMany:
     """A model that takes 10 ms of CPU for each row after the first; notes the threads that it ran on."""
 

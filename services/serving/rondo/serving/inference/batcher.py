@@ -202,7 +202,7 @@ class Batcher:
             acknowledged = None
         else:
             acknowledged = self._publish(found.scored)
-        answers = [(request, request.encode(answered)) for request, answered in found.answers]
+        answers = [(request, _encoded(request, answered)) for request, answered in found.answers]
         if acknowledged is not None:
             await acknowledged
         for request, answer in answers:
@@ -249,6 +249,14 @@ class Batcher:
         if good:
             found.extend(self._score_group(good))
         return found
+
+
+def _encoded(request: Request, answered: Sequence[Answered]) -> Any:
+    """Return the answer, or the exception that there is instead."""
+    try:
+        return request.encode(answered)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, which the neighbours of the request don't share
+        return error
 
 
 def _divided(group: Sequence[Request], scored: Sequence[Scored]) -> Iterator[tuple[Request, Sequence[Answered]]]:
