@@ -29,6 +29,16 @@ def test_the_scores_of_exchangeable_blocks_are_standard_normal_whatever_their_di
     assert abs(neighbours) < 0.03
 
 
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3])
+def test_the_scores_of_a_rare_value_are_standard_normal_where_one_row_more_is_added_in_part(share: float) -> None:
+    blocks = np.random.default_rng(SEED).binomial(40, share, (400, 200)) / 40
+    before = BlockTest.of("v", blocks[:, :40], np.zeros(400, np.bool_), one_sided=False, resolution=1 / 40)
+    scores = before.with_blocks(blocks[:, 40:]).scores.ravel()
+    assert stats.kstest(scores, "norm").pvalue > 0.01
+    # The extreme ones decide about alarms. Of a normal distribution 173 of 64,000 are beyond 3.
+    assert 130 < (np.abs(scores) > 3).sum() < 215
+
+
 def test_equal_blocks_are_no_evidence() -> None:
     test = begun(np.zeros((1, 50)), RANKS).with_blocks(np.zeros((1, 300)))
     assert test.evidence()[0] < np.log(20)

@@ -86,7 +86,8 @@ class BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
         components, blocks = reference.shape
         scores, each = np.zeros((components, 0)), np.broadcast_to(resolution, components)
-        ranked = reference + (_uniform(seed, "reference", (components, blocks)) - 0.5) * each[:, None]
+        jitter = (_uniform(seed, "reference", (components, blocks)) - 0.5) * each[:, None]
+        ranked = reference + jitter
         room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
         ranking, sums = Ranking.of(ranked), CumulatedSums.of(reference)
         return cls(seed, one_sided, normal, each, blocks, reference, scores, room, ranking, sums)
@@ -126,9 +127,12 @@ class BlockTest:
 
     def _with_few(self, means: NDArray[np.float64]) -> BlockTest:
         known, number = self.means.shape[1], means.shape[1]
-        places = np.column_stack([_uniform(self.seed, known + i, len(means)) for i in range(number)])
+        # One number places a block among those with equal values, and another one, independent of it, is added to its
+        # mean. One for both would give the lowest ranks low places among ties, and so scores that are too extreme.
+        drawn = np.stack([_uniform(self.seed, known + i, (2, len(means))) for i in range(number)], axis=-1)
+        places, jitter = drawn[0], (drawn[1] - 0.5) * self.resolution[:, None]
         room = self._room[0].with_columns(known, means)
-        ranked = self._room[2].with_columns(known, means + (places - 0.5) * self.resolution[:, None])
+        ranked = self._room[2].with_columns(known, means + jitter)
         together = ranked.upto(known + number)
         ranking = self._ranking_of(ranked.upto(known))
         below, same = ranking.places(together, known)
@@ -231,7 +235,7 @@ def _starts(live: int) -> Starts:
     return Starts.of(live - ages[::-1] + 1, live)
 
 
-def _uniform(seed: str, block: int | str, shape: int | tuple[int, int]) -> NDArray[np.float64]:
+def _uniform(seed: str, block: int | str, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return numbers in (0, 1) that replicas agree on, and a replay repeats."""
     digest = blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
     return np.random.default_rng(int.from_bytes(digest)).uniform(np.nextafter(0, 1), 1, shape)
