@@ -12,6 +12,7 @@ from rondo.contracts.spec.parameters.xgboost import XGBOOST
 from rondo.contracts.spec.policy import Trainer
 from rondo.trainer.estimators import tree_ensemble, xgboost_trees
 from rondo.trainer.estimators.base import HyperparameterError, Target
+from rondo.trainer.estimators.boosting import FitFailedError
 from rondo.trainer.estimators.xgboost import REPEATABLE, XgBoost
 
 from tests.trainer.estimators.graphs import difference
@@ -79,6 +80,27 @@ def test_every_parameter_that_can_be_set_is_one_that_xgboost_takes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         XgBoost(1).fit(BINARY, checked(values), 7, matrix, labels)
+
+
+@pytest.mark.parametrize(
+    ("params", "label", "named"),
+    [
+        ({"min_child_weight": 1e39}, 1.0, "min_child_weight"),
+        ({}, np.nan, "Label contains NaN"),
+        ({"eval_metric": "of_another_release"}, 1.0, "of_another_release"),
+    ],
+    ids=["beyond float32", "a check that failed", "a fatal error"],
+)
+def test_what_xgboost_refuses_fails_with_its_reason_alone(params: dict[str, Any], label: float, named: str) -> None:
+    """XGBoost adds the place in its source and a stack trace to some messages."""
+    matrix, labels = rows()
+    labels[0] = label
+    with pytest.raises(FitFailedError) as refusal:
+        XgBoost(1).fit(BINARY, {"n_estimators": 1} | params, 7, matrix, labels)
+    said = str(refusal.value)
+    assert refusal.value.code == "fit_failed"
+    assert named in said
+    assert not any(part in said for part in (".cc:", "Check failed", "Stack trace", "\n"))
 
 
 @pytest.mark.parametrize(

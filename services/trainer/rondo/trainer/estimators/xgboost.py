@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ OBJECTIVES: dict[TargetKind, str] = {
 # Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
 REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
 _LIMITS = np.finfo(np.float32)
+# Such as `[03:57:21] /workspace/src/data/data.cc:568: Check failed: `; some messages have none.
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: )?")
 
 
 class XgBoostModel:
@@ -77,7 +80,7 @@ class XgBoost(Boosting):
 
 def _why(message: str) -> str:
     """Return the line of XGBoost's message that says what is wrong, without the place in its source."""
-    return message.partition("\n")[0].rpartition("Check failed: ")[2] or message
+    return _PLACE.sub("", message.strip().partition("\n")[0])
 
 
 def _within_float32(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
