@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rondo.monitor.evidence.bets import normal_bets, start_weights, t_bets
+from rondo.monitor.evidence.bets import Split, normal_bets, start_weights, t_bets
 from rondo.monitor.evidence.block_test import BlockTest
 from scipy import integrate, stats
 
@@ -40,19 +40,15 @@ def test_the_t_bet_is_the_bayes_factor_of_the_t_statistic() -> None:
         with_effect = (1 + statistic**2 / (grown * freedom)) ** (-(freedom + 1) / 2)
         expected += grown**-0.5 * with_effect / (1 + statistic**2 / freedom) ** (-(freedom + 1) / 2) / 3
     together = np.concatenate((first, last))
-    [[found]] = t_bets(
-        np.array([[first.mean()]]), np.array([[last.mean()]]), np.array([[together.var() * 19]]),
-        (np.array([12]), np.array([7])), one_sided=False,
-    )  # fmt: skip
+    means, squares = (np.array([[first.mean()]]), np.array([[last.mean()]])), np.array([[together.var() * 19]])
+    [[found]] = t_bets(Split(*means, squares, np.array([12]), np.array([7])), one_sided=False)
     assert np.exp(found) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_one_sided_t_bet_gains_from_a_rise_alone() -> None:
     def bet(difference: float, *, one_sided: bool) -> float:
-        [[found]] = t_bets(
-            np.array([[0.0]]), np.array([[difference]]), np.array([[30.0]]), (np.array([20]), np.array([10])),
-            one_sided=one_sided,
-        )  # fmt: skip
+        means = np.array([[0.0]]), np.array([[difference]])
+        [[found]] = t_bets(Split(*means, np.array([[30.0]]), np.array([20]), np.array([10])), one_sided=one_sided)
         return float(found)
 
     assert bet(1.0, one_sided=True) == pytest.approx(bet(1.0, one_sided=False) + np.log(2), abs=0.05)
@@ -68,7 +64,8 @@ def test_the_weights_of_all_starts_add_to_at_most_one() -> None:
 
 
 def test_few_blocks_are_no_bet_on_means() -> None:
-    two = t_bets(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1)), (np.array([1]), np.array([1])), one_sided=False)
+    split = Split(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1)), np.array([1]), np.array([1]))
+    two = t_bets(split, one_sided=False)
     assert two.tolist() == [[0.0]]
 
 

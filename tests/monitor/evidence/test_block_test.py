@@ -135,9 +135,10 @@ def test_a_change_point_takes_the_bets_of_its_component_alone_and_once(monkeypat
     taken: list[int] = []
 
     def counted(bets: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        def counting(first: np.ndarray, *others: object, **named: object) -> np.ndarray:
-            taken.append(len(first))
-            return bets(first, *others, **named)
+        def counting(*given: object, **named: object) -> np.ndarray:
+            found = bets(*given, **named)
+            taken.append(len(found))
+            return found
 
         return counting
 

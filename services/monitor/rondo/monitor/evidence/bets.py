@@ -48,6 +48,20 @@ class Starts(NamedTuple):
         return cls(live - starts + 1, start_weights(starts))
 
 
+class Split(NamedTuple):
+    """The means of the blocks `before` each start and `since` it, shape `[components, starts]`.
+
+    They are of `blocks_before` and `blocks_since` blocks, shape `[starts]`. `squares` is the sum of squares of all
+    blocks about their mean, shape `[components, 1]`.
+    """
+
+    before: NDArray[np.float64]
+    since: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    blocks_before: NDArray[np.int64]
+    blocks_since: NDArray[np.int64]
+
+
 def start_weights(starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the log weights of changes that began with these live blocks, counted from 1: half for the first."""
     later = np.maximum(starts, 2) + 1.0
@@ -74,45 +88,27 @@ def normal_terms(sums: NDArray[np.float64], blocks: NDArray[np.int64], *, one_si
     return np.asarray(terms)
 
 
-def t_bets(
-    before: NDArray[np.float64],
-    since: NDArray[np.float64],
-    squares: NDArray[np.float64],
-    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
-    *,
-    one_sided: bool,
-) -> NDArray[np.float64]:
-    """Return the log bets on the mean of the blocks since each start against the blocks before it.
-
-    `before` and `since` are means, shape `[components, starts]`, of as many blocks as `counts` says, each `[starts]`.
-    `squares` is the sum of squares of all blocks about their mean, shape `[components, 1]`.
-    """
-    first, last = counts
-    terms = t_terms(before, since, squares, counts, one_sided=one_sided)
+def t_bets(split: Split, *, one_sided: bool) -> NDArray[np.float64]:
+    """Return the log bets on the mean of the blocks since each start against the blocks before it."""
+    terms = t_terms(split, one_sided=one_sided)
     found = np.logaddexp.reduce(terms, axis=0) - np.log(len(terms))
+    first, last = split.blocks_before, split.blocks_since
     # Two means and a variance need three blocks.
     return np.where((first >= 1) & (last >= 1) & (first + last >= 3), found, 0.0)  # noqa: PLR2004
 
 
-def t_terms(
-    before: NDArray[np.float64],
-    since: NDArray[np.float64],
-    squares: NDArray[np.float64],
-    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
-    *,
-    one_sided: bool,
-) -> NDArray[np.float64]:
+def t_terms(split: Split, *, one_sided: bool) -> NDArray[np.float64]:
     """Return the log bets of each width of the prior, shape `[widths, components, starts]`; see `t_bets`."""
-    first, last = (each.astype(np.float64) for each in counts)
-    total, effective = first + last, first * last / (first + last)
-    difference = since - before
-    explained = np.clip(effective * difference**2 / np.maximum(squares, _LEAST), 0.0, 1.0)
+    first, last = (each.astype(np.float64) for each in (split.blocks_before, split.blocks_since))
+    total, effective, squares = first + last, first * last / (first + last), np.maximum(split.squares, _LEAST)
+    difference = split.since - split.before
+    explained = np.clip(effective * difference**2 / squares, 0.0, 1.0)
     width = _T_WIDTHS[:, None, None]
     shrunk = width * effective / (1 + width * effective)
     left = np.maximum(1 - explained * shrunk, _LEAST)
     terms = -0.5 * np.log1p(width * effective) - 0.5 * (total - 1) * np.log(left)
     if one_sided:
-        scale = np.sqrt(np.maximum(squares, _LEAST) * left / np.maximum(total - 1, 1) * width / (1 + width * effective))
+        scale = np.sqrt(squares * left / np.maximum(total - 1, 1) * width / (1 + width * effective))
         probability = stdtr(np.maximum(total - 1, 1), difference * shrunk / scale)
         terms = terms + np.log(2.0) + np.log(np.maximum(probability, _LEAST))
     return np.asarray(terms)
@@ -166,7 +162,9 @@ class CumulatedSums:
             of_means, of_squares = (total[at * components :][:components][normal] for at in (1, 2))
             centred = sums[components : 2 * components][normal] - since * of_means / known
             squares = of_squares - of_means**2 / known
-            terms = t_terms(-centred / before, centred / since, squares, (before, since), one_sided=one_sided)
+            # The means add up to 0, so those before a start are minus those since.
+            split = Split(-centred / before, centred / since, squares, before, since)
+            terms = t_terms(split, one_sided=one_sided)
             is_unsure = (squares <= _LEAST_VARIANCE * of_squares)[:, firsts]
             found[normal] |= is_unsure | _reach(terms, weights[normal], firsts)
         return found

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from rondo.monitor.evidence.bets import CumulatedSums, Starts, normal_bets, t_bets
+from rondo.monitor.evidence.bets import CumulatedSums, Split, Starts, normal_bets, t_bets
 from rondo.monitor.evidence.ranking import MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:
@@ -214,7 +214,8 @@ class BlockTest:
         sums = np.cumsum(centred[:, : -self.live - 1 : -1], axis=1)[:, since - 1]
         squares = np.square(centred, out=centred).sum(axis=1, keepdims=True)
         # The means add up to 0, so those before a start are minus those since.
-        return t_bets(-sums / np.maximum(before, 1), sums / since, squares, (before, since), one_sided=self.one_sided)
+        split = Split(-sums / np.maximum(before, 1), sums / since, squares, before, since)
+        return t_bets(split, one_sided=self.one_sided)
 
 
 @lru_cache(maxsize=4_096)
