@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[str, bytes | str, str, tuple[str, ...]]] = {
     "blanks between columns": ("a.csv", in_csv(rows(), " "), "unreadable_file", ("tab",)),
     "comments": ("a.csv", f"# mine\n{in_csv(rows())}", "unreadable_file", ("'# mine'",)),
     "a separator in a text": ("a.csv", in_csv(rows()).replace(",b,", ",b,b,", 1), "unreadable_file", (",b,b,",)),
-    "more fields than names": ("a.csv", in_csv(rows()) + "a,b,c,d,e,f\n", "unreadable_file", ("6 fields",)),
+    "more fields than names": ("a.csv", in_csv(rows()) + "a,b,c,d,e,f\n", "unreadable_file", ("line 202", "6 instead")),
     "an open quote": ("a.csv", f'{in_csv(rows())}o9,2024-01-01T00:00:00Z,1,a,"1\n', "unreadable_file", ("quote",)),
     "two columns of one name": ("a.csv", in_csv(rows()).replace("size", "shop", 1), "unreadable_file", ("'shop'",)),
     "a header alone": ("a.csv", in_csv(rows()).split("\n")[0], "no_rows", ("5 columns",)),

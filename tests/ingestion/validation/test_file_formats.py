@@ -121,9 +121,12 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16-le"), "CSV", "it holds NUL characters, as UTF-16 without a byte order mark does"),
         (b"\xff\xfea\x00,", "CSV", "its byte order mark says UTF-16, and its text is not"),
         (
-            b"a,b\n1,2\n3\n\n4,5,6\n",
+            b'\na,b\n"1\n",2\n\n3\n4,5,6\n',
             "CSV",
-            "fields and not 2 as the header 'a,b', as 1 others have not; give each line as many fields as the header",
+            (
+                "line 6 has 1 instead of the 2 fields of the header 'a,b': '3' (the first of 2 such lines); "
+                "give each line as many fields as the header"
+            ),
         ),
         (
             b'a,b\n1,2\n3,"x\n4,5\n',

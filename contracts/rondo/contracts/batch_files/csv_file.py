@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -53,17 +53,30 @@ class _OddLines:
             self.count += 1
         return "skip"
 
-    def check(self) -> None:
+    def check(self, text: BinaryIO) -> None:
         """Raise UnreadableContentError if there is any: which of its fields are missing or too many is not known."""
         if not self.count:
             return
         first, header = _shortened(self.first), _shortened(self.header.separator.join(self.header.columns))
-        more = f", as {self.count - 1:,} others have not" if self.count > 1 else ""
+        more = f" (the first of {self.count:,} such lines)" if self.count > 1 else ""
         found, wanted = self.fields
         raise UnreadableContentError(
-            f"the line {first!r} has {found:,} fields and not {wanted:,} as the header {header!r}{more}",
+            f"{_place(text, self.first)} has {found:,} instead of the {wanted:,} fields of the header {header!r}: "
+            f"{first!r}{more}",
             "give each line as many fields as the header, and put quotes around a text with the separator or a quote",
         )
+
+
+def _place(text: BinaryIO, row: str) -> str:
+    """Return the line where the first row with a text begins: the numbers of Arrow leave out blank lines."""
+    wanted = row.encode().splitlines()
+    latest = deque[bytes](maxlen=len(wanted))
+    text.seek(0)
+    for number, line in enumerate((line for chunk in text for line in chunk.splitlines()), 1):
+        latest.append(line)
+        if list(latest) == wanted:
+            return f"line {number - len(wanted) + 1}"
+    return "a line"
 
 
 def _shortened(text: str) -> str:
@@ -92,7 +105,7 @@ def _read(text: BinaryIO, most_rows: int | None) -> CsvRows:
         table, truncated = collected(_schema(header), _batches(text, header, odd), most_rows)
     except (UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise not_utf8(text) or _refused(error) from None
-    odd.check()
+    odd.check(text)
     filled = _without_blank_rows(table)
     if not truncated:
         _check_quotes(text, filled)
