@@ -133,6 +133,7 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
             "CSV",
             "a quote is not closed: the text that begins with 'x' goes to the end of the file",
         ),
+        (b'a,b\n1,"\n', "CSV", "a quote is not closed: the text that begins with '\\n' goes to the end of the file"),
         (b"a,,\n1,2,3\n", "CSV", "its columns 2, 3 have values and no name; give each column a name of its own"),
         (
             b"PK\x03\x04\x14\x00xl/workbook.xml",

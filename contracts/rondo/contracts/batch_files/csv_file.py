@@ -197,7 +197,7 @@ def _check_quotes(text: BinaryIO, table: pa.Table) -> None:
     text.seek(0)
     quotes = sum(chunk.count(b'"') for chunk in iter(lambda: text.read(_BLOCK), b""))
     if quotes % 2:
-        shown = rest.strip().splitlines()[0][:_MOST_SHOWN]
+        shown = next(iter(rest.strip().splitlines()), rest)[:_MOST_SHOWN]
         why = f"a quote is not closed: the text that begins with {shown!r} goes to the end of the file"
         raise UnreadableContentError(why, "close it, and write a quote inside a text twice")
 
