@@ -14,7 +14,6 @@ from tests.ingestion.builders import NOW, rides, spec
 if TYPE_CHECKING:
     from rondo.contracts.batch_files.formats import FileFormat
 
-
 CONTRACT = contract_of("rides", [spec()])
 DUPLICATE = "ride: duplicate, an earlier row of this batch has the same ride and started"
 

@@ -134,6 +134,30 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
             "a quote is not closed: the text that begins with 'x' goes to the end of the file",
         ),
         (b'a,b\n1,"\n', "CSV", "a quote is not closed: the text that begins with '\\n' goes to the end of the file"),
+        (
+            b"a" * (1 << 20),
+            "CSV",
+            (
+                "its header is longer than 1 MiB, or a quote in it is not closed; "
+                "close it, and write the names of the columns in the first line"
+            ),
+        ),
+        (
+            "sep=€\na€b\n".encode(),
+            "CSV",
+            (
+                "its first line names '€' as the separator, which is none; "
+                "separate the columns by an ASCII character such as ;, and write sep=;"
+            ),
+        ),
+        (b"a\n\x81\n", "CSV", "line 2 is no text; is it of the format that its name says?"),
+        (b"\na\x00,b\n1,2\n", "CSV", "its header holds NUL characters; write it as text in UTF-8"),
+        pytest.param(
+            b'a,b\n1,"' + b"x" * (33 << 20),
+            "CSV",
+            "a line is longer than 16 MiB, or a quote is not closed; close it, or leave out the long text",
+            marks=pytest.mark.medium,
+        ),
         (b"a,,\n1,2,3\n", "CSV", "its columns 2, 3 have values and no name; give each column a name of its own"),
         (
             b"PK\x03\x04\x14\x00xl/workbook.xml",
