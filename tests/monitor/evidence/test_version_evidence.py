@@ -54,6 +54,18 @@ def test_columns_with_the_same_length_of_blocks_share_a_test() -> None:
     assert watched(apart, "inputs") == INPUTS
 
 
+@pytest.mark.parametrize(("stream", "loss"), [(BINARY, 0.0), (MULTICLASS, 1.0)], ids=["log loss", "0 or 1"])
+def test_the_resolution_of_a_mean_is_what_one_row_of_the_reference_can_change(stream: Stream, loss: float) -> None:
+    found: dict[str, set[float]] = {}
+    for each in begun(stream.profile).watched:
+        assert isinstance(each.state, StagedTest)
+        for component, resolution in zip(each.components, each.state.test.resolution.tolist(), strict=True):
+            found.setdefault(component.name, set()).add(round(resolution * each.state.block, 9))
+    assert found["loss"] == {loss}
+    assert all(found[name] == {1.0} for name in found if name not in ("level", "spread", "loss"))
+    assert min(found["level"] | found["spread"]) > 1.0
+
+
 def test_each_group_has_a_third_of_the_rate_shared_by_its_components() -> None:
     evidence = begun()
     shares = [(evidence.count("inputs"), 8), (evidence.count("outputs"), 3), (evidence.count("loss"), 1)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.model_evidence import ModelEvidence
@@ -109,6 +111,24 @@ def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch)
             evidence.versions[1].take(group, buckets)
     assert {type(each.state) for each in after.versions[1].watched} == {StagedTest}
     assert encode_evidence(after).equals(encode_evidence(before))
+
+
+def test_evidence_of_an_earlier_release_ranks_means_alone_and_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stored neither the `resolution` of a test nor the `row_range` of a reference."""
+    table = encode_evidence(filled(monkeypatch))
+    fields = [json.loads(each) for each in table.column("fields").to_pylist()]
+    parts = [part for each in fields for part in (each, each.get("test", {}))]
+    removed = [part.pop(name) for part in parts for name in ("resolution", "row_range") if name in part]
+    assert any(max(each) > 0 for each in removed)
+    stored = pa.array([json.dumps(each) for each in fields])
+    after = decode_evidence(table.set_column(table.column_names.index("fields"), "fields", stored))
+    for version, stream in ((1, BINARY), (2, MULTICLASS)):
+        for group, buckets in live(stream, 4_440, seed=8, first=1_000).items():
+            after.versions[version].take(group, buckets)
+    tests = [each.state.test for one in after.versions.values() for each in one.watched
+             if isinstance(each.state, StagedTest)]  # fmt: skip
+    assert {float(test.resolution.max()) for test in tests} == {0.0}
+    assert encode_evidence(decoded(after)).equals(encode_evidence(after))
 
 
 def test_what_is_decoded_can_be_added_to() -> None:
