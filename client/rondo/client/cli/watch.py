@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,11 +16,14 @@ from rondo.client.event_summaries import summarize
 from rondo.client.kafka.event_stream import topics_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.kafka.event_stream import Since
     from rondo.contracts.events.cloudevents import Envelope
 
-_BUFFERED_SECONDS = 2.0
+# Within it a second outage of a replay, whose events are older, is not noted.
+_LONGEST_NOTICE = timedelta(minutes=1)
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
 
 
@@ -36,7 +39,7 @@ def watch(
     """Print events as they happen, one line each."""
     topics_of(names or [])
     start: Since = _FIXED.get(since) or local_time(since)
-    outage = _OutageNotice()
+    outage = OutageNotice()
     # The client waits for Kafka silently; only the fetcher's log shows that it is unavailable.
     logging.getLogger("aiokafka.consumer.fetcher").addHandler(outage)
 
@@ -44,7 +47,7 @@ def watch(
         left = count
         async with aclosing(rondo.watch(*names or [], since=start)) as envelopes:
             async for envelope in envelopes:
-                outage.on_event()
+                outage.on_event(envelope.time)
                 print_json(_as_json(envelope)) if json else print_text(_line(envelope))
                 left -= 1
                 if left == 0:
@@ -53,21 +56,26 @@ def watch(
     session.run(follow)
 
 
-class _OutageNotice(logging.Handler):
+class OutageNotice(logging.Handler):
     """Prints once per outage that Kafka does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(logging.ERROR)
-        self._noticed_at: float | None = None
+        self._now = now
+        self._noticed_at: datetime | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._noticed_at is None:
-            self._noticed_at = time.monotonic()
+            self._noticed_at = self._now()
             print_note(f"Kafka does not answer; waiting for it ({record.getMessage()})")
 
-    def on_event(self) -> None:
-        """End the outage, unless the event may have been buffered before it began."""
-        if self._noticed_at is not None and time.monotonic() - self._noticed_at > _BUFFERED_SECONDS:
+    def on_event(self, published: datetime) -> None:
+        """End the outage with an event that was published since it began; an older one may have been fetched before.
+
+        A replay has older ones alone: for it an outage lasts a minute.
+        """
+        noticed = self._noticed_at
+        if noticed is not None and (published > noticed or self._now() > noticed + _LONGEST_NOTICE):
             self._noticed_at = None
 
 
