@@ -226,23 +226,22 @@ def _number_like(texts: _Texts) -> str:
 
 
 def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> ColumnSummary:
-    is_number = pc.match_substring_regex(texts.values, _NUMBER)
-    numbers = pc.replace_substring_regex(texts.values.filter(is_number), r"^\+", "").cast(pa.float64())
+    is_number = texts.matches(_NUMBER)
+    written = texts.where(is_number)
+    numbers = pc.replace_substring_regex(written.values, r"^\+", "").cast(pa.float64())
     finite = numbers.filter(pc.is_finite(numbers))
     nan = texts.matching(_NAN)
-    written = texts.where(is_number)
-    infinite = written.where(pc.invert(pc.is_finite(numbers))).total
-    odd = texts.total - written.total - nan + infinite
-    strange = texts.values.filter(pc.invert(pc.or_(is_number, pc.match_substring_regex(texts.values, _NAN))))
-    whole = texts.share(_INT) == 1 or texts.matching(_INT) == texts.matching(_NUMBER)
-    kept = texts.only(_NUMBER)
+    infinite = written.where(pc.invert(pc.is_finite(numbers)))
+    others = texts.where(pc.invert(pc.or_(is_number, texts.matches(_NAN))))
+    strange = pa.concat_arrays([others.values, infinite.values])
+    whole = texts.share(_INT) == 1 or texts.matching(_INT) == written.total
     return ColumnSummary(
         kind=Kind.INT if whole and not nan else Kind.FLOAT,  # ingestion takes no NaN for a missing whole number
         missing=missing + nan,
-        distinct=len(kept.values),
-        values=kept.frequent(),
+        distinct=len(written.values),
+        values=written.frequent(),
         whole=whole or _all_whole(finite),
-        odd=odd,
+        odd=others.total + infinite.total,
         odd_example=strange[0].as_py()[:40] if len(strange) else "",
         **_bounds(finite),
         **basis,
