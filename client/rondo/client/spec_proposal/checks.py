@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rondo.client.spec_proposal.distinct_texts import is_placeholder
 from rondo.client.spec_proposal.roles import MAX_BAD_SHARE
-from rondo.client.spec_proposal.summary import is_placeholder
 from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.times import EARLIEST, MOST_AHEAD

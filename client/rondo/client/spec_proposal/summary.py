@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.client.spec_proposal.distinct_texts import DistinctTexts
 from rondo.client.spec_proposal.times import TEXT_FORMS, TimeForm
 from rondo.contracts.batch_files.times import parse_time
 from rondo.contracts.batch_files.values import COMMA_NUMBER
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # The share of the values that make a column of texts one of numbers or times; the others are errors in the data.
 _MOST = 0.95
-MOST_VALUES = 20
 _NUMBER = f"^{NUMBER}$"
 _INT = r"^[+-]?\d+$"
 _NAN = r"(?i)^[+-]?nan$"
@@ -34,13 +33,6 @@ _NUMBER_LIKE = (
 # Of several units, as of "3 km" and "3 miles", nobody knows how they compare.
 _WITH_UNIT = r"^[+-]?\d[\d.,]* [A-Za-zµ°][A-Za-zµ°/]{0,7}$"
 _LEADING_ZERO = r"^0\d"
-# What writers put where a value is missing.
-_PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
-
-
-def is_placeholder(text: str) -> bool:
-    """Return whether a text is what writers put where a value is missing."""
-    return re.match(_PLACEHOLDER, text) is not None
 
 
 class Kind(StrEnum):
@@ -120,10 +112,10 @@ def _summary(name: str, column: pa.ChunkedArray, file: SourceFile) -> ColumnSumm
         if file.decimal_commas:
             numbers = pc.replace_substring_regex(column, COMMA_NUMBER, r"\1.\2")
             commas = column.filter(pc.not_equal(numbers, column))
-            if len(commas) and _Texts.of(numbers).share(_NUMBER) >= _MOST:
+            if len(commas) and DistinctTexts.of(numbers).share(_NUMBER) >= _MOST:
                 basis |= {"decimal_commas": True}
                 column = numbers
-            basis["thousands"] = _thousands(_Texts.of(column))
+            basis["thousands"] = _thousands(DistinctTexts.of(column))
     if column.null_count == len(column):
         return ColumnSummary(kind=Kind.EMPTY, missing=len(column), **basis)
     for applies, summary in (
@@ -135,7 +127,7 @@ def _summary(name: str, column: pa.ChunkedArray, file: SourceFile) -> ColumnSumm
     return _of_others(column, basis)
 
 
-def _thousands(texts: _Texts) -> str:
+def _thousands(texts: DistinctTexts) -> str:
     points = texts.only(r"^[+-]?\d+\.")
     grouped = points.only(r"^[+-]?[1-9]\d{0,2}\.\d{3}$")
     return str(grouped.values[0].as_py()) if grouped.total and grouped.total == points.total else ""
@@ -189,7 +181,7 @@ def _of_times(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
     """Find the kind of texts by their different values."""
-    texts = _Texts.of(column)
+    texts = DistinctTexts.of(column)
     numbers = texts.share(_NUMBER) >= _MOST
     # A leading zero is part of an identifier such as a postal code.
     if numbers and not basis["keeps_type"] and not texts.matching(_LEADING_ZERO):
@@ -213,7 +205,7 @@ def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
     )
 
 
-def _number_like(texts: _Texts) -> str:
+def _number_like(texts: DistinctTexts) -> str:
     """Return a value with more than a number, if nearly all are numbers or such values; else ""."""
     like = texts.only(_NUMBER_LIKE)
     if texts.share(_NUMBER_LIKE) < _MOST:
@@ -225,7 +217,7 @@ def _number_like(texts: _Texts) -> str:
     return str(more.values[0].as_py())[:40] if len(more.values) else ""
 
 
-def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> ColumnSummary:
+def _of_written_numbers(texts: DistinctTexts, missing: int, basis: dict[str, Any]) -> ColumnSummary:
     is_number = texts.matches(_NUMBER)
     written = texts.where(is_number)
     numbers = pc.replace_substring_regex(written.values, r"^\+", "").cast(pa.float64())
@@ -248,7 +240,7 @@ def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> C
     )
 
 
-def _of_written_times(texts: _Texts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
+def _of_written_times(texts: DistinctTexts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
     zone = "UTC" if form.needs_zone else None
     read = [parse_time(text, zone) for text in texts.values.to_pylist()]
     # Those of other forms are counted by their form: nothing reads them.
@@ -273,51 +265,9 @@ def _written_time(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """Different texts, and how often each occurs."""
-
-    values: pa.Array
-    counts: pa.Array
-
-    @classmethod
-    def of(cls, column: pa.ChunkedArray) -> _Texts:
-        counts = column.drop_null().value_counts()
-        return cls(counts.field("values"), counts.field("counts"))
-
-    @property
-    def total(self) -> int:
-        return pc.sum(self.counts).as_py() or 0
-
-    def matching(self, pattern: str) -> int:
-        """Return how many rows match."""
-        return self.only(pattern).total
-
-    def share(self, pattern: str) -> float:
-        """Return the share of the rows that match, without those with a placeholder for a missing value."""
-        real = self.total - self.matching(_PLACEHOLDER)
-        return self.matching(pattern) / real if real else 0.0
-
-    def only(self, pattern: str) -> _Texts:
-        return self.where(self.matches(pattern))
-
-    def matches(self, pattern: str) -> pa.Array:
-        return pc.match_substring_regex(self.values, pattern)
-
-    def where(self, mask: pa.Array) -> _Texts:
-        return _Texts(self.values.filter(mask), self.counts.filter(mask))
-
-    def weighed(self, numbers: pa.Array) -> float:
-        return float(pc.sum(pc.multiply(numbers.cast(pa.float64()), self.counts.cast(pa.float64()))).as_py())
-
-    def frequent(self) -> tuple[tuple[str, int], ...]:
-        order = pc.array_sort_indices(self.counts, order="descending")[:MOST_VALUES]
-        return tuple(zip(self.values.take(order).to_pylist(), self.counts.take(order).to_pylist(), strict=True))
-
-
 def _frequent(texts: pa.ChunkedArray) -> dict[str, Any]:
     """Return `distinct` and `values`."""
-    found = _Texts.of(texts)
+    found = DistinctTexts.of(texts)
     return {"distinct": len(found.values), "values": found.frequent()}
 
 
