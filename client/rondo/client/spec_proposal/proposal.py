@@ -14,7 +14,6 @@ from rondo.client.spec_proposal.names import model_name
 from rondo.client.spec_proposal.roles import MAX_BAD_SHARE, Chosen, RoleChoices, Roles, choose_roles
 from rondo.client.spec_proposal.summary import ColumnSummary, summarize
 from rondo.client.spec_proposal.tasks import LabelChoice, choose_task
-from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.spec.model import Trainer
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ class Proposal:
     """A spec for a file. `min_rows` and `max_bad_share` are None where the defaults fit.
 
     `bad_share` of the rows would be quarantined for their label or their key. `time_zone` is that of event times
-    without one. `names_guessed` says that the model or
-    the dataset has its name from the file.
+    without one. `names_guessed` says that the model or the dataset has its name from the file.
     """
 
     file: str
@@ -106,6 +104,7 @@ def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Propo
         truncated=file.truncated,
     )
     name = model_name(stem)
+    form = roles.event_time.column.time_form
     share = min(bad / facts.rows, 1.0)
     return Proposal(
         file=file.name,
@@ -121,7 +120,7 @@ def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Propo
         max_bad_share=_max_bad_share(share),
         bad_share=share,
         names_guessed=wishes.model is None or wishes.dataset is None,
-        time_zone="UTC" if roles.event_time.column.time_form in (TimeForm.NO_ZONE, TimeForm.DATE) else None,
+        time_zone="UTC" if form is not None and form.needs_zone else None,
     )
 
 
