@@ -75,7 +75,7 @@ def requested(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("numbers", [[1.0, 0, 1, 0.0], [1.0, None, 0.0, 1.0], [1, 0, 1, 1], ["1", "0", "true", "1"]])
-def test_a_json_number_is_a_number_at_both_doors(numbers: list[Any], tmp_path: Path) -> None:
+def test_a_json_number_is_a_number_published_and_predicted(numbers: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "rides.jsonl"
     row = {"started": "2013-01-01T10:00:00Z", "zone": "a", "tipped": 1}
     values = [{"ride": f"r{n}", "distance": each, "stops": each, "night": each} for n, each in enumerate(numbers)]
@@ -109,7 +109,7 @@ def test_a_whole_number_beyond_64_bits_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_row_has_the_same_values_at_both_doors(suffix: str, tmp_path: Path) -> None:
+def test_a_row_has_the_same_values_published_and_predicted(suffix: str, tmp_path: Path) -> None:
     path = written(tmp_path / f"rides{suffix}")
     rides = {each["ride"]: each for each in requested(path)}
     accepted = published(path)
