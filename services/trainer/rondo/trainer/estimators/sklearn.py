@@ -115,8 +115,8 @@ class Sklearn:
         try:
             with _quietly():
                 _fit(steps, matrix.astype(_precision(steps), copy=False), labels, weights)
-        # Solvers of LAPACK and ARPACK that do not converge raise errors of their own.
-        except (ValueError, np.linalg.LinAlgError, ArpackError) as error:
+        # Unlike one of LAPACK, a solver of ARPACK that does not converge raises no `ValueError`.
+        except (ValueError, ArpackError) as error:
             raise StepsFailedError(str(error).partition("\n")[0]) from error
         return SklearnModel(steps, target, missing=takes_missing(step.use for step in params["steps"]))
 
