@@ -58,10 +58,10 @@ class Platform:
         await self.train("run-2")
         await self.tick()
 
-    async def train(self, run: str) -> None:
+    async def train(self, run: str, **more: Any) -> None:
         model = await self.store.model("late")
         champion = (model.champion.number, 0.7) if model.champion else None
-        await handle(self.store, self._trained(run, champion=champion, spec=model.spec), run)
+        await handle(self.store, self._trained(run, champion=champion, spec=model.spec, **more), run)
 
     async def tick(self, after: timedelta = timedelta(0)) -> None:
         self.now += after
@@ -221,6 +221,29 @@ async def test_a_version_that_waits_retires_where_the_champion_has_other_feature
     assert await platform.routes() == [(1, "primary", 1.0)]
     last = (await audit_of(platform.store, "late"))[-1]
     assert (last.action, json.loads(last.evidence)["version"]) == ("rollout_superseded", 5)
+
+
+@pytest.mark.parametrize("strategy", ["canary", "replace"])
+async def test_a_version_that_waits_retires_where_the_champion_has_its_artifact_by_then(
+    platform: Platform, spec_text: str, strategy: str
+) -> None:
+    for run in ("run-1", "run-2"):
+        await apply(platform.store, parse_spec(spec_text))
+        await platform.train(run)
+    await apply(platform.store, parse_spec(f"{spec_text}rollout: {CANARY}\n"))
+    await platform.train("run-3")
+    await platform.tick()
+    digest = (await platform.store.model("late")).versions[1].digest
+    await platform.train("run-4", digest=digest)
+    assert (await states(platform.store))[4] == "waiting"
+    async with platform.store.work() as work:
+        await commands.roll_back(work, "late", 1, ANA, None)
+    if strategy == "replace":
+        await apply(platform.store, parse_spec(spec_text))
+    await platform.tick()
+    await platform.tick()
+    assert (await states(platform.store))[4] == "retired"
+    assert await platform.routes() == [(1, "primary", 1.0)]
 
 
 def _with_another_feature(spec_text: str) -> str:

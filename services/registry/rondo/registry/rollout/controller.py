@@ -21,7 +21,7 @@ from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout import rollout_deployments as deployments
 from rondo.registry.rollout.advance import Advance, advance
 from rondo.registry.rollout.oriented_evidence import oriented
-from rondo.registry.rollout.plan import has_same_features, is_compared, plan_of
+from rondo.registry.rollout.plan import is_compared, plan_of, why_not_compared
 from rondo.registry.rollout.promotion import promote
 from rondo.registry.schedule.scheduler import utc_now
 
@@ -94,8 +94,8 @@ class RolloutController:
         if champion is None:
             return
         # The champion, or the spec, may be another one than when the version began to wait.
-        if not has_same_features(version, champion):
-            await work.save(deployments.retire_waiting(model, version))
+        if why := why_not_compared(version, champion):
+            await work.save(deployments.retire_waiting(model, version, why))
             return
         candidate = await work.candidate(model.name, version.number)
         if not is_compared(model.spec.rollout):

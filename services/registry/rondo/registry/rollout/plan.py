@@ -33,6 +33,13 @@ def has_same_features(version: Version, champion: Version) -> bool:
     return list(champion.features.items()) == list(version.features.items())
 
 
+def why_not_compared(version: Version, champion: Version) -> str:
+    """Return why a version that waits can no longer be compared; empty if it can."""
+    if not has_same_features(version, champion):
+        return "the champion has other features"
+    return "the champion has the same artifact" if version.digest == champion.digest else ""
+
+
 def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedHoldout | None) -> Plan:
     """Return the plan. Without `paired` the margin is 0.01, and the stakes are those for any variance.
 

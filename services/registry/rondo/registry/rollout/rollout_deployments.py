@@ -56,10 +56,10 @@ def supersede(model: Model, rollout: Rollout) -> Decision:
     return Decision(model, after, SYSTEM, (changed_event(rollout), *retirements(model, after)), (entry,))
 
 
-def retire_waiting(model: Model, version: Version) -> Decision:
-    """Retire a version that waits, and whose features are no longer those of the champion."""
+def retire_waiting(model: Model, version: Version, why: str) -> Decision:
+    """Retire a version that waits, and can no longer be compared."""
     after = model.with_states({version.number: "retired"})
-    entry = AuditEntry("rollout_superseded", {"version": version.number, "reason": "the champion has other features"})
+    entry = AuditEntry("rollout_superseded", {"version": version.number, "reason": why})
     return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
 
