@@ -168,6 +168,16 @@ RULE_MISTAKES = {
             "because published rows have the id of their batch there: rename it"
         ),
     ),
+    "misspelt time zone": (
+        "label: late",
+        "time_zone: Europe/Berlinn, label: late",
+        "line 2: `data.time_zone`: Europe/Berlinn is not a time zone: did you mean Europe/Berlin?",
+    ),
+    "time zone by an abbreviation": (
+        "label: late",
+        "time_zone: MESZ2, label: late",
+        "line 2: `data.time_zone`: MESZ2 is not a time zone: write UTC, or a place such as Europe/Berlin",
+    ),
     "names that differ by capitals": (
         "entity: flight_id",
         "entity: Carrier",

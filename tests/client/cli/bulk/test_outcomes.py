@@ -146,7 +146,8 @@ def test_lines_are_read_in_all_that_publish_reads(rondo: Callable[..., Result], 
 def test_a_file_of_rows_is_refused_once(run: Callable[..., Result], sent: Sent, tmp_path: Path) -> None:
     (tmp_path / "known.csv").write_text("id,outcome\na,1\nb,0\n")
     refused = run("outcome", "late", "--from", "known.csv")
-    assert (refused.exit_code, refused.stderr.count("known.csv is CSV"), sent) == (1, 1, [])
+    message = "known.csv is CSV, and outcomes are JSON Lines: write one per line as"
+    assert (refused.exit_code, refused.stderr.count(message), sent) == (1, 1, [])
 
 
 def test_a_new_class_is_sent_and_warned_of_once(
