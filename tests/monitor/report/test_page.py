@@ -114,9 +114,9 @@ def test_names_from_outside_stay_text() -> None:
 
 
 def test_windows_of_a_replaced_version_are_marked() -> None:
-    told = story()
-    before = told.windows[0].model_copy(update={"model_version": 7, "role": "replaced"})
-    page = Reader(report_page(told.status, (told.windows[0], before)))
+    shown = story()
+    before = shown.windows[0].model_copy(update={"model_version": 7, "role": "replaced"})
+    page = Reader(report_page(shown.status, (shown.windows[0], before)))
     assert page.of("td").count("7, replaced") == 1
     assert page.count("tr", class_="holdout") == 2
 

@@ -44,7 +44,7 @@ def test_windows_that_wait_for_outcomes_show_their_rows() -> None:
 @pytest.mark.parametrize("delay", ["2h", "30d"])
 @pytest.mark.medium
 def test_small_windows_are_combined_until_they_have_enough_rows(delay: str) -> None:
-    """Closed ones are combined in halves of at least `ENOUGH` rows, so that old windows can be forgotten."""
+    """Closed ones are combined in halves of at least `ENOUGH` rows, so that old windows can be discarded."""
     first, end, rows, complete = days(scenario(31, count=60, label_delay=delay))
     assert (end, complete) == (30, True)
     assert rows == 60 * (end - first)

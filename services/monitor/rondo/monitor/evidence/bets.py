@@ -6,8 +6,9 @@ factor of two means with a right Haar prior (Perez-Ortiz, Lardy, de Heide, Grunw
 anytime-valid testing", Annals of Statistics 2024). Each averages over several widths of the prior. All values are
 natural logarithms.
 
-Without a change few looks at the evidence find more of it in any component. The exact bets add up all blocks since each
-start anew. `CumulatedSums` give the same within about 1e-9, and leave out the components whose evidence has not grown.
+Without a change most looks find no more evidence than before. So `CumulatedSums` screen the components: they add up
+each block once, and leave out the components whose evidence has not grown. The exact bets of the others add up all
+blocks since each start again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _T_WIDTHS = np.array([0.1, 1.0, 10.0])
 # 1 / sum over k >= 2 of 1 / ((k + 1) ln(k + 1)^2), rounded up, so that the weights of all starts add to at most 1.
 _NORMALIZER = 1.07
 _LEAST = 1e-300
-# Of the evidence, relative or absolute: far more than the sums are off.
+# The error of evidence by cumulated sums that is allowed for, relative or absolute. It is about 1e-9.
 _SLACK = 1e-6
 # With a smaller share of the squares left about the mean, a difference of sums has lost too many digits.
 _LEAST_VARIANCE = 1e-4

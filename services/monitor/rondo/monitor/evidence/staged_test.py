@@ -224,7 +224,7 @@ class StagedTest:
             sum(self.counts[point.block - 1 :]) + self.open.rows,
         )
 
-    def remember(self) -> None:
+    def keep_changes(self) -> None:
         """Keep the changes that the live blocks show, before blocks are given up."""
         if self.test.live:
             found = np.flatnonzero(self.evidence >= _LEAST_THRESHOLD).tolist()
@@ -307,7 +307,7 @@ class StagedTest:
         if self.test.reference < FEWEST_BLOCKS * factor:
             return False
         # Live blocks of fewer rows can't be ranked with it. Where there is none, nothing has been looked at yet.
-        self.remember()
+        self.keep_changes()
         self.stage += 1 if self.test.live else 0
         self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
         self.starts, self.counts = [], []
@@ -317,7 +317,7 @@ class StagedTest:
         # An odd block would have no partner. 1,000 blocks and half of them are even.
         learned = 0 if self.test.reference >= 2 * FEWEST_BLOCKS else self.test.live // 2
         if learned:
-            self.remember()
+            self.keep_changes()
         reference, self.stage = self.test.reference + learned, self.stage + 1
         live = merged(self.test.means[:, reference:], 2)
         self.test, self.block = self._with_longer(2, reference).with_blocks(live), 2 * self.block

@@ -143,7 +143,7 @@ class Learning:
     @classmethod
     def again(cls, test: StagedTest) -> Learning:
         """Return the state in which live rows extend the reference of a test. What it has found is kept."""
-        test.remember()
+        test.keep_changes()
         reference = test.test.means[:, : test.test.reference]
         row_range = test.test.resolution * test.block
         stretches = Stretches(test.block, longest_autocorrelation(test.block), reference, row_range)
