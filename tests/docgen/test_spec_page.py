@@ -19,8 +19,8 @@ from rondo.docgen.spec_page import spec_page
 PAGE = SPEC_PAGE.read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
-# One example is of one task; `cost` replaces `threshold`.
-OF_OTHER_TASKS = {*METRICS, "threshold", "interval"}
+# One example is of one task; `cost` replaces `threshold`, `holdout` the other two.
+OF_OTHER_TASKS = {*METRICS, "threshold", "interval", "holdout_rows", "holdout_span"}
 OF_OTHER_KINDS = {"use", "function"}
 NOT_SUPPORTED = {"from", "on", "max_age", "steps"}
 

@@ -13,7 +13,13 @@ import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
-from rondo.trainer.errors import NoFinitePredictionError, OneClassError, SharedEventTimeError, TooManyClassesError
+from rondo.trainer.errors import (
+    NoFinitePredictionError,
+    NoTrainingRowsError,
+    OneClassError,
+    SharedEventTimeError,
+    TooManyClassesError,
+)
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
@@ -170,6 +176,14 @@ def test_rows_that_share_their_event_time_leave_none_to_train_on(shared: int) ->
         run(rows(1_000).with_columns(at=at))
     assert (refusal.value.rows, refusal.value.total, refusal.value.time) == (shared, 1_000, START)
     assert "have the same event time" in str(refusal.value)
+
+
+@pytest.mark.parametrize("holdout", [{"holdout_rows": 1_000}, {"holdout_span": "9w"}])
+def test_a_holdout_of_all_rows_leaves_none_to_train_on(holdout: dict[str, Any]) -> None:
+    with pytest.raises(NoTrainingRowsError) as refusal:
+        run(rows(1_000), spec=with_trainer(**holdout))
+    assert (refusal.value.rows, {refusal.value.key}) == (1_000, set(holdout))
+    assert "of the 1,000 labelled rows, so none is left to train on" in str(refusal.value)
 
 
 def test_a_missing_column() -> None:

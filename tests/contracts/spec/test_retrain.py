@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from rondo.contracts.spec.file import SpecError, parse_spec
 from rondo.contracts.spec.model import ModelSpec
@@ -91,6 +93,15 @@ def test_an_ensemble_is_not_refitted() -> None:
     assert problem("trainer: {refit: true, ensemble: 2}").startswith("line 4: `trainer.refit`")
 
 
-def test_a_share_that_is_held_out_is_a_tenth_where_the_spec_has_none() -> None:
-    assert (spec().trainer.holdout, spec().trainer.share_held_out) == (None, 0.1)
-    assert spec("trainer: {holdout: 0.3}").trainer.share_held_out == 0.3
+def test_a_holdout_is_a_share_a_number_of_rows_or_a_span() -> None:
+    assert "holdout_rows" not in spec("trainer: {holdout: 0.3}").canonical_json()
+    assert spec("trainer: {holdout_rows: 500}").trainer.holdout_rows == 500
+    found = spec("trainer: {holdout_span: 30d}")
+    assert found.trainer.holdout_span == timedelta(days=30)
+    assert type(found).from_json(found.canonical_json()) == found
+
+
+def test_one_key_says_what_is_held_out() -> None:
+    found = problem("trainer: {holdout: 0.3, holdout_span: 30d}")
+    assert found.startswith("line 4: `trainer.holdout_span`")
+    assert "`holdout`" in found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from rondo.trainer.adaptation.holdout import HeldOut, held_out, held_out_of_young, is_young, latest
+from rondo.contracts.spec.policy import Trainer
+from rondo.trainer.adaptation.holdout import HeldOut, held_out, held_out_of_young, is_young, latest, specified
 
 ROWS = np.arange(10_000)
 
@@ -60,3 +63,19 @@ def test_a_window_is_young_until_half_of_its_rows_are_before_holdout_and_gap() -
     assert is_young(8_500, held, 10_000)
     assert not is_young(6_000, held, 10_000)
     assert held_out_of_young(ROWS, 7_000) == HeldOut(9_000, 9_000)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "rows"),
+    [
+        ({}, None),
+        ({"holdout": 0.25}, 250),
+        ({"holdout_rows": 70}, 70),
+        ({"holdout_rows": 2_000}, 1_000),
+        ({"holdout_span": "3m"}, 180),
+        ({"holdout_span": "1d"}, 1_000),
+    ],
+)
+def test_the_spec_holds_out_a_share_a_number_of_rows_or_a_span(trainer: dict[str, Any], rows: int | None) -> None:
+    times = np.arange(1_000) * 1_000_000
+    assert specified(Trainer(**trainer), times) == rows

@@ -11,7 +11,7 @@ import pytest
 from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
-from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
+from rondo.trainer.errors import LeakError, NoTrainingRowsError, OneClassError, SharedEventTimeError
 from rondo.trainer.estimators.lightgbm import LightGbmModel
 from rondo.trainer.fitting.report import report
 from rondo.trainer.worker.app import pipeline
@@ -113,6 +113,11 @@ def test_rows_of_one_event_time_leave_none_to_train_on() -> None:
     frame = rows("binary", 2_000).with_columns(at=pl.lit(START).cast(pl.Datetime("us", "UTC")))
     with pytest.raises(SharedEventTimeError):
         chosen(frame, spec())
+
+
+def test_a_holdout_of_all_rows_leaves_none_to_train_on() -> None:
+    with pytest.raises(NoTrainingRowsError):
+        chosen(rows("binary", 2_000), spec(trainer={"holdout_rows": 2_000}))
 
 
 def test_a_class_that_only_the_holdout_has_is_not_refitted_to() -> None:

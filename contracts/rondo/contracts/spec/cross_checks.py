@@ -35,6 +35,7 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
     yield from _functions_have_a_name(mapping_at(spec, "trainer"))
     yield from _steps_are_of_sklearn(mapping_at(spec, "trainer"))
     yield from _ensembles_are_not_refitted(mapping_at(spec, "trainer"))
+    yield from _one_key_says_the_holdout(mapping_at(spec, "trainer"))
     yield from _policy_has_no_triggers(mapping_at(spec, "retrain"))
     yield from _costs_are_two(mapping_at(spec, "retrain"))
     yield from _steps_rise(mapping_at(spec, "rollout"))
@@ -115,6 +116,13 @@ def _ensembles_are_not_refitted(trainer: Plain) -> Iterator[Problem]:
     size = _number(trainer.get("ensemble"))
     if trainer.get("refit") is True and size is not None and size > 1:
         yield Problem(("trainer", "refit"), "an ensemble is not refitted: leave out `refit`, or `ensemble`")
+
+
+def _one_key_says_the_holdout(trainer: Plain) -> Iterator[Problem]:
+    found = [key for key in ("holdout", "holdout_rows", "holdout_span") if trainer.get(key) is not None]
+    for key in found[1:]:
+        message = f"`{found[0]}` also says how many rows are held out: leave out one of the two"
+        yield Problem(("trainer", key), message)
 
 
 def _policy_has_no_triggers(retrain: Plain) -> Iterator[Problem]:

@@ -170,6 +170,19 @@ class SharedEventTimeError(NotEnoughDataError):
         )
 
 
+class NoTrainingRowsError(NotEnoughDataError):
+    """The holdout that the spec asks for has all labelled rows. `key` is what asks for it."""
+
+    code = "no_training_rows"
+
+    def __init__(self, key: str, rows: int) -> None:
+        self.key, self.rows = key, rows
+        super().__init__(
+            f"the holdout of `trainer.{key}` has all of the {rows:,} labelled rows, so none is left to train on: lower"
+            f" `trainer.{key}`, or publish more rows"
+        )
+
+
 class OpenMpMissingError(RuntimeError):
     """LightGBM can't be loaded, because the system has no GNU OpenMP."""
 

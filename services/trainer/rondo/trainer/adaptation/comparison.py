@@ -98,8 +98,8 @@ class Choice:
 class Rows:
     """The labelled rows: their sorted event times, how late a label is known, the number of features.
 
-    `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or a `share` of the rows if
-    the spec has one. Where the spec has a window, `fixed`, all of the rows are taken.
+    `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or as many as are `specified`
+    by the spec. Where the spec has a window, `fixed`, all of the rows are taken.
     """
 
     times: NDArray[np.int64]
@@ -107,7 +107,7 @@ class Rows:
     features: int
     fades: bool
     least: int = 0
-    share: float | None = None
+    specified: int | None = None
     fixed: bool = False
 
     def first_since(self, since: int | None) -> int:
@@ -119,13 +119,15 @@ def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
     """Return what is fitted and scored where nothing is suspected; `fitted_until` is as in `holdout.held_out`."""
     held = (
         holdout.held_out(rows.times, rows.delay, fitted_until, rows.least)
-        if rows.share is None
-        else holdout.share_of(rows.times, rows.share)
+        if rows.specified is None
+        else holdout.latest(rows.times, 0, rows.specified)
     )
     if rows.fixed:
         return Course(held, (Strategy(ALL, 0),), compared=False)
     window = rows.first_since(state.since)
-    if not holdout.is_young(window, held, len(rows.times)):
+    # A large holdout that the spec asks for does not make all rows a young window.
+    asked_for = rows.specified is not None and window == 0
+    if asked_for or not holdout.is_young(window, held, len(rows.times)):
         return Course(held, strategies(held.fit, window, rows.features, state.first, fades=rows.fades))
     if state.leader == SINCE:
         held = holdout.held_out_of_young(rows.times, window)

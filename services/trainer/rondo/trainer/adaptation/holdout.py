@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rondo.contracts.spec.policy import Trainer
 
 FIRST_SHARE = 0.1
 LEAST_ROWS, LEAST_SHARE, MOST_SHARE = 200, 0.02, 0.3
@@ -64,10 +67,23 @@ def held_out_of_young(times: NDArray[np.int64], window: int) -> HeldOut:
     return latest(times, 0, (len(times) - window) // 3)
 
 
-def share_of(times: NDArray[np.int64], share: float) -> HeldOut:
-    """Return the holdout of a share of the rows, the latest ones, without a gap, as a spec asks for it."""
+def specified(trainer: Trainer, times: NDArray[np.int64]) -> int | None:
+    """Return how many of the rows at these sorted event times, in microseconds, the spec holds out; None if it doesn't.
+
+    That is a share or a number of them, or those of the last span of time. It may be all of them.
+    """
     rows = len(times)
-    return latest(times, 0, rows - min(int(rows * (1 - share)), rows - 1))
+    if trainer.holdout_rows is not None:
+        return min(trainer.holdout_rows, rows)
+    if trainer.holdout_span is not None:
+        start = times[-1] - trainer.holdout_span // timedelta(microseconds=1)
+        return rows - int(np.searchsorted(times, start, "right"))
+    return None if trainer.holdout is None else share_of(rows, trainer.holdout)
+
+
+def share_of(rows: int, share: float) -> int:
+    """Return how many of the latest rows a share is, one at least."""
+    return rows - min(int(rows * (1 - share)), rows - 1)
 
 
 def latest(times: NDArray[np.int64], delay: int, count: int) -> HeldOut:

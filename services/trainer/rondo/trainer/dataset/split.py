@@ -18,7 +18,8 @@ import polars as pl
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
 from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.adaptation.growth import LEAST_CHUNK
-from rondo.trainer.errors import OneClassError, SharedEventTimeError, TooManyClassesError
+from rondo.trainer.adaptation.holdout import FIRST_SHARE, share_of, specified
+from rondo.trainer.errors import NoTrainingRowsError, OneClassError, SharedEventTimeError, TooManyClassesError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,18 +42,33 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     """Split rows that are in order of event time. Rows with the same event time stay together.
 
     Raises:
+        NoTrainingRowsError: the holdout that the spec asks for has all rows.
         SharedEventTimeError: the earliest rows reach into the holdout, so that no training row is left.
         OneClassError: a part has one class only.
         TooManyClassesError: the label has more classes than a model may have.
 
     """
     time = spec.data.event_time
-    cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.share_held_out)), rows.height - 1)]
+    held_out = _specified(spec, rows)
+    cut: datetime = rows[time][-(share_of(rows.height, FIRST_SHARE) if held_out is None else held_out)]
     parts = Split(*_cut(rows, time, cut))
     if parts.training.is_empty():
+        check_rows_are_left(spec, rows)
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)
     check_classes(spec, parts)
     return parts
+
+
+def check_rows_are_left(spec: ModelSpec, rows: pl.DataFrame) -> None:
+    """Check that the holdout that the spec asks for leaves rows to train on.
+
+    Raises:
+        NoTrainingRowsError: it has all rows.
+
+    """
+    key = "holdout_span" if spec.trainer.holdout_rows is None else "holdout_rows"
+    if _specified(spec, rows) == rows.height:
+        raise NoTrainingRowsError(key, rows.height)
 
 
 def check_classes(spec: ModelSpec, parts: Split) -> None:
@@ -104,6 +120,10 @@ def unseen_by_champion(
 def is_comparable(spec: ModelSpec, rows: pl.DataFrame) -> bool:
     """Return whether rows can show that one model is better than another: of classes there must be two."""
     return task_named(spec.task).target == "number" or rows[spec.data.label].n_unique() > 1
+
+
+def _specified(spec: ModelSpec, rows: pl.DataFrame) -> int | None:
+    return specified(spec.trainer, rows[spec.data.event_time].dt.epoch("us").to_numpy())
 
 
 def _cut(rows: pl.DataFrame, time: str, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.adaptation import comparison
+from rondo.trainer.adaptation import comparison, holdout
 from rondo.trainer.adaptation.comparison import Rows, State
 from rondo.trainer.dataset.columns import from_micros, micros
-from rondo.trainer.dataset.split import Split, check_classes
+from rondo.trainer.dataset.split import Split, check_classes, check_rows_are_left
 from rondo.trainer.errors import NotEnoughDataError, SharedEventTimeError
 from rondo.trainer.evaluation.compare import trained_until
 from rondo.trainer.preparation import inputs
@@ -64,6 +64,7 @@ def plan_strategies(
 
     Raises:
         MissingColumnsError: a feature is no column of the rows.
+        NoTrainingRowsError: the holdout that the spec asks for has all rows.
         SharedEventTimeError: the earliest rows reach into the holdout, so that no training row is left.
 
     """
@@ -78,6 +79,7 @@ def plan_strategies(
     until = trained_until(champion)
     planned = Planned(rows, at, known, comparison.course(at, known, None if until is None else micros(until)))
     if planned.course.held.fit == 0:
+        check_rows_are_left(spec, rows)
         time = rows[spec.data.event_time]
         raise SharedEventTimeError(spec.data.event_time, time[0], int((time == time[0]).sum()), rows.height)
     return planned
@@ -99,14 +101,15 @@ def _suspicion(spec: ModelSpec, rows: pl.DataFrame, at: Rows, state: State, sinc
 
 
 def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
+    times = rows[spec.data.event_time].dt.epoch("us").to_numpy()
     return Rows(
-        times=rows[spec.data.event_time].dt.epoch("us").to_numpy(),
+        times=times,
         delay=int(spec.data.label_delay.total_seconds() * 1e6),
         features=len(spec.features),
         # A function of a user's own takes no weights.
         fades=spec.trainer.function is None,
         least=_rows_of_two_classes(spec, rows),
-        share=spec.trainer.holdout,
+        specified=holdout.specified(spec.trainer, times),
         fixed=spec.trainer.window is not None,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.adaptation.holdout import FIRST_SHARE, specified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,8 @@ class InnerSplit:
 def inner_splits(spec: ModelSpec, training: pl.DataFrame) -> Iterator[InnerSplit]:
     """Yield the splits of training rows in order of event time. Rows with the same event time stay together."""
     time = training[spec.data.event_time]
-    share = min(spec.trainer.share_held_out, _LARGEST_SHARE)
+    held_out = specified(spec.trainer, time.dt.epoch("us").to_numpy())
+    share = min(FIRST_SHARE if held_out is None else held_out / len(time), _LARGEST_SHARE)
     cuts = [time.search_sorted(time[round(len(time) * (1 - share * left))], "left") for left in range(SPLITS, 0, -1)]
     for number, (cut, end) in enumerate(zip(cuts, [*cuts[1:], len(time)], strict=True)):
         yield InnerSplit(number, training[: int(cut)], training[int(cut) : int(end)])
