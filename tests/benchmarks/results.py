@@ -22,11 +22,14 @@ RECORD = "BENCH_RECORD"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside a peer's of the same run; `peer` is None where it can't run. `ratio` is ours to it."""
+    """One figure of ours beside a peer's of the same run; `peer` is None where it can't run. `ratio` is ours to it.
+
+    `ours` is None where there is nothing to measure, and `goal` says why.
+    """
 
     table: str
     row: str
-    ours: float
+    ours: float | None
     peer: float | None
     unit: str
     goal: str
@@ -53,7 +56,9 @@ def record(rows: list[Row]) -> int:
     return 0 if all(row.met for row in rows) else 1
 
 
-def _shown(value: float) -> str:
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 

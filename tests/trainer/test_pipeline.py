@@ -205,7 +205,7 @@ def test_a_trainer_that_does_not_exist_yet() -> None:
 def test_a_graph_that_is_not_the_model_is_not_used(graph: float) -> None:
     native, found = np.array([0.25, 0.5], np.float32), np.array([0.25, graph], np.float32)
     with pytest.raises(ParityError) as refusal:
-        compare({"score": native}, {"score": found}, pl.DataFrame({"carrier": ["AA", "UA"]}))
+        compare({"score": native}, {"score": found}, pl.DataFrame({"carrier": ["AA", "UA"]}), native=True)
     assert refusal.value.row == {"carrier": "UA"}
     assert "differ from the model's by" in str(refusal.value)
     assert "is allowed" in str(refusal.value)
@@ -214,11 +214,10 @@ def test_a_graph_that_is_not_the_model_is_not_used(graph: float) -> None:
 def test_a_small_value_is_compared_by_the_usual_size_of_values() -> None:
     rows = pl.DataFrame({"carrier": ["AA", "UA", "B6"]})
     native = np.array([1e6, 1.0, -1e6])
-    assert compare({"value": native}, {"value": native + np.array([0, 1, 0])}, rows).max_difference == pytest.approx(
-        1e-6
-    )
+    found = compare({"value": native}, {"value": native + np.array([0, 1, 0])}, rows, native=True)
+    assert found.max_difference == pytest.approx(1e-6)
     with pytest.raises(ParityError):
-        compare({"value": native / 1e9}, {"value": native / 1e9 + np.array([0, 1e-4, 0])}, rows)
+        compare({"value": native / 1e9}, {"value": native / 1e9 + np.array([0, 1e-4, 0])}, rows, native=True)
 
 
 def test_a_model_that_gives_no_number_is_refused() -> None:

@@ -88,6 +88,7 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
     assert interval is not None
     assert 0.05 < interval.half_width < 0.3
     assert candidate.parity.max_difference < 1e-6
+    assert candidate.parity.native_difference is None
 
 
 @pytest.mark.parametrize(("task", "labels"), [("binary", X[:, 0] > 0), ("multiclass", SIZES)])
@@ -114,6 +115,23 @@ def test_a_graph_whose_answer_depends_on_the_rows_beside_it_is_refused() -> None
         _taken(graph(*nodes, inputs={"x": (FLOAT, ["N", 2])}), "regression", TIPS)
     assert refused.value.code == "batch_dependent"
     assert "depends on the rows beside it" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "noted"),
+    [
+        ('{"rows": 1000, "max_difference": 1.5e-07}', True),
+        ('{"rows": 0, "max_difference": 0}', False),
+        ('{"rows": 10, "max_difference": NaN}', False),
+        ("yes", False),
+    ],
+)
+def test_the_comparison_on_the_side_of_the_client_is_noted_where_it_can_be_read(written: str, *, noted: bool) -> None:
+    model = _converted(LinearRegression().fit(X, TIPS))
+    helper.set_model_props(model, {"rondo.compared": written})
+    found = [note.message for note in _taken(model, "regression", TIPS).notes if note.code == "compared_by_client"]
+    assert len(found) == noted
+    assert all(re.search(r"1,000 rows .* 1\.5e-07", message) for message in found)
 
 
 def test_rows_that_lack_a_feature_of_the_spec_are_a_note_as_of_a_training() -> None:

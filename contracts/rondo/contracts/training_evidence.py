@@ -48,14 +48,24 @@ class Comparison(Value):
 
 
 class Parity(Value):
-    """The largest difference between the outputs of the ONNX graph and of the native model, over `rows` rows.
+    """The largest difference between the outputs of the ONNX graph and of the model that it was built from.
 
-    Differences of values, not of probabilities, are divided by the native value, or by the usual size of the values
+    Differences of values, not of probabilities, are divided by the model's value, or by the usual size of the values
     where that is larger.
+
+    `native` says whether that model predicts by the library that fitted it; of an ensemble, the newly fitted member. It
+    does not where it was a graph from the start: a registered file, or what a function returns. Its operators are then
+    compared with themselves, and only what was built around them can differ. None in evidence of earlier releases.
     """
 
     rows: int
     max_difference: float
+    native: bool | None = None
+
+    @property
+    def native_difference(self) -> float | None:
+        """The largest difference from a native model; None without one."""
+        return None if self.native is False else self.max_difference
 
 
 class NumericProfile(Value):

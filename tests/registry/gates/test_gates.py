@@ -11,7 +11,7 @@ from rondo.contracts.spec.model import Gates, MetricGate
 from rondo.contracts.training_evidence import Parity
 from rondo.registry.gates.gates import evaluate_gates
 
-from tests.registry.builders import results
+from tests.registry.builders import message, results
 
 Make = Callable[..., Any]
 
@@ -27,6 +27,14 @@ def test_without_gates_only_the_artifact_is_checked(make_evidence: Make) -> None
 def test_what_serves_must_be_what_was_evaluated(make_evidence: Make, parity: tuple[int, float], passed: bool) -> None:  # noqa: FBT001
     evidence = make_evidence(parity=Parity(rows=parity[0], max_difference=parity[1]))
     assert results(*evaluate_gates(evidence, Gates(), None)) == {"infrastructure.parity": passed}
+
+
+@pytest.mark.parametrize(("native", "named"), [(True, False), (None, False), (False, True)])
+def test_a_comparison_without_a_native_model_says_so(make_evidence: Make, native: bool | None, named: bool) -> None:  # noqa: FBT001
+    evidence = make_evidence(parity=Parity(rows=100, max_difference=1e-7, native=native))
+    found = evaluate_gates(evidence, Gates(), None)
+    assert results(*found) == {"infrastructure.parity": True}
+    assert ("no native model" in message(found, "infrastructure.parity")) is named
 
 
 @pytest.mark.parametrize(("auc", "passed"), [(0.6, True), (0.599, False), (math.nan, False)])

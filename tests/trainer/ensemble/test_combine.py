@@ -104,6 +104,8 @@ def test_a_model_of_earlier_conditions_helps_where_they_come_back(task: str) -> 
     assert sum(weights.values()) == pytest.approx(1)
     assert made.parity.rows > 1_000
     assert made.parity.max_difference < 1e-6
+    # The models of champions are graphs.
+    assert made.parity.native is (weights[None] > 0)
     check_onnx(made.model, len(made.model))
     alone = fit(frame[BREAK:], spec(task, 1))
     later = frame.tail(75)

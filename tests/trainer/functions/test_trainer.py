@@ -55,6 +55,8 @@ def fit(folder: Path, name: str, task: str = "binary", *, seconds: float = 60, *
 def test_a_graph_of_the_matrix_is_served_behind_the_preparation(functions: Path, task: str) -> None:
     fitted = fit(functions, "linear", task)
     assert fitted.parity.rows > 1_000
+    assert fitted.parity.max_difference < 1e-5
+    assert fitted.parity.native_difference is None
     check_onnx(fitted.model, len(fitted.model))
     found = Scorer(1)(fitted.model, onnx_inputs(spec(task, {}).features, ROWS[task]))
     label = ROWS[task]["label"]
@@ -99,6 +101,7 @@ def test_the_matrix_is_that_of_prepare(functions: Path) -> None:
 
 def test_a_graph_with_an_input_for_each_feature_takes_them_as_they_are_sent(functions: Path) -> None:
     fitted = fit(functions, "by_name")
+    assert fitted.parity.native is False
     frame = ROWS["binary"]
     found = Scorer(1)(fitted.model, onnx_inputs(spec("binary", {}).features, frame))["score"]
     train = frame.head(540)

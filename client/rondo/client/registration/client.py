@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 600.0
 _POLL_SECONDS = 0.5
+# In the metadata of a file that was converted here: how it was compared with its estimator, which no server has.
+COMPARED = "rondo.compared"
 # An ONNX file or its bytes, or a fitted estimator of scikit-learn, LightGBM or XGBoost.
 Source: TypeAlias = Any
 
@@ -120,5 +122,6 @@ def _converted(
     estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float, features: Sequence[str] | None
 ) -> bytes:
     converted = conversion.convert(estimator, spec, features)
-    comparison.compare(estimator, converted, spec, rows, tolerance)
-    return converted.content
+    largest = comparison.compare(estimator, converted, spec, rows, tolerance)
+    compared = {"rows": comparison.RANDOM_ROWS if rows is None else len(rows), "max_difference": largest}
+    return with_metadata(converted.content, {COMPARED: json.dumps(compared)})

@@ -111,6 +111,7 @@ class NoteCode(StrEnum):
     ENSEMBLE_LEFT_OUT = "ensemble_left_out"
     UNUSED_FEATURES = "unused_features"
     ASSUMED_CLASSES = "assumed_classes"
+    COMPARED_BY_CLIENT = "compared_by_client"
     UNKNOWN_TRAINING_ROWS = "unknown_training_rows"
     FEW_LATER_ROWS = "few_later_rows"
     NEEDS_VALUE = "needs_value"

@@ -246,6 +246,7 @@ class Pipeline:
             task.predictions(fitted, served.predict(compared)),
             predict(inputs.onnx_inputs(spec.features, compared)),
             compared,
+            native=served.native,
         )
         importance = permutation_importance(spec, holdout, scored, predict)
         return FittedCandidate(

@@ -13,7 +13,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.times import FIRST, LAST, to_utc
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import MIN_FRESH_ROWS, is_comparable, split
+from rondo.trainer.dataset.split import is_comparable, split
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -22,6 +22,7 @@ from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
 from rondo.trainer.external_models.model import read_model
+from rondo.trainer.external_models.notes import external_notes
 from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs
@@ -130,7 +131,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         scored=scored,
         notes=(
             *data_checks.left_out_notes(spec, training_set),
-            *_notes(spec, model, rows, until, holdout),
+            *external_notes(spec, model, rows, until, holdout),
             *edge_notes,
         ),
         parameters=None,
@@ -216,8 +217,8 @@ def _compare(
     task, features, seed = task_named(spec.task), spec.features, spec.trainer.seed
 
     def compared(chosen: pl.DataFrame) -> Parity:
-        native = task.predictions(fitted, registered.predict(chosen))
-        return parity.compare(native, served(inputs.onnx_inputs(features, chosen)), chosen)
+        given = task.predictions(fitted, registered.predict(chosen))
+        return parity.compare(given, served(inputs.onnx_inputs(features, chosen)), chosen, native=registered.native)
 
     ordinary = compared(parity.ordinary_rows(features, rows, seed))
     try:
@@ -247,39 +248,3 @@ def _missing_values(spec: ModelSpec, registered: ExternalFeatureModel, rows: pl.
                 " answered with an error"
             )
             yield TrainingNote(code=NoteCode.NEEDS_VALUE, feature=name, message=message)
-
-
-def _notes(
-    spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
-) -> Iterator[TrainingNote]:
-    if model.unused:
-        message = f"the model does not use {listed(model.unused)}"
-        yield TrainingNote(code=NoteCode.UNUSED_FEATURES, message=message)
-    if model.output.assumed:
-        message = (
-            f"the model does not say in which order its probabilities are: it is taken to be {listed(model.classes)}"
-        )
-        yield TrainingNote(code=NoteCode.ASSUMED_CLASSES, message=message)
-    if until is None:
-        message = (
-            f"nothing says which rows the model was fitted to: if the {holdout.height:,} rows that it is evaluated on"
-            " are among them, its metrics are too good; give `trained_until` when you register it"
-        )
-        yield TrainingNote(code=NoteCode.UNKNOWN_TRAINING_ROWS, message=message)
-    elif holdout.height < MIN_FRESH_ROWS:
-        message = f"{holdout.height:,} rows are later than those that the model was fitted to"
-        yield TrainingNote(code=NoteCode.FEW_LATER_ROWS, message=message)
-    if task_named(spec.task).open_classes:
-        yield from _class_notes(model.classes, rows[spec.data.label])
-
-
-def _class_notes(classes: tuple[str, ...], labels: pl.Series) -> Iterator[TrainingNote]:
-    found = set(labels.unique().to_list())
-    if new := sorted(found - set(classes)):
-        share = sum(labels.is_in(new).to_list()) / labels.len()
-        message = f"{share:.2%} of the labelled rows have a label that the model lacks, such as {new[0]!r}"
-        yield TrainingNote(code=NoteCode.UNKNOWN_CLASS, message=message)
-    if absent := [name for name in classes if name not in found]:
-        yield TrainingNote(
-            code=NoteCode.ABSENT_CLASS, message=f"no labelled row has the label {listed(absent)} of the model"
-        )

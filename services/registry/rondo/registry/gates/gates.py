@@ -34,10 +34,11 @@ def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion 
 
 
 def _parity(parity: Parity) -> GateResult:
-    """Compare the ONNX graph with the native model: what serves must be what was evaluated."""
+    """Compare the ONNX graph with the model that it was built from: what serves must be what was evaluated."""
     gate, bound, observed = GateName.PARITY, MAX_PARITY_DIFFERENCE, parity.max_difference
     if parity.rows < 1:
-        message = "the ONNX graph was never compared with the native model"
+        message = "the ONNX graph was never compared with the model that it was built from"
         return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
-    message = f"the ONNX graph differs from the native model by at most {observed:.2g} over {parity.rows:,} rows"
+    origin = "the graph that was given, for there is no native model," if parity.native is False else "the native model"
+    message = f"the ONNX graph differs from {origin} by at most {observed:.2g} over {parity.rows:,} rows"
     return GateResult(gate=gate, passed=observed <= bound, observed=observed, bound=bound, message=message)

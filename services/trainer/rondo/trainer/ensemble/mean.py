@@ -35,6 +35,10 @@ class WeightedMean:
     graphs: Sequence[onnx.ModelProto]
     weights: Sequence[float]
 
+    @property
+    def native(self) -> bool:
+        return any(model.native for model in self.models)
+
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         shares = (
             weight * model.predict(rows).astype(np.float32).astype(np.float64)

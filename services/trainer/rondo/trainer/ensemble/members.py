@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import onnx
@@ -45,6 +45,8 @@ class NoMemberError(ValueError):
 @dataclass(frozen=True)
 class Member:
     """The model of a version: a graph from the features to its raw prediction alone, shape `[N, width]`."""
+
+    native: ClassVar[bool] = False
 
     version: int
     digest: str

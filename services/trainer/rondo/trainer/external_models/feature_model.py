@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rondo.trainer.preparation import inputs
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ExternalFeatureModel:
     """`onnx_graph.feature_model.FeatureModel` of a graph whose columns are the features."""
+
+    native: ClassVar[bool] = False
 
     features: Mapping[str, Feature]
     model: ExternalModel

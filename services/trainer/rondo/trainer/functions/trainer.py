@@ -101,7 +101,7 @@ class Functions:
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
             external = read_model(content, dict.fromkeys(rows, numbers), target, classes, rows, self._run)
-            made = PreparedModel(preparation, external, external.opsets)
+            made = PreparedModel(preparation, external, external.opsets, native=False)
         raw = made.predict(sample)
         external.output.check(target, raw)
         check_rows_alone(made.predict, sample, raw)

@@ -36,6 +36,11 @@ class FeatureModel(Protocol):
         """The version of the operators that the nodes need, by their domain; "" is that of ONNX."""
         ...
 
+    @property
+    def native(self) -> bool:
+        """Whether `predict` is by the library that fitted the model, and not by the operators of `onnx_nodes`."""
+        ...
+
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         """Return the raw predictions of rows, as `estimators.base.FittedModel` has them.
 
@@ -64,6 +69,7 @@ class PreparedModel:
     preparation: Preparation
     fitted: FittedModel
     versions: Mapping[str, int] = field(default_factory=dict)
+    native: bool = True
     known: tuple[pl.DataFrame, NDArray[np.float32]] | None = field(default=None, compare=False, repr=False)
 
     @property

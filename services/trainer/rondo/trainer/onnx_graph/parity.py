@@ -98,25 +98,29 @@ def _edge_values(feature: Feature) -> tuple[Any, ...]:
     return _TEXTS if feature.type == "category" else _NUMBERS
 
 
-def compare(native: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]], rows: pl.DataFrame) -> Parity:
+def compare(
+    model: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]], rows: pl.DataFrame, *, native: bool
+) -> Parity:
     """Compare the outputs for the same rows, by their names. Of labels the scores are compared.
 
+    `native` is whether the outputs of the model are those of the library that fitted it.
+
     Raises:
-        ParityError: probabilities differ by more than `BOUND`, or values by more than that share of the native value,
+        ParityError: probabilities differ by more than `BOUND`, or values by more than that share of the model's value,
             or of the usual size of values where that is larger.
 
     """
     worst = np.zeros(rows.height)
     for name in (*_SHARES, *_VALUES):
-        if name in native:
-            unit = _usual_size(native[name]) if name in _VALUES else 1.0
-            differences = _differences(native[name], graph[name], unit)
+        if name in model:
+            unit = _usual_size(model[name]) if name in _VALUES else 1.0
+            differences = _differences(model[name], graph[name], unit)
             worst = np.maximum(worst, differences.reshape(rows.height, -1).max(axis=1, initial=0.0))
     at = int(worst.argmax()) if len(worst) else 0
     difference = float(worst[at]) if len(worst) else 0.0
     if difference > BOUND:
         raise ParityError(difference, rows.row(at, named=True))
-    return Parity(rows=rows.height, max_difference=difference)
+    return Parity(rows=rows.height, max_difference=difference, native=native)
 
 
 def _usual_size(values: NDArray[Any]) -> float:
@@ -128,8 +132,8 @@ def _usual_size(values: NDArray[Any]) -> float:
     return float(np.median(sizes)) if len(sizes) else 1.0
 
 
-def _differences(native: NDArray[Any], graph: NDArray[Any], unit: float) -> NDArray[np.float64]:
-    ours, theirs = native.astype(np.float64), graph.astype(np.float64)
+def _differences(model: NDArray[Any], graph: NDArray[Any], unit: float) -> NDArray[np.float64]:
+    ours, theirs = model.astype(np.float64), graph.astype(np.float64)
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):
         found = np.abs(ours - theirs) / np.maximum(unit, np.abs(ours))
