@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoTrainingRowsError, OneClassError, SharedEventTimeError
-from rondo.trainer.estimators.lightgbm import LightGbmModel
+from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
 from rondo.trainer.fitting.report import report
 from rondo.trainer.worker.app import pipeline
 
@@ -76,6 +77,27 @@ def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -
     found = chosen(frame, spec())
     fitted = PIPELINE.fit(spec(), training_set(frame), (), None, found)
     assert lengths.count(fitted.holdout.height) == len(found.losses)
+
+
+def test_two_strategies_are_fitted_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two threads each fit has one, and the result is that of one fit after the other."""
+    both, fit = Barrier(2, timeout=10), LightGbm.fit
+    overlapping: list[int] = []
+
+    def fit_beside(estimator: LightGbm, target: Any, params: Any, seed: int, matrix: Any, *labels: Any) -> Any:
+        if len(matrix) > 800:
+            both.wait()
+            overlapping.append(len(matrix))
+        return fit(estimator, target, params, seed, matrix, *labels)
+
+    frame = rows("binary", 2_000)
+    alone = chosen(frame, spec())
+    monkeypatch.setattr(LightGbm, "fit", fit_beside)
+    planned = PIPELINE.plan(spec(), training_set(frame), None, None, None)
+    beside = pipeline(threads=2).choose(spec(), planned, None)
+    assert (overlapping[0], len(overlapping)) == (overlapping[1], 2), "all rows, with and without weights"
+    assert beside.losses == alone.losses
+    assert beside.model.onnx_nodes("raw") == alone.model.onnx_nodes("raw")
 
 
 def test_the_reason_has_the_figures_that_decided() -> None:

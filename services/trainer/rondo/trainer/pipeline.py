@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Parameters
@@ -105,7 +105,8 @@ class _Fitted:
 class Pipeline:
     """The estimators by the names of `trainer.kind`, the functions of the user's own, and runtimes of ONNX models.
 
-    `score` runs ours, and `run` those that were made elsewhere.
+    `score` runs ours, and `run` those that were made elsewhere. `halved` are estimators with half of the threads, of
+    libraries of which two fits may run at the same time.
 
     Blocking, for seconds to hours: call it off the event loop.
     """
@@ -114,6 +115,7 @@ class Pipeline:
     functions: FunctionTrainer
     score: Score
     run: RunGraph
+    halved: Mapping[str, Estimator] = field(default_factory=dict)
 
     def function_version(self, spec: ModelSpec) -> FunctionVersion | None:
         """Return which code trains; None where a library does.
@@ -286,7 +288,7 @@ class Pipeline:
     def _fits(self, spec: ModelSpec, found: Found | None) -> ModelFits:
         trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
         estimator = None if trainer.kind == TrainerKind.FUNCTION else self._estimator(spec)
-        return ModelFits(spec, trainer, estimator, self.functions)
+        return ModelFits(spec, trainer, estimator, self.functions, self.halved.get(trainer.kind))
 
     def _estimator(self, spec: ModelSpec) -> Estimator:
         try:

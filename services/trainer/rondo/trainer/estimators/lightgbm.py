@@ -34,12 +34,15 @@ REPEATABLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "ve
 class LightGbmModel:
     """`base.FittedModel` of a LightGBM booster."""
 
-    def __init__(self, booster: lightgbm.Booster, target: Target) -> None:
+    def __init__(self, booster: lightgbm.Booster, target: Target, threads: int) -> None:
         self._booster = booster
         self._target = target
+        self._threads = threads
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        raw: NDArray[np.float64] = np.asarray(self._booster.predict(matrix), dtype=np.float64)
+        # LightGBM has one number of threads for a process: another one here would disturb a fit beside this.
+        found = self._booster.predict(matrix, num_threads=self._threads)
+        raw: NDArray[np.float64] = np.asarray(found, dtype=np.float64)
         return raw.reshape(len(matrix), self._target.width)
 
     def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
@@ -70,4 +73,4 @@ class LightGbm(Boosting):
             booster = lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"]))
         except lightgbm.basic.LightGBMError as error:
             raise FitFailedError("LightGBM", str(error).partition("\n")[0]) from error
-        return LightGbmModel(booster, target)
+        return LightGbmModel(booster, target, self._threads)

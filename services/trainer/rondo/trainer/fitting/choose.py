@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from rondo.trainer.adaptation.strategies import Strategy
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.evaluation.candidate import ChampionModel
-    from rondo.trainer.fitting.model_fits import ModelFits
+    from rondo.trainer.fitting.model_fits import ModelFits, PreparedRows
     from rondo.trainer.fitting.plan import Planned
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
@@ -122,27 +124,52 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
     models: dict[str, FeatureModel] = {}
     losses: dict[str, Losses] = {}
     failures: list[Exception] = []
-    for strategies in _by_rows(planned.course.strategies):
+    workers, each_fits = fits.at_once
+    with ThreadPoolExecutor(workers) as pool:
+        # The longest fits begin first.
+        fitted = [
+            (each, pool.submit(_fit_one, each_fits, rows, each))
+            for rows in _rows_of_strategies(each_fits, planned)
+            for each in rows.strategies
+        ]
+    for strategy, found in fitted:
         try:
-            parts = planned.parts(strategies[0])
-            check_classes(fits.spec, parts)
-            # Strategies with the same rows share their matrix.
-            prepared = fits.prepare(parts.training)
-            for each in strategies:
-                model = fits.fit(prepared, parts.holdout, each.weights(planned.course.held.fit))
-                losses[each.name] = _losses(fits, prepared.classes, parts.holdout, model)
-                models[each.name] = model
+            models[strategy.name], losses[strategy.name] = found.result()
         except _LEAVES_OUT as failure:
-            log.info("no model of %s: %s", ", ".join(each.name for each in strategies), failure)
+            log.info("no model of %s: %s", strategy.name, failure)
             failures.append(failure)
     if not models:
         raise failures[0]
     return models, losses
 
 
-def _by_rows(strategies: Sequence[Strategy]) -> Iterator[list[Strategy]]:
-    for _, group in groupby(sorted(strategies, key=lambda each: each.first), key=lambda each: each.first):
-        yield list(group)
+class _StrategyRows:
+    """The rows of strategies, prepared when the first of them is fitted, so that they share one matrix."""
+
+    def __init__(self, fits: ModelFits, planned: Planned, strategies: Sequence[Strategy]) -> None:
+        self.planned, self.strategies, self.later = planned, strategies, planned.holdout
+        self._fits, self._lock = fits, Lock()
+        self._prepared: PreparedRows | None = None
+
+    def prepared(self) -> PreparedRows:
+        with self._lock:
+            if self._prepared is None:
+                parts = self.planned.parts(self.strategies[0])
+                check_classes(self._fits.spec, parts)
+                self._prepared = self._fits.prepare(parts.training)
+            return self._prepared
+
+
+def _rows_of_strategies(fits: ModelFits, planned: Planned) -> Iterator[_StrategyRows]:
+    strategies = sorted(planned.course.strategies, key=lambda each: each.first)
+    for _, group in groupby(strategies, key=lambda each: each.first):
+        yield _StrategyRows(fits, planned, list(group))
+
+
+def _fit_one(fits: ModelFits, rows: _StrategyRows, strategy: Strategy) -> tuple[FeatureModel, Losses]:
+    prepared, later = rows.prepared(), rows.later
+    model = fits.fit(prepared, later, strategy.weights(rows.planned.course.held.fit))
+    return model, _losses(fits, prepared.classes, later, model)
 
 
 def _losses(fits: ModelFits, classes: tuple[str, ...], holdout: pl.DataFrame, model: FeatureModel) -> Losses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
@@ -39,13 +39,20 @@ class PreparedRows:
 class ModelFits:
     """Fits models by a spec and the parameters of `trainer`, which a search may have found.
 
-    Without an `estimator` a function of the user's own fits them.
+    Without an `estimator` a function of the user's own fits them. `halved` is the estimator with half of its threads,
+    two of which may fit at the same time; None where they may not.
     """
 
     spec: ModelSpec
     trainer: Trainer
     estimator: Estimator | None
     functions: FunctionTrainer
+    halved: Estimator | None = None
+
+    @property
+    def at_once(self) -> tuple[int, ModelFits]:
+        """How many models may be fitted at the same time, and what fits each of them."""
+        return (1, self) if self.halved is None else (2, replace(self, estimator=self.halved))
 
     def classes(self, rows: pl.DataFrame) -> tuple[str, ...]:
         """Return the classes that a model of these rows knows."""
