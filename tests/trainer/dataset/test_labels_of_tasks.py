@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from rondo.trainer.dataset.label_join import labelled_times
 from rondo.trainer.dataset.training_set import (
     Tables,
     assemble,
+    join_feedback,
 )
 
 from tests.trainer.dataset.frames import LATER, SPEC, TIME, at, published, served
@@ -79,4 +79,4 @@ def test_an_outcome_of_another_task_replaces_none_of_the_present_one() -> None:
         {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "outcome_label": pl.String},
     ).with_columns(known_at=pl.Series([at(1), at(2)], dtype=TIME))
     assert assemble(spec, Tables(None, asked, known.lazy()), None, LATER, LATER)["late"].to_list() == ["oak"]
-    assert labelled_times(spec, asked, known.lazy(), LATER).collect().height == 1
+    assert join_feedback(spec, Tables(None, asked, known.lazy()), LATER).collect().height == 1

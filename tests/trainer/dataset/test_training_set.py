@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.dataset.label_join import labelled_times
 from rondo.trainer.dataset.training_set import (
     RowsLeftOut,
     Tables,
     TrainingSet,
     assemble,
+    join_feedback,
     known_as_of,
     latest_plausible,
     rows_left_out,
@@ -78,7 +78,7 @@ def test_a_request_that_was_sent_again_is_one_row_with_its_last_answer(*, has_ev
         asked = asked.with_columns(pl.lit(None, TIME).alias("event_time"))
     known = outcomes(("1", None, 1, 5))
     assert assemble(SPEC, Tables(None, asked, known), None, LATER, LATER)["distance"].to_list() == [200.0]
-    assert labelled_times(SPEC, asked, known, LATER).collect().height == 1
+    assert join_feedback(SPEC, Tables(None, asked, known), LATER).collect().height == 1
 
 
 def test_one_id_at_two_event_times_is_two_rows() -> None:

@@ -15,7 +15,6 @@ from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.locations import local_folder
 from rondo.trainer.dataset import delta_log, training_set
-from rondo.trainer.dataset.label_join import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.errors import DataDamagedError, DatasetMissingError
 
@@ -73,9 +72,10 @@ class DeltaDatasets:
         # Each table is read at one version.
         publications = {} if published is None else delta_log.publications(published)
         tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
-        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(spec, tables, as_of)
+        feedback = training_set.join_feedback(spec, tables, as_of)
+        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(spec, feedback, as_of)
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
-        rows = training_set.assemble(spec, tables, since, until, as_of)
+        rows = training_set.assemble(spec, tables, since, until, as_of, feedback)
         versions = tuple(_version(table) for table in opened if table is not None)
         left_out = (
             None if tables.published is None else training_set.rows_left_out(spec, tables.published, since, until, rows)
@@ -114,11 +114,11 @@ def _scan(table: _Table) -> pl.LazyFrame | None:
     return None if table is None else pl.scan_delta(table)
 
 
-def _newest_served(spec: ModelSpec, tables: Tables, as_of: datetime) -> datetime | None:
+def _newest_served(spec: ModelSpec, feedback: pl.LazyFrame | None, as_of: datetime) -> datetime | None:
     """Return the newest event time of a prediction that has an outcome."""
-    if tables.served is None or tables.outcomes is None:
+    if feedback is None:
         return None
-    return delta_log.newest(labelled_times(spec, tables.served, tables.outcomes, as_of), as_of)
+    return delta_log.newest(feedback.select(pl.col(spec.data.event_time).alias("time")), as_of)
 
 
 def _rows(table: _Table) -> int:

@@ -52,16 +52,6 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
     )  # fmt: skip
 
 
-def labelled_times(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """Return the column `time`: the event times of the predictions that have an outcome by `as_of`."""
-    asked = _answered(predictions).select(
-        pl.col("id").alias(_ID), pl.col("entity"), pl.coalesce(*EVENT_TIMES).cast(TIME).alias("time")
-    )
-    known = _known(spec, outcomes, as_of)
-    labelled = _by_entity(_by_id(asked, known), known, "entity", "time")
-    return labelled.filter(pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).is_not_null()).select("time")
-
-
 def _answered(predictions: pl.LazyFrame) -> pl.LazyFrame:
     """Return the primary's predictions: of a request that was sent again, with its id and event time, the last one."""
     present = predictions.collect_schema()

@@ -95,8 +95,29 @@ def window(spec: ModelSpec, as_of: datetime, newest_label: datetime | None) -> t
     return (until - spec.trainer.window if spec.trainer.window else None), until
 
 
-def assemble(spec: ModelSpec, tables: Tables, since: datetime | None, until: datetime, as_of: datetime) -> pl.DataFrame:
+def join_feedback(spec: ModelSpec, tables: Tables, as_of: datetime) -> pl.LazyFrame | None:
+    """Return the served rows up to `as_of` with the outcomes that were known then; None where there are none.
+
+    Without a window all of them count, so they are joined here, once. Else a query joins what it needs.
+    """
+    if tables.served is None or tables.outcomes is None:
+        return None
+    rows = served_rows(spec, tables.served, tables.outcomes, as_of)
+    labelled = rows.filter(pl.col(spec.data.event_time) <= as_of).drop_nulls(spec.data.label)
+    return labelled.collect().lazy() if spec.trainer.window is None else labelled
+
+
+def assemble(
+    spec: ModelSpec,
+    tables: Tables,
+    since: datetime | None,
+    until: datetime,
+    as_of: datetime,
+    feedback: pl.LazyFrame | None = None,
+) -> pl.DataFrame:
     """Return the labelled rows after `since` and up to `until`, by the outcomes that were known at `as_of`, in order.
+
+    `feedback` is what `join_feedback` returned, where that was called before.
 
     Raises:
         ColumnMissingError: the data lacks a column that the spec names and that is no optional feature.
@@ -105,8 +126,8 @@ def assemble(spec: ModelSpec, tables: Tables, since: datetime | None, until: dat
     """
     since = since or BEGINNING
     found = []
-    if tables.served is not None and tables.outcomes is not None:
-        feedback = served_rows(spec, tables.served, tables.outcomes, as_of)
+    feedback = join_feedback(spec, tables, as_of) if feedback is None else feedback
+    if feedback is not None:
         found.append(_usable(spec, feedback, since, until).collect())
     if tables.published is not None:
         batches = published_rows(spec, tables.published, tables.publications)
