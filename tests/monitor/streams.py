@@ -31,6 +31,7 @@ from rondo.contracts.training_evidence import (
 )
 from rondo.monitor.evidence.reference import Reference
 from rondo.trainer.evaluation.calibration import calibration_of
+from rondo.trainer.evaluation.reference_blocks import of_slice_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,8 +101,11 @@ class Stream:
     def profile(self) -> ReferenceProfile:
         return self.profile_of(REFERENCE_ROWS, REFERENCE_SECONDS)
 
-    def profile_of(self, count: int, seconds: float, seed: int = 99) -> ReferenceProfile:
-        """Return the profile of so many rows within so many seconds, which are the holdout, too."""
+    def profile_of(self, count: int, seconds: float, seed: int = 99, *, slices: bool = False) -> ReferenceProfile:
+        """Return the profile of so many rows within so many seconds, which are the holdout, too.
+
+        With `slices` those by city have a reference of their losses.
+        """
         rng = np.random.default_rng(seed)
         data = self.rows(rng, count)
         outcomes = self.outcomes(rng, data)
@@ -118,7 +122,8 @@ class Stream:
             performance=_figures(found),
             slices=tuple(_slices(task, data, outcomes)),
         )
-        return with_blocks(profile, data, counted(data, outcomes))
+        profile = with_blocks(profile, data, counted(data, outcomes))
+        return _with_losses_of_slices(profile, data, counted(data, outcomes)) if slices else profile
 
     @cached_property
     def reference(self) -> Reference:
@@ -136,6 +141,15 @@ def _slices(task: FittedTask, data: Data, outcomes: np.ndarray) -> Iterator[Slic
         mine = counted(data, outcomes).filter(pa.array(data["city"] == city))
         figures = _figures(sketch.figures(sketch.count(mine)))
         yield SliceReference(column="city", value=city, rows=mine.num_rows, performance=figures)
+
+
+def _with_losses_of_slices(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> ReferenceProfile:
+    assert profile.loss is not None
+    losses = task_named(profile.task.task).losses(profile.task, labelled, profile.loss.largest)
+    slices = [
+        each.model_copy(update={"loss": of_slice_losses(losses[data["city"] == each.value])}) for each in profile.slices
+    ]
+    return profile.model_copy(update={"slices": tuple(slices)})
 
 
 def counted(data: Data, outcomes: np.ndarray) -> pa.Table:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.models import ModelRemoved
-from rondo.contracts.events.monitoring import DataQualityDegraded, PerformanceDegraded
+from rondo.contracts.events.monitoring import DataQualityDegraded, Finding, PerformanceDegraded
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
 from rondo.trainer import handlers
@@ -377,3 +377,17 @@ async def test_labels_of_a_removed_model_do_not_count_for_the_next(work: MemoryU
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(AUTO, 3)), work)
     assert (await work.history(AUTO.model)).labels.fitted == 0
     assert kinds(work) == ["data", "data"]
+
+
+async def test_a_rise_of_the_loss_of_a_slice_is_not_taken_for_one_of_all_rows(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    suspected = builders.suspected()
+    of_slice = suspected.statistics[0].model_copy(update={"feature": "city", "category": "a"})
+    worse = PerformanceDegraded(
+        **suspected.model_dump(include=set(Finding.model_fields) - {"statistics"}),
+        statistics=(of_slice,),
+        labelled_rows=90,
+    )
+    await handlers.on_performance_degraded(builders.enveloped(worse), work)
+    (skipped,) = work.store.events
+    assert (skipped.trigger.kind, skipped.trigger.loss_rise) == ("performance", None)

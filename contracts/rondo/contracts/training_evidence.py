@@ -202,13 +202,15 @@ class SliceReference(Value):
     """The rows of the holdout where the feature `column` has a value: their number and figures.
 
     `value` is the text of the value, a number as its shortest decimal, and a missing one the empty text. `performance`
-    has the figures of `tasks.base.Task.group_sketch`.
+    has the figures of `tasks.base.Task.group_sketch`. `loss` is of these rows alone, on the scale of the whole holdout:
+    without `largest` and `uncovered`. Evidence of earlier releases has none.
     """
 
     column: Text
     value: Text
     rows: int
     performance: dict[Text, PerformanceFigure]
+    loss: LossReference | None = None
 
 
 class Importance(Value):

@@ -15,9 +15,10 @@ import pyarrow as pa
 from rondo.contracts.events.logs import FEATURE
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import NumericProfile, ReferenceProfile
+from rondo.monitor.evidence.component_sums import GROUPS
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
-from rondo.monitor.evidence.version_evidence import GROUPS, VersionEvidence
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.trainer.evaluation.reference_blocks import of_features
 from rondo.trainer.evaluation.reference_profile import categorical, numeric
 from scipy.stats import chi2

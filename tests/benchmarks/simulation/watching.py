@@ -11,10 +11,11 @@ import pyarrow as pa
 from rondo.contracts.events.logs import FEATURE, OUTPUT
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.monitor.evidence.component_sums import GROUPS
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.stretches import Stretches, staged
-from rondo.monitor.evidence.version_evidence import GROUPS, VersionEvidence
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows, numeric

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rondo.monitor.alerts.findings import Subject
+from rondo.monitor.evidence.component_sums import Component
 from rondo.monitor.evidence.staged_test import Change
-from rondo.monitor.evidence.version_evidence import Alarm, Component
+from rondo.monitor.evidence.version_evidence import Alarm
 
 from tests.monitor.builders import EPOCH, MODEL
 
@@ -29,7 +30,9 @@ def micros(day: float) -> int:
     return int(at(day).timestamp()) * 1_000_000
 
 
-def alarm(group: Group, column: str | None, name: str, evidence: float = 10.0, since: float = 4) -> Alarm:
+def alarm(
+    group: Group, column: str | None, name: str, evidence: float = 10.0, since: float = 4, value: str | None = None
+) -> Alarm:
     """Return an alarm of a change from 0.1 to 0.6 that began on day `since`, give or take a day, until day 9."""
     change = Change(micros(since), micros(since - 1), micros(since + 1), 0.1, 0.6, 700)
-    return Alarm(Component(group, column, name, 0), evidence, float(np.log(2_400)), lambda: change, micros(9))
+    return Alarm(Component(group, column, name, 0, value), evidence, float(np.log(2_400)), lambda: change, micros(9))

@@ -27,9 +27,15 @@ from tests.monitor.builders import EPOCH
 ALARMS = {
     "drift": [alarm("inputs", "x", "level", 20.0, since=4), alarm("outputs", "output.score", "spread", 11.0, since=2)],
     "performance": [alarm("loss", None, "loss")],
+    "slices": [alarm("slices", "city", "loss", value="a"), alarm("slices", "city", "loss", value="")],
     "quality": [alarm("inputs", "city", "missing"), alarm("inputs", "city", "unseen")],
 }
-EVENTS = {"drift": DriftDetected, "performance": PerformanceDegraded, "quality": DataQualityDegraded}
+EVENTS = {
+    "drift": DriftDetected,
+    "performance": PerformanceDegraded,
+    "slices": PerformanceDegraded,
+    "quality": DataQualityDegraded,
+}
 WINDOW = Window(start=EPOCH, end=at(1), rows=700)
 
 
@@ -50,7 +56,7 @@ def test_a_finding_is_about_the_time_since_the_change_of_the_strongest_evidence(
     assert (event.since, event.since_earliest, event.since_latest) == (at(4), at(3), at(5))
     assert event.window == Window(start=at(4), end=at(9), rows=700)
     assert (event.model_version, len(event.statistics)) == (3, len(ALARMS[kind]))
-    assert getattr(event, "labelled_rows", None) == (1_234 if kind == "performance" else None)
+    assert getattr(event, "labelled_rows", None) == (1_234 if kind in {"performance", "slices"} else None)
 
 
 def test_a_statistic_has_the_means_on_either_side_of_the_change_and_the_evidence() -> None:
@@ -158,4 +164,4 @@ def test_a_finding_and_its_alert_share_an_id_and_each_kind_and_time_has_its_own(
         alert = findings.alert(kind, SUBJECT, finding)
         assert (finding.event_id, alert.event_id) == (raised(kind).alert_id, f"{raised(kind).alert_id}-raised")
     ids = {SUBJECT.finding_id(kind, at(day)) for kind in (*FINDING_KINDS, "window", "suspicion") for day in (1, 2)}
-    assert len(ids) == 10
+    assert len(ids) == 12

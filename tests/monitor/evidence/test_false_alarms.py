@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rondo.contracts.tasks.registry import task_named
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
-from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, VersionEvidence
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 from tests.monitor.builders import predictions, times
 from tests.monitor.evidence.buckets import MINUTE, exact

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.component_sums import Component
 from rondo.monitor.evidence.staged_test import StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.verdicts import Verdict, expected_at, fewest_blocks, verdicts
-from rondo.monitor.evidence.version_evidence import Component, VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact
 
@@ -75,7 +76,9 @@ def test_a_reference_that_is_extended_needs_the_rows_of_learning_and_those_of_a_
     learning = Learning.of("v", Stretches(1, 1.0, exact(normal(100))))
     evidence = of_two_columns(learning)
     enough = fewest_blocks(5, np.log(2 * 3 / RATE) + np.log(2)) * 32
-    expected = Verdict("inputs", "x", 0, 60 + enough, 32, 0.0, float(np.log(2 * 3 / RATE)), extending=True)
+    expected = Verdict(
+        "inputs", "x", 0, 60 + enough, 32, 0.0, float(np.log(2 * 3 / RATE)), extending=True, taken=Taken()
+    )
     assert verdicts(evidence, RATE)[0] == expected
     evidence.take("inputs", buckets_of(normal(59, seed=2), 1))
     assert [(each.rows, each.needed, each.judged) for each in verdicts(evidence, RATE)] == [

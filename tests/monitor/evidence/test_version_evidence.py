@@ -10,12 +10,13 @@ import pytest
 from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.component_sums import Component
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning
 from rondo.monitor.evidence.verdicts import verdicts
-from rondo.monitor.evidence.version_evidence import Component, VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
 from rondo.monitor.evidence.widths import Widths
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 

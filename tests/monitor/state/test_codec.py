@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from rondo.monitor.state import segmented_table
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 
 from tests.monitor.builders import MODEL, SPEC
 from tests.monitor.state.states import add_rows, filled_state, without_row_numbers
+from tests.monitor.streams import CITIES
 
 if TYPE_CHECKING:
     from rondo.monitor.model_state import ModelState
@@ -62,3 +65,29 @@ def test_rows_that_arrive_after_a_restart_are_appended() -> None:
     }  # fmt: skip
     restored, _ = decode_state(MODEL, stored_after(checkpoint, appended), before.max_out_of_orderness, now=0.0)
     assert without_row_numbers(after) == without_row_numbers(restored)
+
+
+def test_a_checkpoint_of_a_release_without_evidence_of_slices_continues() -> None:
+    """It has the losses of a slice by window, and no alarm about slices."""
+    before = filled_state()
+    checkpoint, _ = encode_state(before, nothing_stored())
+    alarms = checkpoint.figures["alarms"]
+    assert isinstance(alarms, dict)
+    alarms["by_kind"].pop("slices")
+    windows = segmented_table.read(checkpoint.windows)
+    for name in ("slice_loss_rows", "slice_loss_sums"):
+        sums = [np.array(each).reshape(len(CITIES), -1).sum(axis=1).tolist() for each in windows[name].to_pylist()]
+        windows = windows.set_column(windows.schema.get_field_index(name), windows.schema.field(name), [sums])
+    earlier = replace(checkpoint, windows=segmented_table.write(windows))
+    after, _ = decode_state(MODEL, earlier, before.max_out_of_orderness, now=0.0)
+    after.apply_spec(SPEC)
+    assert after.alarms == before.alarms
+    assert {each.slices.parts for each in after.windows.values()} == {1}
+    add_rows(after, 1_000, 30)
+    add_rows(before, 1_000, 30)
+    after.settle()
+    before.settle()
+    for key, counts in before.windows.items():
+        mine = after.windows[key].slices
+        assert np.array_equal(mine.loss_rows.sum(axis=1), counts.slices.loss_rows.sum(axis=1))
+        assert mine.plus(counts.slices).loss_rows.sum() == 2 * counts.slices.loss_rows.sum()

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.evaluation.metrics import Scored, compute
+from rondo.trainer.evaluation.reference_blocks import MOST_STRETCHES_OF_SLICE
 from rondo.trainer.evaluation.reference_profile import counted_rows
 from rondo.trainer.evaluation.slices import reference_slices
 
@@ -63,3 +65,16 @@ def test_the_groups_and_slices_with_enough_rows_have_the_figures_of_their_rows()
 def test_a_spec_that_names_none_has_none() -> None:
     assert found() == []
     assert found(slices=["city"], min_slice_rows=COUNT) == []
+
+
+def test_the_losses_of_a_slice_are_of_its_rows_in_their_order_on_the_scale_of_all() -> None:
+    frame, scored = rows()
+    counted, task = counted_rows(scored), task_named(TASK.task)
+    losses = task.losses(TASK, counted, task.largest_loss(TASK, counted))
+    for each in found(slices=["rooms"], min_slice_rows=50):
+        mine = losses[(frame["rooms"] == int(each.value)).to_numpy()]
+        assert each.loss is not None
+        assert len(each.loss.means) <= MOST_STRETCHES_OF_SLICE
+        latest = mine[len(mine) % each.loss.rows :].reshape(-1, each.loss.rows).mean(axis=1)
+        assert np.allclose(each.loss.means, latest, atol=1e-9)
+        assert (each.loss.largest, each.loss.uncovered) == (None, None)

@@ -37,7 +37,7 @@ class Statistic(Value):
     counts as a finding; None if it is not judged by itself. `p_value` is the probability of such a figure without any
     change. `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021): without any, it ever
     exceeds `e_threshold` with less than the share of the false-alarm rate that this figure has. `category` is the one
-    whose share the figure is.
+    whose share the figure is; of a loss it is the value of `feature` on whose rows it is, "" where that is missing.
     """
 
     feature: Text | None = None
@@ -177,7 +177,11 @@ def described_harm(drift: DriftDetected) -> str:
 
 
 class PerformanceDegraded(Finding):
-    """A model performs worse on the outcomes than on its holdout."""
+    """A model performs worse on the outcomes than on its holdout.
+
+    A finding about slices has their losses as statistics, the slice in `feature` and `category`. Its `window` has the
+    rows of the first one alone, `labelled_rows` those of all.
+    """
 
     topic: ClassVar[str] = "performance.degraded"
 

@@ -156,7 +156,8 @@ class Severity(StrEnum):
 class AlertKind(StrEnum):
     """What an alert is about.
 
-    `drift`, `performance` and `quality` are those of the findings. `no_verdict` is that the inputs can't be judged
+    `drift`, `performance` and `quality` are those of the findings, and `slices` is a worse performance for slices.
+    `no_verdict` is that the inputs can't be judged
     after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
     many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests` and
     `repeated_features` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports
@@ -167,6 +168,7 @@ class AlertKind(StrEnum):
 
     DRIFT = "drift"
     PERFORMANCE = "performance"
+    SLICES = "slices"
     QUALITY = "quality"
     NO_VERDICT = "no_verdict"
     NO_PERFORMANCE_VERDICT = "no_performance_verdict"

@@ -1,4 +1,4 @@
-"""What a window that closes shows: its statistics, estimates and slices, and the figures of own detectors."""
+"""What a window that closes shows: its statistics, estimates and slices, and the losses that become evidence."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.evidence.model_evidence import ModelEvidence
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.recent_windows import CountedPeriod
 
@@ -30,3 +31,11 @@ def described_window(
         slice_figures(counts, reference),
         own.failures,
     )
+
+
+def take_outcomes(evidence: ModelEvidence, version: int, reference: Reference, period: CountedPeriod) -> None:
+    """Let the losses of a closed window, those of all its rows and those of its slices, be evidence of its version."""
+    counts, length = period.counts, period.end - period.start
+    bucket, part = length // len(counts.loss_rows), length // counts.slices.parts
+    evidence.take_losses(version, reference, period.start, bucket, counts.loss_rows, counts.loss_sums)
+    evidence.take_slices(version, reference, period.start, part, counts.slices.loss_rows, counts.slices.loss_sums)

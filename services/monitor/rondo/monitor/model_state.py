@@ -23,7 +23,7 @@ from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts
-from rondo.monitor.described_window import described_window
+from rondo.monitor.described_window import described_window, take_outcomes
 from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, NO_OWN_WINDOWS, OwnByWindow, OwnFigures
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.model_quality import ModelQuality
@@ -303,7 +303,7 @@ class ModelState:
             return
         self.closed_until = max(self.closed_until, period.end)
         self.recent = self.recent.with_window(period)
-        self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
+        take_outcomes(self.evidence, version, reference, period)
         evidence = self.evidence.of(version, reference)
         yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
-from rondo.monitor.evidence.version_evidence import GROUPS
+from rondo.monitor.evidence.component_sums import GROUPS
 
 from tests.benchmarks.peers import environment
 from tests.benchmarks.peers.changes_by_river import changes_by_river

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _RATE = "selection_rate"
 _GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance"}
+_SLICES = "slices"
 
 
 def metrics(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -39,15 +40,18 @@ def gaps(windows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 
 class Figures(NamedTuple):
-    """What some window has: metrics, estimated ones, and gaps by column and figure."""
+    """What some window has: metrics, estimated ones, gaps by column and figure, and groups of evidence with titles."""
 
     metrics: tuple[str, ...]
     estimated: tuple[str, ...]
     gaps: tuple[tuple[str, str], ...]
+    groups: dict[str, str]
 
     @classmethod
     def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
-        return cls(metrics(windows), estimated(windows), gaps(windows))
+        sliced = any(each["group"] == _SLICES for window in windows for each in window["evidence"])
+        groups = _GROUPS | ({_SLICES: _SLICES} if sliced else {})
+        return cls(metrics(windows), estimated(windows), gaps(windows), groups)
 
 
 def columns(figures: Figures) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ def columns(figures: Figures) -> tuple[str, ...]:
     titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
     apart = (f"{slices.title(name)} gap by {printable(column)}" for column, name in figures.gaps)
     known = (METRICS[name].title for name in figures.metrics)
-    return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *_GROUPS.values())
+    return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *figures.groups.values())
 
 
 def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
@@ -66,7 +70,7 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
     apart = (slices.written(key[1], known[key]) if key in known else None for key in shown.gaps)
     values = {each["statistic"]: each["value"] for each in window["statistics"] if each["feature"] is None}
     figures = (METRICS[name].figure(float(values[name])) if name in values else None for name in shown.metrics)
-    evidence = (_strongest(window, group) for group in _GROUPS)
+    evidence = (_strongest(window, group) for group in shown.groups)
     return (
         minute(window["start"]), _version(window), f"{window['rows']:,}", f"{window['labelled_rows']:,}",
         *estimates, *figures, *apart, *evidence,

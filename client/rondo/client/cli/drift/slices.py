@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST = 20
 _NAME = 24
-_MISSING = "(missing)"
+MISSING = "(missing)"
 
 
 def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:
@@ -26,14 +26,14 @@ def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:
     yield Line("")
     yield Line("Slices", "bold")
     for each in found[:_MOST]:
-        name = printable(f"{each['column']} {each['value'] or _MISSING}")
+        name = printable(f"{each['column']} {each['value'] or MISSING}")
         figures = (_figure(name, value, each["reference"].get(name)) for name, value in each["figures"].items())
         text = ", ".join((f"  {name:{_NAME}} {each['labelled_rows']:,} outcomes", *islice(figures, 1)))
         yield from (Line(line) for line in textwrap.wrap(text, width, subsequent_indent=" " * 6))
     if len(found) > _MOST:
         yield Line(f"  and {len(found) - _MOST} more: --json lists all")
     for each in closed["gaps"]:
-        between = f"{each['lowest'] or _MISSING} and {each['highest'] or _MISSING}"
+        between = f"{each['lowest'] or MISSING} and {each['highest'] or MISSING}"
         gap = _figure(each["figure"], each["gap"], each["reference"])
         text = printable(f"  gap by {each['column']}, {between}: {gap}")
         yield from (Line(line) for line in textwrap.wrap(text, width, subsequent_indent=" " * 6))

@@ -81,7 +81,7 @@ def _changed(
     for fact in filter(None, facts):
         yield from (Line(line) for line in _indented(fact, width))
     yield Line(f"    evidence {_powers(column)}  {plotter.bar(_share(column), _METER)}")
-    if shown := bars.get(column["column"]):
+    if shown := _bars(column, bars):
         reference, window = _sparklines(shown, plotter)
         yield Line(f"    training {reference}")
         yield Line(f"    now      {window}  {_range(shown)}"[:width].rstrip())
@@ -114,7 +114,7 @@ def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) 
 
 
 def _progress(column: dict[str, Any]) -> str:
-    what = "outcomes" if column["column"] is None else "rows"
+    what = "rows" if column["column"] is not None and column.get("value") is None else "outcomes"
     at = minute(column["expected"])
     expected = f", expected on {at} UTC" if at else ""
     return f"{column['rows']:,} of about {column['needed']:,} {what}{expected}"
@@ -128,7 +128,7 @@ def _unchanged(
     heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest rows"
     yield Line(heads, "dim")
     for each in shown:
-        reference, window = _sparklines(bars.get(each["column"], ()), plotter)
+        reference, window = _sparklines(_bars(each, bars), plotter)
         meter = plotter.bar(_share(each), _SMALL_METER)
         cells = f"{meter} {_powers(each):{_POWERS}} {reference:{_PLOT}} {window}"
         yield Line(f"  {_shortened(_name(each), name):{name}} {cells}".rstrip())
@@ -225,8 +225,16 @@ def _powers(column: dict[str, Any]) -> str:
     return f"10^{max(column['evidence'], 0.0):.1f} of 10^{column['threshold']:.1f}"
 
 
+def _bars(column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any]]:
+    """Return the distribution of a column; none of the loss of a slice."""
+    return bars.get(column["column"], ()) if column.get("value") is None else ()
+
+
 def _name(column: dict[str, Any]) -> str:
-    return printable(column["column"]) if column["column"] is not None else _LOSS
+    if column["column"] is None:
+        return _LOSS
+    value = column.get("value")
+    return printable(column["column"] if value is None else f"{column['column']} {value or slices.MISSING}")
 
 
 def _shortened(name: str, width: int) -> str:

@@ -24,7 +24,7 @@ from rondo.contracts.events.monitoring import (
 from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName
 from rondo.monitor.estimates.estimator import ASSUMPTION
 from rondo.monitor.estimates.expected_harm import ExpectedHarm
-from rondo.monitor.evidence.version_evidence import LOSS
+from rondo.monitor.evidence.component_sums import LOSS, SLICES
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.version_evidence import Alarm
     from rondo.monitor.history.closed_window import ClosedWindow
 
-FindingKind = Literal["drift", "performance", "quality"]
-FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "quality")
+FindingKind = Literal["drift", "performance", "slices", "quality"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality")
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
 _MAX_LISTED = 5
 # An event has at most 1 MiB; a statistic takes up to 250 bytes of it.
@@ -83,6 +83,8 @@ class Subject:
 def kind_of(alarm: Alarm) -> FindingKind:
     if alarm.component.group == LOSS:
         return "performance"
+    if alarm.component.group == SLICES:
+        return "slices"
     missing = alarm.component.statistic in {StatisticName.MISSING, StatisticName.UNSEEN}
     return "quality" if missing and alarm.component.group == "inputs" else "drift"
 
@@ -127,7 +129,7 @@ def found(
         "since_latest": to_time(first.latest),
         **_bounded(tuple(statistic_of(alarm) for alarm in alarms)),
     }
-    if kind == "performance":
+    if kind in {"performance", "slices"}:
         content["labelled_rows"] = subject.labelled_rows
     if kind == "drift":
         content["estimated_loss"] = estimate_of(expected.loss) if expected.loss else None
@@ -143,7 +145,7 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
     assert isinstance(event, DriftDetected | PerformanceDegraded | DataQualityDegraded)  # noqa: S101 - made by `found`
     figures = [described(each) for each in event.statistics]
     more = [f"and {len(figures) - _MAX_LISTED} more"] if len(figures) > _MAX_LISTED else []
-    if kind == "performance":
+    if kind in {"performance", "slices"}:
         more.append(f"on {subject.labelled_rows:,} outcomes")
     earliest, latest = event.since_earliest or event.since, event.since_latest or event.since
     raised = AlertRaised(
@@ -247,11 +249,13 @@ def resolved(model: str, alert_id: str, at: datetime, why: str) -> Announcement:
 _EVENTS: dict[FindingKind, type[Finding]] = {
     "drift": DriftDetected,
     "performance": PerformanceDegraded,
+    "slices": PerformanceDegraded,
     "quality": DataQualityDegraded,
 }
 _TITLES = {
     "drift": "its inputs or scores differ from the reference",
     "performance": "it predicts worse than on its holdout",
+    "slices": "it predicts worse than on its holdout for some slices",
     "quality": "its requests have missing or unseen values",
 }
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rondo.monitor.alerts import findings
 from rondo.monitor.evidence.block_length import SHORTEST
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS
 from rondo.monitor.evidence.verdicts import expected_at, verdicts
-from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
     alike = [each for each in found if each.missing == first.missing]
     fewer = f"; fewer for {len(found) - len(alike)} more" if len(found) > len(alike) else ""
     slow = f" (values are correlated over {first.block:,} rows)" if first.extending and first.block > SHORTEST else ""
-    return f"{_progress(evidence, first, 'rows')} for {names([each.column for each in alike])}{slow}{fewer}"
+    return f"{_progress(first, 'rows')} for {names([each.column for each in alike])}{slow}{fewer}"
 
 
 def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rate: float) -> str | None:
@@ -75,7 +75,7 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
     if not evidence.taken[LOSS].rows:
         return NO_OUTCOMES
     found = (each for each in verdicts(evidence, false_alarm_rate) if each.group == LOSS and _waits(each))
-    return next((_progress(evidence, each, "outcomes") for each in found), None)
+    return next((_progress(each, "outcomes") for each in found), None)
 
 
 def out_of_reach(
@@ -122,8 +122,8 @@ def _waits(verdict: Verdict) -> bool:
     return not verdict.judged and not verdict.out_of_reach
 
 
-def _progress(evidence: VersionEvidence, verdict: Verdict, what: str) -> str:
-    taken = evidence.taken[verdict.group]
+def _progress(verdict: Verdict, what: str) -> str:
+    taken = verdict.taken
     at = expected_at(verdict.missing, taken.rows, taken.first, taken.last)
     expected = f", expected on {to_time(at):%Y-%m-%d %H:%M} UTC" if at is not None else ""
     return f"{verdict.rows:,} of about {verdict.needed:,} {what}{expected}"

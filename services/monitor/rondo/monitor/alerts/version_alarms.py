@@ -16,7 +16,7 @@ from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
-from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS, SLICES
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 from rondo.monitor.statistics.slice_figures import group_gaps
 
@@ -106,8 +106,8 @@ class VersionAlarms:
             estimates=closed.estimates,
         )
         published = [findings.closed(subject, kept)]
-        losses = list(evidence.alarms(rate, (LOSS,)))
-        published += self._found(("performance",), losses, subject, end, repeat=True)
+        losses = list(evidence.alarms(rate, (LOSS, SLICES)))
+        published += self._found(("performance", "slices"), losses, subject, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))
         published += self._own_detectors(subject, closed.failures, end)

@@ -11,6 +11,7 @@ from rondo.chassis.profiles.components import components
 from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import NumericProfile, UnknownProfile
+from rondo.contracts.vocabularies import StatisticName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,48 @@ if TYPE_CHECKING:
     Watchable = NumericProfile | CategoricalProfile
 
 
-Group = Literal["inputs", "outputs", "loss"]
+Group = Literal["inputs", "outputs", "loss", "slices"]
+GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
+"""Each has a third of the false-alarm rate. Slices share that of the loss."""
+INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
+"""The groups that need no outcomes."""
+LOSS: Group = "loss"
+SLICES: Group = "slices"
+"""The losses of slices. Each slice has rows of its own, other than the components of the other groups."""
+UNCOVERED = "uncovered"
+"""The component of a loss that is 1 where the outcome is outside of the interval."""
+_NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
+          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
+          UNCOVERED: StatisticName.INTERVAL_COVERAGE}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """A bounded figure of a row.
+
+    `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
+    and for the coverage of intervals. With a `value` it is about the rows alone where the column has it (a slice).
+    `at` is its place in the sums of its group, or of its slice.
+    """
+
+    group: Group
+    column: str | None
+    name: str
+    at: int
+    value: str | None = None
+
+    @property
+    def statistic(self) -> StatisticName:
+        return _NAMES.get(self.name, StatisticName.SHARE)
+
+    @property
+    def category(self) -> str | None:
+        """The category that it is the share of, or the value of the slice that it is about."""
+        return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else self.value
+
+    def reported(self, mean: float) -> float:
+        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses."""
+        return 1 - mean if self.name == UNCOVERED else mean
 
 
 def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Watchable]]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS
 from rondo.monitor.evidence.open_buckets import OpenBuckets, added_up
 from rondo.monitor.evidence.staged_test import Buckets
-from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, VersionEvidence
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,6 +87,15 @@ class ModelEvidence:
         """
         starts = window + length * np.arange(len(rows), dtype=np.int64)
         self.of(version, reference).take("loss", Buckets(starts, rows, sums, length))
+
+    def take_slices(
+        self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
+        sums: NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        """Take the losses of the slices of a closed window by its parts, each of `length`; shape `[slices, parts]`."""
+        evidence, starts = self.of(version, reference), window + length * np.arange(rows.shape[1], dtype=np.int64)
+        for number, each in enumerate(reference.profile.slices):
+            evidence.take_slice(each.column, each.value, Buckets(starts, rows[number], sums[number][:, None], length))
 
     def snapshot(self, version: int | None) -> ModelEvidence:
         """Return the evidence about a version without open buckets; what is taken later does not change it."""

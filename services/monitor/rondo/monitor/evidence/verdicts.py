@@ -12,13 +12,14 @@ from scipy.special import gammaln
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
+from rondo.monitor.evidence.version_evidence import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.stretches import Learning
-    from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
+    from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
 
 _BASE_10 = math.log(10)
 _MOST_EXTENSIONS = 20
@@ -27,12 +28,12 @@ _LONGEST_WAIT_SECONDS = 2 * 365 * 86_400
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a column of a group can be judged; `column` is None for the loss.
+    """Whether a column of a group can be judged; `column` is None for the loss, and `value` is that of a slice.
 
-    `rows` of about `needed` live rows have been taken, with those that have extended the reference. A block has `block`
-    rows. `extending` says that the reference is too short, and live rows extend it. `out_of_reach` says that it is so
-    much too short that waiting is no help. `evidence` is the largest of the column's components; it and the `threshold`
-    are logarithms.
+    `taken` are the live rows of the group, or of the slice. `rows` of about `needed` live rows have been taken, with
+    those that have extended the reference. A block has `block` rows. `extending` says that the reference is too short,
+    and live rows extend it. `out_of_reach` says that it is so much too short that waiting is no help. `evidence` is the
+    largest of the column's components; it and the `threshold` are logarithms.
     """
 
     group: Group
@@ -43,7 +44,9 @@ class Verdict:
     evidence: float
     threshold: float
     extending: bool
+    taken: Taken
     out_of_reach: bool = False
+    value: str | None = None
 
     @property
     def judged(self) -> bool:
@@ -63,13 +66,14 @@ def decimal(logarithm: float) -> float:
 def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdict, ...]:
     """Return the verdict on each column of each group."""
     found: list[Verdict] = []
+    thresholds = {group: evidence.threshold(group, false_alarm_rate) for group in {e.group for e in evidence.watched}}
     for watched in evidence.watched:
-        threshold, taken = evidence.threshold(watched.group, false_alarm_rate), evidence.taken[watched.group].rows
+        threshold, taken = thresholds[watched.group], evidence.taken.get(watched.rows_of, Taken())
         if isinstance(watched.state, StagedTest):
             found += _of_test(watched, watched.state, threshold, taken)
             continue
         for column in watched.places:
-            found.append(_of_learning(watched, column, watched.state, threshold, evidence))
+            found.append(_of_learning(watched, column, watched.state, threshold, taken))
     return tuple(found)
 
 
@@ -93,20 +97,21 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
     return last + round(missing * (last - first) / rows) if rows > 0 and last > first else None
 
 
-def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: int) -> Iterator[Verdict]:
+def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken) -> Iterator[Verdict]:
     """Yield the verdict on each column of a test; they share its blocks."""
-    before = taken - sum(test.counts) - test.open.rows
+    before = taken.rows - sum(test.counts) - test.open.rows
     # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
     blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
     for column, places in watched.places.items():
         evidence = float(test.evidence[places].max())
-        yield Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
+        yield Verdict(
+            watched.group, column, taken.rows, needed, test.block, evidence, threshold, extending=False, taken=taken,
+            value=watched.components[0].value,
+        )  # fmt: skip
 
 
-def _of_learning(
-    watched: Watched, column: str | None, learning: Learning, threshold: float, version: VersionEvidence
-) -> Verdict:
+def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float, taken: Taken) -> Verdict:
     missing = max(learning.needed - learning.stretches.total, learning.stretches.rows)
     needed = (
         learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + learning.stage * np.log(2)) * learning.block
@@ -114,7 +119,8 @@ def _of_learning(
     evidence = float(learning.evidence[watched.places[column]].max())
     return Verdict(
         watched.group, column, learning.live, needed, learning.block, evidence, threshold, extending=True,
-        out_of_reach=_is_out_of_reach(learning, needed - learning.live, version.taken[watched.group]),
+        taken=taken, out_of_reach=_is_out_of_reach(learning, needed - learning.live, taken),
+        value=watched.components[0].value,
     )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 Each of the three groups has a third of the false-alarm rate, within which `false_discoveries` decides what is named:
 the probability that anything alarms without a change is at most the rate, however often one looks and however the
 components depend on each other. Columns with the same length of blocks share a test, which is faster.
+
+Where slices are watched, half of the third of the losses is theirs. Each has a test of its own, of blocks of its rows.
 """
 
 from __future__ import annotations
@@ -17,11 +19,19 @@ import numpy as np
 from rondo.chassis.profiles.components import components
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import ReferenceBlocks
-from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
-from rondo.monitor.evidence.component_sums import row_range, watched_columns
+from rondo.monitor.evidence.component_sums import (
+    GROUPS,
+    INPUT_GROUPS,
+    LOSS,
+    SLICES,
+    UNCOVERED,
+    Component,
+    row_range,
+    watched_columns,
+)
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
@@ -32,49 +42,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import ReferenceProfile
+    from rondo.contracts.training_evidence import ReferenceProfile, SliceReference
     from rondo.monitor.evidence.component_sums import Group, Watchable
     from rondo.monitor.evidence.staged_test import Change
 
-GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
-INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
-"""The groups that need no outcomes."""
-LOSS: Group = "loss"
-UNCOVERED = "uncovered"
-"""The component of a loss that is 1 where the outcome is outside of the interval."""
 # The means of a reference are rounded to nine decimals.
 _WHOLE = 1e-4
-_NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
-          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
-          UNCOVERED: StatisticName.INTERVAL_COVERAGE}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Component:
-    """A bounded figure of a row.
-
-    `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
-    and for the coverage of intervals.
-    `at` is its place in the sums of its group.
-    """
-
-    group: Group
-    column: str | None
-    name: str
-    at: int
-
-    @property
-    def statistic(self) -> StatisticName:
-        return _NAMES.get(self.name, StatisticName.SHARE)
-
-    @property
-    def category(self) -> str | None:
-        """The category that it is the share of, if it is one's share."""
-        return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else None
-
-    def reported(self, mean: float) -> float:
-        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses."""
-        return 1 - mean if self.name == UNCOVERED else mean
 
 
 @dataclass(eq=False)
@@ -87,6 +60,12 @@ class Watched:
     @property
     def group(self) -> Group:
         return self.components[0].group
+
+    @property
+    def rows_of(self) -> str:
+        """Whose rows it takes: those of its group, or of its slice. It is a key of `VersionEvidence.taken`."""
+        first = self.components[0]
+        return slice_key(first.column or "", first.value) if first.value is not None else first.group
 
     def take(self, buckets: Buckets) -> None:
         mine: Buckets | None = buckets.of([each.at for each in self.components])
@@ -131,9 +110,14 @@ class Watched:
         return buckets.since(taken) if begun else None
 
 
+def slice_key(column: str, value: str) -> str:
+    """Return the key of a slice's rows in `VersionEvidence.taken`."""
+    return f"{SLICES}/{column}={value}"
+
+
 @dataclass(frozen=True)
 class Taken:
-    """The live `rows` of a group so far; of the loss those with an outcome.
+    """The live `rows` of a group or a slice so far; of losses those with an outcome.
 
     `first` is the start of the first bucket, and `last` the end of the last one, in microseconds.
     """
@@ -169,14 +153,14 @@ class Alarm:
 
 @dataclass(eq=False)
 class VersionEvidence:
-    """The tests of a version, what each group has taken, and what was `predicted` over time, if that is counted.
+    """The tests of a version, what each group and each slice has taken, and what was `predicted`, if that is counted.
 
     `loss_bounds` are of the mean loss, where there are losses to compare with.
     """
 
     watched: list[Watched]
     suspicion: Suspicion | ShortReference | None = None
-    taken: dict[Group, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
+    taken: dict[str, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
     predicted: PredictionHistory | None = None
     loss_bounds: LossBounds | None = None
 
@@ -192,33 +176,41 @@ class VersionEvidence:
         if profile.loss is None or not profile.loss.means:
             return cls(watched)
         rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
-        stretches = Stretches(rows, within, np.array([profile.loss.means]), _range_of_losses(rows, profile.loss.means))
+        of_row = _range_of_losses(rows, profile.loss.means)
+        stretches = Stretches(rows, within, np.array([profile.loss.means]), of_row)
         components: tuple[Component, ...] = (Component("loss", None, LOSS, 0),)
         of_all = stretches
         if profile.loss.uncovered is not None:
             components += (Component("loss", None, UNCOVERED, 1),)
             means = np.array([profile.loss.means, profile.loss.uncovered])
-            of_all = Stretches(rows, within, means, np.append(stretches.row_range, 1.0))
+            of_all = Stretches(rows, within, means, np.append(of_row, 1.0))
         watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True)
+        watched += _slices(digest, profile.slices, of_row)
         bounds = LossBounds.of(stretches.means[0], rows, within)
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 
     def take(self, group: Group, buckets: Buckets) -> None:
         """Take buckets that follow those before, with the sums of the group's components; empty ones are skipped."""
-        if not (buckets.rows > 0).all():
-            full = buckets.rows > 0
-            buckets = Buckets(buckets.starts[full], buckets.rows[full], buckets.sums[full], buckets.length)
-        if not len(buckets.rows):
+        if not len((buckets := _with_rows(buckets)).rows):
             return
-        self.taken[group] = self.taken[group].with_buckets(buckets)
-        for each in self.watched:
-            if each.group == group:
-                each.take(buckets)
+        self._take(group, buckets)
         if group == LOSS and self.loss_bounds:
             for rows, total in zip(buckets.rows.tolist(), buckets.sums[:, 0].tolist(), strict=True):
                 self.loss_bounds = self.loss_bounds.with_losses(rows, total)
         if group == LOSS and self.suspicion:
             self.suspicion = self.suspicion.take(buckets.of([0]))
+
+    def take_slice(self, column: str, value: str, buckets: Buckets) -> None:
+        """Take buckets of the rows where a column has a value, with the sums of their losses."""
+        key = slice_key(column, value)
+        if len((buckets := _with_rows(buckets)).rows) and any(each.rows_of == key for each in self.watched):
+            self._take(key, buckets)
+
+    def _take(self, key: str, buckets: Buckets) -> None:
+        self.taken[key] = self.taken.get(key, Taken()).with_buckets(buckets)
+        for each in self.watched:
+            if each.rows_of == key:
+                each.take(buckets)
 
     def expect(self, group: Group, buckets: Buckets) -> None:
         """Prepare for buckets of a group, none of them empty, which are taken next in parts."""
@@ -231,7 +223,7 @@ class VersionEvidence:
 
         `most` is the rows of the fullest bucket. The result is 0 where it may change at any time.
         """
-        tests = [each.state for each in self.watched if each.group != LOSS]
+        tests = [each.state for each in self.watched if each.group in INPUT_GROUPS]
         found = [0 if isinstance(test, Learning) or most >= 2 * test.block else test.rows_until_look for test in tests]
         return min(found, default=0)
 
@@ -254,19 +246,24 @@ class VersionEvidence:
         The group has a component.
         """
         evidence = np.concatenate([each.state.evidence for each in self.watched if each.group == group])
-        return naming_threshold(evidence, false_alarm_rate / len(GROUPS))
+        return naming_threshold(evidence, self._level(group, false_alarm_rate))
+
+    def _level(self, group: Group, false_alarm_rate: float) -> float:
+        """Return the share of a group in the false-alarm rate."""
+        shared = group in {LOSS, SLICES} and self.count(SLICES) > 0
+        return false_alarm_rate / len(GROUPS) / (2 if shared else 1)
 
     def strength(self, false_alarm_rate: float) -> float:
         """Return the logarithm of the largest evidence as a share of what the first alarm of its group needs."""
-        level = false_alarm_rate / len(GROUPS)
-        found = (
-            float(each.state.evidence.max()) - np.log(self.count(each.group) / level)
-            for each in self.watched
-            if len(each.components)
-        )
+        needed = {
+            group: np.log(self.count(group) / self._level(group, false_alarm_rate))
+            for group in (*GROUPS, SLICES)
+            if self.count(group)
+        }
+        found = (float(each.state.evidence.max()) - needed[each.group] for each in self.watched if len(each.components))
         return float(max(found, default=-np.inf))
 
-    def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = GROUPS) -> Iterator[Alarm]:
+    def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = (*GROUPS, SLICES)) -> Iterator[Alarm]:
         """Yield what has reached its threshold, group by group, the strongest evidence first."""
         for group in groups:
             if mine := [each for each in self.watched if each.group == group]:
@@ -278,6 +275,27 @@ class VersionEvidence:
 def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold: float) -> Iterator[Alarm]:
     for at in np.flatnonzero(test.evidence >= threshold):
         yield Alarm(parts[at], float(test.evidence[at]), threshold, partial(test.change, int(at)), test.end)
+
+
+def _with_rows(buckets: Buckets) -> Buckets:
+    """Return the buckets that have rows."""
+    if (buckets.rows > 0).all():
+        return buckets
+    full = buckets.rows > 0
+    return Buckets(buckets.starts[full], buckets.rows[full], buckets.sums[full], buckets.length)
+
+
+def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64]) -> list[Watched]:
+    """Return what watches the losses of slices that have a reference of them; `of_row` is the range of any row's."""
+    watched: list[Watched] = []
+    for each in slices:
+        if each.loss is None or not each.loss.means:
+            continue
+        component = Component(SLICES, each.column, LOSS, 0, each.value)
+        means = np.array([each.loss.means])
+        stretches = Stretches(each.loss.rows, each.loss.autocorrelation_rows, means, of_row)
+        watched += _begun(f"{digest}/{slice_key(each.column, each.value)}", [((component,), stretches)], one_sided=True)
+    return watched
 
 
 def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate, Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
 from rondo.contracts.vocabularies import WindowRole
+from rondo.monitor.evidence.component_sums import GROUPS
 from rondo.monitor.evidence.verdicts import decimal, verdicts
 from rondo.monitor.statistics.slice_figures import GroupGap, SliceFigures  # noqa: TC001 - as `Utc`
 from rondo.monitor.windows.tumbling import to_time
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 class ColumnEvidence(Value):
     """The evidence of a column, and the threshold at which it alarms; both are decimal logarithms.
 
-    `column` is None for the loss of the predictions.
+    `column` is None for the loss of the predictions, and `value` is that of a slice.
     """
 
     group: str
     column: str | None
+    value: str | None = None
     evidence: float
     threshold: float
 
@@ -60,7 +62,7 @@ class WindowPage(Value):
 
 def evidence_until(evidence: VersionEvidence) -> dict[str, datetime]:
     """Return the end of the rows that are evidence so far, by group."""
-    return {group: to_time(taken.last) for group, taken in evidence.taken.items() if taken.rows}
+    return {group: to_time(taken.last) for group in GROUPS if (taken := evidence.taken[group]).rows}
 
 
 def column_evidence(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[ColumnEvidence, ...]:
@@ -69,6 +71,7 @@ def column_evidence(evidence: VersionEvidence, false_alarm_rate: float) -> tuple
         ColumnEvidence(
             group=each.group,
             column=each.column,
+            value=each.value,
             evidence=decimal(each.evidence),
             threshold=decimal(each.threshold),
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rondo.monitor.status.column_status import ColumnStatus
     from rondo.monitor.status.histograms import Histogram
 
-_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance"}
+_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "performance of slices"}
 # With more plots a page is hard to load, and nobody looks at them.
 _MOST_PLOTS = 60
 LEGEND = element(
@@ -42,7 +42,7 @@ def changed(
         return None
     points = evidence_by_column(windows)
     cards = [
-        _card(each, histograms.get(each.column or ""), points.get((each.group, each.column), []))
+        _card(each, _histogram(each, histograms), points.get((each.group, each.column, each.value), []))
         for each in found[:_MOST_PLOTS]
     ]
     more = len(found) - len(cards)
@@ -55,17 +55,22 @@ def changed(
     )
 
 
+def _histogram(column: ColumnStatus, histograms: Mapping[str, Histogram]) -> Histogram | None:
+    """Return the distribution of a column; None for the loss of all rows, or of a slice."""
+    return histograms.get(column.column or "") if column.value is None else None
+
+
 def _card(column: ColumnStatus, histogram: Histogram | None, points: Sequence[Point]) -> Markup:
     return element(
         "article",
-        element("h3", name(column)),
+        element("h3", column.name),
         element("p", column.change or ""),
         element("p", since(column), class_="soft"),
         element("p", importance(column), class_="soft") if column.importance else None,
         plots.meter(_share(column), "reached"),
         element("p", powers(column), class_="soft"),
         plots.histogram(histogram) if histogram else None,
-        element("div", plots.lines([(column.group, points)], f"evidence of {name(column)}"), class_="lines")
+        element("div", plots.lines([(column.group, points)], f"evidence of {column.name}"), class_="lines")
         if len(points) > 1
         else None,
         class_="card",
@@ -81,7 +86,7 @@ def not_judged(columns: Sequence[ColumnStatus], reason: str | None, out_of_reach
     rows = [
         element(
             "tr",
-            element("td", name(each), class_="wide"),
+            element("td", each.name, class_="wide"),
             element("td", f"{each.rows:,} of about {each.needed:,}", class_="number"),
             element("td", f"{each.expected:%Y-%m-%d %H:%M}" if each.expected else "unknown"),
         )
@@ -126,10 +131,10 @@ def every(columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram]) 
     ordered = sorted(columns, key=lambda each: -_share(each))
     head = element("tr", *_heads(("", ""), ("evidence", ""), ("", "")))
     rows = [_row(each) for each in ordered]
-    shown = [each for each in ordered if not each.changed and (each.column or "") in histograms][:_MOST_PLOTS]
+    shown = [(each, found) for each in ordered if not each.changed and (found := _histogram(each, histograms))]
     cards = [
-        element("article", element("h3", name(each)), plots.histogram(histograms[each.column or ""]), class_="card")
-        for each in shown
+        element("article", element("h3", each.name), plots.histogram(found), class_="card")
+        for each, found in shown[:_MOST_PLOTS]
     ]
     return element(
         "section",
@@ -152,26 +157,25 @@ def _row(column: ColumnStatus) -> Markup:
     return element(
         "tr",
         element(
-            "td", name(column), element("div", _GROUPS.get(column.group, column.group), class_="soft"), class_="wide"
+            "td", column.name, element("div", _GROUPS.get(column.group, column.group), class_="soft"), class_="wide"
         ),
         element("td", powers(column), plots.meter(_share(column), kind), class_="wide"),
         element("td", state, class_="state"),
     )
 
 
-def evidence_by_column(windows: Sequence[ClosedWindow]) -> Mapping[tuple[str, str | None], list[Point]]:
-    """Return the evidence of each column when each window closed, the oldest first, as a share of its threshold."""
-    found: dict[tuple[str, str | None], list[Point]] = {}
+def evidence_by_column(windows: Sequence[ClosedWindow]) -> Mapping[tuple[str, str | None, str | None], list[Point]]:
+    """Return the evidence when each window closed, the oldest first, as a share of its threshold.
+
+    It is by group, column and value of a slice.
+    """
+    found: dict[tuple[str, str | None, str | None], list[Point]] = {}
     for window in reversed(windows):
         for each in window.evidence:
             if each.threshold > 0:
                 at = window.evidence_until.get(each.group, window.end)
-                found.setdefault((each.group, each.column), []).append((at, each.evidence / each.threshold))
+                found.setdefault((each.group, each.column, each.value), []).append((at, each.evidence / each.threshold))
     return found
-
-
-def name(column: ColumnStatus) -> str:
-    return column.column if column.column is not None else "performance"
 
 
 def powers(column: ColumnStatus) -> Markup:

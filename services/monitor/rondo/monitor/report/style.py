@@ -33,6 +33,7 @@ p { margin: 4px 0; overflow-wrap: anywhere; }
   border-radius: 2px; background: var(--ref); vertical-align: -1px; }
 .legend .now::before, .legend .inputs::before { background: var(--now); }
 .legend .outputs::before { background: var(--third); } .legend .loss::before { background: var(--bad); }
+.legend .slices::before { background: var(--warn); }
 .legend .threshold::before { height: 0; border-top: 2px dashed var(--soft); background: none; vertical-align: 4px; }
 svg { display: block; width: 100%; }
 .histogram svg, .lines svg { height: 96px; border-bottom: 1px solid var(--line); }
@@ -52,6 +53,7 @@ rect.ref { fill: var(--ref); } rect.now { fill: var(--now); } rect.reached { fil
 rect.below { fill: var(--soft); }
 polyline { fill: none; stroke: var(--now); stroke-width: 2; vector-effect: non-scaling-stroke; }
 polyline.outputs { stroke: var(--third); } polyline.loss { stroke: var(--bad); }
+polyline.slices { stroke: var(--warn); }
 polyline.threshold { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 6 4; }
 .meter { height: 8px; margin: 6px 0 2px; background: var(--line); border-radius: 4px; overflow: hidden; }
 .scroll { overflow-x: auto; padding: 4px 16px; }

@@ -197,7 +197,8 @@ def _watermark(figures: Mapping[str, Any]) -> Watermark:
 
 
 def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
-    by_kind = {kind: EvidenceAlarm(**figures["by_kind"][kind]) for kind in FINDING_KINDS}
+    # A checkpoint of an earlier release has no alarm of slices.
+    by_kind = {kind: EvidenceAlarm(**figures["by_kind"].get(kind, {})) for kind in FINDING_KINDS}
     return VersionAlarms(by_kind, dict(figures["unjudged"]))
 
 
@@ -246,8 +247,8 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
         "task": counts.task.model_dump_json(),
         "slices": json.dumps(counts.slices.slices.columns),
         "slice_outcomes": counts.slices.outcomes.ravel(),
-        "slice_loss_rows": counts.slices.loss_rows,
-        "slice_loss_sums": counts.slices.loss_sums,
+        "slice_loss_rows": counts.slices.loss_rows.ravel(),
+        "slice_loss_sums": counts.slices.loss_sums.ravel(),
         "prediction_edges": counts.predicted.edges,
         "prediction_sums": counts.predicted.sums.ravel(),
     }
@@ -255,10 +256,12 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
 
 def _decoded_slices(task: FittedTask, row: Mapping[str, Any]) -> SliceCounts:
     columns = tuple((column, tuple(values)) for column, values in json.loads(row["slices"]))
-    loss_rows = np.array(row["slice_loss_rows"], np.int64)
-    size = task_named(task.task).group_sketch(task).size
-    outcomes = np.array(row["slice_outcomes"], np.int64).reshape(len(loss_rows), size)
-    return SliceCounts(Slices(columns), outcomes, loss_rows, np.array(row["slice_loss_sums"], np.float64))
+    number, size = sum(len(values) for _, values in columns), task_named(task.task).group_sketch(task).size
+    outcomes = np.array(row["slice_outcomes"], np.int64).reshape(number, size)
+    # Of a checkpoint of an earlier release a window is one part.
+    parts = len(row["slice_loss_rows"]) // number if number else 1
+    rows, sums = np.array(row["slice_loss_rows"], np.int64), np.array(row["slice_loss_sums"], np.float64)
+    return SliceCounts(Slices(columns), outcomes, rows.reshape(number, parts), sums.reshape(number, parts))
 
 
 def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:

@@ -12,12 +12,13 @@ import pyarrow as pa
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.component_sums import Component
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
 from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspected, Suspicion
-from rondo.monitor.evidence.version_evidence import GROUPS, Component, Taken, VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +51,7 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             start, rows = np.array([[fields["start"]], [fields["rows"]]], np.int64)
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
-            evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
+            evidence.versions[version] = VersionEvidence([], None, {key: Taken(**each) for key, each in fields.items()})
         elif what == "loss bounds":
             evidence.versions[version].loss_bounds = LossBounds(**fields)
         elif what == "predicted":
@@ -69,7 +70,7 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
 
 
 def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
-    yield _row(version, "version", {group: asdict(taken) for group, taken in evidence.taken.items()})
+    yield _row(version, "version", {key: asdict(taken) for key, taken in evidence.taken.items()})
     if evidence.loss_bounds is not None:
         yield _row(version, "loss bounds", asdict(evidence.loss_bounds))
     if (predicted := evidence.predicted) is not None:

@@ -59,7 +59,9 @@ def slice_figures(window: WindowCounts, reference: Reference) -> tuple[SliceFigu
             value=each.value,
             rows=_rows(each, window, reference),
             labelled_rows=sketch.labelled(counts.outcomes[number]),
-            loss=float(counts.loss_sums[number] / rows) if (rows := int(counts.loss_rows[number])) else None,
+            loss=float(counts.loss_sums[number].sum() / rows)
+            if (rows := int(counts.loss_rows[number].sum()))
+            else None,
             figures={name: figure.value for name, figure in sketch.figures(counts.outcomes[number]).items()},
         )
         for number, each in enumerate(reference.profile.slices)

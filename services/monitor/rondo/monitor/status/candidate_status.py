@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts import no_verdict
-from rondo.monitor.evidence.version_evidence import LOSS, Taken
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS
+from rondo.monitor.evidence.version_evidence import Taken
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.windows.tumbling import to_time
@@ -36,7 +37,7 @@ def candidate_statuses(model: str, candidates: Candidates, spec: ModelSpec) -> t
     for role, candidate in sorted(candidates.by_role.items()):
         evidence = candidates.evidence.versions.get(candidate.version)
         taken = evidence.taken["inputs"] if evidence else Taken()
-        columns = tuple(each for each in column_statuses(evidence, rate) if each.group != LOSS)
+        columns = tuple(each for each in column_statuses(evidence, rate) if each.group in INPUT_GROUPS)
         missing = no_verdict.inputs(evidence, rate) if evidence else no_verdict.NO_ROWS
         reason = "; ".join(filter(None, (missing, _NO_LOSSES)))
         found.append(

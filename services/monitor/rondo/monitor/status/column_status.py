@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rondo.contracts.training_evidence import Importance
+    from rondo.monitor.evidence.component_sums import Component
     from rondo.monitor.evidence.verdicts import Verdict
     from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
 
 _MOST_WORDS = 3
+MISSING = "(missing)"
+"""How a missing value of a slice is written."""
 
 
 class ColumnStatus(Value):
     """What is known about a column of the champion; `column` is None for the loss of the predictions.
 
+    With a `value` it is about the loss of the rows where the column has that value, a slice; a missing one is "".
     `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
     when the others are. Of a column that is `out_of_reach` they are too many to wait for. `evidence` is the decimal
     logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm has the statistics of the
@@ -37,6 +41,7 @@ class ColumnStatus(Value):
 
     group: str
     column: str | None
+    value: str | None = None
     judged: bool
     rows: int
     needed: int
@@ -51,6 +56,13 @@ class ColumnStatus(Value):
     change: str | None = None
     importance: FeatureImportance | None = None
     hardly_used: bool = False
+
+    @property
+    def name(self) -> str:
+        """The column, `performance`, or a slice such as `city a`."""
+        if self.column is None:
+            return "performance"
+        return self.column if self.value is None else f"{self.column} {self.value or MISSING}"
 
     @property
     def changed(self) -> bool:
@@ -68,28 +80,30 @@ def column_statuses(
     return tuple(
         _status(
             each,
-            evidence,
-            [alarm for alarm in alarms if (alarm.component.group, alarm.component.column) == (each.group, each.column)],
+            [alarm for alarm in alarms if _subject(alarm.component) == _subject(each)],
             importance,
         )
         for each in verdicts(evidence, false_alarm_rate)
     )
 
 
-def _status(
-    verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm], importance: Importance | None
-) -> ColumnStatus:
-    taken = evidence.taken[verdict.group]
+def _subject(of: Component | Verdict) -> tuple[str, str | None, str | None]:
+    return of.group, of.column, of.value
+
+
+def _status(verdict: Verdict, alarms: Sequence[Alarm], importance: Importance | None) -> ColumnStatus:
+    taken = verdict.taken
     expected = (
         None
         if verdict.judged or verdict.out_of_reach
         else expected_at(verdict.missing, taken.rows, taken.first, taken.last)
     )
-    change = alarms[0].change if alarms else None
+    change, is_slice = alarms[0].change if alarms else None, verdict.value is not None
     statistics = tuple(findings.statistic_of(alarm) for alarm in alarms)
     return ColumnStatus(
         group=verdict.group,
         column=verdict.column,
+        value=verdict.value,
         judged=verdict.judged,
         rows=verdict.rows,
         needed=verdict.needed,
@@ -102,8 +116,8 @@ def _status(
         since_earliest=to_time(change.earliest) if change else None,
         since_latest=to_time(change.latest) if change else None,
         change=described_change(statistics) if statistics else None,
-        importance=importance.of(verdict.column) if importance and verdict.column else None,
-        hardly_used=is_hardly_used(importance, verdict.column),
+        importance=importance.of(verdict.column) if importance and verdict.column and not is_slice else None,
+        hardly_used=not is_slice and is_hardly_used(importance, verdict.column),
     )
 
 

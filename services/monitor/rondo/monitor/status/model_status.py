@@ -14,9 +14,9 @@ from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
 from rondo.monitor.estimates.reliance import reliance
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS
 from rondo.monitor.evidence.false_discoveries import evident_over_models
 from rondo.monitor.evidence.verdicts import decimal
-from rondo.monitor.evidence.version_evidence import LOSS
 from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.status.candidate_status import CandidateStatus, candidate_statuses
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
@@ -263,7 +263,7 @@ def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> Mea
 
 def _expected_harm(state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None) -> ExpectedHarm:
     """Return what speaks for and against harm since inputs or predictions have changed; nothing where they have not."""
-    evidence, changed = _evidence(state), [each for each in columns if each.since and each.group != LOSS]
+    evidence, changed = _evidence(state), [each for each in columns if each.since and each.group in INPUT_GROUPS]
     since = min((each.since for each in changed if each.since), default=None)
     if since is None or evidence is None or reference is None:
         return ExpectedHarm()

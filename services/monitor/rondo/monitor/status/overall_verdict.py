@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
 from rondo.monitor.alerts.no_verdict import names
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS, SLICES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,8 @@ VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_ju
 class OverallVerdict(Value):
     """`sentence` is for people; `state` classifies it.
 
-    A model that is `worse` predicts worse than on its holdout. `changed` are its inputs or its predictions alone. With
-    `partly_judged` no change is evident in what can be judged.
+    A model that is `worse` predicts worse than on its holdout, on the whole or for slices. `changed` are its inputs or
+    its predictions alone. With `partly_judged` no change is evident in what can be judged.
     """
 
     state: VerdictState
@@ -43,11 +44,17 @@ def overall_verdict(
     if version is None:
         return OverallVerdict(state="not_judged", sentence=f"No version of {model} serves yet.")
     loss = next((each for each in columns if each.group == "loss"), None)
-    changed = [each for each in columns if each.changed and each.group != "loss"]
+    changed = [each for each in columns if each.changed and each.group in INPUT_GROUPS]
+    slices = [each for each in columns if each.changed and each.group == SLICES]
     whole = f"{model} (version {version})"
     if loss is not None and loss.changed:
         also = f"; {_what(changed, columns)} {_has(changed)} changed, too" if changed else ""
         sentence = f"{whole} predicts worse than on its holdout, {_since([loss])}{also}."
+        return OverallVerdict(state="worse", sentence=sentence)
+    if slices:
+        also = f"; {_what(changed, columns)} {_has(changed)} changed, too" if changed else ""
+        where = f"{slices[0].name}{f' and {len(slices) - 1} more slices' if len(slices) > 1 else ''}"
+        sentence = f"{whole} predicts worse than on its holdout for {where}, {_since(slices)}{also}."
         return OverallVerdict(state="worse", sentence=sentence)
     if changed:
         judged = loss is not None and loss.judged
@@ -77,6 +84,8 @@ def _expectation(expected: ExpectedHarm) -> str:
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
+    # A slice that can't be judged is listed with what is not judged; the others are as certain without it.
+    columns = [each for each in columns if each.group != SLICES]
     never = [each.column for each in columns if each.out_of_reach]
     if no_verdict is None and never:
         is_nothing = not any(each.judged for each in columns)

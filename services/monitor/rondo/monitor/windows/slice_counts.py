@@ -1,9 +1,13 @@
-"""What a window counts of the slices that the spec names: labelled rows, as the task's group sketch counts them."""
+"""What a window counts of the slices that the spec names: labelled rows, as the task's group sketch counts them.
+
+Losses are counted by parts of the window, of which blocks of evidence about a slice consist: by bucket they would be as
+many numbers as all else together.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +22,32 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
 
 
+MOST_PARTS = 64
+
+
+def buckets_of_part(buckets: int) -> int:
+    """Return of how many buckets a part of a window consists, so that parts divide a window with so many buckets."""
+    least = -(-buckets // MOST_PARTS)
+    return next(each for each in range(least, buckets + 1) if buckets % each == 0) if buckets else 1
+
+
+class SlicedRows(NamedTuple):
+    """Labelled rows by the code of their slices and the number of their bucket, shape `[rows]` each.
+
+    A window has `buckets_of_window` buckets.
+    """
+
+    codes: NDArray[np.int64]
+    buckets: NDArray[np.int64]
+    buckets_of_window: int
+
+
 @dataclass(frozen=True, eq=False)
 class SliceCounts:
-    """Counts of S slices: `outcomes` of the group sketch, shape `[S, size]`, rows and sums of losses, shape `[S]`."""
+    """Counts of S slices: `outcomes` of the group sketch, shape `[S, size]`, rows and sums of losses by part.
+
+    `loss_rows` and `loss_sums` have the shape `[S, parts]`.
+    """
 
     slices: Slices
     outcomes: NDArray[np.int64]
@@ -28,34 +55,48 @@ class SliceCounts:
     loss_sums: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, reference: Reference) -> SliceCounts:
+    def empty(cls, reference: Reference, buckets: int) -> SliceCounts:
+        """Return the counts of no rows, in a window of so many buckets."""
         number, size = len(reference.profile.slices), task_named(reference.task.task).group_sketch(reference.task).size
-        slices = Slices.of(reference.profile.slices)
-        return cls(slices, np.zeros((number, size), np.int64), np.zeros(number, np.int64), np.zeros(number))
+        slices, parts = Slices.of(reference.profile.slices), buckets // buckets_of_part(buckets)
+        losses = np.zeros((number, parts), np.int64), np.zeros((number, parts))
+        return cls(slices, np.zeros((number, size), np.int64), *losses)
+
+    @property
+    def parts(self) -> int:
+        """Of how many parts the window consists. One that an earlier release has begun has a single one."""
+        parts: int = self.loss_rows.shape[1]
+        return parts
 
     def plus_labelled(
-        self, task: FittedTask, rows: pa.Table, codes: NDArray[np.int64], losses: NDArray[np.float64], sign: int
+        self, task: FittedTask, rows: pa.Table, sliced: SlicedRows, losses: NDArray[np.float64], sign: int
     ) -> SliceCounts:
         """Count labelled rows, or remove them where `sign` is -1; `losses` are NaN where not known, shape `[rows]`."""
-        if not len(self.loss_rows) or not codes.any():
+        if not len(self.loss_rows) or not sliced.codes.any():
             return self
         sketch = task_named(task.task).group_sketch(task)
         outcomes, loss_rows, loss_sums = self.outcomes.copy(), self.loss_rows.copy(), self.loss_sums.copy()
-        for number, mine in self.slices.members(codes):
-            known = losses[mine & np.isfinite(losses)]
+        part = sliced.buckets * self.parts // sliced.buckets_of_window
+        for number, mine in self.slices.members(sliced.codes):
+            known = mine & np.isfinite(losses)
             outcomes[number] += sign * sketch.count(rows.filter(pa.array(mine)))
-            loss_rows[number] += sign * known.size
-            loss_sums[number] += sign * known.sum()
+            loss_rows[number] += sign * np.bincount(part[known], minlength=self.parts)
+            loss_sums[number] += sign * np.bincount(part[known], losses[known], minlength=self.parts)
         return replace(self, outcomes=outcomes, loss_rows=loss_rows, loss_sums=loss_sums)
 
     def plus(self, other: SliceCounts) -> SliceCounts:
-        """Return the counts of both, of the same version."""
+        """Return the counts of both, of the same version; windows with other numbers of parts have one together."""
+        mine, theirs = (self, other) if self.parts == other.parts else (self._in_one_part(), other._in_one_part())
         return replace(
             self,
             outcomes=self.outcomes + other.outcomes,
-            loss_rows=self.loss_rows + other.loss_rows,
-            loss_sums=self.loss_sums + other.loss_sums,
+            loss_rows=mine.loss_rows + theirs.loss_rows,
+            loss_sums=mine.loss_sums + theirs.loss_sums,
         )
+
+    def _in_one_part(self) -> SliceCounts:
+        rows, sums = (each.sum(axis=1, keepdims=True) for each in (self.loss_rows, self.loss_sums))
+        return replace(self, loss_rows=rows, loss_sums=sums)
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""

@@ -14,7 +14,7 @@ from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.losses_by_prediction import LossesByPrediction
-from rondo.monitor.windows.slice_counts import SliceCounts
+from rondo.monitor.windows.slice_counts import SliceCounts, SlicedRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class WindowCounts:
         outcomes = np.zeros(_sketch(reference.task).size, np.int64)
         losses = np.zeros(buckets, np.int64), np.zeros((buckets, reference.loss_components))
         bins = np.zeros(reference.binning.size, np.int64)
-        slices = SliceCounts.empty(reference)
+        slices = SliceCounts.empty(reference, buckets)
         predicted = LossesByPrediction.empty(reference)
         return cls(reference.task, 0, bins, outcomes, *losses, slices, predicted, reference.largest_loss)
 
@@ -97,6 +97,7 @@ class WindowCounts:
         sign, size = -1 if removed else 1, len(self.loss_rows)
         losses, *uncovered = self._losses(rows)
         known = np.isfinite([losses, *uncovered]).all(axis=0)
+        sliced = None if slices is None else SlicedRows(slices, buckets, size)
         sums = [np.bincount(buckets[known], each[known], minlength=size) for each in (losses, *uncovered)]
         return replace(
             self,
@@ -104,7 +105,7 @@ class WindowCounts:
             loss_rows=self.loss_rows + sign * np.bincount(buckets[known], minlength=size),
             loss_sums=self.loss_sums + sign * np.stack(sums, axis=1),
             predicted=self.predicted.plus_labelled(rows, losses, sign),
-            slices=self.slices if slices is None else self.slices.plus_labelled(self.task, rows, slices, losses, sign),
+            slices=self.slices.plus_labelled(self.task, rows, sliced, losses, sign) if sliced else self.slices,
         )
 
     def _losses(self, rows: pa.Table) -> list[NDArray[np.float64]]:

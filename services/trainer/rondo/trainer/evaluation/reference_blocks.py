@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 MOST_STRETCHES = 512
+# There may be hundreds of slices.
+MOST_STRETCHES_OF_SLICE = 128
 # The evidence is a JSON document; a component's noise is far above this.
 _DECIMALS = 9
 PROJECTIONS = 8
@@ -110,13 +112,9 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
     largest = task.largest_loss(fitted, counted)
     uncovered = task.uncovered(fitted, counted)
     found = np.array([task.losses(fitted, counted, largest), *([] if uncovered is None else [uncovered])])
-    found = found[:, np.isfinite(found).all(axis=0)]
-    if not found.shape[1]:
+    if (cut := _in_stretches(found, MOST_STRETCHES)) is None:
         return None
-    rows = _stretch(found.shape[1])
-    found = found[:, found.shape[1] % rows :]
-    within = autocorrelation_time(found, 1, below=rows)
-    means, *intervals = (_rounded(each.reshape(-1, rows).mean(axis=1)) for each in found)
+    rows, within, (means, *intervals) = cut
     return LossReference(
         rows=rows,
         autocorrelation_rows=within,
@@ -124,6 +122,28 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
         largest=largest,
         uncovered=intervals[0] if intervals else None,
     )
+
+
+def of_slice_losses(losses: NDArray[np.float64]) -> LossReference | None:
+    """Return how the losses of a slice's rows move, in order of event time; None where none is finite."""
+    if (cut := _in_stretches(losses[None], MOST_STRETCHES_OF_SLICE)) is None:
+        return None
+    rows, within, (means,) = cut
+    return LossReference(rows=rows, autocorrelation_rows=within, means=means)
+
+
+def _in_stretches(values: NDArray[np.float64], most: int) -> tuple[int, float, tuple[tuple[float, ...], ...]] | None:
+    """Cut figures of rows, shape `[figures, rows]`, into at most so many stretches; rows with a NaN do not count.
+
+    Returns the rows of a stretch, the autocorrelation time in rows, and the means of each figure.
+    """
+    found = values[:, np.isfinite(values).all(axis=0)]
+    if not found.shape[1]:
+        return None
+    rows = _stretch(found.shape[1], most)
+    found = found[:, found.shape[1] % rows :]
+    within = autocorrelation_time(found, 1, below=rows)
+    return rows, within, tuple(_rounded(each.reshape(-1, rows).mean(axis=1)) for each in found)
 
 
 def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]:
@@ -146,8 +166,8 @@ def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]
     return {name: tuple(row) for name, row in zip(edges, rounded, strict=True)}
 
 
-def _stretch(rows: int) -> int:
-    return max(1, -(-rows // MOST_STRETCHES))
+def _stretch(rows: int, most: int = MOST_STRETCHES) -> int:
+    return max(1, -(-rows // most))
 
 
 def _projections(

@@ -11,6 +11,7 @@ from rondo.chassis.profiles.slices import MOST_COLUMNS, MOST_VALUES, texts
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import PerformanceFigure, SliceMetrics, SliceReference
 from rondo.trainer.evaluation.metrics import compute_all
+from rondo.trainer.evaluation.reference_blocks import of_slice_losses
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def reference_slices(
 ) -> Iterator[SliceReference]:
     """Yield the slices of the holdout with `gates.min_slice_rows` rows or more, of each column the largest 50.
 
-    `counted` are the same rows as a performance sketch counts them. Parts of dates are in no inference log, so that
-    columns of theirs have no slices.
+    `counted` are the same rows, in order of event time, as a performance sketch counts them. Parts of dates are in no
+    inference log, so that columns of theirs have no slices.
     """
-    gates, sketch = spec.gates, task_named(task.task).group_sketch(task)
+    gates, kind = spec.gates, task_named(task.task)
+    sketch, losses = kind.group_sketch(task), kind.losses(task, counted, kind.largest_loss(task, counted))
     fairness = (gates.fairness.by,) if gates.fairness else ()
     for column in [*dict.fromkeys((*fairness, *gates.slices))][:MOST_COLUMNS]:
         if column not in spec.features:
@@ -58,10 +60,12 @@ def reference_slices(
         )
         largest = sizes.sort([_ROWS, values.name], descending=[True, False]).head(MOST_VALUES)
         for value in sorted(largest[values.name].to_list()):
-            mine = counted.filter(pa.array((values == value).to_numpy()))
+            chosen = (values == value).to_numpy()
+            mine = counted.filter(pa.array(chosen))
             found = sketch.figures(sketch.count(mine)).items()
             figures = {name: PerformanceFigure(value=each.value, error=each.error) for name, each in found}
-            yield SliceReference(column=column, value=value, rows=mine.num_rows, performance=figures)
+            loss = of_slice_losses(losses[chosen])
+            yield SliceReference(column=column, value=value, rows=mine.num_rows, performance=figures, loss=loss)
 
 
 def _texts(column: pl.Series, *, is_category: bool) -> pl.Series:
