@@ -265,6 +265,7 @@ class PairedHoldout(Value):
     their mean differences, and `bound` six standard deviations. `difference` is the mean over the rows, candidate minus
     champion. `margin` is a tenth of the champion's skill: of the loss of a constant prediction minus its own.
     `disagreement` is the mean absolute difference of the predictions, where they are numbers from 0 to 1.
+    `loss_variance` is that of the champion's losses by row.
     """
 
     rows: int
@@ -275,6 +276,7 @@ class PairedHoldout(Value):
     difference: float
     margin: float
     disagreement: float | None = None
+    loss_variance: float | None = None
 
 
 class Evidence(TrainingInputs):

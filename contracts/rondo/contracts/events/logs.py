@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
 FEATURE, OUTPUT = "feature.", "output."
+SHARE = "share"
 # The one column of lists: a float32 for each class of the version.
 PROBABILITIES = f"{OUTPUT}probabilities"
 # Ingestion lands the outcomes with these columns: the offset of the message in the log, and the row in it. All outcomes
@@ -59,14 +60,16 @@ def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output
 
 
 def version_metadata(
-    model: str, model_version: int, digest: str, role: str, classes: Sequence[str] = ()
+    model: str, model_version: int, digest: str, role: str, classes: Sequence[str] = (), share: float | None = None
 ) -> dict[str, str]:
     """Return the schema metadata of a micro-batch of `predictions.log`: the version that answered, and its role.
 
     Training sets, joins and findings use the rows of the primary alone, so a shadow's rows double nothing. `classes`
-    are those of the probabilities, as JSON; without them the key is left out.
+    are those of the probabilities, as JSON; without them the key is left out. `share` is the part of the keys, from 0
+    to 1, that a canary answers; others have none.
     """
     about = {"model": model, "model_version": str(model_version), "digest": digest, "role": role}
+    about |= {} if share is None else {SHARE: str(share)}
     return about | ({"classes": json.dumps(list(classes))} if classes else {})
 
 

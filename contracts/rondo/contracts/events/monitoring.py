@@ -291,6 +291,20 @@ class PairedBlock(Value):
     difference: float
 
 
+class ComparedArms(Value):
+    """Requests of a short time whose outcomes are known, each answered by one of two versions, in shares of equal size.
+
+    `other_loss` is the mean loss of the `other_rows` that the other version answered, `primary_loss` that of the
+    primary's. A loss is between 0 and 1, and 0 without rows.
+    """
+
+    start: Utc
+    other_rows: int
+    other_loss: float
+    primary_rows: int
+    primary_loss: float
+
+
 class ComparedMinute(Value):
     """What two versions did in a minute.
 
@@ -312,7 +326,8 @@ class ComparedMinute(Value):
 class RolloutEvidence(ModelEvent):
     """Two versions were compared on the same requests: in pairs where outcomes are known, and by minute.
 
-    Blocks that end by `complete_until` are complete: the outcomes of all of their requests were due.
+    Blocks that end by `complete_until` are complete: the outcomes of all of their requests were due. Where the outcome
+    depends on the answer, there are `arms` in place of `blocks`: each key counts in them once.
     """
 
     topic: ClassVar[str] = "rollouts.evidence"
@@ -322,3 +337,4 @@ class RolloutEvidence(ModelEvent):
     blocks: tuple[PairedBlock, ...] = ()
     complete_until: Utc | None = None
     minutes: tuple[ComparedMinute, ...] = ()
+    arms: tuple[ComparedArms, ...] = ()

@@ -15,8 +15,9 @@ from rondo.contracts.spec.cross_checks import Problem, contradictions
 from rondo.contracts.spec.data import Data, Feature, Share, SpecSection
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
 from rondo.contracts.spec.gates import ErrorCosts, FairnessGate, Gates, MetricGate, Prediction
-from rondo.contracts.spec.policy import Monitor, Retrain, Rollout, Serving, Trainer
+from rondo.contracts.spec.policy import Monitor, Retrain, Serving, Trainer
 from rondo.contracts.spec.preparation.section import Prepare
+from rondo.contracts.spec.rollout import Rollout
 from rondo.contracts.tasks.registry import DEFAULT, TASKS, task_named
 from rondo.contracts.text import Column, Name, Text
 

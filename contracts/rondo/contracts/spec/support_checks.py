@@ -28,6 +28,7 @@ from rondo.contracts.vocabularies import (
     Inconclusive,
     JudgedBy,
     LogDelivery,
+    OutcomeCause,
     RetrainPolicy,
     RolloutStrategy,
     TrainerKind,
@@ -56,7 +57,10 @@ _ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
     "evidence": EvidenceScope,
     "judged_by": JudgedBy,
     "inconclusive": Inconclusive,
+    "outcome": OutcomeCause,
 }
+# Of these versions requests are answered while they are compared.
+_ANSWERING = (RolloutStrategy.CANARY, RolloutStrategy.AB)
 # Ingestion adds it as a column to each row.
 _TAKEN = {"batch_id": "published rows have the id of their batch there"}
 _LARGEST_SEED = 2**31 - 1
@@ -139,6 +143,13 @@ def _rollout(rollout: Plain) -> Iterator[Problem]:
     if isinstance(rate, float) and 0 < rate < _LEAST_RATE:
         message = f"less than {_LEAST_RATE:f} needs more evidence than there is: such as 0.01"
         yield Problem(("rollout", "false_rollback_rate"), message)
+    strategy = rollout.get("strategy")
+    if rollout.get("outcome") == OutcomeCause.DEPENDS_ON_ANSWER and strategy not in _ANSWERING:
+        message = "a version that answers nothing causes no outcomes: use the strategy canary or ab"
+        yield Problem(("rollout", "outcome"), message)
+    if rollout.get("until") is not None and strategy != RolloutStrategy.AB:
+        message = "only a test of two versions ends at a date: use the strategy ab, or `max_wait`"
+        yield Problem(("rollout", "until"), message)
     for key, vocabulary in _ROLLOUT_WORDS.items():
         word = rollout.get(key)
         if isinstance(word, str) and word not in list(vocabulary):

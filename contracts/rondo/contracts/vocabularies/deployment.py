@@ -118,6 +118,16 @@ class EvidenceScope(StrEnum):
     CANARY = "canary"
 
 
+class OutcomeCause(StrEnum):
+    """Whether an outcome is the same whatever was answered.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it has independent outcomes.
+    """
+
+    INDEPENDENT = "independent"
+    DEPENDS_ON_ANSWER = "depends_on_answer"
+
+
 class LogDelivery(StrEnum):
     """When an answer over HTTP is sent: once Kafka has its row of the inference log, or before.
 

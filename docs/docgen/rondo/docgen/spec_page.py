@@ -151,12 +151,15 @@ retrain:
   training_cost: 20
   error_cost: 0.05
 rollout:
-  strategy: canary
-  steps: [5, 25, 100]
+  strategy: ab
+  steps: [20]
   step_length: 6h
   evidence: canary
   judged_by: guards
+  outcome: depends_on_answer
   inconclusive: ask
+  until: 2030-12-24T00:00:00Z
+  tolerance: 0.05
   max_wait: 14d
   rollback_window: 2d
   min_answers: 1000
