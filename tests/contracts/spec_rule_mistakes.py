@@ -108,6 +108,16 @@ RULE_MISTAKES = {
         "strategy: gradual",
         "line 12: `rollout.strategy`: 'gradual' is unknown: use one of replace, canary, blue_green, shadow, ab",
     ),
+    "outcomes by answer where nothing is answered": (
+        "strategy: replace",
+        "strategy: shadow, outcome: depends_on_answer",
+        "line 12: `rollout.outcome`: a version that answers nothing causes no outcomes: use the strategy canary or ab",
+    ),
+    "date of an end without a test": (
+        "strategy: replace",
+        "strategy: canary, until: 2026-12-24T00:00:00Z",
+        "line 12: `rollout.until`: only a test of two versions ends at a date: use the strategy ab, or `max_wait`",
+    ),
     "library that is not supported": (
         "trainer: {",
         "trainer: {kind: catboost, ",

@@ -20,6 +20,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.registry.model.rollouts import Block, Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
+from rondo.registry.rollout.plan import of_arms
 from rondo.registry.rollout_evidence.bets import stakes
 from rondo.trainer.paired.paired_holdout import paired_holdout
 
@@ -41,12 +42,16 @@ _SHARED = 0.15
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests a minute, minutes of each step, and the delay of outcomes in minutes; `shocks` are as above."""
+    """Requests a minute, minutes of each step, and the delay of outcomes in minutes; `shocks` are as above.
+
+    With `by_answer` each version is compared by the requests that it answered, in shares of equal size.
+    """
 
     rate: int
     step_minutes: int
     delay: int
     shocks: bool
+    by_answer: bool = False
 
     @property
     def minutes(self) -> int:
@@ -109,10 +114,12 @@ def holdout(traffic: Traffic, noise: float, minutes: int, rng: np.random.Generat
 def plan(traffic: Traffic, of_holdout: PairedHoldout | None, block: timedelta = MINUTE) -> Plan:
     """Return steps of 5 and 25% before the promotion; without a holdout the twelve stakes, and a margin of 0.01."""
     length = timedelta(minutes=traffic.step_minutes)
-    known = of_holdout
+    known, steps = of_holdout, (0.05, 0.25, 1.0)
+    if known and traffic.by_answer:
+        known = of_arms(known, steps[0])
     return Plan(
         strategy="canary",
-        steps=(0.05, 0.25, 1.0),
+        steps=steps,
         step_length=length,
         max_wait=length,
         rollback_window=timedelta(0),
@@ -125,7 +132,8 @@ def plan(traffic: Traffic, of_holdout: PairedHoldout | None, block: timedelta = 
 def play(traffic: Traffic, noise: float, decided: Plan, rng: np.random.Generator) -> Ended:
     """Play a rollout that is looked at every minute."""
     outcomes, candidate, champion = rows(traffic.minutes, traffic, noise, rng)
-    differences = (losses(outcomes, candidate) - losses(outcomes, champion)).reshape(traffic.minutes, traffic.rate)
+    of_both = [losses(outcomes, each).reshape(traffic.minutes, traffic.rate) for each in (candidate, champion)]
+    positions = rng.random((traffic.minutes, traffic.rate)) if traffic.by_answer else None
     length = round(decided.block / MINUTE)
     value = new_rollout("flights", 2, 1, decided, _BEGAN)
     for minute in range(1, traffic.minutes + 1):
@@ -142,8 +150,13 @@ def play(traffic: Traffic, noise: float, decided: Plan, rng: np.random.Generator
         )
         end = minute - traffic.delay
         if end >= length and end % length == 0:
-            block = differences[end - length : end]
-            value = value.with_block(Block(rows=block.size, difference=float(block.mean())))
+            mine, theirs = (each[end - length : end] for each in of_both)
+            if positions is not None:
+                size = min(value.share, 1 - value.share)
+                at = positions[end - length : end]
+                mine, theirs = mine[at < size], theirs[at >= 1 - size]
+            if mine.size and theirs.size:
+                value = value.with_block(Block(rows=mine.size, difference=float(mine.mean() - theirs.mean())))
         taken = advance(value, _BEGAN + minute * MINUTE)
         value = taken.rollout
         if taken.action in ("promote", "roll_back") or value.state == "asking":

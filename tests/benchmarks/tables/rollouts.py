@@ -36,6 +36,7 @@ SETTINGS = (
     Setting("independent rows", Traffic(1_000, 60, 0, shocks=False), 240),
     Setting("independent rows, no holdout", Traffic(1_000, 60, 0, shocks=False), 0),
     Setting("outcomes after 20 minutes", Traffic(1_000, 60, 20, shocks=False), 240),
+    Setting("outcomes that depend on the answer", Traffic(1_000, 8 * 60, 0, shocks=False, by_answer=True), 240),
     Setting("shocks of an hour", Traffic(20, 3 * DAY, 0, shocks=True), 14 * DAY),
 )
 

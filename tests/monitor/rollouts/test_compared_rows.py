@@ -75,6 +75,13 @@ def test_the_primary_alone_gives_no_evidence_though_it_is_slow() -> None:
     assert list(compared.close_cohort(MODEL, labelled(["a"], [0], [0.5]), REFERENCE, (1, START), START + HOUR)) == []
 
 
+def test_versions_that_rank_alike_differ_by_the_loss_of_their_probabilities() -> None:
+    compared, ids, minutes = ComparedVersions(1, 2), list("abcd"), [1, 2, 3, 4]
+    compared.add(batch(ids, minutes, [0.6, 0.7, 0.8, 0.9]), {"number": "score"})
+    found = blocks_of(compared, labelled(ids, minutes, [0.1, 0.2, 0.3, 0.4]))
+    assert all(block.difference > 0.1 for block in found)
+
+
 def evidence_of(compared: ComparedVersions, version: int, rows: pa.Table) -> list[tuple[int, int, list[float], bool]]:
     found = [each.event for each in compared.close_cohort(MODEL, rows, REFERENCE, (version, START), START + HOUR)]
     return [

@@ -178,6 +178,24 @@ def test_an_ab_test_ends_where_the_candidate_is_better_and_not_where_it_is_equal
     assert advance(value, BEGAN + 4 * HOUR).rollout.state == "asking"
 
 
+@pytest.mark.parametrize(("on_inconclusive", "state"), [("wait", "asking"), ("ask", "asking"), ("back", "rolled_back")])
+def test_an_ab_test_without_evidence_ends_at_its_date(on_inconclusive: str, state: str) -> None:
+    value = rollout(strategy="ab", steps=(0.5,), until=BEGAN + 99 * HOUR, on_inconclusive=on_inconclusive)
+    assert advance(value, BEGAN + 99 * HOUR - timedelta(seconds=1)).action == "wait"
+    taken = advance(value, BEGAN + 99 * HOUR)
+    assert (taken.rollout.state, taken.verdict, taken.rollout.share > 0) == (state, "inconclusive", state == "asking")
+    # Evidence ends it before.
+    assert advance(after(value, -0.004), BEGAN).action == "promote"
+    assert advance(after(value, 0.006), BEGAN).action == "roll_back"
+
+
+def test_an_ab_test_that_is_resumed_after_its_date_has_a_step_again() -> None:
+    value = rollout(strategy="ab", steps=(0.5,), until=BEGAN + HOUR)
+    resumed = deciding.resume(advance(value, BEGAN + HOUR).rollout, BEGAN + 2 * HOUR)
+    assert advance(resumed, BEGAN + 6 * HOUR - timedelta(seconds=1)).action == "wait"
+    assert advance(resumed, BEGAN + 6 * HOUR).rollout.state == "asking"
+
+
 def test_the_rollback_window_ends() -> None:
     watched = deciding.promote_now(rollout(), BEGAN).rollout
     assert advance(watched, BEGAN + 2 * HOUR - timedelta(seconds=1)).action == "wait"

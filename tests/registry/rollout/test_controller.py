@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.deployment import DeploymentChanged, RolloutChanged
-from rondo.contracts.events.monitoring import ComparedMinute, PairedBlock, RolloutEvidence
+from rondo.contracts.events.monitoring import ComparedArms, ComparedMinute, PairedBlock, RolloutEvidence
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.errors import NoRolloutError, RolloutStateError
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
+NOW, HOUR = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=1)
 DECIDER = Actor("ana", "seen enough")
 
 
@@ -325,6 +325,27 @@ async def test_blocks_are_those_of_the_plan_and_count_when_they_are_complete(
         await handle(platform.store, event, str(uuid4()))
         assert (await platform.rollout()).gathered.moments.count == blocks
     assert (await platform.rollout()).gathered.moments.mean == pytest.approx((0.01 + 0.035) / 2)
+
+
+async def test_where_outcomes_depend_on_the_answer_each_version_is_compared_by_its_own(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, CANARY.replace("}", ", outcome: depends_on_answer}"))
+    arms = [
+        ComparedArms(start=NOW + timedelta(hours=hour, minutes=20 * n), other_rows=10 * n, other_loss=0.3,
+                     primary_rows=10, primary_loss=0.1 * n)
+        for hour in range(3) for n in range(2)
+    ]  # fmt: skip
+    # Of the last hour there are rows of the champion alone.
+    arms[-1] = arms[-1].model_copy(update={"other_rows": 0})
+    event = RolloutEvidence(model="late", primary=1, other=2, arms=tuple(arms), complete_until=NOW + 9 * HOUR)
+    paired = (PairedBlock(start=NOW, rows=99, difference=0.9),)
+    await handle(platform.store, event.model_copy(update={"blocks": paired}), "arms")
+    gathered = (await platform.rollout()).gathered
+    assert (gathered.moments.count, gathered.outcomes) == (2, 60)
+    assert gathered.moments.mean == pytest.approx(0.3 - 0.05)
+    await handle(platform.store, event.model_copy(update={"primary": 2, "other": 1}), "after a promotion")
+    assert (await platform.rollout()).gathered.moments.count == 2
 
 
 async def test_a_deployment_says_what_both_versions_score(trained: Make, spec_text: str) -> None:

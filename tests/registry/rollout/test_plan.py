@@ -78,3 +78,35 @@ def test_a_window_that_the_spec_does_not_give_is_bounded_from_above(rows: int, s
 
 def test_without_a_reference_a_window_is_a_week() -> None:
     assert outcome_delay(spec(window="", delay="0s"), None, BLOCK) - BLOCK == timedelta(days=7)
+
+
+ARMS = "{strategy: canary, outcome: depends_on_answer, steps: [5, 100]}"
+
+
+def test_parts_of_equal_size_vary_by_the_losses_of_their_rows() -> None:
+    known = paired(variance=1e-6, margin=0.02, loss_variance=0.1)
+    plan = plan_of(spec(ARMS), None, known)
+    # 100 rows in each block of the holdout, of which each part has 5.
+    assert plan.variance == pytest.approx(1e-6 + 2 * 0.1 / 5)
+    assert plan.stakes.bound == 1.0
+    assert plan_of(spec(ARMS), None, paired()).variance == pytest.approx(1e-6 + 2 * 0.25 / 5)
+    # Nothing is compared at a share of 0, so a canary answers from the beginning, however late outcomes come.
+    assert plan.steps == (0.05, 1.0)
+
+
+def test_a_tolerance_is_what_may_be_lost_of_the_skill() -> None:
+    known = paired(margin=0.002)
+    plan = plan_of(spec("{strategy: canary, tolerance: 0.5}"), None, known)
+    assert (plan.stakes.margin, plan.stakes.tolerated) == (pytest.approx(0.01), pytest.approx(0.01))
+    assert max(plan.stakes.worse) * (plan.stakes.bound + plan.stakes.tolerated) < 1
+    without = plan_of(spec("{strategy: canary}"), None, known).stakes
+    assert (without.margin, without.tolerated) == (0.002, 0.0)
+
+
+@pytest.mark.parametrize(("difference", "action"), [(0.008, "step"), (0.012, "roll_back")])
+def test_a_candidate_goes_back_where_it_is_worse_by_more_than_the_tolerance(difference: float, action: str) -> None:
+    plan = plan_of(spec("{strategy: canary, tolerance: 0.5, min_answers: 1}", delay="0s"), None, paired(margin=0.002))
+    rollout = new_rollout("late", 2, 1, plan, BEGAN).with_minute(Minute(answers=1, candidate_scored=1))
+    for _ in range(400):
+        rollout = rollout.with_block(Block(rows=100, difference=difference))
+    assert advance(rollout, BEGAN).action == action

@@ -20,3 +20,13 @@ def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: 
     assert [each.state for each in found] == [state] * 5
     assert not verdict or {each.verdict for each in found} == {verdict}
     assert all(each.answers < 20_000 for each in found)
+
+
+@pytest.mark.parametrize(("noise", "states"), [(EQUAL, {"watching", "asking"}), (WORSE_BY_3, {"rolled_back"})])
+@pytest.mark.medium
+def test_requests_that_each_version_answered_show_a_worse_candidate(noise: float, states: set[str]) -> None:
+    traffic, found = Traffic(rate=1_000, step_minutes=240, delay=0, shocks=False, by_answer=True), set()
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        found.add(play(traffic, noise, plan(traffic, holdout(traffic, noise, 240, rng)), rng).state)
+    assert found <= states

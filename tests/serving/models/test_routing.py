@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.serving.models.routing import choose, position
+from rondo.contracts.key_position import position
+from rondo.serving.models.routing import choose
 
 
 @given(st.text(), st.text())

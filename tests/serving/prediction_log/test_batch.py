@@ -101,3 +101,11 @@ def test_the_costs_of_a_model_without_a_record_are_bounded() -> None:
     assert (cost.cpu_micros, cost.failed, cost.memory) == (500_000, 20_000, 9_999)
     assert 1_000 <= len(cost.micros) < 3_000
     assert cost.micros == tuple(range(10_000 - len(cost.micros), 10_000))
+
+
+def test_the_log_of_a_canary_has_its_share_of_the_keys(version: Callable[..., LoadedVersion]) -> None:
+    mine = version().in_role("canary", 0.05)
+    rows = batch(mine, "a")
+    assert logs.metadata(rows)["share"] == "0.05"
+    assert logs.metadata(batch(mine.in_role("canary", 0.25), "a"))["share"] == "0.25"
+    assert "share" not in logs.metadata(batch(mine.in_role("shadow"), "a"))

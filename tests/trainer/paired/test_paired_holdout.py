@@ -40,6 +40,7 @@ def test_the_difference_is_that_of_the_losses_of_the_same_rows() -> None:
     means = block_means(np.arange(4_000) * 10.0, losses[0] - losses[1], 60)
     assert (found.block_seconds, found.blocks, found.variance) == (60, len(means), pytest.approx(means.var()))
     assert found.bound == pytest.approx(6 * means.std())
+    assert found.loss_variance == pytest.approx(losses[1].var())
 
 
 def test_shocks_of_an_hour_need_blocks_of_hours() -> None:

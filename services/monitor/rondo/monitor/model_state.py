@@ -292,7 +292,8 @@ class ModelState:
         end, is_replaced = start + tumbling.length, self.history.is_replaced(version)
         if not is_replaced:
             yield from self._look(reference, tumbling, end)
-        yield from self.candidates.compared.close_cohort(self.model, self.labelled.table, reference, key, end)
+        compared, by_answer = self.candidates.compared, self.spec.rollout.compares_answered
+        yield from compared.close_cohort(self.model, self.labelled.table, reference, key, end, by_answer=by_answer)
         counts = self.windows.pop(key)
         period = CountedPeriod(start, end, counts)
         own = replace(own, statistics=(*own.statistics, *self.quality.repeats.statistics(start)))

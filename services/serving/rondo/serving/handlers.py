@@ -109,7 +109,7 @@ async def _swap(
     chosen = tuple(
         versions[route.model_version, route.digest]
         .answering(ignore_unknown=route.ignore_unknown_fields)
-        .in_role(route.role)
+        .in_role(route.role, route.share if route.role == RouteRole.CANARY else None)
         for route in routes
     )
     shares = tuple(route.share for route in routes)

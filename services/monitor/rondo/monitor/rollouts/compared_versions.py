@@ -18,15 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.events.monitoring import ComparedMinute, PairedBlock, RolloutEvidence
-from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.contracts.events.monitoring import ComparedArms, ComparedMinute, PairedBlock, RolloutEvidence
+from rondo.contracts.tasks.sketches import PREDICTED
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.rollouts.arms import Arms, Pairs
+from rondo.monitor.rollouts.arms import decoded as arms_decoded
+from rondo.monitor.rollouts.losses import losses_of
 from rondo.monitor.rollouts.pairs import paired
 from rondo.monitor.rollouts.unpaired_predictions import UnpairedPredictions
 from rondo.monitor.stream.log_messages import event_times, has_event_time
-from rondo.monitor.windows import label_join
 from rondo.monitor.windows.tumbling import to_time
 from rondo.monitor.windows.unmatched_rows import bounded
 
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.stream.log_messages import Predictions
 
-# `version` scored the row, and `dated` is whether it was sent with its event time. An earlier release stored neither.
-_OF_ROW = (("dated", pa.bool_()), ("version", pa.int64()), ("row", pa.int64()))
+# `version` scored the row, and `dated` is whether it was sent with its event time. `share` is the part of the keys that
+# it answered, null where it did not answer the row. An earlier release stored none of these.
+_OF_ROW = (("dated", pa.bool_()), ("version", pa.int64()), ("share", pa.float64()), ("row", pa.int64()))
 COMPARED = pa.schema([("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, *_OF_ROW])
 MAX_ROWS = 1_000_000
 MINUTE, HOUR = 60_000_000, 3_600_000_000
@@ -86,6 +88,7 @@ class ComparedVersions:
     next_row: int = 0
     minute: OpenMinute | None = None
     former: int = 0
+    arms: Arms = field(default_factory=Arms)
     unpaired: UnpairedPredictions = field(default_factory=UnpairedPredictions, compare=False)
     max_rows: int = field(default=MAX_ROWS, compare=False)
 
@@ -127,6 +130,7 @@ class ComparedVersions:
             columns[column.name] = batch.rows.column(source) if known else pa.nulls(times.size, column.type)
         columns["dated"] = pa.array(has_event_time(batch.rows))
         columns["version"] = pa.array(np.full(times.size, batch.version))
+        columns["share"] = pa.repeat(pa.scalar(batch.share, pa.float64()), times.size)
         columns["row"] = pa.array(np.arange(self.next_row, self.next_row + times.size))
         rows = pa.table(columns).cast(COMPARED)
         if is_primary or batch.version == self.other:
@@ -138,12 +142,20 @@ class ComparedVersions:
         return evicted
 
     def close_cohort(
-        self, model: str, labelled: pa.Table, reference: Reference, window: tuple[int, int], end: int
+        self,
+        model: str,
+        labelled: pa.Table,
+        reference: Reference,
+        window: tuple[int, int],
+        end: int,
+        *,
+        by_answer: bool = False,
     ) -> Iterator[Announcement]:
         """Yield the differences of a closed window, given by version and start, and discard its rows.
 
         It is one of the primary, or of the version that was before it: its outcomes may come after the promotion.
-        `labelled` are rows of `label_join.LABELLED`, among them those of the window.
+        `labelled` are rows of `label_join.LABELLED`, among them those of the window. With `by_answer` each version is
+        compared by the requests that it answered.
         """
         version, start = window
         other = {self.former: self.primary, self.primary: self.other}.get(version, 0)
@@ -154,9 +166,12 @@ class ComparedVersions:
         here = (times >= start) & (times < end) & (labelled.column("version").to_numpy() == version)
         primary = labelled.filter(pa.array(here))
         places, their_places = paired(primary, theirs)
-        primary, others = primary.take(places), theirs.take(their_places)
-        blocks = tuple(self._blocks(primary, others, reference, end - start)) if places.size else ()
-        yield from self._differences(model, (version, other), blocks, (start, end))
+        width, found = MINUTE if end - start <= 24 * HOUR else HOUR, tuple[PairedBlock | ComparedArms, ...]()
+        if by_answer:
+            found = tuple(self.arms.compare(model, (primary, theirs), Pairs(places, their_places), reference, width))
+        elif places.size:
+            found = tuple(_blocks(primary.take(places), theirs.take(their_places), reference, width))
+        yield from self._differences(model, (version, other), found, (start, end))
 
     def _pop_rows(self, version: int, start: int, end: int) -> pa.Table:
         """Return the rows of a version before `end`, and discard them, and those of all before `start`."""
@@ -167,7 +182,11 @@ class ComparedVersions:
         return found
 
     def _differences(
-        self, model: str, versions: tuple[int, int], blocks: tuple[PairedBlock, ...], cohort: tuple[int, int]
+        self,
+        model: str,
+        versions: tuple[int, int],
+        blocks: tuple[PairedBlock | ComparedArms, ...],
+        cohort: tuple[int, int],
     ) -> Iterator[Announcement]:
         (primary, other), (start, end) = versions, cohort
         is_former = primary != self.primary
@@ -178,7 +197,8 @@ class ComparedVersions:
                 model=model,
                 primary=primary,
                 other=other,
-                blocks=part,
+                blocks=tuple(block for block in part if isinstance(block, PairedBlock)),
+                arms=tuple(block for block in part if isinstance(block, ComparedArms)),
                 # The window in which the primary changed goes on with the present pair.
                 complete_until=None if is_former else until,
                 # A verdict is to have the answers until then, and its minute may not have passed.
@@ -189,6 +209,7 @@ class ComparedVersions:
     def clear(self) -> None:
         """Discard everything. Row numbers continue: a checkpoint still has the rows before."""
         self.primary = self.other = self.former = 0
+        self.arms.clear()
         self._discard()
 
     def _begin(self, primary: int, other: int) -> None:
@@ -197,6 +218,8 @@ class ComparedVersions:
                 # The outcomes of what the two versions scored before a promotion may be due later.
                 self.former = self.primary if primary == self.other else 0
             kept = self.rows.filter(pc.equal(self.rows.column("version"), primary)) if self.former else None
+            if not self.former:
+                self.arms.clear()
             self._discard()
             self.rows = self.rows if kept is None else kept
             # After a promotion the version before may score along; until it does there is nothing to compare with.
@@ -241,35 +264,30 @@ class ComparedVersions:
         if not (minute.other_scored or minute.is_published):
             return
         known = {name: getattr(minute, name) for name in (*_COUNTS, *_SLOW_FLAGS)}
-        # Summed in another order the last digits differ, see `_blocks`.
+        # Summed in another order the last digits differ, see `_blocks` below.
         known["disagreement"] = round(minute.difference / minute.pairs, 12) if minute.pairs else None
         compared = ComparedMinute(start=to_time(minute.start), **known)
         event = RolloutEvidence(model=model, primary=self.primary, other=self.other, minutes=(compared,))
         yield Announcement(event, f"{model}/{self.primary}/{self.other}/minute/{minute.start}")
 
-    def _blocks(self, primary: pa.Table, others: pa.Table, reference: Reference, length: int) -> Iterator[PairedBlock]:
-        task, largest = task_named(reference.task.task), reference.largest_loss
-        outcomes = {column.name: label_join.values(primary, column) for column in OBSERVED}
-        predictions = {column.name: label_join.values(primary, column) for column in PREDICTED}
-        theirs = {column.name: others.column(column.name) for column in PREDICTED}
-        of_primary, of_other = (
-            task.losses(reference.task, pa.table(each | outcomes), largest) for each in (predictions, theirs)
-        )
-        differences = of_other - of_primary
-        known = np.isfinite(differences)
-        width = MINUTE if length <= 24 * HOUR else HOUR
-        starts, places = np.unique(primary.column("event_time").to_numpy()[known] // width, return_inverse=True)
-        rows = np.bincount(places)
-        sums = np.bincount(places, differences[known])
-        for start, count, total in zip(starts.tolist(), rows.tolist(), sums.tolist(), strict=True):
-            # Summed in another order the last digits differ, and the event is to be the same bytes.
-            yield PairedBlock(start=to_time(start * width), rows=count, difference=round(total / count, 12))
+
+def _blocks(primary: pa.Table, others: pa.Table, reference: Reference, width: int) -> Iterator[PairedBlock]:
+    """Yield the mean differences of N rows that are in pairs, by blocks of `width` microseconds."""
+    differences = losses_of(others, primary, reference) - losses_of(primary, primary, reference)
+    known = np.isfinite(differences)
+    starts, places = np.unique(primary.column("event_time").to_numpy()[known] // width, return_inverse=True)
+    rows = np.bincount(places)
+    sums = np.bincount(places, differences[known])
+    for start, count, total in zip(starts.tolist(), rows.tolist(), sums.tolist(), strict=True):
+        # Summed in another order the last digits differ, and the event is to be the same bytes.
+        yield PairedBlock(start=to_time(start * width), rows=count, difference=round(total / count, 12))
 
 
 def encoded(state: ComparedVersions) -> dict[str, object]:
     """Return what a checkpoint has beside the rows."""
     minute = asdict(state.minute) if state.minute else None
-    return {"primary": state.primary, "other": state.other, "former": state.former, "minute": minute}
+    versions = {"primary": state.primary, "other": state.other, "former": state.former}
+    return versions | {"minute": minute, "keys": state.arms.encoded()}
 
 
 def decoded(figures: Mapping[str, Any], rows: pa.Table, next_row: int) -> ComparedVersions:
@@ -278,4 +296,5 @@ def decoded(figures: Mapping[str, Any], rows: pa.Table, next_row: int) -> Compar
     other = figures.get("other", 0)
     versions = pc.fill_null(rows.column("version"), other)
     rows = rows.set_column(rows.schema.get_field_index("version"), "version", versions)
-    return ComparedVersions(figures.get("primary", 0), other, rows, next_row, minute, figures.get("former", 0))
+    versions, arms = (figures.get("primary", 0), other), arms_decoded(figures.get("keys", ""))
+    return ComparedVersions(*versions, rows, next_row, minute, figures.get("former", 0), arms)

@@ -27,7 +27,10 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of `predictions.log` that one version of a model answered, the role that it had, and what they cost."""
+    """Rows of `predictions.log` that one version of a model answered, the role that it had, and what they cost.
+
+    `share` is the part of the keys that a canary answers, from 0 to 1; None in other roles, and in older logs.
+    """
 
     model: str
     version: int
@@ -35,6 +38,7 @@ class Predictions:
     role: str
     rows: pa.Table
     cost: InferenceCost = field(default_factory=InferenceCost)
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ def read_predictions(value: bytes) -> Predictions:
     try:
         version = int(metadata["model_version"])
         model, digest, role = metadata["model"], metadata["digest"], metadata["role"]
+        share = float(metadata[logs.SHARE]) if logs.SHARE in metadata else None
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
     _check_model(logs.PREDICTIONS_LOG, model)
     cost = InferenceCost.parse(metadata.get(inference_cost.KEY))
-    return Predictions(model, version, digest, role, _monitored(pa.Table.from_batches([batch])), cost)
+    return Predictions(model, version, digest, role, _monitored(pa.Table.from_batches([batch])), cost, share)
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
@@ -110,10 +115,10 @@ def has_event_time(rows: pa.Table) -> NDArray[np.bool_]:
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
     """Concatenate neighbours of the same version and schema. The order stays."""
-    for (model, version, digest, role, schema), run in groupby(batches, _group_key):
+    for (model, version, digest, role, schema, share), run in groupby(batches, _group_key):
         tables = [each.rows for each in run]
         rows = pa.concat_tables(tables).combine_chunks() if len(tables) > 1 else tables[0]
-        yield Predictions(model, version, digest, role, rows.cast(schema))
+        yield Predictions(model, version, digest, role, rows.cast(schema), share=share)
 
 
 def _monitored(rows: pa.Table) -> pa.Table:
@@ -121,8 +126,8 @@ def _monitored(rows: pa.Table) -> pa.Table:
     return rows.drop_columns([logs.PROBABILITIES]) if logs.PROBABILITIES in rows.column_names else rows
 
 
-def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:
-    return batch.model, batch.version, batch.digest, batch.role, batch.rows.schema
+def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema, float | None]:
+    return batch.model, batch.version, batch.digest, batch.role, batch.rows.schema, batch.share
 
 
 def _check_model(topic: str, model: str) -> None:

@@ -33,7 +33,8 @@ class Plan(Value):
     `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is ever rolled
     back, `false_pass` that of passing a step though it is worse by the margin. `outcome_delay` is the longest time
     until the outcome of a request counts, 0 in rollouts of an earlier release. `disagreement` is the mean
-    absolute difference of the two versions' predictions on the gate's holdout; None where it is not known.
+    absolute difference of the two versions' predictions on the gate's holdout; None where it is not known. `until` ends
+    an A/B test, and None in the other strategies.
     """
 
     strategy: str
@@ -52,6 +53,8 @@ class Plan(Value):
     outcome_delay: timedelta = timedelta(0)
     variance: float | None = None
     disagreement: float | None = None
+    outcome: str = "independent"
+    until: Utc | None = None
 
     @property
     def alpha_quality(self) -> float:
@@ -72,11 +75,36 @@ class Plan(Value):
 
 
 class OpenBlock(Value):
-    """A block of the plan that is not complete: its number since the epoch, its rows, the sum of differences."""
+    """A block of the plan that is not complete: its number since the epoch, its rows, the sum of differences.
+
+    Where each version has requests of its own, `rows` and `total` are the number and the losses of the candidate's, and
+    `champion_rows` and `champion_total` those of the champion's.
+    """
 
     number: int
-    rows: int
-    total: float
+    rows: int = 0
+    total: float = 0.0
+    champion_rows: int | None = None
+    champion_total: float = 0.0
+
+    def plus(self, part: Block | Arms) -> OpenBlock:
+        update: dict[str, float] = {"rows": self.rows + part.rows}
+        if isinstance(part, Block):
+            update["total"] = self.total + part.rows * part.difference
+        else:
+            update["total"] = self.total + part.rows * part.loss
+            update["champion_rows"] = (self.champion_rows or 0) + part.champion_rows
+            update["champion_total"] = self.champion_total + part.champion_rows * part.champion_loss
+        return self.model_copy(update=update)
+
+    def closed(self) -> Block | None:
+        """Return the difference of the complete block; None where it has rows of one version alone."""
+        if self.champion_rows is None:
+            return Block(rows=self.rows, difference=self.total / self.rows)
+        if not self.rows or not self.champion_rows:
+            return None
+        difference = self.total / self.rows - self.champion_total / self.champion_rows
+        return Block(rows=self.rows + self.champion_rows, difference=difference)
 
 
 class Gathered(Value):
@@ -115,6 +143,15 @@ class Block(Value):
 
     rows: int
     difference: float
+
+
+class Arms(Value):
+    """Outcomes of a time: the mean loss of the requests that each version answered, in shares of equal size."""
+
+    rows: int
+    loss: float
+    champion_rows: int
+    champion_loss: float
 
 
 class Minute(Value):
@@ -159,7 +196,9 @@ class Rollout(Value):
             return 0.0
         return 1.0 if self.state in ("watching", "promoted") else self.plan.steps[self.step]
 
-    def with_differences(self, parts: Sequence[tuple[datetime, Block]], complete_until: datetime | None) -> Rollout:
+    def with_differences(
+        self, parts: Sequence[tuple[datetime, Block | Arms]], complete_until: datetime | None
+    ) -> Rollout:
         """Take mean differences of short times, in order of time, and put them together to blocks of the plan.
 
         A block counts once a later one begins, or once everything up to its end is complete.
@@ -168,12 +207,10 @@ class Rollout(Value):
         for start, part in parts:
             number = self._block_number(start)
             if held is not None and number != held.number:
-                rollout, held = rollout.with_block(_closed(held)), None
-            before = held or OpenBlock(number=number, rows=0, total=0.0)
-            total = before.total + part.rows * part.difference
-            held = OpenBlock(number=number, rows=before.rows + part.rows, total=total)
+                rollout, held = _with_closed(rollout, held), None
+            held = (held or OpenBlock(number=number)).plus(part)
         if held is not None and complete_until is not None and self._block_number(complete_until) > held.number:
-            rollout, held = rollout.with_block(_closed(held)), None
+            rollout, held = _with_closed(rollout, held), None
         gathered = rollout.gathered.model_copy(update={"open_block": held})
         return rollout.model_copy(update={"gathered": gathered})
 
@@ -186,7 +223,7 @@ class Rollout(Value):
         difference = stakes.clipped(block.difference)
         overall = gathered.fit_overall or bets.begin(stakes.fit)
         update = {
-            "worse": bet(gathered.worse, stakes.worse, difference),
+            "worse": bet(gathered.worse, stakes.worse, difference - stakes.tolerated),
             "fit": bet(gathered.fit, stakes.fit, stakes.margin - difference),
             "fit_overall": _capped(bet(overall, stakes.fit, stakes.margin - difference)),
             "better": bet(gathered.better, stakes.better, -difference),
@@ -248,12 +285,13 @@ class Rollout(Value):
         }
 
 
+def _with_closed(rollout: Rollout, block: OpenBlock) -> Rollout:
+    found = block.closed()
+    return rollout if found is None else rollout.with_block(found)
+
+
 def _capped(capitals: Capitals) -> Capitals:
     return tuple(min(capital, _MOST_OVERALL) for capital in capitals)
-
-
-def _closed(block: OpenBlock) -> Block:
-    return Block(rows=block.rows, difference=block.total / block.rows)
 
 
 def new_rollout(model: str, candidate: int, champion: int, plan: Plan, now: datetime) -> Rollout:

@@ -45,7 +45,7 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
     # The outcomes of the requests of the window count after it.
     if rollout.state == "watching" and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
         return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
-    if rollout.state == "running" and lasted >= _deadline(rollout):
+    if rollout.state == "running" and _is_over(rollout, now):
         return _inconclusive(rollout, now)
     return Advance(rollout, "wait", "")
 
@@ -122,6 +122,14 @@ def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
     gathered = rollout.gathered.next_step(rollout.plan.stakes)
     update = {"step": following, "since": now, "gathered": gathered, "verdict": verdict}
     return Advance(rollout.model_copy(update=update), "step", verdict)
+
+
+def _is_over(rollout: Rollout, now: datetime) -> bool:
+    """Return whether a step has had its time. One that a person resumed after the date of its end has it again."""
+    until = rollout.plan.until
+    if until is not None and rollout.since < until:
+        return now >= until
+    return now - rollout.since >= _deadline(rollout)
 
 
 def _deadline(rollout: Rollout) -> timedelta:

@@ -5,27 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.registry.model.rollouts import Block, Minute
+from rondo.contracts.vocabularies import OutcomeCause
+from rondo.registry.model.rollouts import Arms, Block, Minute
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.contracts.events.monitoring import ComparedMinute, RolloutEvidence
+    from rondo.contracts.events.monitoring import ComparedArms, ComparedMinute, RolloutEvidence
     from rondo.registry.model.rollouts import Rollout
 
 
 @dataclass(frozen=True)
 class Oriented:
-    blocks: tuple[tuple[datetime, Block], ...]
+    blocks: tuple[tuple[datetime, Block | Arms], ...]
     minutes: tuple[Minute, ...]
 
 
 def oriented(evidence: RolloutEvidence, rollout: Rollout) -> Oriented | None:
     """Return the evidence about candidate and champion; None where it is about other versions.
 
-    After a promotion the candidate is the primary, and the champion before it the other version.
+    After a promotion the candidate is the primary, and the champion before it the other version: then it answers
+    nothing, and has no arm. Blocks of a kind that the plan does not ask for are left out: the spec has changed.
     """
     versions = evidence.other, evidence.primary
+    if rollout.plan.outcome == OutcomeCause.DEPENDS_ON_ANSWER:
+        if versions == (rollout.candidate, rollout.champion):
+            return Oriented(tuple(map(_arms, evidence.arms)), tuple(map(_as_given, evidence.minutes)))
+        turned = versions == (rollout.champion, rollout.candidate)
+        return Oriented((), tuple(map(_turned, evidence.minutes))) if turned else None
     if versions == (rollout.candidate, rollout.champion):
         blocks = tuple((b.start, Block(rows=b.rows, difference=b.difference)) for b in evidence.blocks)
         return Oriented(blocks, tuple(map(_as_given, evidence.minutes)))
@@ -33,6 +40,15 @@ def oriented(evidence: RolloutEvidence, rollout: Rollout) -> Oriented | None:
         blocks = tuple((b.start, Block(rows=b.rows, difference=-b.difference)) for b in evidence.blocks)
         return Oriented(blocks, tuple(map(_turned, evidence.minutes)))
     return None
+
+
+def _arms(arms: ComparedArms) -> tuple[datetime, Arms]:
+    return arms.start, Arms(
+        rows=arms.other_rows,
+        loss=arms.other_loss,
+        champion_rows=arms.primary_rows,
+        champion_loss=arms.primary_loss,
+    )
 
 
 def _as_given(minute: ComparedMinute) -> Minute:

@@ -21,6 +21,11 @@ _STEPS = (0.05, 0.25, 1.0)
 _ONE_HALF = 0.5
 # Without a holdout that both versions were evaluated on: losses are between 0 and 1, and an hour is a guess.
 _BOUND, _MARGIN, _BLOCK = 1.0, 0.01, timedelta(hours=1)
+# The part of the champion's skill that is the margin of the holdout.
+_SHARE_OF_SKILL = 0.1
+_MOST_MARGIN = 0.5
+# Of losses between 0 and 1, for holdouts of an earlier release.
+_MOST_LOSS_VARIANCE, _DEVIATIONS = 0.25, 6
 
 
 def is_compared(spec: RolloutSpec) -> bool:
@@ -47,10 +52,13 @@ def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedH
     `champion` is the champion's reference, None where it can't be read.
     """
     spec = model.rollout
-    known = stakes(_BOUND, _MARGIN) if paired is None else _stakes(paired)
-    block = _BLOCK if paired is None else timedelta(seconds=paired.block_seconds)
     steps, by_outcomes = _steps(spec), spec.judged_by != JudgedBy.GUARDS
-    if spec.strategy == RolloutStrategy.CANARY and by_outcomes and model.data.label_delay > spec.step_length:
+    if spec.compares_answered and paired is not None:
+        paired = of_arms(paired, steps[0])
+    known = _stakes(spec, paired)
+    block = _BLOCK if paired is None else timedelta(seconds=paired.block_seconds)
+    is_late = by_outcomes and model.data.label_delay > spec.step_length
+    if is_late and spec.strategy == RolloutStrategy.CANARY and not spec.compares_answered:
         steps = (0.0, *steps)
     return Plan(
         strategy=spec.strategy,
@@ -68,14 +76,33 @@ def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedH
         outcome_delay=outcome_delay(model, champion, block) if by_outcomes else timedelta(0),
         variance=None if paired is None else paired.variance,
         disagreement=None if paired is None else paired.disagreement,
+        outcome=spec.outcome,
+        until=spec.until if spec.strategy == RolloutStrategy.AB else None,
     )
 
 
-def _stakes(paired: PairedHoldout) -> Stakes:
+def _stakes(spec: RolloutSpec, paired: PairedHoldout | None) -> Stakes:
     # A champion without skill leaves nothing that a candidate may lose.
-    margin = paired.margin or _MARGIN
+    margin, tolerated = (paired.margin if paired else 0.0) or _MARGIN, 0.0
+    if spec.tolerance is not None:
+        margin = tolerated = min(_MOST_MARGIN, margin * spec.tolerance / _SHARE_OF_SKILL)
+    if paired is None:
+        return stakes(_BOUND, margin, tolerated=tolerated)
     # Clipped to less than the margin, no difference could be evidence against "not worse".
-    return stakes(min(1.0, max(paired.bound, 2 * margin)), margin, paired.variance)
+    return stakes(min(1.0, max(paired.bound, 2 * margin)), margin, paired.variance, tolerated)
+
+
+def of_arms(paired: PairedHoldout, share: float) -> PairedHoldout:
+    """Return the holdout as two parts of its rows would have been compared, `share` (0 to 1) of the rows each.
+
+    What the versions share does not cancel there: the variance of a block is that of pairs, which has what the rows of
+    one time have in common, and that of the mean losses of both parts.
+    """
+    share = min(share, 1 - share)
+    rows = max(1.0, share * paired.rows / paired.blocks)
+    loss_variance = _MOST_LOSS_VARIANCE if paired.loss_variance is None else paired.loss_variance
+    variance = paired.variance + 2 * loss_variance / rows
+    return paired.model_copy(update={"variance": variance, "bound": min(1.0, _DEVIATIONS * variance**0.5)})
 
 
 def _steps(spec: RolloutSpec) -> tuple[float, ...]:

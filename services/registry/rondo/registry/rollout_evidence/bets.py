@@ -30,8 +30,8 @@ _WORSE, _FIT = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.5, 1.0, 2.0)
 class Stakes(Value):
     """What is staked on differences `d` of losses, candidate minus champion, each the mean of a block.
 
-    `worse` bets on `d`, `fit` on `margin - d`, and `better` on `-d`. Differences are clipped to `-bound` to `bound`, so
-    it is their clipped mean that is tested.
+    `worse` bets on `d - tolerated`, `fit` on `margin - d`, and `better` on `-d`. Differences are clipped to `-bound` to
+    `bound`, so it is their clipped mean that is tested.
     """
 
     worse: tuple[float, ...]
@@ -39,18 +39,19 @@ class Stakes(Value):
     better: tuple[float, ...]
     bound: float
     margin: float
+    tolerated: float = 0.0
 
     def clipped(self, difference: float) -> float:
         return min(self.bound, max(-self.bound, difference))
 
 
-def stakes(bound: float, margin: float, variance: float | None = None) -> Stakes:
+def stakes(bound: float, margin: float, variance: float | None = None, tolerated: float = 0.0) -> Stakes:
     """Return the stakes for differences up to `bound`, with `variance` as blocks of the gate's holdout have it.
 
     The stake that wins most on a mean of m at variance v is about m/v, so six and three are spread around that. Without
     a variance there are twelve, each half of the one before.
     """
-    most_worse, most_fit = _MOST_AT_STAKE / bound, _MOST_AT_STAKE / (bound + margin)
+    most_worse, most_fit = _MOST_AT_STAKE / (bound + tolerated), _MOST_AT_STAKE / (bound + margin)
     if not variance or margin <= 0:
         halved = [2.0**-k for k in range(_FALLBACK)]
         worse, fit = ([most * each for each in halved] for most in (most_worse, most_fit))
@@ -58,8 +59,10 @@ def stakes(bound: float, margin: float, variance: float | None = None) -> Stakes
         best = margin / variance
         worse = [min(most_worse, best * each) for each in _WORSE]
         fit = [min(most_fit, best * each) for each in _FIT]
-    better = [min(most_worse, each) for each in fit]
-    return Stakes(worse=tuple(worse), fit=tuple(fit), better=tuple(better), bound=bound, margin=margin)
+    better = [min(_MOST_AT_STAKE / bound, each) for each in fit]
+    return Stakes(
+        worse=tuple(worse), fit=tuple(fit), better=tuple(better), bound=bound, margin=margin, tolerated=tolerated
+    )
 
 
 def begin(stakes: Sequence[float]) -> Capitals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rondo.contracts.key_position import position
 from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.models import routing
 from rondo.serving.requests.schema import RequestSchema
@@ -44,9 +45,10 @@ class LoadedVersion:
         schema = RequestSchema(self.model, self.schema.features, ignore_unknown=ignore_unknown)
         return replace(self, schema=schema)
 
-    def in_role(self, role: str) -> LoadedVersion:
-        """Return the version with the log of a role."""
-        return self if role == self.log.role else replace(self, log=self.log.in_role(role))
+    def in_role(self, role: str, share: float | None = None) -> LoadedVersion:
+        """Return the version with the log of a role; `share` is the part of the keys that a canary answers."""
+        log = self.log.in_role(role, share)
+        return self if log is self.log else replace(self, log=log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +99,4 @@ class ServedModel:
         """Return the version that answers requests with this key."""
         if len(self.versions) == 1:
             return self.versions[0]
-        return self.versions[routing.choose(routing.position(self.model, key), self.shares)]
+        return self.versions[routing.choose(position(self.model, key), self.shares)]

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_SPACE = 2.0**32
-
-
-def position(model: str, key: str) -> float:
-    """Return the position of a key in [0, 1). The model's name is hashed too, so that two models split differently.
-
-    CRC-32 spreads short keys evenly enough for shares of a percent, and is in the standard library of every language.
-    """
-    return zlib.crc32(key.encode(errors="surrogatepass"), zlib.crc32(model.encode())) / _SPACE
 
 
 def choose(position: float, shares: Sequence[float]) -> int:

@@ -41,22 +41,23 @@ class VersionLog:
         outputs: OutputSchema,
         role: str = RouteRole.PRIMARY,
         meter: CostMeter | None = None,
+        share: float | None = None,
     ) -> None:
-        self.model, self.role, self.meter = model, role, meter or CostMeter()
+        self.model, self.role, self.share, self.meter = model, role, share, meter or CostMeter()
         self._version = (model_version, digest)
         classes = outputs.classes if any(each.kind == "probabilities" for each in outputs.outputs) else ()
         self._schema = logs.predictions_schema(features, outputs.outputs).with_metadata(
-            logs.version_metadata(model, model_version, digest, role, classes)
+            logs.version_metadata(model, model_version, digest, role, classes, share)
         )
         self._features, self._outputs = features, outputs
         self._schema_message = self._schema.serialize().to_pybytes()
         self._classes = outputs.classes
 
-    def in_role(self, role: str) -> VersionLog:
-        """Return the log of the same version in a role, which a deployment may change."""
-        if role == self.role:
+    def in_role(self, role: str, share: float | None = None) -> VersionLog:
+        """Return the log of the same version in a role, which a deployment may change, and with a canary's share."""
+        if (role, share) == (self.role, self.share):
             return self
-        return VersionLog(self.model, *self._version, self._features, self._outputs, role, self.meter)
+        return VersionLog(self.model, *self._version, self._features, self._outputs, role, self.meter, share)
 
     def batch(self, rows: Rows, outputs: Outputs, made_at: datetime) -> pa.RecordBatch:
         """Return N rows with their outputs, all made at the same time, as a record batch."""

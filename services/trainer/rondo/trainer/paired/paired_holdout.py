@@ -59,6 +59,7 @@ def paired_holdout(
         difference=float(differences.mean()),
         margin=max(0.0, _MARGIN * skill),
         disagreement=_disagreement(candidate, champion),
+        loss_variance=float(losses[1][known].var()),
     )
 
 
