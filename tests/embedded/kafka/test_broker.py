@@ -103,6 +103,13 @@ def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> 
     assert (caught.value.log, caught.value.last_line) == (tmp_path / "kafka.log", "no space left")
 
 
+@pytest.mark.parametrize("brief", [True, False])
+def test_a_brief_broker_compiles_less(tmp_path: Path, *, brief: bool) -> None:
+    kafka = Kafka(tmp_path, brief=brief)
+    kafka.prepare()
+    assert ("-XX:TieredStopAtLevel=1" in kafka.process.command) == brief
+
+
 @pytest.mark.parametrize("written_by", ["4.3.1", None])
 def test_data_of_a_newer_kafka_is_not_touched_and_the_message_has_the_next_step(
     tmp_path: Path, written_by: str | None

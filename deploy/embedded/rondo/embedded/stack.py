@@ -42,6 +42,7 @@ class Stack:
         home: Path | None = None,
         *,
         keep: bool = False,
+        brief: bool = False,
         services: Sequence[Service] = SERVICES,
         functions: Path | None = None,
         progress: Progress = silent,
@@ -49,12 +50,13 @@ class Stack:
         """Use `home`, by default RONDO_HOME, else `.rondo` in the current folder.
 
         `keep` continues with the data of an earlier start; a later start without it is refused in this folder.
-        `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS.
+        `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. A `brief` stack runs for
+        minutes: see `Kafka`.
         """
         self._inherited = dict(os.environ) | ({FUNCTIONS: str(functions)} if functions else {})
         self.home = (home or default_home()).absolute()
         self._ports = HomePorts(self.home)
-        self.kafka, self.postgres = self._own_kafka(keep, progress), self._own_postgres(keep)
+        self.kafka, self.postgres = self._own_kafka(keep, brief, progress), self._own_postgres(keep)
         self._servers = [server for server in (self.kafka, self.postgres) if server is not None]
         self.services: dict[str, ServiceProcess] = {}
         self.addresses: Addresses
@@ -105,10 +107,11 @@ class Stack:
         log = self.home / "logs" / "stack.log"
         self._monitor = await undo.enter_async_context(ProcessMonitor(self._servers, list(self.services.values()), log))
 
-    def _own_kafka(self, keep: bool, progress: Progress) -> Kafka | None:  # noqa: FBT001 - as the stack has it
+    def _own_kafka(self, keep: bool, brief: bool, progress: Progress) -> Kafka | None:  # noqa: FBT001 - as the stack
         if os.environ.get("RONDO_KAFKA"):
             return None
-        return Kafka(self.home / "kafka", keep=keep, progress=progress, port=self._ports.port("kafka"))
+        port = self._ports.port("kafka")
+        return Kafka(self.home / "kafka", keep=keep, brief=brief, progress=progress, port=port)
 
     def _own_postgres(self, keep: bool) -> Postgres | None:  # noqa: FBT001
         if os.environ.get("RONDO_POSTGRES"):

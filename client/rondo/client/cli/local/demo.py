@@ -52,7 +52,7 @@ def demo(
         str, typer.Option(envvar="EXAMPLE", metavar="NAME", help="The folder of `examples` whose spec is applied.")
     ] = "flights",
     speed: Annotated[
-        float, typer.Option(envvar="SPEED", min=0.01, help="1 replays a year in about 90 s, trainings aside.")
+        float, typer.Option(envvar="SPEED", min=0.01, help="1 replays a year in about 45 s, trainings aside.")
     ] = 1.0,
     until: Annotated[int, typer.Option(min=3, max=12, metavar="MONTH", help="Replay to the end of this month.")] = 12,
     redeployments: Annotated[
@@ -120,7 +120,7 @@ async def _system(
     if options.against_running:
         yield session.connection(), Path("rondo-report"), SystemControls()
         return
-    async with stack.running(keep=False, functions=functions, progress=observer.step) as running:
+    async with stack.running(keep=False, brief=True, functions=functions, progress=observer.step) as running:
         controls = SystemControls(restarts=running.restarts)
         if options.kill_each:
             controls.on_progress = KillEach(running)

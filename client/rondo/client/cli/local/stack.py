@@ -46,11 +46,11 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def running(
-    *, keep: bool, progress: Callable[[str], None], functions: Path | None = None
+    *, keep: bool, brief: bool = False, progress: Callable[[str], None], functions: Path | None = None
 ) -> AsyncIterator[Stack]:
     """Run the stack in RONDO_HOME (or `.rondo`) until the body ends. `keep` continues with its data.
 
-    `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS.
+    `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. `brief` is for minutes.
 
     Raises:
         NotInstalledError: rondo-embedded is not installed.
@@ -60,7 +60,7 @@ async def running(
     with translated():
         from rondo.embedded import Stack  # noqa: PLC0415 - it may not be installed
 
-        async with Stack(keep=keep, functions=functions, progress=progress) as stack:
+        async with Stack(keep=keep, brief=brief, functions=functions, progress=progress) as stack:
             yield stack
 
 

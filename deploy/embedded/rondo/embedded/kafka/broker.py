@@ -23,14 +23,15 @@ from rondo.embedded.processes.server import Server
 from rondo.embedded.progress import Progress, silent
 
 _SERVER, _LOGGER = "server.properties", "log4j2.properties"
-# The serial collector starts fastest and suffices for half a gigabyte. All compilers stay on: the benchmarks measure
-# throughput.
+# The serial collector starts fastest and suffices for half a gigabyte. All compilers stay on where a run is not brief:
+# the benchmarks measure throughput.
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 _BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
 # Java opens a file whose name is not ASCII only in a UTF-8 locale.
 _LOCALE = {"LC_ALL": "C.UTF-8"}
-# Formatting takes a second: compiling more would cost more than it saves.
-_TOOL_FLAGS = ("-Xmx128m", "-XX:TieredStopAtLevel=1")
+# Within a minute or two, compiling more costs more than it saves.
+_BRIEF_FLAGS = ("-XX:TieredStopAtLevel=1",)
+_TOOL_FLAGS = ("-Xmx128m", *_BRIEF_FLAGS)
 
 
 class Kafka(Server):
@@ -39,16 +40,24 @@ class Kafka(Server):
     name = "Kafka"
 
     def __init__(
-        self, folder: Path, *, keep: bool = False, progress: Progress = silent, port: int | None = None
+        self,
+        folder: Path,
+        *,
+        keep: bool = False,
+        brief: bool = False,
+        progress: Progress = silent,
+        port: int | None = None,
     ) -> None:
         """Listen on `port`, by default a free one.
 
-        `keep` continues with the data of an earlier start; `progress` reports downloads.
+        `keep` continues with the data of an earlier start; `progress` reports downloads. A `brief` broker runs for
+        minutes, and compiles as little as that takes.
         """
         self.folder = folder.absolute()
         self.bootstrap = f"{LOOPBACK}:{port or free_port()}"
         self._controller = f"{LOOPBACK}:{free_port()}"
         self._keep = keep
+        self._flags = (*_BROKER_FLAGS, *_BRIEF_FLAGS) if brief else _BROKER_FLAGS
         self._progress = progress
         # Paths in the configuration are relative to the folder: a comma would end one, a backslash would be an escape.
         self.process = Process(command=(), log=self.folder / "kafka.log", env=os.environ | _LOCALE, folder=self.folder)
@@ -63,7 +72,7 @@ class Kafka(Server):
             self._check_version()
         else:
             self._format(java)
-        self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", _SERVER]
+        self.process.command = [*java, *self._flags, "kafka.Kafka", _SERVER]
 
     def _write_configuration(self) -> None:
         (self.folder / _SERVER).write_text(
