@@ -74,3 +74,11 @@ def test_the_event_clock_advances_at_its_speed() -> None:
     clock.set_speed(1.0)
     assert clock.seconds_until(due + timedelta(days=4)) == 0.8
     assert day(13) == datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def test_the_event_clock_goes_on_at_its_speed_from_a_time_that_is_set() -> None:
+    seconds = iter((100.0, 101.0, 104.0, 105.0))
+    clock = EventClock(day(3), timedelta(days=4), lambda: next(seconds))
+    clock.set_speed(0.5)
+    clock.set_time(day(3))
+    assert clock.seconds_until(day(3) + timedelta(days=4)) == 1.0

@@ -125,6 +125,18 @@ def test_a_stopped_replay_does_not_wait() -> None:
     assert not running.is_alive()
 
 
+def test_a_replay_that_is_late_does_not_catch_up() -> None:
+    """Two ticks are a second apart, and the first is sent three seconds late."""
+    seconds = iter((0.0, 3.0, 3.0, 3.5, 4.0))
+    clock = EventClock(NOW, timedelta(days=1), lambda: next(seconds))
+    waits = [Tick(NOW + timedelta(days=days), [], []) for days in (0, 1)]
+    sender = Sender(NOWHERE, waits, clock)
+    waited: list[float] = []
+    sender._stop.wait = waited.append  # type: ignore[method-assign,assignment]
+    sender.run()
+    assert (len(waited), sender.progress.behind) == (1, 0.0)
+
+
 def test_a_wait_for_an_unavailable_kafka_ends_at_a_stop() -> None:
     sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, timeout=0.2)
     waits = (sender.run, lambda: backlog.wait_until_done(60))

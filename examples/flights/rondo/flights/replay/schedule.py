@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,7 +31,7 @@ class Tick:
 class EventClock:
     """Shows `start` first, and then advances by `per_second` times its speed each second.
 
-    The speed may be set from another thread. `now` returns monotonic seconds.
+    Speed and time may be set from different threads. `now` returns monotonic seconds.
     """
 
     def __init__(self, start: datetime, per_second: timedelta, now: Callable[[], float] = time.monotonic) -> None:
@@ -38,13 +39,20 @@ class EventClock:
         self._now = now
         # What it showed at the last change of its speed. One reference, so that a reader never sees half a change.
         self._anchor = (start, now(), 1.0)
+        self._setting = Lock()
 
     def set_speed(self, speed: float) -> None:
         """Advance by `speed` times `per_second` from now on; more than 0."""
-        shown, at, before = self._anchor
-        if speed != before:
-            now = self._now()
-            self._anchor = (shown + (now - at) * before * self._per_second, now, speed)
+        with self._setting:
+            shown, at, before = self._anchor
+            if speed != before:
+                now = self._now()
+                self._anchor = (shown + (now - at) * before * self._per_second, now, speed)
+
+    def set_time(self, event_time: datetime) -> None:
+        """Show `event_time` now, and advance from there at the same speed."""
+        with self._setting:
+            self._anchor = (event_time, self._now(), self._anchor[2])
 
     def seconds_until(self, event_time: datetime) -> float:
         """Return the seconds until the clock shows `event_time` at its present speed; below 0 afterwards."""

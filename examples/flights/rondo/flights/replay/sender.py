@@ -26,6 +26,8 @@ _MESSAGE_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _STEP_SECONDS = 0.1
+# A replay that is later than this does not catch up: it would not be slower while a training runs.
+_MOST_BEHIND_SECONDS = 0.5
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Sender:
         """Wait until the clock shows the tick's time; return False if the sender is stopped before."""
         wait = self._clock.seconds_until(tick.until)
         self.progress.behind = max(0.0, -wait)
+        if wait < -_MOST_BEHIND_SECONDS:
+            self._clock.set_time(tick.until)
         # In short steps: the clock's speed may change meanwhile.
         while wait > 0:
             if self._stop.wait(min(wait, _STEP_SECONDS)):
