@@ -15,7 +15,7 @@ import pytest
 
 RONDO = Path(sys.executable).with_name("rondo")
 # March has few redeployments to show, so one that requires many fails, and with this problem alone.
-ASKED = ("demo", "--until", "3", "--speed", "3", "--redeployments", "50", "--report-to", "report", "--json")
+ASKED = ("demo", "--until", "3", "--speed", "1.5", "--redeployments", "50", "--report-to", "report", "--json")
 
 
 @pytest.mark.timeout(180)

@@ -57,7 +57,7 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
                 # As anybody would from another terminal.
                 os.kill(processes[name].pid or 0, signal.SIGKILL)
 
-        plan = Plan(speed=0.25, training_speed=1.0, until=day(6, 5), required_redeployments=1)
+        plan = Plan(speed=0.125, training_speed=1.0, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
             report = await run(rondo, plan, observer, SystemControls(kill_when_due, stack.restarts))
 

@@ -37,7 +37,7 @@ async def test_kill_kafka_and_count(tmp_path: Path) -> None:
             if due and progress >= KILL_AT:
                 os.kill(due.pop(), signal.SIGKILL)
 
-        plan = Plan(speed=0.5, training_speed=1.0, until=day(4, 1), required_redeployments=0)
+        plan = Plan(speed=0.25, training_speed=1.0, until=day(4, 1), required_redeployments=0)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
             report = await run(rondo, plan, observer, SystemControls(kill_when_due, stack.restarts))
 
