@@ -21,7 +21,7 @@ THEN   := $(if $(filter demo,$(MAKECMDGOALS)),; then Kafka$(comma) PostgreSQL an
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help environment setup demo demo-compose up down test test-fast test-all lint bench docs schemas clean
+.PHONY: help environment setup demo demo-compose up down test test-fast test-all lint bench docs schemas proto clean
 
 help:  ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ test-fast: $(STAMP)  ## Run the tests that need no server and little time, in le
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
 	$(BIN)/pytest -m slow
+
+GRPC := services/serving/rondo/serving/grpc
+
+proto: $(STAMP)  ## Compile the messages of the gRPC API; tests/serving/grpc checks that this was done
+	$(UV) run --quiet --no-project --python $(BIN)/python --with grpcio-tools==1.85.1 \
+	  python -m grpc_tools.protoc -I $(GRPC) --descriptor_set_out=$(GRPC)/descriptors.binpb \
+	  open_inference.proto health.proto
 
 lint: $(STAMP)  ## Check style, types and the architecture
 	$(BIN)/ruff check

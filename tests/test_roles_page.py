@@ -14,6 +14,8 @@ from rondo.chassis.http.server import guarded
 from rondo.chassis.security.principal import Principal
 from rondo.client.cli.command import app
 from rondo.contracts.access_tokens import Role
+from rondo.serving.grpc.api import GrpcApi
+from rondo.serving.models.serving_table import ServedModels
 
 from tests.http_apis.test_documents import APIS, HEALTH, api_of
 from tests.support.access import bearer, token_cache
@@ -46,6 +48,12 @@ async def roles_of(service: str) -> dict[tuple[str, str], str]:
 async def test_every_route_has_its_roles(service: str) -> None:
     listed = {(name, route): roles for name, route, roles in rows("## HTTP") if name == service}
     assert listed == await roles_of(service)
+
+
+def test_every_method_over_grpc_has_its_roles() -> None:
+    found = GrpcApi(ServedModels(), None, None).methods()  # type: ignore[arg-type]  # nothing is called
+    roles = {path.rpartition("/")[2]: " or ".join(each.roles) for path, each in found.items()}
+    assert {name.strip("`"): needed for name, needed in rows("## gRPC")} | {"Check": ""} == roles
 
 
 def test_every_role_is_listed_with_what_it_implies() -> None:

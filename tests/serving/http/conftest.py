@@ -13,7 +13,7 @@ from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
 from rondo.serving.http.direct import DirectInferences
 from rondo.serving.http.endpoints import api
-from rondo.serving.http.v2.error_field import AddErrorField
+from rondo.serving.http.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 

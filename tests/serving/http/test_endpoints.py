@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from rondo.serving.http.endpoints import DeferredApp
-from rondo.serving.http.v2.error_field import AddErrorField
+from rondo.serving.http.error_field import AddErrorField
 
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT, LogTopic, tensor
 

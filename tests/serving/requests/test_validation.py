@@ -16,11 +16,11 @@ from rondo.ingestion.validation.arrow_columns import RawBatch
 from rondo.ingestion.validation.contract import Column, Contract
 from rondo.ingestion.validation.rules import check_rows
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
-from rondo.serving.http.v2.rows import rows
-from rondo.serving.http.v2.tensors import DATATYPES
 from rondo.serving.inference.joined_rows import join
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+from rondo.serving.open_inference.protocol import InferenceRequest, Tensor
+from rondo.serving.open_inference.rows import rows
+from rondo.serving.open_inference.tensors import DATATYPES
 from rondo.serving.requests.limits import Limits, example
 from rondo.serving.requests.parser import RequestParser
 from rondo.serving.requests.schema import RequestSchema

@@ -13,7 +13,7 @@ FILE = "stack.json"
 class Addresses:
     """Addresses and secrets of one running stack. Only its owner may read the file.
 
-    `tokens` has one token of each role; `token` is the admin's.
+    `tokens` has one token of each role; `token` is the admin's. `grpc` is that of serving, empty if it does not run.
     """
 
     pid: int
@@ -28,6 +28,7 @@ class Addresses:
     data: str
     inbox: str
     logs: str
+    grpc: str = ""
 
     def write(self, home: Path) -> None:
         """Write the file atomically, with mode 0600."""

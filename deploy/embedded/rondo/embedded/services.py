@@ -26,6 +26,7 @@ class Service:
     command: tuple[str, ...] = ()
     seeds_tokens: bool = False
     needs_openmp: bool = False
+    has_grpc: bool = False
 
     @property
     def argv(self) -> list[str]:
@@ -46,6 +47,8 @@ class Service:
             settings["RONDO_POSTGRES"] = addresses.postgres[self.name]
         if self.seeds_tokens:
             settings["RONDO_TOKENS_FILE"] = addresses.token_seeds
+        if self.has_grpc:
+            settings["RONDO_GRPC_PORT"] = addresses.grpc.rpartition(":")[2]
         if self.needs_inbox:
             settings["RONDO_INBOX"] = addresses.inbox
         # A service runs in a folder of its own.
@@ -57,6 +60,6 @@ SERVICES = (
     Service("ingestion", needs_inbox=True),
     Service("trainer", needs_openmp=True),
     Service("registry", seeds_tokens=True),
-    Service("serving", needs_postgres=False),  # it serves without PostgreSQL
+    Service("serving", needs_postgres=False, has_grpc=True),  # it serves without PostgreSQL
     Service("monitor"),
 )

@@ -96,11 +96,13 @@ class Stack:
             each.name: f"http://{LOOPBACK}:{self._ports.chosen(each.name, _variable(each))}"
             for each in self._descriptions
         }
+        has_grpc = any(each.has_grpc for each in self._descriptions)
+        grpc = f"{LOOPBACK}:{self._ports.chosen('grpc', 'RONDO_PORT_GRPC')}" if has_grpc else ""
         self._ports.save()
         await self._start_servers(undo)
         if self._keep:
             mark_kept(self.home)
-        self.addresses = await self._find_addresses(http)
+        self.addresses = await self._find_addresses(http, grpc)
         await self._start_services(undo)
         self.addresses.write(self.home)
         undo.callback(Addresses.remove, self.home)
@@ -147,7 +149,7 @@ class Stack:
             if isinstance(failure, BaseException):
                 raise failure
 
-    async def _find_addresses(self, http: dict[str, str]) -> Addresses:
+    async def _find_addresses(self, http: dict[str, str], grpc: str) -> Addresses:
         superuser = self.postgres.dsn if self.postgres else os.environ["RONDO_POSTGRES"]
         stateful = [each.name for each in self._descriptions if each.needs_postgres]
         return Addresses(
@@ -155,6 +157,7 @@ class Stack:
             started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             kafka=self.kafka.bootstrap if self.kafka else os.environ["RONDO_KAFKA"],
             http=http,
+            grpc=grpc,
             postgres=await create_databases(superuser, stateful),
             token=tokens.provide(self.home)[Role.ADMIN],
             tokens=tokens.provide(self.home),

@@ -24,10 +24,12 @@ from rondo.serving.deployments.loader import ArtifactLoader
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
+from rondo.serving.grpc import server as grpc_server
+from rondo.serving.grpc.api import GrpcApi
 from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.http.direct import DirectInferences
 from rondo.serving.http.endpoints import DeferredApp, api
-from rondo.serving.http.v2.error_field import AddErrorField
+from rondo.serving.http.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
@@ -35,8 +37,10 @@ from rondo.serving.stream.partitions_kafka import Partitions, partition_count
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
+    from rondo.chassis.security.token_cache import TokenCache
+    from rondo.serving.grpc.api import Method
     from rondo.serving.settings import Settings
 
 
@@ -62,7 +66,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
         server.listen(settings, AddErrorField(guarded), shared.health, direct),
         background(shared.health.watch(), tokens.run()),
         _following(settings, shared),
-        _answering(settings, shared, direct),
+        _answering(settings, shared, direct, tokens.cache),
         shared.health.serving(),
     ):
         yield
@@ -87,8 +91,10 @@ async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def _answering(settings: Settings, shared: _Shared, direct: DirectInferences) -> AsyncIterator[None]:
-    """Answer over Kafka and over HTTP."""
+async def _answering(
+    settings: Settings, shared: _Shared, direct: DirectInferences, tokens: TokenCache
+) -> AsyncIterator[None]:
+    """Answer over Kafka, HTTP and gRPC."""
     log = KafkaLog(settings.kafka, settings.instance)
     await log.connect()
     service = InferenceService(log.publish, lambda: datetime.now(UTC))
@@ -99,9 +105,21 @@ async def _answering(settings: Settings, shared: _Shared, direct: DirectInferenc
     direct.service = service
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
-    async with background(stream.run(), log.run()):
+    methods = GrpcApi(shared.models, service, shared.health.report).methods()
+    async with background(stream.run(), log.run()), _grpc(settings, shared.health, methods, tokens):
         yield
         await service.flush()
+
+
+@asynccontextmanager
+async def _grpc(
+    settings: Settings, health: Health, methods: Mapping[str, Method], tokens: TokenCache
+) -> AsyncIterator[None]:
+    if settings.grpc_port is None:
+        yield
+        return
+    async with grpc_server.listen(settings.http_host, settings.grpc_port, methods, tokens, health):
+        yield
 
 
 def stream_settings(settings: Settings) -> StreamSettings:

@@ -26,6 +26,7 @@ REFUSED_VERSION = Gauge(
     "The version that should serve a model and that this replica refuses; 0 for none",
     ["model"],
 )
+GRPC_CALL_SECONDS = Histogram("rondo_grpc_call_seconds", "Time to answer a call over gRPC", ["method", "status"])
 LOST_LOG_ROWS = Counter(
     "rondo_predictions_lost_log_rows",
     "Rows of `serving.log: buffered` that were answered and whose record failed, or has no acknowledgement",

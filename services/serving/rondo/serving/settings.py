@@ -10,12 +10,15 @@ from rondo.chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """`artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
+    """`grpc_port` is where the gRPC API listens, beside the HTTP API; None for nowhere.
+
+    `artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
     `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.
     """
 
     service: str = "serving"
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     artifacts: str = Field(min_length=1)
     max_batch: Annotated[int, Field(ge=1, le=50_000)] = 4_000
     linger: Annotated[float, Field(ge=0, le=5)] = 0.02

@@ -40,9 +40,12 @@ async def _run(*, json: bool) -> None:
 
 def print_addresses(addresses: Addresses, *, json: bool) -> None:
     if json:
-        print_json({"pid": addresses.pid, "kafka": addresses.kafka, "http": addresses.http, "data": addresses.data})
+        found = {"pid": addresses.pid, "kafka": addresses.kafka, "http": addresses.http, "grpc": addresses.grpc}
+        print_json(found | {"data": addresses.data})
         return
     rows = [("Kafka", addresses.kafka), *((name, addresses.http[name]) for name in SERVICES if name in addresses.http)]
+    if addresses.grpc:
+        rows.append(("serving, gRPC", addresses.grpc))
     print_table(("what", "address"), [*rows, ("inbox for batch files", addresses.inbox), ("logs", addresses.logs)])
     print_text("Rondo is ready; commands in this folder find it, such as `rondo status`. Ctrl-C stops it.")
 

@@ -33,11 +33,11 @@ _STOP_SECONDS = 5
 
 
 class PortTakenError(StartRefusedError):
-    """The service's HTTP port belongs to somebody else."""
+    """A port of the service belongs to somebody else. `variable` is the setting that has it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, variable: str = "RONDO_HTTP_PORT") -> None:
         super().__init__(
-            f"port {port} on {host} is taken: stop what listens there, or give this service another, RONDO_HTTP_PORT"
+            f"port {port} on {host} is taken: stop what listens there, or give this service another, {variable}"
         )
 
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.http import body
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.open_inference.protocol import MAX_BODY
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MAX_BODY = 8 * 1024 * 1024
+# Of the binary tensor extension: how many bytes of a body are JSON. Raw contents of tensors follow them.
+HEADER_LENGTH = "inference-header-content-length"
 
 
 async def read_body(request: Request) -> bytes:
@@ -27,3 +29,19 @@ async def read_body(request: Request) -> bytes:
     except body.BodyTooLargeError:
         message = f"the body is larger than {MAX_BODY:,} bytes: send fewer rows at once"
         raise RequestRefusedError("too_large", message) from None
+
+
+def header_length(request: Request, body: bytes) -> int | None:
+    """Return how many bytes of the body are JSON by the request's headers; None if they don't say.
+
+    Raises:
+        RequestRefusedError: that is no number, or more than the body has.
+
+    """
+    sent = request.headers.get(HEADER_LENGTH)
+    if sent is None:
+        return None
+    if not (sent.isascii() and sent.isdigit() and int(sent[:12]) <= len(body)):
+        message = f"the header {HEADER_LENGTH} is {sent[:20]!r}: send how many of the {len(body):,} bytes are JSON"
+        raise RequestRefusedError("bad_request", message)
+    return int(sent)

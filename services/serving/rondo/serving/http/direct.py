@@ -17,9 +17,10 @@ from rondo.chassis.security.token_cache import UnauthenticatedError
 from rondo.contracts.access_tokens import Role
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http import errors
-from rondo.serving.http.inference_call import InferenceCall
-from rondo.serving.http.v2.error_field import with_error
+from rondo.serving.http.body import HEADER_LENGTH
+from rondo.serving.http.error_field import with_error
 from rondo.serving.inference.batcher import Request
+from rondo.serving.open_inference.inference_call import InferenceCall
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels, ServingTable
 
 log = logging.getLogger(__name__)
+_HEADER_LENGTH = HEADER_LENGTH.encode()
 _JSON = [(b"content-type", b"application/json")]
 # Any other spelling of a path is the router's.
 _PATH = re.compile(rb"/v2/models/([^/%?#\x80-\xff]+)(?:/versions/([^/%?#\x80-\xff]+))?/infer")
@@ -58,12 +60,17 @@ class DirectInferences:
         found = _PATH.fullmatch(request.path)
         if found is None or self.service is None or not self._may_predict(request):
             return False
+        if any(name == _HEADER_LENGTH for name, _ in request.headers):  # raw contents follow the JSON
+            return False
         model, version = found[1].decode("ascii"), found[2].decode("ascii") if found[2] else None
         table = self._models.acquire()
         request.route = _MODEL_ROUTE if version is None else _VERSION_ROUTE
         answer = _Answer(request, self._models, table)
         try:
             call = InferenceCall.decode(table, model, version, request.body)
+            if call.binary:  # the application encodes raw contents
+                self._models.release(table)
+                return False
             size = len(request.body)
             self.service.submit(Request(call.served, call.rows, call.pinned, size, call.encode, answer.settle))
         except UnavailableError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -14,13 +14,14 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
-from rondo.serving.http import inference_call, openapi
-from rondo.serving.http.body import read_body
+from rondo.serving.http import openapi
+from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.fast_path import InferenceFastPath
-from rondo.serving.http.inference_call import InferenceCall
 from rondo.serving.http.openapi import Operation
-from rondo.serving.http.v2 import protocol, response
+from rondo.serving.open_inference import inference_call, protocol, repository, response
+from rondo.serving.open_inference.inference_call import InferenceCall
+from rondo.serving.open_inference.protocol import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 
 _MODEL = "/v2/models/{model}"
+_REPOSITORY, _LOADED = "/v2/repository", "/v2/repository/models/{model}"
+# The role predictor includes the metadata that a request needs.
+_LOOK, _PREDICT, _CHANGE = (Role.READER, Role.PREDICTOR), (Role.PREDICTOR,), (Role.ENGINEER,)
 
 
 class DeferredApp:
@@ -60,8 +64,13 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
         operations |= {
             _get(path, "The inputs and outputs of a model", openapi.MODEL): endpoints.metadata,
             _get(f"{path}/ready", "Whether a model is served", openapi.MODEL_READY): endpoints.model_ready,
-            _post(f"{path}/infer", "Predict", openapi.INFERENCE): endpoints.infer,
+            _post(f"{path}/infer", "Predict", openapi.INFERENCE, body=protocol.InferenceRequest): endpoints.infer,
         }
+    operations |= {
+        _post(f"{_REPOSITORY}/index", "The versions that serve", openapi.INDEX, _LOOK): endpoints.index,
+        _post(f"{_LOADED}/load", "Confirm that a model is loaded", openapi.LOADED, _LOOK): endpoints.load,
+        _post(f"{_LOADED}/unload", "Refused: the registry decides", openapi.LOADED, _CHANGE): endpoints.unload,
+    }
     described = JSONResponse(openapi.document(operations))
 
     async def description(_: Request) -> Response:
@@ -76,12 +85,13 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:
-    # The role predictor includes the metadata that a request needs.
-    return Operation(path, "GET", (Role.READER, Role.PREDICTOR), summary, answer)
+    return Operation(path, "GET", _LOOK, summary, answer)
 
 
-def _post(path: str, summary: str, answer: dict[str, Any]) -> Operation:
-    return Operation(path, "POST", (Role.PREDICTOR,), summary, answer, protocol.InferenceRequest)
+def _post(
+    path: str, summary: str, answer: dict[str, Any], roles: tuple[Role, ...] = _PREDICT, body: type | None = None
+) -> Operation:
+    return Operation(path, "POST", roles, summary, answer, body)
 
 
 def _for(*roles: Role, call: Endpoint) -> Endpoint:
@@ -99,7 +109,7 @@ class _Endpoints:
     _report: Callable[[], Awaitable[dict[str, str]]]
 
     async def server(self, _: Request) -> Response:
-        return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": []})
+        return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": EXTENSIONS})
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"live": True})
@@ -121,12 +131,31 @@ class _Endpoints:
     async def infer(self, request: Request) -> Response:
         """Score the rows of one request, each by the version that its key meets, as over Kafka."""
         body = await read_body(request)
+        header = header_length(request, body)
         # Held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
-            call = InferenceCall.decode(table, *_named(request), body)
+            call = InferenceCall.decode(table, *_named(request), body, header)
             answered = await self._service.infer_logged(call.served, call.rows, call.pinned, len(body))
         trace.get_current_span().set_attributes({"model": call.served.model, "rows": len(call.rows)})
-        return Response(call.encode(answered), media_type="application/json")
+        if not call.binary:
+            return Response(call.encode(answered), media_type="application/json")
+        text, raw = call.respond(answered).as_binary(call.binary)
+        headers = {HEADER_LENGTH: str(len(text))}
+        return Response(text + raw, headers=headers, media_type="application/octet-stream")
+
+    async def index(self, request: Request) -> Response:
+        """Return the versions that answer, and the models that nothing serves unless only `ready` ones are wanted."""
+        ready = repository.decode_index(await read_body(request)).ready
+        return JSONResponse([asdict(each) for each in repository.index(self._models.table, ready_only=ready)])
+
+    async def load(self, request: Request) -> Response:
+        """Confirm that a model is loaded; its body, which may name files in other servers, is not read."""
+        repository.load(self._models.table, request.path_params["model"])
+        return JSONResponse({"name": request.path_params["model"]})
+
+    async def unload(self, request: Request) -> Response:
+        repository.unload(self._models.table, request.path_params["model"])
+        return JSONResponse({})
 
 
 def _named(request: Request) -> tuple[str, str | None]:

@@ -66,6 +66,8 @@ MODEL = of(
     inputs={"type": "array", "items": _DESCRIBED},
     outputs=_output(),
 )
+INDEX = {"type": "array", "items": of(name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT)}
+LOADED = of(name=_TEXT)
 INFERENCE = of(
     model_name=_TEXT,
     id=_TEXT,

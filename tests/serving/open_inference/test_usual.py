@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.http.v2 import protocol
-from rondo.serving.http.v2 import rows as request_rows
-from rondo.serving.http.v2.usual import usual_requests
 from rondo.serving.inference import joined_rows
+from rondo.serving.open_inference import protocol
+from rondo.serving.open_inference import rows as request_rows
+from rondo.serving.open_inference.usual import usual_requests
 from rondo.serving.requests.schema import RequestSchema
 from rondo.serving.requests.validation import invalid_rows
 

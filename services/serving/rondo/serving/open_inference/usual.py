@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from rondo.contracts.text import MAX_ID
-from rondo.serving.http.v2 import protocol
-from rondo.serving.http.v2 import rows as request_rows
-from rondo.serving.http.v2.rows import MAX_ROWS
-from rondo.serving.http.v2.tensors import ACCEPTED, DATATYPES
+from rondo.serving.open_inference import protocol
+from rondo.serving.open_inference import rows as request_rows
+from rondo.serving.open_inference.binary import MAX_ROWS
+from rondo.serving.open_inference.tensors import ACCEPTED, DATATYPES
 from rondo.serving.requests.rows import SentRows
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.open_inference.names import described_name
 from rondo.serving.requests.feature_errors import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.serving.http.v2.protocol import Tensor
+    from rondo.serving.open_inference.protocol import Tensor
 
 # The datatype of each type of feature, and the datatypes that are accepted for it.
 DATATYPES = {"category": "BYTES", "float": "FP32", "int": "INT64", "bool": "BOOL"}
@@ -53,8 +54,3 @@ def texts(tensor: Tensor, count: int) -> list[str | None]:
             message = f"{described_name(tensor.name)} at row {row} is {described(value)}: send a text, or null"
             raise RequestRefusedError("wrong_type", message, row=row)
     return found
-
-
-def described_name(name: str) -> str:
-    """Return a tensor's name as messages show it. The name of a feature has no dot."""
-    return f"`{name[:60]}`" if "." in name else f"the feature `{name[:60]}`"

@@ -14,8 +14,9 @@ import msgspec
 
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.http.v2.tensors import ACCEPTED, DATATYPES, described_name, texts, values
+from rondo.serving.open_inference.binary import MAX_ROWS
+from rondo.serving.open_inference.names import ENTITY, EVENT_TIME, ID, described_name
+from rondo.serving.open_inference.tensors import ACCEPTED, DATATYPES, texts, values
 from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
 from rondo.serving.requests.rows import SentRows
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
+    from rondo.serving.open_inference.protocol import InferenceRequest, Tensor
     from rondo.serving.requests.schema import RequestSchema
 
     Tensors = Mapping[str, Tensor]
 
-MAX_ROWS = 10_000
 _NUMBER = frozenset((int, float))
 _TYPES: dict[str, frozenset[type]] = {
     "category": frozenset((str,)), "float": _NUMBER, "int": _NUMBER, "bool": frozenset((bool,)),

@@ -1,0 +1,130 @@
+"""The methods of the API by their full names, each with the roles that may call it. Deny by default.
+
+Health is open to everybody, as over HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.access_tokens import Role
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.grpc import tensors
+from rondo.serving.grpc.messages import message_class, service
+from rondo.serving.open_inference import inference_call, repository
+from rondo.serving.open_inference import response as responses
+from rondo.serving.open_inference.inference_call import InferenceCall
+from rondo.serving.open_inference.protocol import EXTENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from rondo.serving.grpc.messages import Message
+    from rondo.serving.inference.service import InferenceService
+    from rondo.serving.models.serving_table import ServedModels
+
+    Call = Callable[[Message, int], Awaitable[Message]]
+
+_SERVICE, _HEALTH = "inference.GRPCInferenceService", "grpc.health.v1.Health"
+_ANSWERS = {each.name: message_class(each.output_type.full_name) for each in service(_SERVICE).methods}
+_CHECKED = message_class("grpc.health.v1.HealthCheckResponse")
+_SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`call` takes a request, which is one of class `request`, and its size in bytes. Without roles it is open."""
+
+    request: type[Message]
+    roles: tuple[Role, ...]
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcApi:
+    """`report` is the state of the service's dependencies, as for `/readyz`."""
+
+    _models: ServedModels
+    _service: InferenceService
+    _report: Callable[[], Awaitable[dict[str, str]]]
+
+    def methods(self) -> Mapping[str, Method]:
+        """Return the methods by their paths, such as `/inference.GRPCInferenceService/ModelInfer`."""
+        looking, predicting = (Role.READER, Role.PREDICTOR), (Role.PREDICTOR,)
+        calls: dict[str, tuple[tuple[Role, ...], Call]] = {
+            "ServerLive": (looking, self.live),
+            "ServerReady": (looking, self.ready),
+            "ServerMetadata": (looking, self.server),
+            "ModelReady": (looking, self.model_ready),
+            "ModelMetadata": (looking, self.metadata),
+            "ModelInfer": (predicting, self.infer),
+            "RepositoryIndex": (looking, self.index),
+            "RepositoryModelLoad": (looking, self.load),
+            "RepositoryModelUnload": ((Role.ENGINEER,), self.unload),
+        }
+        found = {
+            f"/{_SERVICE}/{each.name}": Method(message_class(each.input_type.full_name), *calls[each.name])
+            for each in service(_SERVICE).methods
+        }
+        return found | {f"/{_HEALTH}/Check": Method(message_class("grpc.health.v1.HealthCheckRequest"), (), self.check)}
+
+    async def live(self, _: Message, __: int) -> Message:
+        return _ANSWERS["ServerLive"](live=True)
+
+    async def ready(self, _: Message, __: int) -> Message:
+        return _ANSWERS["ServerReady"](ready=await self._is_ready())
+
+    async def check(self, request: Message, _: int) -> Message:
+        """Answer a probe about the server, by the empty name, or about the service of inferences."""
+        if request.service not in ("", _SERVICE):
+            return _CHECKED(status=_SERVICE_UNKNOWN)
+        return _CHECKED(status=_SERVING if await self._is_ready() else _NOT_SERVING)
+
+    async def _is_ready(self) -> bool:
+        return all(answer == "ok" for answer in (await self._report()).values())
+
+    async def server(self, _: Message, __: int) -> Message:
+        return _ANSWERS["ServerMetadata"](name="rondo-serving", version="2", extensions=EXTENSIONS)
+
+    async def model_ready(self, request: Message, _: int) -> Message:
+        try:
+            inference_call.find(self._models.table, request.name, request.version or None)
+        except RequestRefusedError:
+            return _ANSWERS["ModelReady"](ready=False)
+        return _ANSWERS["ModelReady"](ready=True)
+
+    async def metadata(self, request: Message, _: int) -> Message:
+        served, chosen = inference_call.find(self._models.table, request.name, request.version or None)
+        numbers = [chosen.model_version] if chosen else [each.model_version for each in served.answering]
+        return tensors.metadata(responses.metadata(served, numbers))
+
+    async def infer(self, request: Message, size: int) -> Message:
+        """Score the rows of one request, as over HTTP. The response has raw contents if the request has."""
+        sent = tensors.request(request)
+        # Held until the answer is known, so that no version is unloaded before.
+        with self._models.lease() as table:
+            call = InferenceCall.of(table, request.model_name, request.model_version or None, sent)
+            answered = await self._service.infer_logged(call.served, call.rows, call.pinned, size)
+        return tensors.response(call.respond(answered), raw=bool(request.raw_input_contents))
+
+    async def index(self, request: Message, _: int) -> Message:
+        answer = _ANSWERS["RepositoryIndex"]()
+        for each in repository.index(self._models.table, ready_only=request.ready):
+            answer.models.add(name=each.name, version=each.version, state=each.state, reason=each.reason)
+        return answer
+
+    async def load(self, request: Message, _: int) -> Message:
+        model = _model_of(request)
+        repository.load(self._models.table, model)
+        return _ANSWERS["RepositoryModelLoad"](model_name=model, isLoaded=True)
+
+    async def unload(self, request: Message, _: int) -> Message:
+        repository.unload(self._models.table, _model_of(request))
+        return _ANSWERS["RepositoryModelUnload"]()
+
+
+def _model_of(request: Any) -> str:
+    """Return the model of a request to the repository: KServe's clients have it where Triton has the repository."""
+    name: str = request.model_name or request.repository_name
+    return name

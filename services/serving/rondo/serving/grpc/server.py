@@ -1,0 +1,167 @@
+"""The gRPC server of `grpc.aio`: authentication, limits, and the status of what fails.
+
+A refusal has the code of docs/errors.md in the trailer `rondo-code`, beside a message that says what to do next.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc import StatusCode
+from opentelemetry.trace import SpanKind
+
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http.authentication import bearer_token
+from rondo.chassis.http.problems import RETRY_SECONDS
+from rondo.chassis.http.server import PortTakenError
+from rondo.chassis.security.principal import ForbiddenError
+from rondo.chassis.security.token_cache import UnauthenticatedError
+from rondo.chassis.telemetry import span
+from rondo.serving import metrics
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.grpc.messages import DecodeError
+from rondo.serving.open_inference.protocol import MAX_BODY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from rondo.chassis.health import Health
+    from rondo.chassis.security.token_cache import TokenCache
+    from rondo.serving.grpc.api import Method
+
+log = logging.getLogger(__name__)
+_STOP_SECONDS = 5
+_MAX_STREAMS, _MAX_METADATA = 1_024, 16 * 1024
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_BODY),
+    ("grpc.max_concurrent_streams", _MAX_STREAMS),
+    ("grpc.max_metadata_size", _MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", _MAX_METADATA),
+    # Two servers on one port would each get some of the connections.
+    ("grpc.so_reuseport", 0),
+]
+_REFUSED = {
+    "unknown_model": StatusCode.NOT_FOUND,
+    "unserved_model": StatusCode.NOT_FOUND,
+    "unknown_version": StatusCode.NOT_FOUND,
+    "not_allowed": StatusCode.FAILED_PRECONDITION,
+}
+
+
+@asynccontextmanager
+async def listen(
+    host: str, port: int, methods: Mapping[str, Method], tokens: TokenCache, health: Health
+) -> AsyncIterator[int]:
+    """Serve until the body ends or a shutdown begins, then finish the calls in flight, for 5 seconds at most.
+
+    Yields the port.
+
+    Raises:
+        PortTakenError: somebody else listens there.
+
+    """
+    server = grpc.aio.server(options=_OPTIONS)
+    server.add_generic_rpc_handlers((_Handlers(methods, tokens),))
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortTakenError(host, port, "RONDO_GRPC_PORT") from error
+    await server.start()
+
+    async def close() -> None:
+        await server.stop(_STOP_SECONDS)
+
+    health.on_shutdown(close)
+    try:
+        yield bound
+    finally:
+        await close()
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds the handler of a call by its path."""
+
+    def __init__(self, methods: Mapping[str, Method], tokens: TokenCache) -> None:
+        self._handlers: dict[str, Any] = {
+            path: grpc.unary_unary_rpc_method_handler(_Guarded(path.rpartition("/")[2], method, tokens).answer)
+            for path, method in methods.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._handlers.get(handler_call_details.method)
+
+
+class _Guarded:
+    """Calls a method for those who have one of its roles, and answers a failure with a status that fits."""
+
+    def __init__(self, name: str, method: Method, tokens: TokenCache) -> None:
+        self._name, self._method, self._tokens = name, method, tokens
+
+    async def answer(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+        began, status = time.perf_counter(), StatusCode.CANCELLED
+        sent = dict(context.invocation_metadata() or ())
+        try:
+            answer = await self._traced(body, sent)
+            status = StatusCode.OK
+        except Exception as error:
+            status, code, message = _failure(error)
+            trailers = [("rondo-code", code)]
+            if status is StatusCode.UNAVAILABLE:
+                trailers.append(("retry-after", RETRY_SECONDS))
+            await context.abort(status, message, tuple(trailers))
+            raise  # `abort` has raised
+        finally:
+            metrics.GRPC_CALL_SECONDS.labels(self._name, status.name).observe(time.perf_counter() - began)
+        return answer
+
+    async def _traced(self, body: bytes, sent: Mapping[str, str | bytes]) -> bytes:
+        """Continue the caller's trace, if there is one: else the micro-batch has the span."""
+        parent = sent.get("traceparent")
+        if not isinstance(parent, str):
+            return await self._call(body, sent)
+        with span(self._name, parent, SpanKind.SERVER, **{"rpc.system": "grpc", "rpc.method": self._name}):
+            return await self._call(body, sent)
+
+    async def _call(self, body: bytes, sent: Mapping[str, str | bytes]) -> bytes:
+        if self._method.roles:
+            await self._authorize(sent)
+        answer = await self._method.call(self._method.request.FromString(body), len(body))
+        found: bytes = answer.SerializeToString()
+        return found
+
+    async def _authorize(self, sent: Mapping[str, str | bytes]) -> None:
+        credential = bearer_token(_headers(sent))
+        principal = self._tokens.known(credential) or await self._tokens.authenticate(credential)
+        if not any(map(principal.has, self._method.roles)):
+            raise ForbiddenError(principal, self._method.roles)
+
+
+def _headers(sent: Mapping[str, str | bytes]) -> Iterable[tuple[bytes, bytes]]:
+    value = sent.get("authorization", "")
+    return [(b"authorization", value.encode("latin-1", "replace") if isinstance(value, str) else value)]
+
+
+def _failure(error: Exception) -> tuple[StatusCode, str, str]:
+    """Return the status of an error, its code and its message."""
+    match error:
+        case RequestRefusedError():
+            metrics.PREDICTIONS.labels("", "", error.code).inc()
+            return _REFUSED.get(error.code, StatusCode.INVALID_ARGUMENT), error.code, str(error)
+        case UnauthenticatedError():
+            return StatusCode.UNAUTHENTICATED, error.code, str(error)
+        case ForbiddenError():
+            return StatusCode.PERMISSION_DENIED, error.code, str(error)
+        case UnavailableError():
+            metrics.PREDICTIONS.labels("", "", "unavailable").inc()
+            return StatusCode.UNAVAILABLE, "unavailable", f"{error}; nothing was changed: send the request again"
+        case DecodeError():
+            message = "the message is not of this method: compile it from the Open Inference Protocol's .proto file"
+            return StatusCode.INVALID_ARGUMENT, "bad_request", message
+    log.error("a gRPC call failed", exc_info=error)
+    message = "the service failed on this request; its log has the reason"
+    return StatusCode.INTERNAL, "internal_error", message

@@ -1,0 +1,90 @@
+"""Tensors of protobuf messages, to and from those of the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.grpc.messages import message_class
+from rondo.serving.open_inference import binary
+from rondo.serving.open_inference.protocol import InferenceRequest, RequestedOutput, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rondo.serving.grpc.messages import Message
+    from rondo.serving.open_inference.response import InferenceResponse
+
+_RESPONSE = message_class("inference.ModelInferResponse")
+_METADATA = message_class("inference.ModelMetadataResponse")
+# The field of the contents of a tensor by its datatype. A 16-bit float has raw contents only.
+_CONTENTS = {
+    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
+}  # fmt: skip
+
+
+def request(message: Message) -> InferenceRequest:
+    """Return the request that a `ModelInferRequest` is.
+
+    Raises:
+        RequestRefusedError: its id is too long, or the contents of a tensor don't fit.
+
+    """
+    inputs, raw = message.inputs, message.raw_input_contents
+    if raw and len(raw) != len(inputs):
+        text = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents: send one for each input, or none"
+        raise RequestRefusedError("bad_request", text)
+    tensors = [_tensor(each, raw[number] if raw else None) for number, each in enumerate(inputs)]
+    found = InferenceRequest(tensors, message.id or None, [RequestedOutput(each.name) for each in message.outputs])
+    found.check_id()
+    return found
+
+
+def _tensor(sent: Message, raw: bytes | None) -> Tensor:
+    name, datatype, shape = sent.name, sent.datatype, list(sent.shape)
+    if raw is None:
+        return Tensor(name, shape, datatype, _values(name, datatype, sent.contents))
+    return Tensor(name, shape, datatype, binary.decode(name, datatype, shape, raw))
+
+
+def _values(name: str, datatype: str, contents: Message) -> list[Any]:
+    """Return typed contents; none for a datatype that has no field."""
+    values = list(getattr(contents, _CONTENTS[datatype])) if datatype in _CONTENTS else []
+    if datatype == "BYTES":
+        return binary.texts(name, values)
+    return binary.without_nan(values) if datatype in ("FP32", "FP64") else values
+
+
+def response(answer: InferenceResponse, *, raw: bool) -> Message:
+    """Return a `ModelInferResponse` with raw contents, or with typed ones."""
+    message = _RESPONSE(model_name=answer.model, model_version=answer.version, id=answer.request_id)
+    for tensor, values in answer.outputs:
+        output = message.outputs.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
+        for key, value in tensor.get("parameters", {}).items():
+            output.parameters[key].string_param = orjson.dumps(value).decode()
+        if raw:
+            message.raw_output_contents.append(binary.encode(tensor["datatype"], values))
+        else:
+            getattr(output.contents, _CONTENTS[tensor["datatype"]]).extend(_typed(values))
+    return message
+
+
+def _typed(values: Any) -> Sequence[Any]:
+    if isinstance(values, np.ndarray):
+        found: list[Any] = values.tolist()
+        return found
+    return [value.encode() if isinstance(value, str) else value for value in values]
+
+
+def metadata(described: Mapping[str, Any]) -> Message:
+    """Return a `ModelMetadataResponse` of the body of `GET /v2/models/<model>`."""
+    parts = {
+        part: [{key: tensor[key] for key in ("name", "datatype", "shape")} for tensor in described[part]]
+        for part in ("inputs", "outputs")
+    }
+    return _METADATA(name=described["name"], versions=described["versions"], platform=described["platform"], **parts)

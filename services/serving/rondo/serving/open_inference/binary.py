@@ -1,0 +1,92 @@
+"""The raw contents of tensors: gRPC has them in fields of their own, HTTP after the JSON (the binary tensor extension).
+
+Values are in row-major order, little-endian. A text has its length in bytes before it, as uint32; a bool is one byte. A
+NaN is a missing value, as null is in JSON.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.open_inference.names import described_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+MAX_ROWS = 10_000
+_TYPES = {
+    "BOOL": "?", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2",
+    "UINT32": "<u4", "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+_LENGTH = struct.Struct("<I")
+
+
+def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[Any]:
+    """Return the values of a tensor; none for what `rows` refuses: another datatype, or more than 10,000 rows.
+
+    Raises:
+        RequestRefusedError: there are fewer or more bytes than the values of this shape have, or a text is no UTF-8.
+
+    """
+    count = prod(shape)
+    if not 0 <= count <= MAX_ROWS:
+        return []
+    if datatype == "BYTES":
+        return texts(name, _split(name, raw, count))
+    if (kind := _TYPES.get(datatype)) is None:
+        return []
+    wanted = count * np.dtype(kind).itemsize
+    if len(raw) != wanted:
+        message = f"{described_name(name)} has {len(raw):,} bytes: send {wanted:,}, for {count:,} values of {datatype}"
+        raise RequestRefusedError("bad_shape", message)
+    return without_nan(np.frombuffer(raw, kind).tolist())
+
+
+def without_nan(values: list[Any]) -> list[Any]:
+    """Return numbers with None in place of NaN."""
+    return [None if value != value else value for value in values]  # noqa: PLR0124 - NaN is not itself
+
+
+def texts(name: str, values: Iterable[bytes]) -> list[Any]:
+    """Decode the texts of a tensor.
+
+    Raises:
+        RequestRefusedError: one is no UTF-8.
+
+    """
+    try:
+        return [value.decode() for value in values]
+    except UnicodeDecodeError:
+        message = f"{described_name(name)} has a text that is no UTF-8: encode texts in UTF-8"
+        raise RequestRefusedError("bad_encoding", message) from None
+
+
+def _split(name: str, raw: bytes, count: int) -> Iterator[bytes]:
+    place = 0
+    for _ in range(count):
+        start = place + _LENGTH.size
+        place = start + _LENGTH.unpack_from(raw, place)[0] if start <= len(raw) else len(raw) + 1
+        if place > len(raw):
+            break
+        yield raw[start:place]
+    if place != len(raw):
+        message = (
+            f"the {len(raw):,} bytes of {described_name(name)} are not {count:,} texts: send each with its length in"
+            " front, in 4 bytes, little-endian"
+        )
+        raise RequestRefusedError("bad_shape", message)
+
+
+def encode(datatype: str, values: NDArray[Any] | Sequence[str | int]) -> bytes:
+    """Return the raw contents of values of this datatype."""
+    if datatype == "BYTES":
+        found = [str(value).encode() for value in values]
+        return b"".join(part for text in found for part in (_LENGTH.pack(len(text)), text))
+    return np.ascontiguousarray(values, _TYPES[datatype]).tobytes()

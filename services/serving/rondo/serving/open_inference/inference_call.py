@@ -1,0 +1,110 @@
+"""One inference by the Open Inference Protocol: a request to rows, and what the versions gave to its response."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.open_inference import protocol, response
+from rondo.serving.open_inference import rows as request_rows
+from rondo.serving.open_inference.response import InferenceResponse
+from rondo.serving.open_inference.usual import usual_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from rondo.serving.inference.batcher import Answered
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.serving_table import ServingTable
+    from rondo.serving.open_inference.protocol import InferenceRequest
+    from rondo.serving.requests.rows import SentRows
+
+
+_RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secrets
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceCall:
+    """The rows of a request, and the outputs that its response has, of which some are sent as raw contents.
+
+    `pinned` is the version that the request names.
+    """
+
+    served: ServedModel
+    pinned: LoadedVersion | None
+    request_id: str
+    rows: SentRows
+    requested: Collection[str]
+    binary: Collection[str] = ()
+
+    @classmethod
+    def decode(
+        cls, table: ServingTable, model: str, version: str | None, body: bytes, header: int | None = None
+    ) -> Self:
+        """Decode the body of a request over HTTP to a model, or to one of its versions.
+
+        `header` is the number of bytes that are JSON, where raw contents follow.
+
+        Raises:
+            RequestRefusedError: nothing serves that, or the body is not a request to it.
+
+        """
+        served, pinned = find(table, model, version)
+        usual = usual_requests(served.schema).decode(body) if header is None else None
+        if usual is None:
+            return cls._of(served, pinned, protocol.decode(body, header))
+        request_id = usual.request.id or _new_id()
+        requested = usual.request.requested_outputs(response.names(served.outputs))
+        binary = usual.request.binary_outputs(requested)
+        return cls(served, pinned, request_id, usual.rows(request_id), requested, binary)
+
+    @classmethod
+    def of(cls, table: ServingTable, model: str, version: str | None, sent: InferenceRequest) -> Self:
+        """Take a request that is decoded.
+
+        Raises:
+            RequestRefusedError: nothing serves that, or this is not a request to it.
+
+        """
+        return cls._of(*find(table, model, version), sent)
+
+    @classmethod
+    def _of(cls, served: ServedModel, pinned: LoadedVersion | None, sent: InferenceRequest) -> Self:
+        requested = sent.requested_outputs(response.names(served.outputs))
+        request_id = sent.id or _new_id()
+        rows = request_rows.rows(sent, served.schema, request_id)
+        return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested))
+
+    def respond(self, answered: Sequence[Answered]) -> InferenceResponse:
+        """Return the response."""
+        return InferenceResponse.of(self.served, self.request_id, self.rows.ids, answered, self.requested)
+
+    def encode(self, answered: Sequence[Answered]) -> bytes:
+        """Return the response as JSON, without raw contents."""
+        return self.respond(answered).as_json()
+
+
+def _new_id() -> str:
+    """Return 128 random bits, as a UUID has, without a system call for each."""
+    return f"{_RANDOM.getrandbits(128):032x}"
+
+
+def find(table: ServingTable, model: str, version: str | None) -> tuple[ServedModel, LoadedVersion | None]:
+    """Return a served model, and its version of this number if one is named.
+
+    Raises:
+        RequestRefusedError: nothing serves it.
+
+    """
+    served = table.find(model)
+    if version is None:
+        return served, None
+    for each in served.answering:
+        if str(each.model_version) == version:
+            return served, each
+    numbers = ", ".join(str(each.model_version) for each in served.answering)
+    message = f"{model} is served by version {numbers}, not {version[:20]}: ask for that one, or name no version"
+    raise RequestRefusedError("unknown_version", message, model)

@@ -1,0 +1,130 @@
+"""Open Inference Protocol v2: the form of a request. See its "Inference Request JSON Object".
+
+A request has one tensor per feature, named as the feature, of shape [N] or [N, 1]. Three BYTES tensors of N are
+optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot). The outputs are those of
+the model, and two more: `rondo.id` and `rondo.model_version`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rondo.contracts.text import MAX_ID
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.open_inference.binary import decode as decode_raw
+from rondo.serving.open_inference.names import described_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Of the tensors of one request. A larger one would hold up the requests beside it.
+MAX_BODY = 8 * 1024 * 1024
+EXTENSIONS = ["binary_tensor_data", "model_repository"]
+
+
+Parameters = dict[str, Any] | None
+
+
+class Tensor(msgspec.Struct, forbid_unknown_fields=True):
+    """One input. `data` is flat, or nested as its shape demands; there is none where it is sent as raw contents."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any] = []
+    parameters: Parameters = None
+
+
+class RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
+    """An output. Of its `parameters`, `binary_data` says whether it is sent as raw contents."""
+
+    name: str
+    parameters: Parameters = None
+
+
+class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v2/models/<model>/infer`.
+
+    Of `parameters`, `binary_data_output` says whether outputs are sent as raw contents; others are ignored. So are
+    `model_name` and `model_version`, which KServe's clients send: the path says which model is meant.
+    """
+
+    inputs: list[Tensor]
+    id: str | None = None
+    outputs: list[RequestedOutput] | None = None
+    parameters: Parameters = None
+    model_name: str | None = None
+    model_version: str | None = None
+
+    def requested_outputs(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the requested outputs: all that are known if none is named.
+
+        Raises:
+            RequestRefusedError: one is not known.
+
+        """
+        names = tuple(dict.fromkeys(output.name for output in self.outputs or ()))
+        if unknown := next((name for name in names if name not in known), None):
+            message = f"there is no output `{unknown[:60]}`: ask for some of {', '.join(known)}, or name none"
+            raise RequestRefusedError("unknown_output", message)
+        return names or tuple(known)
+
+    def binary_outputs(self, requested: Sequence[str]) -> frozenset[str]:
+        """Return which of the requested outputs are sent as raw contents, by the binary tensor extension."""
+        if self.parameters is None and not self.outputs:
+            return frozenset()
+        by_default = bool((self.parameters or {}).get("binary_data_output"))
+        own = {output.name: (output.parameters or {}).get("binary_data", by_default) for output in self.outputs or ()}
+        return frozenset(name for name in requested if own.get(name, by_default))
+
+    def check_id(self) -> None:
+        """Check the length of the id.
+
+        Raises:
+            RequestRefusedError: it is empty, or too long.
+
+        """
+        if self.id is not None and not 1 <= len(self.id) <= MAX_ID:
+            raise RequestRefusedError("bad_id", f"`id` has {len(self.id)} characters: send 1 to {MAX_ID}")
+
+
+_decoder = msgspec.json.Decoder(InferenceRequest)
+
+
+def decode(body: bytes, header: int | None = None) -> InferenceRequest:
+    """Decode a body, of which the first `header` bytes are JSON; all of it if None. Raw contents follow the JSON.
+
+    Raises:
+        RequestRefusedError: it is not JSON, or not of the protocol's form.
+
+    """
+    try:
+        request = _decoder.decode(body if header is None else body[:header])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        form = '{"inputs": [{"name": "<feature>", "shape": [1], "datatype": "FP32", "data": [12.5]}]}'
+        raise RequestRefusedError("bad_request", f"the body does not fit ({error}): send {form}") from None
+    request.check_id()
+    if header is not None:
+        _take_raw_contents(request, body, header)
+    return request
+
+
+def _take_raw_contents(request: InferenceRequest, body: bytes, place: int) -> None:
+    for tensor in request.inputs:
+        size = (tensor.parameters or {}).get("binary_data_size")
+        if size is None:
+            continue
+        left = len(body) - place
+        if type(size) is not int or not 0 <= size <= left:
+            message = (
+                f"`binary_data_size` of {described_name(tensor.name)} is {str(size)[:40]}, and {left:,} bytes are left"
+                " after the JSON: send the number of bytes of this tensor"
+            )
+            raise RequestRefusedError("bad_request", message)
+        tensor.data = decode_raw(tensor.name, tensor.datatype, tensor.shape, body[place : place + size])
+        place += size
+    if place != len(body):
+        message = f"{len(body) - place:,} bytes follow the last tensor: send as many as `binary_data_size` says"
+        raise RequestRefusedError("bad_request", message)

@@ -1,0 +1,148 @@
+"""Open Inference Protocol v2: the response of an inference, and the metadata of a model.
+
+A response returns the ids beside the model's outputs, for outcomes to refer to, and the version that answered each row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import msgspec
+import numpy as np
+import orjson
+
+from rondo.serving.open_inference.binary import encode
+from rondo.serving.open_inference.names import ID, VERSION
+from rondo.serving.open_inference.tensors import DATATYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Output
+    from rondo.serving.inference.batcher import Answered
+    from rondo.serving.models.loaded_version import ServedModel
+    from rondo.serving.outputs.schema import OutputSchema
+
+Tensor: TypeAlias = dict[str, Any]
+_ANY_NUMBER = -1  # of rows
+# Versions of models, times the numbers of rows that are usual.
+_MAX_DESCRIBED = 256
+
+
+def names(schema: OutputSchema) -> tuple[str, ...]:
+    """Return the names of the outputs of a response: the model's, and those that every response has."""
+    return (*schema.names, ID, VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceResponse:
+    """The requested outputs, each as its description and its values: an array, or a list of texts or whole numbers.
+
+    `version` is the one that answered all rows, empty if several did.
+    """
+
+    model: str
+    request_id: str
+    version: str
+    outputs: Sequence[tuple[Tensor, NDArray[Any] | Sequence[str | int]]]
+
+    @classmethod
+    def of(
+        cls,
+        served: ServedModel,
+        request_id: str,
+        ids: Sequence[str],
+        answered: Sequence[Answered],
+        requested: Collection[str],
+    ) -> Self:
+        """Return the response to a request for these outputs, of rows with these ids."""
+        schema, rows = served.outputs, len(ids)
+        versions = [""] * rows
+        for part in answered:
+            for row in part.numbers:
+                versions[row] = str(part.version.model_version)
+        data: dict[str, Any] = {ID: ids, VERSION: versions}
+        data |= {each.name: _values(each, schema, rows, answered) for each in schema.outputs if each.name in requested}
+        described = _described_by_name(schema, rows)
+        version = versions[0] if len(set(versions)) == 1 else ""
+        return cls(served.model, request_id, version, [(described[name], data[name]) for name in requested])
+
+    def as_json(self) -> bytes:
+        """Return the body of a response over HTTP; numbers in the fewest digits that read back as the same."""
+        return self._header([tensor | {"data": _json(values)} for tensor, values in self.outputs])
+
+    def as_binary(self, binary: Collection[str]) -> tuple[bytes, bytes]:
+        """Return the JSON of a response, and the raw contents of these outputs, which are not in the JSON."""
+        outputs, raw = list[Tensor](), list[bytes]()
+        for tensor, values in self.outputs:
+            if tensor["name"] in binary:
+                raw.append(encode(tensor["datatype"], values))
+                size = {"binary_data_size": len(raw[-1])}
+                outputs.append(tensor | {"parameters": tensor.get("parameters", {}) | size})
+            else:
+                outputs.append(tensor | {"data": _json(values)})
+        return self._header(outputs), b"".join(raw)
+
+    def _header(self, outputs: Sequence[Tensor]) -> bytes:
+        response: dict[str, Any] = {"model_name": self.model, "id": self.request_id, "outputs": outputs}
+        if self.version:
+            response["model_version"] = self.version
+        return msgspec.json.encode(response)
+
+
+def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
+    """Return the body of `GET /v2/models/<model>`."""
+    inputs = [_tensor(name, DATATYPES[feature.type], _ANY_NUMBER) for name, feature in served.schema.features.items()]
+    return {
+        "name": served.model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
+        "inputs": inputs, "outputs": _described(served.outputs, _ANY_NUMBER),
+    }  # fmt: skip
+
+
+@lru_cache(_MAX_DESCRIBED)
+def _described_by_name(schema: OutputSchema, rows: int) -> Mapping[str, Tensor]:
+    return {tensor["name"]: tensor for tensor in _described(schema, rows)}
+
+
+def _described(schema: OutputSchema, rows: int) -> list[Tensor]:
+    tensors = [_output(output, schema, rows) for output in schema.outputs]
+    return [*tensors, *(_tensor(name, "BYTES", rows) for name in (ID, VERSION))]
+
+
+def _output(output: Output, schema: OutputSchema, rows: int) -> Tensor:
+    if output.kind == "label":
+        whole = all(isinstance(label, int) for label in schema.labels)
+        return _tensor(output.name, "INT64" if whole else "BYTES", rows)
+    if output.kind == "number":
+        return _tensor(output.name, "FP32", rows)
+    labels = list(schema.labels)
+    return _tensor(output.name, "FP32", rows, len(labels)) | {"parameters": {"labels": labels}}
+
+
+def _tensor(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
+    return {"name": name, "datatype": datatype, "shape": [rows, width]}
+
+
+def _values(
+    output: Output, schema: OutputSchema, rows: int, answered: Sequence[Answered]
+) -> NDArray[Any] | Sequence[str | int]:
+    """Return the values of all rows in row-major order."""
+    if len(answered) == 1:
+        values: NDArray[Any] = answered[0].outputs[output.name]
+    else:
+        values = np.empty(schema.shape(output, rows), np.int64 if output.kind == "label" else np.float32)
+        for part in answered:
+            values[part.numbers] = part.outputs[output.name]
+    if output.kind == "label":
+        return [schema.labels[place] for place in values.tolist()]
+    return np.ascontiguousarray(values).ravel()
+
+
+def _json(values: NDArray[Any] | Sequence[str | int]) -> Any:
+    if isinstance(values, np.ndarray):
+        return msgspec.Raw(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY))
+    return values
