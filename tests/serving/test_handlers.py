@@ -14,7 +14,7 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.handlers import on_deployment_changed
 
 from tests.serving.builders import BINARY, INTERVAL, REGRESSION, TEXTS
-from tests.serving.fakes import MISSING, deployment, replica, route, serving
+from tests.serving.fakes import FEATURES, MISSING, deployment, replica, route, serving
 
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import Route
@@ -65,13 +65,13 @@ async def test_a_refusal_is_a_gauge_until_a_deployment_is_followed() -> None:
 async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1, share=0)), mine)
-    await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
+    await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, a=Feature(type="bool"))), mine)
     await on_deployment_changed(deployment(3, route(1), route(2, role="shadow")), mine)
     assert mine.models.table.models == {}
     assert "shadow" in events.details[2]
     assert events.states[2] == ("refused", 2)
     assert "share" in events.details[0]
-    assert "features" in events.details[1]
+    assert "versions 1 and 2 take no common value of 'a'" in events.details[1]
     assert "shadow" in mine.models.table.unserved["delay"]
 
 
@@ -171,8 +171,27 @@ async def test_a_deployment_without_routes_of_a_model_that_never_served_is_follo
 
 async def test_a_deployment_that_cannot_be_followed_is_known_before_anything_is_loaded() -> None:
     mine, loader, events = replica()
-    await on_deployment_changed(deployment(1, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
-    assert (loader.loaded, events.states) == ([], [("refused", 1)])
+    await on_deployment_changed(deployment(1, route(1, 0.5), route(2, 0.5, a=Feature(type="bool"))), mine)
+    assert (loader.loaded, events.states) == ([], [("refused", 2)])
+
+
+async def test_a_candidate_with_another_feature_becomes_the_champion_without_being_loaded_again() -> None:
+    mine, loader, events = replica()
+    own = FEATURES | {"b": Feature(type="bool")}
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    canary, before = route(2, 0.1, role="canary", **own), route(1, 0.9)
+    await on_deployment_changed(deployment(2, canary, before, evidence="all"), mine)
+    served = mine.models.table.find("delay")
+    assert (list(served.schema.features), served.schema.needed_by) == (["a", "b"], {"b": (2,)})
+    scorer = served.versions[0].scorer
+    await on_deployment_changed(deployment(3, route(2, **own), route(1, 0, role="shadow"), evidence="all"), mine)
+    promoted = mine.models.table.find("delay").versions[0]
+    assert (promoted.log.role, promoted.scorer is scorer) == ("primary", True)
+    await on_deployment_changed(deployment(4, route(2, **own)), mine)
+    alone = mine.models.table.find("delay")
+    assert (alone.common, alone.versions[0].takes_part, alone.versions[0].scorer is scorer) == (None, False, True)
+    assert loader.loaded == [1, 2]
+    assert [state for state, number in events.states if number == 2] == ["loading"] + ["available"] * 3
 
 
 async def test_the_old_version_stays_until_its_last_lease_ends() -> None:

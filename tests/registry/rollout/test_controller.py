@@ -197,18 +197,18 @@ async def test_a_version_that_waits_takes_over_at_once_where_the_spec_no_longer_
 async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(platform: Platform, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.train("run-3")
-    await apply(platform.store, parse_spec(f"{_with_another_feature(spec_text)}rollout: {CANARY}\n"))
+    await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
     await platform.train("run-4")
     await platform.tick()
     assert await states(platform.store) == {1: "standby", 2: "retired", 3: "retired", 4: "champion"}
     assert (await published_types(platform.store)).count("ModelRetired") == 2
 
 
-async def test_a_version_that_waits_retires_where_the_champion_has_other_features(
+async def test_a_version_that_waits_retires_where_no_request_fits_it_and_the_champion(
     platform: Platform, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
-    await apply(platform.store, parse_spec(f"{_with_another_feature(spec_text)}rollout: {CANARY}\n"))
+    await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
     for run in ("run-3", "run-4", "run-5"):
         await platform.train(run)
         await platform.tick()
@@ -246,8 +246,24 @@ async def test_a_version_that_waits_retires_where_the_champion_has_its_artifact_
     assert await platform.routes() == [(1, "primary", 1.0)]
 
 
-def _with_another_feature(spec_text: str) -> str:
-    return spec_text.replace("features:\n", "features:\n  delay: {type: float}\n")
+def _without_common_requests(spec_text: str) -> str:
+    return spec_text.replace("carrier: {type: category}", "carrier: {type: float}")
+
+
+async def test_a_candidate_with_another_feature_is_compared_with_the_champion(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, "{strategy: replace}")
+    another = spec_text.replace("features:\n", "features:\n  delay: {type: float}\n")
+    await apply(platform.store, parse_spec(f"{another}rollout: {CANARY}\n"))
+    await platform.train("run-3")
+    await platform.tick()
+    assert await platform.routes() == [(3, "canary", 0.1), (2, "primary", 0.9)]
+    routes = (await platform.store.model("late")).routes
+    assert [list(route.features) for route in routes] == [["delay", "carrier", "distance"], ["carrier", "distance"]]
+    await platform.compare(-0.03)
+    await platform.compare(-0.03)
+    assert await platform.routes() == [(3, "primary", 1.0), (2, "shadow", 0.0)]
 
 
 async def test_a_first_version_and_replace_take_over_at_once(platform: Platform, spec_text: str) -> None:

@@ -11,6 +11,7 @@ from rondo.contracts.vocabularies import EvidenceScope, LogDelivery, ReplicaStat
 from rondo.serving import metrics
 from rondo.serving.deployments import plan as planning
 from rondo.serving.errors import VersionRefusedError
+from rondo.serving.models.common_requests import with_common_requests
 from rondo.serving.models.loaded_version import Compared, LoadedVersion, ServedModel
 
 if TYPE_CHECKING:
@@ -112,11 +113,12 @@ async def _swap(
         .in_role(route.role, route.share if route.role == RouteRole.CANARY else None)
         for route in routes
     )
+    chosen, common = with_common_requests(chosen)
     shares = tuple(route.share for route in routes)
     compared = _compared(chosen, desired.evidence) if desired.evidence is not None else None
     buffered = all(route.log == LogDelivery.BUFFERED for route in routes)
     replica.models.swap(
-        ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared, buffered)
+        ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared, buffered, common)
     )
     for route in routes:
         version = (route.model_version, route.digest)

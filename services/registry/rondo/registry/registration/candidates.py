@@ -11,7 +11,7 @@ from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
 from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
-from rondo.registry.rollout.plan import has_same_features, is_compared
+from rondo.registry.rollout.plan import has_common_requests, is_compared
 from rondo.registry.rollout.promotion import evidence_of, promote, retirements
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> D
 def needs_rollout(model: Model, version: Version) -> bool:
     """Return whether a version is compared with the champion before it takes over.
 
-    A first version has nothing to be compared with, and requests of other features fit only one of the two.
+    A first version has nothing to be compared with, and where no request fits both, only one of the two can answer.
     """
     champion = model.champion
-    return champion is not None and is_compared(model.spec.rollout) and has_same_features(version, champion)
+    return champion is not None and is_compared(model.spec.rollout) and has_common_requests(version, champion)
 
 
 def _wait(model: Model, version: Version) -> Decision:

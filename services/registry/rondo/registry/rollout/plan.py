@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rondo.contracts.spec.common_features import NoCommonRequestsError, common_features
 from rondo.contracts.vocabularies import JudgedBy, RolloutStrategy
 from rondo.registry.model.rollouts import Plan
 from rondo.registry.rollout.outcome_delay import outcome_delay
@@ -33,15 +34,19 @@ def is_compared(spec: RolloutSpec) -> bool:
     return spec.strategy != RolloutStrategy.REPLACE and spec.strategy in list(RolloutStrategy)
 
 
-def has_same_features(version: Version, champion: Version) -> bool:
-    """Return whether the same requests fit both versions, in the order of the signature, too."""
-    return list(champion.features.items()) == list(version.features.items())
+def has_common_requests(version: Version, champion: Version) -> bool:
+    """Return whether there are requests that fit both versions."""
+    try:
+        common_features({version.number: version.features, champion.number: champion.features})
+    except NoCommonRequestsError:
+        return False
+    return True
 
 
 def why_not_compared(version: Version, champion: Version) -> str:
     """Return why a version that waits can no longer be compared; empty if it can."""
-    if not has_same_features(version, champion):
-        return "the champion has other features"
+    if not has_common_requests(version, champion):
+        return "no request fits it and the champion"
     return "the champion has the same artifact" if version.digest == champion.digest else ""
 
 

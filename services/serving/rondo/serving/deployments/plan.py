@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rondo.contracts.spec.common_features import NoCommonRequestsError, common_features
 from rondo.contracts.vocabularies import RouteRole
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
         return first, "no route has a share above zero: deploy a champion"
     if any(not route.features for route in desired.routes):
         return first, "a route names no features: train again with the spec in force"
-    if len({tuple(route.features.items()) for route in desired.routes}) > 1:
-        return first, "its routes have different features: versions that share a model's traffic must have the same"
+    try:
+        common_features({route.model_version: route.features for route in desired.routes})
+    except NoCommonRequestsError as error:
+        return error.versions[1], str(error)
     return None
 
 

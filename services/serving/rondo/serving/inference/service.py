@@ -138,7 +138,7 @@ class _Scores:
 
 
 def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Callable[[], datetime]) -> _Scores:
-    mine = rows if len(numbers) == len(rows) else rows.take(numbers)
+    mine = version.own(rows if len(numbers) == len(rows) else rows.take(numbers))
     began, cpu_began = time.perf_counter(), time.thread_time()
     outputs = score(version, mine.columns, len(mine))
     answerable = version.outputs.answerable(outputs)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.outputs.schema import Outputs, OutputSchema
     from rondo.serving.prediction_log.batch import VersionLog
-    from rondo.serving.requests.rows import Column
+    from rondo.serving.requests.rows import Column, Rows
 
 
 class Scorer(Protocol):
@@ -28,7 +28,10 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedVersion:
-    """A version in memory, with the schemas of its requests and its answers, and its log."""
+    """A version in memory, with the schemas of its requests and its answers, and its log.
+
+    With `takes_part` requests have features of other versions beside it, too, and it scores its own.
+    """
 
     model: str
     model_version: int
@@ -37,6 +40,11 @@ class LoadedVersion:
     outputs: OutputSchema
     scorer: Scorer
     log: VersionLog
+    takes_part: bool = False
+
+    def own(self, rows: Rows) -> Rows:
+        """Return rows with the features of this version, in its order."""
+        return self.schema.of_version(rows) if self.takes_part else rows
 
     def answering(self, *, ignore_unknown: bool) -> LoadedVersion:
         """Return the version with requests that may, or may not, have unknown features and fields."""
@@ -69,7 +77,8 @@ class ServedModel:
     """The versions that serve a model with their shares, as revision `revision` of its deployment demands.
 
     `compared` are the two that score the same requests; None if each scores its own. With `log_buffered` an answer over
-    HTTP does not wait for its log.
+    HTTP does not wait for its log. `common` is the schema of requests that fit all versions; None where they have the
+    same features.
     """
 
     model: str
@@ -79,6 +88,7 @@ class ServedModel:
     traceparent: str | None = None
     compared: Compared | None = None
     log_buffered: bool = False
+    common: RequestSchema | None = None
 
     @property
     def answering(self) -> tuple[LoadedVersion, ...]:
@@ -87,8 +97,8 @@ class ServedModel:
 
     @property
     def schema(self) -> RequestSchema:
-        """The request schema, which all versions share as they share their features."""
-        return self.versions[0].schema
+        """The schema of requests, which fit all versions."""
+        return self.versions[0].schema if self.common is None else self.common
 
     @property
     def outputs(self) -> OutputSchema:

@@ -128,7 +128,7 @@ def _values(name: str, feature: Feature, tensors: Tensors, schema: RequestSchema
             return [None] * count
         unknown = tensors.keys() - schema.features.keys()
         how = f", in a {datatype} tensor of shape [{count}, 1]"
-        raise missing_feature(name, feature, unknown, NameSuggester(), how)
+        raise missing_feature(name, schema, unknown, NameSuggester(), how)
     found = values(tensor, count, datatype, partial(expected, feature))
     for row, value in enumerate(found):
         if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):

@@ -49,7 +49,7 @@ def _errors(
             if (error := value_error(name, sent[name], schema, where)) is not None:
                 yield error
         elif not feature.optional:
-            yield (error := missing_feature(name, feature, unknown, suggester))
+            yield (error := missing_feature(name, schema, unknown, suggester))
             unknown.discard(str(error.facts.get("nearest")))
     if not schema.ignore_unknown:
         yield from (unknown_feature(name, list(schema.features), suggester) for name in sent if name in unknown)
@@ -69,14 +69,20 @@ def _some(names: list[str]) -> str:
 
 
 def missing_feature(
-    name: str, feature: Feature, unknown: set[str], suggester: NameSuggester, how: str = ""
+    name: str, schema: RequestSchema, unknown: set[str], suggester: NameSuggester, how: str = ""
 ) -> RequestRefusedError:
     """Return the error for an absent feature; `unknown` are the names that were sent and are no features."""
     nearest = suggester.nearest(name, unknown)
     renamed = f" (there is a `{nearest}`, which the model does not know)" if nearest else ""
-    message = f"the feature `{name}` is missing{renamed}: send {expected(feature)}{how}"
+    needs = f", which {_versions(schema.needed_by[name])} in its rollout" if name in schema.needed_by else ""
+    message = f"the feature `{name}` is missing{renamed}{needs}: send {expected(schema.features[name])}{how}"
     facts = {"nearest": nearest} if nearest else {}
     return RequestRefusedError("missing_feature", message, feature=name, **facts)
+
+
+def _versions(numbers: tuple[int, ...]) -> str:
+    listed = " and ".join(map(str, numbers))
+    return f"version {listed} needs" if len(numbers) == 1 else f"versions {listed} need"
 
 
 def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:

@@ -37,13 +37,22 @@ Request: TypeAlias = Any
 class RequestSchema:
     """The schema of one model's requests; `request` is the msgspec class that they are decoded to.
 
-    A request with a feature or field that is not known is refused, unless `ignore_unknown` is set.
+    A request with a feature or field that is not known is refused, unless `ignore_unknown` is set. `needed_by` has the
+    versions that need a feature which others don't have.
     """
 
-    def __init__(self, model: str, features: Mapping[str, Feature], *, ignore_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        features: Mapping[str, Feature],
+        *,
+        ignore_unknown: bool = False,
+        needed_by: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
         self.model = model
         self.features = features
         self.ignore_unknown = ignore_unknown
+        self.needed_by = needed_by or {}
         self.limits = {name: Limits.of(feature) for name, feature in features.items()}
         self._numeric = [name for name, feature in features.items() if feature.type != "category"]
         self.texts = [name for name, feature in features.items() if feature.type == "category"]
@@ -87,6 +96,14 @@ class RequestSchema:
         numbers = _numbers([values[name] for name in self._numeric], len(ids))
         texts = {name: text_column(values[name]) for name in self.texts}
         return Rows(ids, entities, event_times, self._columns(numbers, texts), source, numbers)
+
+    def of_version(self, rows: Rows) -> Rows:
+        """Return rows that have features of other versions, too, with those of this schema alone."""
+        numeric = [rows.columns[name] for name in self._numeric]
+        numbers = np.array(numeric, np.float32).reshape(len(numeric), len(rows))
+        texts: dict[str, Any] = {name: rows.columns[name] for name in self.texts}
+        columns = self._columns(numbers, texts)
+        return Rows(rows.ids, rows.entities, rows.event_times, columns, rows.source, numbers)
 
     def joined(self, parts: Sequence[Rows]) -> Rows:
         """Return at least one part of the same rows as a whole; the source is that of the whole."""

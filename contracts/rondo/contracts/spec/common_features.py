@@ -1,0 +1,68 @@
+"""The features of requests that fit several versions of a model at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rondo.contracts.spec.data import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Type = Literal["category", "float", "int", "bool"]
+
+
+class NoCommonRequestsError(ValueError):
+    """No request fits two versions: what one of them takes for a feature the other refuses."""
+
+    code = "no_common_requests"
+
+    def __init__(self, feature: str, versions: tuple[int, int]) -> None:
+        self.feature, self.versions = feature, versions
+        first, second = versions
+        super().__init__(
+            f"versions {first} and {second} take no common value of {feature!r}, so no request fits both: give the "
+            "feature another name where it means something else"
+        )
+
+
+def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, Feature]:
+    """Return the features of requests that fit all versions, given by number: first those of the first.
+
+    A feature that only some versions have is as these take it. It is optional where none of them needs it.
+
+    Raises:
+        NoCommonRequestsError: there are no such requests.
+
+    """
+    found: dict[str, Feature] = {}
+    of_version: dict[str, int] = {}
+    for number, features in versions.items():
+        for name, feature in features.items():
+            both = _common(found[name], feature) if name in found else feature
+            if both is None:
+                raise NoCommonRequestsError(name, (of_version[name], number))
+            found[name] = both
+            of_version.setdefault(name, number)
+    return found
+
+
+def _common(first: Feature, second: Feature) -> Feature | None:
+    """Return what both take; None where that is nothing."""
+    kind = _type(first, second)
+    lows, highs = ([each for each in pair if each is not None] for pair in
+                   ((first.min, second.min), (first.max, second.max)))  # fmt: skip
+    low, high = max(lows, default=None), min(highs, default=None)
+    values = first.values if second.values is None else second.values
+    if first.values is not None and second.values is not None:
+        values = tuple(value for value in first.values if value in second.values)
+    if kind is None or values == () or (low is not None and high is not None and low > high):
+        return None
+    optional = first.optional and second.optional
+    return Feature(type=kind, optional=optional, min=low, max=high, values=values)
+
+
+def _type(first: Feature, second: Feature) -> Type | None:
+    if first.type == second.type:
+        return first.type
+    return "int" if {first.type, second.type} == {"int", "float"} else None
