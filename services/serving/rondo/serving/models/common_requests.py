@@ -27,9 +27,10 @@ def with_common_requests(
         return tuple(_taking_part(version, takes_part=False) for version in versions), None
     features = common_features({version.model_version: version.schema.features for version in versions})
     needed_by = {
-        name: tuple(each.model_version for each in versions if _needs(each, name))
-        for name in features
-        if not all(name in version.schema.features for version in versions)
+        name: version.model_version
+        for version in versions
+        for name, feature in version.schema.features.items()
+        if not feature.optional and not all(name in each.schema.features for each in versions)
     }
     first = versions[0].schema
     common = RequestSchema(first.model, features, ignore_unknown=first.ignore_unknown, needed_by=needed_by)
@@ -38,8 +39,3 @@ def with_common_requests(
 
 def _taking_part(version: LoadedVersion, *, takes_part: bool) -> LoadedVersion:
     return version if version.takes_part == takes_part else replace(version, takes_part=takes_part)
-
-
-def _needs(version: LoadedVersion, feature: str) -> bool:
-    known = version.schema.features.get(feature)
-    return known is not None and not known.optional

@@ -74,15 +74,11 @@ def missing_feature(
     """Return the error for an absent feature; `unknown` are the names that were sent and are no features."""
     nearest = suggester.nearest(name, unknown)
     renamed = f" (there is a `{nearest}`, which the model does not know)" if nearest else ""
-    needs = f", which {_versions(schema.needed_by[name])} in its rollout" if name in schema.needed_by else ""
+    version = schema.needed_by.get(name)
+    needs = f", which version {version} needs in its rollout" if version is not None else ""
     message = f"the feature `{name}` is missing{renamed}{needs}: send {expected(schema.features[name])}{how}"
     facts = {"nearest": nearest} if nearest else {}
     return RequestRefusedError("missing_feature", message, feature=name, **facts)
-
-
-def _versions(numbers: tuple[int, ...]) -> str:
-    listed = " and ".join(map(str, numbers))
-    return f"version {listed} needs" if len(numbers) == 1 else f"versions {listed} need"
 
 
 def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:

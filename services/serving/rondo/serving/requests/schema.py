@@ -38,7 +38,7 @@ class RequestSchema:
     """The schema of one model's requests; `request` is the msgspec class that they are decoded to.
 
     A request with a feature or field that is not known is refused, unless `ignore_unknown` is set. `needed_by` has the
-    versions that need a feature which others don't have.
+    version that needs a feature which others don't have.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RequestSchema:
         features: Mapping[str, Feature],
         *,
         ignore_unknown: bool = False,
-        needed_by: Mapping[str, tuple[int, ...]] | None = None,
+        needed_by: Mapping[str, int] | None = None,
     ) -> None:
         self.model = model
         self.features = features
