@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run
-from tests.benchmarks.tables import demo, redeploy, rest, slow, stream, train
+from tests.benchmarks.load import grpc_load
+from tests.benchmarks.load.closed_loop import Figures
+from tests.benchmarks.tables import demo, grpc, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
@@ -92,7 +98,7 @@ def test_a_peer_that_cannot_run_has_no_figure(tmp_path: Path) -> None:
 def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_path: Path) -> None:
     factors = {"rondo": 1, "buffered": 3, "granian": 2, "bentoml": 4}
     figures = {
-        (name, n): [(100.0 * n * factor, 2.0, 9.0, 4.0 / factor)]
+        (name, n): [Figures(100.0 * n * factor, 2.0, 9.0, 4.0 / factor)]
         for name, factor in factors.items()
         for n in rest.CONNECTIONS
     }
@@ -113,6 +119,92 @@ def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_p
     assert found["HTTP inferences over 16 connections, log buffered, against granian bare"] == (4_800.0, 3_200.0, 1.5)
     alone = {key: each for key, each in figures.items() if key[0] in ("rondo", "buffered")}
     assert [row.peer for row in rest.table(alone)] == [None] * 24
+
+
+@pytest.mark.parametrize(("rate", "code"), [(2_000.0, 0), (1_999.0, 1)])
+def test_inferences_over_grpc_have_a_goal_at_16_streams(tmp_path: Path, rate: float, code: int) -> None:
+    figures = {("rondo", each): [Figures(rate, 1.0, 2.0, 0.5)] for each in grpc.LOADS}
+    figures |= {("mlserver", each): [Figures(1_000.0, 4.0, 8.0, 1.0)] for each in grpc.LOADS}
+    assert results.record(grpc.table(figures)) == code
+    found = {line["row"]: (line["ratio"], line["met"]) for line in lines(tmp_path, "grpc")}
+    assert found["gRPC inferences, 16 streams on 1 connection, logged, against MLServer"] == (rate / 1_000, code == 0)
+    assert found["time of a gRPC inference, 1 stream, logged, median, against MLServer"] == (0.25, True)
+    assert found["time of a gRPC inference, 1 stream, logged, 99th percentile, against MLServer"] == (0.25, True)
+    assert found["CPU time of a gRPC inference, 16 connections, logged, against MLServer"] == (0.5, True)
+    alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
+    assert [row.peer for row in grpc.table(alone)] == [None] * 12
+
+
+@asynccontextmanager
+async def grpc_server(answer: Any) -> AsyncIterator[int]:
+    """Run a real server with one method; yield its port."""
+    server = aio.server()
+    handler = unary_unary_rpc_method_handler(answer)
+    _, service, method = grpc_load.METHOD.split("/")
+    server.add_generic_rpc_handlers([method_handlers_generic_handler(service, {method: handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield port
+    await server.stop(None)
+
+
+@pytest.mark.parametrize(("connections", "streams"), [(1, 16), (4, 1)])
+async def test_a_server_of_grpc_understands_every_request_of_the_load(
+    monkeypatch: pytest.MonkeyPatch, connections: int, streams: int
+) -> None:
+    seen: list[tuple[bytes, Any]] = []
+
+    async def answer(body: bytes, context: Any) -> bytes:
+        seen.append((body, dict(context.invocation_metadata())["authorization"]))
+        return b"answer"
+
+    monkeypatch.setattr(grpc_load, "WARM_UP_SECONDS", 0.1)
+    async with grpc_server(answer) as port:
+        *_, answers = await grpc_load.measure(port, "token", connections, streams, 0.2)
+    # The window of a connection is used up several times.
+    assert len(seen) >= answers > 100
+    assert set(seen) == {(grpc_load.message(), "Bearer token")}
+
+
+async def test_a_server_of_grpc_that_refuses_ends_the_load() -> None:
+    async def answer(_: bytes, context: Any) -> None:
+        await context.abort(StatusCode.UNAUTHENTICATED, "no token")
+
+    async with grpc_server(answer) as port:
+        with pytest.raises(ConnectionError):
+            await grpc_load.measure(port, "token", 1, 16, 0.2)
+
+
+async def answers_of(frames: bytes, streams: int = 1) -> tuple[grpc_load.Connection, list[bytes]]:
+    """Return a connection that has received frames, and what it has written."""
+    connection = grpc_load.Connection(b"m" * 30_000, (b"", b""), streams)
+    written: list[bytes] = []
+    connection.connection_made(SimpleNamespace(write=written.append))
+    for place in range(len(frames)):
+        connection.data_received(frames[place : place + 1])
+    return connection, written
+
+
+async def test_an_answer_over_grpc_without_a_message_ends_the_load() -> None:
+    answer = grpc_load.frame(grpc_load.HEADERS, grpc_load.END_HEADERS, 1, b"")
+    trailers = grpc_load.frame(grpc_load.HEADERS, grpc_load.END_HEADERS | grpc_load.END_STREAM, 1, b"")
+    answered, written = await answers_of(answer + grpc_load.frame(grpc_load.DATA, 0, 1, b"message") + trailers)
+    assert len(answered.took) == 1
+    assert len(written) == 2
+    assert not answered.ended.done()
+    refused, _ = await answers_of(trailers)
+    assert isinstance(refused.ended.exception(), ConnectionError)
+
+
+async def test_the_load_over_grpc_keeps_to_the_window_of_the_connection() -> None:
+    update = grpc_load.frame(grpc_load.WINDOW_UPDATE, 0, 0, (30_000).to_bytes(4))
+    of_stream = grpc_load.frame(grpc_load.WINDOW_UPDATE, 0, 1, (30_000).to_bytes(4))
+    _, written = await answers_of(b"", streams=3)
+    assert b"".join(written).count(b"m" * 30_000) == 2
+    _, written = await answers_of(of_stream, streams=3)
+    assert b"".join(written).count(b"m" * 30_000) == 2
+    _, written = await answers_of(update, streams=3)
+    assert b"".join(written).count(b"m" * 30_000) == 3
 
 
 def test_slow_traffic_is_shown_beside_fast_traffic(tmp_path: Path) -> None:
@@ -161,6 +253,7 @@ def test_every_table_is_a_script() -> None:
         "demo",
         "estimates",
         "evidence",
+        "grpc",
         "injected",
         "models",
         "oracles",

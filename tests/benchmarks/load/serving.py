@@ -43,13 +43,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(setting: Setting, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the service with everything on, and yield once it is ready."""
+def serving(
+    setting: Setting, port: int | None = None, grpc_port: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service with everything on, gRPC where it has a port, and yield once it is ready."""
     port = free_port() if port is None else port
     environment = os.environ | {
         "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port),
         "RONDO_ARTIFACTS": str(setting.folder / "artifacts"), "RONDO_OTLP_ENDPOINT": setting.traces,
     }  # fmt: skip
+    if grpc_port is not None:
+        environment["RONDO_GRPC_PORT"] = str(grpc_port)
     with (setting.folder / "serving.log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "rondo.serving"], env=environment, stderr=log)
         try:
@@ -69,10 +73,10 @@ def alive(process: subprocess.Popen[bytes], setting: Setting) -> None:
         sys.exit((setting.folder / "serving.log").read_text())
 
 
-def ready(port: int) -> bool:
-    """Return whether a service on loopback answers 200 at `/readyz`."""
+def ready(port: int, path: str = "/readyz") -> bool:
+    """Return whether a service on loopback answers 200 at a path."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return bool(answer.status == HTTPStatus.OK)
     except OSError:
         return False

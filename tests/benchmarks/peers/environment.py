@@ -39,8 +39,11 @@ class Environment:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions that a peer runs with, under names that distinguish them from ours."""
-        lines = (line.strip() for line in self.pins.read_text().splitlines())
+        """The versions that a peer runs with, under names that distinguish them from ours.
+
+        They are those above the first empty line: below it is what these ask for.
+        """
+        lines = self.pins.read_text().partition("\n\n")[0].splitlines()
         return {f"peer: {name}": version for line in lines if "==" in line for name, version in [line.split("==")]}
 
     def python(self) -> Path | None:
@@ -49,6 +52,7 @@ class Environment:
 
 
 LOOPS = Environment("loops")
+MLSERVER = Environment("mlserver")
 DRIFT = Environment("drift")
 # The wheel holds MOA as a .jar. It asks for torch, which its detectors do not use.
 MOA = Environment("moa", bare=True)

@@ -12,28 +12,22 @@ CPU time of an answer holds where other work keeps the machine busy, and a rate 
 from __future__ import annotations
 
 import asyncio
-import os
-import statistics
-import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
-import psutil
 from confluent_kafka import Producer
 from rondo.contracts.access_tokens import Role, TokenSeed, secret_digest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.kafka_connection import KafkaConnection
 
+from tests.benchmarks.load import closed_loop
+from tests.benchmarks.load.closed_loop import Figures, medians
 from tests.benchmarks.load.http_load import BENTO_PATH
 from tests.benchmarks.load.serving import Setting, free_port, serving
-from tests.benchmarks.peers import environment, http_servers
+from tests.benchmarks.peers import environment, inference_servers
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.stream import deploy, platform
 
-LOAD = Path(__file__).resolve().parents[1] / "load/http_load.py"
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 CONNECTIONS = (1, 16, 64)
 # Of the rate of granian, at least; and of its 99th percentile over 16 connections, at most.
 GOALS = {1: 0.5, 16: 1.0, 64: 1.3}
@@ -41,7 +35,6 @@ BUFFERED_GOALS = {1: 0.9, 16: 1.5}
 TAIL_GOAL, TAIL_CONNECTIONS = 1.5, 16
 PATH, BUFFERED_PATH = "/v2/models/bench/infer", "/v2/models/buffered/infer"
 PEERS = {"granian": "granian bare", "bentoml": "an exported Bento"}
-Figures = tuple[float, float, float, float]
 
 
 def publish_token(setting: Setting) -> str:
@@ -55,42 +48,26 @@ def publish_token(setting: Setting) -> str:
     return f"rondo_{token_id}_{secret}"
 
 
-def load(port: int, pid: int, path: str, token: str, connections: int) -> Figures:
-    """Return requests a second, median and 99th percentile of an answer's time in ms, and CPU ms of an answer.
-
-    The CPU time is that of the process and its children.
-    """
-    command = [sys.executable, str(LOAD), str(port), path, token, str(connections), str(SECONDS)]
-    before = cpu_seconds_of_tree(pid)
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
-    rate, median, tail, answers = map(float, printed)
-    return rate, median, tail, (cpu_seconds_of_tree(pid) - before) / answers * 1e3
-
-
-def cpu_seconds_of_tree(pid: int) -> float:
-    process = psutil.Process(pid)
-    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
-
-
 def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]:
     """Measure ours and the peers in turns; return the figures by name and number of connections."""
     figures: dict[tuple[str, int], list[Figures]] = {}
 
     def measure(name: str, port: int, pid: int, path: str, token: str) -> None:
         for connections in CONNECTIONS:
-            figures.setdefault((name, connections), []).append(load(port, pid, path, token, connections))
+            figures.setdefault((name, connections), []).append(
+                closed_loop.run("http_load.py", pid, port, path, token, connections)
+            )
 
     python, model = environment.LOOPS.python(), setting.folder / "served.onnx"
-    for number in range(ROUNDS):
+    for number in range(closed_loop.ROUNDS):
         port = free_port()
         with serving(setting, port) as process:
             measure("rondo", port, process.pid, PATH, token)
             measure("buffered", port, process.pid, BUFFERED_PATH, token)
         if python:
-            with http_servers.granian(python, model) as (port, pid):
+            with inference_servers.granian(python, model) as (port, pid):
                 measure("granian", port, pid, PATH, "none")
-        with http_servers.bentoml(model, setting.folder / "bento") as (port, pid):
+        with inference_servers.bentoml(model, setting.folder / "bento") as (port, pid):
             measure("bentoml", port, pid, BENTO_PATH, "none")
         shown = (
             f"{name} at {n}: {rate:,.0f}/s, p50 {median:.1f} ms, p99 {tail:.1f} ms, CPU {cpu:.2f} ms"
@@ -146,11 +123,6 @@ def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
             met=not bounded or (peer_tail is not None and tail <= TAIL_GOAL * peer_tail),
         )  # fmt: skip
     return rows
-
-
-def medians(figures: list[Figures]) -> Figures:
-    rate, median, tail, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
-    return rate, median, tail, cpu
 
 
 def main() -> int:

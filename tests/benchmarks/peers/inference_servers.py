@@ -1,4 +1,4 @@
-"""Starts the peers of `tables/rest.py`: the bare server on granian, and `bentoml serve` with an exported version."""
+"""Starts the peers of `tables/rest.py` and `tables/grpc.py`, each as a process of its own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,17 @@ _STOP_SECONDS = 30
 def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
     """Run the bare server with the interpreter of `environment.py`; yield its port and process id once it answers."""
     port = free_port()
-    yield from _running(
-        [str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port), port
-    )
+    with _running([str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port)) as pid:
+        yield port, pid
+
+
+@contextmanager
+def mlserver(python: Path, model: Path) -> Iterator[tuple[int, int, int]]:
+    """Run the model in MLServer; yield its HTTP port, its gRPC port and its process id once it answers."""
+    port, grpc_port = free_port(), free_port()
+    command = [str(python), str(HERE / "inference_mlserver.py"), str(model), str(port), str(grpc_port)]
+    with _running(command, lambda: ready(port, "/v2/models/bench/ready")) as pid:
+        yield port, grpc_port, pid
 
 
 @contextmanager
@@ -43,7 +51,8 @@ def bentoml(model: Path, folder: Path) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-W", "ignore", "-m", "bentoml", "serve", str(folder), "--host", "127.0.0.1"]
     home = {"BENTOML_HOME": str(folder.parent / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     # Its parent process listens long before a worker answers.
-    yield from _running([*command, "--port", str(port)], lambda: ready(port), port, home)
+    with _running([*command, "--port", str(port)], lambda: ready(port), home) as pid:
+        yield port, pid
 
 
 def export(content: bytes, folder: Path) -> None:
@@ -54,9 +63,11 @@ def export(content: bytes, folder: Path) -> None:
     write_project(version, {"serving": {"ignore_unknown_fields": False}}, content, folder)
 
 
+@contextmanager
 def _running(
-    command: Sequence[str], answers: Callable[[], bool], port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[tuple[int, int]]:
+    command: Sequence[str], answers: Callable[[], bool], environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """Run a command; yield its process id once it answers."""
     log = subprocess.DEVNULL
     process = subprocess.Popen(  # noqa: S603
         command, cwd=HERE, env=os.environ | (environment or {}), stdout=log, stderr=log
@@ -66,7 +77,7 @@ def _running(
             if process.poll() is not None:
                 sys.exit(f"the peer has ended: {' '.join(command)}")
             time.sleep(0.1)
-        yield port, process.pid
+        yield process.pid
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)

@@ -1,0 +1,64 @@
+"""The model in MLServer, as a custom runtime of its documentation, over REST and gRPC.
+
+One process answers: `parallel_workers` is 0. Nothing is logged; metrics are on, which is its default.
+Run as `python inference_mlserver.py <model> <HTTP port> <gRPC port>`, with the interpreter of the environment
+`mlserver`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import onnxruntime
+import uvloop
+from mlserver import MLModel, MLServer, ModelSettings, Settings
+from mlserver.codecs import NumpyCodec
+from mlserver.settings import ModelParameters
+from mlserver.types import InferenceRequest, InferenceResponse
+
+
+class OnnxModel(MLModel):
+    """An ONNX graph with an input for each tensor of a request."""
+
+    async def load(self) -> bool:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        content = Path(self.settings.parameters.uri).read_bytes()
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        feeds = {each.name: self.decode(each, default_codec=NumpyCodec) for each in payload.inputs}
+        outputs = zip(("score", "label"), self._session.run(None, feeds), strict=True)
+        encoded = [NumpyCodec.encode_output(name, values) for name, values in outputs]
+        return InferenceResponse(model_name=self.name, outputs=encoded)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+async def serve(model: str, http_port: int, grpc_port: int, folder: str) -> None:
+    settings = Settings(
+        host="127.0.0.1", http_port=http_port, grpc_port=grpc_port, metrics_port=free_port(), metrics_dir=folder,
+        debug=False, parallel_workers=0,
+    )  # fmt: skip
+    server = MLServer(settings)
+    logging.disable(logging.CRITICAL)
+    await server.start([ModelSettings(name="bench", implementation=OnnxModel, parameters=ModelParameters(uri=model))])
+
+
+def main(model: str, http_port: str, grpc_port: str) -> None:
+    """Serve until stopped."""
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(serve(model, int(http_port), int(grpc_port), folder))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
