@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import polars as pl
 import pytest
+from rondo.contracts.model_metadata import BACKGROUND
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
@@ -176,6 +179,12 @@ def test_rows_that_share_their_event_time_leave_none_to_train_on(shared: int) ->
         run(rows(1_000).with_columns(at=at))
     assert (refusal.value.rows, refusal.value.total, refusal.value.time) == (shared, 1_000, START)
     assert "have the same event time" in str(refusal.value)
+
+
+def test_an_artifact_has_background_values_of_each_feature() -> None:
+    written = onnx.load_from_string(run(rows(1_000)).model).metadata_props
+    (values,) = [json.loads(entry.value) for entry in written if entry.key == BACKGROUND]
+    assert [*values] == [*SPEC.features]
 
 
 @pytest.mark.parametrize("holdout", [{"holdout_rows": 1_000}, {"holdout_span": "9w"}])

@@ -27,6 +27,7 @@ from rondo.trainer.fitting.plan import plan_strategies
 from rondo.trainer.fitting.report import report
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
+from rondo.trainer.onnx_graph.background import background
 from rondo.trainer.preparation import inputs
 from rondo.trainer.search.objective import prepare_objective
 from rondo.trainer.search.plan import plan_search
@@ -240,6 +241,7 @@ class Pipeline:
             builder.SPEC_DIGEST: spec.digest,
             builder.TRAINED_UNTIL: (made.until if fit.refitted is None else time[-1]).isoformat(),
             builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
+            **background(spec.features, rows, spec.trainer.seed),
             **made.metadata,
         }
         graph = builder.build(served, fitted, metadata)

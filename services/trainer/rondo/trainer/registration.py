@@ -25,6 +25,7 @@ from rondo.trainer.external_models.model import read_model
 from rondo.trainer.external_models.notes import external_notes
 from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.onnx_graph import builder, parity
+from rondo.trainer.onnx_graph.background import background
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     predict = partial(_finite_predictions, spec, registered)
     holdout, scored = score_holdout(spec, model.classes, holdout, predict)
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
-    graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
+    unknown = background(spec.features, rows, spec.trainer.seed)
+    graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time, **unknown})
     served = partial(_outputs, run, graph, scored.task)
     compared, edge_notes = _compare(spec, registered, scored.task, served, rows)
     return FittedCandidate(

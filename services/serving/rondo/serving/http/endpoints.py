@@ -14,12 +14,13 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
+from rondo.serving.explanations.service import ExplanationService, pairs_of
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.fast_path import InferenceFastPath
 from rondo.serving.http.openapi import Operation
-from rondo.serving.open_inference import inference_call, protocol, repository, response
+from rondo.serving.open_inference import explanation, inference_call, protocol, repository, response
 from rondo.serving.open_inference.inference_call import InferenceCall
 from rondo.serving.open_inference.protocol import EXTENSIONS
 
@@ -54,7 +55,7 @@ class DeferredApp:
 
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> ASGIApp:
     """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
-    endpoints = _Endpoints(models, service, report)
+    endpoints = _Endpoints(models, service, report, ExplanationService(lambda: service.now())  # noqa: PLW0108 - not before the service is used)
     operations: dict[Operation, Endpoint] = {
         _get("/v2", "The server", openapi.SERVER): endpoints.server,
         _get("/v2/health/live", "Whether the process answers", openapi.LIVE): endpoints.live,
@@ -65,6 +66,9 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
             _get(path, "The inputs and outputs of a model", openapi.MODEL): endpoints.metadata,
             _get(f"{path}/ready", "Whether a model is served", openapi.MODEL_READY): endpoints.model_ready,
             _post(f"{path}/infer", "Predict", openapi.INFERENCE, body=protocol.InferenceRequest): endpoints.infer,
+            _post(
+                f"{path}/explain", "Explain predictions", openapi.EXPLANATION, body=protocol.InferenceRequest
+            ): endpoints.explain,
         }
     operations |= {
         _post(f"{_REPOSITORY}/index", "The versions that serve", openapi.INDEX, _LOOK): endpoints.index,
@@ -107,6 +111,7 @@ class _Endpoints:
     _models: ServedModels
     _service: InferenceService
     _report: Callable[[], Awaitable[dict[str, str]]]
+    _explanations: ExplanationService
 
     async def server(self, _: Request) -> Response:
         return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": EXTENSIONS})
@@ -142,6 +147,15 @@ class _Endpoints:
         text, raw = call.respond(answered).as_binary(call.binary)
         headers = {HEADER_LENGTH: str(len(text))}
         return Response(text + raw, headers=headers, media_type="application/octet-stream")
+
+    async def explain(self, request: Request) -> Response:
+        """Return what each feature adds to the prediction of each row. It is no prediction, and nothing is logged."""
+        body = await read_body(request)
+        sent = protocol.decode(body, header_length(request, body))
+        with self._models.lease() as table:
+            call = InferenceCall.of(table, *_named(request), sent)
+            rows = await self._explanations.explain(call.served, call.rows, call.pinned, pairs_of(sent.parameters))
+        return Response(explanation.encode(call, rows), media_type="application/json")
 
     async def index(self, request: Request) -> Response:
         """Return the versions that answer, and the models that nothing serves unless only `ready` ones are wanted."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOT_FOUND = 404
 _STATUS = {
     "unknown_model": 404, "unserved_model": 404, "unknown_version": 404, "too_large": 413, "unsupported_encoding": 415,
-    "not_allowed": 409,
+    "not_allowed": 409, "unexplainable": 409,
 }  # fmt: skip
 _HEADERS = {"unsupported_encoding": {"accept-encoding": ACCEPTED}}
 

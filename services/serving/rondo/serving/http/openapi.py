@@ -66,6 +66,13 @@ MODEL = of(
     inputs={"type": "array", "items": _DESCRIBED},
     outputs=_output(),
 )
+EXPLANATION = of(
+    model_name=_TEXT,
+    id=_TEXT,
+    outputs=_output(
+        data={"type": "array", "description": "Shapley values, standard errors and bases, in row-major order"}
+    ),
+)
 INDEX = {"type": "array", "items": of(name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT)}
 LOADED = of(name=_TEXT)
 INFERENCE = of(

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Scorer(Protocol):
-    """A loaded model."""
+    """A loaded model. `background` has values of each feature for where it is unknown; None where there are none."""
+
+    @property
+    def background(self) -> Mapping[str, Column] | None: ...
 
     def score(self, columns: Mapping[str, Column], /) -> Outputs:
         """Return the outputs of N rows, for columns of shape [N]. Several threads may call it concurrently."""

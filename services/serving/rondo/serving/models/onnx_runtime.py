@@ -6,15 +6,20 @@ it is valid and keeps no data in other files; its digest proves that these are t
 
 from __future__ import annotations
 
+import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import onnxruntime
 
+from rondo.contracts.model_metadata import BACKGROUND
 from rondo.contracts.tasks.base import FittedTask
 from rondo.serving.outputs.schema import OutputSchema
+from rondo.serving.requests.schema import text_column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.tasks.base import OutputKind
@@ -46,7 +51,17 @@ class OnnxModel:
         _check_inputs(self._session, features)
         self.outputs = _outputs(self._session)
         _check_outputs(self._session, self.outputs)
+        self._features = features
         self._tensors = [output.tensor for output in self.outputs.outputs]
+
+    @cached_property
+    def background(self) -> Mapping[str, Column] | None:
+        """The background values by feature, columns of the same length; None in an artifact without them."""
+        written = self._session.get_modelmeta().custom_metadata_map.get(BACKGROUND)
+        if written is None:
+            return None
+        values = json.loads(written)
+        return {name: _background(values[name], feature) for name, feature in self._features.items()}
 
     def score(self, columns: Mapping[str, Column]) -> Outputs:
         """Return the outputs of N rows given as one column of shape [N] per feature."""
@@ -56,6 +71,10 @@ class OnnxModel:
             output.name: values if output.kind == "probabilities" else values.reshape(-1)
             for output, values in zip(self.outputs.outputs, found, strict=True)
         }
+
+
+def _background(values: Sequence[Any], feature: Feature) -> Column:
+    return text_column(values) if feature.type == "category" else np.array(values, np.float32)
 
 
 def _session(content: bytes, threads: int) -> Any:

@@ -73,7 +73,7 @@ class InferenceResponse:
 
     def as_json(self) -> bytes:
         """Return the body of a response over HTTP; numbers in the fewest digits that read back as the same."""
-        return self._header([tensor | {"data": _json(values)} for tensor, values in self.outputs])
+        return self._header([tensor | {"data": json_data(values)} for tensor, values in self.outputs])
 
     def as_binary(self, binary: Collection[str]) -> tuple[bytes, bytes]:
         """Return the JSON of a response, and the raw contents of these outputs, which are not in the JSON."""
@@ -84,7 +84,7 @@ class InferenceResponse:
                 size = {"binary_data_size": len(raw[-1])}
                 outputs.append(tensor | {"parameters": tensor.get("parameters", {}) | size})
             else:
-                outputs.append(tensor | {"data": _json(values)})
+                outputs.append(tensor | {"data": json_data(values)})
         return self._header(outputs), b"".join(raw)
 
     def _header(self, outputs: Sequence[Tensor]) -> bytes:
@@ -96,7 +96,7 @@ class InferenceResponse:
 
 def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
     """Return the body of `GET /v2/models/<model>`."""
-    inputs = [_tensor(name, DATATYPES[feature.type], _ANY_NUMBER) for name, feature in served.schema.features.items()]
+    inputs = [described(name, DATATYPES[feature.type], _ANY_NUMBER) for name, feature in served.schema.features.items()]
     return {
         "name": served.model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
         "inputs": inputs, "outputs": _described(served.outputs, _ANY_NUMBER),
@@ -110,20 +110,20 @@ def _described_by_name(schema: OutputSchema, rows: int) -> Mapping[str, Tensor]:
 
 def _described(schema: OutputSchema, rows: int) -> list[Tensor]:
     tensors = [_output(output, schema, rows) for output in schema.outputs]
-    return [*tensors, *(_tensor(name, "BYTES", rows) for name in (ID, VERSION))]
+    return [*tensors, *(described(name, "BYTES", rows) for name in (ID, VERSION))]
 
 
 def _output(output: Output, schema: OutputSchema, rows: int) -> Tensor:
     if output.kind == "label":
         whole = all(isinstance(label, int) for label in schema.labels)
-        return _tensor(output.name, "INT64" if whole else "BYTES", rows)
+        return described(output.name, "INT64" if whole else "BYTES", rows)
     if output.kind == "number":
-        return _tensor(output.name, "FP32", rows)
+        return described(output.name, "FP32", rows)
     labels = list(schema.labels)
-    return _tensor(output.name, "FP32", rows, len(labels)) | {"parameters": {"labels": labels}}
+    return described(output.name, "FP32", rows, len(labels)) | {"parameters": {"labels": labels}}
 
 
-def _tensor(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
+def described(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
     return {"name": name, "datatype": datatype, "shape": [rows, width]}
 
 
@@ -142,7 +142,7 @@ def _values(
     return np.ascontiguousarray(values).ravel()
 
 
-def _json(values: NDArray[Any] | Sequence[str | int]) -> Any:
+def json_data(values: NDArray[Any] | Sequence[str | int]) -> Any:
     if isinstance(values, np.ndarray):
         return msgspec.Raw(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY))
     return values

@@ -1,0 +1,143 @@
+"""Explains rows of a request: which version answers each, and what each feature adds to its output."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rondo.chassis.errors import UnavailableError
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.explanations.shapley import shapley
+from rondo.serving.inference import joined_rows
+from rondo.serving.requests.validation import invalid_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Output
+    from rondo.serving.explanations.shapley import Shapley
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.outputs.schema import OutputSchema
+    from rondo.serving.requests.rows import Column, Rows, SentRows
+
+DEFAULT_PAIRS, FEWEST_PAIRS, MOST_PAIRS = 50, 2, 1_000
+# Evaluations of a model in one request. Each is about as costly as a prediction in a micro-batch.
+MOST_EVALUATIONS = 500_000
+# Further ones are asked to come again: explanations take the cores of predictions.
+_MOST_WAITING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One row: the version that answers it, the output that is explained, and its Shapley values."""
+
+    version: LoadedVersion
+    output: Output
+    shapley: Shapley
+
+
+@dataclass
+class ExplanationService:
+    """Explains one request at a time, on a thread."""
+
+    now: Callable[[], datetime]
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: int = 0
+
+    async def explain(
+        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, pairs: int
+    ) -> list[Explained]:
+        """Return the explanation of each row, by so many pairs of permutations.
+
+        Raises:
+            RequestRefusedError: a row can't be answered, the request has too many evaluations, or the artifact has no
+                background values.
+            UnavailableError: other explanations wait already.
+
+        """
+        check_size(len(rows), len(served.schema.features), pairs)
+        whole = joined_rows.join([rows], served.schema)
+        if refused := invalid_rows(whole, served.schema, self.now()):
+            raise refused[min(refused)]
+        if self._waiting >= _MOST_WAITING:
+            raise UnavailableError("explanations", f"{self._waiting} requests for some wait already")
+        self._waiting += 1
+        try:
+            async with self._one:
+                return await asyncio.to_thread(_explain, served, whole, pinned, pairs)
+        finally:
+            self._waiting -= 1
+
+
+def pairs_of(parameters: Mapping[str, Any] | None) -> int:
+    """Return how many pairs of permutations a request asks for.
+
+    Raises:
+        RequestRefusedError: that is no whole number.
+
+    """
+    pairs = (parameters or {}).get("pairs", DEFAULT_PAIRS)
+    if type(pairs) is not int:
+        message = f"`parameters.pairs` is {str(pairs)[:40]!r}: send a whole number, such as {DEFAULT_PAIRS}"
+        raise RequestRefusedError("bad_request", message)
+    return pairs
+
+
+def check_size(rows: int, features: int, pairs: int) -> None:
+    """Check how much a request asks for.
+
+    Raises:
+        RequestRefusedError: it is too much, or too few pairs.
+
+    """
+    if not FEWEST_PAIRS <= pairs <= MOST_PAIRS:
+        message = f"`parameters.pairs` is {pairs}: send {FEWEST_PAIRS} to {MOST_PAIRS:,} pairs of permutations"
+        raise RequestRefusedError("bad_request", message)
+    evaluations = rows * 2 * pairs * (features + 1)
+    if evaluations > MOST_EVALUATIONS:
+        message = (
+            f"{rows:,} rows of {features} features need {evaluations:,} evaluations of the model, and"
+            f" {MOST_EVALUATIONS:,} are allowed: send fewer rows, or fewer `parameters.pairs`"
+        )
+        raise RequestRefusedError("too_large", message)
+
+
+def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int) -> list[Explained]:
+    found = []
+    for number in range(len(rows)):
+        version = pinned or served.version_for(rows.entities[number] or rows.ids[number])
+        background = version.scorer.background
+        if background is None:
+            message = (
+                f"version {version.model_version} of {version.model} was trained before explanations: its artifact has"
+                f" no background values. Train again (`rondo train {version.model}`)"
+            )
+            raise RequestRefusedError("unexplainable", message, version.model)
+        output = _explained(version.outputs)
+        row = {name: column[number] for name, column in rows.columns.items()}
+        values = shapley(partial(_scores, version, output), row, background, pairs)
+        if not np.isfinite(values.values).all():
+            where = rows.source.where(number)
+            message = f"the row{where} can't be explained: the model gives no finite number for values like it"
+            raise RequestRefusedError("unexplainable", message, version.model)
+        found.append(Explained(version, output, values))
+    return found
+
+
+def _explained(schema: OutputSchema) -> Output:
+    """Return the output that is explained: the probability of each label, else the first number."""
+    kinds = {output.kind: output for output in reversed(schema.outputs)}
+    return kinds.get("probabilities") or kinds["number"]
+
+
+def _scores(version: LoadedVersion, output: Output, columns: Mapping[str, Column]) -> NDArray[np.float32]:
+    found: Any = version.scorer.score(columns)[output.name]
+    scores: NDArray[np.float32] = found.reshape(len(found), -1)
+    return scores

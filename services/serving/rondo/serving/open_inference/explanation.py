@@ -1,0 +1,45 @@
+"""The response to a request for explanations, in the form of the response of an inference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from rondo.serving.open_inference.names import ID, VERSION
+from rondo.serving.open_inference.response import described, json_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.serving.explanations.service import Explained
+    from rondo.serving.open_inference.inference_call import InferenceCall
+
+
+def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
+    """Return the body of a response about at least one row.
+
+    Of the output that is explained it has the Shapley values, shape [N, features] or [N, features, labels], their
+    standard errors, and the base that they are added to, shape [N, 1] or [N, labels].
+    """
+    first, count, features = rows[0], len(rows), list(call.served.schema.features)
+    labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []
+    parameters: dict[str, Any] = {"features": features} | ({"labels": labels} if labels else {})
+    wide = [len(labels)] if labels else []
+    tensors = [
+        ("shapley", [len(features), *wide], [each.shapley.values for each in rows]),
+        ("standard_error", [len(features), *wide], [each.shapley.errors for each in rows]),
+        ("base", wide or [1], [each.shapley.base for each in rows]),
+    ]
+    outputs: list[Any] = [
+        {
+            "name": f"{first.output.name}.{name}", "datatype": "FP32", "shape": [count, *shape],
+            "parameters": parameters, "data": json_data(np.asarray(values, np.float32).ravel()),
+        }
+        for name, shape, values in tensors
+    ]  # fmt: skip
+    versions = [str(each.version.model_version) for each in rows]
+    outputs += [described(ID, "BYTES", count) | {"data": call.rows.ids}]
+    outputs += [described(VERSION, "BYTES", count) | {"data": versions}]
+    return msgspec.json.encode({"model_name": call.served.model, "id": call.request_id, "outputs": outputs})

@@ -1,0 +1,84 @@
+"""What is too much for an explanation, and what can't be explained."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from rondo.chassis.errors import UnavailableError
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.explanations.service import ExplanationService, check_size, pairs_of
+from rondo.serving.models.loaded_version import ServedModel
+from rondo.serving.requests.rows import SentRows
+
+from tests.serving.builders import FEATURES, build_model, version_of
+
+NOW = datetime(2013, 3, 1, tzinfo=UTC)
+
+
+class Spoiled:
+    """A model that has no number for any row."""
+
+    background = {  # noqa: RUF012 - never changed
+        "distance": np.ones(2, np.float32), "seats": np.ones(2, np.float32), "night": np.zeros(2, np.float32),
+        "carrier": np.array(["AA", "UA"], np.object_),
+    }  # fmt: skip
+
+    def score(self, columns: Any) -> Any:
+        return {"score": np.full(len(columns["distance"]), np.nan, np.float32)}
+
+
+def served(**changes: Any) -> ServedModel:
+    version = version_of("delay", 3, build_model(), FEATURES)
+    return ServedModel("delay", 1, (replace(version, **changes),), (1.0,))
+
+
+def one_row() -> SentRows:
+    values = {"distance": [1.0], "seats": [None], "night": [True], "carrier": [None]}
+
+    class Source:
+        def features(self, row: int) -> dict[str, Any]:
+            return {name: column[row] for name, column in values.items()}
+
+        def where(self, _: int) -> str:
+            return ""
+
+    return SentRows(["r"], [None], [None], values, Source())
+
+
+def test_too_much_is_refused_with_what_is_allowed() -> None:
+    check_size(100, 20, 50)
+    with pytest.raises(RequestRefusedError) as caught:
+        check_size(1_000, 20, 50)
+    assert caught.value.code == "too_large"
+    wanted = "evaluations of the model, and 500,000 are allowed: send fewer rows, or fewer `parameters.pairs`"
+    assert wanted in str(caught.value)
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 1_001])
+def test_pairs_out_of_range_are_refused(pairs: int) -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        check_size(1, 2, pairs)
+    assert "send 2 to 1,000 pairs of permutations" in str(caught.value)
+    with pytest.raises(RequestRefusedError) as caught:
+        pairs_of({"pairs": f"{pairs}"})
+    assert "send a whole number, such as 50" in str(caught.value)
+    assert pairs_of(None) == 50
+
+
+async def test_a_model_without_a_finite_number_is_said_to_be_unexplainable() -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        await ExplanationService(lambda: NOW).explain(served(scorer=Spoiled()), one_row(), None, 2)
+    assert caught.value.code == "unexplainable"
+    assert "can't be explained: the model gives no finite number for values like it" in str(caught.value)
+
+
+async def test_further_requests_are_asked_to_come_again() -> None:
+    service = ExplanationService(lambda: NOW)
+    asked = [service.explain(served(scorer=Spoiled()), one_row(), None, 2) for _ in range(12)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(answer, UnavailableError) for answer in answers) == 4
