@@ -55,7 +55,8 @@ class DeferredApp:
 
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> ASGIApp:
     """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
-    endpoints = _Endpoints(models, service, report, ExplanationService(lambda: service.now())  # noqa: PLW0108 - not before the service is used)
+    explanations = ExplanationService(lambda: service.now())  # noqa: PLW0108 - tests of routes have no service
+    endpoints = _Endpoints(models, service, report, explanations)
     operations: dict[Operation, Endpoint] = {
         _get("/v2", "The server", openapi.SERVER): endpoints.server,
         _get("/v2/health/live", "Whether the process answers", openapi.LIVE): endpoints.live,
