@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.contracts.spec.model import Gates, ModelSpec
+from rondo.contracts.spec.model import FairnessGate, Gates, ModelSpec
 from rondo.contracts.tasks.registry import METRICS, TASKS
 from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
@@ -23,9 +23,12 @@ from tests.trainer.test_kinds import LATER, rows, spec
 
 if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Evidence
+    from rondo.trainer.evaluation.candidate import FittedCandidate
 
 pytestmark = pytest.mark.medium
 CHAMPION = ComparedChampion(1)
+# Beside its metrics, a task may have rates of its decisions: of selection, of true and of false positives.
+OF_GROUPS = [(task, metric) for task in TASKS for metric in (*TASKS[task].metrics, *TASKS[task].rates)]
 PAIRS = [(task, metric) for task in TASKS for metric in TASKS[task].metrics]
 GOOD = {"params": {"n_estimators": 60, "num_leaves": 15}, "interval": 0.8}
 POOR = {"params": {"n_estimators": 1, "num_leaves": 2, "learning_rate": 0.01}, "interval": 0.8}
@@ -106,13 +109,42 @@ def test_a_model_that_is_worse_than_the_champion_is_refused_and_with_a_tolerance
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_slice_and_a_gap_between_groups_are_refused_and_pass(task: str) -> None:
+def test_a_slice_is_refused_and_passes(task: str) -> None:
     few = {"min_slice_rows": 20}
     assert passes(task, {"slices": ["carrier"], **few}, good=True, gate="slices.carrier")
     assert not passes(task, {"slices": ["carrier"], **few}, good=False, gate="slices.carrier")
-    for gap, fair in ((1e9, True), (1e-9, False)):
-        gates = {"fairness": {"by": "carrier", "max_gap": gap}, **few}
-        assert passes(task, gates, good=True, gate="fairness.carrier") is fair
+
+
+@pytest.mark.parametrize(("task", "metric"), OF_GROUPS)
+def test_the_gap_between_groups_by_each_metric_passes_and_is_refused(task: str, metric: str) -> None:
+    """The bound is a millionth above or below the gap, which the message has."""
+    wanted = {"by": "carrier", "metric": metric}
+    found = by_groups(task, metric)
+    figures = {each.value: each.metrics[metric] for each in found.candidate.slices}
+    gap = max(figures.values()) - min(figures.values())
+    assert len(figures) == 3
+    assert gap > 1e-3
+    for bound, fair in ((gap + 1e-6, True), (gap - 1e-6, False)):
+        gates = Gates.model_validate({"fairness": wanted | {"max_gap": bound}, "min_slice_rows": 20})
+        (result,) = (each for each in evaluate_gates(found, gates, None) if each.gate == "fairness.carrier")
+        assert (result.passed, result.observed) == (fair, pytest.approx(gap))
+
+
+def by_groups(task: str, metric: str) -> Evidence:
+    """Return the evidence of the good model by a spec that names a metric of the groups."""
+    asked = described(task, GOOD)
+    fairness = asked.gates.model_copy(
+        update={"fairness": FairnessGate(by="carrier", metric=metric, max_gap=0), "slices": ()}
+    )
+    asked = asked.model_copy(update={"gates": fairness})
+    made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
+    return assemble_evidence(asked, frame, made.evaluate(asked, good(task), None), "test")
+
+
+@cache
+def good(task: str) -> FittedCandidate:
+    made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
+    return made.fit(described(task, GOOD), frame)
 
 
 def test_every_metric_belongs_to_a_task() -> None:
