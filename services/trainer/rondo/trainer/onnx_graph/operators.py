@@ -39,7 +39,7 @@ def convert(model: onnx.ModelProto, versions: Mapping[str, int]) -> onnx.ModelPr
     own = versions_of(model)
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx") and versions.get(node.domain, 0) > own[node.domain]:
-            _require_the_same(node, own[node.domain], versions[node.domain])
+            _require_compatible(node, own[node.domain], versions[node.domain])
     if versions.get("", 0) <= own[""]:
         return model
     try:
@@ -49,8 +49,22 @@ def convert(model: onnx.ModelProto, versions: Mapping[str, int]) -> onnx.ModelPr
         raise OperatorVersionError(message) from None
 
 
-def _require_the_same(node: onnx.NodeProto, own: int, wanted: int) -> None:
-    since = [int(defs.get_schema(node.op_type, version, node.domain).since_version) for version in (own, wanted)]
-    if since[0] != since[1]:
-        message = f"its operator {node.op_type} is that of {node.domain} {own}, and is another in {wanted}"
+def _require_compatible(node: onnx.NodeProto, own: int, wanted: int) -> None:
+    """Check that an operator is the same in both versions, or has gained optional attributes.
+
+    So have the ensembles of trees, which skl2onnx writes in version 1 where nothing else is asked for.
+    """
+    before, after = (defs.get_schema(node.op_type, version, node.domain) for version in (own, wanted))
+    lost = set(before.attributes) - set(after.attributes)
+    required = [name for name in set(after.attributes) - set(before.attributes) if after.attributes[name].required]
+    if lost or required or _ports(before) != _ports(after):
+        message = (
+            f"its operator {node.op_type} is that of {node.domain} {own}, and is another in {wanted}: export it with the"
+            f" operators of {wanted} (of skl2onnx, `target_opset={{'': 15, '{node.domain}': {wanted}}}`)"
+        )
         raise OperatorVersionError(message)
+
+
+def _ports(schema: defs.OpSchema) -> list[tuple[str, str]]:
+    """Return the inputs and outputs of an operator: the name and the name of the type of each."""
+    return [(port.name, port.type_str) for port in (*schema.inputs, *schema.outputs)]
