@@ -1,4 +1,4 @@
-"""Models of several classes and of numbers in the whole loop: retrained by drift and by a fall of performance."""
+"""Models of every task and kind of trainer in the whole loop: retrained by drift and by a fall of performance."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
 from rondo.flights.observers.auditor import Auditor
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.e2e import small_model
 
@@ -33,10 +37,31 @@ data: {{dataset: rides, entity: ride, event_time: started, label: {label}, label
 features:
   zone: {{type: category}}
   distance: {{type: float}}
-trainer: {{params: {{n_estimators: 20, num_leaves: 7}}, min_rows: 500}}
+trainer: {trainer}
 prediction: {prediction}
 gates: {gates}
 retrain: {{on: [{trigger}], cooldown: 1d}}
+"""
+TREES = "params: {n_estimators: 20, num_leaves: 7}"
+FOREST = "sklearn.ensemble.RandomForest{}, params: {{n_estimators: 20, min_samples_leaf: 5}}"
+# A kind of trainer, and the task that it is retrained for. `registered` is a champion that was made elsewhere.
+KINDS = {
+    "xgboost": ("multiclass", "kind: xgboost, params: {n_estimators: 20, max_depth: 3}"),
+    "sklearn": ("regression", f"kind: sklearn, steps: [{{use: {FOREST.format('Regressor')}}}]"),
+    "function": ("multiclass", 'kind: function, function: "own.train:train"'),
+    "ensemble": ("multiclass", f"{TREES}, ensemble: 2"),
+    "registered": ("regression", TREES),
+}
+# As docs/functions.md shows one.
+FUNCTION = """
+from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
+
+
+def train(columns, labels, context):
+    model = RandomForestClassifier(20, min_samples_leaf=5, random_state=context.seed, n_jobs=context.threads)
+    model.fit(context.matrix, labels.astype(int))
+    return to_onnx(model, context.matrix[:1], target_opset=15, options={"zipmap": False})
 """
 LABELS = {"multiclass": "size", "regression": "tip"}
 PREDICTION = {"multiclass": "{}", "regression": "{interval: 0.8}"}
@@ -64,11 +89,22 @@ def ride(number: int, at: datetime, *, zones: str = "ab", turned: int = 0) -> di
     }  # fmt: skip
 
 
+def first_rides() -> pl.DataFrame:
+    rows = [ride(number, START + timedelta(minutes=10 * number)) for number in range(2_000)]
+    return pl.DataFrame(rows, schema_overrides={"started": pl.Datetime("us", "UTC")})
+
+
 def first_batch() -> bytes:
     content = io.BytesIO()
-    rows = [ride(number, START + timedelta(minutes=10 * number)) for number in range(2_000)]
-    pl.DataFrame(rows, schema_overrides={"started": pl.Datetime("us", "UTC")}).write_parquet(content)
+    first_rides().write_parquet(content)
     return content.getvalue()
+
+
+def described(model: str, task: str, trigger: str, trainer: str = TREES) -> str:
+    return SPEC.format(
+        model=model, task=task, label=LABELS[task], trigger=trigger, prediction=PREDICTION[task], gates=GATES[task],
+        trainer=f"{{{trainer}, min_rows: 500}}",
+    )  # fmt: skip
 
 
 class Application:
@@ -119,11 +155,7 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
         stack = await exits.enter_async_context(Stack(tmp_path / "home"))
         rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
         for trigger in triggers:
-            described = SPEC.format(
-                model=f"{task}-{trigger}", task=task, label=label, trigger=trigger, prediction=PREDICTION[task],
-                gates=GATES[task],
-            )  # fmt: skip
-            await rondo.apply(described)
+            await rondo.apply(described(f"{task}-{trigger}", task, trigger))
         await rondo.publish("rides", "first", first_batch(), "application/vnd.apache.parquet")
         for trigger, of_rides in triggers.items():
             model = f"{task}-{trigger}"
@@ -131,16 +163,71 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
             application = Application(rondo, model, label)
             await application.until_version(2, **of_rides)
             check_answers(application, task)
-            # The gates may have refused a version that knew too few rows of the new kind.
-            serving = (await rondo.versions(model))[application.answers[-1].model_version - 1]
-            # The next version may have taken over since.
-            assert serving["state"] in {"champion", "standby"}
-            assert serving["trigger"]["kind"] == trigger
-            assert len(serving["gates"]) >= 3
-            assert all(gate["passed"] for gate in serving["gates"])
+            await check_serving(application, trigger)
             asked += application.sent
-        # From the topics, and not from the client: it gives one answer for each request, whatever is there.
-        ledger = await asyncio.to_thread(audit, stack)
+        await check_topics(stack, asked)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_model_of_each_kind_of_trainer_is_retrained_by_performance(tmp_path: Path, kind: str) -> None:
+    task, trainer = KINDS[kind]
+    (tmp_path / "functions" / "own").mkdir(parents=True)
+    (tmp_path / "functions" / "own" / "train.py").write_text(FUNCTION)
+    async with AsyncExitStack() as exits:
+        stack = await exits.enter_async_context(Stack(tmp_path / "home", functions=tmp_path / "functions"))
+        rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
+        await rondo.apply(described(kind, task, "performance", trainer))
+        await rondo.publish("rides", "first", first_batch(), "application/vnd.apache.parquet")
+        await small_model.until_served(rondo, kind)
+        first = 1
+        if kind == "registered":
+            first = await register(rondo, kind)
+        application = Application(rondo, kind, LABELS[task])
+        await application.until_version(first + 1, turned=1)
+        check_answers(application, task)
+        serving = await check_serving(application, "performance")
+        lineage = await rondo.lineage(kind, serving)
+        assert (lineage["training"]["function"] is not None) is (kind == "function")
+        assert lineage["parameters"]["kind"] == (kind if kind in {"xgboost", "sklearn", "function"} else "lightgbm")
+        if kind == "ensemble":
+            assert None in {member["model_version"] for member in lineage["training"]["members"]}
+            assert len(lineage["training"]["members"]) == 2
+        await check_topics(stack, application.sent)
+
+
+async def register(rondo: AsyncRondo, model: str) -> int:
+    """Register an estimator that somebody fitted to the first rides, and return its version, which serves."""
+    rides = first_rides()
+    estimator = make_pipeline(
+        make_column_transformer((StandardScaler(), ["distance"])), RandomForestRegressor(5, min_samples_leaf=5)
+    ).fit(rides.select("distance"), rides["tip"])
+    made = await rondo.register(model, estimator, rows=rides.select("distance"))
+    assert made.status == "promoted", made
+    assert made.version is not None
+    lineage = await rondo.lineage(model, made.version)
+    assert "compared_by_client" in {note["code"] for note in lineage["notes"]}
+    return made.version
+
+
+async def check_serving(application: Application, trigger: str) -> int:
+    """Check that the version that answers was trained by a trigger and passed its gates; return its number."""
+    # The gates may have refused a version that knew too few rows of the new kind.
+    versions = await application.rondo.versions(application.model)
+    serving = versions[application.answers[-1].model_version - 1]
+    # The next version may have taken over since.
+    assert serving["state"] in {"champion", "standby"}
+    assert serving["trigger"]["kind"] == trigger
+    assert len(serving["gates"]) >= 3
+    assert all(gate["passed"] for gate in serving["gates"])
+    number: int = serving["model_version"]
+    return number
+
+
+async def check_topics(stack: Stack, asked: int) -> None:
+    """Check that each request has one answer, by the topics: a client gives one for each, whatever is there."""
+    ledger = await asyncio.to_thread(audit, stack)
     assert (ledger.requested.total(), ledger.answered.total()) == (asked, asked)
     assert (ledger.lost(), ledger.doubled()) == ([], [])
 
@@ -151,11 +238,8 @@ async def test_a_model_whose_spec_lists_no_trigger_is_retrained_by_its_outcomes(
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(Stack(tmp_path / "home"))
         rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
-        described = SPEC.format(
-            model="automatic", task="regression", label="tip", trigger="", prediction=PREDICTION["regression"],
-            gates=GATES["regression"],
-        )  # fmt: skip
-        await rondo.apply(described.replace("retrain: {on: [], cooldown: 1d}", "retrain: {cooldown: 0s}"))
+        automatic = described("automatic", "regression", "")
+        await rondo.apply(automatic.replace("retrain: {on: [], cooldown: 1d}", "retrain: {cooldown: 0s}"))
         await rondo.publish("rides", "first", first_batch(), "application/vnd.apache.parquet")
         await small_model.until_served(rondo, "automatic")
         application = Application(rondo, "automatic", "tip")

@@ -127,6 +127,53 @@ async def test_it_is_compared_with_the_champion_and_a_training_with_it(
     assert "run-one" in skipped.detail
 
 
+async def _beside_registered(harness: WorkerHarness, content: bytes, *, turned: bool) -> Any:
+    """Return how a training by new labels ends where a registered model serves; the labels may have turned."""
+    trainer = {"kind": "xgboost", "params": {"n_estimators": 5, "max_depth": 3}, "min_rows": 1_000}
+    described = builders.spec(gates={"roc_auc": {"not_worse_than_champion": 0.5}}).as_dict()
+    described |= {"trainer": trainer, "retrain": {"policy": "auto"}}
+    spec = type(builders.spec()).model_validate(described)
+    builders.write_batch(harness.data, ROWS)
+    digest = await Artifacts(str(harness.artifacts)).put(content)
+    trigger = builders.trigger("registration", name="given").model_copy(update={"artifact": digest})
+    (registered,) = await harness.run((spec, trigger))
+    harness.set_champion(1, registered.digest)
+    # The registration was no training, so all labelled rows are new.
+    later = builders.rows(400, builders.START + timedelta(days=9), "n", seed=2)
+    builders.write_batch(harness.data, later.with_columns(late=1 - pl.col("late")) if turned else later, "b2")
+    (ended,) = await harness.run((spec, builders.trigger("new_labels", name="labels")))
+    return ended
+
+
+@pytest.mark.parametrize("until", ["2013-01-02T00:59:00Z", None])
+async def test_new_labels_train_by_the_spec_where_a_registered_model_serves(
+    harness: WorkerHarness, converted: onnx.ModelProto, until: str | None
+) -> None:
+    trained = await _beside_registered(
+        harness, _with(converted, **({"trained_until": until} if until else {})), turned=True
+    )
+    assert isinstance(trained, ModelTrained), getattr(trained, "detail", "")
+    assert trained.summary.parameters is not None
+    assert trained.summary.parameters.kind == "xgboost"
+    assert trained.summary.adaptation is not None
+    strategies = {each.strategy for each in trained.summary.adaptation.scores}
+    assert ("champion" in strategies) is (until is not None)
+    evidence = await load_evidence(Artifacts(str(harness.artifacts)), trained.evidence)
+    assert evidence.champion_version == 1
+    assert [each.metric for each in evidence.comparisons] == ["roc_auc"]
+    assert evidence.parity.native is True
+
+
+async def test_a_registered_model_that_is_better_than_new_fits_is_kept(
+    harness: WorkerHarness, converted: onnx.ModelProto
+) -> None:
+    kept = await _beside_registered(harness, _with(converted, trained_until="2013-01-02T00:59:00Z"), turned=False)
+    assert isinstance(kept, TrainingSkipped)
+    assert kept.reason == "no_gain"
+    assert kept.adaptation is not None
+    assert kept.adaptation.strategy == "champion"
+
+
 async def test_only_rows_after_its_training_judge_it(harness: WorkerHarness, converted: onnx.ModelProto) -> None:
     builders.write_batch(harness.data, ROWS)
     later = await _register(harness, _with(converted, trained_until="2013-01-02T08:18:00Z"))
