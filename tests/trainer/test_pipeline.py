@@ -316,6 +316,15 @@ def test_the_rows_that_an_interval_is_chosen_on_do_not_evaluate_it() -> None:
     assert candidate.evaluation.metrics["interval_coverage"] < 0.6
 
 
+def test_an_interval_that_few_rows_choose_is_the_largest_error_with_a_note() -> None:
+    frame = rows(100).with_columns(late=pl.col("temp").cast(pl.Float64) * 100 + pl.col("late"))
+    candidate = run(frame, of_task("regression", prediction={"interval": 0.99}))
+    assert "few_interval_rows" in {note.code for note in candidate.notes}
+    interval = candidate.profile.task.interval
+    assert interval is not None
+    assert np.isfinite(interval.half_width)
+
+
 def test_the_rows_that_a_threshold_is_chosen_on_do_not_evaluate_it() -> None:
     cost = {"cost": {"false_positive": 1, "false_negative": 5}}
     both = [run(rows(4_000), of_task("binary", prediction=prediction)) for prediction in ({}, cost)]

@@ -134,6 +134,11 @@ def test_the_comparison_on_the_side_of_the_client_is_noted_where_it_can_be_read(
     assert all(re.search(r"1,000 rows .* 1\.5e-07", message) for message in found)
 
 
+def test_an_interval_that_few_rows_choose_is_a_note_as_of_a_training() -> None:
+    candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, prediction={"interval": 0.99})
+    assert "few_interval_rows" in _codes(candidate)
+
+
 def test_rows_that_lack_a_feature_of_the_spec_are_a_note_as_of_a_training() -> None:
     candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, RowsLeftOut(50, {"a": 50}))
     (note,) = (each for each in candidate.notes if each.code == "rows_without_feature")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from rondo.trainer.dataset.data_checks import notes, refuse_leak
+from rondo.contracts.tasks.regression import least_rows
+from rondo.trainer.dataset.data_checks import calibration_notes, notes, refuse_leak
 from rondo.trainer.dataset.split import split
 from rondo.trainer.errors import LeakError
 
@@ -134,3 +135,90 @@ def test_a_multiple_of_a_number_is_refused() -> None:
     with pytest.raises(LeakError) as refusal:
         refuse_leak(described, frame)
     assert refusal.value.feature == "distance"
+
+
+AT = pl.int_range(pl.len())
+NEAR_A_MILLION = 1e6 + pl.int_range(pl.len()) % 97 * 0.013
+COPIES = {
+    "the label": pl.col("late").cast(pl.Float32),
+    "a multiple": (pl.col("late") * -3 + 7).cast(pl.Float32),
+    "in another unit": (pl.col("late") / 1_000).cast(pl.Float32),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_copy_that_float32_rounds_is_refused(copy: str) -> None:
+    """At a million, float32 has steps of 1/16, and labels with a spread of .4 correlate with their copies by .998."""
+    frame = rows(2_000).with_columns(late=NEAR_A_MILLION).with_columns(outcome=COPIES[copy])
+    assert frame.select(pl.corr("late", "outcome")).item() ** 2 < 1 - 1e-9
+    with pytest.raises(LeakError) as refusal:
+        refuse_leak(spec(task="regression", features={"outcome": {"type": "float"}}), frame)
+    assert refusal.value.feature == "outcome"
+
+
+def test_a_feature_that_is_close_to_a_number_is_no_copy() -> None:
+    """One row in a hundred is off by a few steps of float32."""
+    off = pl.when(pl.int_range(pl.len()) % 100 == 0).then(0.5).otherwise(0)
+    frame = (
+        rows(2_000).with_columns(late=NEAR_A_MILLION * 2).with_columns(outcome=(pl.col("late") + off).cast(pl.Float32))
+    )
+    assert frame.select(pl.corr("late", "outcome")).item() > 0.99
+    refuse_leak(spec(task="regression", features={"outcome": {"type": "float"}}), frame)
+
+
+@pytest.mark.parametrize(
+    ("label", "noted"),
+    [
+        (pl.int_range(pl.len()) + 16_776_000.0, True),
+        (-pl.int_range(pl.len()) - 3e9, True),
+        (pl.int_range(pl.len()) + 16_000_000.0, False),
+        # Each is a number of float32, however large.
+        (pl.int_range(pl.len()) * 2.0**30, False),
+        (pl.int_range(pl.len()) / 10, False),
+    ],
+    ids=["beyond 2^24", "below", "up to 2^24", "exact", "decimals"],
+)
+def test_labels_that_float32_rounds_by_a_whole_number_are_a_note(label: pl.Expr, *, noted: bool) -> None:
+    described = spec(task="regression")
+    found = list(notes(described, split(described, rows(2_000).with_columns(late=label))))
+    assert [each.code for each in found] == ["rounded_labels"] * noted
+    assert all("'late'" in each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("label", "noted"),
+    [
+        (pl.lit(7.0), r" 7 in all "),
+        (pl.when(AT % 200 == 0).then(1e6).otherwise(0.0), r"^99\.50% .* 0:"),
+        (AT % 50 / 2, ""),
+    ],
+    ids=["one", "most", "many"],
+)
+def test_a_number_that_most_rows_have_is_a_note(label: pl.Expr, noted: str) -> None:
+    described = spec(task="regression")
+    found = list(notes(described, split(described, rows(2_000).with_columns(late=label))))
+    assert [each.code for each in found] == ["same_label"] * bool(noted)
+    assert all(re.search(noted, each.message) for each in found)
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.999, 999)])
+def test_an_interval_of_too_few_rows_is_a_note(share: float, needed: int) -> None:
+    described = spec(task="regression", prediction={"interval": share})
+    assert least_rows(share) == needed
+    assert [note.code for note in calibration_notes(described, rows(2 * needed))] == []
+    if needed > 1:
+        (note,) = calibration_notes(described, rows(2 * needed - 2))
+        assert note.code == "few_interval_rows"
+        assert re.search(f"chosen on {needed - 1:,} rows, .* needs {needed:,}:", note.message)
+
+
+@pytest.mark.parametrize(
+    ("task", "prediction"),
+    [("regression", {"interval": 0.8}), ("binary", {"cost": {"false_positive": 1, "false_negative": 2}})],
+)
+def test_a_holdout_that_cannot_be_divided_is_a_note(task: str, prediction: dict[str, Any]) -> None:
+    described = spec(task=task, prediction=prediction)
+    at_once = rows(100).with_columns(departure=START)
+    assert [note.code for note in calibration_notes(described, at_once)] == ["undivided_holdout"]
+    assert not list(calibration_notes(described, rows(100)))
+    assert not list(calibration_notes(spec(task=task), at_once))

@@ -34,7 +34,14 @@ class Prediction(SpecSection):
     interval: Annotated[float, Field(gt=0, lt=1)] | None = None
     """For `regression`: the share of outcomes that the interval from `low` to `high` shall cover, such as 0.9. Its
     width is taken from the errors on the earlier half of the holdout (split conformal prediction). The later half
-    evaluates the candidate."""
+    evaluates the candidate. That half needs share / (1 - share) rows: 9 for 0.9, 99 for 0.99. With fewer the width is
+    their largest error, which covers less, and a note of the training says so."""
+
+    @property
+    def chosen(self) -> str | None:
+        """The key whose value a training chooses on a part of its holdout; None if there is none."""
+        keys = {"interval": self.interval, "cost": self.cost}
+        return next((key for key, value in keys.items() if value is not None), None)
 
 
 class MetricGate(SpecSection):

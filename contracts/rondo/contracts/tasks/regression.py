@@ -177,13 +177,22 @@ def _squared_errors(rows: pa.Table) -> NDArray[np.float64]:
     return (outcomes - values) ** 2
 
 
+def least_rows(coverage: float) -> int:
+    """Return how many residuals a split conformal interval of a coverage needs to be finite.
+
+    They are the n for which `ceil((n + 1) * coverage)`, the rank of its half width, is n at most.
+    """
+    rows = floor(coverage / (1 - coverage))
+    return rows if ceil((rows + 1) * coverage) <= rows else rows + 1
+
+
 def half_width(residuals: NDArray[np.float64], coverage: float) -> float:
     """Return the half width of the split conformal interval, a float32.
 
     It is the smallest absolute residual of the holdout that at least `ceil((n + 1) * coverage)` of its n residuals do
     not exceed: of rows like these, an outcome then lies in the interval with at least that probability (Vovk, Gammerman
-    and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018, theorem 2.2). With so few rows
-    that no residual is enough, it is the largest one.
+    and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018, theorem 2.2). With fewer than
+    `least_rows` that interval is infinite; this one then has the largest residual, and covers n / (n + 1) at least.
     """
     absolute = np.sort(np.abs(residuals))
     rank = min(ceil((len(absolute) + 1) * coverage), len(absolute))

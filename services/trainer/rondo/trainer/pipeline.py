@@ -261,6 +261,7 @@ class Pipeline:
                 *data_checks.left_out_notes(spec, training_set),
                 *fit.notes.result(),
                 *made.notes,
+                *data_checks.calibration_notes(spec, made.holdout),
                 *(found.notes if found else ()),
             ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),

@@ -118,10 +118,10 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     )
     registered = ExternalFeatureModel(spec.features, model)
     until = _trained_until(model)
-    holdout = _later(spec, parts.holdout, until)
+    later = _later(spec, parts.holdout, until)
     _check_classes(spec, model, rows)
     predict = partial(_finite_predictions, spec, registered)
-    holdout, scored = score_holdout(spec, model.classes, holdout, predict)
+    holdout, scored = score_holdout(spec, model.classes, later, predict)
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
     unknown = background(spec.features, rows, spec.trainer.seed)
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time, **unknown})
@@ -135,6 +135,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
             *data_checks.left_out_notes(spec, training_set),
             *external_notes(spec, model, rows, until, holdout),
             *edge_notes,
+            *data_checks.calibration_notes(spec, later),
         ),
         parameters=None,
         parity=compared,

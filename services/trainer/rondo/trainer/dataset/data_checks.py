@@ -9,12 +9,17 @@ import polars as pl
 
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.figures import figure
+from rondo.contracts.spec.data import LARGEST_EXACT_INT
+from rondo.contracts.tasks.regression import least_rows
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
+from rondo.trainer.dataset.split import calibration
 from rondo.trainer.errors import LeakError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.split import Split
@@ -26,8 +31,9 @@ RARE = 0.01
 REPEATED = 0.5
 # With fewer rows a feature may agree with the label by chance.
 _ENOUGH_ROWS = 50
-# A feature that differs from a multiple of the label by rounding alone.
-_COPY = 1 - 1e-9
+# A feature that differs from a multiple of the label by rounding of doubles alone. Where float32 rounds by more, such
+# as values near a million that differ by less than one, a feature with at least the second is looked at row by row.
+_COPY, _NEARLY = 1 - 1e-9, 0.99
 _PROBE_ROWS, _RECENT_ROWS = 2_000, 20_000
 # A label may be called `count`. None has a dot in its name.
 _ROWS = "class.rows"
@@ -64,12 +70,37 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
             yield from _unseen(training[name], holdout[name])
     if task_named(spec.task).target != "number":
         yield from _classes(training[label], holdout[label])
+    else:
+        yield from _same_label(training[label])
+        yield from _rounded(pl.concat([training[label], holdout[label]]))
     if (repeated := _repeated(training.select(*spec.features, label))) is not None:
         message = (
             f"{repeated:.0%} of the training rows equal an earlier one in label and all features: if they are copies,"
             " the metrics are surer than they should be"
         )
         yield TrainingNote(code=NoteCode.REPEATED_ROWS, message=message)
+
+
+def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[TrainingNote]:
+    """Yield notes on the rows of the holdout that an interval's width or a threshold is chosen on."""
+    chosen = spec.prediction.chosen
+    if chosen is None:
+        return
+    choosing, evaluating = calibration(spec, holdout)
+    coverage, rows = spec.prediction.interval, choosing.height
+    if coverage is not None and rows < (needed := least_rows(coverage)):
+        message = (
+            f"the width of the interval is chosen on {rows:,} rows, and `prediction.interval: {coverage:g}` needs"
+            f" {needed:,}: it is their largest error, beyond which one of {rows + 1:,} outcomes is to be expected; widen"
+            " the holdout, or ask for a smaller share"
+        )
+        yield TrainingNote(code=NoteCode.FEW_INTERVAL_ROWS, message=message)
+    if choosing is evaluating:
+        message = (
+            f"the holdout ({rows:,} rows) can't be divided by event time, so the rows on which `prediction.{chosen}` is"
+            " chosen evaluate the model, too, which makes it look better than it is; widen the holdout"
+        )
+        yield TrainingNote(code=NoteCode.UNDIVIDED_HOLDOUT, message=message)
 
 
 def left_out_notes(spec: ModelSpec, training_set: TrainingSet) -> Iterator[TrainingNote]:
@@ -152,6 +183,34 @@ def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
         yield TrainingNote(code=NoteCode.UNKNOWN_CLASS, message=message)
 
 
+def _same_label(labels: pl.Series) -> Iterator[TrainingNote]:
+    value, rows = labels.value_counts(sort=True, name=_ROWS).row(0)
+    if rows == labels.len():
+        message = (
+            f"the label {labels.name!r} is {figure(value)} in all training rows: the model answers with that alone"
+        )
+    elif rows > (1 - RARE) * labels.len():
+        message = (
+            f"{rows / labels.len():.2%} of the training rows have the label {figure(value)}: a model that answers with"
+            " that alone has a small error, so judge by r2 as well"
+        )
+    else:
+        return
+    yield TrainingNote(code=NoteCode.SAME_LABEL, message=message)
+
+
+def _rounded(labels: pl.Series) -> Iterator[TrainingNote]:
+    values = labels.to_numpy().astype(np.float64)
+    largest, error = np.abs(values).max(), np.abs(values - values.astype(np.float32)).max()
+    if largest > LARGEST_EXACT_INT and error > 0:
+        message = (
+            f"the label {labels.name!r} has values up to {largest:,.0f}, which float32 rounds by up to {error:g}; their"
+            f" standard deviation is {values.std():.4g}. Where that matters, let the label be the difference from a"
+            " usual value, or a number in a larger unit"
+        )
+        yield TrainingNote(code=NoteCode.ROUNDED_LABELS, message=message)
+
+
 def _shown(label: object) -> str:
     return figure(label) if isinstance(label, float) else repr(label)
 
@@ -177,4 +236,15 @@ def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
     if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
         return False
     # Two distinct values always lie on a line.
-    return values.head(_PROBE_ROWS).n_unique() > 2 and abs(float(np.corrcoef(x, y)[0, 1])) > _COPY  # noqa: PLR2004
+    if values.head(_PROBE_ROWS).n_unique() <= 2:  # noqa: PLR2004 - as said
+        return False
+    correlation = abs(float(np.corrcoef(x, y)[0, 1]))
+    return correlation > _COPY or (correlation > _NEARLY and _is_rounded_line(x, y))
+
+
+def _is_rounded_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Return whether each `x` is the float32 next to a linear function of `y`, or one beside it."""
+    centred = y - y.mean()
+    slope = (centred @ (x - x.mean())) / (centred @ centred)
+    errors = np.abs(x - x.mean() - slope * centred)
+    return bool((errors <= np.spacing(np.abs(x).astype(np.float32)).astype(np.float64)).all())

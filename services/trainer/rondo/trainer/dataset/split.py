@@ -98,8 +98,7 @@ def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, p
     They are the same where the spec asks for neither, or the holdout can't be divided. Chosen on the rows that evaluate
     it, an interval would cover its share of them whatever it is worth on others.
     """
-    chosen = spec.prediction.interval is not None or spec.prediction.cost is not None
-    return (halves(spec, holdout) if chosen else None) or (holdout, holdout)
+    return (halves(spec, holdout) if spec.prediction.chosen else None) or (holdout, holdout)
 
 
 def unseen_by_champion(
