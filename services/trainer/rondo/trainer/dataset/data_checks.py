@@ -10,8 +10,8 @@ import polars as pl
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.figures import figure
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
-from rondo.contracts.tasks.regression import least_rows
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.regression import least_rows
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.split import calibration
 from rondo.trainer.errors import LeakError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A class with a smaller share of the rows is named.
 RARE = 0.01
+# Metrics that do not follow the share of a class; a task has one of them at least.
+_OF_RARE = ("average_precision", "balanced_accuracy", "f1_macro")
 # With this share of rows that equal an earlier one in label and all features, the rows are hardly independent.
 REPEATED = 0.5
 # With fewer rows a feature may agree with the label by chance.
@@ -69,7 +71,8 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
         if feature.type == "category":
             yield from _unseen(training[name], holdout[name])
     if task_named(spec.task).target != "number":
-        yield from _classes(training[label], holdout[label])
+        fair = [name for name in _OF_RARE if name in task_named(spec.task).metrics]
+        yield from _classes(training[label], holdout[label], " or ".join(fair))
     else:
         yield from _same_label(training[label])
         yield from _rounded(pl.concat([training[label], holdout[label]]))
@@ -91,8 +94,8 @@ def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[Traini
     if coverage is not None and rows < (needed := least_rows(coverage)):
         message = (
             f"the width of the interval is chosen on {rows:,} rows, and `prediction.interval: {coverage:g}` needs"
-            f" {needed:,}: it is their largest error, beyond which one of {rows + 1:,} outcomes is to be expected; widen"
-            " the holdout, or ask for a smaller share"
+            f" {needed:,}: it is their largest error, beyond which one of {rows + 1:,} outcomes is to be expected;"
+            " widen the holdout, or ask for a smaller share"
         )
         yield TrainingNote(code=NoteCode.FEW_INTERVAL_ROWS, message=message)
     if choosing is evaluating:
@@ -163,7 +166,7 @@ def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
         yield TrainingNote(code=NoteCode.UNSEEN_CATEGORY, feature=training.name, message=message)
 
 
-def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
+def _classes(training: pl.Series, holdout: pl.Series, fair: str) -> Iterator[TrainingNote]:
     counts = training.value_counts(sort=True, name=_ROWS)
     rare = counts.filter(pl.col(_ROWS) < RARE * training.len())
     if rare.height:
@@ -171,7 +174,7 @@ def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
         others = f", and {rare.height - 1} more are rare" if rare.height > 1 else ""
         message = (
             f"{rows / training.len():.2%} of the training rows ({rows:,}) have the label {_shown(value)}{others}: judge"
-            " the model by metrics that weigh classes, such as average_precision or balanced_accuracy"
+            f" the model by metrics that weigh classes, such as {fair}"
         )
         yield TrainingNote(code=NoteCode.RARE_CLASS, message=message)
     unknown = holdout.filter(~holdout.is_in(counts[training.name].implode()))

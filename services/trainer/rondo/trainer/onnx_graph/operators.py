@@ -59,8 +59,8 @@ def _require_compatible(node: onnx.NodeProto, own: int, wanted: int) -> None:
     required = [name for name in set(after.attributes) - set(before.attributes) if after.attributes[name].required]
     if lost or required or _ports(before) != _ports(after):
         message = (
-            f"its operator {node.op_type} is that of {node.domain} {own}, and is another in {wanted}: export it with the"
-            f" operators of {wanted} (of skl2onnx, `target_opset={{'': 15, '{node.domain}': {wanted}}}`)"
+            f"its operator {node.op_type} is that of {node.domain} {own}, and is another in {wanted}: export it with"
+            f" the operators of {wanted} (of skl2onnx, `target_opset={{'': 15, '{node.domain}': {wanted}}}`)"
         )
         raise OperatorVersionError(message)
 
