@@ -95,7 +95,8 @@ def trained(event: ModelTrained) -> Run:
 
 def failed(event: TrainingFailed, at: datetime) -> Run:
     """Return the run that ended without a candidate; `at` is the time of the event."""
-    detail = f"{event.reason} (after {event.attempts} attempts)"
+    tried = f" (after {event.attempts} attempts)" if event.attempts > 1 else ""
+    detail = f"{event.reason}{tried}"
     return Run(
         run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, finished_at=at, detail=detail
     )

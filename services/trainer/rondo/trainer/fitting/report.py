@@ -71,7 +71,7 @@ def _of_comparison(chosen: Chosen) -> str:
     if not others:
         return f"{_rows_of(chosen)}: there is nothing to compare them with yet"
     best = max(others, key=lambda each: each.advantage - each.needed)
-    differs = _lower(best) if best.advantage > 0 else f"{-best.advantage:.4f} higher"
+    differs = _lower(best) if best.advantage > 0 else f"{abs(best.advantage):.4f} higher"
     return f"{_rows_of(chosen)} lead: the loss per row of {best.strategy}, the next strategy, is {differs}"
 
 
