@@ -281,7 +281,8 @@ def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.
     assert readme.models_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
     assert readme.models_block().count("\n") == 3 + 3 * 7
     assert readme.train_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
-    assert readme.train_block().count("\n") == 3 + 4
+    # Rows of trainers that are new are there once they are recorded.
+    assert 3 + 4 <= readme.train_block().count("\n") <= 3 + len(train.TRAINERS)
 
 
 def test_the_goals_of_retraining_are_held_to_the_recorded_figures() -> None:
