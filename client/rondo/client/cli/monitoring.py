@@ -44,7 +44,7 @@ def verdict(summary: dict[str, Any] | None) -> str:
     return "; ".join(filter(None, (f"no verdict yet: {reason}", never)))
 
 
-_BY_EVIDENCE = ("drift", "performance", "quality")
+_BY_EVIDENCE = ("drift", "performance", "slices", "quality")
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

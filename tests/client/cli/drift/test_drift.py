@@ -245,6 +245,31 @@ def test_each_stream_has_its_newest_row_and_when_an_alert_would_follow(rondo: Ru
     assert "week" in lines[3]
 
 
+def test_what_counts_in_no_window_is_listed_with_why(rondo: Run, answers: Any) -> None:
+    assert "Not counted" not in parts(rondo("drift", "loans").stdout)
+    said = ["1,200 requests came after their window had closed: they are in no figure", "7 outcomes\x1b are late"]
+    answers("loans/drift", status(not_counted=said))
+    found = parts(rondo("drift", "loans").stdout)["Not counted"]
+    assert found[0].startswith("  1,200 requests")
+    assert ANSI not in "".join(found)
+    older = {name: each for name, each in status().items() if name != "not_counted"}
+    answers("loans/drift", older)
+    assert rondo("drift", "loans").exit_code == 0
+
+
+def test_a_slice_is_named_by_its_column_and_value(rondo: Run, answers: Any) -> None:
+    loss = next(each for each in status()["columns"] if each["group"] == "loss")
+    slices = [loss | {"group": "slices", "column": "city", "value": value} for value in ("a", "")]
+    waits = loss | {"group": "slices", "column": "city", "value": "b", "since": None, "judged": False}
+    answers("loans/drift", status(columns=[*slices, waits]))
+    found = parts(rondo("drift", "loans").stdout)
+    assert {"  city a", "  city (missing)"} <= set(found["What has changed"])
+    (line,) = found["Not judged yet"]
+    assert line.startswith("  city b")
+    assert "outcomes" in line
+    assert not any("training" in line for line in found["What has changed"]), "a slice has no distribution"
+
+
 def test_repeated_requests_have_their_share_and_that_of_the_training(rondo: Run, answers: Any) -> None:
     window = {"start": "2024-03-01T00:00:00Z", "end": "2024-03-02T00:00:00Z", "rows": 9_000, "requests": 0.204}
     shares = {"error": 0.012, "features": 0.31, "newest_features": 0.25, "training": 0.021}

@@ -63,6 +63,8 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from slices.lines(status["newest_closed"], width)
     yield from _replaced(status.get("replaced", ()))
     yield from _streams(status["streams"])
+    # An older monitor does not say it.
+    yield from _not_counted(status.get("not_counted", ()), width)
     yield from repeats.lines(status.get("repeats"), width)
     yield from skew.lines(status.get("skew"), width)
     yield from costs.lines(status["costs"], width)
@@ -177,6 +179,14 @@ def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
         else:
             usual = duration(each["longest_gap_seconds"])
             yield Line(f"            longest gap {usual}; an alert after {duration(limit)}")
+
+
+def _not_counted(reasons: Sequence[str], width: int) -> Iterator[Line]:
+    if reasons:
+        yield from _heading("Not counted")
+    for each in reasons:
+        text = printable(each)
+        yield from (Line(line) for line in textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    "))
 
 
 def _mean_loss(loss: dict[str, Any] | None, width: int) -> Iterator[Line]:

@@ -40,6 +40,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         skew(status.skew),
         columns.not_judged(status.columns, status.no_verdict, status.out_of_reach),
         columns.every(status.columns, histograms),
+        _not_counted(status),
         _reading(status),
     )
     head = element(
@@ -70,6 +71,13 @@ def _header(status: ModelStatus) -> Markup:
             class_=f"card verdict {status.verdict.state}",
         ),
     )
+
+
+def _not_counted(status: ModelStatus) -> Markup | None:
+    if not status.not_counted:
+        return None
+    lines = [element("li", line) for line in status.not_counted]
+    return element("section", element("h2", "Not counted"), element("div", element("ul", *lines), class_="card"))
 
 
 def _reading(status: ModelStatus) -> Markup:

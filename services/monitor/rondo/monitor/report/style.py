@@ -70,6 +70,7 @@ sup { line-height: 0; font-size: .75em; }
   th, td { padding-right: 10px; } .scroll { padding: 4px 12px; }
   td.wide { min-width: 96px; } td.state { white-space: normal; }
 }
+ul { margin: 0; padding-left: 20px; } li { overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--now); margin: 12px 0; }
 @media print { body { background: #fff; } .card { break-inside: avoid; } }
 """

@@ -27,6 +27,7 @@ from rondo.monitor.status.newest_rows import (
     newest_rows,
     window_status,
 )
+from rondo.monitor.status.not_counted import not_counted
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.status.repeat_status import RepeatStatus, repeat_status
 from rondo.monitor.status.replaced_status import ReplacedStatus, replaced_statuses
@@ -110,8 +111,8 @@ class ModelStatus(Value):
     `repeats` are requests that repeat others; None before a window has passed.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
-    window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
-    the spec.
+    window, by reason; `dropped_share` is their share of the last full block of 500 rows. `not_counted` says both in
+    words. `false_alarm_rate` is that of the spec.
 
     `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
     `expected_harm` whether they are likely to do harm; None if they have not.
@@ -147,6 +148,7 @@ class ModelStatus(Value):
     late_for_evidence: int
     dropped: dict[str, int]
     dropped_share: float
+    not_counted: tuple[str, ...] = ()
 
 
 def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelSummary:
@@ -216,6 +218,7 @@ def model_status(
         late_for_evidence=state.evidence.late,
         dropped=dict(state.dropped.counts),
         dropped_share=state.dropped.coverage.last,
+        not_counted=not_counted(state.dropped.counts, state.evidence.late),
     )
 
 
