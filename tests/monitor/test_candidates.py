@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rondo.contracts.events.monitoring import RolloutEvidence
-from rondo.monitor.candidates import Candidate, Candidates
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, RolloutEvidence
+from rondo.monitor.candidates import CANDIDATE_ROLES, Candidate, Candidates
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.stream.log_messages import Predictions
+from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows.tumbling import TumblingWindows
 
 from tests.monitor.builders import (
@@ -31,6 +32,7 @@ from tests.monitor.scenarios import NEXT, DailyScenario
 from tests.monitor.streams import BINARY
 
 if TYPE_CHECKING:
+    from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.status.candidate_status import CandidateStatus
 
 DAYS, ROWS_A_DAY = 8, 200
@@ -45,6 +47,12 @@ def rows_of(day: float, shift: float = 0.0, count: int = ROWS_A_DAY) -> Any:
 
 def batch(day: float, version: int = 2, role: str = "canary", shift: float = 0.0) -> Predictions:
     return Predictions(MODEL, version, DIGEST_2, role, rows_of(day, shift))
+
+
+def look(
+    candidates: Candidates, reference: Reference = REFERENCE, passed: int = 2**62
+) -> tuple[bool, list[Announcement]]:
+    return candidates.look(MODEL, {DIGEST_2: reference}, WINDOWS, Watermark(newest=passed, passed=passed), 0.01)
 
 
 def canary_log(shift: float, role: str = "canary") -> list[bytes]:
@@ -67,27 +75,43 @@ def interleaved(others: list[bytes]) -> list[bytes]:
 
 
 def findings(store: MemoryStore) -> dict[str, Any]:
-    """Return what is published but the comparison of two versions, which is no finding."""
-    return {key: event for key, event in published(store).items() if not isinstance(event, RolloutEvidence)}
+    """Return what is published but the comparison of two versions, and the alerts about candidates."""
+    return {
+        key: event
+        for key, event in published(store).items()
+        if not isinstance(event, RolloutEvidence) and getattr(event, "role", None) not in CANDIDATE_ROLES
+    }
 
 
-async def status_after(others: list[bytes]) -> tuple[CandidateStatus, ...]:
+def alerts_about_candidates(store: MemoryStore) -> list[AlertRaised]:
+    raised = [event for event in published(store).values() if isinstance(event, AlertRaised)]
+    return [event for event in raised if event.role in CANDIDATE_ROLES]
+
+
+async def status_after(others: list[bytes]) -> tuple[tuple[CandidateStatus, ...], list[AlertRaised]]:
     store = await store_with_a_canary()
     pipeline = new_pipeline(store, FakeClock())
     await pipeline.load()
     await pipeline.advance(messages(interleaved(others), KNOWN))
     assert findings(store) == await uninterrupted(), "nothing is found about a candidate"
-    return (await pipeline.status(MODEL)).candidates
+    status = await pipeline.status(MODEL)
+    alerts = alerts_about_candidates(store)
+    assert {kind: status.alerts[kind] for kind in CANDIDATE_ROLES if kind in status.alerts} == {
+        alert.kind: alert.alert_id for alert in alerts
+    }
+    return status.candidates, alerts
 
 
 @pytest.mark.parametrize("role", ["canary", "shadow"])
 @pytest.mark.medium
-async def test_a_change_of_what_a_candidate_answers_is_in_the_status_alone(role: str) -> None:
-    (unchanged,) = await status_after(canary_log(0.0, role))
+async def test_a_change_of_what_a_candidate_is_asked_opens_an_alert_with_its_role_and_no_finding(role: str) -> None:
+    (unchanged,), alerts = await status_after(canary_log(0.0, role))
+    assert alerts == []
     assert (unchanged.role, unchanged.version) == (role, 2)
     assert unchanged.verdict.state == "partly_judged"
     assert unchanged.rows > 1_000
-    (changed,) = await status_after(canary_log(1.5, role))
+    (changed,), (alert,) = await status_after(canary_log(1.5, role))
+    assert (alert.kind, alert.role, alert.model_version) == (role, role, 2)
     assert changed.verdict.state == "changed"
     assert {each.column for each in changed.columns if each.changed} == {"x"}
     assert {each.group for each in changed.columns} == {"inputs", "outputs"}
@@ -111,24 +135,29 @@ async def test_a_candidate_whose_profile_is_missing_delays_nothing_of_the_champi
 
 
 async def test_the_rows_of_an_unknown_role_are_no_candidate() -> None:
-    assert await status_after(canary_log(1.5, "from-the-future")) == ()
+    assert await status_after(canary_log(1.5, "from-the-future")) == ((), [])
 
 
 @pytest.fixture(scope="module")
-def log_and_status() -> tuple[list[bytes], CandidateStatus]:
-    """Return the log of a canary whose requests have changed, and its status after all of it at once."""
+def seen_at_once() -> tuple[list[bytes], CandidateStatus, list[AlertRaised]]:
+    """Return the log of a canary whose requests have changed, its status after all of it at once, and its alert."""
     others = canary_log(1.5)
-    (found,) = asyncio.run(status_after(others))
-    return interleaved(others), found
+    (found,), alerts = asyncio.run(status_after(others))
+    return interleaved(others), found, alerts
 
 
 @settings(max_examples=5)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.medium
 async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candidate(
-    log_and_status: tuple[list[bytes], CandidateStatus], seed: int
+    seen_at_once: tuple[list[bytes], CandidateStatus, list[AlertRaised]], seed: int
 ) -> None:
-    rng, store, clock, (log, expected) = random.Random(seed), await store_with_a_canary(), FakeClock(), log_and_status
+    rng, store, clock, (log, expected, alerts) = (
+        random.Random(seed),
+        await store_with_a_canary(),
+        FakeClock(),
+        seen_at_once,
+    )
     read = 0
     while read < len(log):
         pipeline = new_pipeline(store, clock)
@@ -139,6 +168,7 @@ async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candida
             read += len(log[read : read + step])
     await pipeline.advance([])
     assert (await pipeline.status(MODEL)).candidates == (expected,)
+    assert alerts_about_candidates(store) == alerts
 
 
 def test_a_candidate_is_compared_with_its_own_reference() -> None:
@@ -149,8 +179,45 @@ def test_a_candidate_is_compared_with_its_own_reference() -> None:
         candidates = Candidates()
         for day in range(6):
             candidates.count(batch(day, shift=1.5), reference, WINDOWS, 0)
-        assert candidates.close({DIGEST_2: reference}, WINDOWS, 2**62)
-        assert bool(list(candidates.evidence.versions[2].alarms(0.01))) == changes
+        looked, alerts = look(candidates, reference)
+        assert looked
+        assert bool(alerts) == changes
+
+
+def with_an_alert(role: str = "canary") -> tuple[Candidates, AlertRaised]:
+    candidates = Candidates()
+    for day in range(6):
+        candidates.count(batch(day, role=role, shift=1.5), REFERENCE, WINDOWS, 0)
+    _, (alert,) = look(candidates)
+    assert isinstance(alert.event, AlertRaised)
+    return candidates, alert.event
+
+
+def test_an_alert_about_a_candidate_opens_once_and_ends_when_another_version_has_its_role() -> None:
+    candidates, alert = with_an_alert()
+    candidates.count(batch(7, shift=1.5), REFERENCE, WINDOWS, 0)
+    assert look(candidates) == (True, [])
+    assert candidates.open_alerts == {"canary": alert.alert_id}
+    candidates.count(batch(8, version=3), REFERENCE, WINDOWS, 0)
+    _, (end,) = look(candidates)
+    assert isinstance(end.event, AlertResolved)
+    assert end.event.alert_id == alert.alert_id
+    assert candidates.open_alerts == {}
+
+
+def test_the_alert_about_a_candidate_ends_with_its_promotion_or_the_removal_of_the_model() -> None:
+    for remove in (False, True):
+        scenario = DailyScenario()
+        scenario.day(0)
+        scenario.state.candidates, alert = with_an_alert("shadow")
+        scenario.restart()
+        assert scenario.state.open_alerts == {"shadow": alert.alert_id}
+        ended = scenario.state.remove(2) if remove else []
+        if not remove:
+            scenario.promote(NEXT)
+            _, ended = scenario.state.look_at_candidates({})
+        assert [each.event.alert_id for each in ended if isinstance(each.event, AlertResolved)] == [alert.alert_id]
+        assert scenario.state.look_at_candidates({}) == (False, [])
 
 
 def test_rows_of_steps_that_are_closed_are_late_and_counted_as_such() -> None:
@@ -158,7 +225,7 @@ def test_rows_of_steps_that_are_closed_are_late_and_counted_as_such() -> None:
     scenario.day(3)
     passed = scenario.state.watermark.passed
     candidates.count(batch(1), REFERENCE, WINDOWS, passed)
-    assert (candidates.evidence.late, candidates.close({DIGEST_2: REFERENCE}, WINDOWS, passed)) == (ROWS_A_DAY, False)
+    assert (candidates.evidence.late, look(candidates, passed=passed)) == (ROWS_A_DAY, (False, []))
 
 
 def test_a_newer_version_takes_the_place_of_the_one_before_and_a_shadow_may_become_a_canary() -> None:
@@ -166,7 +233,7 @@ def test_a_newer_version_takes_the_place_of_the_one_before_and_a_shadow_may_beco
     candidates.count(batch(0, version=3, role="shadow"), REFERENCE, WINDOWS, 0)
     candidates.count(batch(1, version=3, role="canary"), REFERENCE, WINDOWS, 0)
     assert candidates.by_role == {"canary": Candidate(3, DIGEST_2)}
-    candidates.close({DIGEST_2: REFERENCE}, WINDOWS, 2**62)
+    look(candidates)
     assert candidates.evidence.versions[3].taken["inputs"].rows == 2 * ROWS_A_DAY
     candidates.count(batch(2, version=2), REFERENCE, WINDOWS, 0)
     assert candidates.evidence.known == {3}, "an older one is not deployed any more"

@@ -69,13 +69,19 @@ async def test_batches_and_crashes_change_no_published_event(stream: Stream, see
 
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
 @pytest.mark.medium
-async def test_the_rows_of_other_roles_change_no_published_event(role: str) -> None:
+async def test_the_rows_of_other_roles_change_no_event_about_the_champion(role: str) -> None:
+    """What a canary or a shadow is asked has changed as well: that is an alert of its own."""
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())
     await pipeline.load()
     others = [encode_predictions(read_predictions(value).rows, role=role) for value in PREDICTED]
     await pipeline.advance(messages([value for pair in zip(others, PREDICTED, strict=True) for value in pair], KNOWN))
-    assert published(store) == await uninterrupted()
+    expected, found = await uninterrupted(), published(store)
+    assert {key: found[key] for key in expected} == expected
+    more = [event for key, event in found.items() if key not in expected]
+    assert [(type(each), getattr(each, "role", None)) for each in more] == (
+        [] if role == "from-the-future" else [(AlertRaised, role)]
+    )
 
 
 async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> None:

@@ -125,11 +125,13 @@ class Finding(ModelEvent):
 
     `window` holds the rows since the change, of `WindowClosed` those of the window. `since` is when the change most
     likely began, between `since_earliest` and `since_latest` with 90% of the evidence. `statistics_left_out` is how
-    many statistics a message has no room for; those with the strongest evidence come first.
+    many statistics a message has no room for; those with the strongest evidence come first. `role` is that of the
+    version by then.
     """
 
     finding_id: Text
     model_version: int
+    role: Annotated[Text, open_to(WindowRole)] = WindowRole.CHAMPION
     window: Window
     since: Utc
     since_earliest: Utc | None = None
@@ -216,7 +218,7 @@ class WindowClosed(Finding):
     """A window of event time closed: its rows, those with an outcome, and statistics that describe it.
 
     A window in which one version replaced another is two windows, one for each version. `role` says whether the version
-    was the champion when it closed, or was replaced before.
+    was the champion when the window closed, or was replaced before.
     `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`; None if
     it can. `estimates` are of all rows of the window, those without an outcome included.
     """
@@ -224,7 +226,6 @@ class WindowClosed(Finding):
     topic: ClassVar[str] = "windows.closed"
 
     labelled_rows: int = 0
-    role: Annotated[Text, open_to(WindowRole)] = WindowRole.CHAMPION
     no_verdict: Message | None = None
     estimates: tuple[Estimate, ...] = ()
 
@@ -255,7 +256,7 @@ class LabelsWanted(ModelEvent):
 class AlertRaised(ModelEvent):
     """An alert for people: `title` in a line, `detail` with the figures and what happens next.
 
-    `model_version` is None where the alert is about all requests of the model.
+    `model_version` and its `role` are None where the alert is about all requests of the model.
     """
 
     topic: ClassVar[str] = "alerts.raised"
@@ -263,6 +264,7 @@ class AlertRaised(ModelEvent):
     alert_id: Text
     kind: Annotated[Text, open_to(AlertKind)]
     model_version: int | None = None
+    role: Annotated[Text, open_to(WindowRole)] | None = None
     severity: Annotated[Text, open_to(Severity)]
     title: Message
     detail: Message

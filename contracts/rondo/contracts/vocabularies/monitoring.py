@@ -95,16 +95,19 @@ class EstimateMethod(StrEnum):
 
 
 class WindowRole(StrEnum):
-    """What the version of a closed window was when the window closed.
+    """What a version was when its window closed, or when something was found of it.
 
-    `champion`: evidence and alarms are about it. `replaced`: another version serves in its place, so that its figures
-    describe, and decide nothing.
+    `champion`: it answers as the primary, and evidence and alarms are about it. `replaced`: another version serves in
+    its place, so that its figures describe, and decide nothing. `canary` and `shadow`: it answers beside the champion,
+    and what is found of it starts no training.
 
     Unknown: shown as it is.
     """
 
     CHAMPION = "champion"
     REPLACED = "replaced"
+    CANARY = "canary"
+    SHADOW = "shadow"
 
 
 class QualityProblem(StrEnum):
@@ -161,7 +164,8 @@ class AlertKind(StrEnum):
     after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
     many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests` and
     `repeated_features` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports
-    nothing of a window.
+    nothing of a window. `canary` and `shadow` are that what such a version is asked or answers differs from its own
+    training.
 
     Unknown: shown as it is.
     """
@@ -174,6 +178,8 @@ class AlertKind(StrEnum):
     NO_PERFORMANCE_VERDICT = "no_performance_verdict"
     COVERAGE = "coverage"
     DETECTOR_FAILED = "detector_failed"
+    CANARY = "canary"
+    SHADOW = "shadow"
     SILENCE = "silence"
     NO_OUTCOMES = "no_outcomes"
     STALE = "stale"

@@ -1,10 +1,10 @@
 """The versions that answer beside the champion, a canary or a shadow, and the evidence about each of them.
 
-Their inputs and predictions are compared with their own references, step by step as those of the champion. Nothing is
-published of it: a finding would start a training as if the champion had changed. The status shows it. Event time passes
-by the champion's rows alone, so a candidate changes nothing of what is found about the champion. A version that becomes
-the champion begins without this evidence: it has its false-alarm rate for each of the two. Beside this evidence, what
-both versions of a rollout did with the same requests is published for the registry, see `rollouts/`.
+Their inputs and predictions are compared with their own references, step by step as those of the champion. What is
+evident opens an alert, and no finding is published: it would start a training as if the champion had changed. Event
+time passes by the champion's rows alone, so a candidate changes nothing of what is found about the champion. A version
+that becomes the champion begins without this evidence: it has its false-alarm rate for each of the two. Beside this
+evidence, what both versions of a rollout did with the same requests is published for the registry, see `rollouts/`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,23 @@ import pyarrow as pa
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import RouteRole
+from rondo.monitor.alerts import candidate_alerts
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.rollouts.compared_versions import ComparedVersions
 from rondo.monitor.stream.log_messages import event_times
 from rondo.monitor.stream.watermark import is_implausible
+from rondo.monitor.windows.tumbling import to_time
 from rondo.monitor.windows.window_counts import count_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from rondo.monitor.alerts.candidate_alerts import CandidateAlert
+    from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.stream.log_messages import Predictions
+    from rondo.monitor.stream.watermark import Watermark
     from rondo.monitor.windows.tumbling import TumblingWindows
 
 CANDIDATE_ROLES = (RouteRole.CANARY, RouteRole.SHADOW)
@@ -43,11 +49,15 @@ class Candidate:
 
 @dataclass
 class Candidates:
-    """The newest candidate of each role, the `evidence` about them, and what is `compared` in a rollout."""
+    """The newest candidate of each role, the `evidence` about them, and what is `compared` in a rollout.
+
+    `alerts` are the open ones by role.
+    """
 
     by_role: dict[str, Candidate] = field(default_factory=dict)
     evidence: ModelEvidence = field(default_factory=ModelEvidence)
     compared: ComparedVersions = field(default_factory=ComparedVersions)
+    alerts: dict[str, CandidateAlert] = field(default_factory=dict)
 
     def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> int:
         """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then.
@@ -70,15 +80,43 @@ class Candidates:
         rows = batch.rows.filter(pa.array(counted))
         self.evidence.open.add(batch.version, *count_buckets(reference, rows, starts, groups))
 
-    def close(self, references: Mapping[str, Reference], tumbling: TumblingWindows, passed: int) -> bool:
-        """Take the steps that the watermark has passed; returns whether there was one with rows."""
-        ends = [
-            end
-            for each in self.by_role.values()
-            if (reference := references.get(each.digest))
-            for end in self.evidence.close(each.version, reference, passed, tumbling.widths)
-        ]
-        return bool(ends)
+    @property
+    def open_alerts(self) -> dict[str, str]:
+        """The ids of the open alerts by kind, which is the role."""
+        return {role: alert.alert_id for role, alert in self.alerts.items()}
+
+    def look(
+        self, model: str, references: Mapping[str, Reference], tumbling: TumblingWindows | None, watermark: Watermark,
+        false_alarm_rate: float,
+    ) -> tuple[bool, list[Announcement]]:  # fmt: skip
+        """Take the steps that the watermark has passed.
+
+        Returns whether there was one with rows, and the alerts that open, or end because a version has left its role.
+        """
+        published, looked = self.resolve(model, to_time(watermark.newest)), False
+        for role, each in self.by_role.items():
+            reference = references.get(each.digest)
+            if reference is None or tumbling is None:
+                continue
+            for end in self.evidence.close(each.version, reference, watermark.passed, tumbling.widths):
+                looked, evidence = True, self.evidence.versions[each.version]
+                if role in self.alerts:
+                    continue
+                found = candidate_alerts.raised(model, role, each.version, evidence, false_alarm_rate, to_time(end))
+                if found:
+                    self.alerts[role], alert = found
+                    published.append(alert)
+        return looked or bool(published), published
+
+    def resolve(self, model: str, at: datetime) -> list[Announcement]:
+        """End the alerts about versions that have their role no more."""
+        over = {
+            role: alert
+            for role, alert in self.alerts.items()
+            if role not in self.by_role or self.by_role[role].version != alert.version
+        }
+        self.alerts = {role: alert for role, alert in self.alerts.items() if role not in over}
+        return [candidate_alerts.ended(model, role, alert, at) for role, alert in over.items()]
 
     def promoted(self, champion: int) -> None:
         """Discard the candidates that are not newer than the champion."""
@@ -91,7 +129,8 @@ class Candidates:
     def snapshot(self) -> Candidates:
         """Return what the status is made of; what is counted later does not change it."""
         versions = {number: each.snapshot() for number, each in self.evidence.versions.items()}
-        return Candidates(dict(self.by_role), ModelEvidence(versions, late=self.evidence.late))
+        evidence = ModelEvidence(versions, late=self.evidence.late)
+        return Candidates(dict(self.by_role), evidence, alerts=dict(self.alerts))
 
     def _admits(self, batch: Predictions) -> bool:
         """Return whether rows are those of the candidate of their role, which a newer version becomes."""

@@ -120,7 +120,7 @@ class ModelState:
         self.unmatched.clear()
         self.buffer.clear()
         resolved = [*self.dropped.resolve(self.model, at, why), *self.quality.resolve(self.model, at, why)]
-        return [*self._resolve_alarms(why, at), *resolved]
+        return [*self._resolve_alarms(why, at), *resolved, *self.candidates.resolve(self.model, at)]
 
     def snapshot(self) -> ModelState:
         """Return what the status is made of. A thread may read it while this state takes rows."""
@@ -140,7 +140,7 @@ class ModelState:
     @property
     def open_alerts(self) -> dict[str, str]:
         """The ids of the alerts that are raised and not resolved, by kind."""
-        return self.alarms.open | self.dropped.open(self.model) | self.quality.open
+        return self.alarms.open | self.dropped.open(self.model) | self.quality.open | self.candidates.open_alerts
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the evidence of older versions, whose windows go on.
@@ -261,9 +261,10 @@ class ModelState:
         passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
         return self.history.due(self.windows, self.tumbling, passed) if self.tumbling else []
 
-    def look_at_candidates(self, references: Mapping[str, Reference]) -> bool:
-        """Take the candidates' steps that the watermark has passed; returns whether there was one."""
-        return self.tumbling is not None and self.candidates.close(references, self.tumbling, self.watermark.passed)
+    def look_at_candidates(self, references: Mapping[str, Reference]) -> tuple[bool, list[Announcement]]:
+        """Return whether a candidate has a new step with rows, and alerts about candidates, see `Candidates.look`."""
+        rate = self.spec.monitor.false_alarm_rate if self.spec else 0.0
+        return self.candidates.look(self.model, references, self.tumbling, self.watermark, rate)
 
     def look(self, reference: Reference) -> Iterator[Announcement]:
         """Take the champion's steps that the watermark has passed, in order; yields what to publish."""

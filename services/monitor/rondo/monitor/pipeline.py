@@ -95,8 +95,9 @@ class MonitorPipeline:
         for model, state in self.models.items():
             announcements += state.dropped.drain_alerts()
             announcements += self._look_at_quality(model, state)
-            if state.look_at_candidates(self._control_plane.references):
-                self._checkpointer.changed.add(model)
+            stepped, alerts = state.look_at_candidates(self._control_plane.references)
+            announcements += alerts
+            self._checkpointer.changed |= {model} if stepped else set()
             if reference := self._control_plane.champion_reference(state.champion):
                 looked = [*state.look(reference), *request_labels(state)]
                 announcements += looked

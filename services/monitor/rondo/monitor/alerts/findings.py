@@ -21,7 +21,7 @@ from rondo.contracts.events.monitoring import (
     described,
     described_harm,
 )
-from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName
+from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName, WindowRole
 from rondo.monitor.estimates.estimator import ASSUMPTION
 from rondo.monitor.estimates.expected_harm import ExpectedHarm
 from rondo.monitor.evidence.component_sums import LOSS, SLICES
@@ -143,23 +143,30 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
     """Build the alert of a finding; they share one id."""
     event = finding.event
     assert isinstance(event, DriftDetected | PerformanceDegraded | DataQualityDegraded)  # noqa: S101 - made by `found`
-    figures = [described(each) for each in event.statistics]
-    more = [f"and {len(figures) - _MAX_LISTED} more"] if len(figures) > _MAX_LISTED else []
+    figures = listed(event.statistics)
     if kind in {"performance", "slices"}:
-        more.append(f"on {subject.labelled_rows:,} outcomes")
+        figures += f", on {subject.labelled_rows:,} outcomes"
     earliest, latest = event.since_earliest or event.since, event.since_latest or event.since
     raised = AlertRaised(
         model=subject.model,
         alert_id=event.finding_id,
         kind=kind,
         model_version=subject.version,
+        role=event.role,
         severity=_severity(kind, event),
         title=f"{subject.model} version {subject.version}: {_TITLES[kind]}",
-        detail=f"{', '.join(figures[:_MAX_LISTED] + more)}; most likely since {event.since:%Y-%m-%d %H:%M} UTC "
+        detail=f"{figures}; most likely since {event.since:%Y-%m-%d %H:%M} UTC "
         f"(between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M}). {_harm(event)}{_NEXT}",
         raised_at=event.window.end,
     )
     return Announcement(raised, f"{raised.alert_id}-raised")
+
+
+def listed(statistics: Sequence[Statistic]) -> str:
+    """Return the first of some statistics as text, and the number of the others."""
+    figures = [described(each) for each in statistics]
+    more = [f"and {len(figures) - _MAX_LISTED} more"] if len(figures) > _MAX_LISTED else []
+    return ", ".join(figures[:_MAX_LISTED] + more)
 
 
 def _severity(kind: FindingKind, event: Finding) -> Severity:
@@ -173,13 +180,16 @@ def _harm(event: Finding) -> str:
     return f"{sentences[0].upper()}{sentences[1:]}. " if sentences else ""
 
 
-def warning(subject: Subject, kind: str, title: str, detail: str, at: datetime) -> Announcement:
+def warning(
+    subject: Subject, kind: str, title: str, detail: str, at: datetime, role: WindowRole = WindowRole.CHAMPION
+) -> Announcement:
     """Build an alert about a version that no finding comes with; `title` follows its name."""
     alert = AlertRaised(
         model=subject.model,
         alert_id=subject.finding_id(kind, at),
         kind=kind,
         model_version=subject.version,
+        role=role,
         severity=Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {title}",
         detail=detail,

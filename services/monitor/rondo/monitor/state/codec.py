@@ -14,6 +14,7 @@ from rondo.chassis.profiles.slices import Slices
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.monitor.alerts.alarms import EvidenceAlarm
+from rondo.monitor.alerts.candidate_alerts import CandidateAlert
 from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.findings import FINDING_KINDS
 from rondo.monitor.alerts.hysteresis import AlarmState
@@ -121,6 +122,7 @@ def decode_state(
             {role: Candidate(**each) for role, each in figures["candidates"].items()},
             decode_evidence(stored_evidence.filter(stored_evidence.column(_OF_CANDIDATES))),
             compared_versions.decoded(figures.get("compared", {}), compared, stored_compared.rows.size),
+            {role: CandidateAlert(**each) for role, each in figures.get("candidate_alerts", {}).items()},
         ),
         alarms=_alarms(figures["alarms"]),
         removed=figures["removed"],
@@ -159,6 +161,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "removed": state.removed,
         "labels_until": state.labels_until,
         "candidates": {role: asdict(each) for role, each in state.candidates.by_role.items()},
+        "candidate_alerts": {role: asdict(each) for role, each in state.candidates.alerts.items()},
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
         "costs": {
