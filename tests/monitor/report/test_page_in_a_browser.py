@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.monitor.report.page import report_page
+from rondo.monitor.status.candidate_status import CandidateStatus
 from rondo.monitor.status.histograms import Bar, Histogram
+from rondo.monitor.status.overall_verdict import OverallVerdict
 
 from tests.monitor.report.story import story
 
@@ -47,7 +49,10 @@ def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str
     assert seen.status.newest
     bars = (Bar(kind="category", label=LONG, window=0.5, reference=0.5),)
     newest = seen.status.newest.model_copy(update={"columns": (Histogram(column=LONG, bars=bars),)})
-    changes = {"columns": columns, "newest": newest, "model": LONG}
+    beside = CandidateStatus(
+        role="canary", version=2, rows=9, until=None, verdict=OverallVerdict(state="changed", sentence=LONG), columns=()
+    )
+    changes = {"columns": columns, "newest": newest, "model": LONG, "candidates": (beside,), "not_counted": (LONG,)}
     page = report_page(seen.status.model_copy(update=changes), seen.windows)
     file = tmp_path / "around.html"
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")

@@ -26,6 +26,7 @@ _SMALL_METER, _POWERS, _PLOT = 6, 16, 17
 _BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
 _SHORTEST = 8
 _LOSS = "performance"
+_HARM = {"loss", "slices"}
 
 
 def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line]:
@@ -40,7 +41,11 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     bars = {each["column"]: each["bars"] for each in (status["newest"] or {"columns": ()})["columns"]}
     changed = sorted(
         (each for each in columns if each["since"]),
-        key=lambda each: (each.get("hardly_used", False), each["threshold"] - each["evidence"]),
+        key=lambda each: (
+            each["group"] not in _HARM,
+            each.get("hardly_used", False),
+            each["threshold"] - each["evidence"],
+        ),
     )
     waiting = [each for each in columns if not each["since"] and not each["judged"] and not each.get("out_of_reach")]
     unchanged = sorted(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rondo.monitor.status.histograms import Histogram
 
 _GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "performance of slices"}
+_HARM = {"loss", "slices"}
 # With more plots a page is hard to load, and nobody looks at them.
 _MOST_PLOTS = 60
 LEGEND = element(
@@ -30,13 +31,13 @@ LEGEND = element(
 def changed(
     columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram], windows: Sequence[ClosedWindow]
 ) -> Markup | None:
-    """Return a card for each column that has changed, the strongest evidence first; None without any.
+    """Return a card for each column that has changed; None without any.
 
-    What the model hardly relies on comes last.
+    A worse performance comes first, what the model hardly relies on last, else the strongest evidence first.
     """
     found = sorted(
         (each for each in columns if each.changed),
-        key=lambda each: (each.hardly_used, each.threshold - each.evidence),
+        key=lambda each: (each.group not in _HARM, each.hardly_used, each.threshold - each.evidence),
     )
     if not found:
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.monitor.report import columns
 from rondo.monitor.report.markup import Markup, element, joined
 from rondo.monitor.report.performance import performance
+from rondo.monitor.report.quality import quality
 from rondo.monitor.report.skew import skew
 from rondo.monitor.report.slices import slices
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
@@ -40,7 +41,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         skew(status.skew),
         columns.not_judged(status.columns, status.no_verdict, status.out_of_reach),
         columns.every(status.columns, histograms),
-        _not_counted(status),
+        quality(status),
         _reading(status),
     )
     head = element(
@@ -70,14 +71,21 @@ def _header(status: ModelStatus) -> Markup:
             status.verdict.sentence,
             class_=f"card verdict {status.verdict.state}",
         ),
+        *_candidates(status),
     )
 
 
-def _not_counted(status: ModelStatus) -> Markup | None:
-    if not status.not_counted:
-        return None
-    lines = [element("li", line) for line in status.not_counted]
-    return element("section", element("h2", "Not counted"), element("div", element("ul", *lines), class_="card"))
+def _candidates(status: ModelStatus) -> list[Markup]:
+    """Return the verdict on each version that answers beside the champion."""
+    return [
+        element(
+            "div",
+            element("strong", f"{each.role}, version {each.version}: {_TITLES[each.verdict.state].lower()}"),
+            each.verdict.sentence,
+            class_=f"card verdict beside {each.verdict.state}",
+        )
+        for each in status.candidates
+    ]
 
 
 def _reading(status: ModelStatus) -> Markup:

@@ -54,8 +54,9 @@ def _newest(newest: NewestRows) -> Markup:
 def _table(shown: Sequence[ClosedWindow]) -> Markup:
     metrics = list(dict.fromkeys(each.statistic for window in shown for each in _metrics(window)))
     estimated = list(dict.fromkeys(each.statistic for window in shown for each in _estimates(window)))
-    titles = [*(f"{METRICS[metric].title}, estimated" for metric in estimated), *(METRICS[m].title for m in metrics)]
-    heads = ["window from (UTC)", *titles, "outcomes", "rows", "version"]
+    known = [METRICS[metric].title for metric in metrics]
+    titles = [*known, "outcomes", "rows", *(f"{METRICS[metric].title}, estimated" for metric in estimated)]
+    heads = ["window from (UTC)", "version", *titles]
     head = element("tr", *(element("th", text, class_="number" if at else None) for at, text in enumerate(heads)))
     rows = []
     for version in dict.fromkeys(window.model_version for window in shown):
@@ -80,8 +81,8 @@ def _estimates(window: ClosedWindow) -> list[Estimate]:
 def _row(window: ClosedWindow, metrics: Sequence[str], estimated: Sequence[str]) -> Markup:
     expected = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _estimates(window)}
     values = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _metrics(window)}
-    figures = (*(expected.get(each, "") for each in estimated), *(values.get(each, "") for each in metrics))
-    cells = (*figures, f"{window.labelled_rows:,}", f"{window.rows:,}", version_of(window))
+    known, guessed = (values.get(each, "") for each in metrics), (expected.get(each, "") for each in estimated)
+    cells = (version_of(window), *known, f"{window.labelled_rows:,}", f"{window.rows:,}", *guessed)
     return element(
         "tr",
         element("td", f"{window.start:%Y-%m-%d %H:%M}"),
@@ -99,10 +100,10 @@ def _holdout(version: int, window: ClosedWindow, metrics: Sequence[str], estimat
         {each.statistic: METRICS[each.statistic].figure(each.reference) for each in found if each.reference is not None}
         for found in (_estimates(window), _metrics(window))
     )
-    figures = (*(expected.get(each, "") for each in estimated), *(values.get(each, "") for each in metrics))
+    known, guessed = (values.get(each, "") for each in metrics), (expected.get(each, "") for each in estimated)
     return element(
         "tr",
         element("td", "holdout"),
-        *(element("td", cell, class_="number") for cell in (*figures, "", "", version)),
+        *(element("td", cell, class_="number") for cell in (version, *known, "", "", *guessed)),
         class_="holdout",
     )

@@ -22,9 +22,10 @@ p { margin: 4px 0; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: .875rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 16px; min-width: 0; }
 .card + .card, .card + div > .card { margin-top: 12px; } .cards .card { margin-top: 0; }
-.verdict { margin-top: 16px; border-left: 6px solid var(--soft); font-size: 1.15rem; }
+.verdict { margin-top: 16px; border-left: 6px solid var(--soft); font-size: 1.15rem; overflow-wrap: anywhere; }
 .verdict.worse { border-left-color: var(--bad); } .verdict.changed { border-left-color: var(--warn); }
 .verdict.no_change { border-left-color: var(--good); }
+.verdict.beside { font-size: 1rem; border-left-width: 3px; }
 .verdict strong { display: block; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; }
 .worse strong { color: var(--bad); } .changed strong { color: var(--warn); } .no_change strong { color: var(--good); }
 .cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 310px), 1fr)); }
@@ -60,6 +61,8 @@ polyline.threshold { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 6
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
+th { white-space: normal; vertical-align: bottom; }
+.scroll th:first-child, .scroll td:first-child { position: sticky; left: 0; background: var(--card); }
 td.number, th.number { text-align: right; }
 td.wide { white-space: normal; min-width: 160px; overflow-wrap: anywhere; }
 tr.holdout td { color: var(--soft); }

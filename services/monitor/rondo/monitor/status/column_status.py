@@ -140,4 +140,4 @@ def _words(statistic: Statistic) -> str:
         case StatisticName.SHARE:
             return f"share of {statistic.category} {before:.1%} before, {now:.1%} now"
         case name:
-            return f"{name} {before:.1%} before, {now:.1%} now"
+            return f"{name.replace('_', ' ')} {before:.1%} before, {now:.1%} now"
