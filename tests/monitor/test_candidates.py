@@ -256,3 +256,12 @@ def test_rows_of_a_candidate_without_a_profile_are_not_missed_in_any_window() ->
     assert scenario.state.count_buffered({}, timed_out=1.0) == ROWS_A_DAY
     assert scenario.state.dropped.counts == before
     assert scenario.state.quality.streams.open == {}
+
+
+def test_without_a_spec_nothing_is_looked_at() -> None:
+    scenario = DailyScenario()
+    scenario.day(0)
+    scenario.state.candidates.count(batch(0, shift=1.5), REFERENCE, WINDOWS, 0)
+    scenario.state.spec = None
+    scenario.state.watermark = Watermark(newest=2**61, passed=2**61)
+    assert scenario.state.look_at_candidates({DIGEST_2: REFERENCE}) == (False, [])

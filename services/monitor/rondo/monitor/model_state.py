@@ -263,8 +263,8 @@ class ModelState:
 
     def look_at_candidates(self, references: Mapping[str, Reference]) -> tuple[bool, list[Announcement]]:
         """Return whether a candidate has a new step with rows, and alerts about candidates, see `Candidates.look`."""
-        rate = self.spec.monitor.false_alarm_rate if self.spec else 0.0
-        return self.candidates.look(self.model, references, self.tumbling, self.watermark, rate)
+        tumbling, rate = (self.tumbling, self.spec.monitor.false_alarm_rate) if self.spec else (None, 0.0)
+        return self.candidates.look(self.model, references, tumbling, self.watermark, rate)
 
     def look(self, reference: Reference) -> Iterator[Announcement]:
         """Take the champion's steps that the watermark has passed, in order; yields what to publish."""

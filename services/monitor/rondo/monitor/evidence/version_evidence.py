@@ -61,7 +61,7 @@ class Watched:
     def group(self) -> Group:
         return self.components[0].group
 
-    @property
+    @cached_property
     def rows_of(self) -> str:
         """Whose rows it takes: those of its group, or of its slice. It is a key of `VersionEvidence.taken`."""
         first = self.components[0]
