@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,10 @@ from rondo.trainer.adaptation.comparison import (
     choose,
     course,
     course_of_suspicion,
-    due_again,
+    due,
     reconsider,
     served,
+    suspecting,
     taken,
 )
 from rondo.trainer.adaptation.holdout import latest
@@ -124,10 +126,11 @@ def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> Non
 
 def test_a_change_that_was_not_confirmed_is_due_again_when_the_rows_since_then_have_doubled() -> None:
     state = replace(STATE, unconfirmed=Unconfirmed(9_950, rows=10_050))
-    assert due_again(ROWS, STATE) is None
-    assert due_again(replace(ROWS, times=np.arange(10_049)), state) is None
+    assert due(ROWS, STATE, None) is None
+    assert due(replace(ROWS, times=np.arange(10_049)), state, None) is None
     more = replace(ROWS, times=np.arange(10_050))
-    assert due_again(more, state) == 9_950
+    assert due(more, state, None) == 9_950
+    assert due(more, state, 9_990) == 9_990, "a new one goes first"
     planned = course_of_suspicion(more, state, since=9_950)
     assert planned.change == 9_850, "200 rows at least"
     worse = reconsider(more, state, planned, {"since": losses(100, 0.3), WINDOW: losses(100, 0.2)})
@@ -183,3 +186,59 @@ def test_a_suspicion_of_a_change_before_the_window_does_not_widen_it() -> None:
 def test_a_window_older_than_all_rows_has_all_rows() -> None:
     assert taken(ROWS, replace(STATE, since=-5), 10_000) == Strategy("since", 0)
     assert ROWS.first_since(20_000) == 9_999
+
+
+# Labels with a level for each day of 40 rows.
+DAYS = (RNG.random(10_000) < np.repeat(RNG.uniform(0, 1, 250), 40)).astype(np.float64)[None]
+
+
+def test_a_young_change_waits_for_ten_blocks_of_dependent_rows() -> None:
+    rows = replace(ROWS, labels=DAYS)
+    dependent = rows.dependent(0, 9_900)
+    assert 20 < dependent < 120
+    assert due(rows, STATE, 9_900) is None
+    known = suspecting(rows, STATE, 9_900)
+    assert known.unconfirmed == Unconfirmed(9_900, rows=9_900 + math.ceil(10 * dependent))
+    assert due(ROWS, STATE, 9_900) == 9_900, "of independent rows there are enough"
+    assert suspecting(ROWS, STATE, 9_900) == STATE
+    before = replace(known, unconfirmed=Unconfirmed(9_900, rows=10_100))
+    assert suspecting(rows, before, 9_950) == before, "the one that waits is due before"
+    planned = course(rows, known, fitted_until=8_899)
+    found = choose(rows, known, planned, {each.name: losses(1_000, 0.3) for each in planned.strategies})
+    assert found.state.unconfirmed == known.unconfirmed
+
+
+def test_a_model_of_dependent_rows_is_confirmed_on_later_blocks() -> None:
+    rows = replace(ROWS, labels=DAYS)
+    planned, dependent = course_of_suspicion(rows, STATE, since=8_000), rows.dependent(0, 8_000)
+    assert len(rows.times) - planned.held.start == max(200, math.ceil(5 * dependent))
+    assert planned.held.gap == math.ceil(dependent)
+
+
+def test_what_led_becomes_worse_and_the_change_is_young() -> None:
+    scores = {"since": ChunkScore(200, 0.2, (0.19, 0.21, 0.21, 0.19))}
+    state = replace(STATE, record=tuple(ScoredChunk(at, at + 199, scores) for at in (8_000, 8_200)))
+    rows = replace(ROWS, labels=DAYS)
+    planned = course(rows, state, fitted_until=8_899)
+    rising = np.concatenate([losses(750, 0.2), losses(250, 0.6)])
+    found = choose(rows, state, planned, {each.name: rising for each in planned.strategies})
+    assert found.worse_since is None
+    assert found.state.unconfirmed is not None
+    assert found.state.unconfirmed.since == pytest.approx(9_750, abs=60)
+    assert found.state.unconfirmed.rows > 10_000
+
+
+def test_a_change_before_the_window_is_no_news() -> None:
+    state = replace(STATE, since=9_000)
+    assert due(ROWS, state, 100) is None
+    assert suspecting(ROWS, state, 100) == state
+
+
+def test_what_serves_has_as_many_rows_as_the_spec_asks_for() -> None:
+    rows = replace(ROWS, floor=4_000)
+    planned = course(rows, STATE, fitted_until=8_899)
+    assert [each.name for each in planned.strategies] == ["since", "fading"]
+    assert due(rows, STATE, 6_001) is None
+    assert suspecting(rows, STATE, 6_001).unconfirmed == Unconfirmed(6_001, rows=10_001)
+    assert due(rows, STATE, 6_000) == 6_000
+    assert taken(rows, replace(STATE, since=9_000), 10_000) == Strategy("since", 6_000)

@@ -128,3 +128,20 @@ def test_losses_that_rise_by_chance_or_fall_are_no_harm() -> None:
 def test_a_rise_that_a_few_rows_explain_is_no_harm() -> None:
     assert worse_from(chunks(0.002, 0.002, spread=0.0), chunks(0.015, spread=0.0)) is None
     assert worse_from(chunks(0.002, 0.002, spread=0.0), chunks(0.03, spread=0.0)) == 0.0
+
+
+def test_a_rise_of_one_day_is_no_harm_where_rows_of_a_day_depend_on_each_other() -> None:
+    new = chunks(0.2, 0.2, 0.2, 0.35)
+    assert worse_from(chunks(0.2, 0.21, 0.19), new) == 0.75
+    assert worse_from(chunks(0.2, 0.21, 0.19), new, dependent=800) is None
+
+
+def test_dependent_rows_make_errors_larger_and_a_few_blocks_of_them_show_nothing() -> None:
+    known = record(4, fading=0.05)
+    independent, dependent = (compare(known, "since", "fading", rows) for rows in (1.0, 300.0))
+    assert independent is not None
+    assert dependent is not None
+    # A quarter has 100 rows, and a chunk 400.
+    assert independent.error < dependent.error <= independent.error * np.sqrt(3) + 1e-12
+    assert compare(known, "since", "fading", 321.0) is None, "1,600 rows are fewer than five blocks"
+    assert lead(known, "since", ("since", "fading"), 321.0).leader == "since"

@@ -31,7 +31,7 @@ CHANGE = builders.START + timedelta(minutes=3_000)
 
 
 def auto(**changes: Any) -> Any:
-    trainer = {"params": PARAMS, "min_rows": 500} | changes.pop("trainer", {})
+    trainer = {"params": PARAMS, "min_rows": 100} | changes.pop("trainer", {})
     return builders.spec(trainer=trainer, retrain={"policy": "auto", "on": [], "cooldown": "0s"}, **changes)
 
 

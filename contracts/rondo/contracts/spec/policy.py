@@ -44,6 +44,7 @@ def _scalar_or_list(value: object) -> object:
     return [_scalar(item) for item in value] if isinstance(value, list | tuple) else _scalar(value)
 
 
+DEFAULT_MIN_ROWS = 1_000
 DEFAULT_TRIGGERS = (TriggerKind.DRIFT.value, TriggerKind.PERFORMANCE.value)
 # Each member of an ensemble takes memory in serving, and time at each prediction.
 MAX_MEMBERS = 10
@@ -152,10 +153,16 @@ class Trainer(SpecSection):
     refit: bool | None = None
     """Whether the model is fitted again after its evaluation, to the holdout as well, before it serves. By default so
     with `retrain: {policy: auto}`, and what was evaluated serves otherwise. An ensemble is never refitted."""
-    min_rows: Annotated[int, Field(ge=1)] = 1_000
-    """With fewer labelled rows a training is skipped until there is more data."""
+    min_rows: Annotated[int, Field(ge=1)] = DEFAULT_MIN_ROWS
+    """With fewer labelled rows a training is skipped until there is more data. Where it is not 1000, no model of fewer
+    rows serves, whatever the newest ones show; 1000 bounds the first training alone."""
     seed: int = 7
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
+
+    @property
+    def least_fitted(self) -> int:
+        """The rows that what serves is fitted to at least; 0 by default, for a comparison knows when few suffice."""
+        return 0 if self.min_rows == DEFAULT_MIN_ROWS else self.min_rows
 
 
 class Retrain(SpecSection):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.trainer.adaptation import confirmation, holdout
+from rondo.trainer.adaptation.dependence import dependent_rows
 from rondo.trainer.adaptation.growth import chunk_rows
 from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead, worse_from
 from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, WINDOW, Strategy, strategies
@@ -41,8 +42,8 @@ class ScoredChunk:
 class Unconfirmed:
     """A change that is suspected since a time, and did not move the window.
 
-    Rows that all follow the change are too few at first. With `rows` labelled rows in all those since then have
-    doubled, and it is looked into again.
+    Rows that all follow the change are too few at first: with `rows` labelled rows in all it is looked into. If it is
+    not confirmed, it is again with twice as many rows since then.
     """
 
     since: int
@@ -99,7 +100,8 @@ class Rows:
     """The labelled rows: their sorted event times, how late a label is known, the number of features.
 
     `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or as many as are `specified`
-    by the spec. Where the spec has a window, `fixed`, all of the rows are taken.
+    by the spec. Where the spec has a window, `fixed`, all of the rows are taken. What serves is fitted to `floor` rows
+    at least. `labels` are as in `dependence.dependent_rows`; without them rows count as independent.
     """
 
     times: NDArray[np.int64]
@@ -109,10 +111,18 @@ class Rows:
     least: int = 0
     specified: int | None = None
     fixed: bool = False
+    floor: int = 0
+    labels: NDArray[np.float64] | None = None
 
     def first_since(self, since: int | None) -> int:
-        """Return the first row of a window; the last row at most, where all are older."""
-        return 0 if since is None else min(int(np.searchsorted(self.times, since, "left")), len(self.times) - 1)
+        """Return the first row of a window; one so early that it has `floor` rows, and one."""
+        if since is None:
+            return 0
+        return max(min(int(np.searchsorted(self.times, since, "left")), len(self.times) - max(self.floor, 1)), 0)
+
+    def dependent(self, first: int, until: int) -> float:
+        """Return over how many rows labels depend on each other in a stretch of rows."""
+        return dependent_rows(None if self.labels is None else self.labels[:, first:until])
 
 
 def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
@@ -128,31 +138,44 @@ def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
     # A large holdout that the spec asks for does not make all rows a young window.
     asked_for = rows.specified is not None and window == 0
     if asked_for or not holdout.is_young(window, held, len(rows.times)):
-        return Course(held, strategies(held.fit, window, rows.features, state.first, fades=rows.fades))
+        return Course(held, _strategies(rows, state, held.fit, window))
     if state.leader == SINCE:
         held = holdout.held_out_of_young(rows.times, window)
     return Course(held, (taken(rows, state, held.fit),), compared=False)
+
+
+def suspecting(rows: Rows, state: State, since: int) -> State:
+    """Return what is known with a change that is suspected since a time, and waits for more rows if it is young.
+
+    One that is older than the window is no news: what serves has no rows from before.
+    """
+    if _is_old(rows, state, since) or not _is_inside(rows, state, since):
+        return state
+    found, other = _waiting(rows, state, since), state.unconfirmed
+    return state if other is not None and other.rows < found.rows else replace(state, unconfirmed=found)
+
+
+def due(rows: Rows, state: State, since: int | None) -> int | None:
+    """Return since when a change is to be looked into now: the one `since`, or one that waited for more rows.
+
+    A model of few rows is worse, whatever happened. Without a second look the higher losses would become what later
+    ones are compared with.
+    """
+    found = state.unconfirmed
+    waited = found.since if found is not None and len(rows.times) >= found.rows else None
+    return next((each for each in (since, waited) if each is not None and _is_old(rows, state, each)), None)
 
 
 def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
     """Return what is fitted and scored where a change since a time is suspected: the rows after it, and the window."""
     window = rows.first_since(state.since)
     change = max(confirmation.window_start(rows.times, since, rows.features), window)
-    count = confirmation.held_back(len(rows.times) - change, chunk_rows(state.first))
-    # Without a gap: it would take the rows after the change.
-    held = holdout.latest(rows.times, 0, count)
+    dependent, young = rows.dependent(window, change), len(rows.times) - change
+    # Without a gap for the label delay: it would take the rows after the change.
+    held = holdout.latest(rows.times, 0, confirmation.held_back(young, chunk_rows(state.first), dependent))
+    held = holdout.HeldOut(max(held.start - confirmation.gap(young, dependent), 0), held.start)
     found = (Strategy(SINCE, change), Strategy(WINDOW, window))
     return Course(held, found, compared=False, change=change, since=since)
-
-
-def due_again(rows: Rows, state: State) -> int | None:
-    """Return since when a change is suspected that was not confirmed, if there are enough rows to look into it again.
-
-    A model of few rows is worse, whatever happened. Without a second look the higher losses would become what later
-    ones are compared with.
-    """
-    found = state.unconfirmed
-    return found.since if found is not None and len(rows.times) >= found.rows else None
 
 
 def taken(rows: Rows, state: State, until: int) -> Strategy:
@@ -160,8 +183,12 @@ def taken(rows: Rows, state: State, until: int) -> Strategy:
     if rows.fixed:
         return Strategy(ALL, 0)
     window = min(rows.first_since(state.since), max(until - 1, 0))
-    found = strategies(until, window, rows.features, state.first, fades=rows.fades)
+    found = _strategies(rows, state, until, window)
     return next((each for each in found if each.name == state.leader), found[0])
+
+
+def _strategies(rows: Rows, state: State, until: int, window: int) -> tuple[Strategy, ...]:
+    return strategies(until, window, rows.features, state.first, fades=rows.fades, floor=rows.floor)
 
 
 def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
@@ -178,50 +205,75 @@ def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
 
 def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whose rows are taken, by the losses of the holdout; the champion may be among those that were scored."""
-    if (since := due_again(rows, state)) is not None:
+    if (since := due(rows, state, None)) is not None:
         # It could not be looked into, for its models can't be fitted: it waits again.
-        state = replace(state, unconfirmed=_waiting(rows, since))
+        state = replace(state, unconfirmed=_waiting(rows, state, since))
     if not planned.compared:
         return Choice(planned.strategies[0].name, state)
     added = _chunks(rows, state, planned, losses)
     # A holdout may repeat rows, where the candidate before was not promoted.
     earlier = (each for each in state.record if each.until < added[0].since)
     record = (*earlier, *added)[-KEPT_CHUNKS:]
+    scores = [each.scores for each in record]
+    dependent = rows.dependent(rows.first_since(state.since), planned.held.start)
     names = [each.name for each in planned.strategies]
     led = state.leader if state.leader in names else names[0]
-    found = lead([each.scores for each in record], led, names)
-    against = lead([each.scores for each in record], found.leader, [CHAMPION])
+    found = lead(scores, led, names, dependent)
+    against = lead(scores, found.leader, [CHAMPION], dependent)
     keeps = against.leader == CHAMPION
-    return Choice(
-        found.leader,
-        replace(state, leader=found.leader, record=record),
-        (*found.comparisons, *against.comparisons),
-        keeps=keeps,
-        # Where the champion does well, it is the new fits that are worse: the spec may have changed.
-        worse_since=None if keeps else _worse_since(rows, planned, led, record[: -len(added)], added),
-    )
+    # Where the champion does well, it is the new fits that are worse: the spec may have changed.
+    since = None if keeps else _worse_since(rows, planned, led, record[: -len(added)], added, dependent)
+    known = replace(state, leader=found.leader, record=record)
+    if since is not None:
+        known = suspecting(rows, known, since)
+    comparisons = (*found.comparisons, *against.comparisons)
+    return Choice(found.leader, known, comparisons, keeps=keeps, worse_since=due(rows, state, since))
 
 
 def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whether the window begins with the change from now on. In both cases the record starts over."""
     assert planned.change is not None and planned.since is not None  # noqa: S101, PT018 - the caller's condition
-    found = confirmation.confirm(losses[SINCE], losses[WINDOW])
+    dependent = rows.dependent(rows.first_since(state.since), planned.change)
+    found = confirmation.confirm(losses[SINCE], losses[WINDOW], dependent)
     if found.moves:
         return Choice(SINCE, State(state.first, int(rows.times[planned.change])), confirmation=found)
-    again = _waiting(rows, planned.since)
+    again = _waiting(rows, state, planned.since)
     return Choice(WINDOW, State(state.first, state.since, unconfirmed=again), confirmation=found)
 
 
-def _waiting(rows: Rows, since: int) -> Unconfirmed:
-    """Return a change that is looked into again once the rows since then have doubled."""
-    return Unconfirmed(since, 2 * len(rows.times) - int(np.searchsorted(rows.times, since, "left")))
+def _is_old(rows: Rows, state: State, since: int) -> bool:
+    """Return whether there are enough rows since a change to look into it."""
+    enough = len(rows.times) - int(np.searchsorted(rows.times, since, "left")) >= _wanted(rows, state, since)
+    return enough and _is_inside(rows, state, since)
+
+
+def _is_inside(rows: Rows, state: State, since: int) -> bool:
+    """Return whether the window has rows before a change."""
+    return rows.first_since(state.since) < int(np.searchsorted(rows.times, since, "left"))
+
+
+def _wanted(rows: Rows, state: State, since: int) -> int:
+    """Return how many rows there are to be since a change before it is looked into."""
+    window, change = rows.first_since(state.since), int(np.searchsorted(rows.times, since, "left"))
+    return confirmation.rows_before_look(rows.dependent(window, change), change - window, rows.floor)
+
+
+def _waiting(rows: Rows, state: State, since: int) -> Unconfirmed:
+    """Return a change that is looked into once it has enough rows, or again once they have doubled."""
+    count, wanted = len(rows.times) - int(np.searchsorted(rows.times, since, "left")), _wanted(rows, state, since)
+    return Unconfirmed(since, len(rows.times) + (wanted - count if count < wanted else count))
 
 
 def _worse_since(
-    rows: Rows, planned: Course, led: str, before: Sequence[ScoredChunk], added: Sequence[ScoredChunk]
+    rows: Rows,
+    planned: Course,
+    led: str,
+    before: Sequence[ScoredChunk],
+    added: Sequence[ScoredChunk],
+    dependent: float,
 ) -> int | None:
-    scores = ([each.scores[led] for each in chunks if led in each.scores] for chunks in (before, added))
-    share = worse_from(*scores)
+    old, new = ([each.scores[led] for each in chunks if led in each.scores] for chunks in (before, added))
+    share = worse_from(old, new, dependent)
     if share is None:
         return None
     start = planned.held.start

@@ -1,6 +1,7 @@
-"""Whether rows before a suspected change are left out: only if a model without them is not worse on the newest rows.
+"""Whether rows before a suspected change are left out: only if a model without them is better on the newest rows.
 
-That the loss has risen is no reason by itself: rows from before may still help, and a model of few rows is worse.
+That the loss has risen is no reason by itself: rows from before may still help, and a model of few rows is worse. Nor
+is a model of one day that is better on the same day: the rows since the change have to be many in time, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.trainer.adaptation import record
+from rondo.trainer.adaptation.dependence import BLOCKS_OF_CHANGE, FEWEST_BLOCKS, block_means, rows_of_blocks
 from rondo.trainer.adaptation.record import ChunkScore, chunk_scores
 from rondo.trainer.adaptation.strategies import SINCE, WINDOW
 
@@ -42,23 +44,40 @@ def window_start(times: NDArray[np.int64], since: int, features: int) -> int:
     return max(min(int(np.searchsorted(times, since, "left")), len(times) - rows_to_confirm(features)), 0)
 
 
-def held_back(rows: int, chunk: int) -> int:
+def rows_before_look(dependent: float, window: int, least: int) -> int:
+    """Return how many rows there are to be since a change before a model of them is compared.
+
+    They are ten times as many as depend on each other, or as many as the `window` has before the change if that is
+    less: the window then shows no more than they do. A model that serves has `least` rows.
+    """
+    return max(least, min(rows_of_blocks(dependent, BLOCKS_OF_CHANGE), window))
+
+
+def held_back(rows: int, chunk: int, dependent: float = 1.0) -> int:
     """Return how many of the `rows` rows since the change decide whether the others are enough to fit to."""
-    return min(chunk, rows // 2)
+    return min(max(chunk, rows_of_blocks(dependent, FEWEST_BLOCKS)), rows // 2)
 
 
-def confirm(since: NDArray[np.float64], window: NDArray[np.float64]) -> Confirmation:
+def gap(rows: int, dependent: float) -> int:
+    """Return how many of the `rows` rows since the change are neither fitted to nor decide.
+
+    They depend on both: a model of half a day would win on the other half.
+    """
+    return min(rows_of_blocks(dependent, 1), rows // 4)
+
+
+def confirm(since: NDArray[np.float64], window: NDArray[np.float64], dependent: float = 1.0) -> Confirmation:
     """Compare the losses of a model of the rows since a change with those of one of the window, on the same rows.
 
-    The window moves to the change unless the first is worse by a standard error. That is the larger one of two: from
-    quarters of the rows, and from single rows.
+    The window moves to the change if the first is better by a standard error. That is the larger one of two: from
+    quarters of the rows, and from blocks of as many rows as are `dependent` on each other.
     """
     scores = {WINDOW: _one(window), SINCE: _one(since)}
     found = record.compare([scores], WINDOW, SINCE)
     assert found is not None  # noqa: S101 - both have a score
-    by_row = float(np.std(window - since) / np.sqrt(len(window)))
-    error = max(found.error, by_row)
-    return Confirmation(found.advantage, error, moves=found.advantage >= -error)
+    means = block_means(window - since, dependent)
+    error = max(found.error, float(np.std(means) / np.sqrt(max(len(means) - 1, 1))))
+    return Confirmation(found.advantage, error, moves=found.advantage > error)
 
 
 def _one(losses: NDArray[np.float64]) -> ChunkScore:

@@ -57,9 +57,9 @@ def growth_needed(fitted: int, share: float = GROWTH) -> int:
 
 
 def rows_needed(fitted: int, share: float, first: int, again: int | None) -> int:
-    """Return the newly labelled rows with which to train again: those of the growth, or fewer for a second look.
+    """Return the newly labelled rows with which to train again: those of the growth, or fewer to look into a change.
 
-    `again` are the new rows with which a change that was not confirmed is looked into again; a chunk of them at least.
+    `again` are the new rows with which a change is looked into that was young or not confirmed; a chunk at least.
     """
     needed = growth_needed(fitted, share)
     return needed if again is None else min(needed, max(again, chunk_rows(first)))

@@ -2,7 +2,8 @@
 
 Recent chunks count more. Another strategy leads where its advantage is larger than chance explains: by two standard
 errors, or by one if it is a safe one. The standard error is the larger one of two estimates, from chunk to chunk and
-from quarters of chunks, for losses near each other in time resemble each other.
+from quarters of chunks, for losses near each other in time resemble each other. Where they do over more rows than
+that, it is larger by the square root of the ratio.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.trainer.adaptation.dependence import FEWEST_BLOCKS, inflation, rows_of_blocks
 from rondo.trainer.adaptation.strategies import CHAMPION, SAFE
 
 if TYPE_CHECKING:
@@ -74,26 +76,40 @@ def chunks_of(rows: int, chunk: int) -> int:
     return max(round(rows / chunk), 1)
 
 
-def lead(record: Sequence[Mapping[str, ChunkScore]], leader: str, present: Sequence[str]) -> Lead:
-    """Return which of the `present` strategies leads by a record in order of time, after `leader` has led."""
-    found = [compare(record, leader, each) for each in present if each != leader]
+def lead(
+    record: Sequence[Mapping[str, ChunkScore]], leader: str, present: Sequence[str], dependent: float = 1.0
+) -> Lead:
+    """Return which of the `present` strategies leads by a record in order of time, after `leader` has led.
+
+    As many rows in sequence as are `dependent` on each other count as one.
+    """
+    found = [compare(record, leader, each, dependent) for each in present if each != leader]
     comparisons = tuple(each for each in found if each is not None)
     better = [each for each in comparisons if each.leads]
     best = max(better, key=lambda each: each.advantage, default=None)
     return Lead(best.strategy if best else leader, comparisons)
 
 
-def compare(record: Sequence[Mapping[str, ChunkScore]], leader: str, other: str) -> Comparison | None:
-    """Compare another strategy with the leader on the chunks that both have a score of; None without any."""
+def compare(
+    record: Sequence[Mapping[str, ChunkScore]], leader: str, other: str, dependent: float = 1.0
+) -> Comparison | None:
+    """Compare another strategy with the leader on the chunks that both have a score of.
+
+    None without any, or where these have fewer rows than five independent blocks of `dependent` rows.
+    """
     ages = [age for age, chunk in enumerate(reversed(record)) if leader in chunk and other in chunk]
-    if not ages:
+    rows = sum(record[len(record) - 1 - age][leader].rows for age in ages)
+    if not ages or rows < rows_of_blocks(dependent, FEWEST_BLOCKS):
         return None
     pairs = [(record[len(record) - 1 - age][leader], record[len(record) - 1 - age][other]) for age in ages]
     weights = DISCOUNT ** np.array(ages, np.float64)
     gains = np.array([theirs.mean - ours.mean for theirs, ours in pairs])
     quarters = [np.subtract(theirs.quarters, ours.quarters) for theirs, ours in pairs]
     of_quarters = np.repeat(weights, [len(each) for each in quarters])
-    error = max(_standard_error(gains, weights), _standard_error(np.concatenate(quarters), of_quarters))
+    error = max(
+        _standard_error(gains, weights) * inflation(dependent, rows / len(ages)),
+        _standard_error(np.concatenate(quarters), of_quarters) * inflation(dependent, rows / len(of_quarters)),
+    )
     # A champion may be the very model of the leader: its graph and the native model differ by roundings.
     rounding = _ROUNDING * max(abs(theirs.mean) for theirs, _ in pairs)
     needed = max((_ERRORS_OF_SAFE if other in SAFE else _ERRORS) * error, rounding)
@@ -106,7 +122,7 @@ def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> flo
     return None if found is None else -found.advantage
 
 
-def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore]) -> float | None:
+def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore], dependent: float = 1.0) -> float | None:
     """Return the share of the new rows after which the losses of a strategy were higher than before.
 
     None where they did not rise by more than four standard errors, nor by more than four rows with the loss 1 explain.
@@ -124,10 +140,13 @@ def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore]) -> float
     # Of the old level, and of the step: its place and its height.
     variance = (((old - level) ** 2).sum() + rest[place]) / (len(old) + len(added) - 3)
     after, share = len(added) - place, 1 - place / len(added)
-    error = max(np.sqrt(variance * (1 / len(old) + 1 / after)), 1 / (share * sum(each.rows for each in new)))
+    rows = sum(each.rows for each in new)
+    error = np.sqrt(variance * (1 / len(old) + 1 / after)) * inflation(dependent, rows / len(added))
+    error = max(error, 1 / (share * rows))
     if len(before) >= _ENOUGH_CHUNKS:
         spread = np.std([each.mean for each in before], ddof=1)
-        error = max(error, spread * np.sqrt(1 / len(before) + 1 / (share * len(new))))
+        error_of_chunks = spread * np.sqrt(1 / len(before) + 1 / (share * len(new)))
+        error = max(error, error_of_chunks * inflation(dependent, rows / len(new)))
     rises = added[place:].mean() - level > _ERRORS_OF_HARM * error
     return place / len(added) if rises else None
 

@@ -42,18 +42,21 @@ class Strategy:
         return np.asarray(0.5 ** (ages / self.half_life))
 
 
-def strategies(rows: int, since: int, features: int, first: int, *, fades: bool) -> tuple[Strategy, ...]:
+def strategies(
+    rows: int, since: int, features: int, first: int, *, fades: bool, floor: int = 0
+) -> tuple[Strategy, ...]:
     """Return the strategies for `rows` rows, the one that leads at first before the others.
 
     `since` is the first row of its window, and `first` the rows of the first training. Without `fades` the estimator
-    takes no weights. Of strategies with the same rows there is one.
+    takes no weights. Of strategies with the same rows there is one, and none of the last fewer than `floor`.
     """
     found = [Strategy(SINCE, since)]
     if since > 0:
         found.append(Strategy(ALL, 0))
     count = max(_LEAST_LAST, _LAST_PER_FEATURE * features)
     while count <= _LARGEST_LAST * rows:
-        found.append(Strategy(f"last {count}", rows - count))
+        if count >= floor:
+            found.append(Strategy(f"last {count}", rows - count))
         count *= _LAST_STEP
     if fades:
         found.append(Strategy(FADING, 0, half_life=max(first / 2, 1.0)))

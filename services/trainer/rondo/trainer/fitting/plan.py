@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.adaptation import comparison, holdout
 from rondo.trainer.adaptation.comparison import Rows, State
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import polars as pl
+    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.adaptation.comparison import Course
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import ChampionModel
 
 log = logging.getLogger(__name__)
+# Of more classes the rest are rare, and what rows share shows in the commonest.
+_MOST_SERIES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +65,7 @@ def plan_strategies(
 ) -> Planned:
     """Plan a training on labelled rows in order of event time; `since` is when the performance may have dropped.
 
-    A change that was not confirmed is looked into again once the rows since then have doubled.
+    It is looked into once there are enough rows since then, and again once they have doubled if it was not confirmed.
 
     Raises:
         MissingColumnsError: a feature is no column of the rows.
@@ -70,10 +75,10 @@ def plan_strategies(
     """
     inputs.check_columns(spec.features, rows)
     at, known = _rows(spec, rows), state or State(rows.height)
-    again = comparison.due_again(at, known)
-    if since is None and again is not None:
-        since = from_micros(again)
-    suspected = None if since is None else _suspicion(spec, rows, at, known, since)
+    if since is not None:
+        known = comparison.suspecting(at, known, micros(since))
+    change = comparison.due(at, known, None if since is None else micros(since))
+    suspected = None if change is None else _suspicion(spec, rows, at, known, from_micros(change))
     if suspected is not None:
         return suspected
     until = trained_until(champion)
@@ -111,7 +116,22 @@ def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
         least=_rows_of_two_classes(spec, rows),
         specified=holdout.specified(spec.trainer, times),
         fixed=spec.trainer.window is not None,
+        floor=spec.trainer.least_fitted,
+        labels=_labels(spec, rows),
     )
+
+
+def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64]:
+    """Return the labels as `dependence.dependent_rows` has them, shape `[series, rows]`.
+
+    A series is an indicator of a class, of the commonest ones, or the ranks of numbers: outliers would hide what rows
+    share.
+    """
+    labels = rows[spec.data.label]
+    if task_named(spec.task).target == "number":
+        return labels.rank("average").to_numpy()[None].astype(np.float64)
+    commonest = labels.value_counts(sort=True)[spec.data.label][:_MOST_SERIES]
+    return np.array([(labels == each).to_numpy() for each in commonest], np.float64)
 
 
 def _rows_of_two_classes(spec: ModelSpec, rows: pl.DataFrame) -> int:

@@ -29,7 +29,7 @@ def report(chosen: Chosen, *, refitted: bool) -> Adaptation:
         window_start=None if window is None else from_micros(window),
         suspected_since=planned.since,
         scores=tuple(_scores(chosen)),
-        reason=_reason(chosen),
+        reason=_reason(chosen) + _of_waiting(chosen),
     )
 
 
@@ -83,6 +83,15 @@ def _of_confirmation(chosen: Chosen) -> str:
     if confirmed.moves:
         return f"the window begins with the suspected change: a model without the rows before it gains {gain}"
     return f"the window stays: a model without the rows before the suspected change gains {gain}"
+
+
+def _of_waiting(chosen: Chosen) -> str:
+    """Return as text which change waits for more rows."""
+    waiting = chosen.choice.state.unconfirmed
+    if waiting is None:
+        return ""
+    since = f"{from_micros(waiting.since):%Y-%m-%d %H:%M}"
+    return f"; a change that is suspected since {since} is looked into with {waiting.rows:,} labelled rows"
 
 
 def _lower(found: Comparison) -> str:

@@ -175,7 +175,7 @@ def _is_second_look(labels: Labels) -> bool:
 def _not_grown(labels: Labels) -> Skip | None:
     needed = rows_needed(labels.fitted, labels.growth, labels.first, labels.again)
     if _is_second_look(labels):
-        return _too_few(labels.new, needed, "a change that was not confirmed is looked into again with")
+        return _too_few(labels.new, needed, "a change that was not confirmed is looked into with")
     return _too_few(labels.new, needed, f"the next training follows {labels.growth:.0%} of {labels.fitted:,},")
 
 
