@@ -65,10 +65,12 @@ class Comparing:
         if self._state is None:
             self._begin(models)
         assert self._state
-        new, change = known.until - self._labelled, self._suspected(known)
-        rows = _rows(models, known.until, now - known.until)
-        change = comparison.due_again(rows, self._state) if change is None else change
-        if change is not None and new >= chunk_rows(stream.first) and self._change_pays(change, known, models):
+        rows = _rows(models, known.until, now)
+        new, change = known.until - self._labelled, self._suspected(known, rows)
+        if change is not None:
+            self._state = comparison.suspecting(rows, self._state, change)
+        change = comparison.due(rows, self._state, change)
+        if change is not None and new >= chunk_rows(stream.first) and self._change_pays(rows, change, known):
             self.suspicions += 1
             self._growth = GROWTH
             return self._serve(rows, models, now, *self._reconsidered(rows, models, change))
@@ -78,18 +80,19 @@ class Comparing:
             return None if choice.keeps else self._serve(rows, models, now, held, reference)
         return None
 
-    def _change_pays(self, change: int, known: Known, models: Models) -> bool:
+    def _change_pays(self, rows: Rows, change: int, known: Known) -> bool:
         if self.costs is None:
             return True
         found = self._suspicion.found if self._suspicion else None
         rise, new = found.after - found.before if found else self._loss, known.until - self._labelled
-        enough = known.until - change >= rows_to_confirm(models.stream.x.shape[1])
+        since = known.until - rows.first_since(change)
+        enough = since >= rows_to_confirm(rows.features)
         return enough and change_pays(rise, known.serving.rows, new, self.costs)
 
     def _begin(self, models: Models) -> None:
         first = models.stream.first
         self._state, self._served, self._labelled = State(first), first, first
-        held = comparison.course(_rows(models, first, 0), self._state, None).held
+        held = comparison.course(_rows(models, first, first), self._state, None).held
         scores = models.scores(Fit(0, held.fit), held.start, first)
         self._loss = float(losses_of(scores, models.stream.y[held.start : first]).mean())
         self._watch(models, held.start, scores)
@@ -105,23 +108,24 @@ class Comparing:
         stretches = Stretches(loss.rows, loss.autocorrelation_rows, np.array([loss.means]))
         self._suspicion = begun(str(start), stretches)
 
-    def _suspected(self, known: Known) -> int | None:
-        """Return the row at which the losses of what serves began to rise; None where nothing suggests it."""
+    def _suspected(self, known: Known, rows: Rows) -> int | None:
+        """Return the event time at which the losses of what serves began to rise; None where nothing suggests it."""
         start = max(known.new, self._served)
         if known.until <= start:
             return None
         losses = known.losses[start - known.new :]
         if self._suspicion is not None:
             self._suspicion = self._suspicion.take(buckets(start, losses))
-        return self._suspicion.found.since if self._suspicion and self._suspicion.found else None
+        found = self._suspicion.found if self._suspicion else None
+        return None if found is None else int(rows.times[found.since])
 
     def _compared(self, rows: Rows, models: Models, serving: Fit) -> tuple[comparison.Choice, int, Vector]:
         assert self._state
-        planned = comparison.course(rows, self._state, serving.until - 1)
+        planned = comparison.course(rows, self._state, int(rows.times[serving.until - 1]))
         start, end, fit = planned.held.start, len(rows.times), planned.held.fit
         fits = {each.name: _fit(each, fit) for each in planned.strategies}
         losses = {name: models.losses(each, start, end) for name, each in fits.items()}
-        if planned.compared and start > serving.until - 1 + rows.delay:
+        if planned.compared and rows.times[start] > rows.times[serving.until - 1] + rows.delay:
             losses[CHAMPION] = models.losses(serving, start, end)
         choice = comparison.choose(rows, self._state, planned, losses)
         if choice.worse_since is not None:
@@ -142,7 +146,7 @@ class Comparing:
         choice = comparison.reconsider(rows, self._state, planned, losses)
         moved = choice.state.since is not None and choice.state.since != self._state.since
         if moved and choice.state.since is not None:
-            self.moves.append(choice.state.since)
+            self.moves.append(rows.first_since(choice.state.since))
             self._gain = None
         self._state = choice.state
         return start, models.scores(fits[choice.leader], start, end)
@@ -156,8 +160,12 @@ class Comparing:
         return _fit(comparison.taken(rows, self._state, len(rows.times)), len(rows.times))
 
 
-def _rows(models: Models, known: int, delay: int) -> Rows:
-    return Rows(np.arange(known), delay, models.stream.x.shape[1], fades=True)
+def _rows(models: Models, known: int, now: int) -> Rows:
+    stream = models.stream
+    times = np.arange(now) if stream.times is None else stream.times
+    delay = int(times[now - 1] - times[known - 1])
+    labels = stream.y[None, :known].astype(np.float64)
+    return Rows(times[:known], delay, stream.x.shape[1], fades=True, labels=labels)
 
 
 def _fit(strategy: Strategy, until: int) -> Fit:

@@ -10,6 +10,7 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,8 @@ SYNTHETIC = (
 )  # fmt: skip
 NAMES = (*SYNTHETIC, "acs", "flights", "weather")
 PARAMS: dict[str, Any] = {"n_estimators": 100, "num_leaves": 31, "min_data_in_leaf": 20}
+LENGTHS = {"flights": timedelta(days=7), "flights, looked at every 8 hours": timedelta(hours=8)}
+"""The chunks of the flights: weeks for all policies, and hours for what has to hold whenever labels come."""
 MONTH = 4
 """The chunks of what counts as a month, but for flights, which have months of their own."""
 
@@ -53,6 +56,8 @@ class LabelledStream:
     month_ends: tuple[int, ...]
     categories: tuple[int, ...]
     params: dict[str, Any]
+    times: NDArray[np.int64] | None = None
+    """The event times of the rows, in microseconds; None where the number of a row counts as its time."""
 
     @property
     def first(self) -> int:
@@ -62,8 +67,8 @@ class LabelledStream:
 
 def load(name: str, seed: int = 1) -> LabelledStream | None:
     """Return a stream; None where the peers' environment, which makes all but flights, can't be made."""
-    if name == "flights":
-        return _flights()
+    if name in LENGTHS:
+        return _flights(name)
     folder = _made(seed)
     if folder is None:
         return None
@@ -92,25 +97,26 @@ def _made(seed: int) -> Path | None:
     return folder
 
 
-def _flights() -> LabelledStream:
-    """Return the flights of 2013 that have a label, by scheduled departure: two months, then weeks."""
+def _flights(name: str) -> LabelledStream:
+    """Return the flights of 2013 that have a label, by scheduled departure: two months, then chunks."""
     spec = example_named().spec
     rows = stream_of(flights.load(), day(1), day(13)).drop_nulls(spec.data.label)
     rows = rows.sort(spec.data.event_time, spec.data.entity)
     at = rows[spec.data.event_time]
-    starts = pl.datetime_range(day(3), at.max(), "7d", time_zone="UTC", eager=True)
+    starts = pl.datetime_range(day(3), at.max(), LENGTHS[name], time_zone="UTC", eager=True)
     ends = (*(int(at.search_sorted(each)) for each in starts), len(rows))
     turns = tuple(int(at.search_sorted(day(month))) for month in range(4, 13))
     months = frozenset(int(np.searchsorted(ends, turn)) for turn in turns)
     features, categories = [], []
-    for place, (name, feature) in enumerate(spec.features.items()):
+    for place, (column, feature) in enumerate(spec.features.items()):
         if feature.type == "category":
             categories.append(place)
-            known = sorted(rows[name].unique().drop_nulls())
-            features.append(rows[name].cast(pl.Enum(known)).to_physical().cast(pl.Float32))
+            known = sorted(rows[column].unique().drop_nulls())
+            features.append(rows[column].cast(pl.Enum(known)).to_physical().cast(pl.Float32))
         else:
-            features.append(rows[name].cast(pl.Float32))
+            features.append(rows[column].cast(pl.Float32))
     x = np.column_stack([each.fill_null(np.nan).to_numpy() for each in features])
     params = PARAMS | {"min_data_in_leaf": 200, "feature_fraction": 0.6}
     labels = rows[spec.data.label].to_numpy()
-    return LabelledStream("flights", x, labels, ends, months, turns, tuple(categories), params)
+    times = at.dt.epoch("us").to_numpy()
+    return LabelledStream(name, x, labels, ends, months, turns, tuple(categories), params, times)
