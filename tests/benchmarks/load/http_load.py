@@ -17,15 +17,17 @@ import uvloop
 
 FEATURES = 20
 WARM_UP_SECONDS = 1.0
-# The path of an exported Bento; its body is its own. All others have the Open Inference Protocol's.
-BENTO_PATH = "/predict"
+# The paths of an exported Bento and of an API of BentoML; their bodies are their own. All others have the Open
+# Inference Protocol's.
+BENTO_PATH, SCORE_PATH = "/predict", "/score"
 
 
 def request(path: str, token: str) -> bytes:
     """Return the bytes of a request: one row of 20 features."""
     row = {f"f{n}": round(0.37 * n - 3, 4) for n in range(FEATURES)}
     inputs = [{"name": name, "shape": [1, 1], "datatype": "FP32", "data": [value]} for name, value in row.items()]
-    body = json.dumps({"rows": [row]} if path == BENTO_PATH else {"inputs": inputs}).encode()
+    bodies: dict[str, Any] = {BENTO_PATH: {"rows": [row]}, SCORE_PATH: {"rows": [list(row.values())]}}
+    body = json.dumps(bodies.get(path, {"inputs": inputs})).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json"
     return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 

@@ -43,15 +43,37 @@ def mlserver(python: Path, model: Path) -> Iterator[tuple[int, int, int]]:
 
 
 @contextmanager
-def bentoml(model: Path, folder: Path) -> Iterator[tuple[int, int]]:
+def kserve(python: Path, model: Path) -> Iterator[tuple[int, int]]:
+    """Run the model in KServe's server; yield its port and process id once it answers."""
+    port = free_port()
+    command = [str(python), str(HERE / "inference_kserve.py"), str(model), str(port)]
+    with _running(command, lambda: ready(port, "/v2/models/bench/ready")) as pid:
+        yield port, pid
+
+
+@contextmanager
+def bentoml(model: Path, home: Path) -> Iterator[tuple[int, int]]:
+    """Run the API written by hand; yield its port and process id once it answers. BentoML keeps its files in `home`."""
+    with _bentoml_serve("inference_bentoml:Scores", home, {"RONDO_BENCH_MODEL": str(model)}) as running:
+        yield running
+
+
+@contextmanager
+def exported_bento(model: Path, folder: Path) -> Iterator[tuple[int, int]]:
     """Run the model as `rondo export` writes it into `folder`, once; yield its port and process id once it answers."""
     if not folder.exists():
         export(model.read_bytes(), folder)
+    with _bentoml_serve(str(folder), folder.parent / "bentoml") as running:
+        yield running
+
+
+@contextmanager
+def _bentoml_serve(service: str, home: Path, environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, int]]:
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "bentoml", "serve", str(folder), "--host", "127.0.0.1"]
-    home = {"BENTOML_HOME": str(folder.parent / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    command = [sys.executable, "-W", "ignore", "-m", "bentoml", "serve", service, "--host", "127.0.0.1"]
+    added = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"} | dict(environment or {})
     # Its parent process listens long before a worker answers.
-    with _running([*command, "--port", str(port)], lambda: ready(port), home) as pid:
+    with _running([*command, "--port", str(port)], lambda: ready(port), added) as pid:
         yield port, pid
 
 

@@ -1,19 +1,27 @@
-"""`make bench ONLY=rest`: inference over HTTP as served, beside the same handler bare on granian, and beside a Bento.
+"""`make bench ONLY=rest`: inference over HTTP as served, beside the same handler bare on granian, and beside peers.
 
 Ours is `python -m rondo.serving` with everything on: token, checks of every value, the answer's row in the inference
-log before the answer, metrics, traces. One peer is `peers/rest_granian.py`: the same request, graph and answer, and
-nothing else, in an environment of its own. The other is the same version exported as a Bento, as `bentoml serve` runs
-it: with the checks of the values, and without token and log. All answer one row of 20 features to the same closed loop
-(`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns; a figure is the median of the rounds. The
-CPU time of an answer holds where other work keeps the machine busy, and a rate does not. A second model with
-`serving.log: buffered` answers before its row is logged.
+log before the answer, metrics, traces. A second model with `serving.log: buffered` answers before its row is logged.
+The peers answer the same row by the same trees in one process, without token and log, each as its documentation shows:
+
+- `peers/rest_granian.py`: the same request, graph and answer, and nothing else, on granian;
+- `peers/inference_mlserver.py`: a custom runtime in MLServer, the same request;
+- `peers/inference_kserve.py`: a custom model in KServe's own server, the same request;
+- `peers/inference_bentoml.py`: an `@bentoml.api`, with the row as one array;
+- the same version exported as a Bento, as `bentoml serve` runs it, with the checks of the values.
+
+All get the same closed loop (`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns; a figure is
+the median of the rounds. The CPU time of an answer holds where other work keeps the machine busy, and a rate does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 from rondo.contracts.access_tokens import Role, TokenSeed, secret_digest
@@ -22,19 +30,79 @@ from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.benchmarks.load import closed_loop
 from tests.benchmarks.load.closed_loop import Figures, medians
-from tests.benchmarks.load.http_load import BENTO_PATH
+from tests.benchmarks.load.http_load import BENTO_PATH, SCORE_PATH
 from tests.benchmarks.load.serving import Setting, free_port, serving
 from tests.benchmarks.peers import environment, inference_servers
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.stream import deploy, platform
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
 CONNECTIONS = (1, 16, 64)
-# Of the rate of granian, at least; and of its 99th percentile over 16 connections, at most.
-GOALS = {1: 0.5, 16: 1.0, 64: 1.3}
-BUFFERED_GOALS = {1: 0.9, 16: 1.5}
-TAIL_GOAL, TAIL_CONNECTIONS = 1.5, 16
 PATH, BUFFERED_PATH = "/v2/models/bench/infer", "/v2/models/buffered/infer"
-PEERS = {"granian": "granian bare", "bentoml": "an exported Bento"}
+# The goals of the log that answers do not wait for: of the rate of granian, at least.
+BUFFERED_GOALS = {1: 0.9, 16: 1.5}
+TAIL_CONNECTIONS = 16
+Measured = dict[tuple[str, int], list[Figures]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer, how a row names it, and the goals: of its rate at least, by connections; of its 99th percentile at most.
+
+    `start` yields the port and the process id, or None where the peer has no environment.
+    """
+
+    called: str
+    start: Callable[[Setting], AbstractContextManager[tuple[int, int] | None]]
+    path: str = PATH
+    rates: Mapping[int, float] = field(default_factory=dict)
+    tail: float | None = None
+
+
+@contextmanager
+def granian(setting: Setting) -> Iterator[tuple[int, int] | None]:
+    if (python := environment.LOOPS.python()) is None:
+        yield None
+        return
+    with inference_servers.granian(python, setting.folder / "served.onnx") as running:
+        yield running
+
+
+@contextmanager
+def mlserver(setting: Setting) -> Iterator[tuple[int, int] | None]:
+    if (python := environment.MLSERVER.python()) is None:
+        yield None
+        return
+    with inference_servers.mlserver(python, setting.folder / "served.onnx") as (port, _, pid):
+        yield port, pid
+
+
+@contextmanager
+def kserve(setting: Setting) -> Iterator[tuple[int, int] | None]:
+    if (python := environment.KSERVE.python()) is None:
+        yield None
+        return
+    with inference_servers.kserve(python, setting.folder / "served.onnx") as running:
+        yield running
+
+
+def bentoml(setting: Setting) -> AbstractContextManager[tuple[int, int]]:
+    return inference_servers.bentoml(setting.folder / "plain.onnx", setting.folder / "bentoml")
+
+
+def exported(setting: Setting) -> AbstractContextManager[tuple[int, int]]:
+    return inference_servers.exported_bento(setting.folder / "served.onnx", setting.folder / "bento")
+
+
+PEERS = {
+    "granian": Peer("granian bare", granian, rates={1: 0.5, 16: 1.0, 64: 1.3}, tail=1.5),
+    "mlserver": Peer("MLServer", mlserver, rates={16: 4, 64: 4}, tail=0.2),
+    "kserve": Peer("KServe's server", kserve, rates={16: 2, 64: 2}, tail=0.2),
+    "bentoml": Peer("an API of BentoML", bentoml, SCORE_PATH, {16: 8, 64: 8}, 0.2),
+    "exported": Peer("an exported Bento", exported, BENTO_PATH),
+}
 
 
 def publish_token(setting: Setting) -> str:
@@ -48,85 +116,73 @@ def publish_token(setting: Setting) -> str:
     return f"rondo_{token_id}_{secret}"
 
 
-def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]:
+def rounds(setting: Setting, token: str) -> Measured:
     """Measure ours and the peers in turns; return the figures by name and number of connections."""
-    figures: dict[tuple[str, int], list[Figures]] = {}
+    figures: Measured = {}
 
     def measure(name: str, port: int, pid: int, path: str, token: str) -> None:
         for connections in CONNECTIONS:
-            figures.setdefault((name, connections), []).append(
-                closed_loop.run("http_load.py", pid, port, path, token, connections)
-            )
+            taken = closed_loop.run("http_load.py", pid, port, path, token, connections)
+            figures.setdefault((name, connections), []).append(taken)
+            sys.stdout.write(closed_loop.shown(f"{name} at {connections}", taken) + "\n")
+            sys.stdout.flush()
 
-    python, model = environment.LOOPS.python(), setting.folder / "served.onnx"
-    for number in range(closed_loop.ROUNDS):
+    for _ in range(closed_loop.ROUNDS):
         port = free_port()
         with serving(setting, port) as process:
             measure("rondo", port, process.pid, PATH, token)
             measure("buffered", port, process.pid, BUFFERED_PATH, token)
-        if python:
-            with inference_servers.granian(python, model) as (port, pid):
-                measure("granian", port, pid, PATH, "none")
-        with inference_servers.bentoml(model, setting.folder / "bento") as (port, pid):
-            measure("bentoml", port, pid, BENTO_PATH, "none")
-        shown = (
-            f"{name} at {n}: {rate:,.0f}/s, p50 {median:.1f} ms, p99 {tail:.1f} ms, CPU {cpu:.2f} ms"
-            for (name, n), each in figures.items()
-            for rate, median, tail, cpu in each[-1:]
-        )
-        sys.stdout.write(f"round {number + 1}: {'; '.join(shown)}\n")
-        sys.stdout.flush()
+        for name, peer in PEERS.items():
+            with peer.start(setting) as running:
+                if running:
+                    measure(name, *running, peer.path, "none")
     return figures
 
 
-def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
-    """Return the rows: the median of the rounds, rates and CPU times beside the peers'."""
+def table(figures: Mapping[tuple[str, int], Sequence[Figures]]) -> list[Row]:
+    """Return the rows: the median of the rounds beside each peer's."""
     used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec", "bentoml")
-    used |= environment.LOOPS.versions
+    for each in (environment.LOOPS, environment.MLSERVER, environment.KSERVE):
+        used |= each.versions
+    taken = {key: medians(each) for key, each in figures.items()}
     rows = []
-
-    def row(name: str, ours: float, unit: str, peer: float | None, goal: str = "shown", *, met: bool = True) -> None:
-        ratio = ours / peer if peer else None
-        rows.append(Row("rest", name, ours, peer, unit, goal, met=met, versions=used, ratio=ratio))
-
-    for connections in CONNECTIONS:
-        rate, median, tail, cpu = medians(figures["rondo", connections])
-        where = f"over {connections} connection{'s' * (connections > 1)}"
-        for peer, called in PEERS.items():
-            measured = figures.get((peer, connections))
-            other = medians(measured) if measured else None
-            goal = GOALS[connections] if peer == "granian" else None
-            row(
-                f"HTTP inferences {where}, logged, against {called}", rate, "/s", other and other[0],
-                f"at least {goal:g} of it" if goal else "shown",
-                met=goal is None or (other is not None and rate >= goal * other[0]),
-            )  # fmt: skip
-            row(f"CPU time of an HTTP inference {where}, logged, against {called}", cpu, "ms", other and other[3])
-        bare = figures.get(("granian", connections))
-        buffered, _, _, buffered_cpu = medians(figures["buffered", connections])
-        other, goal = medians(bare) if bare else None, BUFFERED_GOALS.get(connections)
-        row(
-            f"HTTP inferences {where}, log buffered, against {PEERS['granian']}", buffered, "/s", other and other[0],
-            f"at least {goal:g} of it" if goal else "shown",
-            met=goal is None or (other is not None and buffered >= goal * other[0]),
-        )  # fmt: skip
-        row(
-            f"CPU time of an HTTP inference {where}, log buffered, against {PEERS['granian']}", buffered_cpu, "ms",
-            other and other[3],
-        )  # fmt: skip
-        peer_tail = medians(bare)[2] if bare else None
-        row(f"time of an HTTP inference {where}, median", median, "ms", medians(bare)[1] if bare else None)
-        bounded = connections == TAIL_CONNECTIONS
-        row(
-            f"time of an HTTP inference {where}, 99th percentile", tail, "ms", peer_tail,
-            f"at most {TAIL_GOAL:g} of granian's" if bounded else "shown",
-            met=not bounded or (peer_tail is not None and tail <= TAIL_GOAL * peer_tail),
-        )  # fmt: skip
+    for n in CONNECTIONS:
+        where = f"over {n} connection{'s' * (n > 1)}"
+        for name, peer in PEERS.items():
+            rows += _beside(peer, f"{where}, logged", n, taken["rondo", n], taken.get((name, n)), used)
+        granian = PEERS["granian"]
+        buffered = Peer(granian.called, granian.start, rates=BUFFERED_GOALS)
+        rows += _beside(buffered, f"{where}, log buffered", n, taken["buffered", n], taken.get(("granian", n)), used)
     return rows
 
 
+def _beside(
+    peer: Peer, where: str, connections: int, ours: Figures, other: Figures | None, used: dict[str, str]
+) -> Iterator[Row]:
+    """Yield the four figures beside the peer's. A peer that could not run meets no goal."""
+    least, most = peer.rates.get(connections), peer.tail if connections == TAIL_CONNECTIONS else None
+    fast = least is None or (other is not None and ours.rate >= least * other.rate)
+    steady = most is None or (other is not None and ours.tail <= most * other.tail)
+    goals = (
+        (f"at least {least:g} of it" if least else "shown", fast),
+        ("shown", True),
+        (f"at most {most:g} of it" if most else "shown", steady),
+        ("shown", True),
+    )
+    names = (
+        (f"HTTP inferences {where}, against {peer.called}", "/s"),
+        (f"time of an HTTP inference {where}, median, against {peer.called}", "ms"),
+        (f"time of an HTTP inference {where}, 99th percentile, against {peer.called}", "ms"),
+        (f"CPU time of an HTTP inference {where}, against {peer.called}", "ms"),
+    )
+    for place, ((name, unit), (goal, met)) in enumerate(zip(names, goals, strict=True)):
+        theirs = other[place] if other else None
+        ratio = ours[place] / theirs if theirs else None
+        yield Row("rest", name, ours[place], theirs, unit, goal, met=met, versions=used, ratio=ratio)
+
+
 def main() -> int:
-    """Run all rounds and print the figures."""
+    """Run all rounds and record the figures."""
     with platform() as (setting, _):
         token = publish_token(setting)
         asyncio.run(deploy(setting))
