@@ -195,7 +195,8 @@ def test_every_kafka_client_is_made_from_a_connection() -> None:
         if ".venv" not in file.parts and bare.search(file.read_text())
     ]
     # The benchmark's peer is a loop by hand without Rondo installed.
-    assert offenders == ["contracts/rondo/contracts/kafka_connection.py", "tests/benchmarks/peers/stream_loops.py"]
+    peer = "tests/benchmarks/peers/serving/stream_loops.py"
+    assert offenders == ["contracts/rondo/contracts/kafka_connection.py", peer]
 
 
 def test_only_the_chassis_listens_for_http() -> None:

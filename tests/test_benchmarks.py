@@ -17,7 +17,7 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run
-from tests.benchmarks.load import grpc_load
+from tests.benchmarks.load import grpc_load, open_loop
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import demo, grpc, redeploy, rest, slow, stream, train
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 RESULTS = results.RESULTS
 DIGEST = "sha256:" + "a" * 64
-PEERS = ("aiokafka", "confluent")
 TURN = {"seconds_with_training": 3.0, "seconds_without_training": 0.25}
 REPORT: dict[str, Any] = {
     "requests": 280_000,
@@ -88,12 +87,38 @@ async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason() 
     assert gate.message not in of_silence.value.why
 
 
-def test_a_peer_that_cannot_run_has_no_figure(tmp_path: Path) -> None:
-    rows = stream.table({"rondo": [(80_000.0, 20.0)], "confluent": [(80_000.0, 10.0)]}, 10.0, 20.0)
-    assert results.record(rows) == 1
+def test_a_stream_has_a_goal_against_each_peer(tmp_path: Path) -> None:
+    figures = {"rondo": [(80_000.0, 20.0)], "confluent": [(80_000.0, 10.0)], "faststream": [(40_000.0, 25.0)]}
+    figures |= {"quix": [(12_000.0, 100.0)], "mlserver": [(1_600.0, 1_000.0)]}
+    times = {
+        "1,000 requests/s": (1_000, (10.0, 20.0), (2.0, 4.0)),
+        stream.SATURATED: (40_000, (15.0, 21.0), (10.0, 10.0)),
+    }
+    assert results.record(stream.table(figures, times)) == 1
     found = {line["row"]: (line["peer"], line["ratio"], line["met"]) for line in lines(tmp_path, "stream")}
-    assert found["predictions, exactly once, against aiokafka by hand"] == (None, None, False)
-    assert found["predictions, exactly once, against confluent by hand"] == (80_000.0, 1.0, True)
+    against = "predictions, exactly once, against"
+    # A peer that could not run.
+    assert found[f"{against} aiokafka by hand"] == (None, None, False)
+    assert found[f"{against} confluent by hand"] == (80_000.0, 1.0, True)
+    assert found[f"{against} FastStream in batches, at least once"] == (40_000.0, 2.0, True)
+    assert found[f"{against} Quix Streams, exactly once"] == (12_000.0, 80 / 12, False)
+    assert found[f"{against} MLServer's Kafka, at most once"] == (1_600.0, 50.0, True)
+    assert found[f"CPU time of {against} confluent by hand"] == (10.0, 2.0, True)
+    assert found["latency at 1,000 requests/s, 99th percentile"] == (4.0, 5.0, True)
+    assert found["latency at half of saturation, median"] == (10.0, 1.5, True)
+    assert found["latency at half of saturation, 99th percentile"] == (10.0, 2.1, False)
+    alone = stream.table({"rondo": [(80_000.0, 20.0)]}, {stream.SATURATED: (1, (1.0, 2.0), None)})
+    assert all(row.met == (row.goal == "shown") for row in alone)
+
+
+@pytest.mark.parametrize("rate", [0.25, 1_000.0, 40_000.0])
+def test_requests_of_an_open_loop_are_never_sent_before_their_time(rate: float) -> None:
+    dues = [open_loop.due(number, rate) for number in range(1_000)]
+    late = [due - number / rate for number, due in enumerate(dues)]
+    assert min(late) >= -1e-9
+    assert max(late) < 0.0021
+    assert dues == sorted(dues)
+    assert len({round(due, 6) for due in dues}) == (1_000 if rate <= 1_000 else 14)
 
 
 def test_inferences_over_http_are_shown_beside_each_peer(tmp_path: Path) -> None:

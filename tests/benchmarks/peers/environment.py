@@ -54,6 +54,8 @@ class Environment:
 LOOPS = Environment("loops")
 MLSERVER = Environment("mlserver")
 KSERVE = Environment("kserve")
+FASTSTREAM = Environment("faststream")
+QUIX = Environment("quix")
 DRIFT = Environment("drift")
 # The wheel holds MOA as a .jar. It asks for torch, which its detectors do not use.
 MOA = Environment("moa", bare=True)

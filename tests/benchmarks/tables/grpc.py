@@ -2,11 +2,11 @@
 
 Ours is `python -m rondo.serving` with everything on: token, checks of every value, the answer's row in the inference
 log before the answer, metrics, traces. The peer is MLServer with the same graph in a custom runtime
-(`peers/inference_mlserver.py`), in one process, without token and log, in an environment of its own. Both answer one
-row of 20 features as a `ModelInfer` of the Open Inference Protocol with raw contents, to the same closed loop
-(`load/grpc_load.py`), in turns: one stream, 16 streams on one connection, and 16 connections; a figure is the median of
-the rounds. The load generator, the broker and the servers share the machine, so where other work keeps it busy, the CPU
-time of an answer holds and a rate does not.
+(`peers/serving/inference_mlserver.py`), in one process, without token and log, in an environment of its own. Both
+answer one row of 20 features as a `ModelInfer` of the Open Inference Protocol with raw contents, to the same closed
+loop (`load/grpc_load.py`), in turns: one stream, 16 streams on one connection, and 16 connections; a figure is the
+median of the rounds. The load generator, the broker and the servers share the machine, so where other work keeps it
+busy, the CPU time of an answer holds and a rate does not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from rondo.serving.grpc.messages import message_class
 from tests.benchmarks.load import closed_loop, grpc_load
 from tests.benchmarks.load.closed_loop import Figures, medians
 from tests.benchmarks.load.serving import Setting, free_port, serving
-from tests.benchmarks.peers import environment, inference_servers
+from tests.benchmarks.peers import environment
+from tests.benchmarks.peers.serving import inference_servers
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.rest import publish_token
 from tests.benchmarks.tables.stream import deploy, platform

@@ -4,10 +4,10 @@ Ours is `python -m rondo.serving` with everything on: token, checks of every val
 log before the answer, metrics, traces. A second model with `serving.log: buffered` answers before its row is logged.
 The peers answer the same row by the same trees in one process, without token and log, each as its documentation shows:
 
-- `peers/rest_granian.py`: the same request, graph and answer, and nothing else, on granian;
-- `peers/inference_mlserver.py`: a custom runtime in MLServer, the same request;
-- `peers/inference_kserve.py`: a custom model in KServe's own server, the same request;
-- `peers/inference_bentoml.py`: an `@bentoml.api`, with the row as one array;
+- `peers/serving/rest_granian.py`: the same request, graph and answer, and nothing else, on granian;
+- `peers/serving/inference_mlserver.py`: a custom runtime in MLServer, the same request;
+- `peers/serving/inference_kserve.py`: a custom model in KServe's own server, the same request;
+- `peers/serving/inference_bentoml.py`: an `@bentoml.api`, with the row as one array;
 - the same version exported as a Bento, as `bentoml serve` runs it, with the checks of the values.
 
 All get the same closed loop (`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns; a figure is
@@ -32,7 +32,8 @@ from tests.benchmarks.load import closed_loop
 from tests.benchmarks.load.closed_loop import Figures, medians
 from tests.benchmarks.load.http_load import BENTO_PATH, SCORE_PATH
 from tests.benchmarks.load.serving import Setting, free_port, serving
-from tests.benchmarks.peers import environment, inference_servers
+from tests.benchmarks.peers import environment
+from tests.benchmarks.peers.serving import inference_servers
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.stream import deploy, platform
 

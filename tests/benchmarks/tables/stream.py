@@ -1,12 +1,18 @@
-"""`make bench ONLY=stream`: the prediction stream as served, beside the same stream written by hand.
+"""`make bench ONLY=stream`: the prediction stream as served, beside the same stream by hand and in frameworks.
 
 Ours is `python -m rondo.serving` with everything on: checks of every field, inference log, metrics, traces (spans go
 to a collector on loopback, and are counted), answers with model, version, digest and time, and exactly-once verified
-afterwards by a reader of its own. The peers are the loops of `peers/stream_loops.py`, in an environment of their own.
-All read the same topic on the same broker, in turns; the figure is the median of the rounds.
+afterwards by a reader of its own. The peers of `peers/serving/` score the same values by the same trees on the same
+broker, each in an environment of its own, and write an id and a score: the loops of `stream_loops.py`, FastStream
+(`stream_faststream.py`), Quix Streams (`stream_quix.py`) and MLServer (`inference_mlserver.py`). A row says what a
+crash does to answers. All run in turns; the figure is the median of the rounds. A slow peer reads fewer messages.
 
 Our clock runs from the moment at which the service is woken, all requests being there, to the one at which Kafka has
-the last answer committed, seen from outside. A peer's runs from the first message in its hands to its last commit.
+the last answer committed, seen from outside, and so does MLServer's. Another peer's runs from the first message in its
+hands to its last commit.
+
+The time of an answer is taken by an open loop, at 1,000 requests a second and at half of the rate of this run, beside
+an echo: a loop that commits each request as its answer, in transactions, as soon as it has one.
 """
 
 from __future__ import annotations
@@ -15,12 +21,11 @@ import asyncio
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,29 +41,59 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
+from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.contracts.vocabularies import LogDelivery
 from rondo.embedded.kafka.broker import Kafka
 
+from tests.benchmarks.load import open_loop
 from tests.benchmarks.load.serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
 from tests.benchmarks.load.traces import Traces
 from tests.benchmarks.peers import environment
-from tests.benchmarks.peers.stream_loops import FEATURES, REQUESTS
+from tests.benchmarks.peers.serving import streams
+from tests.benchmarks.peers.serving.stream_loops import FEATURES, REQUESTS
 from tests.benchmarks.results import Row, record, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-PEERS = Path(__file__).resolve().parents[1] / "peers"
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-RATE, SECONDS = 1_000, 10
-GOAL = 0.9
-LOOPS = ("aiokafka", "confluent")
-# As large as the batches that a peer may make: the default would refuse them.
-PEER_ANSWERS = Topic("peer.answers", "peer", (), "", partitions=6, max_message_bytes=8 << 20)
+RATE, SATURATED, SECONDS = 1_000, "half of saturation", 10
+# Of the echo's median and 99th percentile, at most.
+ECHO_GOALS = (1.5, 2.0)
 MADE = PredictionMade.topic
 Figures = tuple[float, float]
+# The rate, and the times of ours and of the echo.
+Latency = tuple[float, Figures, Figures | None]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer, and how a row names it. `goal` is of its rate, at least; it reads one of `fewer` messages."""
+
+    called: str
+    environment: environment.Environment
+    run: Callable[[Setting, Path, int], Figures]
+    goal: float
+    fewer: int = 1
+
+
+def _by(command: str) -> Callable[[Setting, Path, int], Figures]:
+    return lambda setting, python, count: streams.run(setting, python, command, count)
+
+
+PEERS = {
+    "aiokafka": Peer("predictions, exactly once, against aiokafka by hand", environment.LOOPS,
+                     _by("stream_loops.py aiokafka"), 0.9),
+    "confluent": Peer("predictions, exactly once, against confluent by hand", environment.LOOPS,
+                      _by("stream_loops.py confluent"), 0.9),
+    "faststream": Peer("predictions, exactly once, against FastStream in batches, at least once",
+                       environment.FASTSTREAM, _by("stream_faststream.py"), 2),
+    "quix": Peer("predictions, exactly once, against Quix Streams, exactly once", environment.QUIX,
+                 _by("stream_quix.py"), 7, 4),
+    "mlserver": Peer("predictions, exactly once, against MLServer's Kafka, at most once", environment.MLSERVER,
+                     streams.mlserver, 50, 40),
+}  # fmt: skip
 
 
 def fill(setting: Setting, count: int, run: str) -> None:
@@ -118,78 +153,79 @@ def stream_once(setting: Setting, traces: Traces, run: str) -> Figures:
     return COUNT / took, cpu / COUNT * 1e6
 
 
-def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
-    """Run a loop written by hand; return its figures as above."""
-    command = [str(python), str(PEERS / "stream_loops.py"), loop, setting.bootstrap,
-               str(setting.folder / "plain.onnx"), PEER_ANSWERS.name, str(COUNT)]  # fmt: skip
-    rate, cpu = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
-    return float(rate), float(cpu)
-
-
-def send_evenly(setting: Setting, rate: float, count: int) -> dict[str, float]:
-    """Send so many requests a second, whatever the answers (open loop); return when each was due, by id."""
-    template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
-    producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0})
-    began, sent = time.time(), {}
-    for number in range(count):
-        due = began + number / rate
-        if (wait := due - time.time()) > 0:
-            time.sleep(wait)
-        producer.produce(REQUESTS, b'{"id":"l%d","model":"bench","features":%b}' % (number, template))
-        producer.poll(0)
-        sent[f"l{number}"] = due
-    producer.flush()
-    return sent
-
-
 def answer_times(setting: Setting, rate: float, count: int) -> list[float]:
-    """Return the seconds from when each request was due to when its answer is visible, in the order of the requests."""
-    limit = count / rate + 10
-    with serving(setting), ThreadPoolExecutor(1) as thread:
-        start = ends(setting, MADE)
-        reading = thread.submit(lambda: list(committed(setting, start, count, limit)))
-        sent = send_evenly(setting, rate, count)
-        seen = {orjson.loads(value)["id"]: at for value, at in reading.result()}
-    if seen.keys() != sent.keys():
-        sys.exit(f"{len(sent.keys() - seen.keys())} of {count} requests had no answer within {limit:.0f} s")
-    return [seen[each] - sent[each] for each in sent]
+    """Return the seconds of each answer, in the order of the requests."""
+    with serving(setting) as process:
+        # Those of a peer, which were not answered here yet.
+        wait_until_answered(setting, process, REQUESTS)
+        return open_loop.answer_times(setting, MADE, rate, count)
 
 
-def latency(setting: Setting) -> Figures:
-    """Return the median and the 99th percentile of an answer's time in ms."""
-    took = answer_times(setting, RATE, RATE * SECONDS)
-    return float(np.percentile(took, 50) * 1e3), float(np.percentile(took, 99) * 1e3)
+def latencies(setting: Setting, saturated: float) -> dict[str, Latency]:
+    """Return the times of answers at each rate, ours and the echo's."""
+    python, found = environment.LOOPS.python(), {}
+    for name, rate in ((f"{RATE:,} requests/s", RATE), (SATURATED, round(saturated / 2))):
+        count = int(rate * SECONDS)
+        ours, other = of_times(answer_times(setting, rate, count)), None
+        if python:
+            with streams.echo(setting, python):
+                other = of_times(open_loop.answer_times(setting, streams.ANSWERS.name, rate, count))
+        found[name] = (rate, ours, other)
+        sys.stdout.write(f"{name}, {rate:,}/s: p50 and p99 in ms: ours {ours}, an echo {other}\n")
+        sys.stdout.flush()
+    return found
+
+
+def of_times(seconds: list[float]) -> Figures:
+    """Return the median and the 99th percentile in ms."""
+    return float(np.percentile(seconds, 50) * 1e3), float(np.percentile(seconds, 99) * 1e3)
 
 
 def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
     """Run ours and the peers in turns; return the figures of each."""
-    figures: dict[str, list[Figures]] = {"rondo": []}
-    python = environment.LOOPS.python()
-    for number in range(ROUNDS):
-        figures["rondo"].append(stream_once(setting, traces, f"round-{number}"))
-        for loop in LOOPS if python else ():
-            figures.setdefault(loop, []).append(peer_once(setting, python, loop))
-        figures_of = (f"{name} {each[-1][0]:,.0f} msg/s, {each[-1][1]:.1f} us CPU" for name, each in figures.items())
-        sys.stdout.write(f"round {number + 1}: {', '.join(figures_of)}\n")
+    figures: dict[str, list[Figures]] = {}
+
+    def took(name: str, each: Figures) -> None:
+        figures.setdefault(name, []).append(each)
+        sys.stdout.write(f"{name} {each[0]:,.0f} msg/s, {each[1]:.1f} us CPU\n")
         sys.stdout.flush()
+
+    for number in range(ROUNDS):
+        took("rondo", stream_once(setting, traces, f"round-{number}"))
+        for name, peer in PEERS.items():
+            if python := peer.environment.python():
+                took(name, peer.run(setting, python, COUNT // peer.fewer))
     return figures
 
 
-def table(figures: dict[str, list[Figures]], median: float, tail: float) -> list[Row]:
-    """Return the rows: the median of the rounds beside each peer's, where there is one."""
-    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | environment.LOOPS.versions
-    rate = {name: statistics.median(rate for rate, _ in each) for name, each in figures.items()}
-    ours, rows = rate["rondo"], []
-    for loop in LOOPS:
-        peer = rate.get(loop)
-        ratio = ours / peer if peer else None
-        met = ratio is not None and ratio >= GOAL
-        rows.append(Row("stream", f"predictions, exactly once, against {loop} by hand", ours, peer, "msg/s",
-                        "at least 0.9", met=met, versions=used, ratio=ratio))  # fmt: skip
-    for name, value in (("median", median), ("99th percentile", tail)):
-        row = f"latency at {RATE:,} requests/s, {name}"
-        rows.append(Row("stream", row, value, None, "ms", "shown", met=True, versions=used))
+def table(figures: dict[str, list[Figures]], times: dict[str, Latency]) -> list[Row]:
+    """Return the rows: the median of the rounds beside each peer's, where there is one, and the times of answers."""
+    taken = {name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in figures.items()}
+    (rate, cpu), rows = taken["rondo"], []
+    for name, peer in PEERS.items():
+        their_rate, their_cpu = taken.get(name, (None, None))
+        used = peer.environment
+        rows.append(_row(peer.called, rate, their_rate, "msg/s", used, least=peer.goal))
+        rows.append(_row(f"CPU time of {peer.called}", cpu, their_cpu, "us", used))
+    for name, (_, ours, echo) in times.items():
+        for which, mine, theirs, goal in zip(
+            ("median", "99th percentile"), ours, echo or (None, None), ECHO_GOALS, strict=True
+        ):
+            most = goal if name == SATURATED else None
+            rows.append(_row(f"latency at {name}, {which}", mine, theirs, "ms", environment.LOOPS, most=most))
     return rows
+
+
+def _row(
+    name: str, ours: float, peer: float | None, unit: str, used: environment.Environment, *,
+    least: float | None = None, most: float | None = None,
+) -> Row:  # fmt: skip
+    """Return a row. A peer that could not run meets no goal."""
+    ratio = ours / peer if peer else None
+    goal = f"at least {least:g}" if least else f"at most {most:g} of an echo's" if most else "shown"
+    met = (ratio is not None and (least or 0) <= ratio <= (most or ratio)) or goal == "shown"
+    found = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | used.versions
+    return Row("stream", name, ours, peer, unit, goal, met=met, versions=found, ratio=ratio)
 
 
 @contextmanager
@@ -207,10 +243,11 @@ def platform() -> Iterator[tuple[Setting, Traces]]:
 def main() -> int:
     """Run all rounds and record the figures."""
     with platform() as (setting, traces):
-        kafka.create_topics(KafkaConnection(setting.bootstrap), [PEER_ANSWERS])
+        kafka.create_topics(KafkaConnection(setting.bootstrap), [streams.ANSWERS, streams.INFERENCES])
         asyncio.run(deploy(setting))
         figures = rounds(setting, traces)
-        return record(table(figures, *latency(setting)))
+        saturated = statistics.median(rate for rate, _ in figures["rondo"])
+        return record(table(figures, latencies(setting, saturated)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,10 +35,13 @@ def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def mlserver(python: Path, model: Path) -> Iterator[tuple[int, int, int]]:
-    """Run the model in MLServer; yield its HTTP port, its gRPC port and its process id once it answers."""
+def mlserver(python: Path, model: Path, *kafka: str) -> Iterator[tuple[int, int, int]]:
+    """Run the model in MLServer; yield its HTTP port, its gRPC port and its process id once it answers.
+
+    `kafka` may name a broker, a topic of requests and one of answers.
+    """
     port, grpc_port = free_port(), free_port()
-    command = [str(python), str(HERE / "inference_mlserver.py"), str(model), str(port), str(grpc_port)]
+    command = [str(python), str(HERE / "inference_mlserver.py"), str(model), str(port), str(grpc_port), *kafka]
     with _running(command, lambda: ready(port, "/v2/models/bench/ready")) as pid:
         yield port, grpc_port, pid
 
@@ -75,6 +79,16 @@ def _bentoml_serve(service: str, home: Path, environment: Mapping[str, str] | No
     # Its parent process listens long before a worker answers.
     with _running([*command, "--port", str(port)], lambda: ready(port), added) as pid:
         yield port, pid
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process, and let it run on after the body."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def export(content: bytes, folder: Path) -> None:

@@ -1,9 +1,11 @@
 """The prediction stream written by hand, as the limit to be measured against: no checks, no log, no metrics, no traces.
 
 The same JSON requests are read from the same topic and scored by the same trees on one thread; what is written is
-`{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka. It is run with
+`{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka. An echo writes
+each request as its answer, until it is stopped: what Kafka's transactions take of the time of an answer. It is run with
 the interpreter of `environment.py`: nothing of Rondo is there.
-Run as `python stream_loops.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`.
+Run as `python stream_loops.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`, and
+the echo an empty line once it reads.
 """
 
 from __future__ import annotations
@@ -124,9 +126,43 @@ def with_confluent(bootstrap: str, model_path: str, answers: str, count: int) ->
     consumer.close()
 
 
+def echo(bootstrap: str, answers: str) -> None:
+    """Write what has come as soon as something has, a transaction at a time, on confluent-kafka."""
+    from confluent_kafka import Consumer, Producer  # noqa: PLC0415 - one loop per process
+
+    run = f"peer-{time.time()}"
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": run, "auto.offset.reset": "latest", "enable.auto.commit": False,
+         "fetch.wait.max.ms": 5}
+    )  # fmt: skip
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": run, "linger.ms": 0})
+    producer.init_transactions()
+    consumer.subscribe([REQUESTS])
+    while not consumer.assignment():
+        consumer.poll(0.1)
+    # From here on, whenever the first request comes.
+    for each in consumer.assignment():
+        consumer.seek(type(each)(each.topic, each.partition, consumer.get_watermark_offsets(each)[1]))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    while True:
+        first = consumer.poll(0.1)
+        if first is None or first.error():
+            continue
+        producer.begin_transaction()
+        for message in (first, *consumer.consume(BATCH, 0)):
+            producer.produce(answers, message.value(), key=message.key())
+        producer.send_offsets_to_transaction(
+            consumer.position(consumer.assignment()), consumer.consumer_group_metadata()
+        )
+        producer.commit_transaction()
+
+
 if __name__ == "__main__":
     loop, bootstrap, model, answers, count = sys.argv[1:]
     if loop == "aiokafka":
         asyncio.run(with_aiokafka(bootstrap, model, answers, int(count)))
+    elif loop == "echo":
+        echo(bootstrap, answers)
     else:
         with_confluent(bootstrap, model, answers, int(count))
