@@ -46,7 +46,7 @@ def request(message: Message) -> InferenceRequest:
 
 
 def _tensor(sent: Message, raw: bytes | None) -> Tensor:
-    name, datatype, shape = sent.name, sent.datatype, list(sent.shape)
+    name, datatype, shape = sent.name, sent.datatype, sent.shape[:]
     if raw is None:
         return Tensor(name, shape, datatype, _values(name, datatype, sent.contents))
     return Tensor(name, shape, datatype, binary.decode(name, datatype, shape, raw))
