@@ -9,17 +9,21 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import onnx
 import pytest
 from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
+from onnx import numpy_helper
+from onnxruntime import InferenceSession
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run
-from tests.benchmarks.load import grpc_load, open_loop
+from tests.benchmarks.load import grpc_load, network, open_loop
 from tests.benchmarks.load.closed_loop import Figures
-from tests.benchmarks.tables import demo, grpc, redeploy, rest, slow, stream, train
+from tests.benchmarks.tables import crayfish, demo, grpc, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -109,6 +113,26 @@ def test_a_stream_has_a_goal_against_each_peer(tmp_path: Path) -> None:
     assert found["latency at half of saturation, 99th percentile"] == (10.0, 2.1, False)
     alone = stream.table({"rondo": [(80_000.0, 20.0)]}, {stream.SATURATED: (1, (1.0, 2.0), None)})
     assert all(row.met == (row.goal == "shown") for row in alone)
+
+
+@pytest.mark.parametrize(("rate", "code"), [(1_000.0, 0), (999.0, 1)])
+def test_the_workload_of_crayfish_has_a_goal(tmp_path: Path, rate: float, code: int) -> None:
+    assert results.record(crayfish.table([(rate, 50.0)], [(1_000.0, 100.0)])) == code
+    assert [line["ratio"] for line in lines(tmp_path, "crayfish")] == [rate / 1_000, 0.5]
+    assert [row.met for row in crayfish.table([(rate, 50.0)], [])] == [False, True]
+
+
+def test_both_forms_of_the_network_of_crayfish_agree() -> None:
+    plain, served = (InferenceSession(content) for content in (network.plain(), network.per_feature()))
+    weights = onnx.load_from_string(network.plain()).graph.initializer
+    assert sum(numpy_helper.to_array(each).size for each in weights) == 27_562
+    x = np.random.default_rng(0).normal(size=(5, 784)).astype(np.float32)
+    (probabilities,) = plain.run(None, {"x": x})
+    columns = {name: x[:, [number]] for number, name in enumerate(network.FEATURES)}
+    label, score, by_feature = served.run(None, columns)
+    np.testing.assert_allclose(by_feature, probabilities, rtol=1e-5)
+    np.testing.assert_array_equal(label[:, 0], probabilities.argmax(axis=1))
+    np.testing.assert_allclose(score[:, 0], probabilities.max(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.25, 1_000.0, 40_000.0])
@@ -289,6 +313,7 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 def test_every_table_is_a_script() -> None:
     assert list(run.tables()) == [
         "costs",
+        "crayfish",
         "delays",
         "demo",
         "estimates",

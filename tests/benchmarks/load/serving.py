@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
@@ -91,9 +91,22 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 def ends(setting: Setting, topic: str) -> list[TopicPartition]:
     consumer = Consumer({**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused"})
     partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic).topics[topic].partitions]
-    found = [TopicPartition(topic, p.partition, consumer.get_watermark_offsets(p)[1]) for p in partitions]
+    found = [TopicPartition(topic, p.partition, _end(consumer, p)) for p in partitions]
     consumer.close()
     return found
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return the end of a partition, once it has a leader: one that was just made has none."""
+    while True:
+        try:
+            end: int = consumer.get_watermark_offsets(partition)[1]
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return end
 
 
 def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topic: str) -> None:

@@ -11,7 +11,6 @@ busy, the CPU time of an answer holds and a rate does not.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -108,7 +107,7 @@ def main() -> int:
     """Run all rounds and record the figures."""
     with platform() as (setting, _):
         token = publish_token(setting)
-        asyncio.run(deploy(setting))
+        deploy(setting)
         return record(table(rounds(setting, token)))
 
 

@@ -16,7 +16,6 @@ the median of the rounds. The CPU time of an answer holds where other work keeps
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -186,7 +185,7 @@ def main() -> int:
     """Run all rounds and record the figures."""
     with platform() as (setting, _):
         token = publish_token(setting)
-        asyncio.run(deploy(setting))
+        deploy(setting)
         return record(table(rounds(setting, token)))
 
 

@@ -8,7 +8,6 @@ messages a second (Kafka). The first request of each is not counted: its client 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import statistics
@@ -76,7 +75,7 @@ def main() -> int:
     """Measure both protocols and print the figures."""
     with platform() as (setting, _):
         token = publish_token(setting)
-        asyncio.run(deploy(setting))
+        deploy(setting)
         port = free_port()
         with serving(setting, port):
             http = Times(over_http(port, token, EVERY, COUNT), over_http(port, token, 0.0, FAST_COUNT))

@@ -54,7 +54,7 @@ from tests.benchmarks.peers.serving.stream_loops import FEATURES, REQUESTS
 from tests.benchmarks.results import Row, record, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -65,6 +65,23 @@ MADE = PredictionMade.topic
 Figures = tuple[float, float]
 # The rate, and the times of ours and of the echo.
 Latency = tuple[float, Figures, Figures | None]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """So many requests to a model with these features."""
+
+    model: str
+    features: Sequence[str]
+    count: int
+
+    @property
+    def large(self) -> bool:
+        """Whether requests are so large that not all of them have room in the queue of a producer."""
+        return len(self.features) > 100
+
+
+TREES = Workload("bench", FEATURES, COUNT)
 
 
 @dataclass(frozen=True)
@@ -96,22 +113,26 @@ PEERS = {
 }  # fmt: skip
 
 
-def fill(setting: Setting, count: int, run: str) -> None:
+def fill(setting: Setting, run: str, workload: Workload) -> None:
     """Write requests with ids of their own."""
-    rng = np.random.default_rng(1)
+    rng, features = np.random.default_rng(1), workload.features
     pool = [
-        orjson.dumps(dict(zip(FEATURES, row, strict=True))) for row in rng.normal(size=(5_000, 20)).round(4).tolist()
+        orjson.dumps(dict(zip(features, row, strict=True)))
+        for row in rng.normal(size=(100_000 // len(features), len(features))).round(4).tolist()
     ]
     producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 20})
-    for number in range(count):
-        value = b'{"id":"%b-%d","model":"bench","features":%b}' % (run.encode(), number, pool[number % len(pool)])
-        producer.produce(REQUESTS, value, key=b"%d" % number)
+    head = b'","model":"%b","features":' % workload.model.encode()
+    for number in range(workload.count):
+        name = f"{run}-{number}".encode()
+        producer.produce(REQUESTS, b'{"id":"%b%b%b}' % (name, head, pool[number % len(pool)]), key=b"%d" % number)
         if number % 1000 == 0:
             producer.poll(0)
+            if workload.large:
+                producer.flush()
     producer.flush()
 
 
-async def deploy(setting: Setting) -> None:
+def deploy(setting: Setting) -> None:
     """Store the model in both forms, and deploy it, under another name with a buffered log, too."""
     from tests.benchmarks.load import model  # noqa: PLC0415 - its converter takes seconds to import
 
@@ -119,38 +140,46 @@ async def deploy(setting: Setting) -> None:
     (setting.folder / "plain.onnx").write_bytes(content)
     served = model.per_feature(content)
     (setting.folder / "served.onnx").write_bytes(served)
-    digest = await Artifacts(str(setting.folder / "artifacts")).put(served)
-    features = {name: Feature(type="float") for name in FEATURES}
+    publish(setting, "bench", served, FEATURES)
+    publish(setting, "buffered", served, FEATURES, LogDelivery.BUFFERED)
+
+
+def publish(
+    setting: Setting, model: str, content: bytes, names: Sequence[str], log: LogDelivery = LogDelivery.ACKNOWLEDGED
+) -> None:
+    """Store a model with features of type float, and publish its deployment, as the registry does."""
+    digest = asyncio.run(Artifacts(str(setting.folder / "artifacts")).put(content))
+    features = {name: Feature(type="float") for name in names}
+    route = Route(model_version=1, digest=digest, share=1, role="primary", features=features, log=log)
+    event = DeploymentChanged(model=model, revision=1, routes=(route,))
+    envelope = Envelope(f"{model}-1", "rondo/bench", datetime.now(UTC), event)
     producer = Producer(KafkaConnection(setting.bootstrap).confluent())
-    for name, log in (("bench", LogDelivery.ACKNOWLEDGED), ("buffered", LogDelivery.BUFFERED)):
-        route = Route(model_version=1, digest=digest, share=1, role="primary", features=features, log=log)
-        event = DeploymentChanged(model=name, revision=1, routes=(route,))
-        envelope = Envelope(f"{name}-1", "rondo/bench", datetime.now(UTC), event)
-        producer.produce(event.topic, envelope.value(), event.key, headers=list(envelope.headers().items()))
+    producer.produce(event.topic, envelope.value(), event.key, headers=list(envelope.headers().items()))
     producer.flush()
 
 
-def stream_once(setting: Setting, traces: Traces, run: str) -> Figures:
+def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload) -> Figures:
     """Serve every request; return messages a second, and CPU microseconds a message. Exits when any is not once."""
+    count = workload.count
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
     with serving(setting) as process:
         # Stopped while the requests are written, so that it meets all of them at once, as the peers do, and warm.
         process.send_signal(signal.SIGSTOP)
-        fill(setting, COUNT, run)
+        fill(setting, run, workload)
         cpu, woken = -cpu_seconds(process), time.perf_counter()
         process.send_signal(signal.SIGCONT)
         wait_until_answered(setting, process, REQUESTS)
         took, cpu = time.perf_counter() - woken, cpu + cpu_seconds(process)
-    answers = [orjson.loads(value)["id"] for value, _ in committed(setting, starts[MADE], COUNT, 60)]
+    answers = [orjson.loads(value)["id"] for value, _ in committed(setting, starts[MADE], count, 60)]
     logged = [decoded for value, _ in committed(setting, starts[logs.PREDICTIONS_LOG], 0, 2) for decoded in
               logs.decode(value).column("id").to_pylist()]  # fmt: skip
     failed = sum(1 for _ in committed(setting, starts[PREDICTIONS_FAILED], 0, 0.5))
-    asked = sorted(f"{run}-{number}" for number in range(COUNT))
+    asked = sorted(f"{run}-{number}" for number in range(count))
     if sorted(answers) != asked or sorted(logged) != asked or failed:
-        sys.exit(f"not exactly once: {len(answers)} answers, {len(logged)} logged, {failed} failed of {COUNT}")
-    if (traced := traces.messages()) < COUNT:
-        sys.exit(f"tracing was not on: its spans cover {traced} of {COUNT} messages")
-    return COUNT / took, cpu / COUNT * 1e6
+        sys.exit(f"not exactly once: {len(answers)} answers, {len(logged)} logged, {failed} failed of {count}")
+    if (traced := traces.messages()) < count:
+        sys.exit(f"tracing was not on: its spans cover {traced} of {count} messages")
+    return count / took, cpu / count * 1e6
 
 
 def answer_times(setting: Setting, rate: float, count: int) -> list[float]:
@@ -191,7 +220,7 @@ def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
         sys.stdout.flush()
 
     for number in range(ROUNDS):
-        took("rondo", stream_once(setting, traces, f"round-{number}"))
+        took("rondo", stream_once(setting, traces, f"round-{number}", TREES))
         for name, peer in PEERS.items():
             if python := peer.environment.python():
                 took(name, peer.run(setting, python, COUNT // peer.fewer))
@@ -244,7 +273,7 @@ def main() -> int:
     """Run all rounds and record the figures."""
     with platform() as (setting, traces):
         kafka.create_topics(KafkaConnection(setting.bootstrap), [streams.ANSWERS, streams.INFERENCES])
-        asyncio.run(deploy(setting))
+        deploy(setting)
         figures = rounds(setting, traces)
         saturated = statistics.median(rate for rate, _ in figures["rondo"])
         return record(table(figures, latencies(setting, saturated)))
