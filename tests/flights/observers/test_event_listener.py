@@ -64,7 +64,7 @@ def test_a_promotion_by_hand_is_no_redeployment() -> None:
 
 def test_each_training_is_listed_once_with_its_end() -> None:
     gate = {"gate": "roc_auc.min", "passed": False, "observed": 0.5, "bound": 0.6, "message": "ROC AUC 0.5"}
-    started = [event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
+    started = [event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "f", "a"))]
     history = History([
         *started,
         event_at(ModelTrained, 10, run_id="a"), event_at(ModelRegistered, 11, run_id="a", model_version=2),
@@ -73,6 +73,8 @@ def test_each_training_is_listed_once_with_its_end() -> None:
         event_at(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
         event_at(TrainingFailed, 16, run_id="c", reason="full"),
         event_at(ModelTrained, 17, run_id="d"),
+        event_at(TrainingSkipped, 18, run_id="e", reason="in_flight"),
+        event_at(TrainingSkipped, 19, run_id="f", reason="no_gain", detail="what serves is kept"),
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
         "a": "version 2 was promoted",
@@ -80,6 +82,7 @@ def test_each_training_is_listed_once_with_its_end() -> None:
         "c": "failed: full",
         "d": "trained, not evaluated before the end",
         "e": "not finished before the end",
+        "f": "no new model: what serves is kept",
     }
 
 
@@ -99,6 +102,7 @@ def test_a_training_runs_from_its_start_until_it_has_any_end() -> None:
         event_at(ModelTrained, 10, run_id="a"),
         event_at(TrainingFailed, 11, run_id="b", reason="full"),
         event_at(TrainingSkipped, 12, run_id="c"),
+        event_at(TrainingSkipped, 13, run_id="d", reason="in_flight"),
     ]
     assert history.running() == {"d"}
 

@@ -15,7 +15,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.contracts.vocabularies import WindowRole
+from rondo.contracts.vocabularies import SkipReason, WindowRole
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -79,8 +79,16 @@ class History:
 
     def running(self) -> set[str]:
         """Return the runs that have started and not ended."""
-        ended = {e.data.run_id for e in self.of(ModelTrained, TrainingFailed, TrainingSkipped)}
-        return {e.data.run_id for e in self.of(TrainingStarted)} - ended
+        ended = {e.data.run_id for e in self.of(ModelTrained, TrainingFailed)}
+        return {e.data.run_id for e in self.of(TrainingStarted)} - ended - self.skipped().keys()
+
+    def skipped(self) -> dict[str, TrainingSkipped]:
+        """Return the ends of the runs that were skipped, by run.
+
+        The skip of a trigger that came meanwhile names the run that is in flight, and ends nothing.
+        """
+        skips = [e.data for e in self.of(TrainingSkipped) if e.data.reason != SkipReason.IN_FLIGHT]
+        return {skip.run_id: skip for skip in skips if skip.run_id is not None}
 
     def deployed(self) -> DeploymentChanged | None:
         changes: list[DeploymentChanged] = [e.data for e in self.of(DeploymentChanged)]

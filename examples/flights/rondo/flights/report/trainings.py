@@ -32,6 +32,8 @@ def _end(history: History, run: str) -> str:
     for failure in history.of(TrainingFailed, ModelRejected):
         if failure.data.run_id == run:
             return _failure(failure.data)
+    if (skip := history.skipped().get(run)) is not None:
+        return f"no new model: {skip.detail}"
     version = next((e.data.model_version for e in history.of(ModelRegistered) if e.data.run_id == run), None)
     if version is not None and any(e.data.model_version == version for e in history.of(ModelPromoted)):
         return f"version {version} was promoted"
