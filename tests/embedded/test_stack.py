@@ -233,6 +233,21 @@ async def test_a_service_that_cannot_start_stops_everything(
         pass
 
 
+async def test_services_load_while_kafka_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack(tmp_path / "home", services=STAND_INS[:1])
+    if stack.kafka is None:
+        pytest.skip("Kafka runs already")
+    answers = stack.kafka.answers
+
+    async def once_a_service_runs() -> bool:
+        return bool(stack.services) and await answers()
+
+    monkeypatch.setattr(stack.kafka, "answers", once_a_service_runs)
+    monkeypatch.setattr(stack.kafka, "ready_within_seconds", 60)
+    async with stack:
+        assert [service.process.is_running for service in stack.services.values()] == [True]
+
+
 @pytest.mark.slow
 async def test_without_a_package_registry_the_stack_stops_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

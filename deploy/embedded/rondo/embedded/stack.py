@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -99,11 +99,13 @@ class Stack:
         has_grpc = any(each.has_grpc for each in self._descriptions)
         grpc = f"{LOOPBACK}:{self._ports.chosen('grpc', 'RONDO_PORT_GRPC')}" if has_grpc else ""
         self._ports.save()
-        await self._start_servers(undo)
+        async with self._starting_servers(undo):
+            # Kafka takes longest. The services load meanwhile, and wait for it.
+            self.addresses = await self._find_addresses(http, grpc)
+            self._start_services(undo)
         if self._keep:
             mark_kept(self.home)
-        self.addresses = await self._find_addresses(http, grpc)
-        await self._start_services(undo)
+        await asyncio.gather(*(self.wait_ready(name) for name in self.services))
         self.addresses.write(self.home)
         undo.callback(Addresses.remove, self.home)
         log = self.home / "logs" / "stack.log"
@@ -139,12 +141,24 @@ class Stack:
                 shutil.rmtree(self.home / folder, ignore_errors=True)
             (self.home / folder).mkdir(exist_ok=True)
 
-    async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
+    @contextlib.asynccontextmanager
+    async def _starting_servers(self, undo: contextlib.AsyncExitStack) -> AsyncIterator[None]:
+        """Run the body once PostgreSQL has started; at its end all servers have."""
         if own := self._servers:
             self._progress(f"starting {' and '.join(server.name for server in own)}")
         # Stopped in parallel too: each takes a while to close its files.
         undo.push_async_callback(_in_parallel, *(server.stop for server in own))
-        outcomes = await asyncio.gather(*(server.start() for server in own), return_exceptions=True)
+        starts = {server.name: asyncio.create_task(server.start()) for server in own}
+        try:
+            if self.postgres is not None:
+                await starts[self.postgres.name]
+            yield
+        except asyncio.CancelledError:
+            for start in starts.values():
+                start.cancel()
+            raise
+        finally:
+            outcomes = await asyncio.gather(*starts.values(), return_exceptions=True)
         for failure in outcomes:
             if isinstance(failure, BaseException):
                 raise failure
@@ -165,7 +179,7 @@ class Stack:
             **{folder: str(self.home / folder) for folder in _FOLDERS},
         )
 
-    async def _start_services(self, undo: contextlib.AsyncExitStack) -> None:
+    def _start_services(self, undo: contextlib.AsyncExitStack) -> None:
         if self._descriptions:
             self._progress(f"starting {', '.join(each.name for each in self._descriptions)}")
         undo.push_async_callback(self._stop_services)
@@ -176,7 +190,6 @@ class Stack:
                 env |= openmp.prepare(self.home / "lib")
             self.services[each.name] = ServiceProcess(each.name, each.argv, env, url, log)
             self.services[each.name].start()
-        await asyncio.gather(*(self.wait_ready(name) for name in self.services))
 
     async def _stop_services(self) -> None:
         await asyncio.gather(*(service.stop() for service in self.services.values()))
