@@ -73,9 +73,15 @@ class DeltaDatasets:
         publications = {} if published is None else delta_log.publications(published)
         tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
         feedback = training_set.join_feedback(spec, tables, as_of)
-        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(spec, feedback, as_of)
+        # Without a window all of them count, so they are joined once. Else a query joins the columns that it needs.
+        joined = feedback.collect() if feedback is not None and spec.trainer.window is None else None
+        served_times = feedback if joined is None else joined.lazy()
+        newest = (
+            delta_log.newest_time(published, spec.data.event_time, as_of),
+            _newest_served(spec, served_times, as_of),
+        )
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
-        rows = training_set.assemble(spec, tables, since, until, as_of, feedback)
+        rows = training_set.assemble(spec, tables, since, until, as_of, joined)
         versions = tuple(_version(table) for table in opened if table is not None)
         left_out = (
             None if tables.published is None else training_set.rows_left_out(spec, tables.published, since, until, rows)

@@ -59,7 +59,7 @@ class TrainingSet:
 
 
 # A feature may be called `len`. No column of a spec has a dot in its name.
-_LEFT_OUT = "rows.left_out"
+_LEFT_OUT, _USABLE = "rows.left_out", "rows.usable"
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,11 @@ def window(spec: ModelSpec, as_of: datetime, newest_label: datetime | None) -> t
 
 
 def join_feedback(spec: ModelSpec, tables: Tables, as_of: datetime) -> pl.LazyFrame | None:
-    """Return the served rows up to `as_of` with the outcomes that were known then; None where there are none.
-
-    Without a window all of them count, so they are joined here, once. Else a query joins what it needs.
-    """
+    """Return the served rows up to `as_of` with the outcomes that were known then; None where there are none."""
     if tables.served is None or tables.outcomes is None:
         return None
     rows = served_rows(spec, tables.served, tables.outcomes, as_of)
-    labelled = rows.filter(pl.col(spec.data.event_time) <= as_of).drop_nulls(spec.data.label)
-    return labelled.collect().lazy() if spec.trainer.window is None else labelled
+    return rows.filter(pl.col(spec.data.event_time) <= as_of).drop_nulls(spec.data.label)
 
 
 def assemble(
@@ -113,25 +109,28 @@ def assemble(
     since: datetime | None,
     until: datetime,
     as_of: datetime,
-    feedback: pl.LazyFrame | None = None,
+    joined: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return the labelled rows after `since` and up to `until`, by the outcomes that were known at `as_of`, in order.
 
-    `feedback` is what `join_feedback` returned, where that was called before.
+    `joined` are the rows of `join_feedback`, where they were collected before.
 
     Raises:
         ColumnMissingError: the data lacks a column that the spec names and that is no optional feature.
         InexactIntegerError: an `int` feature has a value that float32 can't hold exactly.
 
     """
-    since = since or BEGINNING
+    usable = _usable(spec, since or BEGINNING, until)
     found = []
-    feedback = join_feedback(spec, tables, as_of) if feedback is None else feedback
-    if feedback is not None:
-        found.append(_usable(spec, feedback, since, until).collect())
+    if joined is not None:
+        mask = joined.select(usable.alias(_USABLE))[_USABLE]
+        # A filter would copy all rows.
+        found.append(joined if mask.all() else joined.filter(mask))
+    elif (feedback := join_feedback(spec, tables, as_of)) is not None:
+        found.append(feedback.filter(usable).collect())
     if tables.published is not None:
         batches = published_rows(spec, tables.published, tables.publications)
-        rows = latest_publication(spec, _usable(spec, batches, since, until).collect())
+        rows = latest_publication(spec, batches.filter(usable).collect())
         found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
     return in_order(spec, pl.concat(found))
 
@@ -163,7 +162,8 @@ def rows_left_out(
     return RowsLeftOut(total, {name: count for name, count in lacking.items() if count}) if total else None
 
 
-def _usable(spec: ModelSpec, rows: pl.LazyFrame, since: datetime, until: datetime) -> pl.LazyFrame:
-    """Drop rows outside the window, without a label, or older than a required feature."""
+def _usable(spec: ModelSpec, since: datetime, until: datetime) -> pl.Expr:
+    """Return whether a row is in the window, has a label, and is no older than a required feature."""
     time = pl.col(spec.data.event_time)
-    return rows.filter(time > since, time <= until).drop_nulls([spec.data.label, *required(spec)])
+    known = [pl.col(name).is_not_null() for name in (spec.data.label, *required(spec))]
+    return pl.all_horizontal(time > since, time <= until, *known)
