@@ -74,7 +74,7 @@ def test_each_training_is_listed_once_with_its_end() -> None:
         event_at(TrainingFailed, 16, run_id="c", reason="full"),
         event_at(ModelTrained, 17, run_id="d"),
         event_at(TrainingSkipped, 18, run_id="e", reason="in_flight"),
-        event_at(TrainingSkipped, 19, run_id="f", reason="no_gain", detail="what serves is kept"),
+        event_at(TrainingSkipped, 19, run_id="f", reason="no_gain", detail="no gain"),
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
         "a": "version 2 was promoted",
@@ -82,7 +82,7 @@ def test_each_training_is_listed_once_with_its_end() -> None:
         "c": "failed: full",
         "d": "trained, not evaluated before the end",
         "e": "not finished before the end",
-        "f": "no new model: what serves is kept",
+        "f": "no new model: no gain",
     }
 
 
