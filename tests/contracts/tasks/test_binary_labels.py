@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rondo.contracts.tasks.binary import BinaryLabels
 
@@ -42,3 +44,7 @@ def test_zero_has_no_sign() -> None:
 
 def test_a_whole_number_that_json_may_have_rounded_matches_no_text() -> None:
     assert BinaryLabels(positive=str(2**53), negative="0").parse(2**53) is None
+
+
+def test_what_is_expected_names_the_keys_of_two_texts_where_the_spec_has_none() -> None:
+    assert {"`data.positive`", "`data.negative`"} <= set(re.findall("`[a-z.]+`", BinaryLabels().expected))

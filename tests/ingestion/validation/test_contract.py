@@ -49,8 +49,8 @@ def test_models_with_different_tasks_on_one_label_are_named(task: str, expected:
     with pytest.raises(NoContractError) as raised:
         contract_of("rides", [spec(), spec("fares", task=task)])
     assert str(raised.value) == (
-        f"the models of dataset 'rides' disagree: column 'tipped' is {expected} for 'fares' and 0 or 1, or true or "
-        "false for 'tips'; change one of the specs, or use two datasets"
+        f"the models of dataset 'rides' disagree: column 'tipped' is {expected} for 'fares' and "
+        f"{spec().labels.expected} for 'tips'; change one of the specs, or use two datasets"
     )
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         (changed("zone", "west"), "zone: not an allowed value, send one of: north, south"),
         (changed("zone", None), "zone: missing, send a value, or make it `optional` in the spec"),
         (changed("tipped", None), "tipped: label missing, send the row when it is known"),
-        (changed("tipped", 2), "tipped: not 0 or 1, or true or false"),
+        (changed("tipped", 2), f"tipped: not {spec().labels.expected}"),
         (changed("ride", "a\x00b"), "ride: holds a NUL character, which can't be stored: remove it"),
         (changed("ride", None), "ride: missing, every row needs one"),
         (

@@ -62,7 +62,7 @@ def test_a_batch_that_does_not_fit_is_rejected(frame: pl.DataFrame, reason: str)
         ("distance", ["1.5", "2", "3"], "float"),
         ("stops", ["1", "2", "3"], "int"),
         ("night", ["true", "false", "true"], "bool"),
-        ("tipped", ["1", "0", None], "0 or 1, or true or false"),
+        ("tipped", ["1", "0", None], spec().labels.expected),
     ],
 )
 @pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
