@@ -135,14 +135,22 @@ def echo(bootstrap: str, answers: str) -> None:
         {"bootstrap.servers": bootstrap, "group.id": run, "auto.offset.reset": "latest", "enable.auto.commit": False,
          "fetch.wait.max.ms": 5}
     )  # fmt: skip
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": run, "linger.ms": 0})
+    # As ours: a transaction that begins while the last one's markers are written is refused, and retried after 100 ms.
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "transactional.id": run, "linger.ms": 0, "retry.backoff.ms": 10,
+         "retry.backoff.max.ms": 200}
+    )  # fmt: skip
     producer.init_transactions()
-    consumer.subscribe([REQUESTS])
+
+    def from_the_end(_: Any, partitions: list[Any]) -> None:
+        # By number: `latest` is the end at the first fetch, before which requests may have come.
+        for each in partitions:
+            each.offset = consumer.get_watermark_offsets(each)[1]
+        consumer.assign(partitions)
+
+    consumer.subscribe([REQUESTS], on_assign=from_the_end)
     while not consumer.assignment():
         consumer.poll(0.1)
-    # From here on, whenever the first request comes.
-    for each in consumer.assignment():
-        consumer.seek(type(each)(each.topic, each.partition, consumer.get_watermark_offsets(each)[1]))
     sys.stdout.write("\n")
     sys.stdout.flush()
     while True:
