@@ -320,6 +320,7 @@ def test_every_table_is_a_script() -> None:
         "evidence",
         "grpc",
         "injected",
+        "kills",
         "models",
         "oracles",
         "policies",
@@ -329,6 +330,7 @@ def test_every_table_is_a_script() -> None:
         "slow",
         "stationary",
         "stream",
+        "swaps",
         "throughput",
         "train",
     ]

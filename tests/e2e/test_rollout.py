@@ -4,75 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import io
-import random
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import polars as pl
 import pytest
-from confluent_kafka import Producer
 from rondo.client import AsyncRondo, Connection
 from rondo.client.cli.command import app
 from rondo.client.registration.conversion import convert
 from rondo.embedded.stack import Stack
-from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from typer.testing import CliRunner
 
 from tests.e2e import small_model
+from tests.e2e.canaries import MODEL, SPEC, Rides, fitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODEL = small_model.MODEL
-SPEC = (
-    small_model.SPEC.replace("retrain: {on: [drift]}", "retrain: {on: []}").replace(
-        "label_delay: 1h", "label_delay: 2m"
-    )
-    + "monitor: {window: 10m}\n"
-    "rollout: {strategy: canary, steps: [20, 100], step_length: 1h, min_answers: 100, rollback_window: 1h}\n"
-)
-FEATURES = ("zone", "distance")
-A_SECOND = timedelta(seconds=1)
 LATER = small_model.START + timedelta(days=31)
-
-
-class Rides:
-    """Sends rides, one each second of event time, with their outcomes, which follow from the distance and chance."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.sent = 0
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all"})
-        self._draw = random.Random(7)
-
-    def send(self, count: int) -> None:
-        for number in range(self.sent, self.sent + count):
-            asked = small_model.START + timedelta(days=30) + number * A_SECOND
-            distance = self._draw.uniform(0, 10)
-            about: dict[str, Any] = {"id": f"q{number}", "model": MODEL}
-            features = {"zone": self._draw.choice("ab"), "distance": distance}
-            request = about | {"entity": f"e{number}", "event_time": asked.isoformat(), "features": features}
-            outcome = about | {
-                "outcome": int(distance + self._draw.gauss(0, 2) > 5),
-                "event_time": (asked + timedelta(minutes=1)).isoformat(),
-            }
-            for topic, value in (("predictions.requested", request), ("outcomes.observed", outcome)):
-                self._producer.produce(topic, orjson.dumps(value), f"e{number}")
-            if number % 1_000 == 0:
-                self._producer.poll(0)
-        self._producer.flush(60)
-        self.sent += count
-
-
-def fitted(rows: pl.DataFrame, labels: pl.Series) -> Any:
-    encoder = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["zone"]), (StandardScaler(), ["distance"]), sparse_threshold=0
-    )
-    return make_pipeline(encoder, LogisticRegression()).fit(rows.select(*FEATURES), labels)
 
 
 async def until(rondo: AsyncRondo, candidate: int, *states: str, rides: Rides | None = None) -> dict[str, Any]:
