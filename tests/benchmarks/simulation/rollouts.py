@@ -9,7 +9,7 @@ margin from a holdout of the same process in order of time, blocks that count wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,19 @@ import pyarrow as pa
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.registry.model.rollouts import Block, Minute, Plan, new_rollout
+from rondo.registry.model.blocks import Arms, Block
+from rondo.registry.model.rollouts import Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout.plan import of_arms
 from rondo.registry.rollout_evidence.bets import stakes
 from rondo.trainer.paired.paired_holdout import paired_holdout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from rondo.contracts.training_evidence import PairedHoldout
+    from rondo.registry.model.rollouts import Rollout
 
     Vector = NDArray[np.float64]
 
@@ -44,7 +48,8 @@ _SHARED = 0.15
 class Traffic:
     """Requests a minute, minutes of each step, and the delay of outcomes in minutes; `shocks` are as above.
 
-    With `by_answer` each version is compared by the requests that it answered, in shares of equal size.
+    With `by_answer` each version is compared by the requests that it answered, in shares of equal size. The holdout has
+    a row where the traffic has `density` requests.
     """
 
     rate: int
@@ -52,6 +57,7 @@ class Traffic:
     delay: int
     shocks: bool
     by_answer: bool = False
+    density: int = 1
 
     @property
     def minutes(self) -> int:
@@ -104,6 +110,7 @@ def _table(outcomes: Vector, scores: Vector) -> pa.Table:
 
 def holdout(traffic: Traffic, noise: float, minutes: int, rng: np.random.Generator) -> PairedHoldout:
     """Return what the trainer's evidence would have of a holdout of so many minutes."""
+    traffic = replace(traffic, rate=traffic.rate // traffic.density)
     outcomes, candidate, champion = rows(minutes, traffic, noise, rng)
     seconds = np.repeat(np.arange(minutes) * 60.0, traffic.rate)
     found = paired_holdout(TASK, seconds, _table(outcomes, candidate), _table(outcomes, champion))
@@ -150,15 +157,24 @@ def play(traffic: Traffic, noise: float, decided: Plan, rng: np.random.Generator
         )
         end = minute - traffic.delay
         if end >= length and end % length == 0:
-            mine, theirs = (each[end - length : end] for each in of_both)
-            if positions is not None:
-                size = min(value.share, 1 - value.share)
-                at = positions[end - length : end]
-                mine, theirs = mine[at < size], theirs[at >= 1 - size]
-            if mine.size and theirs.size:
-                value = value.with_block(Block(rows=mine.size, difference=float(mine.mean() - theirs.mean())))
+            parts = [_part(value, of_both, positions, each) for each in range(end - length, end)]
+            value = value.with_differences(parts, _BEGAN + end * MINUTE)
         taken = advance(value, _BEGAN + minute * MINUTE)
         value = taken.rollout
         if taken.action in ("promote", "roll_back") or value.state == "asking":
             break
     return Ended(value.state, value.verdict, value.gathered.answers, value.gathered.outcomes)
+
+
+def _part(
+    value: Rollout, of_both: Sequence[Vector], positions: Vector | None, minute: int
+) -> tuple[datetime, Block | Arms]:
+    """Return what the monitor would publish of a minute."""
+    mine, theirs = (each[minute] for each in of_both)
+    start = _BEGAN + minute * MINUTE
+    if positions is None:
+        return start, Block(rows=mine.size, difference=float((mine - theirs).mean()))
+    size = min(value.share, 1 - value.share)
+    mine, theirs = mine[positions[minute] < size], theirs[positions[minute] >= 1 - size]
+    losses_of = [float(each.mean()) if each.size else 0.0 for each in (mine, theirs)]
+    return start, Arms(rows=mine.size, loss=losses_of[0], champion_rows=theirs.size, champion_loss=losses_of[1])

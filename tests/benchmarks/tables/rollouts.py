@@ -38,6 +38,7 @@ SETTINGS = (
     Setting("outcomes after 20 minutes", Traffic(1_000, 60, 20, shocks=False), 240),
     Setting("outcomes that depend on the answer", Traffic(1_000, 8 * 60, 0, shocks=False, by_answer=True), 240),
     Setting("shocks of an hour", Traffic(20, 3 * DAY, 0, shocks=True), 14 * DAY),
+    Setting("the same, 20 times as dense as the holdout", Traffic(20, 3 * DAY, 0, shocks=True, density=20), 14 * DAY),
 )
 
 

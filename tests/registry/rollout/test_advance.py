@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rondo.registry.model.rollouts import Block, Minute, Plan, Rollout, new_rollout
+from rondo.registry.model.blocks import Block
+from rondo.registry.model.rollouts import Minute, Plan, Rollout, new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout_evidence.bets import reaches, stakes

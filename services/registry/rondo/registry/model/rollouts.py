@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import EvidenceScope
+from rondo.registry.model import live_blocks
+from rondo.registry.model.blocks import Arms, Block, OpenBlock
+from rondo.registry.model.live_blocks import BlocksOfLength, Live
 from rondo.registry.rollout_evidence import bets, disagreement, error_guard
 from rondo.registry.rollout_evidence.bets import Capitals, Stakes, bet, log_evidence
 from rondo.registry.rollout_evidence.interval import Moments
@@ -25,6 +28,8 @@ _WITHDRAWN: tuple[RolloutState, ...] = ("rolled_back", "aborted", "superseded")
 # So much evidence that a candidate is not worse is soon used up by one that becomes worse. A capped capital is never
 # more than one that is not, so that what bounds the one bounds the other.
 _MOST_OVERALL = 14.0
+# The clip of differences, in standard deviations of block means.
+_DEVIATIONS = 6
 
 
 class Plan(Value):
@@ -74,43 +79,11 @@ class Plan(Value):
         return 0.1 * self.false_rollback
 
 
-class OpenBlock(Value):
-    """A block of the plan that is not complete: its number since the epoch, its rows, the sum of differences.
-
-    Where each version has requests of its own, `rows` and `total` are the number and the losses of the candidate's, and
-    `champion_rows` and `champion_total` those of the champion's.
-    """
-
-    number: int
-    rows: int = 0
-    total: float = 0.0
-    champion_rows: int | None = None
-    champion_total: float = 0.0
-
-    def plus(self, part: Block | Arms) -> OpenBlock:
-        update: dict[str, float] = {"rows": self.rows + part.rows}
-        if isinstance(part, Block):
-            update["total"] = self.total + part.rows * part.difference
-        else:
-            update["total"] = self.total + part.rows * part.loss
-            update["champion_rows"] = (self.champion_rows or 0) + part.champion_rows
-            update["champion_total"] = self.champion_total + part.champion_rows * part.champion_loss
-        return self.model_copy(update=update)
-
-    def closed(self) -> Block | None:
-        """Return the difference of the complete block; None where it has rows of one version alone."""
-        if self.champion_rows is None:
-            return Block(rows=self.rows, difference=self.total / self.rows)
-        if not self.rows or not self.champion_rows:
-            return None
-        difference = self.total / self.rows - self.champion_total / self.champion_rows
-        return Block(rows=self.rows + self.champion_rows, difference=difference)
-
-
 class Gathered(Value):
     """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout.
 
-    `fit_overall` is `fit` of the whole rollout, capped. It is empty before the first block.
+    `fit_overall` is `fit` of the whole rollout, capped. It is empty before the first block. Blocks before `first_block`
+    do not count, and `live` says whether they are long enough.
     """
 
     worse: Capitals
@@ -130,28 +103,14 @@ class Gathered(Value):
     candidate_errors: int = 0
     champion_errors: int = 0
     open_block: OpenBlock | None = None
+    first_block: int = 0
+    live: Live = ()
 
     def next_step(self, stakes: Stakes) -> Gathered:
         """Return the evidence for a new step, which has to show again that the candidate is not worse."""
         return self.model_copy(
             update={"fit": bets.begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0}
         )
-
-
-class Block(Value):
-    """Outcomes of a complete block of time: their number, and the mean loss of the candidate minus the champion's."""
-
-    rows: int
-    difference: float
-
-
-class Arms(Value):
-    """Outcomes of a time: the mean loss of the requests that each version answered, in shares of equal size."""
-
-    rows: int
-    loss: float
-    champion_rows: int
-    champion_loss: float
 
 
 class Minute(Value):
@@ -201,18 +160,49 @@ class Rollout(Value):
     ) -> Rollout:
         """Take mean differences of short times, in order of time, and put them together to blocks of the plan.
 
-        A block counts once a later one begins, or once everything up to its end is complete.
+        A block counts once a later one begins, or once everything up to its end is complete. Where the live rows show
+        that blocks have to be longer, they are from then on.
         """
         rollout, held = self, self.gathered.open_block
         for start, part in parts:
             number = self._block_number(start)
+            if number < self.gathered.first_block:
+                continue
             if held is not None and number != held.number:
                 rollout, held = _with_closed(rollout, held), None
             held = (held or OpenBlock(number=number)).plus(part)
         if held is not None and complete_until is not None and self._block_number(complete_until) > held.number:
             rollout, held = _with_closed(rollout, held), None
-        gathered = rollout.gathered.model_copy(update={"open_block": held})
-        return rollout.model_copy(update={"gathered": gathered})
+        live = live_blocks.plus(self.gathered.live or live_blocks.begin(self.plan.block.total_seconds()), parts)
+        gathered = rollout.gathered.model_copy(update={"open_block": held, "live": live})
+        rollout = rollout.model_copy(update={"gathered": gathered})
+        longer = live_blocks.length_needed(live)
+        return rollout if longer is None or not parts else rollout.with_longer_blocks(longer, parts[-1][0])
+
+    def with_longer_blocks(self, longer: BlocksOfLength, newest: datetime) -> Rollout:
+        """Begin with longer blocks at the next one. What shorter ones have gained does not count, what they lost does.
+
+        The present capital is divided among the new stakes, so that it remains one capital, with one bound.
+        """
+        plan, gathered, variance = self.plan, self.gathered, longer.moments.deviation**2
+        bound = min(1.0, max(_DEVIATIONS * longer.moments.deviation, 2 * plan.stakes.margin))
+        chosen = bets.stakes(bound, plan.stakes.margin, variance, plan.stakes.tolerated)
+        block = timedelta(seconds=longer.seconds)
+        update = {
+            "worse": _divided(gathered.worse, chosen.worse),
+            "fit": _divided(gathered.fit, chosen.fit),
+            "better": _divided(gathered.better, chosen.better),
+            "fit_overall": _divided(gathered.fit_overall, chosen.fit),
+            "moments": Moments(),
+            "open_block": None,
+            "first_block": int(newest.timestamp() // longer.seconds) + 1,
+            "live": live_blocks.begin(longer.seconds),
+        }
+        delay = plan.outcome_delay + block - plan.block if plan.outcome_delay else plan.outcome_delay
+        changed = {"stakes": chosen, "block": block, "variance": variance, "outcome_delay": delay}
+        return self.model_copy(
+            update={"plan": plan.model_copy(update=changed), "gathered": gathered.model_copy(update=update)}
+        )
 
     def _block_number(self, at: datetime) -> int:
         return int(at.timestamp() // self.plan.block.total_seconds())
@@ -277,12 +267,18 @@ class Rollout(Value):
             "log_e_disagreement": round(log_evidence(gathered.disagreement), 4),
             "mean_difference": round(gathered.moments.mean, 6),
             "blocks": gathered.moments.count,
+            "block_seconds": self.plan.block.total_seconds(),
             "outcomes": gathered.outcomes,
             "answers": gathered.answers,
             "scored": gathered.scored,
             "candidate_errors": gathered.candidate_errors,
             "champion_errors": gathered.champion_errors,
         }
+
+
+def _divided(capitals: Capitals, stakes: Sequence[float]) -> Capitals:
+    """Return the capital, of what there was at the beginning at most, in equal parts for other stakes."""
+    return (min(0.0, log_evidence(capitals)),) * len(stakes)
 
 
 def _with_closed(rollout: Rollout, block: OpenBlock) -> Rollout:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import OutcomeCause
-from rondo.registry.model.rollouts import Arms, Block, Minute
+from rondo.registry.model.blocks import Arms, Block
+from rondo.registry.model.rollouts import Minute
 
 if TYPE_CHECKING:
     from datetime import datetime

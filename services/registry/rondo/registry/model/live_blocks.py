@@ -1,0 +1,79 @@
+"""How long blocks have to be so that those of the live rows are about independent.
+
+The holdout decides first. Where live rows are denser in time, the noise of single rows cancels in the mean of a block,
+and what the rows of one time share is left: blocks that were about independent are not any more. Means of longer blocks
+then vary more than those of independent ones would (the design effect; Kish, "Survey sampling", 1965).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.base import Value
+from rondo.registry.model.blocks import Arms, Block, OpenBlock
+from rondo.registry.rollout_evidence.interval import Moments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+LENGTHS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
+# Fewer blocks say too little of their variance.
+_FEWEST_BLOCKS = 6
+_MOST_DESIGN_EFFECT = 1.25
+_NINETY_FIVE_PERCENT = 1.645
+
+
+class BlocksOfLength(Value):
+    """The blocks of a length: the differences of complete ones, and the one that is open."""
+
+    seconds: float
+    moments: Moments = Moments()
+    open_block: OpenBlock | None = None
+
+    def plus(self, start: datetime, part: Block | Arms) -> BlocksOfLength:
+        number, held, moments = int(start.timestamp() // self.seconds), self.open_block, self.moments
+        if held is not None and held.number != number:
+            closed = held.closed()
+            moments = moments if closed is None else moments.plus(closed.difference)
+            held = None
+        held = (held or OpenBlock(number=number)).plus(part)
+        return BlocksOfLength(seconds=self.seconds, moments=moments, open_block=held)
+
+
+Live = tuple[BlocksOfLength, ...]
+
+
+def begin(seconds: float) -> Live:
+    """Return the present length and the longer ones, before any row."""
+    return tuple(BlocksOfLength(seconds=each) for each in (seconds, *(each for each in LENGTHS if each > seconds)))
+
+
+def plus(live: Live, parts: Iterable[tuple[datetime, Block | Arms]]) -> Live:
+    """Return the blocks after some more rows, in order of time."""
+    for start, part in parts:
+        live = tuple(each.plus(start, part) for each in live)
+    return live
+
+
+def length_needed(live: Live) -> BlocksOfLength | None:
+    """Return a longer length than the present one, the first, whose means show that blocks have to be longer."""
+    present = live[0].moments
+    for longer in live[1:]:
+        count = longer.moments.count
+        if count < _FEWEST_BLOCKS or not present.deviation:
+            continue
+        effect = (longer.moments.deviation / present.deviation) ** 2 * present.count / count
+        if effect > _MOST_DESIGN_EFFECT * _by_chance(count - 1):
+            return longer
+    return None
+
+
+def _by_chance(freedom: int) -> float:
+    """Return the 95% quantile of a variance of `freedom` degrees relative to the true one.
+
+    By Wilson and Hilferty, "The distribution of chi-square", PNAS 1931.
+    """
+    part = 2 / (9 * freedom)
+    quantile: float = (1 - part + _NINETY_FIVE_PERCENT * part**0.5) ** 3
+    return quantile
