@@ -28,9 +28,9 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.vocabularies import EvidenceScope, RouteRole
+from tests.benchmarks.peers.stream_loops import FEATURES
 
 from tests.benchmarks.load.serving import committed, ends, serving
-from tests.benchmarks.peers.stream_loops import FEATURES
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.stream import MADE, deploy, platform, send_evenly
 
