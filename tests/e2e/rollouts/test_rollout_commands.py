@@ -17,7 +17,7 @@ from rondo.embedded.stack import Stack
 from typer.testing import CliRunner
 
 from tests.e2e import small_model
-from tests.e2e.canaries import fitted
+from tests.e2e.rollouts.canaries import fitted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from rondo.contracts.events.monitoring import PairedBlock, RolloutEvidence
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
 
-from tests.e2e.rollout_kills import Counted, Rolled, contradictions
+from tests.e2e.rollouts.kills import Counted, Rolled, contradictions
 
 BEGAN, MINUTE = datetime(2026, 1, 1, tzinfo=UTC), timedelta(minutes=1)
 BAD = Rolled(2, True, "rolled_back", "worse", 3, 30, 3, 0.01, 60.0)  # noqa: FBT003 - whether it is bad

@@ -28,11 +28,12 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.vocabularies import EvidenceScope, RouteRole
-from tests.benchmarks.peers.stream_loops import FEATURES
 
+from tests.benchmarks.load.open_loop import send_evenly
 from tests.benchmarks.load.serving import committed, ends, serving
+from tests.benchmarks.peers.serving.stream_loops import FEATURES
 from tests.benchmarks.results import Row, record, versions
-from tests.benchmarks.tables.stream import MADE, deploy, platform, send_evenly
+from tests.benchmarks.tables.stream import MADE, deploy, platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,7 +152,7 @@ def table(usual: Figures, swaps: Figures, canaries: Figures) -> list[Row]:
 def main() -> int:
     """Measure and record."""
     with platform() as (setting, _):
-        asyncio.run(deploy(setting))
+        deploy(setting)
         made = Deployments(setting, asyncio.run(_other_artifact(setting)))
         usual = measure(setting, iter(()), 1)
         swaps = measure(setting, (step for _ in range(SWAPS) for step in made.swap()), SWAPS)

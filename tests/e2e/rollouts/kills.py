@@ -27,7 +27,7 @@ from rondo.contracts.events.predictions import PredictionMade, PredictionRequest
 from typer.testing import CliRunner
 
 from tests.e2e import small_model
-from tests.e2e.canaries import MODEL, SPEC, Rides, fitted
+from tests.e2e.rollouts.canaries import MODEL, SPEC, Rides, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
 
 from tests.benchmarks.results import Row, record, versions
-from tests.e2e.rollout_kills import Kills, Play, contradictions, counted
+from tests.e2e.rollouts.kills import Kills, Play, contradictions, counted
 
 if TYPE_CHECKING:
-    from tests.e2e.rollout_kills import Counted, Rolled
+    from tests.e2e.rollouts.kills import Counted, Rolled
 
 REQUESTS = int(os.environ.get("BENCH_COUNT", "200000"))
 KILLS = max(3, round(REQUESTS * 30 / 200_000))

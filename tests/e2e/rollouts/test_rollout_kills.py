@@ -9,7 +9,7 @@ from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
 
 from tests.e2e import small_model
-from tests.e2e.rollout_kills import KEYS, TARGETS, Kills, Play, contradictions, counted
+from tests.e2e.rollouts.kills import KEYS, TARGETS, Kills, Play, contradictions, counted
 
 if TYPE_CHECKING:
     from pathlib import Path
