@@ -20,7 +20,8 @@ from stream_loops import BATCH, REQUESTS, Clock, scores, session
 
 def application(bootstrap: str, model_path: str, answers: str, count: int, clock: Clock) -> FastStream:
     """Return the application, which ends after `count` messages."""
-    broker = KafkaBroker(bootstrap, logger=None)
+    # The default holds about 200 answers, and a batch that has no room fails as a whole.
+    broker = KafkaBroker(bootstrap, logger=None, max_batch_size=4 << 20, max_request_size=8 << 20)
     app, model = FastStream(broker, logger=None), session(model_path)
 
     @broker.subscriber(

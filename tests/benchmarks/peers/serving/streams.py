@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +33,19 @@ _LOOK_SECONDS, _ASSIGNED_SECONDS, _STOP_SECONDS = 0.02, 60, 30
 
 
 def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float, float]:
-    """Run a program of this folder; return the messages a second and the CPU time of one in us that it prints."""
+    """Run a program of this folder; return the messages a second and the CPU time of one in us that it prints.
+
+    Exits if it has written fewer answers.
+    """
     program, *loop = command.split()
+    first = _written(setting)
     arguments = [*loop, setting.bootstrap, str(setting.folder / "plain.onnx"), ANSWERS.name, str(count)]
     printed = subprocess.run(  # noqa: S603
         [str(python), str(HERE / program), *arguments], check=True, capture_output=True, text=True
     ).stdout.split()
+    # Those of a transaction have a marker beside them, which has an offset of its own.
+    if (written := _written(setting) - first) < count:
+        sys.exit(f"{command} has written {written} answers to {count} requests")
     rate, cpu = map(float, printed)
     return rate, cpu
 
