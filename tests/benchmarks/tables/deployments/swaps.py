@@ -154,9 +154,11 @@ def main() -> int:
     with platform() as (setting, _):
         deploy(setting)
         made = Deployments(setting, asyncio.run(_other_artifact(setting)))
-        usual = measure(setting, iter(()), 1)
+        before = measure(setting, iter(()), 1)
         swaps = measure(setting, (step for _ in range(SWAPS) for step in made.swap()), SWAPS)
         canaries = measure(setting, (step for _ in range(CANARIES) for step in made.canary()), 4 * CANARIES)
+        # The first run meets a cold broker: the quieter of two is what changes are compared with.
+        usual = min(before, measure(setting, iter(()), 1), key=lambda found: found.tail)
     return record(table(usual, swaps, canaries))
 
 
