@@ -23,7 +23,7 @@ from rondo.registry.model.rollouts import Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout.plan import of_arms
 from rondo.registry.rollout_evidence.bets import stakes
-from rondo.trainer.paired.paired_holdout import paired_holdout
+from rondo.trainer.evaluation.paired_holdout import paired_holdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

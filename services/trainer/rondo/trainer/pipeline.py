@@ -27,7 +27,7 @@ from rondo.trainer.fitting.plan import plan_strategies
 from rondo.trainer.fitting.report import report
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
-from rondo.trainer.onnx_graph.background import background
+from rondo.trainer.onnx_graph.background_values import background
 from rondo.trainer.preparation import inputs
 from rondo.trainer.search.objective import prepare_objective
 from rondo.trainer.search.plan import plan_search

@@ -25,7 +25,7 @@ from rondo.trainer.external_models.model import read_model
 from rondo.trainer.external_models.notes import external_notes
 from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.onnx_graph import builder, parity
-from rondo.trainer.onnx_graph.background import background
+from rondo.trainer.onnx_graph.background_values import background
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from rondo.trainer.evaluation import bootstrap, reference_blocks, reference_prof
 from rondo.trainer.evaluation.calibration import calibration_of
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics import Scored, compute_all
+from rondo.trainer.evaluation.paired_holdout import paired_holdout
 from rondo.trainer.evaluation.slices import evaluate_slices, reference_slices
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.errors import GraphFailedError
-from rondo.trainer.paired.paired_holdout import paired_holdout
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from rondo.trainer.dataset.delta_tables import DeltaDatasets
 from rondo.trainer.estimators.lightgbm import LightGbm
 from rondo.trainer.estimators.sklearn import Sklearn
 from rondo.trainer.estimators.xgboost import XgBoost
-from rondo.trainer.evaluation import code_version
 from rondo.trainer.evaluation.training_evidence import library_version
 from rondo.trainer.functions.trainer import Functions
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline
+from rondo.trainer.worker import code_version
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker, first_of
 from rondo.trainer.worker.queue import PostgresRunQueue

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from rondo.contracts.model_metadata import BACKGROUND
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.onnx_graph.background import VALUES, background
+from rondo.trainer.onnx_graph.background_values import VALUES, background
 
 FEATURES = {
     "temp": Feature(type="float", optional=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from rondo.trainer.evaluation import code_version
+from rondo.trainer.worker import code_version
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.trainer.paired.paired_holdout import BLOCK_SECONDS, block_means, independent_blocks, paired_holdout
+from rondo.trainer.evaluation.paired_holdout import BLOCK_SECONDS, block_means, independent_blocks, paired_holdout
 
 BINARY = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 Vector = NDArray[np.float64]
