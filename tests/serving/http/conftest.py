@@ -11,9 +11,9 @@ from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
-from rondo.serving.http.direct import DirectInferences
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.error_field import AddErrorField
+from rondo.serving.http.without_asgi import DirectInferences
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 
@@ -45,7 +45,7 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
 async def client(
     models: ServedModels, topic: LogTopic, request: pytest.FixtureRequest
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Call the application, or a server that answers the usual requests without it: nobody can see the difference."""
+    """Call the application, or a server that answers common requests without it: nobody can see the difference."""
 
     async def report() -> dict[str, str]:
         return {"kafka": "no answer" if topic.unavailable else "ok"}

@@ -18,8 +18,8 @@ from rondo.serving.explanations.service import ExplanationService, pairs_of
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
 from rondo.serving.http.errors import HANDLERS
-from rondo.serving.http.fast_path import InferenceFastPath
 from rondo.serving.http.openapi import Operation
+from rondo.serving.http.past_router import InferencesPastRouter
 from rondo.serving.open_inference import explanation, inference_call, protocol, repository, response
 from rondo.serving.open_inference.inference_call import InferenceCall
 from rondo.serving.open_inference.protocol import EXTENSIONS
@@ -86,7 +86,7 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
         for each, endpoint in operations.items()
     ]
     app = Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
-    return ServerErrorMiddleware(InferenceFastPath(routes, app), HANDLERS[Exception])
+    return ServerErrorMiddleware(InferencesPastRouter(routes, app), HANDLERS[Exception])
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:

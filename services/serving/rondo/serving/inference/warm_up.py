@@ -1,4 +1,4 @@
-"""Warms up a version before it serves: two requests take the whole way from JSON to the encoded log.
+"""Warms up a version before it serves: it parses, scores and encodes the log of two requests.
 
 What is slow only once (lazy imports of pyarrow, allocations of onnxruntime) happens here, off the stream's thread.
 """

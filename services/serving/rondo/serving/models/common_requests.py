@@ -1,4 +1,4 @@
-"""Requests that fit several versions with other features: each version scores its own of them."""
+"""Requests that fit several versions with different features: each version scores with its own features."""
 
 from __future__ import annotations
 

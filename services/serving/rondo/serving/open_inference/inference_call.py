@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.open_inference import protocol, response
 from rondo.serving.open_inference import rows as request_rows
+from rondo.serving.open_inference.compiled_decoder import compiled_decoder
 from rondo.serving.open_inference.response import InferenceResponse
-from rondo.serving.open_inference.usual import usual_requests
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,13 +53,13 @@ class InferenceCall:
 
         """
         served, pinned = find(table, model, version)
-        usual = usual_requests(served.schema).decode(body) if header is None else None
-        if usual is None:
+        decoded = compiled_decoder(served.schema).decode(body) if header is None else None
+        if decoded is None:
             return cls._of(served, pinned, protocol.decode(body, header))
-        request_id = usual.request.id or _new_id()
-        requested = usual.request.requested_outputs(response.names(served.outputs))
-        binary = usual.request.binary_outputs(requested)
-        return cls(served, pinned, request_id, usual.rows(request_id), requested, binary)
+        request_id = decoded.request.id or _new_id()
+        requested = decoded.request.requested_outputs(response.names(served.outputs))
+        binary = decoded.request.binary_outputs(requested)
+        return cls(served, pinned, request_id, decoded.rows(request_id), requested, binary)
 
     @classmethod
     def of(cls, table: ServingTable, model: str, version: str | None, sent: InferenceRequest) -> Self:

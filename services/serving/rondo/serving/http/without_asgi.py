@@ -1,7 +1,8 @@
-"""Inferences that are answered without ASGI (`rondo.chassis.http.direct_protocol`): the usual ones.
+"""Answers inferences in the protocol class of the HTTP server, without ASGI (`rondo.chassis.http.direct_protocol`).
 
-What is refused before it waits for a micro-batch goes on to the ASGI application, which refuses it, too, and says why;
-but for what finds the queue full, which is answered at once.
+It takes JSON from a known predictor. Every other request goes to the ASGI application, and so does one that is refused
+before it waits for a micro-batch: the application refuses it, too, and says why. Where the queue is full, the answer
+comes from here.
 """
 
 from __future__ import annotations

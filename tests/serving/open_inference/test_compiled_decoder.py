@@ -14,7 +14,7 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import joined_rows
 from rondo.serving.open_inference import protocol
 from rondo.serving.open_inference import rows as request_rows
-from rondo.serving.open_inference.usual import usual_requests
+from rondo.serving.open_inference.compiled_decoder import compiled_decoder
 from rondo.serving.requests.schema import RequestSchema
 from rondo.serving.requests.validation import invalid_rows
 
@@ -55,8 +55,8 @@ def decoded(body: bytes) -> Any:
     return rows.ids, {name: list(column) for name, column in rows.values.items()}
 
 
-def usually_decoded(body: bytes) -> Any:
-    found = usual_requests(SCHEMA).decode(body)
+def decoded_by_compiled(body: bytes) -> Any:
+    found = compiled_decoder(SCHEMA).decode(body)
     if found is None:
         return None
     rows = found.rows(found.request.id or "new")
@@ -74,22 +74,22 @@ def usually_decoded(body: bytes) -> Any:
     ],
     ids=["as described", "in another order", "without a second dimension", "one row"],
 )
-def test_a_tensor_of_each_feature_is_usual(change: Callable[[list[Any]], list[Any]]) -> None:
+def test_a_tensor_of_each_feature_is_decoded(change: Callable[[list[Any]], list[Any]]) -> None:
     body = msgspec.json.encode({"id": "a", "inputs": change(USUAL), "outputs": [{"name": "score"}]})
-    assert usually_decoded(body) == decoded(body)
-    assert usual_requests(SCHEMA).decode(body).request.requested_outputs(("score", "label")) == ("score",)  # type: ignore[union-attr]
+    assert decoded_by_compiled(body) == decoded(body)
+    assert compiled_decoder(SCHEMA).decode(body).request.requested_outputs(("score", "label")) == ("score",)  # type: ignore[union-attr]
 
 
 @given(st.lists(TENSORS, max_size=3), st.permutations(USUAL), st.sampled_from([None, "", "a", "x" * 300, 1]))
 def test_what_is_decoded_is_what_the_general_way_decodes(more: list[Any], usual: list[Any], sent_id: Any) -> None:
     for inputs in (more, usual, usual[1:] + more[:1], usual + more[:1]):
         body = msgspec.json.encode({"id": sent_id, "inputs": inputs})
-        assert usually_decoded(body) in (decoded(body), None)
+        assert decoded_by_compiled(body) in (decoded(body), None)
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b'{"inputs":' + b"[" * 10_000, b'{"inputs": []}', b"[]"])
 def test_what_is_no_request_is_left_to_the_general_way(body: bytes) -> None:
-    assert usual_requests(SCHEMA).decode(body) is None
+    assert compiled_decoder(SCHEMA).decode(body) is None
 
 
 @pytest.mark.parametrize("count", [200, 2_000])
@@ -97,8 +97,8 @@ def test_the_errors_of_a_request_decode_its_body_once(monkeypatch: pytest.Monkey
     columns = {"distance": [1e39], "seats": [2], "night": [True], "carrier": ["AA"]}
     kinds = {"distance": "FP32", "seats": "INT64", "night": "BOOL", "carrier": "BYTES"}
     inputs = [tensor(name, kinds[name], *(values * count)) for name, values in columns.items()]
-    usual = usual_requests(SCHEMA).decode(msgspec.json.encode({"inputs": inputs}))
-    assert usual is not None
+    found = compiled_decoder(SCHEMA).decode(msgspec.json.encode({"inputs": inputs}))
+    assert found is not None
     decoded, decode = list[int](), protocol.decode
 
     def counted(body: bytes) -> protocol.InferenceRequest:
@@ -106,7 +106,7 @@ def test_the_errors_of_a_request_decode_its_body_once(monkeypatch: pytest.Monkey
         return decode(body)
 
     monkeypatch.setattr(protocol, "decode", counted)
-    rows = joined_rows.join([usual.rows("a")], SCHEMA)
+    rows = joined_rows.join([found.rows("a")], SCHEMA)
     errors = invalid_rows(rows, SCHEMA, datetime(2013, 3, 1, 12, tzinfo=UTC))
     assert sorted(errors) == list(range(count))
     assert str(errors[count - 1]).count(f"at row {count - 1}") == 1

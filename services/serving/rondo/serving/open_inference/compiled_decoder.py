@@ -1,7 +1,7 @@
-"""The usual body of an inference request: one tensor for each feature of the model, and no other.
+"""Decodes bodies of inference requests by a decoder that msgspec compiles for the features of a model.
 
-msgspec compiles a decoder for the features of a model, which checks names, datatypes and types of values while it
-parses: half the time of `protocol` and `rows`. These decode whatever is not like this, and say what is wrong with it.
+It takes a body with one tensor for each feature and no other, and checks names, datatypes and types of values while it
+parses: half the time of `protocol` and `rows`. These decode every other body, and say what is wrong with it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class _Source:
 
 
 @dataclass(frozen=True, slots=True)
-class UsualRequest:
-    """A request, and the values of its N rows by feature."""
+class DecodedRequest:
+    """A request with one tensor for each feature, and the values of its N rows by feature."""
 
     request: protocol.InferenceRequest
     values: Mapping[str, Sequence[Any]]
@@ -72,8 +72,8 @@ class UsualRequest:
         return SentRows(request_rows.numbered(new_id, self.count), nothing, nothing, self.values, self.source)
 
 
-class UsualRequests:
-    """Decodes the usual requests to models with these features."""
+class CompiledDecoder:
+    """Decodes requests to models with these features."""
 
     def __init__(self, schema: RequestSchema) -> None:
         self._schema, self._names = schema, list(schema.features)
@@ -83,8 +83,8 @@ class UsualRequests:
         request = msgspec.defstruct("Request", fields, bases=(protocol.InferenceRequest,), forbid_unknown_fields=True)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
 
-    def decode(self, body: bytes) -> UsualRequest | None:
-        """Return a request; None if it is not a usual one."""
+    def decode(self, body: bytes) -> DecodedRequest | None:
+        """Return a request; None unless it has one valid tensor for each feature, and no other."""
         try:
             request = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -100,12 +100,12 @@ class UsualRequests:
         if not same or shapes[0] not in ([count, 1], [count]) or not 1 <= count <= MAX_ROWS:
             return None
         values = dict(zip(self._names, columns, strict=True))
-        return UsualRequest(request, values, count, _Source(body, self._schema))
+        return DecodedRequest(request, values, count, _Source(body, self._schema))
 
 
 @lru_cache(_MAX_DECODERS)
-def usual_requests(schema: RequestSchema) -> UsualRequests:
-    return UsualRequests(schema)
+def compiled_decoder(schema: RequestSchema) -> CompiledDecoder:
+    return CompiledDecoder(schema)
 
 
 def _tensor(number: int, name: str, feature: Feature) -> type[msgspec.Struct]:

@@ -1,4 +1,4 @@
-"""The usual inferences never come to the ASGI application; their tables are released whatever becomes of them."""
+"""Inferences in the common form never reach the ASGI application; their tables are released in each case."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rondo.chassis.http import server
 from rondo.chassis.http.problems import RETRY_SECONDS
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
-from rondo.serving.http.direct import DirectInferences
+from rondo.serving.http.without_asgi import DirectInferences
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from starlette.responses import PlainTextResponse

@@ -1,4 +1,4 @@
-"""Takes inferences past the router: its middleware and regular expressions cost more than a prediction."""
+"""Calls the endpoints of inferences without the router: its middleware and patterns cost more than a prediction."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _EXPECTED = tuple(kind for kind in HANDLERS if kind is not Exception)
 
 
-class InferenceFastPath:
-    """ASGI: calls the endpoints of `POST …/infer`; `app`, the router, has everything else.
+class InferencesPastRouter:
+    """An ASGI application that calls the endpoints of `POST …/infer`; `app`, the router, has everything else.
 
     The path is `/v2/models/{model}/infer` or `/v2/models/{model}/versions/{version}/infer`.
     """
