@@ -19,7 +19,7 @@ from rondo.registry.model.model import Actor
 from rondo.registry.model.rollouts import Rollout
 from rondo.registry.rollout import controller
 from rondo.registry.rollout.controller import RolloutController
-from rondo.registry.rollout.view import view
+from rondo.registry.rollout.rollout_view import rollout_view
 
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import (
@@ -146,7 +146,7 @@ async def test_a_worse_candidate_goes_back_by_itself_with_its_answers_in_the_aud
     assert (last.action, json.loads(last.evidence)["verdict"], json.loads(last.evidence)["evidence"]["answers"]) == (
         "rollout_ended", "worse", 3_000,
     )  # fmt: skip
-    assert view(await platform.rollout()).share == 0
+    assert rollout_view(await platform.rollout()).share == 0
     types = await published_types(platform.store)
     assert types[-2:] == ["DeploymentChanged", "RolloutChanged"]
 
@@ -379,7 +379,7 @@ async def test_a_deployment_says_what_both_versions_score(trained: Make, spec_te
 async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.compare(0.0, blocks=10)
-    shown = view(await platform.rollout())
+    shown = rollout_view(await platform.rollout())
     assert (shown.share, shown.step, shown.blocks, shown.outcomes, shown.answers) == (0.1, 1, 10, 500, 3_000)
     assert {each.verdict: round(each.needed, 2) for each in shown.evidence} == {
         "better": 3.0, "not_worse": 3.0, "worse": 3.51, "errors": 4.61, "slow": 5.3, "disagreement": 5.3,

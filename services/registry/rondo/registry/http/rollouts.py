@@ -13,7 +13,7 @@ from rondo.registry.errors import NoRolloutError
 from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.schemas import Command
 from rondo.registry.rollout import controller
-from rondo.registry.rollout.view import RolloutView, view
+from rondo.registry.rollout.rollout_view import RolloutView, rollout_view
 
 router = APIRouter(prefix="/v1/models/{model}/rollout", responses=CONFLICT)
 
@@ -24,7 +24,7 @@ async def latest(model: ModelName, context: Context, _: Reader) -> RolloutView:
     rollout = await context.queries.rollout(model)
     if rollout is None:
         raise NoRolloutError(model)
-    return view(rollout)
+    return rollout_view(rollout)
 
 
 @router.post("/{action}", summary="Pause, resume, promote or abort a rollout")
@@ -43,4 +43,4 @@ async def decide(
     by = Requester(principal, (body or Command()).reason)
     async with context.store.work() as work:
         after = await controller.command(work, model, action, by.actor, datetime.now(UTC))
-    return view(after)
+    return rollout_view(after)

@@ -20,7 +20,7 @@ from rondo.registry.model.rollouts import new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout import rollout_deployments as deployments
 from rondo.registry.rollout.advance import Advance, advance
-from rondo.registry.rollout.oriented_evidence import oriented
+from rondo.registry.rollout.candidate_evidence import candidate_evidence
 from rondo.registry.rollout.plan import is_compared, plan_of, why_not_compared
 from rondo.registry.rollout.promotion import promote
 from rondo.registry.schedule.scheduler import utc_now
@@ -122,7 +122,7 @@ async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: date
     model, rollout = await work.load_for_update(evidence.model), await work.rollout(evidence.model)
     if model is None or rollout is None or not rollout.is_active:
         return
-    found = oriented(evidence, rollout)
+    found = candidate_evidence(evidence, rollout)
     if found is None:
         log.info("%s: evidence about other versions than those of the rollout is ignored", evidence.model)
         return

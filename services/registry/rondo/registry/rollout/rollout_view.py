@@ -1,4 +1,4 @@
-"""A rollout as people see it."""
+"""What people see of a rollout: its state, its evidence, and how many blocks it is expected to need."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RolloutView(Value):
 _CONFIDENCE = 0.05
 
 
-def view(rollout: Rollout) -> RolloutView:
+def rollout_view(rollout: Rollout) -> RolloutView:
     plan, gathered = rollout.plan, rollout.gathered
     found = (
         (RolloutVerdict.BETTER, gathered.better, plan.false_pass),

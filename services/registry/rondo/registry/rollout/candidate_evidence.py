@@ -1,4 +1,4 @@
-"""Evidence of the monitor from the view of a rollout: candidate minus champion, whichever of them is the primary."""
+"""The monitor's evidence as candidate minus champion; the monitor has the other version minus the primary."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Oriented:
+class CandidateEvidence:
     blocks: tuple[tuple[datetime, Block | Arms], ...]
     minutes: tuple[Minute, ...]
 
 
-def oriented(evidence: RolloutEvidence, rollout: Rollout) -> Oriented | None:
+def candidate_evidence(evidence: RolloutEvidence, rollout: Rollout) -> CandidateEvidence | None:
     """Return the evidence about candidate and champion; None where it is about other versions.
 
     After a promotion the candidate is the primary, and the champion before it the other version: then it answers
@@ -31,15 +31,15 @@ def oriented(evidence: RolloutEvidence, rollout: Rollout) -> Oriented | None:
     versions = evidence.other, evidence.primary
     if rollout.plan.outcome == OutcomeCause.DEPENDS_ON_ANSWER:
         if versions == (rollout.candidate, rollout.champion):
-            return Oriented(tuple(map(_arms, evidence.arms)), tuple(map(_as_given, evidence.minutes)))
+            return CandidateEvidence(tuple(map(_arms, evidence.arms)), tuple(map(_as_given, evidence.minutes)))
         turned = versions == (rollout.champion, rollout.candidate)
-        return Oriented((), tuple(map(_turned, evidence.minutes))) if turned else None
+        return CandidateEvidence((), tuple(map(_turned, evidence.minutes))) if turned else None
     if versions == (rollout.candidate, rollout.champion):
         blocks = tuple((b.start, Block(rows=b.rows, difference=b.difference)) for b in evidence.blocks)
-        return Oriented(blocks, tuple(map(_as_given, evidence.minutes)))
+        return CandidateEvidence(blocks, tuple(map(_as_given, evidence.minutes)))
     if versions == (rollout.champion, rollout.candidate):
         blocks = tuple((b.start, Block(rows=b.rows, difference=-b.difference)) for b in evidence.blocks)
-        return Oriented(blocks, tuple(map(_turned, evidence.minutes)))
+        return CandidateEvidence(blocks, tuple(map(_turned, evidence.minutes)))
     return None
 
 
