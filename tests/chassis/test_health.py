@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-async def test_what_has_not_answered_yet_is_named_with_the_way_out() -> None:
+async def test_what_has_not_answered_yet_is_named_with_the_remedy() -> None:
     health = Health()
     health.expect("kafka", "Kafka at here:9092", "way out")
     health.started()

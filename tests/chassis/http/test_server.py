@@ -78,7 +78,7 @@ async def test_a_dependency_that_hangs_is_red_too(monkeypatch: pytest.MonkeyPatc
     assert (await health.report())["kafka"] == "no answer within 0.05 s"
 
 
-async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
+async def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
-from rondo.monitor.detectors.own_figures import OwnFigures
 from rondo.monitor.detectors.process_runtime import DetectorProcess
+from rondo.monitor.detectors.user_figures import UserFigures
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
 
@@ -33,12 +33,12 @@ class FailsAtFirst:
     def __init__(self) -> None:
         self.calls = 0
 
-    def figures(self, *_: object) -> OwnFigures:
+    def figures(self, *_: object) -> UserFigures:
         self.calls += 1
-        return OwnFigures(failures=("own:Rows: a mistake",) if self.calls <= 2 else ())
+        return UserFigures(failures=("own:Rows: a mistake",) if self.calls <= 2 else ())
 
 
-async def run(own: ports.OwnDetectors | None, detector: str = "own:Rows") -> tuple[MemoryStore, list[Event]]:
+async def run(own: ports.UserDetectors | None, detector: str = "own:Rows") -> tuple[MemoryStore, list[Event]]:
     store = await filled_store()
     monitor = SPEC.monitor.model_copy(update={"detectors": ("psi", detector)})
     store.specs[MODEL] = (2, SPEC.model_copy(update={"monitor": monitor}))
@@ -74,7 +74,7 @@ async def test_a_failure_is_one_alert_until_the_figures_are_there_again() -> Non
     assert (own.calls, raised.raised_at) == (len(closed), closed[0].window.end)
 
 
-async def test_own_detectors_change_nothing_else() -> None:
+async def test_user_detectors_change_nothing_else() -> None:
     store, _ = await run(FailsAtFirst())
 
     def decided(events: dict[str, Event]) -> dict[str, Event]:

@@ -17,7 +17,7 @@ from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning
 from rondo.monitor.evidence.verdicts import verdicts
 from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
-from rondo.monitor.evidence.widths import Widths
+from rondo.monitor.evidence.window_lengths import Lengths
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, live
@@ -198,9 +198,9 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
     starts = MINUTE * np.array([0, 3, 11, 14, 15])
     counts = np.zeros((5, reference.binning.size), np.int64)
     model.open.add(1, starts, np.array([4, 1, 2, 2, 7]), counts)
-    widths = Widths(5 * MINUTE, 5 * MINUTE, MINUTE)
-    assert list(model.close(1, reference, 5 * MINUTE - 1, widths)) == []
-    assert list(model.close(1, reference, 16 * MINUTE, widths)) == [5 * MINUTE, 15 * MINUTE]
+    lengths = Lengths(5 * MINUTE, 5 * MINUTE, MINUTE)
+    assert list(model.close(1, reference, 5 * MINUTE - 1, lengths)) == []
+    assert list(model.close(1, reference, 16 * MINUTE, lengths)) == [5 * MINUTE, 15 * MINUTE]
     assert model.versions[1].taken["inputs"].rows == model.versions[1].taken["outputs"].rows == 9
     assert [key for key, _, _ in model.open] == [(1, 15 * MINUTE)]
     model.keep([2])
@@ -211,7 +211,7 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
 @pytest.mark.medium
 def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_comes_later(rows_of_bucket: int) -> None:
     """Steps have 10 buckets, windows 200; the shift comes after 3,000 buckets. One of 300 rows fills blocks alone."""
-    reference, widths, number = BINARY.reference, Widths(200 * MINUTE, 10 * MINUTE, MINUTE), 4_000
+    reference, lengths, number = BINARY.reference, Lengths(200 * MINUTE, 10 * MINUTE, MINUTE), 4_000
     rng, starts, rows = np.random.default_rng(3), MINUTE * np.arange(number), np.full(number, rows_of_bucket)
     parts = [BINARY.rows(rng, count * rows_of_bucket, shift) for count, shift in ((3_000, 0.0), (1_000, 0.5))]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -224,7 +224,7 @@ def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_c
         model, found = ModelEvidence(), {}
         model.open.add(1, starts, rows, counts.copy())
         for upto in range(at_once, number + 1, at_once):
-            for end in model.close(1, reference, upto * MINUTE, widths):
+            for end in model.close(1, reference, upto * MINUTE, lengths):
                 evidence = model.versions[1]
                 shown = np.concatenate([each.state.evidence for each in evidence.watched]).tolist()
                 found[end] = (shown, evidence.taken["inputs"].rows)

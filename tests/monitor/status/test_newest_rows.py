@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.status.model_status import ModelStatus, model_status
-from rondo.monitor.windows.recent_windows import ENOUGH, RecentWindows
+from rondo.monitor.windows.recent_windows import MIN_ROWS, RecentWindows
 
 from tests.monitor.builders import EPOCH, REFERENCE, SPEC, spec
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
@@ -44,11 +44,11 @@ def test_windows_that_wait_for_outcomes_show_their_rows() -> None:
 @pytest.mark.parametrize("delay", ["2h", "30d"])
 @pytest.mark.medium
 def test_small_windows_are_combined_until_they_have_enough_rows(delay: str) -> None:
-    """Closed ones are combined in halves of at least `ENOUGH` rows, so that old windows can be discarded."""
+    """Closed ones are combined in halves of at least `MIN_ROWS` rows, so that old windows can be discarded."""
     first, end, rows, complete = days(scenario(31, count=60, label_delay=delay))
     assert (end, complete) == (30, True)
     assert rows == 60 * (end - first)
-    assert ENOUGH <= rows < (ENOUGH + 60 if delay == "30d" else 2 * ENOUGH + 60)
+    assert MIN_ROWS <= rows < (MIN_ROWS + 60 if delay == "30d" else 2 * MIN_ROWS + 60)
 
 
 def test_closed_windows_show_rows_and_performance() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import AlertResolved
-from rondo.monitor.evidence.widths import Density
+from rondo.monitor.evidence.window_lengths import Density
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 
 from tests.monitor.builders import REFERENCE, SPEC, spec

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
-from rondo.monitor.evidence.widths import Density, window_length
+from rondo.monitor.evidence.window_lengths import Density, window_length
 from rondo.registry.model.blocks import Block
 from rondo.registry.model.rollouts import Minute, new_rollout
 from rondo.registry.rollout.advance import advance

@@ -33,11 +33,11 @@ class Health:
         """Add a dependency; the service is ready only while every check passes."""
         self._checks[name] = check
 
-    def expect(self, name: str, what: str, way_out: str) -> None:
+    def expect(self, name: str, what: str, remedy: str) -> None:
         """Name a dependency before it exists; `add` its check under the same name once it does."""
 
         async def not_yet() -> None:
-            raise UnavailableError(what, f"it has not answered yet: {way_out}")
+            raise UnavailableError(what, f"it has not answered yet: {remedy}")
 
         self.add(name, not_yet)
 

@@ -69,8 +69,8 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
             settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, signal)
         ).subscribe()
         store = PostgresStore(database)
-        own_detectors = DetectorProcess(settings.detectors, settings.detector_seconds)
-        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, own_detectors, power=settings.power)
+        detectors = DetectorProcess(settings.detectors, settings.detector_seconds)
+        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, detectors, power=settings.power)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
         alerts = PostgresAlerts(database)
         deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)
@@ -87,5 +87,5 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
             async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
                 yield
         finally:
-            own_detectors.close()
+            detectors.close()
             await broker.stop()

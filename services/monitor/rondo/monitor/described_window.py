@@ -13,23 +13,23 @@ from rondo.monitor.windows.tumbling import window_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.detectors.user_figures import UserFigures
     from rondo.monitor.evidence.model_evidence import ModelEvidence
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.recent_windows import CountedPeriod
 
 
 def described_window(
-    period: CountedPeriod, reference: Reference, detectors: Sequence[str], own: OwnFigures
+    period: CountedPeriod, reference: Reference, detectors: Sequence[str], by_users: UserFigures
 ) -> LabelledWindow:
     counts = period.counts
     return LabelledWindow(
         window_of(period.start, period.end, counts.rows),
         counts.labelled_rows,
-        window_statistics(counts, reference, detectors) + own.statistics,
+        window_statistics(counts, reference, detectors) + by_users.statistics,
         window_estimates(counts, reference),
         slice_figures(counts, reference),
-        own.failures,
+        by_users.failures,
     )
 
 

@@ -24,7 +24,7 @@ from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.described_window import described_window, take_outcomes
-from rondo.monitor.detectors.own_figures import NO_OWN_FIGURES, NO_OWN_WINDOWS, OwnByWindow, OwnFigures
+from rondo.monitor.detectors.user_figures import NO_USER_FIGURES, NO_USER_WINDOWS, UserFigures, UserFiguresByWindow
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.stream import log_messages
@@ -272,21 +272,25 @@ class ModelState:
             yield from self._look(reference, self.tumbling, self.watermark.passed)
 
     def close_due_windows(
-        self, references: Mapping[str, Reference], own: OwnByWindow = NO_OWN_WINDOWS, *, outcomes_idle: bool
+        self,
+        references: Mapping[str, Reference],
+        by_users: UserFiguresByWindow = NO_USER_WINDOWS,
+        *,
+        outcomes_idle: bool,
     ) -> Iterator[Announcement]:
         """Close the due windows whose references are there, in order; yields what to publish.
 
-        `references` are by digest, and `own` are figures of own detectors, by version and start of a window.
+        `references` are by digest, and `by_users` are figures of users' detectors, by version and start of a window.
         """
         self.history = self.history.ending(self.windows)
         for key in self.due(outcomes_idle=outcomes_idle):
             assert self.tumbling is not None  # noqa: S101 - else nothing is due
             if reference := references.get(self.history.digest(key[0])):
-                yield from self._close(key, reference, self.tumbling, own.get(key, NO_OWN_FIGURES))
+                yield from self._close(key, reference, self.tumbling, by_users.get(key, NO_USER_FIGURES))
         self.history = self.history.with_windows(version for version, _ in self.windows)
 
     def _close(
-        self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, own: OwnFigures
+        self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, by_users: UserFigures
     ) -> Iterator[Announcement]:
         assert self.spec is not None  # noqa: S101 - without a spec no window is due
         version, start = key
@@ -297,8 +301,8 @@ class ModelState:
         yield from compared.close_cohort(self.model, self.labelled.table, reference, key, end, by_answer=by_answer)
         counts = self.windows.pop(key)
         period = CountedPeriod(start, end, counts)
-        own = replace(own, statistics=(*own.statistics, *self.quality.repeats.statistics(start)))
-        found = described_window(period, reference, self.spec.monitor.detectors, own)
+        by_users = replace(by_users, statistics=(*by_users.statistics, *self.quality.repeats.statistics(start)))
+        found = described_window(period, reference, self.spec.monitor.detectors, by_users)
         if is_replaced:
             subject = Subject(self.model, version, self.spec.monitor.false_alarm_rate, 0)
             yield replaced_windows.closed(subject, found, reference)
@@ -312,7 +316,7 @@ class ModelState:
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:
         assert self.champion is not None  # noqa: S101 - the caller has looked
         version = self.champion.version
-        for end in self.evidence.close(version, reference, upto, tumbling.widths):
+        for end in self.evidence.close(version, reference, upto, tumbling.lengths):
             evidence = self.evidence.versions[version]
             repeat = end % tumbling.length == 0
             yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)

@@ -14,7 +14,7 @@ from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.candidates import CANDIDATE_ROLES
 from rondo.monitor.costs.cost_status import Power
-from rondo.monitor.detectors.own_figures import is_own
+from rondo.monitor.detectors.user_figures import is_user_class
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.labelling.requests import request_labels
 from rondo.monitor.labelling.wanted_labels import wanted_labels
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.own_figures import OwnByWindow
+    from rondo.monitor.detectors.user_figures import UserFiguresByWindow
     from rondo.monitor.labelling.wanted_labels import WantedLabels
-    from rondo.monitor.ports import ChangeSignal, OwnDetectors, Position, Store
+    from rondo.monitor.ports import ChangeSignal, Position, Store, UserDetectors
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
     from rondo.monitor.stream.log_messages import Outcomes, Predictions
@@ -52,11 +52,11 @@ class MonitorPipeline:
         signal: ChangeSignal,
         clock: Callable[[], float],
         timings: MonitorTimings,
-        own_detectors: OwnDetectors | None = None,
+        user_detectors: UserDetectors | None = None,
         *,
         power: Power | None = None,
     ) -> None:
-        self._clock, self._timings, self._own_detectors = clock, timings, own_detectors
+        self._clock, self._timings, self._user_detectors = clock, timings, user_detectors
         self._power = power or Power()
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
@@ -278,22 +278,22 @@ class MonitorPipeline:
             idle = self._outcomes_idle(state.model, now)
             if idle:
                 self._report_unlabelled(state)
-            own = await self._own_figures(state, outcomes_idle=idle)
-            announcements += state.close_due_windows(self._control_plane.references, own, outcomes_idle=idle)
+            by_users = await self._user_figures(state, outcomes_idle=idle)
+            announcements += state.close_due_windows(self._control_plane.references, by_users, outcomes_idle=idle)
             self._checkpointer.changed.add(state.model)
         return announcements
 
-    async def _own_figures(self, state: ModelState, *, outcomes_idle: bool) -> OwnByWindow:
-        """Return the figures of own detectors of the windows that can close, by version and start."""
+    async def _user_figures(self, state: ModelState, *, outcomes_idle: bool) -> UserFiguresByWindow:
+        """Return the figures of users' detectors of the windows that can close, by version and start."""
         detectors = state.spec.monitor.detectors if state.spec else ()
-        if self._own_detectors is None or not any(map(is_own, detectors)):
+        if self._user_detectors is None or not any(map(is_user_class, detectors)):
             return {}
         found = {}
         for key in state.due(outcomes_idle=outcomes_idle):
             if reference := self._control_plane.references.get(state.history.digest(key[0])):
                 # Off the event loop: a call has a time limit of seconds.
                 counts = state.windows[key]
-                found[key] = await asyncio.to_thread(self._own_detectors.figures, detectors, counts, reference)
+                found[key] = await asyncio.to_thread(self._user_detectors.figures, detectors, counts, reference)
         return found
 
     def _report_unlabelled(self, state: ModelState) -> None:

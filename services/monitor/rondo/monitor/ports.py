@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.detectors.user_figures import UserFigures
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.quality.skew import ServedSkew
     from rondo.monitor.windows.window_counts import WindowCounts
@@ -117,11 +117,11 @@ class Store(Protocol):
         ...
 
 
-class OwnDetectors(Protocol):
-    """Detectors of the user's own."""
+class UserDetectors(Protocol):
+    """Detectors that users have written."""
 
-    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> OwnFigures:
-        """Return the figures of a window by the own ones of `detectors`, and why some have none. Blocks for seconds."""
+    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
+        """Return the figures of a window by those of `detectors` that users wrote, and why some have none; blocks."""
         ...
 
 

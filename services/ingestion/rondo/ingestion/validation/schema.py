@@ -117,8 +117,8 @@ def _missing(column: Column, unknown: list[str]) -> str:
             f"{column.name!r}"
         )
     models = " and ".join(map(repr, column.models))
-    way_out = "" if column.kind in ("entity", "time", "label") else ", or make it `optional` in the spec"
-    return f"column {column.name!r} is missing, and {models} asks for it: add it{way_out}"
+    remedy = "" if column.kind in ("entity", "time", "label") else ", or make it `optional` in the spec"
+    return f"column {column.name!r} is missing, and {models} asks for it: add it{remedy}"
 
 
 def _misspelt(column: Column, unknown: list[str]) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import AlertKind
-from rondo.monitor.alerts import findings, no_verdict, own_detectors
+from rondo.monitor.alerts import findings, no_verdict, user_detectors
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
@@ -38,7 +38,7 @@ _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 class LabelledWindow:
     """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices.
 
-    `failures` are the own detectors that have no figures of it, with why.
+    `failures` are the users' detectors that have no figures of it, with why.
     """
 
     window: Window
@@ -54,7 +54,7 @@ class VersionAlarms:
     """The alarms of a version by kind; `unjudged` are the ids of the open alerts that something can't be judged.
 
     These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
-    Beside them is `detector_failed`, of own detectors.
+    Beside them is `detector_failed`, of users' detectors.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
@@ -110,12 +110,12 @@ class VersionAlarms:
         published += self._found(("performance", "slices"), losses, subject, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))
-        published += self._own_detectors(subject, closed.failures, end)
+        published += self._user_detectors(subject, closed.failures, end)
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
 
-    def _own_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
-        """Open or resolve the alert that own detectors report nothing."""
-        alert = own_detectors.raised(subject, failures, at) if failures else None
+    def _user_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
+        """Open or resolve the alert that users' detectors report nothing."""
+        alert = user_detectors.raised(subject, failures, at) if failures else None
         over = "every detector has figures of the last window"
         return self._open_or_resolve(AlertKind.DETECTOR_FAILED.value, subject, alert, at, over)
 

@@ -1,1 +1,1 @@
-"""Detectors of the user's own: they report figures of the columns of each window, in a process of their own."""
+"""Detectors that users have written: they report figures of the columns of each window, in another process."""

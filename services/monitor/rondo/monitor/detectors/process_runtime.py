@@ -1,4 +1,4 @@
-"""Runs own detectors in a process of its own, which stays from window to window.
+"""Runs users' detectors in a process of its own, which stays from window to window.
 
 It has none of the monitor's settings and credentials, and can be ended: a detector that does not return, exits or
 crashes costs its figures of a window. This isolates from mistakes; it is no sandbox.
@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rondo.monitor.detectors.own_figures import OwnFigures, columns_of, is_own, statistics_of
+from rondo.monitor.detectors.user_figures import UserFigures, columns_of, is_user_class, statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,16 +50,16 @@ class DetectorProcess:
         self._answers: IO[bytes] | None = None
         self._imported = set[str]()
 
-    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> OwnFigures:
-        """Return the figures of a window by those of the detectors that are own ones. Blocks for their time limit."""
+    def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
+        """Return the figures of a window by those of `detectors` that users wrote. Blocks for their time limit."""
         statistics: list[Statistic] = []
         failures: list[str] = []
-        for name in filter(is_own, detectors):
+        for name in filter(is_user_class, detectors):
             try:
                 statistics += statistics_of(self._call(name, columns_of(window, reference)))
             except _FailedError as error:
                 failures.append(f"{name}: {error}")
-        return OwnFigures(tuple(statistics), tuple(failures))
+        return UserFigures(tuple(statistics), tuple(failures))
 
     def close(self) -> None:
         """End the process, and those that it has started."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.evidence.widths import Widths
+    from rondo.monitor.evidence.window_lengths import Lengths
 
 
 @dataclass
@@ -38,13 +38,13 @@ class ModelEvidence:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
         return self.versions[version]
 
-    def close(self, version: int, reference: Reference, upto: int, widths: Widths) -> Iterator[int]:
+    def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[int]:
         """Take the rows of the steps that end at or before `upto`; yields ends of steps with rows, in order.
 
         Those are yielded that end a window, and those in which the evidence may have changed. The others are taken
         together with the step after them, which takes a fraction of the time.
         """
-        parts = self.open.pop(version, upto - upto % widths.step)
+        parts = self.open.pop(version, upto - upto % lengths.step)
         if not parts:
             return
         evidence = self.of(version, reference)
@@ -59,21 +59,21 @@ class ModelEvidence:
             else None
         )
         starts = found[INPUT_GROUPS[0]].starts
-        ends = starts - starts % widths.step + widths.step
+        ends = starts - starts % lengths.step + lengths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
         rows, fullest = found[INPUT_GROUPS[0]].rows, int(found[INPUT_GROUPS[0]].rows.max())
         for group, each in found.items():
-            evidence.expect(group, Buckets(*each, widths.bucket))
+            evidence.expect(group, Buckets(*each, lengths.bucket))
         taken, waiting = 0, 0
         for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
             if predicted:
                 evidence.predict(int(starts[first]), predicted.counts[first:last].sum(axis=0))
             waiting += int(rows[first:last].sum())
             end = int(ends[first])
-            if last < len(ends) and end % widths.window and waiting < evidence.rows_until_look(fullest):
+            if last < len(ends) and end % lengths.window and waiting < evidence.rows_until_look(fullest):
                 continue
             for group, each in found.items():
-                evidence.take(group, Buckets(*each.at(slice(taken, last)), widths.bucket))
+                evidence.take(group, Buckets(*each.at(slice(taken, last)), lengths.bucket))
             taken, waiting = last, 0
             yield end
 

@@ -9,7 +9,7 @@ from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.slices import Slices
 from rondo.monitor.estimates.estimator import Estimator
 from rondo.monitor.evidence.component_sums import ComponentSums
-from rondo.monitor.evidence.widths import Density
+from rondo.monitor.evidence.window_lengths import Density
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The newest closed windows, combined until they have enough rows to be looked at: of few rows a plot shows chance.
+"""The newest closed windows, combined until they have enough rows for a plot: with few rows it shows noise.
 
 They are for people, and decide nothing.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.window_counts import WindowCounts
 
-ENOUGH = 500
+MIN_ROWS = 500
 
 
 class CountedPeriod(NamedTuple):
@@ -29,7 +29,7 @@ class CountedPeriod(NamedTuple):
 
 @dataclass(frozen=True)
 class RecentWindows:
-    """Closed windows of the champion: `filling` are the newest, `full` those before, with `ENOUGH` rows or more."""
+    """Closed windows of the champion: `filling` are the newest, `full` those before, with `MIN_ROWS` rows or more."""
 
     full: CountedPeriod | None = None
     filling: CountedPeriod | None = None
@@ -37,7 +37,7 @@ class RecentWindows:
     def with_window(self, window: CountedPeriod) -> RecentWindows:
         """Return these with a window that follows them; the oldest are left out where there are enough newer rows."""
         filling = self.filling.merged(window) if self.filling else window
-        return RecentWindows(filling) if filling.counts.rows >= ENOUGH else RecentWindows(self.full, filling)
+        return RecentWindows(filling) if filling.counts.rows >= MIN_ROWS else RecentWindows(self.full, filling)
 
     @property
     def period(self) -> CountedPeriod | None:
@@ -50,6 +50,6 @@ def combined(newest_first: Iterable[CountedPeriod]) -> CountedPeriod | None:
     found: CountedPeriod | None = None
     for each in newest_first:
         found = each.merged(found) if found else each
-        if found.counts.rows >= ENOUGH:
+        if found.counts.rows >= MIN_ROWS:
             break
     return found

@@ -1,7 +1,7 @@
 """Tumbling windows of event time, in integer microseconds since the epoch: `[start, start + length)`.
 
 Windows do not overlap. A window accepts rows until the watermark has passed its end by the label delay. It consists of
-steps, after which its rows become evidence, and these of buckets (see `evidence.widths`).
+steps, after which its rows become evidence, and these of buckets (see `evidence.window_lengths`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.times import FIRST, LAST
-from rondo.monitor.evidence.widths import Widths, bucket_length, step_length, window_length
+from rondo.monitor.evidence.window_lengths import Lengths, bucket_length, step_length, window_length
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.evidence.widths import Density
+    from rondo.monitor.evidence.window_lengths import Density
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,8 +44,8 @@ class TumblingWindows:
         return cls(length, spec.data.label_delay // _MICROSECOND, step, bucket_length(density, step))
 
     @property
-    def widths(self) -> Widths:
-        return Widths(self.length, self.step, self.bucket)
+    def lengths(self) -> Lengths:
+        return Lengths(self.length, self.step, self.bucket)
 
     @property
     def buckets(self) -> int:

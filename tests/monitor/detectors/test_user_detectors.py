@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rondo.monitor.detectors.own_figures import OwnFigures
+    from rondo.monitor.detectors.user_figures import UserFigures
 
 # The detectors run in a process.
 pytestmark = pytest.mark.process
@@ -94,12 +94,12 @@ def detectors(folder: Path) -> Iterator[DetectorProcess]:
         found.close()
 
 
-def figures(detectors: DetectorProcess, *names: str) -> OwnFigures:
+def figures(detectors: DetectorProcess, *names: str) -> UserFigures:
     chosen = [f"own.detectors:{name}" if name[0].isupper() else name for name in names]
     return detectors.figures(chosen, window({"city": [500, 500, 0, 0, 0]}), REFERENCE)
 
 
-def values(found: OwnFigures) -> dict[tuple[str | None, str], float]:
+def values(found: UserFigures) -> dict[tuple[str | None, str], float]:
     return {(each.feature, each.statistic): each.value for each in found.statistics}
 
 
@@ -147,7 +147,7 @@ def test_a_mistake_costs_the_figures_of_that_detector_alone(detectors: DetectorP
     assert failure.startswith(name if ":" in name else f"own.detectors:{name}: ")
 
 
-def test_without_a_folder_there_are_no_own_detectors() -> None:
+def test_without_a_folder_there_are_no_user_detectors() -> None:
     found = figures(DetectorProcess("", 2.0), "Entropy", "psi")
     assert (found.statistics, len(found.failures)) == ((), 1)
     assert "RONDO_DETECTORS is not set: set it to the folder of your packages, for the monitor" in found.failures[0]

@@ -1,4 +1,4 @@
-"""What own detectors get of a window, and what they report of it."""
+"""What users' detectors get of a window, and what they report of it."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class Column:
 
 
 @dataclass(frozen=True)
-class OwnFigures:
-    """The figures of a window by own detectors, and why some have none."""
+class UserFigures:
+    """The figures of a window by users' detectors, and why some have none."""
 
     statistics: tuple[Statistic, ...] = ()
     failures: tuple[str, ...] = ()
 
 
-NO_OWN_FIGURES = OwnFigures()
+NO_USER_FIGURES = UserFigures()
 # By the version and the start of a window.
-OwnByWindow: TypeAlias = "Mapping[tuple[int, int], OwnFigures]"
-NO_OWN_WINDOWS: OwnByWindow = MappingProxyType({})
+UserFiguresByWindow: TypeAlias = "Mapping[tuple[int, int], UserFigures]"
+NO_USER_WINDOWS: UserFiguresByWindow = MappingProxyType({})
 
 
-def is_own(detector: str) -> bool:
-    """Return whether a detector of a spec is a class of the user's own, `package.module:Class`."""
+def is_user_class(detector: str) -> bool:
+    """Return whether a detector of a spec is a class that a user has written, `package.module:Class`."""
     return ":" in detector
 
 

@@ -1,8 +1,9 @@
 """How long windows, steps and buckets are, by the density of the reference's rows in event time.
 
-All are calendar widths, aligned to the epoch, so that every replica cuts the rows alike. The figures of a window are
-reported. A step is when rows become evidence and the evidence is looked at, however the rows arrived: so what is found
-does not depend on that. A bucket is the unit of rows of which blocks consist. Buckets divide steps, and steps windows.
+All are lengths of the calendar, aligned to the epoch, so that every replica cuts the rows alike. The figures of a
+window are reported. A step is when rows become evidence and the evidence is looked at, however the rows arrived: so
+what is found does not depend on that. A bucket is the unit of rows of which blocks consist. Buckets divide steps, and
+steps windows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 _SECOND = 1_000_000
 _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3_600 * _SECOND, 86_400 * _SECOND
-WIDTHS = (
+LENGTHS = (
     _SECOND, 10 * _SECOND, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY, 2 * _DAY,
     7 * _DAY, 28 * _DAY,
 )  # fmt: skip
@@ -27,8 +28,8 @@ _ROWS_OF_BUCKET = 8.0
 _ROWS_OF_STEP, _STEPS_IN_REFERENCE = 64.0, 100.0
 
 
-class Widths(NamedTuple):
-    """The widths of one model, in microseconds."""
+class Lengths(NamedTuple):
+    """The lengths of one model's windows, steps and buckets, in microseconds."""
 
     window: int
     step: int
@@ -50,7 +51,7 @@ class Density:
 def window_length(density: Density) -> int:
     """Return the microseconds of a report window where the spec gives none."""
     most = max(_FEWEST_ROWS, min(density.rows / _WINDOWS_IN_REFERENCE, _MOST_ROWS))
-    return _longest(density, most, WIDTHS) or DEFAULT_WINDOW
+    return _longest(density, most, LENGTHS) or DEFAULT_WINDOW
 
 
 def step_length(density: Density, window: int) -> int:
@@ -65,12 +66,12 @@ def bucket_length(density: Density, step: int) -> int:
 
 
 def _dividing(length: int) -> tuple[int, ...]:
-    return tuple(width for width in WIDTHS if length % width == 0 and width <= length) or (length,)
+    return tuple(each for each in LENGTHS if length % each == 0 and each <= length) or (length,)
 
 
-def _longest(density: Density, rows: float, widths: tuple[int, ...]) -> int | None:
-    """Return the longest of these widths with at most so many rows; the shortest where all have more."""
+def _longest(density: Density, rows: float, lengths: tuple[int, ...]) -> int | None:
+    """Return the longest of these lengths with at most so many rows; the shortest where all have more."""
     if density.seconds <= 0 or not density.rows:
         return None
-    fitting = [width for width in widths if (density.rows_in(width) or 0.0) <= rows]
-    return fitting[-1] if fitting else widths[0]
+    fitting = [length for length in lengths if (density.rows_in(length) or 0.0) <= rows]
+    return fitting[-1] if fitting else lengths[0]

@@ -1,4 +1,4 @@
-"""The alert that a detector of the user's own has no figures of a window."""
+"""The alert that a detector which a user has written has no figures of a window."""
 
 from __future__ import annotations
 
