@@ -13,7 +13,7 @@ import msgspec
 
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.open_inference.binary import decode as decode_raw
+from rondo.serving.open_inference import binary
 from rondo.serving.open_inference.names import described_name
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _take_raw_contents(request: InferenceRequest, body: bytes, place: int) -> No
                 " after the JSON: send the number of bytes of this tensor"
             )
             raise RequestRefusedError("bad_request", message)
-        tensor.data = decode_raw(tensor.name, tensor.datatype, tensor.shape, body[place : place + size])
+        tensor.data = binary.decode(tensor.name, tensor.datatype, tensor.shape, body[place : place + size])
         place += size
     if place != len(body):
         message = f"{len(body) - place:,} bytes follow the last tensor: send as many as `binary_data_size` says"

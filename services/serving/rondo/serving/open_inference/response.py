@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from rondo.serving.open_inference.binary import encode
+from rondo.serving.open_inference import binary
 from rondo.serving.open_inference.names import ID, VERSION
 from rondo.serving.open_inference.tensors import DATATYPES
 
@@ -75,12 +75,12 @@ class InferenceResponse:
         """Return the body of a response over HTTP; numbers in the fewest digits that read back as the same."""
         return self._header([tensor | {"data": json_data(values)} for tensor, values in self.outputs])
 
-    def as_binary(self, binary: Collection[str]) -> tuple[bytes, bytes]:
+    def as_binary(self, as_raw: Collection[str]) -> tuple[bytes, bytes]:
         """Return the JSON of a response, and the raw contents of these outputs, which are not in the JSON."""
         outputs, raw = list[Tensor](), list[bytes]()
         for tensor, values in self.outputs:
-            if tensor["name"] in binary:
-                raw.append(encode(tensor["datatype"], values))
+            if tensor["name"] in as_raw:
+                raw.append(binary.encode(tensor["datatype"], values))
                 size = {"binary_data_size": len(raw[-1])}
                 outputs.append(tensor | {"parameters": tensor.get("parameters", {}) | size})
             else:
