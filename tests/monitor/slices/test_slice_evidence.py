@@ -110,6 +110,20 @@ def test_each_slice_is_judged_by_its_own_rows() -> None:
     assert found["c"].missing > 0
 
 
+def test_the_parts_of_a_window_at_once_are_the_evidence_of_one_after_the_other() -> None:
+    reference, rng = reference_of(BINARY), np.random.default_rng(6)
+    rows = rng.integers(0, 40, 200)
+    sums = exact(rows * np.where(np.arange(200) < 120, 0.4, 0.8))[:, None]
+    starts = MINUTE * np.arange(200, dtype=np.int64)
+    together, apart = begun(reference), begun(reference)
+    together.take_slice("city", "b", Buckets(starts, rows, sums, MINUTE))
+    for at in range(200):
+        part = slice(at, at + 1)
+        apart.take_slice("city", "b", Buckets(starts[part], rows[part], sums[part], MINUTE))
+    assert encode_evidence(ModelEvidence({1: together})).equals(encode_evidence(ModelEvidence({1: apart})))
+    assert [each.component.value for each in together.alarms(RATE)] == ["b"]
+
+
 def test_a_slice_without_a_reference_of_its_losses_is_not_watched() -> None:
     profile = reference_of(BINARY).profile
     first, *others = profile.slices

@@ -203,8 +203,12 @@ class VersionEvidence:
     def take_slice(self, column: str, value: str, buckets: Buckets) -> None:
         """Take buckets of the rows where a column has a value, with the sums of their losses."""
         key = slice_key(column, value)
-        if len((buckets := _with_rows(buckets)).rows) and any(each.rows_of == key for each in self.watched):
-            self._take(key, buckets)
+        mine = [each for each in self.watched if each.rows_of == key]
+        if not mine or not len((buckets := _with_rows(buckets)).rows):
+            return
+        for each in mine:
+            each.expect(buckets)
+        self._take(key, buckets)
 
     def _take(self, key: str, buckets: Buckets) -> None:
         self.taken[key] = self.taken.get(key, Taken()).with_buckets(buckets)
