@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from rondo.contracts.events.monitoring import (
@@ -23,6 +24,9 @@ from rondo.monitor.history.closed_window import ClosedWindow
 
 from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
 from tests.monitor.builders import EPOCH
+
+if TYPE_CHECKING:
+    from rondo.monitor.evidence.version_evidence import Alarm
 
 ALARMS = {
     "drift": [alarm("inputs", "x", "level", 20.0, since=4), alarm("outputs", "output.score", "spread", 11.0, since=2)],
@@ -156,6 +160,19 @@ def test_the_events_of_a_model_with_very_many_features_fit_into_a_message() -> N
         assert len(event.model_dump_json()) < 1024 * 1024
         assert (len(event.statistics), event.statistics_left_out) == (3_000, total - 3_000)
         assert event.described(2).endswith(f", and {total - 2:,} more")
+
+
+@pytest.mark.parametrize("text", ["c" * 255, "\u00e9" * 256, "\U0001f6eb" * 256, "\x01" * 256])
+def test_the_events_of_a_model_with_very_long_categories_fit_into_a_message(text: str) -> None:
+    alarms = [alarm("inputs", "f" * 63, f"share of {text}") for _ in range(2_500)]
+    slices = [alarm("slices", "f" * 63, "loss", value=text) for _ in range(400)]
+    of_kinds: tuple[tuple[FindingKind, list[Alarm]], ...] = (("drift", alarms), ("slices", slices))
+    for kind, each in of_kinds:
+        event = findings.found(kind, SUBJECT, each, at(10)).event
+        assert isinstance(event, DriftDetected | PerformanceDegraded)
+        assert len(event.model_dump_json().encode()) < 1_000_000
+        assert len(event.statistics) + event.statistics_left_out == len(each)
+        assert len(event.statistics) >= 400
 
 
 def test_a_finding_and_its_alert_share_an_id_and_each_kind_and_time_has_its_own() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from rondo.contracts.events.monitoring import (
@@ -42,8 +43,8 @@ FindingKind = Literal["drift", "performance", "slices", "quality"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality")
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
 _MAX_LISTED = 5
-# An event has at most 1 MiB; a statistic takes up to 250 bytes of it.
-_MAX_STATISTICS = 3_000
+# An event has at most 1 MiB. A statistic takes up to 250 bytes of it, and its category up to 1,500 more.
+_MAX_STATISTICS, _MAX_STATISTICS_BYTES = 3_000, 900_000
 _MOST_FEATURES = 100
 # Beyond it a float64 has no room: the e-value of overwhelming evidence is cut off.
 _LARGEST_LOGARITHM = 700.0
@@ -290,5 +291,6 @@ def _e_value(logarithm: float) -> float:
 
 
 def _bounded(statistics: tuple[Statistic, ...]) -> dict[str, Any]:
-    left_out = max(0, len(statistics) - _MAX_STATISTICS)
-    return {"statistics": statistics[:_MAX_STATISTICS], "statistics_left_out": left_out}
+    sizes = accumulate(len(each.model_dump_json().encode()) + 1 for each in statistics[:_MAX_STATISTICS])
+    kept = sum(1 for _ in takewhile(lambda size: size <= _MAX_STATISTICS_BYTES, sizes))
+    return {"statistics": statistics[:kept], "statistics_left_out": len(statistics) - kept}
