@@ -46,6 +46,11 @@ def test_the_series_that_depends_over_the_most_rows_counts() -> None:
     assert dependent_rows(series) == dependent_rows(series[1:]) > 20
 
 
+def test_indicators_are_numbers_or_booleans() -> None:
+    labels = days(10_000, 50, 0.8, 3)
+    assert dependent_rows(labels == 1) == dependent_rows(labels) == pytest.approx(dependent_rows(labels == 0))
+
+
 def test_without_labels_or_with_few_or_constant_ones_nothing_is_known() -> None:
     assert dependent_rows(None) == 1
     assert dependent_rows(np.empty((0, 500))) == 1

@@ -63,6 +63,16 @@ def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, k
         assert (fitted.scored.outputs[name] == values).all(), "the evaluation is of the fit without the holdout"
 
 
+@pytest.mark.parametrize(("task", "series"), [("binary", 1), ("multiclass", 3), ("regression", 1)])
+def test_dependence_is_estimated_from_an_indicator_of_each_class_or_from_ranks(task: str, series: int) -> None:
+    """Of two classes one says all, and an indicator takes a byte a row: there may be millions."""
+    labels = PIPELINE.plan(spec(task), training_set(rows(task, 2_000)), None, None, None).at.labels
+    assert labels is not None
+    assert labels.shape == (series, 2_000)
+    assert labels.itemsize == (8 if task == "regression" else 1)
+    assert labels.max() <= (2_000 if task == "regression" else 1)
+
+
 def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The strategy that was chosen is evaluated by the predictions that it was chosen by."""
     lengths: list[int] = []

@@ -112,7 +112,7 @@ class Rows:
     specified: int | None = None
     fixed: bool = False
     floor: int = 0
-    labels: NDArray[np.float64] | None = None
+    labels: NDArray[np.float64] | NDArray[np.bool_] | None = None
 
     def first_since(self, since: int | None) -> int:
         """Return the first row of a window; one so early that it has `floor` rows, and one."""

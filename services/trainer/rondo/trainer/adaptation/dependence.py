@@ -28,7 +28,7 @@ _LARGEST = 0.9
 _STANDARD_ERRORS = 2.5
 
 
-def dependent_rows(labels: NDArray[np.float64] | None) -> float:
+def dependent_rows(labels: NDArray[np.float64] | NDArray[np.bool_] | None) -> float:
     """Return over how many rows labels depend on each other, 1 where they are independent or not known.
 
     `labels` are in order of event time, shape `[series, rows]`: an indicator for each class, or ranks of numbers. It is
@@ -37,13 +37,8 @@ def dependent_rows(labels: NDArray[np.float64] | None) -> float:
     with their small-sample bias (Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 1954) and one
     standard error added. So a level that changes once, or slowly, counts as no dependence.
     """
-    longest, rows = 1.0, 1
-    means = np.empty((0, 0)) if labels is None else labels
-    while len(means) and means.shape[1] >= _GROUP * _FEWEST_GROUPS:
-        longest = max(longest, rows * _time(means))
-        means = means[:, means.shape[1] % _SCALE_STEP :].reshape(len(means), -1, _SCALE_STEP).mean(axis=2)
-        rows *= _SCALE_STEP
-    return longest
+    # One series at a time: those of many rows and classes would take as much room as the features.
+    return max((_longest(each) for each in (() if labels is None else labels)), default=1.0)
 
 
 def rows_of_blocks(dependent: float, blocks: int) -> int:
@@ -62,12 +57,22 @@ def block_means(values: NDArray[np.float64], dependent: float) -> NDArray[np.flo
     return np.array([part.mean() for part in np.array_split(values, min(blocks, len(values)))])
 
 
-def _time(means: NDArray[np.float64]) -> float:
-    """Return the largest autocorrelation time of the series, in means; 0 where no correlation is certain."""
-    groups = means[:, means.shape[1] % _GROUP :].reshape(len(means), -1, _GROUP)
-    centred = groups - groups.mean(axis=2, keepdims=True)
-    products = (centred[:, :, 1:] * centred[:, :, :-1]).sum(axis=2) * _GROUP / (_GROUP - 1)
-    return max(_time_of(*each) for each in zip((centred**2).sum(axis=2), products, strict=True))
+def _longest(means: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    """Return the largest autocorrelation time of a series over all scales, in rows."""
+    longest, rows = 1.0, 1
+    while len(means) >= _GROUP * _FEWEST_GROUPS:
+        longest = max(longest, rows * _time(means))
+        means = means[len(means) % _SCALE_STEP :].reshape(-1, _SCALE_STEP).mean(axis=1)
+        rows *= _SCALE_STEP
+    return longest
+
+
+def _time(means: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    """Return the autocorrelation time of a series, in means; 0 where no correlation is certain."""
+    groups = means[len(means) % _GROUP :].reshape(-1, _GROUP)
+    centred = groups - groups.mean(axis=1, keepdims=True)
+    products = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) * _GROUP / (_GROUP - 1)
+    return _time_of((centred**2).sum(axis=1), products)
 
 
 def _time_of(squares: NDArray[np.float64], products: NDArray[np.float64]) -> float:

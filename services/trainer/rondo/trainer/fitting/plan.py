@@ -121,7 +121,7 @@ def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
     )
 
 
-def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64]:
+def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64] | NDArray[np.bool_]:
     """Return the labels as `dependence.dependent_rows` has them, shape `[series, rows]`.
 
     A series is an indicator of a class, of the commonest ones, or the ranks of numbers: outliers would hide what rows
@@ -130,8 +130,10 @@ def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64]:
     labels = rows[spec.data.label]
     if task_named(spec.task).target == "number":
         return labels.rank("average").to_numpy()[None].astype(np.float64)
-    commonest = labels.value_counts(sort=True)[spec.data.label][:_MOST_SERIES]
-    return np.array([(labels == each).to_numpy() for each in commonest], np.float64)
+    classes = labels.value_counts(sort=True)[spec.data.label]
+    # Of two classes both indicators say the same.
+    commonest = classes[: 1 if len(classes) == 2 else _MOST_SERIES]  # noqa: PLR2004 - as said
+    return np.array([(labels == each).to_numpy() for each in commonest])
 
 
 def _rows_of_two_classes(spec: ModelSpec, rows: pl.DataFrame) -> int:
