@@ -223,14 +223,16 @@ def test_up_prints_every_address(capsys: pytest.CaptureFixture[str], *, json: bo
     addresses = Addresses(
         pid=7, started="2013-01-01T00:00:00Z", kafka="127.0.0.1:9", http={"registry": "http://127.0.0.1:8"},
         postgres={}, token="secret", tokens={}, token_seeds="", artifacts="",
-        data="/data", inbox="/inbox", logs="/logs",
+        data="/data", inbox="/inbox", logs="/logs", grpc="127.0.0.1:6",
     )  # fmt: skip
     print_addresses(addresses, json=json)
     out = capsys.readouterr().out
     assert "secret" not in out
     if json:
         assert orjson.loads(out) == {
-            "pid": 7, "kafka": "127.0.0.1:9", "http": {"registry": "http://127.0.0.1:8"}, "data": "/data",
+            "pid": 7, "kafka": "127.0.0.1:9", "http": {"registry": "http://127.0.0.1:8"}, "grpc": "127.0.0.1:6",
+            "data": "/data",
         }  # fmt: skip
     else:
-        assert all(each in out for each in ("127.0.0.1:9", "http://127.0.0.1:8", "/inbox", "/logs", "Rondo is ready"))
+        shown = ("127.0.0.1:9", "http://127.0.0.1:8", "127.0.0.1:6", "/inbox", "/logs", "Rondo is ready")
+        assert all(each in out for each in shown)

@@ -225,7 +225,7 @@ def test_members_of_other_operators_are_converted() -> None:
 
 
 def test_members_are_dropped_until_the_models_are_small_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = 5 * len(single("binary", 0, BREAK)) // 2
+    most = 2 * len(single("binary", 0, BREAK))
     monkeypatch.setattr(combining, "MAX_BYTES", most)
     made = fit(rows()[BREAK:], spec(), *champions())
     kept = [member.model_version for member in made.members if member.weight > 0]
