@@ -15,7 +15,7 @@ from rondo.contracts.events.monitoring import DataQualityDegraded, Finding, Perf
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
 from rondo.trainer import handlers
-from rondo.trainer.adaptation.comparison import State
+from rondo.trainer.adaptation.training_window import AdaptationState
 from rondo.trainer.run import Training
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, run_id
 
@@ -254,7 +254,7 @@ async def trained_once(work: MemoryUnitOfWork, spec: ModelSpec = AUTO) -> None:
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("jan", 31)), work)
     run = work.store.runs[-1]
     run.state = "trained"
-    known = Training(1_000, 900, builders.START, State(1_000))
+    known = Training(1_000, 900, builders.START, AdaptationState(1_000))
     labelled = work.store.labels[spec.model]
     work.store.trainings[spec.model] = StoredTraining(known, labelled, run.spec_revision)
 
@@ -299,7 +299,9 @@ async def test_batches_that_arrive_during_the_first_training_count_by_their_rows
     for name, day in (("feb", 40), ("mar", 50)):
         await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted(name, day, rows=500)), work)
     work.store.end("trained")
-    work.store.trainings[AUTO.model] = StoredTraining(Training(1_000, 1_000, builders.START, State(1_000)), 10, 1)
+    work.store.trainings[AUTO.model] = StoredTraining(
+        Training(1_000, 1_000, builders.START, AdaptationState(1_000)), 10, 1
+    )
     await handle_deferred_triggers(AUTO.model, work)
     assert [(run.trigger.id, run.trigger.kind) for run in work.store.runs] == [
         ("flights/jan", "data"), ("flights/mar", "new_labels"),
@@ -311,7 +313,9 @@ async def test_a_batch_of_few_rows_during_the_first_training_waits_for_more(work
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("jan", 31)), work)
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("feb", 40, rows=5)), work)
     work.store.end("trained")
-    work.store.trainings[AUTO.model] = StoredTraining(Training(1_000, 1_000, builders.START, State(1_000)), 10, 1)
+    work.store.trainings[AUTO.model] = StoredTraining(
+        Training(1_000, 1_000, builders.START, AdaptationState(1_000)), 10, 1
+    )
     await handle_deferred_triggers(AUTO.model, work)
     assert kinds(work) == ["data"]
     assert (work.store.events[-1].reason, work.store.events[-1].trigger.kind) == ("not_enough_data", "new_labels")
@@ -352,7 +356,7 @@ async def test_a_drop_that_is_older_than_the_last_training_is_dropped(work: Memo
     await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
     assert work.store.events[-1].reason == "in_flight"
     work.store.end("trained")
-    newer = Training(1_150, 1_150, builders.START + timedelta(days=61), State(1_000))
+    newer = Training(1_150, 1_150, builders.START + timedelta(days=61), AdaptationState(1_000))
     work.store.trainings[AUTO.model] = StoredTraining(newer, 0, 1)
     await handle_deferred_triggers(AUTO.model, work)
     assert (kinds(work), work.store.deferred) == (["data", "new_labels"], {})

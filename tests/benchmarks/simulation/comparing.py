@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rondo.monitor.evidence.stretches import Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
-from rondo.trainer.adaptation import comparison
-from rondo.trainer.adaptation.comparison import Rows, State
+from rondo.trainer.adaptation import training_window
 from rondo.trainer.adaptation.confirmation import rows_to_confirm
 from rondo.trainer.adaptation.growth import (
     GROWTH,
@@ -23,6 +22,7 @@ from rondo.trainer.adaptation.growth import (
 )
 from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
+from rondo.trainer.adaptation.training_window import AdaptationState, LabelledRows
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_losses
 from rondo.trainer.evaluation.reference_profile import counted_rows
@@ -49,7 +49,7 @@ class Comparing:
     costs: Costs | None = None
     moves: list[int] = field(default_factory=list)
     suspicions: int = 0
-    _state: State | None = None
+    _state: AdaptationState | None = None
     # What watches the losses of what serves from the row `_served` on, and the rows that were labelled at its fit.
     _suspicion: Suspicion | ShortReference | None = None
     _served: int = 0
@@ -68,8 +68,8 @@ class Comparing:
         rows = _rows(models, known.until, now)
         new, change = known.until - self._labelled, self._suspected(known, rows)
         if change is not None:
-            self._state = comparison.suspecting(rows, self._state, change)
-        change = comparison.due(rows, self._state, change)
+            self._state = training_window.with_suspected_change(rows, self._state, change)
+        change = training_window.change_to_confirm(rows, self._state, change)
         if change is not None and new >= chunk_rows(stream.first) and self._change_pays(rows, change, known):
             self.suspicions += 1
             self._growth = GROWTH
@@ -80,7 +80,7 @@ class Comparing:
             return None if choice.keeps else self._serve(rows, models, now, held, reference)
         return None
 
-    def _change_pays(self, rows: Rows, change: int, known: Known) -> bool:
+    def _change_pays(self, rows: LabelledRows, change: int, known: Known) -> bool:
         if self.costs is None:
             return True
         found = self._suspicion.found if self._suspicion else None
@@ -91,8 +91,8 @@ class Comparing:
 
     def _begin(self, models: Models) -> None:
         first = models.stream.first
-        self._state, self._served, self._labelled = State(first), first, first
-        held = comparison.course(_rows(models, first, first), self._state, None).held
+        self._state, self._served, self._labelled = AdaptationState(first), first, first
+        held = training_window.plan_comparison(_rows(models, first, first), self._state, None).held
         scores = models.scores(Fit(0, held.fit), held.start, first)
         self._loss = float(losses_of(scores, models.stream.y[held.start : first]).mean())
         self._watch(models, held.start, scores)
@@ -108,7 +108,7 @@ class Comparing:
         stretches = Stretches(loss.rows, loss.autocorrelation_rows, np.array([loss.means]))
         self._suspicion = begun(str(start), stretches)
 
-    def _suspected(self, known: Known, rows: Rows) -> int | None:
+    def _suspected(self, known: Known, rows: LabelledRows) -> int | None:
         """Return the event time at which the losses of what serves began to rise; None where nothing suggests it."""
         start = max(known.new, self._served)
         if known.until <= start:
@@ -119,15 +119,15 @@ class Comparing:
         found = self._suspicion.found if self._suspicion else None
         return None if found is None else int(rows.times[found.since])
 
-    def _compared(self, rows: Rows, models: Models, serving: Fit) -> tuple[comparison.Choice, int, Vector]:
+    def _compared(self, rows: LabelledRows, models: Models, serving: Fit) -> tuple[training_window.Choice, int, Vector]:
         assert self._state
-        planned = comparison.course(rows, self._state, int(rows.times[serving.until - 1]))
+        planned = training_window.plan_comparison(rows, self._state, int(rows.times[serving.until - 1]))
         start, end, fit = planned.held.start, len(rows.times), planned.held.fit
         fits = {each.name: _fit(each, fit) for each in planned.strategies}
         losses = {name: models.losses(each, start, end) for name, each in fits.items()}
         if planned.compared and rows.times[start] > rows.times[serving.until - 1] + rows.delay:
             losses[CHAMPION] = models.losses(serving, start, end)
-        choice = comparison.choose(rows, self._state, planned, losses)
+        choice = training_window.choose_leader(rows, self._state, planned, losses)
         if choice.worse_since is not None:
             return choice, *self._reconsidered(rows, models, choice.worse_since)
         self._state = choice.state
@@ -137,13 +137,13 @@ class Comparing:
                 self._growth = next_share(self._growth, self._gain)
         return choice, start, models.scores(fits[choice.leader], start, end)
 
-    def _reconsidered(self, rows: Rows, models: Models, change: int) -> tuple[int, Vector]:
+    def _reconsidered(self, rows: LabelledRows, models: Models, change: int) -> tuple[int, Vector]:
         assert self._state
-        planned = comparison.course_of_suspicion(rows, self._state, change)
+        planned = training_window.plan_confirmation(rows, self._state, change)
         start, end = planned.held.start, len(rows.times)
         fits = {each.name: _fit(each, start) for each in planned.strategies}
         losses = {name: models.losses(each, start, end) for name, each in fits.items()}
-        choice = comparison.reconsider(rows, self._state, planned, losses)
+        choice = training_window.decide_window_start(rows, self._state, planned, losses)
         moved = choice.state.since is not None and choice.state.since != self._state.since
         if moved and choice.state.since is not None:
             self.moves.append(rows.first_since(choice.state.since))
@@ -151,21 +151,21 @@ class Comparing:
         self._state = choice.state
         return start, models.scores(fits[choice.leader], start, end)
 
-    def _serve(self, rows: Rows, models: Models, now: int, start: int, scores: Vector) -> Fit:
+    def _serve(self, rows: LabelledRows, models: Models, now: int, start: int, scores: Vector) -> Fit:
         """Return the refit to all rows; what it is watched against are the scores of its evaluation."""
         assert self._state
         self._served, self._labelled = now, len(rows.times)
         self._loss = float(losses_of(scores, models.stream.y[start : len(rows.times)]).mean())
         self._watch(models, start, scores)
-        return _fit(comparison.taken(rows, self._state, len(rows.times)), len(rows.times))
+        return _fit(training_window.leading_strategy(rows, self._state, len(rows.times)), len(rows.times))
 
 
-def _rows(models: Models, known: int, now: int) -> Rows:
+def _rows(models: Models, known: int, now: int) -> LabelledRows:
     stream = models.stream
     times = np.arange(now) if stream.times is None else stream.times
     delay = int(times[now - 1] - times[known - 1])
     labels = stream.y[None, :known].astype(np.float64)
-    return Rows(times[:known], delay, stream.x.shape[1], fades=True, labels=labels)
+    return LabelledRows(times[:known], delay, stream.x.shape[1], fades=True, labels=labels)
 
 
 def _fit(strategy: Strategy, until: int) -> Fit:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
+from rondo.trainer.adaptation.training_window import WINDOW, AdaptationState
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoTrainingRowsError, OneClassError, SharedEventTimeError
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
@@ -37,7 +37,7 @@ def training_set(frame: pl.DataFrame) -> TrainingSet:
     return TrainingSet(frame, (), LATER, None, LATER)
 
 
-def chosen(frame: pl.DataFrame, asked: Any, since: Any = None, state: State | None = None) -> Chosen:
+def chosen(frame: pl.DataFrame, asked: Any, since: Any = None, state: AdaptationState | None = None) -> Chosen:
     planned = PIPELINE.plan(asked, training_set(frame), state, None, since)
     return PIPELINE.choose(asked, planned, None)
 
@@ -178,7 +178,7 @@ def test_a_suspicion_with_one_model_serves_the_rows_of_that_and_names_them() -> 
     # A column without any value since then has no median.
     frame = frame.with_columns(temp=pl.when(without).then(None).otherwise("temp"))
     asked = spec(prepare={"impute": {"temp": "median"}})
-    found = chosen(frame, asked, START + timedelta(hours=1_600), State(2_000, leader="fading"))
+    found = chosen(frame, asked, START + timedelta(hours=1_600), AdaptationState(2_000, leader="fading"))
     assert set(found.fitted) == {WINDOW}
     assert (found.served, found.choice.state.leader) == (Strategy("since", 0), "fading")
     fitted = PIPELINE.fit(asked, training_set(frame), (), None, found)

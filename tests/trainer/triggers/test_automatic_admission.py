@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from rondo.contracts.events.training import Trigger
-from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.comparability import comparability_digest
 from rondo.trainer.run import History, Labels, PastRun
 from rondo.trainer.triggers.admission import Decision, Skip, Start, admit, with_growth
 
@@ -26,7 +26,7 @@ def decided(
 ) -> Decision:
     """Decide on a trigger of a model that was fitted to 3,000 rows, after a first training with 2,000."""
     past = PastRun("run-1", trigger("data", -30), spec.digest, "trained")
-    known = {"first": 2_000, "fitted": 3_000, "basis": basis_of(spec)} | labels
+    known = {"first": 2_000, "fitted": 3_000, "basis": comparability_digest(spec)} | labels
     found = trigger(kind).model_copy(update={"loss_rise": rise, "rows_since": rows})
     return admit(found, spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
 

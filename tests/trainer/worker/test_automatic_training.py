@@ -11,9 +11,9 @@ import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.training import ModelTrained, TrainingSkipped
 from rondo.contracts.training_evidence import Evidence
-from rondo.trainer.adaptation.basis import basis_of
-from rondo.trainer.adaptation.comparison import ScoredChunk, Unconfirmed
+from rondo.trainer.adaptation.comparability import comparability_digest
 from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.adaptation.training_window import ScoredChunk, Unconfirmed
 from rondo.trainer.dataset.columns import micros
 from rondo.trainer.onnx_graph import builder
 
@@ -186,7 +186,7 @@ async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness:
     assert summary.adaptation.suspected_since is None
     assert summary.adaptation.strategy == "since"
     known = harness.store.trainings["flight-delay"].known
-    assert (known.basis, known.growth, known.state.since) == (basis_of(changed), 0.1, window)
+    assert (known.basis, known.growth, known.state.since) == (comparability_digest(changed), 0.1, window)
     assert known.state.unconfirmed == again
     assert known.loss is not None
     assert known.loss > 0.05, "of the new trainer"

@@ -7,8 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rondo.contracts.events.models import ModelRemoved
-from rondo.trainer.adaptation.comparison import Rows, ScoredChunk, State, Unconfirmed, choose, course
 from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.adaptation.training_window import (
+    AdaptationState,
+    LabelledRows,
+    ScoredChunk,
+    Unconfirmed,
+    choose_leader,
+    plan_comparison,
+)
 from rondo.trainer.run import Ended, Labels, LastTraining, Run, Training
 from rondo.trainer.worker.skipped_runs import not_grown
 
@@ -18,7 +25,7 @@ from tests.trainer.worker.queues import Backend, claimed, enqueue, failed, skipp
 CHUNK = ScoredChunk(1_000, 2_000, {"since": ChunkScore(90, 0.25, (0.2, 0.3)), "all": ChunkScore(90, 0.5, (0.4, 0.6))})
 
 
-STATE = State(1_000, 5_000, "all", (CHUNK,), Unconfirmed(6_000, rows=1_300))
+STATE = AdaptationState(1_000, 5_000, "all", (CHUNK,), Unconfirmed(6_000, rows=1_300))
 
 
 KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, basis="a", loss=0.3)
@@ -29,7 +36,7 @@ KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, bas
 def test_a_run_after_a_certain_drop_needs_no_chunk(kind: str, unfitted: int, *, waits: bool) -> None:
     drop = builders.trigger(kind).model_copy(update={"loss_rise": 0.05})
     run = Run("run-1", drop, builders.spec(retrain={"policy": "auto", "on": []}), 1, "worker", builders.START)
-    known = replace(KNOWN, state=State(400_000))
+    known = replace(KNOWN, state=AdaptationState(400_000))
     assert (not_grown(run, unfitted, known) is not None) == waits
 
 
@@ -54,17 +61,17 @@ async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_sinc
     assert await labels(backend) == Labels(5, 1_000, 1_080, 0.2, 0.01, "a", builders.START, again=100, loss=0.3)
     await enqueue(backend, "run-2")
     run = await claimed(queue)
-    later = replace(KNOWN, rows=1_300, state=State(1_000))
+    later = replace(KNOWN, rows=1_300, state=AdaptationState(1_000))
     assert await queue.finish(run, Ended(builders.trained(run), later))
     assert await queue.training("flight-delay") == later
 
 
 async def test_the_record_keeps_every_chunk_of_rows_with_one_event_time(backend: Backend) -> None:
     days = np.repeat(np.arange(20), 500) * 86_400_000_000
-    rows, state = Rows(days, 0, features=3, fades=True), State(1_000)
-    planned = course(rows, state, fitted_until=int(days[-501]))
+    rows, state = LabelledRows(days, 0, features=3, fades=True), AdaptationState(1_000)
+    planned = plan_comparison(rows, state, fitted_until=int(days[-501]))
     scored = {each.name: np.linspace(0.1, 0.3, 500) for each in planned.strategies}
-    known = replace(KNOWN, state=choose(rows, state, planned, scored).state)
+    known = replace(KNOWN, state=choose_leader(rows, state, planned, scored).state)
     assert len(known.state.record) == 5
     assert {each.since for each in known.state.record} == {int(days[-1])}
     queue = backend.queue()

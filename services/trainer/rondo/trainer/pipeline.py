@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.training import Adaptation, FunctionVersion, TrainingNote
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.adaptation.comparison import State
+    from rondo.trainer.adaptation.training_window import AdaptationState
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
@@ -133,7 +133,7 @@ class Pipeline:
         self,
         spec: ModelSpec,
         training_set: TrainingSet,
-        state: State | None,
+        state: AdaptationState | None,
         champion: ChampionModel | None,
         since: datetime | None,
     ) -> Planned:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.policy import Value
-    from rondo.trainer.adaptation.comparison import State
+    from rondo.trainer.adaptation.training_window import AdaptationState
 
 RunState = Literal["queued", "running", "trained", "failed", "skipped"]
 TrialState = Literal["complete", "pruned", "failed"]
@@ -76,13 +76,13 @@ class Training:
     `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
     `gain` the loss that the last fits saved in the mean; None where it is not known. `loss` is that of the last model,
     evaluated; None where strategies were not compared. Record, `growth`, `gain` and `loss` are of losses by the
-    spec with this `basis` (`adaptation.basis`).
+    spec with this `basis` (`adaptation.comparability`).
     """
 
     rows: int
     fitted: int
     until: datetime
-    state: State
+    state: AdaptationState
     growth: float = GROWTH
     gain: float | None = None
     basis: str = ""

@@ -1,4 +1,4 @@
-"""Which rows a model is fitted to, decided by comparison: growth, holdout, strategies, their record, a change.
+"""Chooses the training window: which rows a model is fitted to, by comparison of strategies on rows not seen.
 
 Everything here is a function of values. docs/retraining.md explains the rules.
 """

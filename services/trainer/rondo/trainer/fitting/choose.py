@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.adaptation import comparison
+from rondo.trainer.adaptation import training_window
 from rondo.trainer.adaptation.strategies import CHAMPION
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.columns import micros, targets
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.events.training import FunctionVersion
-    from rondo.trainer.adaptation.comparison import Choice
     from rondo.trainer.adaptation.strategies import Strategy
+    from rondo.trainer.adaptation.training_window import Choice
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.evaluation.candidate import ChampionModel
     from rondo.trainer.fitting.model_fits import ModelFits, PreparedRows
@@ -67,7 +67,7 @@ class Chosen:
     @property
     def first(self) -> int:
         """The first row that the scored model was fitted to."""
-        return self.planned.course.held.fit - self.parts.training.height
+        return self.planned.fit_plan.held.fit - self.parts.training.height
 
 
 def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> Chosen:
@@ -80,16 +80,16 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
         TrainingImpossibleError: no strategy has a model.
 
     """
-    course = planned.course
-    data_checks.refuse_leak(fits.spec, planned.rows[: course.held.fit])
+    plan = planned.fit_plan
+    data_checks.refuse_leak(fits.spec, planned.rows[: plan.held.fit])
     models, losses = _fit_and_score(fits, planned)
-    made = tuple(each for each in course.strategies if each.name in models)
-    if course.change is not None and made == course.strategies:
-        choice = comparison.reconsider(planned.at, planned.state, course, losses)
+    made = tuple(each for each in plan.strategies if each.name in models)
+    if plan.change is not None and made == plan.strategies:
+        choice = training_window.decide_window_start(planned.at, planned.state, plan, losses)
     else:
-        if course.compared:
+        if plan.compared:
             losses |= _of_champion(fits, planned, champion, score)
-        choice = comparison.choose(planned.at, planned.state, replace(course, strategies=made), losses)
+        choice = training_window.choose_leader(planned.at, planned.state, replace(plan, strategies=made), losses)
         again = None if choice.worse_since is None else plan_suspicion(fits.spec, planned, choice.worse_since)
         if again is not None:
             return choose_strategy(fits, again, champion, score)
@@ -99,8 +99,8 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
         choice=choice,
         parts=planned.parts(strategy),
         model=models[choice.leader],
-        served=comparison.served(planned.at, course, choice),
-        fitted={each.name: course.held.fit - each.first for each in made},
+        served=training_window.strategy_for_all_rows(planned.at, plan, choice),
+        fitted={each.name: plan.held.fit - each.first for each in made},
         losses={name: float(each.mean()) for name, each in losses.items()},
     )
 
@@ -161,14 +161,14 @@ class _StrategyRows:
 
 
 def _rows_of_strategies(fits: ModelFits, planned: Planned) -> Iterator[_StrategyRows]:
-    strategies = sorted(planned.course.strategies, key=lambda each: each.first)
+    strategies = sorted(planned.fit_plan.strategies, key=lambda each: each.first)
     for _, group in groupby(strategies, key=lambda each: each.first):
         yield _StrategyRows(fits, planned, list(group))
 
 
 def _fit_one(fits: ModelFits, rows: _StrategyRows, strategy: Strategy) -> tuple[FeatureModel, Losses]:
     prepared, later = rows.prepared(), rows.later
-    model = fits.fit(prepared, later, strategy.weights(rows.planned.course.held.fit))
+    model = fits.fit(prepared, later, strategy.weights(rows.planned.fit_plan.held.fit))
     return model, _losses(fits, prepared.classes, later, model)
 
 
@@ -184,7 +184,7 @@ def _losses(fits: ModelFits, classes: tuple[str, ...], holdout: pl.DataFrame, mo
 
 def _of_champion(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> dict[str, Losses]:
     """Return the champion's losses, if it was fitted to no row of the holdout, nor to any that it did not predict."""
-    until, start = trained_until(champion), int(planned.at.times[planned.course.held.start])
+    until, start = trained_until(champion), int(planned.at.times[planned.fit_plan.held.start])
     if until is None or start <= micros(until) + planned.at.delay:
         return {}
     scored, _ = score_champion(fits.spec, champion, planned.holdout, score)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.adaptation import comparison, holdout
-from rondo.trainer.adaptation.comparison import Rows, State
+from rondo.trainer.adaptation import holdout, training_window
+from rondo.trainer.adaptation.training_window import AdaptationState, LabelledRows
 from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.dataset.split import Split, check_classes, check_rows_are_left
 from rondo.trainer.errors import NotEnoughDataError, SharedEventTimeError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.adaptation.comparison import Course
     from rondo.trainer.adaptation.strategies import Strategy
+    from rondo.trainer.adaptation.training_window import FitPlan
     from rondo.trainer.evaluation.candidate import ChampionModel
 
 log = logging.getLogger(__name__)
@@ -39,29 +39,33 @@ class Planned:
     """Labelled rows in order, and what is fitted to which of them; `since` is when a change is suspected to begin."""
 
     rows: pl.DataFrame
-    at: Rows
-    state: State
-    course: Course
+    at: LabelledRows
+    state: AdaptationState
+    fit_plan: FitPlan
     since: datetime | None = None
 
     @cached_property
     def holdout(self) -> pl.DataFrame:
         """The rows that the strategies are scored on, the same object each time: see `PreparedModel.known`."""
-        return self.rows[self.course.held.start :]
+        return self.rows[self.fit_plan.held.start :]
 
     @property
     def leading(self) -> pl.DataFrame:
         """The rows before the holdout of the strategy that leads so far, which parameters are searched on."""
-        fit = self.course.held.fit
-        return self.rows[comparison.taken(self.at, self.state, fit).first : fit]
+        fit = self.fit_plan.held.fit
+        return self.rows[training_window.leading_strategy(self.at, self.state, fit).first : fit]
 
     def parts(self, strategy: Strategy) -> Split:
         """Return the rows that the scored model of a strategy is fitted to, and the holdout."""
-        return Split(self.rows[strategy.first : self.course.held.fit], self.holdout)
+        return Split(self.rows[strategy.first : self.fit_plan.held.fit], self.holdout)
 
 
 def plan_strategies(
-    spec: ModelSpec, rows: pl.DataFrame, state: State | None, champion: ChampionModel | None, since: datetime | None
+    spec: ModelSpec,
+    rows: pl.DataFrame,
+    state: AdaptationState | None,
+    champion: ChampionModel | None,
+    since: datetime | None,
 ) -> Planned:
     """Plan a training on labelled rows in order of event time; `since` is when the performance may have dropped.
 
@@ -74,16 +78,18 @@ def plan_strategies(
 
     """
     inputs.check_columns(spec.features, rows)
-    at, known = _rows(spec, rows), state or State(rows.height)
+    at, known = _rows(spec, rows), state or AdaptationState(rows.height)
     if since is not None:
-        known = comparison.suspecting(at, known, micros(since))
-    change = comparison.due(at, known, None if since is None else micros(since))
+        known = training_window.with_suspected_change(at, known, micros(since))
+    change = training_window.change_to_confirm(at, known, None if since is None else micros(since))
     suspected = None if change is None else _suspicion(spec, rows, at, known, from_micros(change))
     if suspected is not None:
         return suspected
     until = trained_until(champion)
-    planned = Planned(rows, at, known, comparison.course(at, known, None if until is None else micros(until)))
-    if planned.course.held.fit == 0:
+    planned = Planned(
+        rows, at, known, training_window.plan_comparison(at, known, None if until is None else micros(until))
+    )
+    if planned.fit_plan.held.fit == 0:
         check_rows_are_left(spec, rows)
         time = rows[spec.data.event_time]
         raise SharedEventTimeError(spec.data.event_time, time[0], int((time == time[0]).sum()), rows.height)
@@ -95,19 +101,21 @@ def plan_suspicion(spec: ModelSpec, planned: Planned, since: int) -> Planned | N
     return _suspicion(spec, planned.rows, planned.at, planned.state, from_micros(since))
 
 
-def _suspicion(spec: ModelSpec, rows: pl.DataFrame, at: Rows, state: State, since: datetime) -> Planned | None:
+def _suspicion(
+    spec: ModelSpec, rows: pl.DataFrame, at: LabelledRows, state: AdaptationState, since: datetime
+) -> Planned | None:
     if at.fixed:
         return None
-    found = Planned(rows, at, state, comparison.course_of_suspicion(at, state, micros(since)), since)
-    if _is_usable(spec, found.parts(found.course.strategies[0])):
+    found = Planned(rows, at, state, training_window.plan_confirmation(at, state, micros(since)), since)
+    if _is_usable(spec, found.parts(found.fit_plan.strategies[0])):
         return found
     log.info("too few rows since %s to compare a model of them alone", since)
     return None
 
 
-def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
+def _rows(spec: ModelSpec, rows: pl.DataFrame) -> LabelledRows:
     times = rows[spec.data.event_time].dt.epoch("us").to_numpy()
-    return Rows(
+    return LabelledRows(
         times=times,
         delay=int(spec.data.label_delay.total_seconds() * 1e6),
         features=len(spec.features),

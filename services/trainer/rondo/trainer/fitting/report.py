@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def report(chosen: Chosen, *, refitted: bool) -> Adaptation:
     """Describe a choice. A model that is `refitted` is of all rows of its strategy, the holdout included."""
     planned, choice = chosen.planned, chosen.choice
-    held, rows = planned.course.held, planned.rows.height
+    held, rows = planned.fit_plan.held, planned.rows.height
     first = chosen.served.first if refitted else chosen.first
     window = choice.state.since
     return Adaptation(
@@ -52,10 +52,10 @@ def _reason(chosen: Chosen) -> str:
         return _of_confirmation(chosen)
     if planned.at.fixed:
         return "`trainer.window` decides which rows are taken"
-    if planned.course.change is not None:
+    if planned.fit_plan.change is not None:
         since = from_micros(int(planned.at.times[chosen.served.first]))
         return f"the rows since {since:%Y-%m-%d %H:%M}: no other model of the suspected change could be fitted"
-    if not planned.course.compared:
+    if not planned.fit_plan.compared:
         return f"{_rows_of(chosen)}: they have just become the window, and are not compared yet"
     return _of_comparison(chosen)
 
@@ -78,7 +78,7 @@ def _of_comparison(chosen: Chosen) -> str:
 def _of_confirmation(chosen: Chosen) -> str:
     confirmed, planned = chosen.choice.confirmation, chosen.planned
     assert confirmed is not None  # noqa: S101 - the caller's condition
-    rows = planned.rows.height - planned.course.held.start
+    rows = planned.rows.height - planned.fit_plan.held.start
     gain = f"{confirmed.advantage:+.4f} with a standard error of {confirmed.error:.4f} on the {rows:,} newest rows"
     if confirmed.moves:
         return f"the window begins with the suspected change: a model without the rows before it gains {gain}"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
-from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.comparability import comparability_digest
 from rondo.trainer.adaptation.confirmation import rows_to_confirm
 from rondo.trainer.adaptation.growth import (
     GROWTH,
@@ -131,7 +131,7 @@ def _since_removal(history: History) -> History:
 
 def _by_spec(labels: Labels, spec: ModelSpec) -> Labels:
     """Return labels with the growth and the gain that hold by a spec. Without costs no training has to gain."""
-    if labels.basis != basis_of(spec):
+    if labels.basis != comparability_digest(spec):
         return replace(labels, growth=GROWTH, gain=None, loss=None)
     return labels if Costs.of(spec) else replace(labels, growth=GROWTH)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rondo.trainer.adaptation.comparison import ScoredChunk, State, Unconfirmed
 from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.adaptation.training_window import AdaptationState, ScoredChunk, Unconfirmed
 from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.run import Training
 
@@ -52,7 +52,9 @@ async def load(connection: Connection, model: str) -> Training | None:
     record = tuple(_chunk(list(rows)) for _, rows in groupby(scores, key=lambda each: each["chunk"]))
     start, again = row["window_start"], row["unconfirmed_since"]
     unconfirmed = None if again is None else Unconfirmed(micros(again), row["unconfirmed_rows"])
-    state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record, unconfirmed)
+    state = AdaptationState(
+        row["first_rows"], None if start is None else micros(start), row["leader"], record, unconfirmed
+    )
     return Training(
         row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"], row["basis"], row["loss"]
     )
@@ -82,7 +84,7 @@ def _chunk(rows: Sequence[asyncpg.Record]) -> ScoredChunk:
     return ScoredChunk(micros(rows[0]["since"]), micros(rows[0]["until"]), scores)
 
 
-def _scores(model: str, state: State) -> Iterator[tuple[Any, ...]]:
+def _scores(model: str, state: AdaptationState) -> Iterator[tuple[Any, ...]]:
     for number, chunk in enumerate(state.record):
         for strategy, score in chunk.scores.items():
             yield (

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import TriggerKind
-from rondo.trainer.adaptation.basis import basis_of
-from rondo.trainer.adaptation.comparison import State
+from rondo.trainer.adaptation.comparability import comparability_digest
 from rondo.trainer.adaptation.growth import GROWTH, Costs, next_share
 from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.adaptation.strategies import CHAMPION
+from rondo.trainer.adaptation.training_window import AdaptationState
 from rondo.trainer.run import Training
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
     """
     if known is None:
         return None
-    basis = basis_of(spec)
+    basis = comparability_digest(spec)
     if known.basis != basis:
-        state = State(known.state.first, known.state.since, unconfirmed=known.state.unconfirmed)
+        state = AdaptationState(known.state.first, known.state.since, unconfirmed=known.state.unconfirmed)
         return replace(known, state=state, growth=GROWTH, gain=None, loss=None, basis=basis)
     return known if Costs.of(spec) else replace(known, growth=GROWTH)
 
@@ -56,7 +56,7 @@ def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, know
     rows, until = training_set.rows.height, trained.summary.event_time_to
     fitted = rows if run.spec.refits else trained.summary.rows_trained
     if known is None:
-        return Training(rows, fitted, until, State(rows), basis=basis_of(run.spec))
+        return Training(rows, fitted, until, AdaptationState(rows), basis=comparability_digest(run.spec))
     return replace(known, rows=rows, fitted=fitted, until=until)
 
 
@@ -70,10 +70,10 @@ def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Tra
     if confirmation is not None:
         # What fits gained before a change says nothing about those after it.
         growth, gain = GROWTH, None if confirmation.moves else gain
-    elif chosen.planned.course.compared:
+    elif chosen.planned.fit_plan.compared:
         gain = gain_of_fits([each.scores for each in state.record], state.leader)
         if gain is not None and Costs.of(run.spec):
             growth = next_share(growth, gain)
     until = training_set.rows[run.spec.data.event_time][-1]
     loss = chosen.losses[CHAMPION if chosen.choice.keeps else chosen.choice.leader]
-    return Training(rows, fitted, until, state, growth, gain, basis_of(run.spec), loss)
+    return Training(rows, fitted, until, state, growth, gain, comparability_digest(run.spec), loss)

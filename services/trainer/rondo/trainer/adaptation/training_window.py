@@ -1,6 +1,7 @@
-"""The course of a training that compares strategies: which models are fitted and scored, and whose rows are taken.
+"""How the training window is chosen: which strategies are fitted and scored, and which of them leads.
 
-`course` plans, the caller fits and scores, `choose` or `reconsider` decides. Times are whole numbers of one unit.
+`plan_comparison` or `plan_confirmation` plans, the caller fits and scores, and `choose_leader` or `decide_window_start`
+decides. Times are whole numbers of one unit.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Unconfirmed:
 
 
 @dataclass(frozen=True)
-class State:
+class AdaptationState:
     """What is known of a model: the rows of its first training, the start of its window, the leader, and the record.
 
     `since` is None before any confirmed change, and `unconfirmed` where none waits for more rows.
@@ -65,8 +66,8 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
-    """The models to score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
+class FitPlan:
+    """What to fit and score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
 
     Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected `since` a
     time; it may be earlier, so that there are enough rows.
@@ -88,7 +89,7 @@ class Choice:
     """
 
     leader: str
-    state: State
+    state: AdaptationState
     comparisons: tuple[Comparison, ...] = ()
     confirmation: Confirmation | None = None
     keeps: bool = False
@@ -96,7 +97,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """The labelled rows: their sorted event times, how late a label is known, the number of features.
 
     `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or as many as are `specified`
@@ -125,7 +126,7 @@ class Rows:
         return dependent_rows(None if self.labels is None else self.labels[:, first:until])
 
 
-def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
+def plan_comparison(rows: LabelledRows, state: AdaptationState, fitted_until: int | None) -> FitPlan:
     """Return what is fitted and scored where nothing is suspected; `fitted_until` is as in `holdout.held_out`."""
     held = (
         holdout.held_out(rows.times, rows.delay, fitted_until, rows.least)
@@ -133,19 +134,19 @@ def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
         else holdout.latest(rows.times, 0, rows.specified)
     )
     if rows.fixed:
-        return Course(held, (Strategy(ALL, 0),), compared=False)
+        return FitPlan(held, (Strategy(ALL, 0),), compared=False)
     window = rows.first_since(state.since)
     # A large holdout that the spec asks for does not make all rows a young window.
     asked_for = rows.specified is not None and window == 0
     if asked_for or not holdout.is_young(window, held, len(rows.times)):
-        return Course(held, _strategies(rows, state, held.fit, window))
+        return FitPlan(held, _strategies(rows, state, held.fit, window))
     if state.leader == SINCE:
         held = holdout.held_out_of_young(rows.times, window)
-    return Course(held, (taken(rows, state, held.fit),), compared=False)
+    return FitPlan(held, (leading_strategy(rows, state, held.fit),), compared=False)
 
 
-def suspecting(rows: Rows, state: State, since: int) -> State:
-    """Return what is known with a change that is suspected since a time, and waits for more rows if it is young.
+def with_suspected_change(rows: LabelledRows, state: AdaptationState, since: int) -> AdaptationState:
+    """Add to what is known a change that is suspected since a time, and waits for more rows if it is young.
 
     One that is older than the window is no news: what serves has no rows from before.
     """
@@ -155,7 +156,7 @@ def suspecting(rows: Rows, state: State, since: int) -> State:
     return state if other is not None and other.rows < found.rows else replace(state, unconfirmed=found)
 
 
-def due(rows: Rows, state: State, since: int | None) -> int | None:
+def change_to_confirm(rows: LabelledRows, state: AdaptationState, since: int | None) -> int | None:
     """Return since when a change is to be looked into now: the one `since`, or one that waited for more rows.
 
     A model of few rows is worse, whatever happened. Without a second look the higher losses would become what later
@@ -166,7 +167,7 @@ def due(rows: Rows, state: State, since: int | None) -> int | None:
     return next((each for each in (since, waited) if each is not None and _is_old(rows, state, each)), None)
 
 
-def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
+def plan_confirmation(rows: LabelledRows, state: AdaptationState, since: int) -> FitPlan:
     """Return what is fitted and scored where a change since a time is suspected: the rows after it, and the window."""
     window = rows.first_since(state.since)
     change = max(confirmation.window_start(rows.times, since, rows.features), window)
@@ -175,10 +176,10 @@ def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
     held = holdout.latest(rows.times, 0, confirmation.held_back(young, chunk_rows(state.first), dependent))
     held = holdout.HeldOut(max(held.start - confirmation.gap(young, dependent), 0), held.start)
     found = (Strategy(SINCE, change), Strategy(WINDOW, window))
-    return Course(held, found, compared=False, change=change, since=since)
+    return FitPlan(held, found, compared=False, change=change, since=since)
 
 
-def taken(rows: Rows, state: State, until: int) -> Strategy:
+def leading_strategy(rows: LabelledRows, state: AdaptationState, until: int) -> Strategy:
     """Return the leader's strategy for the first `until` rows; that of the window where they are too few for it."""
     if rows.fixed:
         return Strategy(ALL, 0)
@@ -187,86 +188,90 @@ def taken(rows: Rows, state: State, until: int) -> Strategy:
     return next((each for each in found if each.name == state.leader), found[0])
 
 
-def _strategies(rows: Rows, state: State, until: int, window: int) -> tuple[Strategy, ...]:
+def _strategies(rows: LabelledRows, state: AdaptationState, until: int, window: int) -> tuple[Strategy, ...]:
     return strategies(until, window, rows.features, state.first, fades=rows.fades, floor=rows.floor)
 
 
-def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
-    """Return the strategy of a choice for all rows: of the same name as the one that was scored.
+def strategy_for_all_rows(rows: LabelledRows, plan: FitPlan, choice: Choice) -> Strategy:
+    """Return the strategy of a choice for all rows, the holdout included; its name is that of the one scored.
 
     Where only one of the two models of a suspicion was scored, nothing is confirmed, and its rows are taken.
     """
-    if planned.change is not None and choice.confirmation is None:
-        (scored,) = (each for each in planned.strategies if each.name == choice.leader)
+    if plan.change is not None and choice.confirmation is None:
+        (scored,) = (each for each in plan.strategies if each.name == choice.leader)
         return replace(scored, name=SINCE)
     name = SINCE if choice.leader == WINDOW else choice.leader
-    return taken(rows, replace(choice.state, leader=name), len(rows.times))
+    return leading_strategy(rows, replace(choice.state, leader=name), len(rows.times))
 
 
-def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
-    """Return whose rows are taken, by the losses of the holdout; the champion may be among those that were scored."""
-    if (since := due(rows, state, None)) is not None:
+def choose_leader(
+    rows: LabelledRows, state: AdaptationState, plan: FitPlan, losses: Mapping[str, NDArray[np.float64]]
+) -> Choice:
+    """Return which strategy leads by the losses of the holdout; the champion may be among those that were scored."""
+    if (since := change_to_confirm(rows, state, None)) is not None:
         # It could not be looked into, for its models can't be fitted: it waits again.
         state = replace(state, unconfirmed=_waiting(rows, state, since))
-    if not planned.compared:
-        return Choice(planned.strategies[0].name, state)
-    added = _chunks(rows, state, planned, losses)
+    if not plan.compared:
+        return Choice(plan.strategies[0].name, state)
+    added = _chunks(rows, state, plan, losses)
     # A holdout may repeat rows, where the candidate before was not promoted.
     earlier = (each for each in state.record if each.until < added[0].since)
     record = (*earlier, *added)[-KEPT_CHUNKS:]
     scores = [each.scores for each in record]
-    dependent = rows.dependent(rows.first_since(state.since), planned.held.start)
-    names = [each.name for each in planned.strategies]
+    dependent = rows.dependent(rows.first_since(state.since), plan.held.start)
+    names = [each.name for each in plan.strategies]
     led = state.leader if state.leader in names else names[0]
     found = lead(scores, led, names, dependent)
     against = lead(scores, found.leader, [CHAMPION], dependent)
     keeps = against.leader == CHAMPION
     # Where the champion does well, it is the new fits that are worse: the spec may have changed.
-    since = None if keeps else _worse_since(rows, planned, led, record[: -len(added)], added, dependent)
+    since = None if keeps else _worse_since(rows, plan, led, record[: -len(added)], added, dependent)
     known = replace(state, leader=found.leader, record=record)
     if since is not None:
-        known = suspecting(rows, known, since)
+        known = with_suspected_change(rows, known, since)
     comparisons = (*found.comparisons, *against.comparisons)
-    return Choice(found.leader, known, comparisons, keeps=keeps, worse_since=due(rows, state, since))
+    return Choice(found.leader, known, comparisons, keeps=keeps, worse_since=change_to_confirm(rows, state, since))
 
 
-def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
+def decide_window_start(
+    rows: LabelledRows, state: AdaptationState, plan: FitPlan, losses: Mapping[str, NDArray[np.float64]]
+) -> Choice:
     """Return whether the window begins with the change from now on. In both cases the record starts over."""
-    assert planned.change is not None and planned.since is not None  # noqa: S101, PT018 - the caller's condition
-    dependent = rows.dependent(rows.first_since(state.since), planned.change)
+    assert plan.change is not None and plan.since is not None  # noqa: S101, PT018 - the caller's condition
+    dependent = rows.dependent(rows.first_since(state.since), plan.change)
     found = confirmation.confirm(losses[SINCE], losses[WINDOW], dependent)
     if found.moves:
-        return Choice(SINCE, State(state.first, int(rows.times[planned.change])), confirmation=found)
-    again = _waiting(rows, state, planned.since)
-    return Choice(WINDOW, State(state.first, state.since, unconfirmed=again), confirmation=found)
+        return Choice(SINCE, AdaptationState(state.first, int(rows.times[plan.change])), confirmation=found)
+    again = _waiting(rows, state, plan.since)
+    return Choice(WINDOW, AdaptationState(state.first, state.since, unconfirmed=again), confirmation=found)
 
 
-def _is_old(rows: Rows, state: State, since: int) -> bool:
+def _is_old(rows: LabelledRows, state: AdaptationState, since: int) -> bool:
     """Return whether there are enough rows since a change to look into it."""
     enough = len(rows.times) - int(np.searchsorted(rows.times, since, "left")) >= _wanted(rows, state, since)
     return enough and _is_inside(rows, state, since)
 
 
-def _is_inside(rows: Rows, state: State, since: int) -> bool:
+def _is_inside(rows: LabelledRows, state: AdaptationState, since: int) -> bool:
     """Return whether the window has rows before a change."""
     return rows.first_since(state.since) < int(np.searchsorted(rows.times, since, "left"))
 
 
-def _wanted(rows: Rows, state: State, since: int) -> int:
+def _wanted(rows: LabelledRows, state: AdaptationState, since: int) -> int:
     """Return how many rows there are to be since a change before it is looked into."""
     window, change = rows.first_since(state.since), int(np.searchsorted(rows.times, since, "left"))
     return confirmation.rows_before_look(rows.dependent(window, change), change - window, rows.floor)
 
 
-def _waiting(rows: Rows, state: State, since: int) -> Unconfirmed:
+def _waiting(rows: LabelledRows, state: AdaptationState, since: int) -> Unconfirmed:
     """Return a change that is looked into once it has enough rows, or again once they have doubled."""
     count, wanted = len(rows.times) - int(np.searchsorted(rows.times, since, "left")), _wanted(rows, state, since)
     return Unconfirmed(since, len(rows.times) + (wanted - count if count < wanted else count))
 
 
 def _worse_since(
-    rows: Rows,
-    planned: Course,
+    rows: LabelledRows,
+    plan: FitPlan,
     led: str,
     before: Sequence[ScoredChunk],
     added: Sequence[ScoredChunk],
@@ -276,14 +281,14 @@ def _worse_since(
     share = worse_from(old, new, dependent)
     if share is None:
         return None
-    start = planned.held.start
+    start = plan.held.start
     return int(rows.times[start + int(share * (len(rows.times) - start))])
 
 
 def _chunks(
-    rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]
+    rows: LabelledRows, state: AdaptationState, plan: FitPlan, losses: Mapping[str, NDArray[np.float64]]
 ) -> tuple[ScoredChunk, ...]:
-    times = rows.times[planned.held.start :]
+    times = rows.times[plan.held.start :]
     parts = {name: chunk_scores(each, chunk_rows(state.first)) for name, each in losses.items()}
     found, start = [], 0
     for chunk in zip(*parts.values(), strict=True):

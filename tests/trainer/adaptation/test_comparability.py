@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.comparability import comparability_digest
 
 from tests.trainer import builders
 
@@ -23,9 +23,9 @@ from tests.trainer import builders
     ],
 )
 def test_another_label_task_feature_preparation_trainer_or_threshold_has_another_basis(changed: dict[str, Any]) -> None:
-    assert basis_of(builders.spec(**changed)) != basis_of(builders.spec())
+    assert comparability_digest(builders.spec(**changed)) != comparability_digest(builders.spec())
 
 
 def test_when_to_train_and_what_to_watch_change_no_loss() -> None:
     changed = builders.spec(retrain={"cooldown": "2d"}, monitor={"false_alarm_rate": 0.1}, data={"label_delay": "1d"})
-    assert basis_of(changed) == basis_of(builders.spec())
+    assert comparability_digest(changed) == comparability_digest(builders.spec())

@@ -1,4 +1,4 @@
-"""What the losses of a record depend on: those of another label or trainer can't be compared with them."""
+"""Whether losses of two trainings can be compared: only by the same label, task, features and trainer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
 
 
-def basis_of(spec: ModelSpec) -> str:
+def comparability_digest(spec: ModelSpec) -> str:
     """Return `sha256:` and the digest of label, task, features, preparation, trainer and prediction of a spec."""
     content = spec.as_dict()
     label = {key: content["data"][key] for key in ("label", "positive", "negative")}
