@@ -35,12 +35,7 @@ from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
-from rondo.monitor.windows.window_counts import (
-    count_buckets,
-    count_labels,
-    count_rows,
-    in_open_windows,
-)
+from rondo.monitor.windows.window_counts import count_buckets, count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
