@@ -13,7 +13,7 @@ from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Text
 from rondo.contracts.vocabularies import (
-    DetectorName,
+    ColumnStatisticName,
     LogDelivery,
     RetrainPolicy,
     TrainerKind,
@@ -244,12 +244,12 @@ class Monitor(SpecSection):
     window: PositiveDuration | None = None
     """The length of the windows whose figures are reported. It decides nothing, but a window's outcomes become evidence
     when it closes. By default it follows from the density of the training rows in event time: a second to 28 days."""
-    detectors: tuple[Annotated[Text, Field(examples=known(DetectorName))], ...] = (
-        DetectorName.PSI.value,
-        DetectorName.KS.value,
-        DetectorName.TOTAL_VARIATION.value,
-        DetectorName.MISSING.value,
-        DetectorName.UNSEEN.value,
+    detectors: tuple[Annotated[Text, Field(examples=known(ColumnStatisticName))], ...] = (
+        ColumnStatisticName.PSI.value,
+        ColumnStatisticName.KS.value,
+        ColumnStatisticName.TOTAL_VARIATION.value,
+        ColumnStatisticName.MISSING.value,
+        ColumnStatisticName.UNSEEN.value,
     )
     """What is reported of the columns of each window, in this order: `psi` and `jensen_shannon` of all, `ks` and
     `wasserstein` of those with an order, `total_variation` of those with categories, `missing` and `unseen` values.

@@ -23,7 +23,7 @@ from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.tasks.registry import DEFAULT, TASKS
 from rondo.contracts.vocabularies import (
-    DetectorName,
+    ColumnStatisticName,
     EvidenceScope,
     Inconclusive,
     JudgedBy,
@@ -232,9 +232,11 @@ def _unknown_detectors(monitor: Plain) -> Iterator[Problem]:
     for index, name in enumerate(list_at(monitor, "detectors")):
         if isinstance(name, str) and ":" in name:
             yield from _is_no_name(("monitor", "detectors", index), name, "package.module:Class")
-        elif isinstance(name, str) and name not in list(DetectorName):
-            close = get_close_matches(name.lower(), known(DetectorName), n=1)
-            others = f"use one of {', '.join(known(DetectorName))}, or `package.module:Class` for one of your own"
+        elif isinstance(name, str) and name not in list(ColumnStatisticName):
+            close = get_close_matches(name.lower(), known(ColumnStatisticName), n=1)
+            others = (
+                f"use one of {', '.join(known(ColumnStatisticName))}, or `package.module:Class` for one of your own"
+            )
             hint = f"did you mean {close[0]!r}?" if close else others
             yield Problem(("monitor", "detectors", index), f"{name!r} is not a detector: {hint}")
 

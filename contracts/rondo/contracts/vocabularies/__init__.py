@@ -30,7 +30,7 @@ from rondo.contracts.vocabularies.fields import (
 )
 from rondo.contracts.vocabularies.monitoring import (
     AlertKind,
-    DetectorName,
+    ColumnStatisticName,
     EstimateMethod,
     Harm,
     ProfileKind,
@@ -52,7 +52,7 @@ from rondo.contracts.vocabularies.training import (
 __all__ = [
     "AdaptationStrategy",
     "AlertKind",
-    "DetectorName",
+    "ColumnStatisticName",
     "EstimateMethod",
     "EvidenceScope",
     "GateName",

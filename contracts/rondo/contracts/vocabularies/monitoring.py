@@ -51,8 +51,8 @@ class StatisticName(StrEnum):
     REPEATED_FEATURES = "repeated_features"
 
 
-class DetectorName(StrEnum):
-    """A detector that the spec may name: what it reports of the columns of each window.
+class ColumnStatisticName(StrEnum):
+    """A statistic of columns that `monitor.detectors` of a spec may name; it is reported of each window.
 
     `psi`, `jensen_shannon`, `missing`: of each column. `ks`, `wasserstein`: of each with an order. `total_variation`,
     `unseen`: of each with categories.

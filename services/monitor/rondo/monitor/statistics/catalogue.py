@@ -1,10 +1,10 @@
-"""The statistics that `monitor.detectors` of a spec may name."""
+"""The statistics by the names that `monitor.detectors` of a spec selects them by; `detectors/` runs users' classes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import DetectorName
+from rondo.contracts.vocabularies import ColumnStatisticName
 from rondo.monitor.statistics.jensen_shannon import JENSEN_SHANNON
 from rondo.monitor.statistics.ks import KOLMOGOROV_SMIRNOV
 from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from rondo.monitor.statistics.base import WindowStatistic
 
 STATISTICS: Mapping[str, WindowStatistic] = {
-    DetectorName.PSI: PopulationStability(),
-    DetectorName.KS: KOLMOGOROV_SMIRNOV,
-    DetectorName.TOTAL_VARIATION: TOTAL_VARIATION,
-    DetectorName.JENSEN_SHANNON: JENSEN_SHANNON,
-    DetectorName.WASSERSTEIN: WASSERSTEIN,
-    DetectorName.MISSING: MISSING_VALUES,
-    DetectorName.UNSEEN: UNSEEN_CATEGORIES,
+    ColumnStatisticName.PSI: PopulationStability(),
+    ColumnStatisticName.KS: KOLMOGOROV_SMIRNOV,
+    ColumnStatisticName.TOTAL_VARIATION: TOTAL_VARIATION,
+    ColumnStatisticName.JENSEN_SHANNON: JENSEN_SHANNON,
+    ColumnStatisticName.WASSERSTEIN: WASSERSTEIN,
+    ColumnStatisticName.MISSING: MISSING_VALUES,
+    ColumnStatisticName.UNSEEN: UNSEEN_CATEGORIES,
 }
