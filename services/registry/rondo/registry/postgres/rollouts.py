@@ -1,4 +1,4 @@
-"""The table of rollouts: one row for each version that had one."""
+"""The table of rollouts: one row for each rollout, by model, candidate and time of its beginning."""
 
 from __future__ import annotations
 
@@ -33,4 +33,5 @@ async def save(sql: PoolConnectionProxy[Any], rollout: Rollout) -> None:
 
 
 async def load_models_in_rollout(sql: PoolConnectionProxy[Any]) -> Sequence[str]:
+    """Return the models with a rollout that goes on, and those with a version that waits for one."""
     return [row["model"] for row in await sql.fetch(_MODELS_SQL, list(ACTIVE))]
