@@ -77,6 +77,7 @@ async def test_outputs_are_raw_where_they_are_asked_for(client: httpx.AsyncClien
         (8, RAW, "99999", "send how many of the 197 bytes are JSON"),
         (8, RAW, "-1", "send how many of the 197 bytes are JSON"),
         (8, RAW, "9" * 5000, "send how many of the 197 bytes are JSON"),
+        (8, RAW, "0" * 12 + "9" * 5000, "send how many of the 197 bytes are JSON"),
     ],
 )
 async def test_contents_that_do_not_fit_are_refused(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Of the binary tensor extension: how many bytes of a body are JSON. Raw contents of tensors follow them.
 HEADER_LENGTH = "inference-header-content-length"
+_MAX_DIGITS = 12
 
 
 async def read_body(request: Request) -> bytes:
@@ -41,7 +42,7 @@ def header_length(request: Request, body: bytes) -> int | None:
     sent = request.headers.get(HEADER_LENGTH)
     if sent is None:
         return None
-    if not (sent.isascii() and sent.isdigit() and int(sent[:12]) <= len(body)):
+    if not (sent.isascii() and sent.isdigit() and len(sent) <= _MAX_DIGITS and int(sent) <= len(body)):
         message = f"the header {HEADER_LENGTH} is {sent[:20]!r}: send how many of the {len(body):,} bytes are JSON"
         raise RequestRefusedError("bad_request", message)
     return int(sent)
