@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_ROWS = 10_000
+_MAX_DIMENSIONS = 2
 # The codes of `struct`, which numpy knows, too.
 _CODES = {
     "BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I",
@@ -31,13 +32,14 @@ _LENGTH = struct.Struct("<I")
 
 
 def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[Any]:
-    """Return the values of a tensor; none for what `rows` refuses: another datatype, or more than 10,000 rows.
+    """Return the values of a tensor; none for what `rows` refuses: another datatype or shape, or more than 10,000 rows.
 
     Raises:
         RequestRefusedError: there are fewer or more bytes than the values of this shape have, or a text is no UTF-8.
 
     """
-    count = prod(shape)
+    # The product of as many numbers as a message may have takes minutes.
+    count = prod(shape) if len(shape) <= _MAX_DIMENSIONS else -1
     if not 0 <= count <= MAX_ROWS:
         return []
     if datatype == "BYTES":
