@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -92,3 +93,18 @@ def test_texts_are_features_too() -> None:
 def test_the_same_row_has_the_same_values() -> None:
     first, second = (shapley(with_interaction, ROW, background(), 7) for _ in range(2))
     assert (first.values == second.values).all()
+
+
+def test_the_memory_does_not_grow_with_the_pairs() -> None:
+    def of_many_labels(columns: Mapping[str, Any]) -> NDArray[np.float32]:
+        return np.repeat(columns["a"].reshape(-1, 1), 100, axis=1)
+
+    def peak(pairs: int) -> int:
+        tracemalloc.start()
+        shapley(of_many_labels, ROW, background(), pairs)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    # 8,192 rows are evaluated at once, so further parts follow after 819 pairs.
+    assert peak(8_000) < 1.5 * peak(819)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _SEED = 1
+# That a model is evaluated on at once.
 _MOST_ROWS = 8_192
 
 
@@ -52,17 +53,54 @@ def shapley(
     """
     rng, count = np.random.default_rng(_SEED), len(row)
     orders = rng.permuted(np.tile(np.arange(count), (pairs, 1)), axis=1)
-    orders = np.concatenate([orders, orders[:, ::-1]])
+    rows = np.arange(pairs) % len(next(iter(background.values())))
+    contributions, base = _Moments(), _Moments()
+    size = max(_MOST_ROWS // (2 * (count + 1)), 1)
+    for first in range(0, pairs, size):
+        part = slice(first, first + size)
+        of_pairs, before = _added(score, row, background, rows[part], orders[part])
+        contributions.add(of_pairs)
+        base.add(before)
+    errors = np.sqrt(contributions.squares / (pairs - 1) / pairs)
+    return Shapley(contributions.mean, errors, base.mean)
+
+
+@dataclass(slots=True)
+class _Moments:
+    """The mean of values along their first axis, and the sum of their squared deviations from it.
+
+    They are added in parts: all values of a model with many labels would take gigabytes. See Chan, Golub and LeVeque,
+    "Algorithms for computing the sample variance", 1983.
+    """
+
+    count: int = 0
+    mean: Any = 0.0
+    squares: Any = 0.0
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        added, mean = len(values), values.mean(axis=0)
+        count, change = self.count + added, mean - self.mean
+        self.squares += ((values - mean) ** 2).sum(axis=0) + change**2 * (self.count * added / count)
+        self.mean += change * (added / count)
+        self.count = count
+
+
+def _added(
+    score: Callable[[Mapping[str, Column]], NDArray[np.float32]],
+    row: Mapping[str, Any],
+    background: Mapping[str, Column],
+    rows: NDArray[np.int64],
+    orders: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what each feature adds, the mean of each pair, and the outputs of the background before the first step.
+
+    The shapes are [pairs, features, outputs] and [permutations, outputs].
+    """
     # At which step a permutation adds a feature, shape [permutations, features].
-    places = np.argsort(orders, axis=1)
-    rows = np.tile(np.arange(pairs) % len(next(iter(background.values()))), 2)
-    outputs = _outputs(score, row, background, rows, places)
-    changes = np.diff(outputs, axis=1)
-    # Of each permutation and feature, shape [permutations, features, outputs].
-    added = np.take_along_axis(changes, places[:, :, np.newaxis], axis=1)
-    of_pairs = (added[:pairs] + added[pairs:]) / 2
-    errors = of_pairs.std(axis=0, ddof=1) / np.sqrt(pairs)
-    return Shapley(of_pairs.mean(axis=0), errors, outputs[:, 0].mean(axis=0))
+    places = np.argsort(np.concatenate([orders, orders[:, ::-1]]), axis=1)
+    outputs = _outputs(score, row, background, np.tile(rows, 2), places)
+    added = np.take_along_axis(np.diff(outputs, axis=1), places[:, :, np.newaxis], axis=1)
+    return (added[: len(rows)] + added[len(rows) :]) / 2, outputs[:, 0].copy()
 
 
 def _outputs(
@@ -74,15 +112,10 @@ def _outputs(
 ) -> NDArray[np.float64]:
     """Return the outputs before the first step and after each, shape [permutations, steps + 1, outputs]."""
     steps = np.arange(len(row) + 1)
-    size = max(_MOST_ROWS // len(steps), 1)
-    found = []
-    for first in range(0, len(rows), size):
-        part = slice(first, first + size)
-        columns: dict[str, Any] = {
-            name: np.where(places[part, at, np.newaxis] < steps, value, background[name][rows[part], np.newaxis])
-            .astype(background[name].dtype)
-            .reshape(-1)
-            for at, (name, value) in enumerate(row.items())
-        }
-        found.append(score(columns).reshape(len(rows[part]), len(steps), -1).astype(np.float64))
-    return np.concatenate(found)
+    columns: dict[str, Any] = {
+        name: np.where(places[:, at, np.newaxis] < steps, value, background[name][rows, np.newaxis])
+        .astype(background[name].dtype)
+        .reshape(-1)
+        for at, (name, value) in enumerate(row.items())
+    }
+    return score(columns).reshape(len(rows), len(steps), -1).astype(np.float64)
