@@ -9,29 +9,36 @@ import numpy as np
 import pytest
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.model_metadata import BACKGROUND
+from rondo.contracts.spec.data import Feature
 from rondo.contracts.tasks.base import FittedTask
+from rondo.serving.models.common_requests import with_common_requests
+from rondo.serving.models.loaded_version import ServedModel
 
 from tests.serving.builders import BINARY, FEATURES, MULTICLASS, build_model, version_of
 from tests.serving.http.inference_api import DISTANCE, NIGHT, tensor
 from tests.support.access import bearer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpx
-    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.models.serving_table import ServedModels
 
     from tests.serving.http.inference_api import LogTopic
 
 EXPLAIN = "/v2/models/delay/explain"
 BODY = {"inputs": [DISTANCE, NIGHT], "id": "r"}
-VALUES = {"distance": [1.0, 2.0, 3.0], "seats": [None, 2, 3], "night": [1, 0, 0], "carrier": ["AA", None, "UA"]}
+VALUES = {
+    "distance": [1.0, 2.0, 3.0], "seats": [None, 2, 3], "night": [1, 0, 0], "carrier": ["AA", None, "UA"],
+    "wind": [0.0, 1.0, 2.0],
+}  # fmt: skip
 
 
-def explainable(number: int, fitted: FittedTask = BINARY) -> LoadedVersion:
-    metadata = {FittedTask.METADATA: fitted.model_dump_json(), BACKGROUND: json.dumps(VALUES)}
-    return version_of("delay", number, build_model(2.0, FEATURES, fitted, metadata), FEATURES)
+def explainable(number: int, fitted: FittedTask = BINARY, features: Mapping[str, Feature] = FEATURES) -> LoadedVersion:
+    background = json.dumps({name: VALUES[name] for name in features})
+    metadata = {FittedTask.METADATA: fitted.model_dump_json(), BACKGROUND: background}
+    return version_of("delay", number, build_model(2.0, features, fitted, metadata), features)
 
 
 @pytest.fixture
@@ -71,6 +78,25 @@ async def test_each_probability_is_explained(
     assert distance == pytest.approx(thirds * 2 * (1.5 - 2), abs=0.1)
     assert np.abs(others).max() == 0
     assert found["probabilities.base"]["data"][:3] == pytest.approx(thirds * 4, abs=0.1)
+
+
+async def test_versions_with_other_features_explain_their_own(client: httpx.AsyncClient, models: ServedModels) -> None:
+    of_5 = {"wind": Feature(type="float")} | {name: each for name, each in FEATURES.items() if name != "seats"}
+    versions, common = with_common_requests((explainable(5, features=of_5), explainable(4)))
+    models.swap(ServedModel("delay", 3, versions, (0.5, 0.5), common=common))
+    inputs = [tensor(name, kind, *[value] * 20) for name, kind, value in (
+        ("distance", "FP32", 3.0), ("night", "BOOL", True), ("wind", "FP32", 4.0),
+    )]  # fmt: skip
+    found = outputs(await client.post(EXPLAIN, json={"inputs": inputs, "parameters": {"pairs": 3}}))
+    features = found["score.shapley"]["parameters"]["features"]
+    assert sorted(features) == sorted([*FEATURES, "wind"])
+    # Version 4 scores twice the distance, version 5 twice the wind, of which the background has 2 and 1 on average.
+    wanted = {"4": {"distance": 2.0}, "5": {"wind": 6.0}}
+    versions_of_rows = found["rondo.model_version"]["data"]
+    assert set(versions_of_rows) == set(wanted)
+    values = np.reshape(found["score.shapley"]["data"], (20, len(features)))
+    for version, row in zip(versions_of_rows, values.tolist(), strict=True):
+        assert {name: value for name, value in zip(features, row, strict=True) if value} == wanted[version]
 
 
 @pytest.mark.parametrize(

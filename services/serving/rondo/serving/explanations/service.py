@@ -36,7 +36,7 @@ _MOST_WAITING = 8
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One row: the version that answers it, the output that is explained, and its Shapley values."""
+    """One row: the version that answers it, the output that is explained, and the Shapley values of its features."""
 
     version: LoadedVersion
     output: Output
@@ -110,7 +110,7 @@ def check_size(rows: int, features: int, pairs: int) -> None:
 
 
 def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int) -> list[Explained]:
-    found = []
+    found, features = [], list(served.schema.features)
     for number in range(len(rows)):
         version = pinned or served.version_for(rows.entities[number] or rows.ids[number])
         background = version.scorer.background
@@ -121,13 +121,14 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
             )
             raise RequestRefusedError("unexplainable", message, version.model)
         output = _explained(version.outputs)
-        row = {name: column[number] for name, column in rows.columns.items()}
+        # A version in a rollout may lack features of the other.
+        row = {name: rows.columns[name][number] for name in version.schema.features}
         values = shapley(partial(_scores, version, output), row, background, pairs)
         if not np.isfinite(values.values).all():
             where = rows.source.where(number)
             message = f"the row{where} can't be explained: the model gives no finite number for values like it"
             raise RequestRefusedError("unexplainable", message, version.model)
-        found.append(Explained(version, output, values))
+        found.append(Explained(version, output, values.among(features, list(row))))
     return found
 
 

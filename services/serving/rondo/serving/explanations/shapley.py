@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +39,18 @@ class Shapley:
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
     base: NDArray[np.float64]
+
+    def among(self, features: Sequence[str], own: Sequence[str]) -> Shapley:
+        """Return the values of all these features, of which the model has its own. Others change nothing: theirs is 0.
+
+        `own` are those that this has values of, in its order.
+        """
+        if list(features) == list(own):
+            return self
+        places = [list(features).index(name) for name in own]
+        values, errors = (np.zeros((len(features), part.shape[1])) for part in (self.values, self.errors))
+        values[places], errors[places] = self.values, self.errors
+        return Shapley(values, errors, self.base)
 
 
 def shapley(
