@@ -59,6 +59,14 @@ def test_too_much_is_refused_with_what_is_allowed() -> None:
     assert wanted in str(caught.value)
 
 
+def test_too_many_values_are_refused_with_how_many_are_allowed() -> None:
+    check_size(100, 50, 2, 200)
+    with pytest.raises(RequestRefusedError) as caught:
+        check_size(101, 50, 2, 200)
+    assert caught.value.code == "too_large"
+    assert "have 1,010,000 Shapley values, and 1,000,000 are allowed: send fewer rows" in str(caught.value)
+
+
 @pytest.mark.parametrize("pairs", [0, 1, 1_001])
 def test_pairs_out_of_range_are_refused(pairs: int) -> None:
     with pytest.raises(RequestRefusedError) as caught:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEFAULT_PAIRS, FEWEST_PAIRS, MOST_PAIRS = 50, 2, 1_000
 # Evaluations of a model in one request. Each is about as costly as a prediction in a micro-batch.
 MOST_EVALUATIONS = 500_000
+# Shapley values in one response, of which each has an error beside it: about 20 MB of JSON.
+MOST_VALUES = 1_000_000
 # Further ones are asked to come again: explanations take the cores of predictions.
 _MOST_WAITING = 8
 
@@ -62,7 +64,7 @@ class ExplanationService:
             UnavailableError: other explanations wait already.
 
         """
-        check_size(len(rows), len(served.schema.features), pairs)
+        check_size(len(rows), len(served.schema.features), pairs, _width(served.outputs))
         whole = joined_rows.join([rows], served.schema)
         if refused := invalid_rows(whole, served.schema, self.now()):
             raise refused[min(refused)]
@@ -90,8 +92,8 @@ def pairs_of(parameters: Mapping[str, Any] | None) -> int:
     return pairs
 
 
-def check_size(rows: int, features: int, pairs: int) -> None:
-    """Check how much a request asks for.
+def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
+    """Check how much a request asks for; `labels` are those that each row is explained for.
 
     Raises:
         RequestRefusedError: it is too much, or too few pairs.
@@ -105,6 +107,12 @@ def check_size(rows: int, features: int, pairs: int) -> None:
         message = (
             f"{rows:,} rows of {features} features need {evaluations:,} evaluations of the model, and"
             f" {MOST_EVALUATIONS:,} are allowed: send fewer rows, or fewer `parameters.pairs`"
+        )
+        raise RequestRefusedError("too_large", message)
+    if (count := rows * features * labels) > MOST_VALUES:
+        message = (
+            f"{rows:,} rows of {features} features and {labels} labels have {count:,} Shapley values, and"
+            f" {MOST_VALUES:,} are allowed: send fewer rows"
         )
         raise RequestRefusedError("too_large", message)
 
@@ -136,6 +144,11 @@ def _explained(schema: OutputSchema) -> Output:
     """Return the output that is explained: the probability of each label, else the first number."""
     kinds = {output.kind: output for output in reversed(schema.outputs)}
     return kinds.get("probabilities") or kinds["number"]
+
+
+def _width(schema: OutputSchema) -> int:
+    """Return of how many numbers the output that is explained is made."""
+    return len(schema.labels) if _explained(schema).kind == "probabilities" else 1
 
 
 def _scores(version: LoadedVersion, output: Output, columns: Mapping[str, Column]) -> NDArray[np.float32]:
