@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -255,6 +257,25 @@ async def test_a_request_that_is_cancelled_while_it_waits_is_not_logged(served: 
     topic.free.set()
     await asyncio.gather(first, stays)
     assert topic.records == [["a/0"], ["c/0"]]
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_is_not_kept(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
+    await topic.asked.wait()
+    rows = rows_of("b", 1)
+    source = weakref.ref(rows.source)
+    left = asyncio.create_task(service.infer_logged(served, rows))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait([left])
+    del rows, left
+    gc.collect()
+    assert source() is None
+    topic.free.set()
+    await first
 
 
 @pytest.mark.parametrize("broken", ["b", "abc"])

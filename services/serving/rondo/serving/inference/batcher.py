@@ -138,14 +138,19 @@ class Batcher:
         await self._buffered.flush()
 
     def cancel(self, request: Request) -> None:
-        """Settle a request with nothing, unless it is settled. Nothing of it is logged if it still waits."""
+        """Settle a request with nothing, unless it is settled. Nothing of it is logged or kept if it still waits."""
         if request.open:
-            request.open = False
-            self._requests, self._bytes = self._requests - 1, self._bytes - request.size
+            self._close(request)
+            if request in self._waiting:
+                self._waiting.remove(request)
+
+    def _close(self, request: Request) -> None:
+        request.open = False
+        self._requests, self._bytes = self._requests - 1, self._bytes - request.size
 
     def _settle(self, request: Request, result: Any) -> None:
         if request.open:
-            self.cancel(request)
+            self._close(request)
             try:
                 request.settle(result)
             except Exception:
@@ -179,12 +184,11 @@ class Batcher:
         return _TRACER.start_as_current_span("infer", context=Context(), links=links, attributes=about)
 
     def _take(self) -> list[Request]:
-        """Take the oldest requests of at most 256 rows together, without those that were cancelled."""
-        waiting = [request for request in self._waiting if request.open]
-        reached = accumulate(len(request.rows) for request in waiting)
+        """Take the oldest requests of at most 256 rows together."""
+        reached = accumulate(len(request.rows) for request in self._waiting)
         count = max(sum(rows <= _MAX_ROWS for rows in reached), 1)
-        self._waiting = waiting[count:]
-        return waiting[:count]
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
 
     async def _answer(self, taken: Sequence[Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
