@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
@@ -9,12 +10,17 @@ import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import PortTakenError
 from rondo.serving import metrics
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.grpc.api import Method
+from rondo.serving.grpc.messages import message_class
 from rondo.serving.grpc.server import listen
 from rondo.serving.open_inference.protocol import MAX_BODY
 
 from tests.support.access import token_cache
 
 if TYPE_CHECKING:
+    from rondo.serving.grpc.messages import Message
+
     from tests.serving.grpc.conftest import Client
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
@@ -25,6 +31,54 @@ async def test_a_message_that_is_too_large_is_refused_by_itself(client: Client) 
         await client.send(INFER, b"\x00" * (MAX_BODY + 1))
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert (await client.call("ServerLive")).live
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語"])
+async def test_a_long_message_is_shortened_to_what_clients_take(letter: str) -> None:
+    async def refuse(_: object, __: int) -> None:
+        raise RequestRefusedError("missing_feature", letter * 20_000)
+
+    methods = {"/a.B/C": Method(message_class("inference.ServerLiveRequest"), (), refuse)}
+    async with (
+        listen("127.0.0.1", 0, methods, await token_cache(), Health()) as port,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/a.B/C")(b"", timeout=20)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(caught.value.trailing_metadata())["rondo-code"] == "missing_feature"
+    assert (caught.value.details() or "").startswith(letter * 500)
+
+
+async def test_calls_under_way_are_answered_at_a_shutdown_and_later_ones_refused() -> None:
+    began, free, health = asyncio.Event(), asyncio.Event(), Health()
+
+    async def wait(_: object, __: int) -> Message:
+        began.set()
+        await free.wait()
+        return message_class("inference.ServerLiveResponse")(live=True)
+
+    methods = {"/a.B/C": Method(message_class("inference.ServerLiveRequest"), (), wait)}
+    async with (
+        listen("127.0.0.1", 0, methods, await token_cache(), health) as port,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        call = channel.unary_unary("/a.B/C")
+
+        async def stop() -> None:
+            async with health.serving():
+                pass
+
+        sent = asyncio.ensure_future(call(b"", timeout=20))
+        await began.wait()
+        stopping = asyncio.create_task(stop())
+        await asyncio.sleep(0)
+        free.set()
+        assert message_class("inference.ServerLiveResponse").FromString(await sent).live
+        await stopping
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(b"", timeout=20)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_port_that_is_taken_names_its_setting() -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _STOP_SECONDS = 5
 _MAX_STREAMS, _MAX_METADATA = 1_024, 16 * 1024
+# Bytes. Each may take three in the metadata of an answer, of which clients take 8 KiB.
+_MAX_MESSAGE = 2_048
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_BODY),
     ("grpc.max_concurrent_streams", _MAX_STREAMS),
@@ -113,7 +115,7 @@ class _Guarded:
             trailers = [("rondo-code", code)]
             if status is StatusCode.UNAVAILABLE:
                 trailers.append(("retry-after", RETRY_SECONDS))
-            await context.abort(status, message, tuple(trailers))
+            await context.abort(status, _shortened(message), tuple(trailers))
             raise  # `abort` has raised
         finally:
             metrics.GRPC_CALL_SECONDS.labels(self._name, status.name).observe(time.perf_counter() - began)
@@ -144,6 +146,12 @@ class _Guarded:
 def _headers(sent: Mapping[str, str | bytes]) -> Iterable[tuple[bytes, bytes]]:
     value = sent.get("authorization", "")
     return [(b"authorization", value.encode("latin-1", "replace") if isinstance(value, str) else value)]
+
+
+def _shortened(message: str) -> str:
+    """Return as much of a message as a client takes: a longer one would replace the status by one of its own."""
+    encoded = message.encode()
+    return message if len(encoded) <= _MAX_MESSAGE else f"{encoded[:_MAX_MESSAGE].decode(errors='ignore')} ..."
 
 
 def _failure(error: Exception) -> tuple[StatusCode, str, str]:
