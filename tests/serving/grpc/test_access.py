@@ -9,6 +9,8 @@ import pytest
 from rondo.contracts.access_tokens import Role
 from rondo.serving.grpc.messages import message_class
 
+from tests.support.access import bearer
+
 if TYPE_CHECKING:
     from tests.serving.grpc.conftest import Client
     from tests.serving.http.inference_api import LogTopic
@@ -43,6 +45,16 @@ async def test_without_a_token_every_method_is_refused(client: Client) -> None:
     refused = await client.refused("ModelInfer", None)
     assert refused[:2] == ("UNAUTHENTICATED", "unauthenticated")
     assert "Authorization: Bearer" in refused[2]
+
+
+async def test_of_two_credentials_the_first_counts_as_over_http(client: Client) -> None:
+    (token,) = bearer(Role.READER).values()
+    live = client.channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+    assert await live(b"", metadata=(("authorization", token), ("authorization", "Bearer x")), timeout=20)
+    for sent in [("authorization", "Bearer x"), ("authorization", token)], [("authorization-bin", token.encode())]:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await live(b"", metadata=tuple(sent), timeout=20)
+        assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_the_refusal_of_a_role_says_what_it_lacks(client: Client) -> None:

@@ -27,11 +27,13 @@ from rondo.serving.grpc.messages import DecodeError
 from rondo.serving.open_inference.protocol import MAX_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from rondo.chassis.health import Health
     from rondo.chassis.security.token_cache import TokenCache
     from rondo.serving.grpc.api import Method
+
+    Metadata = tuple[tuple[str, str | bytes], ...]
 
 log = logging.getLogger(__name__)
 _STOP_SECONDS = 5
@@ -106,7 +108,7 @@ class _Guarded:
 
     async def answer(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         began, status = time.perf_counter(), StatusCode.CANCELLED
-        sent = dict(context.invocation_metadata() or ())
+        sent: Metadata = tuple(context.invocation_metadata() or ())
         try:
             answer = await self._traced(body, sent)
             status = StatusCode.OK
@@ -121,31 +123,32 @@ class _Guarded:
             metrics.GRPC_CALL_SECONDS.labels(self._name, status.name).observe(time.perf_counter() - began)
         return answer
 
-    async def _traced(self, body: bytes, sent: Mapping[str, str | bytes]) -> bytes:
+    async def _traced(self, body: bytes, sent: Metadata) -> bytes:
         """Continue the caller's trace, if there is one: else the micro-batch has the span."""
-        parent = sent.get("traceparent")
-        if not isinstance(parent, str):
+        parent = _first(sent, "traceparent")
+        if not parent:
             return await self._call(body, sent)
         with span(self._name, parent, SpanKind.SERVER, **{"rpc.system": "grpc", "rpc.method": self._name}):
             return await self._call(body, sent)
 
-    async def _call(self, body: bytes, sent: Mapping[str, str | bytes]) -> bytes:
+    async def _call(self, body: bytes, sent: Metadata) -> bytes:
         if self._method.roles:
             await self._authorize(sent)
         answer = await self._method.call(self._method.request.FromString(body), len(body))
         found: bytes = answer.SerializeToString()
         return found
 
-    async def _authorize(self, sent: Mapping[str, str | bytes]) -> None:
-        credential = bearer_token(_headers(sent))
+    async def _authorize(self, sent: Metadata) -> None:
+        authorization = _first(sent, "authorization").encode("latin-1", "replace")
+        credential = bearer_token([(b"authorization", authorization)])
         principal = self._tokens.known(credential) or await self._tokens.authenticate(credential)
         if not any(map(principal.has, self._method.roles)):
             raise ForbiddenError(principal, self._method.roles)
 
 
-def _headers(sent: Mapping[str, str | bytes]) -> Iterable[tuple[bytes, bytes]]:
-    value = sent.get("authorization", "")
-    return [(b"authorization", value.encode("latin-1", "replace") if isinstance(value, str) else value)]
+def _first(sent: Metadata, name: str) -> str:
+    """Return the first value of this name, as over HTTP; empty if there is none."""
+    return next((value for key, value in sent if key == name and isinstance(value, str)), "")
 
 
 def _shortened(message: str) -> str:
