@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,17 @@ async def test_a_refusal_has_a_code_and_a_message(
     assert (found, named) == (status, code)
     assert len(message) > 20
     assert not topic.batches
+
+
+@pytest.mark.parametrize("field", [b"\x2a", b"\x32"], ids=["inputs", "outputs"])
+async def test_a_message_of_millions_of_empty_tensors_is_refused_at_once(client: Client, field: bytes) -> None:
+    began = time.thread_time()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.send("/inference.GRPCInferenceService/ModelInfer", (field + b"\x00") * 4_000_000)
+    assert dict(caught.value.trailing_metadata())["rondo-code"] == "too_large"
+    wanted = "there are 4,000,000 tensors: send one for each feature, with all rows, and 100,000 at most"
+    assert caught.value.details() == wanted
+    assert time.thread_time() - began < 2
 
 
 async def test_a_text_has_to_be_utf_8(client: Client) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _RESPONSE = message_class("inference.ModelInferResponse")
 _METADATA = message_class("inference.ModelMetadataResponse")
+# An empty one has two bytes in a message, and hundreds as an object: 8 MiB would hold up the loop for seconds.
+_MAX_TENSORS = 100_000
 # The field of the contents of a tensor by its datatype. A 16-bit float has raw contents only.
 _CONTENTS = {
     "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
@@ -32,10 +34,13 @@ def request(message: Message) -> InferenceRequest:
     """Return the request that a `ModelInferRequest` is.
 
     Raises:
-        RequestRefusedError: its id is too long, or the contents of a tensor don't fit.
+        RequestRefusedError: its id is too long, it has more than 100,000 tensors, or the contents of one don't fit.
 
     """
     inputs, raw = message.inputs, message.raw_input_contents
+    if (count := max(len(inputs), len(message.outputs))) > _MAX_TENSORS:
+        text = f"there are {count:,} tensors: send one for each feature, with all rows, and {_MAX_TENSORS:,} at most"
+        raise RequestRefusedError("too_large", text)
     if raw and len(raw) != len(inputs):
         text = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents: send one for each input, or none"
         raise RequestRefusedError("bad_request", text)
