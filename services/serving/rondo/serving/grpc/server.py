@@ -112,16 +112,16 @@ class _Guarded:
         try:
             answer = await self._traced(body, sent)
             status = StatusCode.OK
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - `_failure` logs what it does not know
             status, code, message = _failure(error)
-            trailers = [("rondo-code", code)]
-            if status is StatusCode.UNAVAILABLE:
-                trailers.append(("retry-after", RETRY_SECONDS))
-            await context.abort(status, _shortened(message), tuple(trailers))
-            raise  # `abort` has raised
         finally:
             metrics.GRPC_CALL_SECONDS.labels(self._name, status.name).observe(time.perf_counter() - began)
-        return answer
+        if status is StatusCode.OK:
+            return answer
+        trailers = [("rondo-code", code)]
+        if status is StatusCode.UNAVAILABLE:
+            trailers.append(("retry-after", RETRY_SECONDS))
+        return await context.abort(status, _shortened(message), tuple(trailers))
 
     async def _traced(self, body: bytes, sent: Metadata) -> bytes:
         """Continue the caller's trace, if there is one: else the micro-batch has the span."""
