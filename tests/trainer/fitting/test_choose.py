@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.adaptation.training_window import WINDOW, AdaptationState
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoTrainingRowsError, OneClassError, SharedEventTimeError
+from rondo.trainer.estimators.boosting import FitFailedError
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
 from rondo.trainer.fitting.report import report
 from rondo.trainer.worker.app import pipeline
@@ -108,6 +110,27 @@ def test_two_strategies_are_fitted_at_the_same_time(monkeypatch: pytest.MonkeyPa
     assert (overlapping[0], len(overlapping)) == (overlapping[1], 2), "all rows, with and without weights"
     assert beside.losses == alone.losses
     assert beside.model.onnx_nodes("raw") == alone.model.onnx_nodes("raw")
+
+
+def test_after_a_fit_that_fails_no_other_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread takes the second of three strategies at once, and the third would follow."""
+    fits, cancelled, shutdown = list[int](), Event(), ThreadPoolExecutor.shutdown
+
+    def fail(*given: Any) -> Any:
+        fits.append(len(given[4]))
+        if len(fits) > 1:
+            cancelled.wait(10)
+        raise FitFailedError("LightGBM", "as asked")
+
+    def shut_down(pool: ThreadPoolExecutor, **how: Any) -> None:
+        shutdown(pool, **how)
+        cancelled.set()
+
+    monkeypatch.setattr(LightGbm, "fit", fail)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
+    with pytest.raises(FitFailedError):
+        chosen(rows("binary", 2_000), spec())
+    assert len(fits) <= 2
 
 
 def test_the_reason_has_the_figures_that_decided() -> None:

@@ -132,12 +132,16 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
             for rows in _rows_of_strategies(each_fits, planned)
             for each in rows.strategies
         ]
-    for strategy, found in fitted:
         try:
-            models[strategy.name], losses[strategy.name] = found.result()
-        except _LEAVES_OUT as failure:
-            log.info("no model of %s: %s", strategy.name, failure)
-            failures.append(failure)
+            for strategy, found in fitted:
+                try:
+                    models[strategy.name], losses[strategy.name] = found.result()
+                except _LEAVES_OUT as failure:
+                    log.info("no model of %s: %s", strategy.name, failure)
+                    failures.append(failure)
+        finally:
+            # After any other failure the run ends, so fits that have not begun would be in vain.
+            pool.shutdown(wait=False, cancel_futures=True)
     if not models:
         raise failures[0]
     return models, losses
