@@ -29,7 +29,7 @@ Feature = Callable[[int, np.random.Generator], Rows]
 # Changes the rows that it is given, by feature.
 Change = Callable[[dict[str, Rows]], None]
 REFERENCE, LIVE, FEATURES = 5_000, 52_000, 10
-# Rows, as the widths of the monitor have them with such a reference.
+# Rows, as the window lengths of the monitor have them with such a reference.
 BUCKET, STEP = 8, 64
 _WARM_UP = 5_000
 _DAY = 144

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group
 
 BUCKET, STEP = 8, 64
-"""Rows, as the widths of the monitor have them with a reference of some thousand rows."""
+"""Rows, as the window lengths of the monitor have them with a reference of some thousand rows."""
 TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 Alarms = list[int | None]
 """For each rate after how many live rows there is an alarm."""

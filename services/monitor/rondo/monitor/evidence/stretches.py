@@ -1,5 +1,7 @@
 """Stretches of a reference: how long its blocks are, whether it has enough of them, and the test against it.
 
+A stretch is a number of consecutive rows of which the reference has the means; blocks consist of whole stretches.
+
 A reference with fewer than five blocks can't be compared with. The first live rows are then added to it, until it can:
 a change during this learning becomes a part of the reference.
 """
