@@ -66,5 +66,18 @@ def test_a_shape_beyond_the_limit_reads_nothing(shape: list[int]) -> None:
     assert binary.decode("x", "FP32", shape, b"") == []
 
 
+@given(st.sampled_from(["BYTES", "BOOL", *INTEGERS, "FP16", "FP32", "FP64", "x"]), st.data())
+def test_any_bytes_are_the_values_of_their_shape_or_refused(datatype: str, data: st.DataObject) -> None:
+    shape = data.draw(st.lists(st.integers(-1, 3), max_size=3))
+    lengths = st.integers(0, 9).map(lambda length: length.to_bytes(4, "little"))
+    raw = b"".join(data.draw(st.lists(lengths | st.binary(max_size=8), max_size=6)))
+    try:
+        values = binary.decode("x", datatype, shape, raw)
+    except RequestRefusedError as error:
+        assert error.code in {"bad_shape", "bad_encoding"}  # noqa: PT017 - others are faults
+    else:
+        assert len(values) in {0, np.prod(shape)}
+
+
 def test_an_unknown_datatype_reads_nothing() -> None:
     assert binary.decode("x", "BF16", [2], bytes(4)) == []
