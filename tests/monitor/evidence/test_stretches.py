@@ -157,7 +157,7 @@ def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: in
     assert alarms <= 1
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.01, 0.03])
 @pytest.mark.parametrize("buckets", [(3, 5), (8, 9)], ids=["blocks of 40 to 43 rows", "blocks of 40 rows"])
 def test_a_rare_value_raises_no_alarm_although_means_are_on_a_grid(share: float, buckets: tuple[int, int]) -> None:

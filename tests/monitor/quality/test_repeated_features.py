@@ -52,7 +52,7 @@ def alarms_of(streams: int, values: int) -> int:
     return alarms
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_evidence_alone_alarms_as_rarely_as_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alarms_of(20, values=2_000) == 0
     for excess in ("LARGEST_EXCESS", "ENDING_EXCESS"):

@@ -85,7 +85,7 @@ def test_a_drop_in_one_slice_is_found_where_all_rows_together_do_not_show_it(str
     assert evidence.strength(RATE) > 0
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_without_a_change_no_more_versions_alarm_about_slices_than_their_share_of_the_rate() -> None:
     """Each version has its own holdout of 600 rows, of which the smallest slice has some 60."""
     alarmed = 0
