@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Within it a second outage of a replay, whose events are older, is not noted.
 _LONGEST_NOTICE = timedelta(minutes=1)
+# Fetches fail again and again while Kafka is away: within a fraction of a second, or after a time-out.
+_SHORTEST_OUTAGE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
 
 
@@ -57,16 +59,23 @@ def watch(
 
 
 class OutageNotice(logging.Handler):
-    """Prints once per outage that Kafka does not answer."""
+    """Prints once per outage that Kafka does not answer. One failure that the next fetch repairs is no outage."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(logging.ERROR)
         self._now = now
-        self._noticed_at: datetime | None = None
+        # The first and the last of the failures that follow each other.
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._noticed = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._noticed_at is None:
-            self._noticed_at = self._now()
+        now = self._now()
+        if self._first is None or self._last is None or (not self._noticed and now - self._last > _LONGEST_PAUSE):
+            self._first = now
+        self._last = now
+        if not self._noticed and now - self._first >= _SHORTEST_OUTAGE:
+            self._noticed = True
             print_note(f"Kafka does not answer; waiting for it ({record.getMessage()})")
 
     def on_event(self, published: datetime) -> None:
@@ -74,9 +83,8 @@ class OutageNotice(logging.Handler):
 
         A replay has older ones alone: for it an outage lasts a minute.
         """
-        noticed = self._noticed_at
-        if noticed is not None and (published > noticed or self._now() > noticed + _LONGEST_NOTICE):
-            self._noticed_at = None
+        if self._first is not None and (published > self._first or self._now() > self._first + _LONGEST_NOTICE):
+            self._first, self._noticed = None, False
 
 
 def _line(envelope: Envelope[Any]) -> str:
