@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.deployment import DeploymentChanged, RolloutChanged
 from rondo.contracts.events.monitoring import ComparedArms, ComparedMinute, PairedBlock, RolloutEvidence
-from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.errors import NoRolloutError, RolloutStateError
-from rondo.registry.model.model import Actor
 from rondo.registry.model.rollouts import Rollout
-from rondo.registry.rollout import controller
-from rondo.registry.rollout.controller import RolloutController
 from rondo.registry.rollout.rollout_view import rollout_view
 
 from tests.registry.fakes import FakeStore
+from tests.registry.rollout.scenario import CANARY, HOUR, NOW, Make, Platform
 from tests.registry.scenarios import (
     ANA,
-    FakeArtifacts,
-    apply,
     audit_of,
     handle,
     published_types,
@@ -36,80 +30,9 @@ from tests.registry.scenarios import (
 if TYPE_CHECKING:
     from tests.registry.scenarios import Backend
 
-Make = Callable[..., Any]
-NOW, HOUR = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=1)
-DECIDER = Actor("ana", "seen enough")
-
 
 class Killed(Exception):  # noqa: N818 - a signal in place of an end of the process
     """The process ends within a decision."""
-
-
-class Platform:
-    """A model with a champion, version 1, and a candidate, version 2, whose rollout has begun."""
-
-    def __init__(self, store: Backend, trained: Make) -> None:
-        self.store, self.now, self._trained = store, NOW, trained
-        self._controller = RolloutController(store, store, FakeArtifacts(), lambda: self.now)
-
-    async def begin(self, spec_text: str, rollout: str) -> None:
-        await apply(self.store, parse_spec(f"{spec_text}rollout: {rollout}\n"))
-        await self.train("run-1")
-        await self.train("run-2")
-        await self.tick()
-
-    async def train(self, run: str, **more: Any) -> None:
-        model = await self.store.model("late")
-        champion = (model.champion.number, 0.7) if model.champion else None
-        await handle(self.store, self._trained(run, champion=champion, spec=model.spec, **more), run)
-
-    async def tick(self, after: timedelta = timedelta(0)) -> None:
-        self.now += after
-        await self._controller.tick()
-
-    async def compare(self, difference: float, *, blocks: int = 400, turned: bool = False, **minute: int) -> None:
-        """Send the evidence of so many hours, and of a minute in which both versions scored 5,000 requests."""
-        rollout = await self.rollout()
-        start, versions = NOW, (rollout.champion, rollout.candidate)
-        parts = tuple(
-            PairedBlock(
-                start=start + timedelta(hours=n),
-                rows=50,
-                difference=(-1 if turned else 1) * difference + (0.001 if n % 2 else -0.001),
-            )
-            for n in range(blocks)
-        )
-        known = {"primary_scored": 5_000, "other_scored": 5_000, "other_answers": 3_000} | minute
-        event = RolloutEvidence(
-            model="late",
-            primary=versions[1] if turned else versions[0],
-            other=versions[0] if turned else versions[1],
-            blocks=parts,
-            complete_until=start + timedelta(hours=blocks),
-            minutes=(ComparedMinute(start=start, **known),),  # type: ignore[arg-type]
-        )
-        async with self.store.work() as work:
-            await controller.take_evidence(work, event, self.now)
-
-    async def command(self, action: str) -> None:
-        async with self.store.work() as work:
-            await controller.command(work, "late", action, DECIDER, self.now)
-
-    async def rollout(self) -> Rollout:
-        found = await self.store.rollout("late")
-        assert found is not None
-        return found
-
-    async def routes(self) -> list[tuple[int, str, float]]:
-        return [(r.model_version, r.role, r.share) for r in (await self.store.model("late")).routes]
-
-
-@pytest.fixture
-def platform(store: Backend, trained: Make) -> Platform:
-    return Platform(store, trained)
-
-
-CANARY = "{strategy: canary, steps: [10, 50, 100], step_length: 1h, min_answers: 100, rollback_window: 2h}"
 
 
 async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_champion(
@@ -167,103 +90,6 @@ async def test_errors_of_the_candidate_alone_go_back(platform: Platform, spec_te
     await platform.begin(spec_text, CANARY)
     await platform.compare(0.0, blocks=0, other_errors=20)
     assert (await platform.rollout()).verdict == "errors"
-
-
-async def test_a_candidate_that_waits_begins_when_the_rollout_before_has_ended(
-    platform: Platform, spec_text: str
-) -> None:
-    await platform.begin(spec_text, CANARY)
-    await platform.train("run-3")
-    await platform.train("run-4")
-    await platform.tick()
-    assert await states(platform.store) == {1: "champion", 2: "rolling_out", 3: "retired", 4: "waiting"}
-    await platform.command("abort")
-    await platform.tick()
-    assert (await platform.rollout()).candidate == 4
-
-
-async def test_a_version_that_waits_takes_over_at_once_where_the_spec_no_longer_asks_for_a_rollout(
-    platform: Platform, spec_text: str
-) -> None:
-    await platform.begin(spec_text, CANARY)
-    await platform.train("run-3")
-    await apply(platform.store, parse_spec(spec_text))
-    await platform.command("abort")
-    await platform.tick()
-    assert await platform.routes() == [(3, "primary", 1.0)]
-    assert (await platform.rollout()).candidate == 2
-
-
-async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(platform: Platform, spec_text: str) -> None:
-    await platform.begin(spec_text, CANARY)
-    await platform.train("run-3")
-    await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
-    await platform.train("run-4")
-    await platform.tick()
-    assert await states(platform.store) == {1: "standby", 2: "retired", 3: "retired", 4: "champion"}
-    assert (await published_types(platform.store)).count("ModelRetired") == 2
-
-
-async def test_a_version_that_waits_retires_where_no_request_fits_it_and_the_champion(
-    platform: Platform, spec_text: str
-) -> None:
-    await platform.begin(spec_text, CANARY)
-    await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
-    for run in ("run-3", "run-4", "run-5"):
-        await platform.train(run)
-        await platform.tick()
-    assert (await states(platform.store))[5] == "waiting"
-    async with platform.store.work() as work:
-        await commands.roll_back(work, "late", 1, ANA, None)
-    await platform.tick()
-    await platform.tick()
-    assert (await states(platform.store))[5] == "retired"
-    assert await platform.routes() == [(1, "primary", 1.0)]
-    last = (await audit_of(platform.store, "late"))[-1]
-    assert (last.action, json.loads(last.evidence)["version"]) == ("rollout_superseded", 5)
-
-
-@pytest.mark.parametrize("strategy", ["canary", "replace"])
-async def test_a_version_that_waits_retires_where_the_champion_has_its_artifact_by_then(
-    platform: Platform, spec_text: str, strategy: str
-) -> None:
-    for run in ("run-1", "run-2"):
-        await apply(platform.store, parse_spec(spec_text))
-        await platform.train(run)
-    await apply(platform.store, parse_spec(f"{spec_text}rollout: {CANARY}\n"))
-    await platform.train("run-3")
-    await platform.tick()
-    digest = (await platform.store.model("late")).versions[1].digest
-    await platform.train("run-4", digest=digest)
-    assert (await states(platform.store))[4] == "waiting"
-    async with platform.store.work() as work:
-        await commands.roll_back(work, "late", 1, ANA, None)
-    if strategy == "replace":
-        await apply(platform.store, parse_spec(spec_text))
-    await platform.tick()
-    await platform.tick()
-    assert (await states(platform.store))[4] == "retired"
-    assert await platform.routes() == [(1, "primary", 1.0)]
-
-
-def _without_common_requests(spec_text: str) -> str:
-    return spec_text.replace("carrier: {type: category}", "carrier: {type: float}")
-
-
-async def test_a_candidate_with_another_feature_is_compared_with_the_champion(
-    platform: Platform, spec_text: str
-) -> None:
-    await platform.begin(spec_text, "{strategy: replace}")
-    another = spec_text.replace("features:\n", "features:\n  delay: {type: float}\n")
-    await apply(platform.store, parse_spec(f"{another}rollout: {CANARY}\n"))
-    await platform.train("run-3")
-    await platform.tick()
-    assert await platform.routes() == [(3, "canary", 0.1), (2, "primary", 0.9)]
-    routes = (await platform.store.model("late")).routes
-    assert [list(route.features) for route in routes] == [["delay", "carrier", "distance"], ["carrier", "distance"]]
-    await platform.compare(-0.03)
-    await platform.compare(-0.03)
-    assert await platform.routes() == [(3, "primary", 1.0), (2, "shadow", 0.0)]
 
 
 async def test_a_first_version_and_replace_take_over_at_once(platform: Platform, spec_text: str) -> None:
