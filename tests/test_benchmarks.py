@@ -21,7 +21,7 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run
-from tests.benchmarks.load import grpc_load, network, open_loop
+from tests.benchmarks.load import grpc_load, network, open_loop, timed_connections
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import crayfish, demo, grpc, redeploy, rest, slow, stream, train
 
@@ -219,7 +219,7 @@ async def test_a_server_of_grpc_understands_every_request_of_the_load(
             enough.set()
         return b"answer"
 
-    monkeypatch.setattr(grpc_load, "WARM_UP_SECONDS", 0.1)
+    monkeypatch.setattr(timed_connections, "WARM_UP_SECONDS", 0.1)
     async with grpc_server(answer) as port:
         *_, answers = await grpc_load.measure(port, "token", connections, streams, 0.1)
         assert len(seen) >= answers > 0

@@ -14,7 +14,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[3]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 
@@ -29,13 +29,13 @@ class Figures(NamedTuple):
 
 
 def run(generator: str, pid: int, *arguments: object) -> Figures:
-    """Run a load generator of this folder for `BENCH_SECONDS`.
+    """Run a load generator, a module of this package, for `BENCH_SECONDS`.
 
     The CPU time is that of the process `pid` and its children.
     """
-    command = [sys.executable, str(HERE / generator), *map(str, arguments), str(SECONDS)]
+    command = [sys.executable, "-m", f"{__package__}.{generator}", *map(str, arguments), str(SECONDS)]
     before = cpu_seconds_of_tree(pid)
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()  # noqa: S603
     rate, median, tail, answers = map(float, printed)
     return Figures(rate, median, tail, (cpu_seconds_of_tree(pid) - before) / answers * 1e3)
 

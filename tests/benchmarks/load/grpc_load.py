@@ -6,8 +6,8 @@ of HPACK (RFC 7541), and each later one names them there, as a client of gRPC do
 trailers, compressed, and is not decoded: a refusal is an answer without a message. `tables/grpc.py` compares one answer
 with its score before.
 
-Run as `python grpc_load.py <port> <token> <connections> <streams> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>`
-and the number of all answers, those of the warm-up among them.
+Run as `python -m tests.benchmarks.load.grpc_load <port> <token> <connections> <streams> <seconds>`; prints
+`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
 Exits with an error if any answer has no message.
 """
 
@@ -17,18 +17,15 @@ import asyncio
 import struct
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import uvloop
 from rondo.serving.grpc.messages import message_class
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tests.benchmarks.load import timed_connections
 
 METHOD, MODEL = "/inference.GRPCInferenceService/ModelInfer", "bench"
 FEATURES = 20
-WARM_UP_SECONDS = 1.0
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 ACK = END_STREAM = 0x1
 END_HEADERS = 0x4
@@ -155,40 +152,13 @@ class Connection(asyncio.Protocol):
             self.ended.set_exception(ConnectionError(why))
 
 
-async def measure(port: int, token: str, connections: int, streams: int, seconds: float) -> tuple[float, ...]:
-    """Return requests a second, median and 99th percentile of an answer's time in ms, and the number of answers.
-
-    A warm-up precedes them. It counts in the number of answers only.
-    """
-    loop, content, blocks = asyncio.get_running_loop(), message(), header_blocks(token)
-    made = [
-        (await loop.create_connection(lambda: Connection(content, blocks, streams), "127.0.0.1", port))[1]
-        for _ in range(connections)
-    ]
-    await _watch(made, WARM_UP_SECONDS)
-    warm_up = sum(len(each.took) for each in made)
-    for each in made:
-        each.took.clear()
-    began = time.perf_counter()
-    await _watch(made, seconds)
-    lasted = time.perf_counter() - began
-    took = sorted(each for one in made for each in one.took)
-    for each in made:
-        each.ended.cancel()
-        each.transport.abort()
-    return len(took) / lasted, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3, warm_up + len(took)
-
-
-async def _watch(connections: Sequence[Connection], seconds: float) -> None:
-    done, _ = await asyncio.wait([each.ended for each in connections], timeout=seconds, return_when="FIRST_COMPLETED")
-    for failed in done:
-        failed.result()
+async def measure(port: int, token: str, connections: int, streams: int, seconds: float) -> timed_connections.Figures:
+    content, blocks = message(), header_blocks(token)
+    return await timed_connections.measure(port, lambda: Connection(content, blocks, streams), connections, seconds)
 
 
 def main(port: str, token: str, connections: str, streams: str, seconds: str) -> None:
-    """Print the figures."""
-    figures = uvloop.run(measure(int(port), token, int(connections), int(streams), float(seconds)))
-    sys.stdout.write(" ".join(f"{figure:.4f}" for figure in figures))
+    timed_connections.main(measure(int(port), token, int(connections), int(streams), float(seconds)))
 
 
 if __name__ == "__main__":

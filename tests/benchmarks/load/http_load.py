@@ -1,7 +1,7 @@
 """A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
 
-Run as `python http_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>` and
-the number of all answers, those of the warm-up among them.
+Run as `python -m tests.benchmarks.load.http_load <port> <path> <token> <connections> <seconds>`; prints
+`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
 Exits with an error if any answer is not a 200.
 """
 
@@ -13,10 +13,9 @@ import sys
 import time
 from typing import Any
 
-import uvloop
+from tests.benchmarks.load import timed_connections
 
 FEATURES = 20
-WARM_UP_SECONDS = 1.0
 # The paths of an exported Bento and of an API of BentoML; their bodies are their own. All others have the Open
 # Inference Protocol's.
 BENTO_PATH, SCORE_PATH = "/predict", "/score"
@@ -72,40 +71,12 @@ class Connection(asyncio.Protocol):
         self.transport.write(self._content)
 
 
-async def measure(port: int, content: bytes, connections: int, seconds: float) -> tuple[float, float, float, int]:
-    """Return requests a second, median and 99th percentile of an answer's time in ms, and the number of answers.
-
-    A warm-up precedes them. It counts in the number of answers only.
-    """
-    loop = asyncio.get_running_loop()
-    made = [
-        (await loop.create_connection(lambda: Connection(content), "127.0.0.1", port))[1] for _ in range(connections)
-    ]
-    await _watch(made, WARM_UP_SECONDS)
-    warm_up = sum(len(each.took) for each in made)
-    for each in made:
-        each.took.clear()
-    began = time.perf_counter()
-    await _watch(made, seconds)
-    lasted = time.perf_counter() - began
-    took = sorted(each for one in made for each in one.took)
-    for each in made:
-        each.ended.cancel()
-        each.transport.abort()
-    return len(took) / lasted, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3, warm_up + len(took)
-
-
-async def _watch(connections: list[Connection], seconds: float) -> None:
-    done, _ = await asyncio.wait([each.ended for each in connections], timeout=seconds, return_when="FIRST_COMPLETED")
-    for failed in done:
-        failed.result()
+async def measure(port: int, content: bytes, connections: int, seconds: float) -> timed_connections.Figures:
+    return await timed_connections.measure(port, lambda: Connection(content), connections, seconds)
 
 
 def main(port: str, path: str, token: str, connections: str, seconds: str) -> None:
-    """Print the figures."""
-    # It runs on the cores of the server, so it takes as little of them as it can.
-    figures = uvloop.run(measure(int(port), request(path, token), int(connections), float(seconds)))
-    sys.stdout.write(" ".join(f"{figure:.4f}" for figure in figures))
+    timed_connections.main(measure(int(port), request(path, token), int(connections), float(seconds)))
 
 
 if __name__ == "__main__":

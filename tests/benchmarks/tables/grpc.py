@@ -64,7 +64,7 @@ def rounds(setting: Setting, token: str) -> Measured:
     def measure(name: str, port: int, pid: int, token: str) -> None:
         check(port, token, expected)
         for each, called in LOADS.items():
-            taken = closed_loop.run("grpc_load.py", pid, port, token, *each)
+            taken = closed_loop.run("grpc_load", pid, port, token, *each)
             figures.setdefault((name, each), []).append(taken)
             sys.stdout.write(closed_loop.shown(f"{name}, {called}", taken) + "\n")
             sys.stdout.flush()

@@ -122,7 +122,7 @@ def rounds(setting: Setting, token: str) -> Measured:
 
     def measure(name: str, port: int, pid: int, path: str, token: str) -> None:
         for connections in CONNECTIONS:
-            taken = closed_loop.run("http_load.py", pid, port, path, token, connections)
+            taken = closed_loop.run("http_load", pid, port, path, token, connections)
             figures.setdefault((name, connections), []).append(taken)
             sys.stdout.write(closed_loop.shown(f"{name} at {connections}", taken) + "\n")
             sys.stdout.flush()

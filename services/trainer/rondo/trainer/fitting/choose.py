@@ -140,7 +140,7 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
                     log.info("no model of %s: %s", strategy.name, failure)
                     failures.append(failure)
         finally:
-            # After any other failure the run ends, so fits that have not begun would be in vain.
+            # Any other failure ends the run, so fits that have not begun are not needed.
             pool.shutdown(wait=False, cancel_futures=True)
     if not models:
         raise failures[0]
