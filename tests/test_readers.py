@@ -40,7 +40,10 @@ USED = {
     ("ingestion", "subscriber"): submitted,
     ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic, ModelRemoved.topic),
     ("monitor", "Follower"): lambda: pipeline.TOPICS,
-    ("serving", "ExactlyOnceStream"): lambda: serving_app.stream_settings(Mock()).topics,
+    ("serving", "ExactlyOnceStream"): lambda: (
+        *serving_app.stream_settings(Mock()).topics,
+        *serving_app.bulk_settings(Mock()).topics,
+    ),
     ("serving", "CompactedTopic"): lambda: (DeploymentChanged.topic,),
 }
 

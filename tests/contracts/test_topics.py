@@ -88,12 +88,14 @@ def test_the_data_plane_is_written_by_one_writer_each() -> None:
         "predictions.log": "serving",
         "outcomes.observed": "applications",
         "outcomes.log": "ingestion",
+        "scores.requested": "applications",
+        "scores.made": "serving",
     }
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers(service: str) -> None:
-    dead_letters_topic = BY_NAME["predictions.failed" if service == "serving" else dead_letters(service)]
+    dead_letters_topic = BY_NAME[dead_letters(service)]
     assert dead_letters_topic.writer == service
     read = [topic for topic in TOPICS if service in topic.readers]
     assert all(dead_letters_topic.max_message_bytes > topic.max_message_bytes for topic in read)

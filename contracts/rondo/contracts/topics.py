@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.events import access, data, deployment, logs, models, monitoring, predictions, training
+from rondo.contracts.events import (
+    access,
+    data,
+    deployment,
+    logs,
+    models,
+    monitoring,
+    predictions,
+    scores,
+    training,
+)
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -115,6 +125,18 @@ DATA_PLANE = (
         "The valid outcomes: Arrow IPC, one message per micro-batch and model.",
         partitions=DATA_PARTITIONS, retention=timedelta(days=7), max_message_bytes=8 * 1024 * 1024,
     ),
+    Topic(
+        scores.SCORES_REQUESTED, "applications", ("serving",),
+        "Rows that a version is to score: Arrow IPC, one record batch per message, with the version in its metadata.",
+        key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
+        max_message_bytes=scores.MAX_MESSAGE_BYTES,
+    ),
+    Topic(
+        scores.SCORES_MADE, "serving", ("applications",),
+        "What a version answers for a message of scores.requested: Arrow IPC, one record batch per message.",
+        key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
+        max_message_bytes=scores.MAX_MESSAGE_BYTES,
+    ),
 )  # fmt: skip
 
 CONTROL_PLANE = (
@@ -150,9 +172,9 @@ CONTROL_PLANE = (
     _control(access.TokenChanged, "registry", *SERVICES, key="token_id", cleanup="compact"),
 )
 
-DEAD_LETTERS = tuple(_dead_letters(service) for service in SERVICES if service != "serving")
+DEAD_LETTERS = tuple(_dead_letters(service) for service in SERVICES)
 TOPICS: tuple[Topic, ...] = (*CONTROL_PLANE, *DATA_PLANE, *DEAD_LETTERS)
-ARROW_TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG)
+ARROW_TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG, scores.SCORES_REQUESTED, scores.SCORES_MADE)
 DEAD_LETTER_TOPICS = (PREDICTIONS_FAILED, *(topic.name for topic in DEAD_LETTERS))
 BY_NAME = {topic.name: topic for topic in TOPICS}
 EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in TOPICS if topic.event is not None)

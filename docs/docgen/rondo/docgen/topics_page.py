@@ -45,7 +45,8 @@ Low rate, CloudEvents 1.0 in binary mode: the event is the JSON value, the rest 
 ## Data plane
 
 High rate, read and written in batches. The two logs are Arrow IPC streams, one message per micro-batch; their
-columns are in `rondo.contracts.events.logs`.
+columns are in `rondo.contracts.events.logs`. `scores.requested` and `scores.made` are Arrow IPC streams of one record
+batch; their columns are in `rondo.contracts.events.scores`.
 
 {data}
 

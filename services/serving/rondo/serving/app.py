@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
@@ -19,7 +20,10 @@ from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.predictions import PredictionRequested
-from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.contracts.events.scores import MAX_MESSAGE_BYTES, SCORES_REQUESTED
+from rondo.contracts.topics import PREDICTIONS_FAILED, dead_letters
+from rondo.serving.bulk.transform import BulkStream
+from rondo.serving.bulk.versions import BulkVersions
 from rondo.serving.deployments.loader import ArtifactLoader
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
@@ -37,7 +41,7 @@ from rondo.serving.stream.partitions_kafka import Partitions, partition_count
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from rondo.chassis.security.token_cache import TokenCache
     from rondo.serving.grpc.api import Method
@@ -106,9 +110,18 @@ async def _answering(
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
     methods = GrpcApi(shared.models, service, shared.health.report).methods()
-    async with background(stream.run(), log.run()), _grpc(settings, shared.health, methods, tokens):
+    async with background(stream.run(), log.run(), *_bulk(settings)), _grpc(settings, shared.health, methods, tokens):
         yield
         await service.flush()
+
+
+def _bulk(settings: Settings) -> list[Coroutine[Any, Any, None]]:
+    """Return what answers bulk requests. It is no part of `/readyz`: live requests do not need it."""
+    if not settings.bulk_threads:
+        return []
+    loader = ArtifactLoader(Artifacts(settings.artifacts), settings.bulk_threads)
+    transform = BulkStream(BulkVersions(loader, asyncio.get_running_loop()), lambda: datetime.now(UTC))
+    return [ExactlyOnceStream(bulk_settings(settings), transform).run()]
 
 
 @asynccontextmanager
@@ -127,4 +140,13 @@ def stream_settings(settings: Settings) -> StreamSettings:
     return StreamSettings(
         settings.kafka, settings.service, settings.instance, (PredictionRequested.topic,), PREDICTIONS_FAILED,
         max_records=settings.max_batch, linger=settings.linger,
+    )  # fmt: skip
+
+
+def bulk_settings(settings: Settings) -> StreamSettings:
+    """Return how the bulk stream runs: one message at a time, and few that are read ahead."""
+    return StreamSettings(
+        settings.kafka, f"{settings.service}-bulk", settings.instance, (SCORES_REQUESTED,), dead_letters("serving"),
+        max_records=1, linger=0.0,
+        consumer={"queued.max.messages.kbytes": 2 * MAX_MESSAGE_BYTES // 1024, "fetch.message.max.bytes": 1 << 20},
     )  # fmt: skip

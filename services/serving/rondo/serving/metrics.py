@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREDICTIONS = Counter("rondo_predictions", "Requests answered or refused", ["model", "version", "outcome"])
+BULK_ROWS = Counter(
+    "rondo_bulk_rows", "Rows of bulk requests that were answered or refused", ["model", "version", "outcome"]
+)
 BATCH_ROWS = Histogram(
     "rondo_prediction_batch_rows", "Requests in one inference", ["model"], buckets=(1, 4, 16, 64, 256, 1024, 4096)
 )

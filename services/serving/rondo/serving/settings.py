@@ -14,6 +14,8 @@ class Settings(ServiceSettings):
 
     `artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
+    `bulk_threads` is the same for a slice of a bulk request; with 0 this replica takes none.
+
     `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.
     """
 
@@ -22,4 +24,5 @@ class Settings(ServiceSettings):
     artifacts: str = Field(min_length=1)
     max_batch: Annotated[int, Field(ge=1, le=50_000)] = 4_000
     linger: Annotated[float, Field(ge=0, le=5)] = 0.02
+    bulk_threads: Annotated[int, Field(ge=0, le=64)] = 1
     inference_threads: Annotated[int, Field(ge=1, le=64)] = 1

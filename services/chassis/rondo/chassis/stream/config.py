@@ -32,6 +32,7 @@ class StreamSettings:
     hanging_after: float = 35.0
     hung_after: float = 60.0
     producer: dict[str, Any] = field(default_factory=dict)
+    consumer: dict[str, Any] = field(default_factory=dict)
 
     def consumer_config(self) -> dict[str, Any]:
         """Return librdkafka's consumer configuration."""
@@ -51,7 +52,7 @@ class StreamSettings:
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,
             "log_level": 3,
-        }
+        } | self.consumer
 
     def producer_config(self) -> dict[str, Any]:
         """Return librdkafka's producer configuration."""

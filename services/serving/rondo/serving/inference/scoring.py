@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,23 +17,28 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Column
 
 
-def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> Outputs:
-    """Return the outputs of at least one row. A row that the model fails on is not answerable."""
-    outputs = score_batch(version, columns, rows)
+def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True) -> Outputs:
+    """Return the outputs of at least one row. A row that the model fails on is not answerable.
+
+    Inferences that are not live are not `timed`.
+    """
+    outputs = score_batch(version, columns, rows, timed=timed)
     if outputs is not None:
         return outputs
     failed = version.outputs.unanswerable(1)
     alone = [
-        score_batch(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) or failed
+        score_batch(version, {name: c[row : row + 1] for name, c in columns.items()}, 1, timed=timed) or failed
         for row in range(rows)
     ]
     return {name: np.concatenate([each[name] for each in alone]) for name in version.outputs.names}
 
 
-def score_batch(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> Outputs | None:
+def score_batch(
+    version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True
+) -> Outputs | None:
     """Return the outputs of N rows, which may not all be answerable; None if the model fails."""
     try:
-        with metrics.inference_seconds(version.model).time():
+        with metrics.inference_seconds(version.model).time() if timed else nullcontext():
             outputs = version.scorer.score(columns)
     except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; a row that fails by itself is refused
         return None

@@ -26,7 +26,7 @@ def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, 
     for name, texts in (("id", rows.ids), ("entity", rows.entities)):
         found |= {row: _unstorable_name(name, row, texts, rows) for row in _unstorable(texts)}
     for row in set(_outside(rows, schema)) - found.keys():
-        found[row] = _explain(row, rows, schema)
+        found[row] = explain_row(row, rows, schema)
     return found
 
 
@@ -54,7 +54,8 @@ def _unstorable_name(name: str, row: int, texts: Sequence[str | None], rows: Row
     return RequestRefusedError(f"bad_{name}", message)
 
 
-def _explain(row: int, rows: Rows, schema: RequestSchema) -> RequestRefusedError:
+def explain_row(row: int, rows: Rows, schema: RequestSchema) -> RequestRefusedError:
+    """Return why the features of a row that is not valid are refused."""
     where = rows.source.where(row)
     error = features_error(rows.source.features(row), schema, where)
     return error or RequestRefusedError("invalid", f"the request{where} does not fit the model's features")

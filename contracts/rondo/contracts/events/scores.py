@@ -1,0 +1,162 @@
+"""Bulk requests and their answers: Arrow IPC streams, one record batch per message.
+
+A message of `scores.requested` has the columns `feature.<name>`, and may have `entity` and `event_time`. The metadata
+of its schema names the version that scores, with the digest of its artifact and its features, so that a replica needs
+no deployment of it. A message of `scores.made` has a row for each of its rows, in the same order: `row`, `entity`,
+`event_time`, the outputs of the task, and `error` and `message` for a row that is refused. `job` and `part` are copied
+from the request. A request that can't be scored at all has an answer without rows, and `error` and `message` in its
+metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+
+from rondo.contracts.events.logs import FEATURE, TIMESTAMP
+from rondo.contracts.spec.model import Feature
+from rondo.contracts.text import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rondo.contracts.tasks.base import Output
+
+SCORES_REQUESTED = "scores.requested"
+SCORES_MADE = "scores.made"
+ROW, ENTITY, EVENT_TIME, ERROR, MESSAGE = "row", "entity", "event_time", "error", "message"
+# Of one message. What a replica holds in memory of a job does not depend on the size of the data.
+MAX_ROWS = 65_536
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+_FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
+
+
+class InvalidScoreRequestError(ValueError):
+    """A message of `scores.requested` has another form; nothing of it can be scored."""
+
+    code = "invalid_score_request"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """What a bulk request is about: the version, and its place in a job. `first_row` is the number of its first row."""
+
+    job: str
+    part: int
+    model: str
+    model_version: int
+    digest: str
+    features: Mapping[str, Feature]
+    first_row: int = 0
+
+    @property
+    def key(self) -> str:
+        """The key of the message and of its answer."""
+        return f"{self.job}/{self.part}"
+
+    def metadata(self) -> dict[str, str]:
+        """Return the metadata of the schema of a request."""
+        about = {name: str(getattr(self, name)) for name in _TEXTS}
+        return about | {"features": _FEATURES.dump_json(dict(self.features), by_alias=True).decode()}
+
+    def answer_metadata(self, classes: Sequence[str] = ()) -> dict[str, str]:
+        """Return the metadata of the schema of an answer; `classes` are those of its probabilities, in their order."""
+        about = {name: str(getattr(self, name)) for name in _TEXTS}
+        return about | ({"classes": json.dumps(list(classes))} if classes else {})
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> Self:
+        """Return what the metadata of a request says.
+
+        Raises:
+            InvalidScoreRequestError: it lacks a part, or has one that can't be read.
+
+        """
+        found = {key.decode(): value for key, value in (schema.metadata or {}).items()}
+        try:
+            texts = {name: found[name].decode() for name in _TEXTS}
+            numbers = {name: int(texts.pop(name)) for name in ("part", "model_version", "first_row")}
+            return cls(**texts, **numbers, features=_FEATURES.validate_json(found["features"]))  # type: ignore[arg-type]
+        except (KeyError, ValueError, ValidationError) as error:
+            why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            message = f"the metadata of the schema can't be read ({why}): send {', '.join(_TEXTS)} and features"
+            raise InvalidScoreRequestError(message) from None
+
+
+_TEXTS = ("job", "part", "model", "model_version", "digest", "first_row")
+
+
+def encode(batch: pa.RecordBatch) -> bytes:
+    """Write one record batch as an Arrow IPC stream with compressed buffers."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def decode(value: bytes) -> pa.RecordBatch:
+    """Read the one record batch of a message.
+
+    Raises:
+        InvalidScoreRequestError: the bytes are no Arrow IPC stream with one record batch of at most `MAX_ROWS` rows.
+
+    """
+    try:
+        with pa.ipc.open_stream(value) as reader:
+            batches = list(reader)
+    except (pa.ArrowException, OSError) as error:
+        message = f"the value is no Arrow IPC stream ({str(error).splitlines()[0]}): send one record batch"
+        raise InvalidScoreRequestError(message) from None
+    if len(batches) != 1 or batches[0].num_rows > MAX_ROWS:
+        rows = sum(batch.num_rows for batch in batches)
+        message = f"the value has {len(batches)} record batches with {rows:,} rows: send one of at most {MAX_ROWS:,}"
+        raise InvalidScoreRequestError(message)
+    return batches[0]
+
+
+def answer_schema(outputs: Iterable[Output], labels: pa.DataType) -> pa.Schema:
+    """Return the columns of an answer. `labels` is the type of a label: a text, or a whole number."""
+    kinds = {"number": pa.float32(), "label": labels, "probabilities": pa.list_(pa.float32())}
+    head = [(ROW, pa.int64()), (ENTITY, pa.string()), (EVENT_TIME, TIMESTAMP)]
+    answers = [(output.name, kinds[output.kind]) for output in outputs]
+    return pa.schema([*head, *answers, (ERROR, pa.string()), (MESSAGE, pa.string())])
+
+
+def column_of(feature: str) -> str:
+    """Return the column of a feature in a request."""
+    return f"{FEATURE}{feature}"
+
+
+def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType]) -> list[str]:
+    """Return what of the columns of some data does not fit the features of a version, as sentences."""
+    found = []
+    for name, feature in features.items():
+        kind = types.get(name)
+        if kind is None:
+            if not feature.optional:
+                found.append(f"the column {name} ({feature.type}) is missing")
+        elif not _fits(kind, feature):
+            found.append(f"the column {name} is {kind}, and the version needs {_WANTED[feature.type]}")
+    return found
+
+
+_WANTED = {"category": "texts", "float": "numbers", "int": "whole numbers", "bool": "true and false"}
+
+
+def _fits(kind: pa.DataType, feature: Feature) -> bool:
+    if pa.types.is_null(kind):
+        return feature.optional
+    if feature.type == "category":
+        return _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
+    if feature.type == "bool":
+        return bool(pa.types.is_boolean(kind))
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -1,0 +1,145 @@
+"""Scores a record batch by one version: a slice at a time, with the validation and the model of live requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.contracts.events import logs, scores
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
+from rondo.serving.bulk.arrow_rows import BulkColumns
+from rondo.serving.inference.scoring import score
+from rondo.serving.outputs.schema import take_rows
+from rondo.serving.requests.event_times import invalid_event_time
+from rondo.serving.requests.request_errors import no_prediction
+from rondo.serving.requests.validation import explain_row, invalid_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Output
+    from rondo.serving.errors import RequestRefusedError
+    from rondo.serving.models.loaded_version import LoadedVersion
+    from rondo.serving.outputs.schema import Outputs, OutputSchema
+
+    Refused = dict[int, RequestRefusedError]
+
+# Rows of one inference. Live requests wait for the interpreter for a part of a slice at most, and it fits the caches.
+_SLICE = 4_096
+# Rows of a message whose sentence is sent; the others have the code alone.
+_EXPLAINED = 1_000
+
+
+def answer(
+    version: LoadedVersion, batch: pa.RecordBatch, request: scores.ScoreRequest, now: datetime
+) -> pa.RecordBatch:
+    """Return a row for each row of a request: its outputs, or why it is refused.
+
+    Raises:
+        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored.
+
+    """
+    columns = BulkColumns(batch, version.schema, request.first_row)
+    refused = _invalid_times(batch, request.first_row, now)
+    outputs = version.outputs.unanswerable(batch.num_rows)
+    for start in range(0, batch.num_rows, _SLICE):
+        stop = min(start + _SLICE, batch.num_rows)
+        refused |= _score_slice(version, columns, (start, stop), refused.keys(), outputs, now)
+    return _batch(version, batch, request, outputs, refused)
+
+
+def _score_slice(
+    version: LoadedVersion,
+    columns: BulkColumns,
+    bounds: tuple[int, int],
+    known: Iterable[int],
+    outputs: Outputs,
+    now: datetime,
+) -> Refused:
+    """Write the outputs of the rows from `bounds[0]` up to `bounds[1]`, and return those that are refused."""
+    start, stop = bounds
+    rows, lacking = columns.slice(start, stop)
+    refused = invalid_rows(rows, version.schema, now)
+    refused |= {row: explain_row(row, rows, version.schema) for row in lacking.tolist() if row not in refused}
+    left_out = refused.keys() | {row - start for row in known if start <= row < stop}
+    kept: Any = slice(None)
+    if left_out:
+        kept = np.array([row for row in range(stop - start) if row not in left_out], np.intp)
+        if not len(kept):
+            return {start + row: error for row, error in refused.items()}
+        mine = rows.take(kept.tolist())
+    else:
+        mine = rows
+    found = score(version, mine.columns, len(mine), timed=False)
+    answerable = version.outputs.answerable(found)
+    if not answerable.all():
+        places = np.arange(stop - start)[kept]
+        refused |= {row: no_prediction(rows.source.where(row)) for row in places[~answerable].tolist()}
+        kept, found = places[answerable], take_rows(found, np.flatnonzero(answerable).tolist())
+    for name, values in found.items():
+        outputs[name][start:stop][kept] = values
+    return {start + row: error for row, error in refused.items()}
+
+
+def _invalid_times(batch: pa.RecordBatch, first_row: int, now: datetime) -> Refused:
+    place = batch.schema.get_field_index(scores.EVENT_TIME)
+    if place < 0:
+        return {}
+    times = pc.cast(batch.column(place), logs.TIMESTAMP)
+    earliest, latest = (pa.scalar(each, logs.TIMESTAMP) for each in (EARLIEST, now + MOST_AHEAD))
+    outside = pc.or_(pc.less(times, earliest), pc.greater(times, latest))
+    rows = np.flatnonzero(pc.fill_null(outside, fill_value=False).to_numpy(zero_copy_only=False)).tolist()
+    return {row: invalid_event_time(times[row].as_py(), f" at row {first_row + row}") for row in rows}
+
+
+def _batch(
+    version: LoadedVersion,
+    batch: pa.RecordBatch,
+    request: scores.ScoreRequest,
+    outputs: Outputs,
+    refused: Mapping[int, RequestRefusedError],
+) -> pa.RecordBatch:
+    rows, shape = batch.num_rows, version.outputs
+    labels = pa.int64() if shape.labels and isinstance(shape.labels[0], int) else pa.string()
+    schema = scores.answer_schema(shape.outputs, labels)
+    missing = np.zeros(rows, np.bool_)
+    missing[list(refused)] = True
+    codes: list[str | None] = [None] * rows
+    messages = codes.copy()
+    for number, (row, error) in enumerate(sorted(refused.items())):
+        codes[row] = error.code
+        messages[row] = str(error) if number < _EXPLAINED else None
+    arrays = [
+        pa.array(np.arange(request.first_row, request.first_row + rows)),
+        _passed_on(batch, scores.ENTITY, pa.string()),
+        _passed_on(batch, scores.EVENT_TIME, logs.TIMESTAMP),
+        *(_output(each, outputs[each.name], shape, missing, labels) for each in shape.outputs),
+        pa.array(codes, pa.string()),
+        pa.array(messages, pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.with_metadata(request.answer_metadata(shape.classes)))
+
+
+def _passed_on(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
+    place = batch.schema.get_field_index(name)
+    return pa.nulls(batch.num_rows, kind) if place < 0 else pc.cast(batch.column(place), kind)
+
+
+def _output(
+    output: Output, values: NDArray[Any], shape: OutputSchema, missing: NDArray[np.bool_], labels: pa.DataType
+) -> pa.Array:
+    match output.kind:
+        case "number":
+            return pa.array(values, mask=missing)
+        case "label":
+            return pa.array(shape.labels, labels).take(pa.array(values, mask=missing))
+        case "probabilities":
+            width = values.shape[1]
+            ends = pa.array(np.arange(0, (len(values) + 1) * width, width, dtype=np.int32))
+            return pa.ListArray.from_arrays(ends, pa.array(values.ravel()), mask=pa.array(missing))

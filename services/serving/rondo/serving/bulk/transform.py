@@ -1,0 +1,99 @@
+"""The bulk stream as a transform of the exactly-once stream: record batches in, one answer for each.
+
+It has a consumer group and a thread of its own, with a lower priority than the rest of the process: live requests keep
+their latency. Nothing is written to the inference log, for these rows are no live requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from rondo.chassis.kafka_records import Record
+from rondo.chassis.stream.transform import Output
+from rondo.contracts.events import scores
+from rondo.serving import metrics
+from rondo.serving.bulk.answers import answer
+from rondo.serving.errors import RequestRefusedError, VersionRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from confluent_kafka import Message
+
+    from rondo.serving.bulk.versions import BulkVersions
+
+log = logging.getLogger(__name__)
+# Of the thread, on a scale up to 19: it gets about a tenth of a busy core.
+_NICENESS = 10
+
+
+@dataclass
+class BulkStream:
+    """Answers one message or several; one that can't be scored gets an answer that says why."""
+
+    versions: BulkVersions
+    now: Callable[[], datetime]
+    _prepared: threading.local = field(default_factory=threading.local)
+
+    def __call__(self, messages: Sequence[Message]) -> Output:
+        """Return the answers of some messages.
+
+        Raises:
+            UnavailableError: the artifact store is unavailable; the messages are read again.
+
+        """
+        self._lower_priority()
+        answers = [made for message in messages if (made := self._answer(message.value())) is not None]
+        counts = [(made.request, made.rows, made.refused) for made in answers]
+        return Output([made.record for made in answers], partial(_count, counts))
+
+    def _answer(self, value: bytes | None) -> _Answer | None:
+        try:
+            batch = scores.decode(value or b"")
+            request = scores.ScoreRequest.of(batch.schema)
+        except scores.InvalidScoreRequestError as error:
+            # Without a job nobody can be told, and the sender is a service of the same release.
+            log.error("a message of %s is skipped: %s", scores.SCORES_REQUESTED, error)  # noqa: TRY400
+            return None
+        try:
+            made = answer(self.versions.of(request), batch, request, self.now())
+        except (VersionRefusedError, RequestRefusedError) as error:
+            about = request.answer_metadata() | {scores.ERROR: error.code, scores.MESSAGE: str(error)}
+            made = pa.RecordBatch.from_pylist([], schema=pa.schema([], metadata=about))
+        refused = made.num_rows - made.column(scores.ERROR).null_count if made.num_rows else 0
+        record = Record(scores.SCORES_MADE, scores.encode(made), request.key.encode())
+        return _Answer(request, record, made.num_rows, refused)
+
+    def _lower_priority(self) -> None:
+        """Lower the priority of this thread, where the system has one for each thread."""
+        if getattr(self._prepared, "done", False):
+            return
+        self._prepared.done = True
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The record of an answer, and what is counted of it."""
+
+    request: scores.ScoreRequest
+    record: Record
+    rows: int
+    refused: int
+
+
+def _count(counts: Sequence[tuple[scores.ScoreRequest, int, int]]) -> None:
+    for request, rows, refused in counts:
+        version = (request.model, str(request.model_version))
+        metrics.BULK_ROWS.labels(*version, "answered").inc(rows - refused)
+        metrics.BULK_ROWS.labels(*version, "refused").inc(refused)
