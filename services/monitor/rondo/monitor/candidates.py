@@ -13,17 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.alerts import candidate_alerts
 from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.open_buckets import BucketedRows
 from rondo.monitor.rollouts.compared_versions import ComparedVersions
 from rondo.monitor.stream.log_messages import event_times
 from rondo.monitor.stream.watermark import is_implausible
 from rondo.monitor.windows.tumbling import to_time
-from rondo.monitor.windows.window_counts import count_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +75,8 @@ class Candidates:
         counted = ~late & ~is_implausible(times, made)
         if not counted.any():
             return
-        starts, groups = np.unique(tumbling.bucket_starts(times[counted]), return_inverse=True)
-        rows = batch.rows.filter(pa.array(counted))
-        self.evidence.open.add(batch.version, *count_buckets(reference, rows, starts, groups))
+        starts, bins = tumbling.bucket_starts(times[counted]), reference.binning.bins(batch.rows)[:, counted]
+        self.evidence.open.add_rows(batch.version, BucketedRows.of(starts, bins, reference.binning))
 
     @property
     def open_alerts(self) -> dict[str, str]:

@@ -26,6 +26,7 @@ from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.described_window import described_window, take_outcomes
 from rondo.monitor.detectors.user_figures import NO_USER_FIGURES, NO_USER_WINDOWS, UserFigures, UserFiguresByWindow
 from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.open_buckets import BucketedRows
 from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
@@ -35,7 +36,7 @@ from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
-from rondo.monitor.windows.window_counts import count_buckets, count_labels, count_rows, in_open_windows
+from rondo.monitor.windows.window_counts import count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -331,23 +332,20 @@ class ModelState:
     def _count(
         self, rows: pa.Table, times: NDArray[np.int64], passed: NDArray[np.int64], version: int, reference: Reference
     ) -> None:
-        """Count rows by bucket, and the buckets into windows and evidence."""
-        tumbling = self._windows(reference)
-        starts, groups = np.unique(tumbling.bucket_starts(times), return_inverse=True)
+        """Count rows into windows, and those in time into the buckets of the evidence."""
+        tumbling, binning = self._windows(reference), reference.binning
+        starts, bins = tumbling.bucket_starts(times), binning.bins(rows)
         if self.history.is_replaced(version):
-            count_rows(self.windows, version, reference, tumbling, count_buckets(reference, rows, starts, groups))
+            count_rows(self.windows, version, reference, tumbling, BucketedRows.of(starts, bins, binning))
             return
-        late = tumbling.late_for_step(times, passed)
-        in_time = rows
-        if late.any():
+        if (late := tumbling.late_for_step(times, passed)).any():
             self.evidence.late += int(late.sum())
-            others = count_buckets(reference, rows.filter(pa.array(late)), starts, groups[late])
-            in_time, groups = rows.filter(pa.array(~late)), groups[~late]
-        counted = count_buckets(reference, in_time, starts, groups)
-        self.evidence.open.add(version, *counted)
-        count_rows(self.windows, version, reference, tumbling, counted)
-        if late.any():
+            others = BucketedRows.of(starts[late], bins[:, late], binning)
             count_rows(self.windows, version, reference, tumbling, others)
+            starts, bins = starts[~late], bins[:, ~late]
+        in_time = BucketedRows.of(starts, bins, binning)
+        self.evidence.open.add_rows(version, in_time)
+        count_rows(self.windows, version, reference, tumbling, in_time)
 
     def _label(self, tumbling: TumblingWindows) -> None:
         pairs, late = self.unmatched.take_pairs(tumbling)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,8 +62,7 @@ class ColumnBins:
 
     def bins_of(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the bin of each value of a numeric column, as a new array; NaN is missing."""
-        bins: NDArray[np.int64] = _numeric_bins([self]).of_values(values[None])[0]
-        return bins
+        return np.asarray(_numeric_bins([self]).of_values(values[None])[0], np.int64)
 
     def bins_of_categories(self, rows: pa.Table) -> NDArray[np.int64]:
         """Return `bins` of a categorical column, of texts that may be dictionary-encoded."""
@@ -131,16 +130,28 @@ class Binning:
         A column that the table lacks counts as missing in every row.
         `groups` has each row's group, from 0 to `number` - 1, shape [rows].
         """
-        if rows.num_rows <= _ROWS_AT_ONCE:
-            places = self._places(rows)
-            if number > 1:
-                places += groups * self.size
-            found = np.bincount(places.ravel(), minlength=number * self.size)
-            return found.astype(np.int64, copy=False).reshape(number, self.size)
-        counts = np.zeros((number, self.size), np.int64)
-        for part in (slice(at, at + _ROWS_AT_ONCE) for at in range(0, rows.num_rows, _ROWS_AT_ONCE)):
-            counts += self.count_groups(rows.slice(part.start, _ROWS_AT_ONCE), groups[part], number)
-        return counts
+        return self.count(self.bins(rows), groups, number)
+
+    def count(self, bins: NDArray[Any], groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """Return `count_groups` of rows with these `bins`."""
+        if bins.shape[1] > _ROWS_AT_ONCE:
+            parts = [slice(first, first + _ROWS_AT_ONCE) for first in range(0, bins.shape[1], _ROWS_AT_ONCE)]
+            return np.asarray(sum(self.count(bins[:, part], groups[part], number) for part in parts))
+        places = bins + self._offsets
+        if number > 1:
+            places += groups * self.size
+        found = np.bincount(places.ravel(), minlength=number * self.size)
+        return found.astype(np.int64, copy=False).reshape(number, self.size)
+
+    def bins(self, rows: pa.Table) -> NDArray[Any]:
+        """Return the bin of each value, counted from 0 in each column, shape [watched, rows].
+
+        The type is the smallest unsigned one that has room for the bins of all columns.
+        """
+        found = np.empty((len(self.watched), rows.num_rows), self._type)
+        for first in range(0, rows.num_rows, _ROWS_AT_ONCE):
+            self._fill(found[:, first : first + _ROWS_AT_ONCE], rows.slice(first, _ROWS_AT_ONCE))
+        return found
 
     def reference(self, profile: ReferenceProfile) -> NDArray[np.int64]:
         """Return the counts of the profile itself, shape (size,)."""
@@ -149,10 +160,9 @@ class Binning:
         known = [_profile_counts(part) for part in parts if not isinstance(part, UnknownProfile)]
         return np.concatenate([np.zeros(0, np.int64), *known])
 
-    def _places(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Return where each value is counted in the vector of counts, shape [watched, rows]."""
+    def _fill(self, bins: NDArray[Any], rows: pa.Table) -> None:
+        """Write the `bins` of the rows."""
         number = len(self.columns)
-        bins = np.empty((number + len(self.projections), rows.num_rows), np.int64)
         numeric = [at for at, column in enumerate(self.columns) if column.edges is not None]
         if numeric:
             bins[numeric] = self._numeric.of_values(_values([self.columns[at] for at in numeric], rows))
@@ -164,8 +174,15 @@ class Binning:
             for column, mine in zip(self.columns, bins, strict=False):
                 self.projector.add(projected, column.name, mine)
             bins[number:] = self._projected.of_values(np.ascontiguousarray(projected.T))
-        bins += np.array([column.offset for column in self.watched], np.int64)[:, None]
-        return bins
+
+    @cached_property
+    def _type(self) -> np.dtype[Any]:
+        return np.min_scalar_type(max((column.size for column in self.watched), default=1) - 1)
+
+    @cached_property
+    def _offsets(self) -> NDArray[np.int64]:
+        """Where the bins of each column begin, shape [watched, 1]."""
+        return np.array([column.offset for column in self.watched], np.int64)[:, None]
 
     @cached_property
     def _numeric(self) -> NumericBins:

@@ -37,14 +37,17 @@ class NumericBins:
             row[: len(each)] = each
         return cls(padded, np.array(missing, np.int64))
 
-    def of_values(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the bin of each value, counted from 0; both have the shape `[columns, rows]`. NaN is missing."""
-        found = np.empty(values.shape, np.int64)
+    def of_values(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
+        """Return the bin of each value, counted from 0; both have the shape `[columns, rows]`. NaN is missing.
+
+        The type is the smallest one that has room for all bins.
+        """
+        found = np.empty(values.shape, np.min_scalar_type(int(self.missing.max(initial=0))))
         few = max(1, _AT_ONCE // max(1, len(values)))
         for first in range(0, values.shape[1], few):
             found[:, first : first + few] = self._edges_up_to(values[:, first : first + few])
         if (absent := np.isnan(values)).any():
-            np.copyto(found, self.missing[:, None], where=absent)
+            np.copyto(found, self.missing[:, None].astype(found.dtype), where=absent)
         return found
 
     def _edges_up_to(self, values: NDArray[np.float32]) -> NDArray[np.uint8] | NDArray[np.int64]:

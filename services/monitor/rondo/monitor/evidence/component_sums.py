@@ -12,14 +12,16 @@ from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import NumericProfile, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.evidence.open_buckets import BucketArrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rondo.chassis.profiles.binning import Binning
+    from rondo.chassis.profiles.binning import Binning, ColumnBins
     from rondo.contracts.training_evidence import CategoricalProfile, FeatureProfile, ReferenceProfile
+    from rondo.monitor.evidence.open_buckets import BucketedRows, Part
 
     Watchable = NumericProfile | CategoricalProfile
 
@@ -93,17 +95,56 @@ def _known(columns: Mapping[str, FeatureProfile]) -> Mapping[str, Watchable]:
 
 
 @dataclass(frozen=True, eq=False)
-class ComponentSums:
-    """For each watched column its group, its place among the bins, and its components in each of its bins."""
+class _ColumnValues:
+    """A watched column of a group: its `row` among the bins of rows, its `place` among counts, and its components.
 
-    columns: tuple[tuple[Group, slice, NDArray[np.float64]], ...]
+    `values` has these in each bin, shape `[bins, components]`. Of a numeric column, `pairs` has level and spread as
+    complex numbers, so that one pass adds up both.
+    """
+
+    group: Group
+    row: int
+    place: slice
+    values: NDArray[np.float64]
+    pairs: NDArray[np.complex128] | None
+
+    @classmethod
+    def of(cls, group: Group, row: int, bins: ColumnBins, profile: Watchable) -> _ColumnValues:
+        values = components(profile).values
+        # Adding 0 makes 0 of -0, as in sums by counts.
+        is_numeric = isinstance(profile, NumericProfile)
+        pairs = np.asarray(values[:, 0] + 1j * values[:, 1] + 0.0, np.complex128) if is_numeric else None
+        return cls(group, row, slice(bins.offset, bins.offset + bins.size), values, pairs)
+
+    def sums(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(counts[:, self.place] @ self.values)
+
+    def sums_of_rows(self, rows: BucketedRows, firsts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the sums of buckets whose first rows have these numbers."""
+        bins, missing = rows.bins[self.row], len(self.values) - 1
+        if self.pairs is None:
+            numbers = np.repeat(np.arange(len(firsts)) * len(self.values), rows.rows)
+            counts = np.bincount(numbers + bins, minlength=len(firsts) * len(self.values))
+            return np.asarray(counts.reshape(len(firsts), -1) @ self.values)
+        found = np.zeros((len(firsts), self.values.shape[1]))
+        found[:, :2] = np.add.reduceat(self.pairs.take(bins), firsts).view(np.float64).reshape(-1, 2)
+        if (absent := bins == missing).any():
+            found[:, 2] = np.add.reduceat(absent, firsts, dtype=np.float64)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentSums:
+    """The components of all watched columns. Sums of them are exact, be it by rows or by counts of rows."""
+
+    columns: tuple[_ColumnValues, ...]
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> ComponentSums:
-        places = {bins.name: slice(bins.offset, bins.offset + bins.size) for bins in binning.watched}
+        rows = {bins.name: row for row, bins in enumerate(binning.watched)}
         return cls(
             tuple(
-                (group, places[name], components(part).values)
+                _ColumnValues.of(group, rows[name], binning.watched[rows[name]], part)
                 for group, columns in watched_columns(profile).items()
                 for name, part in columns.items()
             )
@@ -111,5 +152,13 @@ class ComponentSums:
 
     def sums(self, group: Group, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the sums of the components of a group; counts `[buckets, bins]` give `[buckets, components]`."""
-        parts = [counts[:, place] @ values for mine, place, values in self.columns if mine == group]
+        parts = [column.sums(counts) for column in self.columns if column.group == group]
         return np.concatenate([np.zeros((len(counts), 0)), *parts], axis=1)
+
+    def of_part(self, group: Group, part: Part) -> BucketArrays:
+        """Return the buckets with the sums of the components of a group instead of counts."""
+        if isinstance(part, BucketArrays):
+            return part._replace(counts=self.sums(group, part.counts))
+        firsts = part.firsts
+        parts = [column.sums_of_rows(part, firsts) for column in self.columns if column.group == group]
+        return BucketArrays(part.starts, part.rows, np.concatenate([np.zeros((len(firsts), 0)), *parts], axis=1))

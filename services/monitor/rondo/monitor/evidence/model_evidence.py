@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS
-from rondo.monitor.evidence.open_buckets import OpenBuckets, added_up
+from rondo.monitor.evidence.open_buckets import BucketArrays, OpenBuckets, added_up
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.version_evidence import VersionEvidence
 
@@ -50,11 +50,10 @@ class ModelEvidence:
         evidence = self.of(version, reference)
         # Sums of components are exact in any order, and fewer than counts: so they are added up.
         found = {
-            group: added_up([part._replace(counts=reference.components.sums(group, part.counts)) for part in parts])
-            for group in INPUT_GROUPS
+            group: added_up([reference.components.of_part(group, part) for part in parts]) for group in INPUT_GROUPS
         }
         predicted = (
-            added_up([part._replace(counts=estimator.predicted(part.counts)) for part in parts])
+            added_up([BucketArrays(part.starts, part.rows, part.counts_of(estimator.column)[:, :-1]) for part in parts])
             if (estimator := reference.estimator)
             else None
         )

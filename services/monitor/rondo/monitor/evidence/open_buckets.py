@@ -1,4 +1,8 @@
-"""Buckets of event time that still accept rows: counts by bin, for each version. They merge by addition."""
+"""Buckets of event time that still accept rows, for each version: counts by bin, which merge by addition.
+
+Where buckets have few rows, most counts are 0. So the rows of a message stay what they are, a bin of each column, until
+their bucket has another part, or a checkpoint needs the counts.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rondo.chassis.profiles.binning import Binning, ColumnBins
+
 # Parts of buckets are added up when there are so many: rows that arrive one by one then cost neither memory nor a copy
 # of all buckets each.
 _MOST_PARTS = 64
+# So many buckets are counted at once: that takes less time than to keep their rows.
+_FEW_BUCKETS = 16
 
 
 class BucketArrays(NamedTuple):
@@ -27,12 +35,94 @@ class BucketArrays(NamedTuple):
     def at(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> BucketArrays:
         return BucketArrays(self.starts[which], self.rows[which], self.counts[which])
 
+    def counts_of(self, column: ColumnBins) -> NDArray[np.int64]:
+        """Return the counts of one column, shape `[buckets, bins]`."""
+        return np.asarray(self.counts[:, column.offset : column.offset + column.size])
+
+    def split(self, upto: int) -> tuple[BucketArrays | None, BucketArrays | None]:
+        """Return the buckets that start before `upto`, and the others; None instead of no bucket."""
+        before = self.starts < upto
+        if before.all() or not before.any():
+            return (self, None) if before.any() else (None, self)
+        count = int(before.sum())
+        # Counts are large, and in most cases the first ones are before it: these need no copy.
+        return self.at(slice(count) if before[:count].all() else before), self.at(~before)
+
+
+@dataclass(frozen=True, eq=False)
+class BucketedRows:
+    """Rows in the order of their buckets, none of which is empty: `starts` of these in microseconds, and their `rows`.
+
+    `bins` has the bin of each value of the rows, shape `[watched, rows]`.
+    """
+
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    bins: NDArray[Any]
+    binning: Binning
+
+    @classmethod
+    def of(cls, starts: NDArray[np.int64], bins: NDArray[Any], binning: Binning) -> BucketedRows:
+        """Return rows by the start of the bucket of each, shape `[rows]`, and their bins; in any order."""
+        if (np.diff(starts) < 0).any():
+            order = np.argsort(starts, kind="stable")
+            starts, bins = starts[order], bins[:, order]
+        firsts = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+        return cls(starts[firsts], np.diff(firsts, append=len(starts)), bins, binning)
+
+    @property
+    def firsts(self) -> NDArray[np.int64]:
+        """The number of the first row of each bucket."""
+        return np.asarray(np.cumsum(self.rows) - self.rows)
+
+    @property
+    def counted(self) -> BucketArrays:
+        numbers = np.repeat(np.arange(len(self.starts)), self.rows)
+        return BucketArrays(self.starts, self.rows, self.binning.count(self.bins, numbers, len(self.starts)))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the bins take less room than counts by bucket, of which there are few where rows are few."""
+        return len(self.starts) > _FEW_BUCKETS and self.bins.nbytes < len(self.starts) * self.binning.size
+
+    def counts_of(self, column: ColumnBins) -> NDArray[np.int64]:
+        """Return the counts of one column, shape `[buckets, bins]`."""
+        mine = self.bins[[each.name for each in self.binning.watched].index(column.name)]
+        places = np.repeat(np.arange(len(self.starts)) * column.size, self.rows) + mine
+        counts: NDArray[np.int64] = np.bincount(places, minlength=len(self.starts) * column.size)
+        return counts.reshape(len(self.starts), column.size)
+
+    def between(self, first: int, end: int) -> NDArray[np.int64]:
+        """Return the counts by bin of the buckets from number `first` until before `end` together, shape `[bins]`."""
+        row = int(self.rows[:first].sum())
+        bins = self.bins[:, row : row + int(self.rows[first:end].sum())]
+        return np.asarray(self.binning.count(bins, np.zeros(bins.shape[1], np.int64), 1)[0])
+
+    def split(self, upto: int) -> tuple[BucketedRows | None, BucketedRows | None]:
+        """Return the buckets that start before `upto`, and the others; None instead of no bucket."""
+        number = int(self.starts.searchsorted(upto))
+        if number in (0, len(self.starts)):
+            return (self, None) if number else (None, self)
+        row = int(self.rows[:number].sum())
+        before = BucketedRows(self.starts[:number], self.rows[:number], self.bins[:, :row], self.binning)
+        # A copy, for a view would keep the memory of all rows.
+        bins = self.bins[:, row:].copy()
+        return before, BucketedRows(self.starts[number:], self.rows[number:], bins, self.binning)
+
+
+Part = BucketArrays | BucketedRows
+
 
 @dataclass
 class OpenBuckets:
     """`parts` by version: a bucket may be in several of them."""
 
-    parts: dict[int, list[BucketArrays]] = field(default_factory=dict)
+    parts: dict[int, list[Part]] = field(default_factory=dict)
+
+    def add_rows(self, version: int, rows: BucketedRows) -> None:
+        """Add rows; their arrays are kept, and nobody may change them from now on."""
+        if len(rows.starts):
+            self._append(version, rows if rows.is_sparse else rows.counted)
 
     def add(self, version: int, starts: NDArray[np.int64], rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         """Add rows and counts, shapes `[buckets]` and `[buckets, bins]`; empty buckets are left out.
@@ -41,24 +131,15 @@ class OpenBuckets:
         """
         full, added = rows > 0, BucketArrays(starts, rows, counts)
         counts.flags.writeable = False
-        if not full.any():
-            return
-        parts = self.parts.setdefault(version, [])
-        parts.append(added if full.all() else added.at(full))
-        if len(parts) > _MOST_PARTS:
-            self._merge(version)
+        if full.any():
+            self._append(version, added if full.all() else added.at(full))
 
-    def pop(self, version: int, upto: int) -> list[BucketArrays]:
+    def pop(self, version: int, upto: int) -> list[Part]:
         """Remove the buckets that start before `upto`; returns the parts of them (see `added_up`)."""
-        due = [(part, part.starts < upto) for part in self.parts.get(version, ())]
-        if not any(mask.any() for _, mask in due):
-            return []
-        if left := [part.at(~mask) for part, mask in due if not mask.all()]:
+        split = [part.split(upto) for part in self.parts.pop(version, ())]
+        if left := [others for _, others in split if others]:
             self.parts[version] = left
-        else:
-            del self.parts[version]
-        # Counts are large, and in most cases all of them or the first ones are due: these need no copy.
-        return [part.at(_as_slice(mask)) for part, mask in due if mask.any()]
+        return [before for before, _ in split if before]
 
     def rename(self, before: int, after: int) -> None:
         """Add the buckets of a version to those of another one."""
@@ -78,16 +159,17 @@ class OpenBuckets:
             for start, rows, counts in zip(*self._merge(version), strict=True):
                 yield (version, int(start)), int(rows), counts
 
+    def _append(self, version: int, part: Part) -> None:
+        parts = self.parts.setdefault(version, [])
+        parts.append(part)
+        if len(parts) > _MOST_PARTS:
+            self._merge(version)
+
     def _merge(self, version: int) -> BucketArrays:
         """Add up the parts of each bucket of a version; returns its buckets in order of time."""
-        merged = added_up(self.parts[version])
+        merged = added_up([each.counted if isinstance(each, BucketedRows) else each for each in self.parts[version]])
         self.parts[version] = [merged]
         return merged
-
-
-def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
-    count = int(mask.sum())
-    return slice(count) if mask[:count].all() else mask
 
 
 def added_up(parts: Sequence[BucketArrays]) -> BucketArrays:

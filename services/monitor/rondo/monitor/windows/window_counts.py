@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,6 @@ import pyarrow as pa
 from rondo.chassis.profiles.components import in_units
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.losses_by_prediction import LossesByPrediction
 from rondo.monitor.windows.slice_counts import SliceCounts, SlicedRows
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.tasks.sketches import Figure, PerformanceSketch
+    from rondo.monitor.evidence.open_buckets import BucketedRows
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.tumbling import TumblingWindows
 
@@ -139,29 +140,16 @@ class WindowCounts:
 OpenWindows = dict[tuple[int, int], WindowCounts]
 
 
-def count_buckets(
-    reference: Reference, rows: pa.Table, starts: NDArray[np.int64], buckets: NDArray[np.int64]
-) -> BucketArrays:
-    """Count rows into the buckets that start at `starts`; `buckets` has the number of each row's."""
-    counts = reference.binning.count_groups(rows, buckets, len(starts))
-    return BucketArrays(starts, np.bincount(buckets, minlength=len(starts)).astype(np.int64), counts)
-
-
 def count_rows(
-    windows: OpenWindows,
-    version: int,
-    reference: Reference,
-    tumbling: TumblingWindows,
-    buckets: BucketArrays,
+    windows: OpenWindows, version: int, reference: Reference, tumbling: TumblingWindows, rows: BucketedRows
 ) -> None:
-    """Count rows of a version into `windows`, from their counts by bucket, in order of time."""
-    starts = tumbling.starts(buckets.starts)
-    firsts = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1)).tolist()
-    for first, end in zip(firsts, [*firsts[1:], len(starts)], strict=True):
-        if rows := int(buckets.rows[first:end].sum()):
-            key = (version, int(starts[first]))
-            counts = windows.get(key) or WindowCounts.empty(reference, tumbling.buckets)
-            windows[key] = counts.with_rows(rows, buckets.counts[first:end].sum(axis=0))
+    """Count rows of a version into `windows`."""
+    starts = tumbling.starts(rows.starts)
+    bounds = [*np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1)).tolist(), len(starts)]
+    for first, end in pairwise(bounds):
+        key = (version, int(starts[first]))
+        counts = windows.get(key) or WindowCounts.empty(reference, tumbling.buckets)
+        windows[key] = counts.with_rows(int(rows.rows[first:end].sum()), rows.between(first, end))
 
 
 def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWindows, *, removed: bool = False) -> None:
