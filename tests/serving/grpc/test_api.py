@@ -34,6 +34,9 @@ def without_contents(*tensors: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: value for key, value in tensor.items() if key != "contents"} for tensor in tensors]
 
 
+BARE = without_contents(DISTANCE, NIGHT)
+
+
 async def test_typed_contents_are_answered_in_typed_contents(client: Client, topic: LogTopic) -> None:
     answer = await client.call("ModelInfer", **TYPED, id="r")
     assert (answer.model_name, answer.model_version, answer.id) == ("delay", "3", "r")
@@ -47,12 +50,20 @@ async def test_typed_contents_are_answered_in_typed_contents(client: Client, top
 
 
 async def test_raw_contents_are_answered_in_raw_contents(client: Client) -> None:
-    sent = {"model_name": "delay", "inputs": without_contents(DISTANCE, NIGHT), "raw_input_contents": RAW}
+    sent = {"model_name": "delay", "inputs": BARE, "raw_input_contents": RAW}
     answer = await client.call("ModelInfer", **sent, outputs=[{"name": "score"}, {"name": "rondo.model_version"}])
     assert [each.name for each in answer.outputs] == ["score", "rondo.model_version"]
     score, versions = answer.raw_output_contents
     assert np.frombuffer(score, "<f4").tolist() == [3.0, 6.0]
     assert binary.decode("versions", "BYTES", [2], versions) == ["3", "3"]
+
+
+async def test_values_in_two_forms_are_refused(client: Client) -> None:
+    _, _, message = await client.refused("ModelInfer", **TYPED, raw_input_contents=RAW)
+    assert (
+        message
+        == "the feature `distance` has contents, and raw_input_contents beside them: send its values in one form"
+    )
 
 
 async def test_a_nan_is_a_missing_value(client: Client) -> None:
@@ -79,7 +90,7 @@ async def test_labels_that_are_texts_are_bytes(
     client: Client, models: ServedModels, version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]
 ) -> None:
     models.swap(serve(version(4, 2.0, fitted=TEXTS), revision=2))
-    sent = {"model_name": "delay", "inputs": without_contents(DISTANCE, NIGHT), "raw_input_contents": RAW}
+    sent = {"model_name": "delay", "inputs": BARE, "raw_input_contents": RAW}
     answer = await client.call("ModelInfer", **sent, outputs=[{"name": "label"}])
     assert binary.decode("label", "BYTES", [2], answer.raw_output_contents[0]) == ["on time", "verspätet"]
 
@@ -98,7 +109,8 @@ async def test_labels_that_are_texts_are_bytes(
         ({"outputs": [{"name": "other"}]}, "INVALID_ARGUMENT", "unknown_output"),
         ({"id": "x" * 300}, "INVALID_ARGUMENT", "bad_id"),
         ({"raw_input_contents": RAW[:1]}, "INVALID_ARGUMENT", "bad_request"),
-        ({"raw_input_contents": [RAW[0], b""]}, "INVALID_ARGUMENT", "bad_shape"),
+        ({"raw_input_contents": RAW}, "INVALID_ARGUMENT", "bad_request"),
+        ({"inputs": BARE, "raw_input_contents": [RAW[0], b""]}, "INVALID_ARGUMENT", "bad_shape"),
     ],
 )
 async def test_a_refusal_has_a_code_and_a_message(
@@ -114,7 +126,9 @@ async def test_a_refusal_has_a_code_and_a_message(
 async def test_a_message_of_millions_of_empty_tensors_is_refused_at_once(client: Client, field: bytes) -> None:
     began = time.thread_time()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await client.send("/inference.GRPCInferenceService/ModelInfer", (field + b"\x00") * 4_000_000)
+        await client.send(
+            "/inference.GRPCInferenceService/ModelInfer", b"\x0a\x05delay" + (field + b"\x00") * 4_000_000
+        )
     assert dict(caught.value.trailing_metadata())["rondo-code"] == "too_large"
     wanted = "there are 4,000,000 tensors: send one for each feature, with all rows, and 100,000 at most"
     assert caught.value.details() == wanted

@@ -66,6 +66,14 @@ async def test_outputs_are_raw_where_they_are_asked_for(client: httpx.AsyncClien
         assert outputs["rondo.id"]["data"] == ["r/0", "r/1"]
 
 
+async def test_values_in_two_forms_are_refused(client: httpx.AsyncClient) -> None:
+    both = DISTANCE | {"parameters": {"binary_data_size": len(RAW)}}
+    response = await send(client, {"inputs": [both, NIGHT]}, RAW)
+    assert response.status_code == 400
+    wanted = "the feature `distance` has `data`, and `binary_data_size` beside it: send its values in one form"
+    assert response.json()["detail"] == wanted
+
+
 @pytest.mark.parametrize(
     ("size", "raw", "length", "message"),
     [

@@ -16,26 +16,45 @@ from google.protobuf.message import DecodeError
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
-__all__ = ["DESCRIPTORS", "DecodeError", "Message", "message_class", "service"]
+__all__ = ["DESCRIPTORS", "DecodeError", "Message", "message_class", "service", "undecoded_class"]
 
 # A message of any of these classes: its fields are known at run time.
 Message: TypeAlias = Any
 DESCRIPTORS = Path(__file__).with_name("descriptors.binpb")
 
 
-def _pool() -> DescriptorPool:
+def _pool(files: descriptor_pb2.FileDescriptorSet) -> DescriptorPool:
     pool = DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
+    for file in files.file:
         pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
-_POOL = _pool()
+def _undecoded(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pb2.FileDescriptorSet:
+    found = descriptor_pb2.FileDescriptorSet.FromString(files.SerializeToString())
+    for field in (field for file in found.file for message in file.message_type for field in message.field):
+        if field.type == field.TYPE_MESSAGE:
+            field.type = field.TYPE_BYTES
+            field.ClearField("type_name")
+    return found
+
+
+_FILES = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+_POOL, _UNDECODED = _pool(_FILES), _pool(_undecoded(_FILES))
 
 
 def message_class(name: str) -> type[Message]:
     """Return the class of a message by its full name, such as `inference.ModelInferRequest`."""
     found: type[Message] = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(name))
+    return found
+
+
+def undecoded_class(name: str) -> type[Message]:
+    """Return a class for the same messages, in which each field that is a message itself is bytes.
+
+    Both have the same form on the wire (protobuf encoding, "Length-Delimited Records").
+    """
+    found: type[Message] = message_factory.GetMessageClass(_UNDECODED.FindMessageTypeByName(name))
     return found
 
 

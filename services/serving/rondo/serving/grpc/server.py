@@ -134,9 +134,7 @@ class _Guarded:
     async def _call(self, body: bytes, sent: Metadata) -> bytes:
         if self._method.roles:
             await self._authorize(sent)
-        answer = await self._method.call(self._method.request.FromString(body), len(body))
-        found: bytes = answer.SerializeToString()
-        return found
+        return await self._method.call(body)
 
     async def _authorize(self, sent: Metadata) -> None:
         authorization = _first(sent, "authorization").encode("latin-1", "replace")

@@ -10,6 +10,7 @@ import orjson
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.grpc.messages import message_class
 from rondo.serving.open_inference import binary
+from rondo.serving.open_inference.names import described_name
 from rondo.serving.open_inference.protocol import InferenceRequest, RequestedOutput, Tensor
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rondo.serving.open_inference.response import InferenceResponse
 
 _RESPONSE = message_class("inference.ModelInferResponse")
+_OUTPUT = message_class("inference.ModelInferResponse.InferOutputTensor")
 _METADATA = message_class("inference.ModelMetadataResponse")
 # An empty one has two bytes in a message, and hundreds as an object: 8 MiB would hold up the loop for seconds.
 _MAX_TENSORS = 100_000
@@ -44,6 +46,9 @@ def request(message: Message) -> InferenceRequest:
     if raw and len(raw) != len(inputs):
         text = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents: send one for each input, or none"
         raise RequestRefusedError("bad_request", text)
+    if raw and (twice := next((each.name for each in inputs if each.HasField("contents")), None)) is not None:
+        text = f"{described_name(twice)} has contents, and raw_input_contents beside them: send its values in one form"
+        raise RequestRefusedError("bad_request", text)
     tensors = [_tensor(each, raw[number] if raw else None) for number, each in enumerate(inputs)]
     found = InferenceRequest(tensors, message.id or None, [RequestedOutput(each.name) for each in message.outputs])
     found.check_id()
@@ -65,18 +70,22 @@ def _values(name: str, datatype: str, contents: Message) -> list[Any]:
     return binary.without_nan(values) if datatype in ("FP32", "FP64") else values
 
 
-def response(answer: InferenceResponse, *, raw: bool) -> Message:
-    """Return a `ModelInferResponse` with raw contents, or with typed ones."""
+def response(answer: InferenceResponse) -> Message:
+    """Return a `ModelInferResponse` with typed contents."""
     message = _RESPONSE(model_name=answer.model, model_version=answer.version, id=answer.request_id)
     for tensor, values in answer.outputs:
-        output = message.outputs.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
-        for key, value in tensor.get("parameters", {}).items():
-            output.parameters[key].string_param = orjson.dumps(value).decode()
-        if raw:
-            message.raw_output_contents.append(binary.encode(tensor["datatype"], values))
-        else:
-            getattr(output.contents, _CONTENTS[tensor["datatype"]]).extend(_typed(values))
+        described = output(tensor)
+        getattr(described.contents, _CONTENTS[tensor["datatype"]]).extend(_typed(values))
+        message.outputs.append(described)
     return message
+
+
+def output(tensor: Mapping[str, Any]) -> Message:
+    """Return the description of an output, without contents."""
+    described = _OUTPUT(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
+    for key, value in tensor.get("parameters", {}).items():
+        described.parameters[key].string_param = orjson.dumps(value).decode()
+    return described
 
 
 def _typed(values: Any) -> Sequence[Any]:

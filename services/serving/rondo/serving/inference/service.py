@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from opentelemetry import trace
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Rows, SentRows
+
+T = TypeVar("T")
 
 
 def infer(
@@ -177,7 +179,18 @@ class InferenceService:
             UnavailableError: Kafka does not take a log that is not buffered, or too many requests wait.
 
         """
-        done: asyncio.Future[Sequence[Answered]] = asyncio.get_running_loop().create_future()
+        return await self.answer(served, rows, pinned, size, lambda answered: answered)
+
+    async def answer(
+        self,
+        served: ServedModel,
+        rows: SentRows,
+        pinned: LoadedVersion | None,
+        size: int,
+        encode: Callable[[Sequence[Answered]], T],
+    ) -> T:
+        """Return the answer that `encode` makes while the log is on its way to Kafka. Raises as `infer_logged`."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def settle(result: Any) -> None:
             if done.done():  # cancelled in this turn of the loop
@@ -187,8 +200,7 @@ class InferenceService:
             else:
                 done.set_result(result)
 
-        caller = trace.get_current_span().get_span_context()
-        request = Request(served, rows, pinned, size, lambda answered: answered, settle, caller)
+        request = Request(served, rows, pinned, size, encode, settle, trace.get_current_span().get_span_context())
         self.submit(request)
         try:
             return await done

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 MAX_ROWS = 10_000
 _MAX_DIMENSIONS = 2
 # The codes of `struct`, which numpy knows, too.
-_CODES = {
+CODES = {
     "BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I",
     "UINT64": "Q", "FP16": "e", "FP32": "f", "FP64": "d",
 }  # fmt: skip
-_SIZES = {datatype: struct.calcsize(f"<{code}") for datatype, code in _CODES.items()}
+_SIZES = {datatype: struct.calcsize(f"<{code}") for datatype, code in CODES.items()}
 _LENGTH = struct.Struct("<I")
 
 
@@ -44,7 +44,7 @@ def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[A
         return []
     if datatype == "BYTES":
         return texts(name, _split(name, raw, count))
-    if (code := _CODES.get(datatype)) is None:
+    if (code := CODES.get(datatype)) is None:
         return []
     wanted = count * _SIZES[datatype]
     if len(raw) != wanted:
@@ -94,4 +94,4 @@ def encode(datatype: str, values: NDArray[Any] | Sequence[str | int]) -> bytes:
     if datatype == "BYTES":
         found = [str(value).encode() for value in values]
         return b"".join(part for text in found for part in (_LENGTH.pack(len(text)), text))
-    return np.ascontiguousarray(values, f"<{_CODES[datatype]}").tobytes()
+    return np.ascontiguousarray(values, f"<{CODES[datatype]}").tobytes()

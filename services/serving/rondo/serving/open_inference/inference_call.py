@@ -5,22 +5,22 @@ from __future__ import annotations
 import random
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.open_inference import protocol, response
 from rondo.serving.open_inference import rows as request_rows
 from rondo.serving.open_inference.compiled_decoder import compiled_decoder
 from rondo.serving.open_inference.response import InferenceResponse
+from rondo.serving.requests.rows import SentRows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServingTable
     from rondo.serving.open_inference.protocol import InferenceRequest
-    from rondo.serving.requests.rows import SentRows
 
 
 _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secrets
@@ -70,6 +70,21 @@ class InferenceCall:
 
         """
         return cls._of(*find(table, model, version), sent)
+
+    @classmethod
+    def of_values(
+        cls,
+        served: ServedModel,
+        pinned: LoadedVersion | None,
+        request_id: str | None,
+        values: Mapping[str, Sequence[Any]],
+        count: int,
+    ) -> Self:
+        """Take the checked values of N rows by feature, in the order of the model's signature; all outputs are sent."""
+        request_id, nothing = request_id or _new_id(), [None] * count
+        ids, source = request_rows.numbered(request_id, count), request_rows.TensorSource(values)
+        rows = SentRows(ids, nothing, nothing, values, source)
+        return cls(served, pinned, request_id, rows, response.names(served.outputs))
 
     @classmethod
     def _of(cls, served: ServedModel, pinned: LoadedVersion | None, sent: InferenceRequest) -> Self:

@@ -123,6 +123,10 @@ def _take_raw_contents(request: InferenceRequest, body: bytes, place: int) -> No
                 " after the JSON: send the number of bytes of this tensor"
             )
             raise RequestRefusedError("bad_request", message)
+        if tensor.data:
+            both = f"{described_name(tensor.name)} has `data`, and `binary_data_size` beside it"
+            message = f"{both}: send its values in one form"
+            raise RequestRefusedError("bad_request", message)
         tensor.data = binary.decode(tensor.name, tensor.datatype, tensor.shape, body[place : place + size])
         place += size
     if place != len(body):

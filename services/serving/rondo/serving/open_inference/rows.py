@@ -46,7 +46,7 @@ _NAMES = {ID: None, ENTITY: None, EVENT_TIME: None}.keys()
 
 
 @dataclass(frozen=True, slots=True)
-class _TensorSource:
+class TensorSource:
     """The source of rows that were sent together: error messages name the row."""
 
     values: Mapping[str, Sequence[Any]]
@@ -90,11 +90,11 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
         raise unknown_feature(next(name for name in tensors if name not in known), known, NameSuggester())
     if tensors.keys() <= features.keys():
         nothing = [None] * count
-        return SentRows(numbered(new_id, count), nothing, nothing, sent, _TensorSource(sent))
+        return SentRows(numbered(new_id, count), nothing, nothing, sent, TensorSource(sent))
     given = _names(tensors.get(ID), "bad_id", count)
     ids = [name or made for name, made in zip(given, numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
-    return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, _TensorSource(sent))
+    return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, TensorSource(sent))
 
 
 def _by_name(request: InferenceRequest) -> dict[str, Tensor]:
