@@ -18,6 +18,7 @@ from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.evidence.stretches import Learning
 from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.trainer.evaluation import reference_blocks
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows
@@ -146,6 +147,16 @@ def scored(count: int, **outputs: Any) -> Scored:
     score = rng.random(count).astype(np.float32)
     found = {"score": score, "label": (score > 0.5).astype(np.int64)} | outputs
     return Scored(BINARY, rng.integers(2, size=count).astype(np.float32), found)
+
+
+def test_the_autocorrelation_time_is_that_of_the_latest_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_blocks, "_ROWS_OF_AUTOCORRELATION", 4_000)
+    early = np.repeat(np.random.default_rng(1).random(100), 50)
+    late = np.random.default_rng(2).random(4_000)
+    rows = pl.DataFrame({"x": np.concatenate([early, late]).astype(np.float32)})
+    features = {"x": Feature(type="float")}
+    blocks, _ = of_features(profiles_of(features, rows), rows)
+    assert blocks.columns["x"].autocorrelation_rows < 1.2
 
 
 def test_outputs_move_as_the_monitor_sees_them() -> None:

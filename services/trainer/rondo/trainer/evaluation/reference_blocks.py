@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 MOST_STRETCHES = 512
 # There may be hundreds of slices.
 MOST_STRETCHES_OF_SLICE = 128
+# The standard error of a correlation of so many rows is 0.003.
+_ROWS_OF_AUTOCORRELATION = 1 << 17
 # The evidence is a JSON document; a component's noise is far above this.
 _DECIMALS = 9
 PROJECTIONS = 8
@@ -197,7 +199,8 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     found = watched.values[counts.any(axis=0)]
     # One that has the same value in every row has no autocorrelation.
     moving = np.flatnonzero((found != found[:1]).any(axis=0))
-    within = autocorrelation_time_of_bins(watched.values[:, moving], bins, below=rows)
+    latest = bins[-_ROWS_OF_AUTOCORRELATION:]
+    within = autocorrelation_time_of_bins(watched.values[:, moving], latest, below=rows)
     means = zip(watched.names, watched.means(counts).T, strict=True)
     return ColumnBlocks(autocorrelation_rows=within, means={name: _rounded(values) for name, values in means})
 
