@@ -233,7 +233,7 @@ def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
 
 
 def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
-    if values.dtype == pl.String:
+    if not values.dtype.is_numeric():
         return False
     x, y = values.to_numpy().astype(np.float64), label.to_numpy().astype(np.float64)
     if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:

@@ -49,6 +49,8 @@ def feature_column(values: pl.Series, *, is_category: bool) -> pa.Array:
     """
     if not is_category:
         return values.cast(pl.Float32).to_arrow()
+    if isinstance(values.dtype, pl.Enum):
+        return values.to_arrow(compat_level=pl.CompatLevel.oldest())
     return values.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
 
 
@@ -149,7 +151,7 @@ def categorical(values: pl.Series) -> CategoricalProfile:
 
 def _of_counts(texts: pl.Series, counts: NDArray[np.integer[Any]], rows: int) -> CategoricalProfile:
     """Return the profile of a column of `rows` rows, from how many have each text; the others are missing."""
-    present = pl.DataFrame({"category": texts, _ROWS: counts}).filter(pl.col("category") != "")
+    present = pl.DataFrame({"category": texts, _ROWS: counts}).filter(pl.col("category") != "", pl.col(_ROWS) > 0)
     short = present.filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
     listed = dict(short.sort([_ROWS, "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())
     known = int(present[_ROWS].sum())

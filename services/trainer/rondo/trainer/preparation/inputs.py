@@ -53,6 +53,11 @@ def text(rows: pl.DataFrame, name: str) -> pl.Series:
     return values.fill_null(MISSING) if values.null_count() else values
 
 
+def category(rows: pl.DataFrame, name: str) -> pl.Series:
+    """Return a category, as `levels` takes it: its texts, or codes of them where the rows are encoded."""
+    return rows[name] if isinstance(rows[name].dtype, pl.Enum) else text(rows, name)
+
+
 def number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
     # Null becomes NaN.
     return rows[name].cast(pl.Float32).to_numpy()

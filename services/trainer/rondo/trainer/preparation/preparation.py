@@ -76,7 +76,7 @@ class Preparation:
 
         """
         inputs.check_columns(self.features, rows)
-        encoded = (encoding.apply(inputs.text(rows, name)) for name, encoding in self.encodings.items())
+        encoded = (encoding.apply(inputs.category(rows, name)) for name, encoding in self.encodings.items())
         return np.hstack([self.numbers.apply(rows), *encoded])
 
     def onnx_nodes(self, matrix: str) -> list[onnx.NodeProto]:
@@ -115,7 +115,7 @@ def fit(
     fitted, matrix = numbers.fit(features, prepare, rows, spare)
     encodings, used = {}, len(fitted.columns.kept)
     for name in encoded:
-        encodings[name], columns = _fit_encoding(prepare, name, inputs.text(rows, name), targets)
+        encodings[name], columns = _fit_encoding(prepare, name, inputs.category(rows, name), targets)
         matrix[:, used : used + columns.shape[1]] = columns
         used += columns.shape[1]
     return Preparation(dict(features), fitted, encodings), matrix[:, :used]
