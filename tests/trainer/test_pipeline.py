@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -26,11 +26,16 @@ from rondo.trainer.errors import (
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
-from rondo.trainer.onnx_graph.parity import ParityError, compare, compared_rows
+from rondo.trainer.onnx_graph.parity import LATEST_ROWS, ParityError, compare, compared_rows
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline, UnsupportedTrainerError
 from rondo.trainer.preparation.inputs import MissingColumnsError, onnx_inputs
 from rondo.trainer.worker.app import pipeline
+
+from tests.trainer.unfaithful import LARGEST, Step, StepEstimator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.medium
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -240,6 +245,38 @@ def test_a_model_that_gives_no_number_is_refused() -> None:
             SPEC, TrainingSet(rows(1_000), (), LATER, None, LATER)
         )
     assert "gives no finite number for a row of the holdout" in str(refusal.value)
+
+
+def test_the_latest_rows_of_the_holdout_are_predicted_once_and_compared() -> None:
+    matrices: list[int] = []
+
+    class Counted(Step):
+        def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+            matrices.append(len(matrix))
+            return super().predict(matrix)
+
+    estimator: Any = StepEstimator(0.0)
+    fit = estimator.fit
+    counted: Any = SimpleNamespace(
+        check_params=estimator.check_params,
+        check_matrix=estimator.check_matrix,
+        fit=lambda *given: Counted(fit(*given).bound, 1e-3),
+    )
+    made = Pipeline({"lightgbm": counted}, pipeline(1).functions, Scorer(1), IsolatedRun(1))
+    spec = with_trainer(holdout_rows=LATEST_ROWS + 100, refit=False)
+    frame = rows(LATEST_ROWS + 1_000)
+    with pytest.raises(ParityError):  # at an edge
+        made.fit(spec, TrainingSet(frame, (), LATER, None, LATER))
+    assert matrices[0] == LATEST_ROWS + 100
+    assert sum(matrices[1:]) < LATEST_ROWS
+    # Of rows that differ alike the first is shown, and the latest rows are first.
+    wrong = frame.with_columns(
+        temp=pl.when(pl.int_range(pl.len()) == frame.height - 10).then(pl.lit(LARGEST, pl.Float32)).otherwise("temp"),
+        carrier=pl.when(pl.int_range(pl.len()) == frame.height - 10).then(pl.lit("wrong")).otherwise("carrier"),
+    )
+    with pytest.raises(ParityError) as refusal:
+        made.fit(spec, TrainingSet(wrong, (), LATER, None, LATER))
+    assert refusal.value.row["carrier"] == "wrong"
 
 
 def test_edges_of_every_feature_are_compared() -> None:

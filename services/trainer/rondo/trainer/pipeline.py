@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rondo.contracts.events.training import Parameters
 from rondo.contracts.spec.parameters.search_space import own_params, with_params
@@ -28,7 +30,7 @@ from rondo.trainer.fitting.report import report
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.background_values import background
-from rondo.trainer.preparation import inputs
+from rondo.trainer.preparation import inputs, levels
 from rondo.trainer.search.objective import prepare_objective
 from rondo.trainer.search.plan import plan_search
 
@@ -38,15 +40,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import polars as pl
+    from numpy.typing import NDArray
 
     from rondo.contracts.events.training import Adaptation, FunctionVersion, TrainingNote
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.tasks.base import FittedTask
     from rondo.trainer.adaptation.training_window import AdaptationState
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
     from rondo.trainer.evaluation.feature_reference import FeatureReference
+    from rondo.trainer.evaluation.metrics import Scored
     from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.fitting.plan import Planned
@@ -86,6 +91,16 @@ class Search:
 
 
 @dataclass(frozen=True, eq=False)
+class _OfRows:
+    """What needs rows alone, and no model: it is computed beside the fit."""
+
+    compared: Future[pl.DataFrame]
+    background: Future[dict[str, str]]
+    reference: Future[FeatureReference]
+    notes: Future[tuple[TrainingNote, ...]]
+
+
+@dataclass(frozen=True, eq=False)
 class _Fitted:
     """The model that is evaluated on the holdout of `parts`, and the one that serves in its place, if it is refitted.
 
@@ -96,8 +111,7 @@ class _Fitted:
     model: FeatureModel
     refitted: FeatureModel | None
     rows: pl.DataFrame
-    reference: Future[FeatureReference]
-    notes: Future[tuple[TrainingNote, ...]]
+    of_rows: _OfRows
     function: FunctionVersion | None
     adaptation: Adaptation | None
 
@@ -201,7 +215,7 @@ class Pipeline:
             PackageChangedError: the code of `trainer.function` was changed meanwhile.
 
         """
-        fits, rows = self._fits(spec, found), training_set.rows
+        fits, rows = self._fits(spec, found), levels.encoded(spec.features, training_set.rows)
         function = self.function_version(spec) if chosen is None else chosen.function
         parts = _checked_parts(spec, rows) if chosen is None else chosen.parts
         served = Strategy(ALL, 0) if chosen is None else chosen.served
@@ -209,6 +223,8 @@ class Pipeline:
         first = chosen.first if chosen is not None and not refits else served.first
         with ThreadPoolExecutor(1) as pool:
             # A training leaves cores idle in between, and these need no model.
+            compared = pool.submit(parity.compared_rows, spec.features, rows[first:], spec.trainer.seed)
+            unknown = pool.submit(background, spec.features, rows[first:], spec.trainer.seed)
             reference = pool.submit(feature_reference.of_rows, spec.features, rows[first:])
             notes = pool.submit(lambda: tuple(data_checks.notes(spec, parts)))
             model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
@@ -216,7 +232,8 @@ class Pipeline:
             if self.function_version(spec) != function:
                 raise PackageChangedError(function.package if function else "")
             adaptation = None if chosen is None else report(chosen, refitted=refits)
-            made = _Fitted(parts, model, refitted, rows[first:], reference, notes, function, adaptation)
+            of_rows = _OfRows(compared, unknown, reference, notes)
+            made = _Fitted(parts, model, refitted, rows[first:], of_rows, function, adaptation)
             return self._candidate(fits, training_set, made, champions, found)
 
     def _candidate(
@@ -228,9 +245,9 @@ class Pipeline:
         found: Found | None,
     ) -> FittedCandidate:
         spec, parts, rows, time = fits.spec, fit.parts, fit.rows, fit.rows[fits.spec.data.event_time]
-        task, classes = task_named(spec.task), fits.classes(parts.training)
+        classes = fits.classes(parts.training)
         alone = Combined(fit.model, parts.holdout, parts.training[spec.data.event_time][-1])
-        compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
+        compared = fit.of_rows.compared.result()
         made = combine(spec, classes, alone, champions, self.score, compared)
         holdout, scored = score_holdout(spec, classes, made.holdout, made.model.predict)
         if not scored.finite:
@@ -241,13 +258,13 @@ class Pipeline:
             builder.SPEC_DIGEST: spec.digest,
             builder.TRAINED_UNTIL: (made.until if fit.refitted is None else time[-1]).isoformat(),
             builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
-            **background(spec.features, rows, spec.trainer.seed),
+            **fit.of_rows.background.result(),
             **made.metadata,
         }
         graph = builder.build(served, fitted, metadata)
         predict = self.score.loaded(graph)
         compared_outputs = parity.compare(
-            task.predictions(fitted, served.predict(compared)),
+            _native_outputs(served, fitted, compared, scored if fit.refitted is None else None),
             predict(inputs.onnx_inputs(spec.features, compared)),
             compared,
             native=served.native,
@@ -259,14 +276,14 @@ class Pipeline:
             scored=scored,
             notes=(
                 *data_checks.left_out_notes(spec, training_set),
-                *fit.notes.result(),
+                *fit.of_rows.notes.result(),
                 *made.notes,
                 *data_checks.calibration_notes(spec, made.holdout),
                 *(found.notes if found else ()),
             ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),
             parity=compared_outputs,
-            reference=fit.reference.result(),
+            reference=fit.of_rows.reference.result(),
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,
@@ -299,6 +316,21 @@ class Pipeline:
         except KeyError:
             known = (*self.estimators, TrainerKind.FUNCTION.value)
             raise UnsupportedTrainerError(spec.trainer.kind, known) from None
+
+
+def _native_outputs(
+    served: FeatureModel, fitted: FittedTask, compared: pl.DataFrame, scored: Scored | None
+) -> dict[str, NDArray[Any]]:
+    """Return the model's outputs for the compared rows; `scored` are its outputs for the holdout, where it has them.
+
+    The first compared rows are the latest, and the holdout ends with them.
+    """
+    latest = parity.LATEST_ROWS
+    known = 0 if scored is None or len(scored) < latest else latest
+    outputs = task_named(fitted.task).predictions(fitted, served.predict(compared[known:]))
+    if scored is None or not known:
+        return outputs
+    return {name: np.concatenate([scored.outputs[name][-known:], found]) for name, found in outputs.items()}
 
 
 def _checked_parts(spec: ModelSpec, rows: pl.DataFrame) -> Split:

@@ -13,14 +13,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from rondo.contracts.model_metadata import BACKGROUND
-from rondo.trainer.preparation.inputs import onnx_inputs
+from rondo.trainer.preparation.inputs import check_columns, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
@@ -33,17 +33,21 @@ _MOST_ROWS = 10_000
 def background(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> dict[str, str]:
     """Return the entry of the metadata: by feature a list of numbers or texts, null where one is missing."""
     sample = rows if rows.height <= _MOST_ROWS else rows[np.linspace(0, rows.height - 1, _MOST_ROWS).astype(np.int64)]
-    inputs = onnx_inputs(features, sample)
     rng = np.random.default_rng(seed)
-    found = {name: _json(rng.permutation(_quantiles(values.reshape(-1)))) for name, values in inputs.items()}
+    check_columns(features, rows)
+    columns = {
+        name: text(sample, name) if feature.type == "category" else pl.Series(number(sample, name))
+        for name, feature in features.items()
+    }
+    found = {name: _json(rng.permutation(_quantiles(values))) for name, values in columns.items()}
     return {BACKGROUND: json.dumps(found, ensure_ascii=False)}
 
 
-def _quantiles(values: NDArray[Any]) -> NDArray[Any]:
+def _quantiles(values: pl.Series) -> NDArray[Any]:
     """Return values in the middle of 50 equal parts of the sorted ones. NaN is the largest."""
     places = ((np.arange(VALUES) + 0.5) / VALUES * len(values)).astype(np.int64)
-    found: NDArray[Any] = np.sort(values)[places]
-    return found
+    # NumPy would compare texts as objects of Python.
+    return values.sort().gather(places).to_numpy()
 
 
 def _json(values: NDArray[Any]) -> list[float | str | None]:

@@ -50,19 +50,18 @@ class ParityError(TrainingImpossibleError):
 
 def compared_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return the rows on which graph and model are compared, with the columns of the features alone."""
-    return pl.concat([ordinary_rows(features, rows, seed), edge_rows(features, rows, seed)])
+    drawn = _drawn(features, rows, seed)
+    return pl.concat([_latest(features, rows), drawn, _edge_rows(features, drawn)])
 
 
 def ordinary_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return the latest rows, and rows whose values are drawn column by column."""
-    return pl.concat([rows.select(*features).tail(LATEST_ROWS), _drawn(features, rows, seed)])
+    return pl.concat([_latest(features, rows), _drawn(features, rows, seed)])
 
 
 def edge_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return rows in which one feature, or each, has its edge values."""
-    drawn = _drawn(features, rows, seed)
-    edges = [_edges(features[name], name, drawn) for name in features]
-    return pl.concat([*edges, _all_edges(features, drawn.schema)])
+    return _edge_rows(features, _drawn(features, rows, seed))
 
 
 def without_values(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -71,11 +70,23 @@ def without_values(features: Mapping[str, Feature], rows: pl.DataFrame, seed: in
     return pl.concat([drawn.with_columns(pl.lit(None, drawn.schema[name]).alias(name)) for name in features])
 
 
+def _latest(features: Mapping[str, Feature], rows: pl.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame([_plain(rows[name].tail(LATEST_ROWS)) for name in features])
+
+
 def _drawn(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
-    return pl.DataFrame(
-        {name: rows[name].gather(rng.integers(0, rows.height, RANDOM_ROWS).tolist()) for name in features}
-    )
+    return pl.DataFrame([_plain(rows[name].gather(rng.integers(0, rows.height, RANDOM_ROWS))) for name in features])
+
+
+def _plain(values: pl.Series) -> pl.Series:
+    """Return texts for an enumeration, which has no place for others."""
+    return values.cast(pl.String) if isinstance(values.dtype, pl.Enum) else values
+
+
+def _edge_rows(features: Mapping[str, Feature], drawn: pl.DataFrame) -> pl.DataFrame:
+    edges = [_edges(features[name], name, drawn) for name in features]
+    return pl.concat([*edges, _all_edges(features, drawn.schema)])
 
 
 def _edges(feature: Feature, name: str, drawn: pl.DataFrame) -> pl.DataFrame:
