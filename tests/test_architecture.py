@@ -82,10 +82,13 @@ CONNECTIONS = {"aiokafka", "asyncpg", "bentoml", "confluent_kafka", "faststream"
 # Beside the adapters, these connect decisions with a technology. Whatever is new is held to the rule until it is here.
 CONNECTING = {
     "ingestion.feedback.landing": "it follows both logs",
+    "ingestion.handlers": "as monitor.handlers",
     "ingestion.outcomes.stream": "it is a transform of the exactly-once stream",
+    "ingestion.scoring.answers": "it is the state of a follower of the answers",
     "monitor.handlers": "the type of handlers is the event consumer's",
     "monitor.pipeline": "it is the state of a follower of the logs",
     "registry.handlers": "as monitor.handlers",
+    "serving.bulk.transform": "it is the transform of the bulk stream",
     "serving.deployments.loader": "it makes the runtimes of versions",
     "serving.stream.telemetry": "it reads the headers of messages",
     "serving.stream.transform": "it is the transform of the exactly-once stream",

@@ -18,6 +18,7 @@ from rondo.contracts.topics import SERVICES, TOPICS
 from rondo.ingestion.batches import kafka_consumer
 from rondo.ingestion.feedback import landing
 from rondo.ingestion.outcomes import stream as ingestion_outcomes
+from rondo.ingestion.scoring import answers
 from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
@@ -35,7 +36,7 @@ def submitted() -> tuple[str, ...]:
 
 USED = {
     **{(service, "TokenFollower"): lambda: (TokenChanged.topic,) for service in SERVICES},
-    ("ingestion", "Follower"): lambda: landing.TOPICS,
+    ("ingestion", "Follower"): lambda: (*landing.TOPICS, *answers.TOPICS),
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_outcomes.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
     ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic, ModelRemoved.topic),

@@ -88,7 +88,7 @@ def test_the_data_plane_is_written_by_one_writer_each() -> None:
         "predictions.log": "serving",
         "outcomes.observed": "applications",
         "outcomes.log": "ingestion",
-        "scores.requested": "applications",
+        "scores.requested": "ingestion",
         "scores.made": "serving",
     }
 

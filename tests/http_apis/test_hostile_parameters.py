@@ -23,7 +23,9 @@ from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.http import routes as ingestion
+from rondo.ingestion.http.context import ApiContext
 from rondo.ingestion.postgres import PostgresBatchStore
+from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.monitor import http as monitor
 from rondo.monitor.errors import UnknownModelError
@@ -61,7 +63,7 @@ NUMBERS = (*TEXTS, f"1{'0' * 30}", "-1", "NaN", "Infinity", "1.5", "922337203685
 # What is there: a hostile value beside it comes as far as a good one.
 KNOWN = {
     "dataset": "rides", "batch_id": "january", "model": "tips", "version": "1", "action": "pause",
-    "silence_id": "1", "delivery_id": "1", "token_id": "a",
+    "silence_id": "1", "delivery_id": "1", "token_id": "a", "job": "0123456789abcdef",
 }  # fmt: skip
 BODIES: dict[str, bytes] = {
     "application/octet-stream": onnx_model("a"),
@@ -87,7 +89,9 @@ async def of_ingestion(databases: Databases, folder: Path) -> AsyncIterator[ASGI
         tables, batches = DeltaTables(str(folder / "data")), PostgresBatchStore(database)
         publisher, reports = BatchPublisher(tables), Artifacts(str(folder / "artifacts"))
         service = BatchService(specs, batches, publisher, reports)
-        app.state.context = ingestion.ApiContext(service, spool, batches, publisher, tables, reports, specs)
+        app.state.context = ApiContext(
+            service, spool, batches, publisher, tables, reports, specs, PostgresScoringJobs(database)
+        )
         yield app
 
 

@@ -17,6 +17,7 @@ from rondo.registry.errors import (
     RefusedSpecError,
     StaleRevisionError,
     UnknownModelError,
+    UnknownVersionError,
 )
 
 from tests.registry.scenarios import ANA, apply, audit_of, handle, published_types, states
@@ -162,3 +163,23 @@ async def test_a_model_that_is_applied_again_continues_its_counters_and_cannot_g
     async with store.work() as work:
         with pytest.raises(NothingToRollBackToError):
             await commands.roll_back(work, "late", None, ANA, None)
+
+
+async def test_a_scoring_names_its_version_and_is_the_same_job_again(
+    store: Backend, spec: ModelSpec, trained: Make, day: datetime
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7), "t1")
+    async with store.work() as work:
+        with pytest.raises(UnknownVersionError):
+            await commands.score(work, "late", 2, ("flights", 3), ANA, day)
+        with pytest.raises(UnknownModelError):
+            await commands.score(work, "early", 1, ("flights", 3), ANA, day)
+    jobs = set()
+    for data in (("flights", 3), ("flights", 3), ("flights", 4), ("trains", 3)):
+        async with store.work() as work:
+            jobs.add(await commands.score(work, "late", 1, data, ANA, day))
+    assert len(jobs) == 3
+    assert (await published_types(store)).count("ScoringRequested") == 4
+    entries = [entry for entry in await audit_of(store, "late") if entry.action == "scoring_requested"]
+    assert len(entries) == 4

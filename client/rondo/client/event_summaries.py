@@ -32,6 +32,7 @@ from rondo.contracts.events.monitoring import (
     described_harm,
 )
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.scoring import ScoringEnded, ScoringRequested
 from rondo.contracts.events.training import (
     ModelTrained,
     TrainingFailed,
@@ -93,6 +94,21 @@ def _(event: SkewMeasured) -> str:
     differing = [f"{each.feature} of {each.differing:,}" for each in event.features[:_SHOWN]]
     found = f"published differently: {', '.join(differing)}" if differing else "no value was published differently"
     return f"batch {event.batch_id}: {event.joined:,} of {event.served:,} predictions are in it, {found}"
+
+
+@summarize.register
+def _(event: ScoringRequested) -> str:
+    what = f"version {event.data_version} of {event.dataset}"
+    return f"{event.requested_by} asks version {event.model_version} to score {what}, job {event.job}"
+
+
+@summarize.register
+def _(event: ScoringEnded) -> str:
+    if event.scores is None:
+        return f"scoring job {event.job} {event.state}: {event.reason}"
+    return (
+        f"scoring job {event.job} {event.state}: {event.rows:,} rows, {event.refused:,} refused, {event.scores.table}"
+    )
 
 
 @summarize.register

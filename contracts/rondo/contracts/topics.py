@@ -18,6 +18,7 @@ from rondo.contracts.events import (
     monitoring,
     predictions,
     scores,
+    scoring,
     training,
 )
 
@@ -126,13 +127,13 @@ DATA_PLANE = (
         partitions=DATA_PARTITIONS, retention=timedelta(days=7), max_message_bytes=8 * 1024 * 1024,
     ),
     Topic(
-        scores.SCORES_REQUESTED, "applications", ("serving",),
+        scores.SCORES_REQUESTED, "ingestion", ("serving",),
         "Rows that a version is to score: Arrow IPC, one record batch per message, with the version in its metadata.",
         key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
         max_message_bytes=scores.MAX_MESSAGE_BYTES,
     ),
     Topic(
-        scores.SCORES_MADE, "serving", ("applications",),
+        scores.SCORES_MADE, "serving", ("ingestion",),
         "What a version answers for a message of scores.requested: Arrow IPC, one record batch per message.",
         key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
         max_message_bytes=scores.MAX_MESSAGE_BYTES,
@@ -167,6 +168,8 @@ CONTROL_PLANE = (
     _control(deployment.RolloutChanged, "registry", "client"),
     _control(monitoring.RolloutEvidence, "monitor", "registry", "client"),
     _control(monitoring.LabelsWanted, "monitor", "client"),
+    _control(scoring.ScoringRequested, "registry", "ingestion", "client"),
+    _control(scoring.ScoringEnded, "ingestion", "client"),
     _control(monitoring.AlertRaised, "monitor", "client"),
     _control(monitoring.AlertResolved, "monitor", "client"),
     _control(access.TokenChanged, "registry", *SERVICES, key="token_id", cleanup="compact"),

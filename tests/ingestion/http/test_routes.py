@@ -6,6 +6,7 @@ import gzip
 import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -19,11 +20,16 @@ from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
-from rondo.ingestion.http.routes import ApiContext, api
+from rondo.ingestion.http.context import ApiContext
+from rondo.ingestion.http.routes import api
+from rondo.ingestion.scoring.jobs import ScoringJob
+from rondo.ingestion.scoring.plan import Speed
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import NOW, parquet, rides, spec
 from tests.ingestion.fakes import MemoryBatchStore
+from tests.ingestion.scoring.memory_jobs import MemoryJobs
+from tests.ingestion.scoring.test_coordinator import requested
 from tests.support.access import bearer, token_cache
 
 if TYPE_CHECKING:
@@ -36,7 +42,9 @@ PARQUET = {"content-type": "application/vnd.apache.parquet"}
 
 
 @asynccontextmanager
-async def serving(folder: Path, batches: Any = None, *, started: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    folder: Path, batches: Any = None, jobs: Any = None, *, started: bool = True
+) -> AsyncIterator[httpx.AsyncClient]:
     app, specs, spool = api(), SpecCache([spec()]), Spool(folder / "spool", 1024 * 1024)
     spool.clear()
     batches, reports = batches or MemoryBatchStore(), Artifacts(str(folder / "artifacts"))
@@ -44,7 +52,7 @@ async def serving(folder: Path, batches: Any = None, *, started: bool = True) ->
     publisher = BatchPublisher(tables)
     service = BatchService(specs, batches, publisher, reports, clock=lambda: NOW)
     if started:
-        app.state.context = ApiContext(service, spool, batches, publisher, tables, reports, specs)
+        app.state.context = ApiContext(service, spool, batches, publisher, tables, reports, specs, jobs or Mock())
     guarded_app: Any = guarded(Health(), await token_cache(), app)
     transport = httpx.ASGITransport(app=guarded_app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://ingestion", headers=bearer()) as client:
@@ -178,3 +186,16 @@ def test_openapi_describes_every_answer() -> None:
                     [(media, content)] = answer["content"].items()
                     assert media == ("application/json" if status.startswith("2") else "application/problem+json")
                     assert "$ref" in content["schema"], (path, method, status)
+
+
+async def test_a_scoring_job_shows_how_far_it_is_and_who_has_no_role_sees_none(tmp_path: Path) -> None:
+    jobs, request = MemoryJobs(), requested(0)
+    jobs.requests[request.job] = ScoringJob(request, "running", rows=130, scored=100, speed=Speed(60, 2.0))
+    async with serving(tmp_path, jobs=jobs) as client:
+        path = f"/v1/scoring-jobs/{request.job}"
+        found = (await client.get(path, headers=bearer(Role.PREDICTOR))).json()
+        assert (found["rows"], found["scored"], found["left"]) == (130, 0, 130)
+        assert (found["rows_per_second"], found["seconds_left"]) == (30.0, pytest.approx(130 / 30))
+        assert (await client.get(path, headers=bearer(Role.PUBLISHER))).status_code == 403
+        missing = await client.get("/v1/scoring-jobs/0123456789abcdef")
+        assert (missing.status_code, missing.json()["code"]) == (404, "scoring_job_not_found")

@@ -56,6 +56,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("POST", "/v1/models/{model}/rollout/{action}"),
         ("POST", "/v1/models/{model}/train"),
         ("POST", "/v1/models/{model}/versions"),
+        ("POST", "/v1/models/{model}/versions/{version}/scoring-jobs"),
         ("POST", "/v1/tokens"),
         ("POST", "/v1/tokens/{token_id}/rotate"),
         ("PUT", "/v1/specs"),

@@ -147,3 +147,16 @@ async def test_a_model_can_be_removed(seeded: httpx.AsyncClient) -> None:
     ]  # fmt: skip
     audit = (await seeded.get("/v1/models/late/audit")).json()
     assert (audit["verified"], audit["entries"][-1]["evidence"]["reason"]) == (True, "not needed")
+
+
+async def test_a_predictor_and_an_engineer_may_request_a_scoring(seeded: httpx.AsyncClient) -> None:
+    path, body = "/v1/models/late/versions/1/scoring-jobs", {"dataset": "flights", "data_version": 3}
+    answers = [
+        await seeded.post(path, json=body, headers=bearer(role))
+        for role in (Role.PREDICTOR, Role.ENGINEER, Role.READER)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202, 403]
+    assert answers[0].json() == answers[1].json()
+    assert answers[0].json()["model_version"] == 1
+    outside = await seeded.post(path, json=body | {"dataset": "../models"})
+    assert outside.status_code == 422

@@ -8,6 +8,7 @@ from rondo.contracts.vocabularies.access import (
     Role,
 )
 from rondo.contracts.vocabularies.data import (
+    ScoringState,
     Source,
     UnknownColumns,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "RolloutStrategy",
     "RolloutVerdict",
     "RouteRole",
+    "ScoringState",
     "Severity",
     "SkipReason",
     "Source",

@@ -25,3 +25,15 @@ class UnknownColumns(StrEnum):
     REJECT = "reject"
     REPORT = "report"
     IGNORE = "ignore"
+
+
+class ScoringState(StrEnum):
+    """How far a scoring job is: it waits for others, goes on, has its table, or has stopped and can be asked again.
+
+    Unknown: shown as it is.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"

@@ -7,9 +7,13 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from aiokafka.errors import KafkaError
+
 from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.events.consumer import Consumer
 from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.http import server as chassis_http
@@ -20,22 +24,34 @@ from rondo.chassis.service import background
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
+from rondo.contracts.events.scores import SCORES_REQUESTED
+from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.ingestion import handlers
 from rondo.ingestion.batches.kafka_consumer import BatchConsumer
 from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
+from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.feedback.landing import TOPICS, FeedbackLanding
-from rondo.ingestion.http.routes import ApiContext, api
+from rondo.ingestion.http.context import ApiContext
+from rondo.ingestion.http.routes import api
 from rondo.ingestion.inbox.watcher import InboxWatcher
 from rondo.ingestion.outcomes.stream import OutcomeTransform, outcome_stream
 from rondo.ingestion.postgres import PostgresBatchStore, PostgresComparisonStore, PostgresLandingStore
+from rondo.ingestion.scoring.answers import TOPICS as ANSWER_TOPICS
+from rondo.ingestion.scoring.answers import Answers
+from rondo.ingestion.scoring.coordinator import Coordinator
+from rondo.ingestion.scoring.delta_scores import DeltaScores
+from rondo.ingestion.scoring.delta_source import DeltaSource
+from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
 from rondo.ingestion.skew.comparer import Comparer
 from rondo.ingestion.spec_cache import SpecCache
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from faststream.kafka import KafkaBroker
 
     from rondo.chassis.postgres.pool import Database
     from rondo.ingestion.settings import IngestionSettings
@@ -89,6 +105,7 @@ async def _ingesting(
     stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(specs))
     landing = FeedbackLanding(tables, PostgresLandingStore(database), settings.landing_seconds, settings.landing_rows)
     follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
+    jobs, root = PostgresScoringJobs(database), Location(settings.data)
     comparer = Comparer(tables, PostgresComparisonStore(database), specs)
     comparing = run_periodically("the comparison of served with published values", comparer.tick)
     health.add("outcomes", stream.check)
@@ -96,7 +113,29 @@ async def _ingesting(
     inbox = [InboxWatcher(settings.inbox, settings, service, spool).run()] if settings.inbox else []
     async with chassis_kafka.broker(settings) as broker:
         BatchConsumer(settings, broker, service, spool).subscribe()
+        Consumer(settings, broker, handlers.event_handlers(), jobs.handling).subscribe()
+        coordinator = Coordinator(DeltaSource(root), DeltaScores(root), jobs, partial(_send, broker))
+        answers = Follower(
+            settings.kafka, f"{settings.instance}-scores", ANSWER_TOPICS,
+            Answers(jobs, DeltaScores(root), coordinator), max_records=8,
+        )  # fmt: skip
+        scoring = run_periodically("scoring", coordinator.tick)
         await broker.start()
         chassis_kafka.watch(health, settings, broker)
-        async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), comparing, *inbox):
-            yield ApiContext(service, spool, batches, publisher, tables, reports, specs)
+        async with background(
+            OutboxRelay(database, broker).run(), stream.run(), follower.run(), answers.run(), scoring, comparing, *inbox
+        ):
+            yield ApiContext(service, spool, batches, publisher, tables, reports, specs, jobs)
+
+
+async def _send(broker: KafkaBroker, value: bytes, key: str, number: int) -> None:
+    """Send a part to serving; one after another they go to all partitions.
+
+    Raises:
+        UnavailableError: Kafka does not take it.
+
+    """
+    try:
+        await broker.publish(value, SCORES_REQUESTED, key=key.encode(), partition=number % DATA_PARTITIONS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise UnavailableError("Kafka", f"it does not take rows to score ({error})") from error

@@ -104,3 +104,21 @@ class DatasetNotFoundError(IngestionError):
     def __init__(self, dataset: str, message: str) -> None:
         self.dataset = dataset
         super().__init__(message)
+
+
+class ScoringFailedError(IngestionError):
+    """A scoring job can't go on. The same request lets it go on from where it is."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code  # type: ignore[misc] # of an instance: serving has some of the codes
+        super().__init__(message)
+
+
+class ScoringJobNotFoundError(IngestionError):
+    """No scoring was requested under this id."""
+
+    code = "scoring_job_not_found"
+
+    def __init__(self, job: str) -> None:
+        self.job = job[:80]
+        super().__init__(f"there is no scoring job {self.job!r}: `rondo score --status` lists the jobs")

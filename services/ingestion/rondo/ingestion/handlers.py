@@ -1,12 +1,17 @@
-"""Handles `SpecApplied` and `ModelRemoved`: updates the cached specs."""
+"""Handles events: updates the cached specs, and queues the scoring jobs that were requested."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.scoring import ScoringRequested
+from rondo.ingestion.scoring.jobs import starts
+
 if TYPE_CHECKING:
+    from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.models import ModelRemoved, SpecApplied
+    from rondo.ingestion.scoring.store import JobRequests
     from rondo.ingestion.spec_cache import SpecCache
 
 
@@ -18,3 +23,14 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], specs: SpecCache) -> 
 async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -> None:
     """Delete the spec: its dataset takes no batch from now on, unless another model's spec names it."""
     specs.remove(envelope.data.model, envelope.data.revision)
+
+
+async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRequests) -> None:
+    """Queue the job, unless it is known and did not fail."""
+    if starts(await work.state(envelope.data.job)):
+        await work.queue(envelope.data)
+
+
+def event_handlers() -> Handlers[JobRequests]:
+    """Return the handler of each event that this service consumes in a unit of work."""
+    return {ScoringRequested: on_scoring_requested}

@@ -1,4 +1,4 @@
-"""What people request: apply a spec, register a model, promote, roll back, train, remove."""
+"""What people request: apply a spec, register a model, promote, roll back, train, score, remove."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from rondo.contracts.events.scoring import ScoringRequested, job_id
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.vocabularies import TriggerKind
-from rondo.registry.errors import AlreadyServingError, RefusedSpecError, UnknownModelError
+from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.errors import AlreadyServingError, RefusedSpecError, UnknownModelError, UnknownSpecError
 from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
 from rondo.registry.registration import removal
@@ -138,6 +140,33 @@ async def register(work: Registrations, name: str, artifact: str, by: Requester,
     await work.publish(event, trigger.id)
     await work.append_audit(name, by.actor, entry)
     return trigger
+
+
+async def score(work: ModelTables, name: str, number: int, data: tuple[str, int], by: Requester, at: datetime) -> str:
+    """Request that a version scores a version of a dataset, and return the id of the job.
+
+    Raises:
+        UnknownModelError: the model has no spec.
+        UnknownVersionError: it has no such version.
+        UnknownSpecError: the spec that the version was trained by is not known.
+
+    """
+    version = (await _existing(work, name)).version(number)
+    trained = (await work.candidate(name, number)).trained
+    spec = await work.spec(name, trained.summary.spec_digest)
+    if spec is None:
+        raise UnknownSpecError(name, trained.summary.spec_digest)
+    dataset, data_version = data
+    job = job_id(name, number, version.digest, dataset, data_version)
+    event = ScoringRequested(
+        model=name, job=job, model_version=number, digest=version.digest, features=version.features,
+        entity=spec.data.entity, event_time=spec.data.event_time, dataset=dataset, data_version=data_version,
+        requested_by=by.actor.name, at=at,
+    )  # fmt: skip
+    await work.publish(event)
+    evidence = {"job": job, "version": number, "dataset": dataset, "data_version": data_version}
+    await work.append_audit(name, by.actor, AuditEntry("scoring_requested", evidence | {"reason": by.reason}))
+    return job
 
 
 async def remove(work: ModelTables, name: str, by: Requester, expected: int | None) -> int:

@@ -66,6 +66,7 @@ def requires(*roles: Role) -> Any:
 Reader = Annotated[Principal, requires(Role.READER)]
 Publisher = Annotated[Principal, requires(Role.PUBLISHER)]
 Engineer = Annotated[Principal, requires(Role.ENGINEER)]
+Scorer = Annotated[Principal, requires(Role.PREDICTOR, Role.ENGINEER)]
 Approver = Annotated[Principal, requires(Role.APPROVER)]
 Admin = Annotated[Principal, requires(Role.ADMIN)]
 

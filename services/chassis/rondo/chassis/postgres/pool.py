@@ -94,6 +94,26 @@ class Database:
             raise _unavailable(error) from error
 
     @asynccontextmanager
+    async def session_lock(self, name: str) -> AsyncIterator[bool]:
+        """Hold a lock while the body runs, on a connection of its own; yields False if another process has it.
+
+        Unlike a transaction it may be held for hours. It ends with its connection.
+
+        Raises:
+            UnavailableError: PostgreSQL is unavailable.
+
+        """
+        connection = await self._acquire()
+        try:
+            try:
+                locked = await connection.fetchval("select pg_try_advisory_lock(hashtext($1))", name)
+            except _NO_CONNECTION as error:
+                raise _unavailable(error) from error
+            yield bool(locked)
+        finally:
+            await self.pool.release(connection)  # asyncpg releases the locks of the session, too
+
+    @asynccontextmanager
     async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:
         """Open the transaction of an event, with its inbox row.
 

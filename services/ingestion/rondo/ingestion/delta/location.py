@@ -33,12 +33,22 @@ class Location:
         if self._folder is not None:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file; one of the same name is replaced."""
+        self._opened().put(path, content)
+
+    def get(self, path: str) -> bytes:
+        return bytes(self._opened().get(path).bytes())
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder that hold something."""
-        if self._store is None:
-            self._store = from_url(self._root) if self._folder is None else LocalStore(self._folder, mkdir=True)
         try:
-            found = self._store.list_with_delimiter(folder)["common_prefixes"]
+            found = self._opened().list_with_delimiter(folder)["common_prefixes"]
         except (NotFoundError, FileNotFoundError):
             return []
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
+
+    def _opened(self) -> ObjectStore:
+        if self._store is None:
+            self._store = from_url(self._root) if self._folder is None else LocalStore(self._folder, mkdir=True)
+        return self._store

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from deltalake.exceptions import DeltaError
+from obstore.exceptions import BaseError as ObjectStoreError
 
 from rondo.chassis import object_store
 from rondo.chassis.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # No space left, the quota is exceeded, the file is larger than allowed.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -17,6 +23,17 @@ _MAX_TEXT = 300
 def storage_unavailable(error: Exception, location: object) -> UnavailableError:
     """Return a failed write below `location` as a temporary failure: an operator can free space or mount the disk."""
     return UnavailableError("the data storage", describe(error, location))
+
+
+@contextmanager
+def translated(location: object) -> Iterator[None]:
+    """Raise what the storage below `location` fails with as UnavailableError; other errors stay as they are."""
+    try:
+        yield
+    except (OSError, DeltaError, ObjectStoreError) as error:
+        if is_of_storage(error):
+            raise storage_unavailable(error, location) from error
+        raise
 
 
 def is_of_storage(error: Exception) -> bool:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake.exceptions import DeltaError
-from obstore.exceptions import BaseError as ObjectStoreError
 
 from rondo.ingestion.delta import storage_errors
 from rondo.ingestion.delta.column_types import normalize
@@ -24,6 +23,7 @@ from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
@@ -73,14 +73,8 @@ class DeltaTables:
             self._open.pop(name, None)
             raise
 
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, DeltaError, ObjectStoreError) as error:
-            if storage_errors.is_of_storage(error):
-                raise storage_errors.storage_unavailable(error, self._root) from error
-            raise
+    def _reaching(self) -> AbstractContextManager[None]:
+        return storage_errors.translated(self._root)
 
     def _compact(self, name: str, opened: OpenTable) -> None:
         """Compact the table now and then.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
@@ -22,6 +21,8 @@ from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.batches.report import Details, Headline
 from rondo.ingestion.batches.submission import BATCH_ID, DATASET, Submission, check_names
+from rondo.ingestion.http import scoring_jobs
+from rondo.ingestion.http.context import Ingestion  # noqa: TC001 - FastAPI reads it at run time
 from rondo.ingestion.http.schemas import (
     BatchList,
     BatchReport,
@@ -34,13 +35,8 @@ from rondo.ingestion.validation.contract import NoContractError
 from rondo.ingestion.validation.file_formats import format_of
 
 if TYPE_CHECKING:
-    from rondo.ingestion.batches.publisher import BatchPublisher
-    from rondo.ingestion.batches.service import BatchService
-    from rondo.ingestion.batches.spool import Spool
-    from rondo.ingestion.delta.tables import DeltaTables
-    from rondo.ingestion.ports import BatchRecord, ReportStore
-    from rondo.ingestion.postgres import PostgresBatchStore
-    from rondo.ingestion.spec_cache import SpecCache
+    from rondo.ingestion.http.context import ApiContext
+    from rondo.ingestion.ports import BatchRecord
 
 _STATUSES: dict[type[Exception], int] = {
     errors.IngestionError: 400,
@@ -50,6 +46,7 @@ _STATUSES: dict[type[Exception], int] = {
     errors.ReportLostError: 409,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,
+    errors.ScoringJobNotFoundError: 404,
 }
 _REJECTED = (
     "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the same id or another"
@@ -62,33 +59,14 @@ router = APIRouter(
 )
 
 
-@dataclass(frozen=True)
-class ApiContext:
-    """What the routes use."""
-
-    service: BatchService
-    spool: Spool
-    batches: PostgresBatchStore
-    publisher: BatchPublisher
-    tables: DeltaTables
-    reports: ReportStore
-    specs: SpecCache
-
-
 def api() -> FastAPI:
     """Return the API. While the service starts, `state.context` is None and every answer is 503."""
     app = http_api.api("Rondo ingestion", "Batches, their reports, and the contracts of datasets.", _STATUSES)
     app.state.context = None
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.include_router(router)
+    app.include_router(scoring_jobs.router)
     return app
-
-
-def _context(request: Request) -> ApiContext:
-    context: ApiContext | None = request.app.state.context
-    if context is None:
-        raise UnavailableError("ingestion", "still starting, see /readyz")
-    return context
 
 
 def _dataset(dataset: Annotated[str, Path(json_schema_extra={"pattern": DATASET})]) -> str:
@@ -106,7 +84,6 @@ def _of_batch(batch_id: Annotated[str | None, Query(json_schema_extra={"pattern"
     return batch_id
 
 
-Ingestion = Annotated[ApiContext, Depends(_context)]
 # Names are checked where they come in, so that no route passes another one on. A wrong one is a 400 with its own code.
 Dataset = Annotated[str, Depends(_dataset)]
 BatchId = Annotated[str, Depends(_batch_id)]

@@ -36,6 +36,7 @@ Action = Literal[
     "rollout_superseded",
     "training_requested",
     "registration_requested",
+    "scoring_requested",
     "token_created",
     "token_rotated",
     "token_revoked",

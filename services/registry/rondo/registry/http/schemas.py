@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
-from rondo.contracts.text import Digest, Text
+from rondo.contracts.text import Digest, Name, Text
 from rondo.contracts.times import EventTime, Utc
 
 LARGEST = 2**31 - 1
@@ -48,6 +48,13 @@ class Train(Command):
     at: EventTime | None = None
 
 
+class Score(Command):
+    """Score all rows of version `data_version` of a dataset."""
+
+    dataset: Name
+    data_version: Annotated[int, Field(ge=0)]
+
+
 class AppliedSpec(Value):
     """The spec is in force as `revision`; `changed` is false if it was in force already."""
 
@@ -79,6 +86,15 @@ class RegistrationRequested(Value):
     model: str
     trigger_id: str
     artifact: Digest
+    status: Literal["requested"] = "requested"
+
+
+class ScoringJob(Value):
+    """A scoring was requested. Ingestion says how far `job` is; the same request again is the same job."""
+
+    model: str
+    model_version: int
+    job: str
     status: Literal["requested"] = "requested"
 
 

@@ -1,0 +1,64 @@
+"""Scoring jobs: a version scores a whole version of a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, ClassVar
+
+from rondo.contracts.events.base import ModelEvent
+from rondo.contracts.events.data import DataVersion
+from rondo.contracts.spec.model import Feature
+from rondo.contracts.text import Column, Digest, Message, Text
+from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import ScoringState, open_to
+
+
+class ScoringRequested(ModelEvent):
+    """A version is to score all rows of version `data_version` of a dataset.
+
+    `job` depends on the version and on the data alone: the same request again is the same job, which goes on where it
+    failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec; an
+    answer has their values, if the data has them.
+    """
+
+    topic: ClassVar[str] = "scoring.requested"
+
+    job: Text
+    model_version: int
+    digest: Digest
+    features: dict[Column, Feature]
+    entity: Column
+    event_time: Column
+    dataset: Text
+    data_version: int
+    requested_by: Text
+    at: Utc
+
+
+class ScoringEnded(ModelEvent):
+    """A scoring job is done, or it failed.
+
+    `rows` are those that were scored or refused, `refused` those without outputs. `scores` is the table of a job that
+    is done; `code` and `reason` say why it failed.
+    """
+
+    topic: ClassVar[str] = "scoring.ended"
+
+    job: Text
+    model_version: int
+    digest: Digest
+    dataset: Text
+    data_version: int
+    state: Annotated[Text, open_to(ScoringState)]
+    rows: int
+    refused: int
+    scores: DataVersion | None = None
+    code: Text = ""
+    reason: Message = ""
+    at: Utc
+
+
+def job_id(model: str, model_version: int, digest: str, dataset: str, data_version: int) -> str:
+    """Return the id of the job in which a version scores a version of a dataset."""
+    content = "\n".join((model, str(model_version), digest, dataset, str(data_version)))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

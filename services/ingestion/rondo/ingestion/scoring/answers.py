@@ -1,0 +1,62 @@
+"""Takes the answers of serving: each becomes a file, and then its part is done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.chassis.kafka_records import place
+from rondo.contracts.events import logs, scores
+from rondo.ingestion.errors import ScoringFailedError
+from rondo.ingestion.scoring.jobs import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from confluent_kafka import Message
+
+    from rondo.ingestion.scoring.coordinator import Coordinator
+    from rondo.ingestion.scoring.delta_scores import DeltaScores
+    from rondo.ingestion.scoring.store import ScoringJobs
+
+log = logging.getLogger(__name__)
+TOPICS = (scores.SCORES_MADE,)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Implements `follower.State`: a part that is done stays so, and an answer that comes again changes nothing."""
+
+    jobs: ScoringJobs
+    tables: DeltaScores
+    coordinator: Coordinator
+
+    async def load(self) -> Mapping[tuple[str, int], int]:
+        found = await self.jobs.positions()
+        return {(scores.SCORES_MADE, partition): offset for partition, offset in found.items()}
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await self._take(message.value() or b"")
+        if messages:
+            await self.jobs.save_positions({each[1]: each[2] + 1 for each in map(place, messages)})
+
+    async def _take(self, value: bytes) -> None:
+        try:
+            answer = scores.decode(value)
+            about = logs.metadata(answer)
+            job, part = about["job"], int(about["part"])
+        except (scores.InvalidScoreRequestError, KeyError, ValueError) as error:
+            log.warning("a message of %s is skipped: %s", scores.SCORES_MADE, error)
+            return
+        request = await self.jobs.waits_for(job, part)
+        if request is None:
+            return  # a repeated answer, or that of a job that is not known here
+        if scores.ERROR in about:
+            self.coordinator.failed(job, ScoringFailedError(about[scores.ERROR], about[scores.MESSAGE]))
+            return
+        written = await asyncio.to_thread(self.tables.write, table_of(request), part, answer)
+        await self.jobs.save_written(job, written)
+        self.coordinator.answered(job, part)

@@ -1,0 +1,158 @@
+"""Runs scoring jobs one after another: sends the parts that have no scores, and commits when all have.
+
+What is kept is in PostgreSQL and in the files of the scores: a process that is killed loses the parts that it had sent
+and that were not answered yet, and these are sent again. Serving may then answer a part twice, and the second answer is
+ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events import scores
+from rondo.ingestion.errors import ScoringFailedError
+from rondo.ingestion.scoring import jobs as scoring_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    import pyarrow as pa
+
+    from rondo.contracts.events.data import DataVersion
+    from rondo.contracts.events.scoring import ScoringRequested
+    from rondo.ingestion.scoring.delta_scores import DeltaScores
+    from rondo.ingestion.scoring.delta_source import DeltaSource
+    from rondo.ingestion.scoring.plan import Part
+    from rondo.ingestion.scoring.store import ScoringJobs
+
+log = logging.getLogger(__name__)
+# How often the store is asked for jobs, in seconds.
+PAUSE = 1.0
+# Parts that are sent and not answered: each partition has some, so that no replica waits for the next one.
+_WINDOW = 24
+# After so many seconds without any answer the parts are sent again, and so often.
+_SILENCE = 60.0
+_TRIES = 10
+
+
+@dataclass
+class Coordinator:
+    """`send` publishes a message of `scores.requested` to a partition that the number of the part decides."""
+
+    source: DeltaSource
+    tables: DeltaScores
+    jobs: ScoringJobs
+    send: Callable[[bytes, str, int], Awaitable[object]]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    silence: float = _SILENCE
+    _job: str | None = None
+    _open: set[int] = field(default_factory=set)
+    _error: ScoringFailedError | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def tick(self) -> float:
+        """Run the job that was requested first, if there is one; returns the seconds until the next look.
+
+        Raises:
+            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable; the job goes on later.
+
+        """
+        async with self.jobs.next() as request:
+            if request is None:
+                return PAUSE
+            self._job, self._error = request.job, None
+            try:
+                committed = await self._run(request)
+                error = None
+            except ScoringFailedError as failed:
+                log.warning("scoring job %s fails: %s", request.job, failed)
+                committed, error = None, failed
+            finally:
+                self._job = None
+                self._open.clear()
+            job = await self.jobs.job(request.job)
+            await self.jobs.end(scoring_jobs.ended(request, job, self.clock(), committed, error))
+            return 0.0
+
+    def answered(self, job: str, part: int) -> None:
+        """Note that a part is done."""
+        if job == self._job:
+            self._open.discard(part)
+            self._changed.set()
+
+    def failed(self, job: str, error: ScoringFailedError) -> None:
+        """Note that serving can't score a job."""
+        if job == self._job:
+            self._error = error
+            self._changed.set()
+
+    async def _run(self, request: ScoringRequested) -> DataVersion:
+        table = scoring_jobs.table_of(request)
+        if (committed := await asyncio.to_thread(self.tables.committed, table, request.job)) is not None:
+            return committed
+        if not await self.jobs.planned(request.job):
+            parts = await asyncio.to_thread(self.source.parts, request)
+            if not parts:
+                what = f"version {request.data_version} of {request.dataset} has no rows: publish a batch"
+                raise ScoringFailedError("data_missing", what)
+            await self.jobs.save_plan(request.job, parts)
+        await self._score(request)
+        written = await self.jobs.written(request.job)
+        return await asyncio.to_thread(self.tables.commit, table, request, written)
+
+    async def _score(self, request: ScoringRequested) -> None:
+        """Return once all parts are done; sends again what has no answer.
+
+        Raises:
+            ScoringFailedError: serving refuses the version, or does not answer.
+
+        """
+        tries, before = 0, -1
+        while parts := await self.jobs.remaining(request.job):
+            tries = tries + 1 if len(parts) == before else 1
+            if tries > _TRIES:
+                what = f"no replica answered for {_TRIES * self.silence / 60:g} minutes"
+                advice = "see that serving runs, with RONDO_BULK_THREADS above 0, and run the same command again"
+                raise ScoringFailedError("no_answer", f"{what}, {len(parts):,} parts are left: {advice}")
+            before = len(parts)
+            await self._send_all(request, parts)
+
+    async def _send_all(self, request: ScoringRequested, parts: Sequence[Part]) -> None:
+        """Send parts while few have no answer; returns early if none comes."""
+        self._open.clear()
+        reader = self.source.read(request, parts)
+        while (item := await asyncio.to_thread(next, reader, None)) is not None:
+            part, rows = item
+            value = await asyncio.to_thread(_encoded, part, rows)
+            if not await self._until_open(_WINDOW - 1):
+                return
+            self._open.add(part.number)
+            await self.send(value, f"{request.job}/{part.number}", part.number)
+        await self._until_open(0)
+
+    async def _until_open(self, most: int) -> bool:
+        """Wait until at most so many parts have no answer; return False if none comes for too long."""
+        while True:
+            if self._error is not None:
+                raise self._error
+            if len(self._open) <= most:
+                return True
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self.silence):
+                    await self._changed.wait()
+            except TimeoutError:
+                log.warning("scoring job %s: no answer for %g s", self._job, self.silence)
+                return False
+
+
+def _encoded(part: Part, rows: pa.RecordBatch) -> bytes:
+    value = scores.encode(rows)
+    if len(value) > scores.MAX_MESSAGE_BYTES - 1024:
+        what = f"{part.rows:,} rows from row {part.first_row:,} on have {len(value):,} bytes"
+        raise ScoringFailedError("part_too_large", f"{what}, more than a message may have: shorten their texts")
+    return value

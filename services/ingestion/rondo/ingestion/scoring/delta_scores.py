@@ -1,0 +1,123 @@
+"""The table of a job's scores: its files are written one by one, and become visible in one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from rondo.contracts.events import scores
+from rondo.contracts.events.data import DataVersion
+from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.delta.table import DIGEST, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.contracts.events.scoring import ScoringRequested
+    from rondo.ingestion.delta.location import Location
+
+
+@dataclass(frozen=True)
+class WrittenPart:
+    """A file of scores: its size and content digest, and how many of its rows are refused."""
+
+    number: int
+    rows: int
+    refused: int
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class DeltaScores:
+    """The tables of scores under `root`. Calls block: run them on a thread."""
+
+    root: Location
+
+    def write(self, table: str, number: int, answer: pa.RecordBatch) -> WrittenPart:
+        """Write the file of a part. Nobody sees it before the commit; the same part again replaces it.
+
+        Raises:
+            UnavailableError: the data storage is full or can't be written.
+
+        """
+        metadata = {key.decode(): value for key, value in (answer.schema.metadata or {}).items()}
+        version = [metadata["model_version"].decode(), metadata["digest"].decode()]
+        rows = pa.Table.from_batches([answer]).replace_schema_metadata(None)
+        rows = rows.append_column("model_version", pa.repeat(pa.scalar(int(version[0]), pa.int32()), len(rows)))
+        rows = rows.append_column("digest", pa.repeat(pa.scalar(version[1], pa.string()), len(rows)))
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink, compression="zstd")
+        content = bytes(sink.getvalue())
+        with storage_errors.translated(self.root):
+            self.root.put(f"{table}/{_file(number)}", content)
+        refused = len(answer) - answer.column(scores.ERROR).null_count
+        return WrittenPart(number, len(answer), refused, len(content), hashlib.sha256(content).hexdigest())
+
+    def commit(self, table: str, request: ScoringRequested, parts: Sequence[WrittenPart]) -> DataVersion:
+        """Make all files of a job visible as version 0 of its table, or return the version if that was done before.
+
+        Raises:
+            UnavailableError: the data storage can't be written.
+
+        """
+        digest = _digest(parts)
+        with storage_errors.translated(self.root):
+            if (found := self._committed(table, request.job)) is not None:
+                return found
+            schema = pq.read_schema(pa.BufferReader(self.root.get(f"{table}/{_file(parts[0].number)}")))
+            about = {"job": request.job, "dataset": request.dataset, "data_version": str(request.data_version)}
+            properties = CommitProperties(
+                custom_metadata={DIGEST: digest, **{f"{PREFIX}{key}": value for key, value in about.items()}},
+                app_transactions=[Transaction(_application(request.job), 1)],
+            )
+            try:
+                create_table_with_add_actions(
+                    self.root.uri(table), Schema.from_arrow(schema), list(map(_add, parts)), mode="error",
+                    partition_by=[], commit_properties=properties,
+                )  # fmt: skip
+            except DeltaError:
+                # Another process may have committed the same files meanwhile.
+                if (found := self._committed(table, request.job)) is None:
+                    raise
+                return found
+        return DataVersion(table=table, version=0, digest=digest)
+
+    def committed(self, table: str, job: str) -> DataVersion | None:
+        """Return the version that a job has committed, None if it has not."""
+        with storage_errors.translated(self.root):
+            return self._committed(table, job)
+
+    def _committed(self, table: str, job: str) -> DataVersion | None:
+        try:
+            found = DeltaTable(self.root.uri(table), version=0)
+        except TableNotFoundError:
+            return None
+        if found.transaction_version(_application(job)) is None:
+            return None
+        return DataVersion(table=table, version=0, digest=str(found.history(1)[0][DIGEST]))
+
+
+def _file(number: int) -> str:
+    return f"part-{number:06}.parquet"
+
+
+def _application(job: str) -> str:
+    return f"scoring/{job}"
+
+
+def _add(part: WrittenPart, *, data_change: bool = True) -> AddAction:
+    return AddAction(_file(part.number), part.size, {}, 0, data_change, json.dumps({"numRecords": part.rows}))
+
+
+def _digest(parts: Sequence[WrittenPart]) -> str:
+    content = "\n".join(f"{part.number} {part.digest}" for part in sorted(parts, key=lambda each: each.number))
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"

@@ -1,0 +1,140 @@
+"""Reads the rows of a version of a dataset part by part, a few thousand in memory at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from rondo.contracts.events import logs, scores
+from rondo.ingestion.batches.publisher import table_of
+from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.errors import ScoringFailedError
+from rondo.ingestion.scoring.plan import Part, RowGroup, divide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from rondo.contracts.events.scoring import ScoringRequested
+    from rondo.ingestion.delta.location import Location
+
+
+@dataclass(frozen=True)
+class DeltaSource:
+    """The datasets under `root`. Calls block: run them on a thread."""
+
+    root: Location
+
+    def parts(self, request: ScoringRequested) -> list[Part]:
+        """Return the parts of the data.
+
+        Raises:
+            ScoringFailedError: there is no such data, or its columns do not fit the version.
+            UnavailableError: the data storage is unavailable.
+
+        """
+        with storage_errors.translated(self.root):
+            data = self._open(request)
+            types = dict(zip(data.schema.names, data.schema.types, strict=True))
+            if problems := scores.misfits(request.features, types):
+                what = f"version {request.data_version} of {request.dataset}"
+                wanted = f"{request.model_version} of {request.model}: {'; '.join(problems)}"
+                message = f"{what} does not fit version {wanted}; score a dataset with these columns"
+                raise ScoringFailedError("schema_mismatch", message)
+            return divide(_row_groups(data))
+
+    def read(self, request: ScoringRequested, parts: Sequence[Part]) -> Iterator[tuple[Part, pa.RecordBatch]]:
+        """Yield the rows of some parts, in the order of the data, as messages have them.
+
+        Raises:
+            ScoringFailedError: the data is there no more.
+            UnavailableError: the data storage is unavailable.
+
+        """
+        wanted: dict[tuple[str, int], list[Part]] = {}
+        for part in parts:
+            wanted.setdefault((part.file, part.row_group), []).append(part)
+        with storage_errors.translated(self.root):
+            data = self._open(request)
+            columns = _columns(request, data.schema)
+            for fragment in _fragments(data):
+                for group in fragment.split_by_row_group(schema=data.schema):
+                    if mine := wanted.get((fragment.path, group.row_groups[0].id)):
+                        batches = group.to_batches(
+                            schema=data.schema, columns=list(columns), batch_size=mine[0].rows, use_threads=False,
+                            batch_readahead=1, fragment_readahead=1,
+                        )  # fmt: skip
+                        yield from _slices(mine, batches, request)
+
+    def _open(self, request: ScoringRequested) -> Any:
+        try:
+            table = DeltaTable(self.root.uri(table_of(request.dataset)))
+        except TableNotFoundError:
+            what = f"the dataset {request.dataset} has no rows yet: publish a batch (`rondo publish`)"
+            raise ScoringFailedError("data_missing", what) from None
+        if not 0 <= request.data_version <= table.version():
+            what = f"{request.dataset} has no version {request.data_version}: its versions are 0 to {table.version()}"
+            raise ScoringFailedError("data_missing", what)
+        try:
+            table.load_as_version(request.data_version)
+        except DeltaError as error:
+            if storage_errors.is_of_storage(error):
+                raise
+            what = f"version {request.data_version} of {request.dataset} can't be read ({error}): score a newer one"
+            raise ScoringFailedError("data_missing", what) from error
+        return table.to_pyarrow_dataset()
+
+
+def _fragments(data: Any) -> list[Any]:
+    """Return the files in an order that does not depend on the machine."""
+    return sorted(data.get_fragments(), key=lambda fragment: fragment.path)
+
+
+def _row_groups(data: Any) -> Iterator[RowGroup]:
+    for fragment in _fragments(data):
+        footer = fragment.metadata
+        for number in range(footer.num_row_groups):
+            group = footer.row_group(number)
+            yield RowGroup(fragment.path, number, group.num_rows, group.total_byte_size)
+
+
+def _columns(request: ScoringRequested, schema: pa.Schema) -> dict[str, None]:
+    names = (*request.features, request.entity, request.event_time)
+    return {name: None for name in names if name in schema.names}
+
+
+def _slices(
+    parts: Sequence[Part], batches: Iterable[pa.RecordBatch], request: ScoringRequested
+) -> Iterator[tuple[Part, pa.RecordBatch]]:
+    """Yield parts of one row group, in their order, of its batches, which are of any size."""
+    rest: list[pa.RecordBatch] = []
+    passed = 0  # the rows before those in `rest`
+    source = iter(batches)
+    for part in sorted(parts, key=lambda each: each.skipped):
+        while passed + sum(len(each) for each in rest) < part.skipped + part.rows:
+            rest.append(next(source))
+            while rest and passed + len(rest[0]) <= part.skipped:
+                passed += len(rest.pop(0))
+        table = pa.Table.from_batches(rest).slice(part.skipped - passed, part.rows).combine_chunks()
+        yield part, _message(table.to_batches()[0], part, request)
+
+
+def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested) -> pa.RecordBatch:
+    names, columns = rows.schema.names, {}
+    if request.entity in names:
+        columns[scores.ENTITY] = pc.cast(rows.column(request.entity), pa.string())
+    if request.event_time in names and pa.types.is_timestamp(rows.schema.field(request.event_time).type):
+        columns[scores.EVENT_TIME] = pc.cast(rows.column(request.event_time), logs.TIMESTAMP)
+    for name in request.features:
+        if name in names:
+            values = rows.column(name)
+            columns[scores.column_of(name)] = values.dictionary_encode() if pa.types.is_string(values.type) else values
+    about = scores.ScoreRequest(
+        request.job, part.number, request.model, request.model_version, request.digest, request.features, part.first_row
+    )
+    return pa.RecordBatch.from_pydict(columns).replace_schema_metadata(about.metadata())

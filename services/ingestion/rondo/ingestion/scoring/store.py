@@ -1,0 +1,71 @@
+"""What is kept of scoring jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from rondo.contracts.events.scoring import ScoringEnded, ScoringRequested
+    from rondo.ingestion.scoring.delta_scores import WrittenPart
+    from rondo.ingestion.scoring.jobs import ScoringJob
+    from rondo.ingestion.scoring.plan import Part
+
+
+class JobRequests(Protocol):
+    """A unit of work in which a job is requested."""
+
+    async def state(self, job: str) -> str | None:
+        """Return the state of a job, and lock it until the work ends; None if there is no such job."""
+        ...
+
+    async def queue(self, request: ScoringRequested) -> None:
+        """Save a job as queued. The parts that it has, and the done ones, stay."""
+        ...
+
+
+class ScoringJobs(Protocol):
+    """Jobs and their parts. A part is done once its scores are written."""
+
+    def next(self) -> AbstractAsyncContextManager[ScoringRequested | None]:
+        """Start the job that was interrupted, or was requested first, and keep other processes from running jobs.
+
+        None if there is none, or if another process runs one.
+        """
+        ...
+
+    async def job(self, job: str) -> ScoringJob | None: ...
+
+    async def planned(self, job: str) -> bool:
+        """Return whether the parts of a job are saved."""
+        ...
+
+    async def save_plan(self, job: str, parts: Sequence[Part]) -> None: ...
+
+    async def remaining(self, job: str) -> list[Part]:
+        """Return the parts that are not done, in their order."""
+        ...
+
+    async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
+        """Return the request of a job that has this part, unless the part is done."""
+        ...
+
+    async def save_written(self, job: str, part: WrittenPart) -> None:
+        """Save that a part is done, unless it was before."""
+        ...
+
+    async def written(self, job: str) -> list[WrittenPart]:
+        """Return all parts of a job that is scored, in their order."""
+        ...
+
+    async def end(self, event: ScoringEnded) -> None:
+        """Save how a job ended, and add the event to the outbox, in one transaction."""
+        ...
+
+    async def positions(self) -> Mapping[int, int]:
+        """Return the next offset of the answers by partition."""
+        ...
+
+    async def save_positions(self, positions: Mapping[int, int]) -> None: ...

@@ -1,0 +1,76 @@
+"""Scoring jobs in memory, for decisions and crashes without PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rondo.contracts.vocabularies import ScoringState
+from rondo.ingestion.scoring.jobs import ScoringJob, starts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from rondo.contracts.events.scoring import ScoringEnded, ScoringRequested
+    from rondo.ingestion.scoring.delta_scores import WrittenPart
+    from rondo.ingestion.scoring.plan import Part
+
+
+@dataclass
+class MemoryJobs:
+    """Implements `store.ScoringJobs`."""
+
+    requests: dict[str, ScoringJob] = field(default_factory=dict)
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    done: dict[tuple[str, int], WrittenPart] = field(default_factory=dict)
+    events: list[ScoringEnded] = field(default_factory=list)
+    read: dict[int, int] = field(default_factory=dict)
+
+    def request(self, request: ScoringRequested) -> None:
+        known = self.requests.get(request.job)
+        if starts(known.state if known else None):
+            self.requests[request.job] = ScoringJob(request, ScoringState.QUEUED)
+
+    @asynccontextmanager
+    async def next(self) -> AsyncIterator[ScoringRequested | None]:
+        waiting = [job for job in self.requests.values() if job.state in {ScoringState.QUEUED, ScoringState.RUNNING}]
+        if waiting:
+            self.requests[waiting[0].request.job] = replace(waiting[0], state=ScoringState.RUNNING)
+        yield waiting[0].request if waiting else None
+
+    async def job(self, job: str) -> ScoringJob | None:
+        written = [each for (name, _), each in self.done.items() if name == job]
+        scored, refused = sum(each.rows for each in written), sum(each.refused for each in written)
+        return replace(self.requests[job], scored=scored, refused=refused) if job in self.requests else None
+
+    async def planned(self, job: str) -> bool:
+        return job in self.parts
+
+    async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
+        self.parts[job] = list(parts)
+
+    async def remaining(self, job: str) -> list[Part]:
+        return [part for part in self.parts[job] if (job, part.number) not in self.done]
+
+    async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
+        known = job in self.parts and part < len(self.parts[job]) and (job, part) not in self.done
+        return self.requests[job].request if known else None
+
+    async def save_written(self, job: str, part: WrittenPart) -> None:
+        self.done.setdefault((job, part.number), part)
+
+    async def written(self, job: str) -> list[WrittenPart]:
+        return [self.done[job, part.number] for part in self.parts[job]]
+
+    async def end(self, event: ScoringEnded) -> None:
+        self.events.append(event)
+        self.requests[event.job] = replace(
+            self.requests[event.job], state=event.state, scores=event.scores, code=event.code, reason=event.reason
+        )
+
+    async def positions(self) -> Mapping[int, int]:
+        return self.read
+
+    async def save_positions(self, positions: Mapping[int, int]) -> None:
+        self.read.update(positions)

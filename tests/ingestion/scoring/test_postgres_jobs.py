@@ -1,0 +1,129 @@
+"""Scoring jobs on a real PostgreSQL: one at a time, each part done once, a failed one again by the same request."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from rondo.chassis.postgres import pool as chassis_postgres
+from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.data import DataVersion
+from rondo.ingestion import handlers
+from rondo.ingestion.errors import ScoringFailedError
+from rondo.ingestion.scoring.delta_scores import WrittenPart
+from rondo.ingestion.scoring.jobs import ended
+from rondo.ingestion.scoring.plan import RowGroup, divide
+from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
+
+from tests.ingestion.scoring.test_coordinator import requested
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rondo.chassis.postgres.pool import Database
+    from rondo.contracts.events.scoring import ScoringRequested
+
+PARTS = divide([RowGroup("a.parquet", 0, 100, 0), RowGroup("a.parquet", 1, 30, 0)], 60)
+DIGEST = "sha256:" + "b" * 64
+
+
+@asynccontextmanager
+async def connected(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
+    settings = PostgresSettings.model_validate(
+        {"service": "ingestion", "kafka": "none:1", "http_port": 0, "postgres": await database("ingestion")}
+    )
+    async with chassis_postgres.connect(settings, files("rondo.ingestion") / "migrations") as opened:
+        yield opened
+
+
+async def ask(database: Database, request: ScoringRequested) -> None:
+    envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), request)
+    async with PostgresScoringJobs(database).handling(envelope) as work:
+        await handlers.event_handlers()[type(request)](envelope, work)
+
+
+async def outbox(database: Database) -> list[str]:
+    async with database.transaction() as work:
+        return [row["topic"] for row in await work.connection.fetch("select topic from outbox order by id")]
+
+
+async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    first, second = requested(0), requested(1)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        async with jobs.next() as none:
+            assert none is None
+        await ask(opened, first)
+        await ask(opened, second)
+        async with jobs.next() as found, jobs.next() as other:
+            assert (found, other) == (first, None)
+        async with jobs.next() as found:
+            assert found == first, "it was interrupted, so it goes on first"
+        assert not await jobs.planned(first.job)
+        await jobs.save_plan(first.job, PARTS)
+        assert await jobs.planned(first.job)
+        assert await jobs.remaining(first.job) == PARTS
+        assert await jobs.waits_for(first.job, 1) == first
+        await jobs.save_written(first.job, WrittenPart(1, 40, 3, 17, "d"))
+        await jobs.save_written(first.job, WrittenPart(1, 40, 9, 99, "other"))
+        assert await jobs.waits_for(first.job, 1) is None
+        assert await jobs.waits_for(first.job, 9) is None
+        assert await jobs.waits_for("unknown", 0) is None
+        assert [part.number for part in await jobs.remaining(first.job)] == [0, 2]
+        running = await jobs.job(first.job)
+        assert running is not None
+        assert (running.state, running.rows, running.scored, running.refused) == ("running", 130, 40, 3)
+        assert running.speed is not None
+        assert running.speed.rows == 40
+        for part, rows in ((0, 60), (2, 30)):
+            await jobs.save_written(first.job, WrittenPart(part, rows, 0, 5, "d"))
+        assert [(part.number, part.size) for part in await jobs.written(first.job)] == [(0, 5), (1, 17), (2, 5)]
+        scores = DataVersion(table="scores/delay/x", version=0, digest=DIGEST)
+        await jobs.end(ended(first, await jobs.job(first.job), datetime.now(UTC), scores))
+        done = await jobs.job(first.job)
+        assert done is not None
+        assert (done.state, done.scored, done.scores) == ("done", 130, scores)
+        async with jobs.next() as found:
+            assert found == second
+        assert [job.request.job for job in await jobs.latest(5)] == [second.job, first.job]
+        assert await outbox(opened) == ["scoring.ended"]
+
+
+async def test_the_same_request_changes_nothing_unless_the_job_failed(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    request = requested(0)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        await ask(opened, request)
+        async with jobs.next():
+            await jobs.save_plan(request.job, PARTS)
+        await ask(opened, request)
+        running = await jobs.job(request.job)
+        assert running is not None
+        assert (running.state, running.rows) == ("running", 130)
+        error = ScoringFailedError("no_answer", "no replica answered")
+        await jobs.save_written(request.job, WrittenPart(0, 60, 0, 5, "d"))
+        await jobs.end(ended(request, running, datetime.now(UTC), error=error))
+        failed = await jobs.job(request.job)
+        assert failed is not None
+        assert (failed.state, failed.code, failed.reason) == ("failed", "no_answer", "no replica answered")
+        await ask(opened, request)
+        again = await jobs.job(request.job)
+        assert again is not None
+        assert (again.state, again.code, again.scored, again.ended_at) == ("queued", "", 60, None)
+
+
+async def test_positions_of_answers_are_kept(database: Callable[[str], Awaitable[str]]) -> None:
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        assert await jobs.positions() == {}
+        await jobs.save_positions({0: 5, 3: 1})
+        await jobs.save_positions({0: 7})
+        assert await jobs.positions() == {0: 7, 3: 1}
