@@ -109,6 +109,29 @@ ROLLOUT = {
     ],
     "candidate_errors": 1, "champion_errors": 2,
 }  # fmt: skip
+JOB = {
+    "job": "0123456789abcdef", "model": "late", "model_version": 2, "digest": DIGEST, "dataset": "trips",
+    "data_version": 4, "requested_by": "ada", "requested_at": DAY, "state": "done", "rows": 3_000, "scored": 3_000,
+    "refused": 12, "left": 0, "rows_per_second": None, "seconds_left": None, "started_at": DAY, "ended_at": DAY,
+    "scores": {"table": "scores/late/0123456789abcdef", "version": 0, "digest": DIGEST}, "code": "", "reason": "",
+}  # fmt: skip
+RUNNING = JOB | {
+    "job": "1123456789abcdef", "state": "running", "scored": 1_000, "left": 2_000, "rows_per_second": 250.0,
+    "seconds_left": 8.0, "scores": None, "ended_at": None,
+}  # fmt: skip
+FAILED = JOB | {
+    "job": "2123456789abcdef", "model_version": 3, "state": "failed", "scores": None, "code": "no_answer",
+    "reason": "no replica answered",
+}  # fmt: skip
+_REQUESTED = {"model": "late", "status": "requested", "at": DAY}
+SCORING: dict[tuple[str, str], tuple[int, Any]] = {
+    ("GET", "/v1/scoring-jobs"): (200, {"jobs": [RUNNING, FAILED, JOB]}),
+    **{("GET", f"/v1/scoring-jobs/{each['job']}"): (200, each) for each in (JOB, RUNNING, FAILED)},
+    ("GET", "/v1/scoring-jobs/none"): (404, {"code": "scoring_job_not_found", "detail": "there is no scoring job"}),
+    ("POST", "/v1/models/late/versions/1/scoring-jobs"): (202, _REQUESTED | {"job": RUNNING["job"]}),
+    ("POST", "/v1/models/late/versions/2/scoring-jobs"): (202, _REQUESTED | {"job": JOB["job"]}),
+    ("POST", "/v1/models/late/versions/3/scoring-jobs"): (202, _REQUESTED | {"job": FAILED["job"]}),
+}
 ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/models/late/rollout"): (200, ROLLOUT),
     ("POST", "/v1/models/late/rollout/pause"): (200, ROLLOUT | {"state": "paused"}),
@@ -138,7 +161,10 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ),
     ("GET", "/v1/datasets/trips"): (
         200,
-        {"data_version": None, "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL]},
+        {
+            "data_version": {"version": 4},
+            "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL],
+        },
     ),
     ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION], "next": 1}),
     ("GET", "/v1/models/late/versions?after=1"): (200, {"versions": [], "next": None}),
@@ -160,6 +186,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
             "reasons": ["no column carrier"],
         },
     ),
+    ("GET", "/v1/datasets/empty"): (200, {"dataset": "empty", "data_version": None}),
+    **SCORING,
     ("GET", "/v1/datasets/trips/quarantine?limit=20"): (200, {"rows": [QUARANTINED]}),
     ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),
     ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),

@@ -164,7 +164,7 @@ async def test_each_route_needs_its_role(tmp_path: Path) -> None:
             if status == 403:
                 assert answer.json()["required_roles"] == ["publisher"]
         for path, allowed in (
-            (RIDES, "reader publisher"),
+            (RIDES, "reader publisher predictor"),
             (JANUARY, "reader publisher"),
             (f"{RIDES}/quarantine", "reader"),
         ):

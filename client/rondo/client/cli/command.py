@@ -23,6 +23,7 @@ from rondo.client.cli import (
 from rondo.client.cli.drift import command as drift
 from rondo.client.cli.local import demo, init, up
 from rondo.client.cli.output import print_error, print_json, print_note
+from rondo.client.cli.scoring import command as scoring
 from rondo.client.cli.versions import export, models, promote, register, rollout
 from rondo.client.errors import RondoError
 from rondo.contracts.environment import unknown_variables
@@ -101,6 +102,7 @@ for command in (
     publish.apply,
     publish.publish,
     predict.predict,
+    scoring.score,
     outcome.outcome,
     watch.watch,
     models.models,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from rondo.client.errors import RefusedError
 from rondo.client.http import batch_files
 from rondo.client.http.transport import content_of
 
@@ -54,6 +55,32 @@ class IngestionClient:
     async def dataset(self, dataset: str) -> dict[str, Any]:
         """Return the columns that the data contract requires, and the current version."""
         return await self._http.json("ingestion", "GET", _path(dataset))
+
+    async def data_version(self, dataset: str) -> int:
+        """Return the newest version of a dataset.
+
+        Raises:
+            RefusedError: it has no rows yet.
+
+        """
+        found = (await self.dataset(dataset))["data_version"]
+        if found is None:
+            raise RefusedError(f"{dataset} has no rows yet: publish a batch (`rondo publish`)", code="data_missing")
+        return int(found["version"])
+
+    async def scoring_job(self, job: str) -> dict[str, Any]:
+        """Return how far a scoring job is: its `state`, `rows`, `scored`, `refused` and `scores`, its table.
+
+        Raises:
+            NotFoundError: ingestion does not know it. It knows a job a moment after it was requested.
+
+        """
+        return await self._http.json("ingestion", "GET", f"/v1/scoring-jobs/{quote(job, safe='')}")
+
+    async def scoring_jobs(self) -> list[dict[str, Any]]:
+        """Return the newest scoring jobs, requested last first."""
+        found: list[dict[str, Any]] = (await self._http.json("ingestion", "GET", "/v1/scoring-jobs"))["jobs"]
+        return found
 
     async def quarantine(
         self, dataset: str, batch_id: str | None = None, limit: int = _QUARANTINE_LIMIT

@@ -112,6 +112,16 @@ class RegistryClient:
         known_at = event_times.in_utc(at).isoformat() if at is not None else None
         return await self._do(model, "train", {"reason": reason, "at": known_at})
 
+    async def score(
+        self, model: str, version: int, dataset: str, data_version: int, reason: str = ""
+    ) -> dict[str, Any]:
+        """Request that a version scores a version of a dataset, and return the `job` and the time of the request.
+
+        The same request again is the same job, which goes on if it failed. `scoring_job` says how far it is.
+        """
+        body = {"dataset": dataset, "data_version": data_version, "reason": reason}
+        return await self._http.json("registry", "POST", _path(model, f"/versions/{version}/scoring-jobs"), json=body)
+
     async def remove(self, model: str, reason: str = "") -> dict[str, Any]:
         """Remove a model, and return its name and last deployment. Its events, versions and audit log stay."""
         return await self._http.json("registry", "DELETE", _path(model, f"?{urlencode({'reason': reason})}"))

@@ -150,7 +150,12 @@ async def quarantine(dataset: Dataset, ingestion: Ingestion, batch_id: OfBatch, 
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
 
-@router.get("", summary="The contract of a dataset", dependencies=[_READS])
+@router.get(
+    "",
+    summary="The contract of a dataset",
+    # A predictor asks for the version that it scores.
+    dependencies=[http_api.requires(Role.READER, Role.PUBLISHER, Role.PREDICTOR)],
+)
 async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     """Return the contract of a dataset, and its current version."""
     try:

@@ -41,6 +41,7 @@ class ScoringJobView(Value):
     dataset: str
     data_version: int
     requested_by: str
+    requested_at: Utc
     state: str
     rows: int | None
     scored: int
@@ -81,7 +82,8 @@ def _view(job: ScoringJob) -> ScoringJobView:
     left = None if job.rows is None else job.rows - job.scored
     return ScoringJobView(
         job=request.job, model=request.model, model_version=request.model_version, digest=request.digest,
-        dataset=request.dataset, data_version=request.data_version, requested_by=request.requested_by, state=job.state,
+        dataset=request.dataset, data_version=request.data_version, requested_by=request.requested_by,
+        requested_at=request.at, state=job.state,
         rows=job.rows, scored=job.scored, refused=job.refused, left=left,
         rows_per_second=job.speed.per_second if job.speed and runs else None,
         seconds_left=job.speed.seconds_for(left) if job.speed and runs and left is not None else None,

@@ -138,11 +138,10 @@ async def score(
 
     Ingestion sends the rows to the serving replicas and makes a table of their answers. A job that failed goes on.
     """
-    by = Requester(principal, body.reason)
+    by, at = Requester(principal, body.reason), datetime.now(UTC)
     async with context.store.work() as work:
-        data = (body.dataset, body.data_version)
-        job = await commands.score(work, model, version, data, by, datetime.now(UTC))
-    return ScoringJob(model=model, model_version=version, job=job)
+        job = await commands.score(work, model, version, (body.dataset, body.data_version), by, at)
+    return ScoringJob(model=model, model_version=version, job=job, at=at)
 
 
 @router.delete("/models/{model}", summary="Remove a model")

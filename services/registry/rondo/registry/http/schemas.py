@@ -90,11 +90,12 @@ class RegistrationRequested(Value):
 
 
 class ScoringJob(Value):
-    """A scoring was requested. Ingestion says how far `job` is; the same request again is the same job."""
+    """A scoring was requested `at` a time. Ingestion says how far `job` is; the same request again is the same job."""
 
     model: str
     model_version: int
     job: str
+    at: Utc
     status: Literal["requested"] = "requested"
 
 

@@ -1,0 +1,1 @@
+"""`rondo score`: a version scores a whole version of a dataset."""

@@ -1,0 +1,111 @@
+"""The options of `rondo score`, and what it prints."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rondo.client.cli import session
+from rondo.client.cli.output import Json, print_error, print_json, print_list, print_note, print_text
+from rondo.client.cli.scoring.progress import JobProgress, rate, remaining
+from rondo.client.scoring.job import POLL_SECONDS, followed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.client.asynchronous import AsyncRondo
+
+_DATA = re.compile(r"([a-z][a-z0-9_-]{0,62})(?:@(\d{1,9}))?")
+_FAILED = 1
+
+
+def score(
+    model: Annotated[str, typer.Argument()] = "",
+    version: Annotated[int | None, typer.Argument(min=1, help="Any version that the model ever had.")] = None,
+    data: Annotated[
+        str, typer.Option(metavar="DATASET[@VERSION]", help="Score a whole dataset; by default its newest version.")
+    ] = "",
+    resume: Annotated[str, typer.Option(metavar="JOB", help="Go on with a job, and show how far it is.")] = "",
+    status: Annotated[bool, typer.Option("--status", help="List the jobs, and how far they are.")] = False,  # noqa: FBT002
+    wait: Annotated[bool, typer.Option(help="Wait for the end of the job.")] = True,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Score all rows of a dataset into a table, by any version of a model.
+
+    The same command again goes on with what is not done. Exit code 1: it failed, and what to do is printed. A row that
+    the version can't score has an `error` among the scores. Needs the role predictor or engineer.
+    """
+    if status:
+        _list(session.run(lambda rondo: rondo.scoring_jobs()), json=json)
+        return
+    if bool(data) + bool(resume) != 1:
+        message = "give one of --data DATASET, --resume JOB and --status"
+        raise typer.BadParameter(message)
+    if not resume and not (model and version is not None):
+        message = "give a model and the number of one of its versions (`rondo models MODEL` lists them)"
+        raise typer.BadParameter(message)
+    named = _DATA.fullmatch(data)
+    if data and named is None:
+        message = f"{data!r} is not a dataset: write its name, or its name and a version, such as flights@12"
+        raise typer.BadParameter(message)
+    job = session.run(lambda rondo: _score(rondo, model, version or 0, named, resume, wait=wait, json=json))
+    _show(job, json=json)
+    raise typer.Exit(_FAILED if job["state"] == "failed" else 0)
+
+
+async def _score(
+    rondo: AsyncRondo,
+    model: str,
+    version: int,
+    named: re.Match[str] | None,
+    resume: str,
+    *,
+    wait: bool,
+    json: bool,
+) -> dict[str, Any]:
+    if named is None:
+        known = await rondo.scoring_job(resume)
+        model, version = known["model"], known["model_version"]
+        dataset, data_version = known["dataset"], known["data_version"]
+    else:
+        dataset = named[1]
+        data_version = int(named[2]) if named[2] else await rondo.data_version(dataset)
+    requested = await rondo.score(model, version, dataset, data_version)
+    at = datetime.fromisoformat(requested["at"])
+    with JobProgress(json=json or not wait) as progress:
+        async for state in followed(rondo, requested["job"], at, POLL_SECONDS):
+            progress.show(state)
+            if not wait:
+                break
+    return state
+
+
+def _show(job: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(job)
+        return
+    what = f"version {job['model_version']} of {job['model']}"
+    match job["state"]:
+        case "done":
+            print_text(f"{job['scored']:,} rows scored by {what}, {job['refused']:,} of them refused")
+            print_text(f"they are in the table {job['scores']['table']} of the data storage")
+        case "failed":
+            print_error(f"scoring job {job['job']} failed: {job['reason']}")
+            print_note(f"`rondo score --resume {job['job']}` goes on where it is")
+        case state:
+            print_text(f"job {job['job']} is {state}; `rondo score --resume {job['job']}` shows how far it is")
+
+
+def _list(jobs: Sequence[dict[str, Any]], *, json: bool) -> None:
+    columns = ("job", "version", "data", "state", "rows", "scored", "refused", "rows/s", "left", "why")
+    print_list(jobs, columns, _cells, empty="there is no scoring job", json=json)
+
+
+def _cells(job: dict[str, Any]) -> Sequence[object]:
+    return (
+        job["job"], f"{job['model']} {job['model_version']}", f"{job['dataset']}@{job['data_version']}", job["state"],
+        job["rows"], job["scored"], job["refused"], rate(job), remaining(job), job["reason"] or None,
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Follows a scoring job of ingestion to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rondo.client.errors import NotFoundError, UnavailableError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+POLL_SECONDS = 0.5
+ENDED = frozenset(("done", "failed"))
+# The request reaches ingestion as an event, a moment after the registry has taken it.
+_ARRIVAL_SECONDS = 60.0
+
+
+class Jobs(Protocol):
+    async def scoring_job(self, job: str) -> dict[str, Any]: ...
+
+
+async def followed(rondo: Jobs, job: str, at: datetime, pause: float) -> AsyncIterator[dict[str, Any]]:
+    """Yield how far a job that was requested `at` a time is, until it has ended.
+
+    While ingestion is unavailable it is asked again. A job that failed before goes on once the request has arrived.
+
+    Raises:
+        NotFoundError: ingestion does not know the job a minute after it was requested.
+
+    """
+    deadline, known = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS, False
+    while True:
+        try:
+            state = await rondo.scoring_job(job)
+        except NotFoundError:
+            if known or asyncio.get_running_loop().time() > deadline:
+                raise
+        except (UnreachableError, UnavailableError):
+            if not known:
+                raise
+        else:
+            failed_before = state["state"] == "failed" and datetime.fromisoformat(state["requested_at"]) < at
+            if failed_before and asyncio.get_running_loop().time() <= deadline:
+                await asyncio.sleep(pause)
+                continue
+            known = True
+            yield state
+            if state["state"] in ENDED:
+                return
+        await asyncio.sleep(pause)
