@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.monitor.evidence.ranking import on_grid
+from rondo.monitor.evidence.ranking import FEW, Ranking, on_grid
 from rondo.monitor.evidence.stretches import Stretches
 
 
@@ -33,3 +33,21 @@ def test_errors_of_rounding_make_no_difference_at_the_usual_shares() -> None:
     shares = np.array([0.0, 1.0, 0.5, 0.25, 0.1, 1 / 3, 2 / 3])
     for error in (-1e-12, 1e-12):
         assert on_grid(shares + error).tolist() == on_grid(shares).tolist()
+
+
+@pytest.mark.parametrize("new", [1, 5, FEW, 60])
+@pytest.mark.parametrize("distinct", [7, 10_000])
+def test_values_have_their_places_among_those_before(new: int, distinct: int) -> None:
+    """With ties, and with values that are not sorted yet."""
+    values = np.random.default_rng(new).integers(distinct, size=(4, 300)).astype(np.float64)
+    known = 300 - new
+    for count in (known, known - 20):
+        below, same = Ranking.of(values[:, :count]).places(values, known)
+        for row, number in np.ndindex(4, new):
+            before, value = values[row, : known + number], values[row, known + number]
+            assert (below[row, number], same[row, number]) == ((before < value).sum(), (before == value).sum())
+
+
+def test_further_values_are_sorted_in() -> None:
+    values = np.random.default_rng(1).standard_normal((4, 300))
+    assert Ranking.of(values[:, :200]).with_values(values).ascending.tolist() == np.sort(values, axis=1).tolist()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # An odd number, so that no factor of it is lost modulo 2^64.
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+_STEPS = tuple((np.uint64(shift), np.uint64(factor))
+               for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)))  # fmt: skip
+_LAST_SHIFT = np.uint64(31)
 # The bytes of so many texts, as 64-bit numbers, are in memory at once, and so many hashes are mixed in the cache.
 _AT_ONCE = 16_384
 
@@ -36,7 +39,7 @@ def row_hashes(columns: Iterable[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint
         else:
             found *= _BASE
             found += hashes
-            _mix(found)
+            mix(found)
     return np.zeros(0, np.uint64) if found is None else found
 
 
@@ -56,16 +59,17 @@ def _hashes(values: pa.Array) -> NDArray[np.uint64]:
         as_float32 = values if values.type == pa.float32() else values.cast(pa.float32())
         # Null becomes NaN.
         numbers = np.asarray(as_float32.to_numpy(zero_copy_only=False)) + np.float32(0)
-        numbers[np.isnan(numbers)] = np.float32(np.nan)
-        return _mix(numbers.view(np.uint32).astype(np.uint64))
+        if (missing := np.isnan(numbers)).any():
+            numbers[missing] = np.float32(np.nan)
+        return mix(numbers.view(np.uint32).astype(np.uint64))
     if pa.types.is_timestamp(values.type):
         at = values.cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
-        return _mix(np.asarray(at).view(np.uint64).copy())
+        return mix(np.asarray(at).view(np.uint64).copy())
     texts = values.cast(pa.large_string()).fill_null("")
     found = np.empty(len(texts), np.uint64)
     for first in range(0, len(texts), _AT_ONCE):
         found[first : first + _AT_ONCE] = _of_texts(texts.slice(first, _AT_ONCE))
-    return _mix(found)
+    return mix(found)
 
 
 def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
@@ -80,14 +84,19 @@ def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
     return np.asarray(sums[ends[1:] - ends[0]] - sums[starts - ends[0]])
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Mix the bits of the values (splitmix64: Steele, Lea, Flood, OOPSLA 2014), and return them."""
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the bits of the values (splitmix64: Steele, Lea, Flood, OOPSLA 2014), and return them.
+
+    The values are a contiguous array, which is overwritten.
+    """
     for first in range(0, len(values), _AT_ONCE):
         part = values[first : first + _AT_ONCE]
+        shifted = np.empty_like(part)
         part += _BASE
-        part ^= part >> np.uint64(30)
-        part *= np.uint64(0xBF58476D1CE4E5B9)
-        part ^= part >> np.uint64(27)
-        part *= np.uint64(0x94D049BB133111EB)
-        part ^= part >> np.uint64(31)
+        for shift, factor in _STEPS:
+            np.right_shift(part, shift, out=shifted)
+            part ^= shifted
+            part *= factor
+        np.right_shift(part, _LAST_SHIFT, out=shifted)
+        part ^= shifted
     return values

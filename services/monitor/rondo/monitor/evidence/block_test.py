@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from rondo.monitor.evidence import draws
 from rondo.monitor.evidence.bets import CumulatedSums, Split, Starts, normal_bets, t_bets
-from rondo.monitor.evidence.ranking import MOST_UNSORTED, GrowingColumns, Ranking
+from rondo.monitor.evidence.ranking import FEW, MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +35,10 @@ _AGE_RATIO = 1.3
 # Looking costs more than ranking a block, and looking a little later delays an alarm by at most this share.
 _LOOK_RATIO = 1.01
 _INTERVAL_MASS = 0.9
-# New blocks are compared with each other, so ranking many at once costs more than it saves.
-_AT_ONCE = 16
+# New blocks are compared with each other, so ranking more at once costs more than it saves.
+_AT_ONCE = 64
 # The bets of so many looks are in the cache at once.
-_LOOKS_AT_ONCE = 8
+_LOOKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
         components, blocks = reference.shape
         scores, each = np.zeros((components, 0)), np.broadcast_to(resolution, components)
-        jitter = (_uniform(seed, "reference", (components, blocks)) - 0.5) * each[:, None]
+        jitter = (draws.of_reference(seed, (components, blocks)) - 0.5) * each[:, None]
         ranked = reference + jitter
         room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
         ranking, sums = Ranking.of(ranked), CumulatedSums.of(reference)
@@ -129,12 +129,12 @@ class BlockTest:
         known, number = self.means.shape[1], means.shape[1]
         # One number places a block among those with equal values, and another one, independent of it, is added to its
         # mean. One for both would give the lowest ranks low places among ties, and so scores that are too extreme.
-        drawn = np.stack([_uniform(self.seed, known + i, (2, len(means))) for i in range(number)], axis=-1)
-        places, jitter = drawn[0], (drawn[1] - 0.5) * self.resolution[:, None]
+        places, drawn = draws.of_blocks(self.seed, known, number, len(means))
+        jitter = (drawn - 0.5) * self.resolution[:, None]
         room = self._room[0].with_columns(known, means)
         ranked = self._room[2].with_columns(known, means + jitter)
         together = ranked.upto(known + number)
-        ranking = self._ranking_of(ranked.upto(known))
+        ranking = self._ranking_of(ranked.upto(known), number)
         below, same = ranking.places(together, known)
         ranks = (below + places * (1 + same)) / (np.arange(known, known + number) + 1)
         new = ndtri(ranks)
@@ -144,12 +144,16 @@ class BlockTest:
             scores.upto(self.live + number), (room, scores, ranked), ranking, sums,
         )  # fmt: skip
 
-    def _ranking_of(self, values: NDArray[np.float64]) -> Ranking:
-        """Return the ranking of most of these values, which is that of the last blocks if there are few since."""
+    def _ranking_of(self, values: NDArray[np.float64], new: int) -> Ranking:
+        """Return the ranking of most of these values, which is that of the last blocks if there are few since.
+
+        So many `new` blocks are ranked next.
+        """
         unsorted = values.shape[1] - self._ranking.sorted
         if unsorted < 0:
             return Ranking.of(values)
-        return self._ranking if unsorted <= MOST_UNSORTED else self._ranking.with_values(values)
+        is_sorted = unsorted == 0 or (new < FEW and unsorted <= MOST_UNSORTED)
+        return self._ranking if is_sorted else self._ranking.with_values(values)
 
     def evidence(self, which: Which = slice(None)) -> NDArray[np.float64]:
         """Return the natural logarithm of the evidence of each of these components; 0 without a block."""
@@ -167,13 +171,16 @@ class BlockTest:
         at = [(self.reference + live, _starts(live)) for live in looks]
         return self._sums.may_exceed(least, at, self.normal, one_sided=self.one_sided)
 
-    def growing_looks(self, least: NDArray[np.float64], since: int) -> list[int]:
-        """Return after which live blocks, of those after number `since`, a look may find more evidence than `least`."""
-        looks, found = [live for live in range(since + 1, self.live + 1) if _is_look(live)], list[int]()
+    def growing_looks(self, least: NDArray[np.float64], since: int) -> dict[int, NDArray[np.bool_]]:
+        """Return after which live blocks, of those after number `since`, a look may find more evidence than `least`.
+
+        With each comes of which components it may, shape `[components]`.
+        """
+        looks, found = [live for live in range(since + 1, self.live + 1) if _is_look(live)], dict[int, Any]()
         for first in range(0, len(looks), _LOOKS_AT_ONCE):
             some = looks[first : first + _LOOKS_AT_ONCE]
-            may_grow = np.flatnonzero(self.may_exceed(least, some).any(axis=0))
-            found += [some[at] for at in may_grow]
+            may_grow = self.may_exceed(least, some)
+            found |= {some[at]: may_grow[:, at] for at in np.flatnonzero(may_grow.any(axis=0)).tolist()}
         return found
 
     def change_point(self, component: int) -> ChangePoint:
@@ -234,9 +241,3 @@ def _starts(live: int) -> Starts:
     count = int(np.log(live) / np.log(_AGE_RATIO)) + 1
     ages = np.unique(np.append(np.floor(_AGE_RATIO ** np.arange(count)).astype(np.int64), live))
     return Starts.of(live - ages[::-1] + 1, live)
-
-
-def _uniform(seed: str, block: int | str, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return numbers in (0, 1) that replicas agree on, and a replay repeats."""
-    digest = blake2b(f"{seed}/{block}".encode(), digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(digest)).uniform(np.nextafter(0, 1), 1, shape)

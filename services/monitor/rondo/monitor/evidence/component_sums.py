@@ -119,18 +119,17 @@ class _ColumnValues:
     def sums(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.asarray(counts[:, self.place] @ self.values)
 
-    def sums_of_rows(self, rows: BucketedRows, firsts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the sums of buckets whose first rows have these numbers."""
+    def add_up(self, rows: BucketedRows, firsts: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+        """Write the sums of buckets whose first rows have these numbers into zeros of shape `[buckets, components]`."""
         bins, missing = rows.bins[self.row], len(self.values) - 1
         if self.pairs is None:
             numbers = np.repeat(np.arange(len(firsts)) * len(self.values), rows.rows)
             counts = np.bincount(numbers + bins, minlength=len(firsts) * len(self.values))
-            return np.asarray(counts.reshape(len(firsts), -1) @ self.values)
-        found = np.zeros((len(firsts), self.values.shape[1]))
+            found[:] = counts.reshape(len(firsts), -1) @ self.values
+            return
         found[:, :2] = np.add.reduceat(self.pairs.take(bins), firsts).view(np.float64).reshape(-1, 2)
         if (absent := bins == missing).any():
             found[:, 2] = np.add.reduceat(absent, firsts, dtype=np.float64)
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +158,9 @@ class ComponentSums:
         """Return the buckets with the sums of the components of a group instead of counts."""
         if isinstance(part, BucketArrays):
             return part._replace(counts=self.sums(group, part.counts))
-        firsts = part.firsts
-        parts = [column.sums_of_rows(part, firsts) for column in self.columns if column.group == group]
-        return BucketArrays(part.starts, part.rows, np.concatenate([np.zeros((len(firsts), 0)), *parts], axis=1))
+        mine = [column for column in self.columns if column.group == group]
+        firsts, ends = part.firsts, np.cumsum([0, *(column.values.shape[1] for column in mine)])
+        sums = np.zeros((len(firsts), ends[-1]))
+        for column, first, end in zip(mine, ends[:-1], ends[1:], strict=True):
+            column.add_up(part, firsts, sums[:, first:end])
+        return BucketArrays(part.starts, part.rows, sums)

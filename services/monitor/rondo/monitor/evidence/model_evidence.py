@@ -61,8 +61,7 @@ class ModelEvidence:
         ends = starts - starts % lengths.step + lengths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
         rows, fullest = found[INPUT_GROUPS[0]].rows, int(found[INPUT_GROUPS[0]].rows.max())
-        for group, each in found.items():
-            evidence.expect(group, Buckets(*each, lengths.bucket))
+        expected = [evidence.expect(group, Buckets(*each, lengths.bucket)) for group, each in found.items()]
         taken, waiting = 0, 0
         for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
             if predicted:
@@ -71,8 +70,8 @@ class ModelEvidence:
             end = int(ends[first])
             if last < len(ends) and end % lengths.window and waiting < evidence.rows_until_look(fullest):
                 continue
-            for group, each in found.items():
-                evidence.take(group, Buckets(*each.at(slice(taken, last)), lengths.bucket))
+            for each in expected:
+                evidence.take_expected(each, slice(taken, last))
             taken, waiting = last, 0
             yield end
 

@@ -177,8 +177,9 @@ def added_up(parts: Sequence[BucketArrays]) -> BucketArrays:
     starts = np.concatenate([part.starts for part in parts])
     if (np.diff(starts) > 0).all():
         return parts[0] if len(parts) == 1 else BucketArrays(*map(np.concatenate, zip(*parts, strict=True)))
-    order = np.argsort(starts, kind="stable")
-    all_parts = BucketArrays(*(np.concatenate(arrays)[order] for arrays in zip(*parts, strict=True)))
+    all_parts = BucketArrays(*map(np.concatenate, zip(*parts, strict=True)))
+    if (np.diff(starts) < 0).any():
+        all_parts = all_parts.at(np.argsort(starts, kind="stable"))
     is_first = np.append(True, np.diff(all_parts.starts) > 0)
     found = all_parts.at(is_first)
     # Few buckets are in several parts, so this is quicker than `np.add.reduceat`.

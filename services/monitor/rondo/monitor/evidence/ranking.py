@@ -11,6 +11,7 @@ one: sorting the row again for each value would cost more.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_UNSORTED = 64
 """The most values at the end of a row that are not sorted yet."""
+FEW = 24
+"""So many new values of a row are compared with those that are not sorted: to sort these first would take longer."""
 _FEWEST = 64
 _STEPS = 1e6
 # No share of rows lies at a border of the shifted grid: shares are multiples of a small power of 1/2 or 1/10, or far
@@ -60,25 +63,26 @@ class GrowingColumns:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The first `sorted` values of each row in ascending order, row after row.
+    """The first values of each row in ascending order, shape `[rows, sorted]`."""
 
-    A value is the imaginary part of a number whose real part is its row: complex numbers are ordered by the real part
-    first, so one binary search finds the places of values in all rows.
-    """
-
-    ascending: NDArray[np.complex128]
-    sorted: int
+    ascending: NDArray[np.float64]
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Ranking:
-        return cls(_with_rows(np.sort(values, axis=1)).ravel(), values.shape[1])
+        return cls(np.sort(values, axis=1))
+
+    @property
+    def sorted(self) -> int:
+        """The number of values of each row that are in order."""
+        count: int = self.ascending.shape[1]
+        return count
 
     def with_values(self, values: NDArray[np.float64]) -> Ranking:
         """Return the ranking of `values`, which are all in order of arrival; the first of them are sorted already."""
-        before = self.ascending.imag.reshape(len(values), self.sorted)
-        together = np.concatenate((before, values[:, self.sorted :]), axis=1)
-        # Timsort merges what is in order, and takes a seventh of the time of quicksort.
-        return Ranking(_with_rows(np.sort(together, axis=1, kind="stable")).ravel(), values.shape[1])
+        together = np.concatenate((self.ascending, np.sort(values[:, self.sorted :], axis=1)), axis=1)
+        # Timsort merges what is in order, and takes a fraction of the time of quicksort.
+        together.sort(axis=1, kind="stable")
+        return Ranking(together)
 
     def places(self, values: NDArray[np.float64], known: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return how many values before each one are smaller, and how many are equal; shapes `[rows, new values]`.
@@ -86,20 +90,39 @@ class Ranking:
         `values` are all in order, shape `[rows, values]`; those from number `known` on are new.
         """
         new = values[:, known:]
-        places = _with_rows(new)
-        first = self.sorted * np.arange(len(new))[:, None]
-        at = self.ascending.searchsorted(places)
-        below, same = np.asarray(at - first), np.zeros(new.shape, np.int64)
-        # Few values are equal to one before.
-        ties = self.ascending.take(at, mode="clip") == places
-        same[ties] = self.ascending.searchsorted(places[ties], "right") - at[ties]
+        below, same = self._among_sorted(new)
         others, each_new = values[:, None, self.sorted : -1], new[:, :, None]
+        if not others.size:
+            return below, same
         smaller, equal = others < each_new, others == each_new
         if new.shape[1] > 1:
             # Of the new values those count that are before the one.
             before = np.arange(self.sorted, values.shape[1] - 1) < np.arange(known, values.shape[1])[:, None]
             smaller, equal = smaller & before, equal & before
         return below + _count(smaller), same + _count(equal)
+
+    def _among_sorted(self, new: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many of the sorted values are smaller than each new one, and how many are equal."""
+        first = self.sorted * np.arange(len(new))[:, None]
+        if new.shape[1] < FEW:
+            at = self._keys.searchsorted(_with_rows(new))
+        else:
+            at = np.stack([row.searchsorted(each) for row, each in zip(self.ascending, new, strict=True)]) + first
+        below, same = np.asarray(at - first), np.zeros(new.shape, np.int64)
+        # Few values are equal to one before.
+        ties = np.nonzero((self.ascending.take(at, mode="clip") == new) & (below < self.sorted))
+        for row, number in zip(*(each.tolist() for each in ties), strict=True):
+            same[row, number] = self.ascending[row].searchsorted(new[row, number], "right") - below[row, number]
+        return below, same
+
+    @cached_property
+    def _keys(self) -> NDArray[np.complex128]:
+        """The values row after row, each the imaginary part of a number whose real part is its row.
+
+        Complex numbers are ordered by the real part first, so one binary search finds the places of values in all rows.
+        For many values of a row, a search in each row takes less time.
+        """
+        return _with_rows(self.ascending).ravel()
 
 
 def on_grid(means: NDArray[np.float64]) -> NDArray[np.float64]:

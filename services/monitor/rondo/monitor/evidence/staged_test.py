@@ -12,6 +12,7 @@ blocks as long as that: a mean of more rows varies less, and could not be ranked
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,7 @@ from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.ranking import on_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,9 +51,12 @@ class Buckets:
             return self
         return Buckets(self.starts, self.rows, self.sums[:, list(components)], self.length)
 
+    def at(self, which: slice | NDArray[np.bool_]) -> Buckets:
+        return Buckets(self.starts[which], self.rows[which], self.sums[which], self.length)
+
     def since(self, first: int) -> Buckets:
         """Return the buckets from number `first` on."""
-        return Buckets(self.starts[first:], self.rows[first:], self.sums[first:], self.length)
+        return self.at(slice(first, None))
 
 
 @dataclass(frozen=True)
@@ -121,14 +125,15 @@ class _Blocks(NamedTuple):
 
 
 class _Expected(NamedTuple):
-    """The `test` with the blocks that are taken next, and after which of them a look may find more evidence.
+    """The `test` with the blocks that are taken next.
 
-    Before them there are `known` blocks, with those of the reference.
+    Before them there are `known` blocks, with those of the reference. `looks` are those after which a look may find
+    more evidence, and of which components, by the number of live blocks.
     """
 
     known: int
     test: BlockTest
-    looks: list[int]
+    looks: Mapping[int, NDArray[np.bool_]]
 
     def has(self, means: NDArray[np.float64], known: int) -> bool:
         """Return whether these are the blocks after so many."""
@@ -240,11 +245,11 @@ class StagedTest:
 
         `upto` are the rows of all buckets up to each one. The bucket at an end belongs to the next block.
         """
-        ends = list[int]()
-        target = (int(upto[first - 1]) if first else 0) + self.block - self.open.rows
-        while len(ends) < most and (last := int(upto.searchsorted(target))) < len(upto):
+        ends, known = list[int](), upto.tolist()
+        target = (known[first - 1] if first else 0) + self.block - self.open.rows
+        while len(ends) < most and (last := bisect_left(known, target)) < len(known):
             ends.append(last + 1)
-            target = int(upto[last]) + self.block
+            target = known[last] + self.block
         return ends
 
     def _until_pause(self) -> int:
@@ -274,8 +279,10 @@ class StagedTest:
         self.starts, self.counts = [*self.starts, *blocks.starts], [*self.counts, *blocks.rows]
         self.rows, self.end = self.rows + sum(blocks.rows), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
-        if after in expected.looks if expected else self.test.is_look:
-            self._look()
+        if expected:
+            self._look(expected.looks.get(after))
+        elif self.test.is_look:
+            self._look(self.test.may_exceed(self.evidence + self._share, [self.test.live]))
         if self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
         return ends[-1]
@@ -292,8 +299,9 @@ class StagedTest:
             starts[0] = self.open.start
         return _Blocks(starts, rows.tolist(), on_grid(sums / rows[:, None]).T)
 
-    def _look(self) -> None:
-        which = np.flatnonzero(self.test.may_exceed(self.evidence + self._share, [self.test.live]))
+    def _look(self, may_grow: NDArray[np.bool_] | None) -> None:
+        """Look at the components whose evidence may have grown."""
+        which = np.zeros(0, np.int64) if may_grow is None else np.flatnonzero(may_grow)
         if which.size:
             # A new array, as for the lists.
             self.evidence = self.evidence.copy()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from rondo.monitor.evidence.component_sums import (
     row_range,
     watched_columns,
 )
+from rondo.monitor.evidence.draws import by_counter
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
@@ -68,18 +69,26 @@ class Watched:
         return slice_key(first.column or "", first.value) if first.value is not None else first.group
 
     def take(self, buckets: Buckets) -> None:
-        mine: Buckets | None = buckets.of([each.at for each in self.components])
+        """Take buckets of the components of the group."""
+        self.take_mine(self.of(buckets))
+
+    def of(self, buckets: Buckets) -> Buckets:
+        """Return the buckets of these components."""
+        return buckets.of([each.at for each in self.components])
+
+    def take_mine(self, mine: Buckets | None) -> None:
+        """Take buckets of these components alone."""
         while mine is not None:
             mine = self._take(mine)
 
-    def expect(self, buckets: Buckets) -> None:
-        """Prepare for buckets that are taken next, in parts, see `StagedTest.expect`."""
+    def expect(self, mine: Buckets) -> None:
+        """Prepare for buckets of these components that are taken next, in parts, see `StagedTest.expect`."""
         if isinstance(self.state, StagedTest):
-            self.state.expect(buckets.of([each.at for each in self.components]))
+            self.state.expect(mine)
 
     @cached_property
     def places(self) -> Mapping[str | None, list[int]]:
-        """The numbers of each column's components."""
+        """The numbers of each column's components, which are next to each other."""
         found: dict[str | None, list[int]] = {}
         for at, each in enumerate(self.components):
             found.setdefault(each.column, []).append(at)
@@ -151,6 +160,14 @@ class Alarm:
         return self.find_change()
 
 
+class ExpectedBuckets(NamedTuple):
+    """Buckets of a group, and those of the components of each test."""
+
+    group: Group
+    buckets: Buckets
+    parts: Sequence[tuple[Watched, Buckets]]
+
+
 @dataclass(eq=False)
 class VersionEvidence:
     """The tests of a version, what each group and each slice has taken, and what was `predicted`, if that is counted.
@@ -167,6 +184,7 @@ class VersionEvidence:
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
         """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
+        digest = by_counter(digest)
         blocks = _blocks(profile)
         watched = [
             test
@@ -207,7 +225,7 @@ class VersionEvidence:
         if not mine or not len((buckets := _with_rows(buckets)).rows):
             return
         for each in mine:
-            each.expect(buckets)
+            each.expect(each.of(buckets))
         self._take(key, buckets)
 
     def _take(self, key: str, buckets: Buckets) -> None:
@@ -216,11 +234,19 @@ class VersionEvidence:
             if each.rows_of == key:
                 each.take(buckets)
 
-    def expect(self, group: Group, buckets: Buckets) -> None:
-        """Prepare for buckets of a group, none of them empty, which are taken next in parts."""
-        for each in self.watched:
-            if each.group == group:
-                each.expect(buckets)
+    def expect(self, group: Group, buckets: Buckets) -> ExpectedBuckets:
+        """Prepare for buckets of inputs or outputs, none of them empty; `take_expected` takes them in parts."""
+        parts = [(each, each.of(buckets)) for each in self.watched if each.group == group]
+        for each, mine in parts:
+            each.expect(mine)
+        return ExpectedBuckets(group, buckets, parts)
+
+    def take_expected(self, expected: ExpectedBuckets, which: slice) -> None:
+        """Take the next ones of the expected buckets, which are not empty."""
+        key = expected.group
+        self.taken[key] = self.taken.get(key, Taken()).with_buckets(expected.buckets.at(which))
+        for each, mine in expected.parts:
+            each.take_mine(mine.at(which))
 
     def rows_until_look(self, most: int) -> int:
         """Return as many rows as the evidence of inputs and outputs needs at least to change.
@@ -285,8 +311,7 @@ def _with_rows(buckets: Buckets) -> Buckets:
     """Return the buckets that have rows."""
     if (buckets.rows > 0).all():
         return buckets
-    full = buckets.rows > 0
-    return Buckets(buckets.starts[full], buckets.rows[full], buckets.sums[full], buckets.length)
+    return buckets.at(buckets.rows > 0)
 
 
 def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64]) -> list[Watched]:
