@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.monitor.statistics.bin_pooling import pool
+from rondo.monitor.statistics.bin_pooling import Distributions, pool
 from rondo.monitor.statistics.psi import PopulationStability, psi
 from rondo.monitor.windows.window_counts import WindowCounts
 
@@ -42,9 +42,9 @@ def test_distances_are_never_negative(pairs: list[tuple[int, int]]) -> None:
 @given(COUNTS)
 def test_pooling_loses_no_row_and_leaves_at_most_the_last_bin_sparse(pairs: list[tuple[int, int]]) -> None:
     observed, reference = (np.array(side, np.int64) for side in zip(*pairs, strict=True))
-    pooled_observed, pooled_reference = pool(observed, reference)
-    assert (pooled_observed.sum(), pooled_reference.sum()) == (observed.sum(), reference.sum())
-    sparse = pooled_reference * observed.sum() < 5 * reference.sum()
+    pooled = pool(Distributions(observed, reference, np.ones(len(pairs), np.bool_)))
+    assert (pooled.observed.sum(), pooled.reference.sum()) == (observed.sum(), reference.sum())
+    sparse = (pooled.reference * observed.sum() < 5 * reference.sum())[pooled.exists]
     assert not sparse[:-1].any() or sparse.all()
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rondo.monitor.evidence.bets import NORMAL_WIDTHS, normal_bets
-from rondo.monitor.statistics.distances import ks, total_variation
+from rondo.monitor.statistics.ks import ks
 from rondo.monitor.statistics.psi import SMOOTHING, psi
+from rondo.monitor.statistics.total_variation import total_variation
 from rondo.trainer.evaluation.reference_profile import BINS, numeric
 from scipy.spatial.distance import cityblock
 from scipy.stats import entropy, ks_2samp

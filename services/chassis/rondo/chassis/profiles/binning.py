@@ -85,6 +85,18 @@ class ColumnBins:
         return bins[np.asarray(codes, np.int64)]
 
 
+@dataclass(frozen=True, eq=False)
+class AlikeColumns:
+    """Columns of a kind that have equally many bins, and their `numbers` among all columns.
+
+    `places` are those of their counts, without missing values, shape [columns, bins].
+    """
+
+    is_categorical: bool
+    numbers: tuple[int, ...]
+    places: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Binning:
     """The bins of every column of a version, then those of its projections; `size` is their total number.
@@ -183,6 +195,20 @@ class Binning:
     def _offsets(self) -> NDArray[np.int64]:
         """Where the bins of each column begin, shape [watched, 1]."""
         return np.array([column.offset for column in self.watched], np.int64)[:, None]
+
+    @cached_property
+    def alike(self) -> tuple[AlikeColumns, ...]:
+        """The columns in groups, so that distributions of many columns are compared at once."""
+        found: dict[tuple[bool, int], list[int]] = {}
+        for number, column in enumerate(self.columns):
+            found.setdefault((column.categories is not None, column.size), []).append(number)
+        return tuple(
+            AlikeColumns(
+                is_categorical, tuple(numbers),
+                np.array([self.columns[at].offset for at in numbers])[:, None] + np.arange(size - 1),
+            )
+            for (is_categorical, size), numbers in found.items()
+        )  # fmt: skip
 
     @cached_property
     def _numeric(self) -> NumericBins:

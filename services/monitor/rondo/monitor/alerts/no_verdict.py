@@ -58,7 +58,7 @@ def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_ala
 
 def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
     """Return which inputs and outputs are not judged yet, None if all are that ever can be."""
-    found = [each for each in verdicts(evidence, false_alarm_rate) if each.group in INPUT_GROUPS and _waits(each)]
+    found = [each for each in verdicts(evidence, false_alarm_rate, INPUT_GROUPS) if _waits(each)]
     if not found:
         return None
     first = max(found, key=lambda each: each.missing)
@@ -74,7 +74,7 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
         return NO_LOSS
     if not evidence.taken[LOSS].rows:
         return NO_OUTCOMES
-    found = (each for each in verdicts(evidence, false_alarm_rate) if each.group == LOSS and _waits(each))
+    found = (each for each in verdicts(evidence, false_alarm_rate, [LOSS]) if _waits(each))
     return next((_progress(each, "outcomes") for each in found), None)
 
 
@@ -82,11 +82,7 @@ def out_of_reach(
     evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*INPUT_GROUPS, LOSS)
 ) -> str | None:
     """Return what can't be judged however long one waits, why, and what helps; None if nothing is so."""
-    found = [
-        each
-        for each in verdicts(evidence, false_alarm_rate)
-        if each.group in groups and each.out_of_reach and not each.judged
-    ]
+    found = [each for each in verdicts(evidence, false_alarm_rate, groups) if each.out_of_reach and not each.judged]
     return f"{names([each.column for each in found])} {_NEVER}" if found else None
 
 
@@ -104,8 +100,8 @@ def overdue(
     enough = {"inputs": rows, "outputs": rows, LOSS: loss.rows * len(loss.means) if loss else 0}
     late = [
         each
-        for each in verdicts(evidence, false_alarm_rate)
-        if each.group in groups and not each.judged and each.rows >= enough[each.group] > 0
+        for each in verdicts(evidence, false_alarm_rate, groups)
+        if not each.judged and each.rows >= enough[each.group] > 0
     ]
     if not late:
         return None

@@ -11,11 +11,12 @@ import numpy as np
 from scipy.special import gammaln
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
+from rondo.monitor.evidence.component_sums import GROUPS, SLICES
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 from rondo.monitor.evidence.version_evidence import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.stretches import Learning
@@ -63,11 +64,13 @@ def decimal(logarithm: float) -> float:
     return logarithm / _BASE_10
 
 
-def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdict, ...]:
-    """Return the verdict on each column of each group."""
-    found: list[Verdict] = []
-    thresholds = {group: evidence.threshold(group, false_alarm_rate) for group in {e.group for e in evidence.watched}}
-    for watched in evidence.watched:
+def verdicts(
+    evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*GROUPS, SLICES)
+) -> tuple[Verdict, ...]:
+    """Return the verdict on each column of each of the groups."""
+    found, mine = list[Verdict](), [each for each in evidence.watched if each.group in groups]
+    thresholds = {group: evidence.threshold(group, false_alarm_rate) for group in {each.group for each in mine}}
+    for watched in mine:
         threshold, taken = thresholds[watched.group], evidence.taken.get(watched.rows_of, Taken())
         if isinstance(watched.state, StagedTest):
             found += _of_test(watched, watched.state, threshold, taken)
@@ -103,8 +106,8 @@ def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken)
     # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
     blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
-    for column, places in watched.places.items():
-        evidence = float(test.evidence[places].max())
+    largest = np.maximum.reduceat(test.evidence, [places[0] for places in watched.places.values()]).tolist()
+    for column, evidence in zip(watched.places, largest, strict=True):
         yield Verdict(
             watched.group, column, taken.rows, needed, test.block, evidence, threshold, extending=False, taken=taken,
             value=watched.components[0].value,

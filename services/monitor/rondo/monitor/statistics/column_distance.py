@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Statistic
-from rondo.monitor.statistics.bin_pooling import distributions, pool
+from rondo.monitor.statistics.bin_pooling import Distributions, of_columns, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,20 +23,18 @@ if TYPE_CHECKING:
 class Distance:
     """Yields `statistic` of each column with categories, of each other column, or where `categorical` is None of all.
 
-    `distance` takes the counts by bin in the window and in the reference, of shape [bins] each. Where their order does
-    not matter, bins in which few rows are expected are pooled. It is 0 where either side has no rows.
+    `distance` takes the counts by bin in the window and in the reference, of shape [..., bins] each. Where their order
+    does not matter, bins in which few rows are expected are pooled. It is 0 where either side has no rows.
     """
 
     statistic: StatisticName
-    distance: Callable[[NDArray[np.int64], NDArray[np.int64]], float]
+    distance: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
     categorical: bool | None
 
     def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
-        for column in reference.binning.columns:
-            if self.categorical is None or (column.categories is not None) == self.categorical:
-                observed, expected = distributions(column, window, reference)
-                if self.categorical is not False:
-                    observed, expected = pool(observed, expected)
-                there = observed.sum() and expected.sum()
-                value = self.distance(observed, expected) if there else 0.0
-                yield Statistic(feature=column.name, statistic=self.statistic, value=value)
+        def distance(counts: Distributions) -> NDArray[np.float64]:
+            pooled = counts if self.categorical is False else pool(counts)
+            return self.distance(pooled.observed, pooled.reference)
+
+        for name, value in of_columns(distance, window, reference, self.categorical).items():
+            yield Statistic(feature=name, statistic=self.statistic, value=value)

@@ -10,24 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import entr
 
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.statistics.bin_pooling import shares
 from rondo.monitor.statistics.column_distance import Distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def jensen_shannon(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
-    p, q = observed / observed.sum(), reference / reference.sum()
+def jensen_shannon(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
+    p, q = shares(observed), shares(reference)
     middle = (p + q) / 2
     divergence = (_entropy(middle) - (_entropy(p) + _entropy(q)) / 2) / np.log(2)
-    return float(np.sqrt(max(divergence, 0.0)))  # by rounding it may be below 0
+    return np.asarray(np.sqrt(np.maximum(divergence, 0.0)))  # by rounding it may be below 0
 
 
-def _entropy(shares: NDArray[np.float64]) -> float:
-    positive = shares[shares > 0]
-    return float(-(positive * np.log(positive)).sum())
+def _entropy(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(entr(parts).sum(axis=-1))
 
 
 JENSEN_SHANNON = Distance(StatisticName.JENSEN_SHANNON, jensen_shannon, categorical=None)

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def ks(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+def ks(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the largest difference of the cumulative shares."""
-    return float(np.abs(np.cumsum(observed) / observed.sum() - np.cumsum(reference) / reference.sum()).max())
+    p, q = (np.cumsum(each, axis=-1) / each.sum(axis=-1, keepdims=True) for each in (observed, reference))
+    return np.asarray(np.abs(p - q).max(axis=-1))
 
 
 KOLMOGOROV_SMIRNOV = Distance(StatisticName.KS, ks, categorical=False)

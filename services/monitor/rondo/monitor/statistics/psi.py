@@ -13,7 +13,7 @@ import numpy as np
 
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.statistics.bin_pooling import distributions, pool
+from rondo.monitor.statistics.bin_pooling import of_columns, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,15 +31,21 @@ class PopulationStability:
     """Yields the index of each column."""
 
     def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
-        for column in reference.binning.columns:
-            value = psi(*pool(*distributions(column, window, reference)))
-            yield Statistic(feature=column.name, statistic=StatisticName.PSI, value=value)
+        for name, value in of_columns(lambda counts: psi(*pool(counts)), window, reference).items():
+            yield Statistic(feature=name, statistic=StatisticName.PSI, value=value)
 
 
-def psi(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
-    """Return the population stability index; 0 where either side has no rows."""
-    if not observed.sum() or not reference.sum():
-        return 0.0
-    p, q = observed + SMOOTHING, reference + SMOOTHING
-    p, q = p / p.sum(), q / q.sum()
-    return float(((p - q) * np.log(p / q)).sum())
+def psi(
+    observed: NDArray[np.int64],
+    reference: NDArray[np.int64],
+    exists: NDArray[np.bool_] | bool = True,  # noqa: FBT001, FBT002 - a mask
+) -> NDArray[np.float64]:
+    """Return the population stability index of columns; 0 where either side has no rows.
+
+    The counts have the shape `[..., bins]`, and `exists` says which bins there are.
+    """
+    p, q = (np.where(exists, each + SMOOTHING, 0.0) for each in (observed, reference))
+    p, q = (each / each.sum(axis=-1, keepdims=True) for each in (p, q))
+    ratio = np.divide(p, q, out=np.ones_like(p), where=exists)
+    there = observed.any(axis=-1) & reference.any(axis=-1)
+    return np.asarray(np.where(there, ((p - q) * np.log(ratio)).sum(axis=-1), 0.0))

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.statistics.bin_pooling import shares
 from rondo.monitor.statistics.column_distance import Distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def total_variation(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
-    return float(np.abs(observed / observed.sum() - reference / reference.sum()).sum() / 2)
+def total_variation(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(np.abs(shares(observed) - shares(reference)).sum(axis=-1) / 2)
 
 
 TOTAL_VARIATION = Distance(StatisticName.TOTAL_VARIATION, total_variation, categorical=True)

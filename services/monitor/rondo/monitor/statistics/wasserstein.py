@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.statistics.bin_pooling import shares
 from rondo.monitor.statistics.column_distance import Distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def wasserstein(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+def wasserstein(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the area between the cumulative shares, over the positions of the bins."""
-    p, q = observed / observed.sum(), reference / reference.sum()
-    positions = np.cumsum(q) - q / 2
-    apart = np.abs(np.cumsum(p) - np.cumsum(q))[:-1]
-    return float((apart * np.diff(positions)).sum())
+    p, q = shares(observed), shares(reference)
+    positions = np.cumsum(q, axis=-1) - q / 2
+    apart = np.abs(np.cumsum(p, axis=-1) - np.cumsum(q, axis=-1))[..., :-1]
+    return np.asarray((apart * np.diff(positions)).sum(axis=-1))
 
 
 WASSERSTEIN = Distance(StatisticName.WASSERSTEIN, wasserstein, categorical=False)
