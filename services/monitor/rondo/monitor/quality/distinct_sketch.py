@@ -28,9 +28,15 @@ def _smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the `SIZE` smallest different hashes, and others; sorting all would take longer."""
     if len(hashes) > 4 * SIZE:
         few = np.partition(hashes, 2 * SIZE)[: 2 * SIZE]
-        if len(np.unique(few)) >= SIZE:
+        if len(_different(few)) >= SIZE:
             return few
     return hashes
+
+
+def _different(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the different hashes in ascending order; `np.unique` takes several times as long."""
+    found = np.sort(hashes)
+    return found[np.append(True, found[1:] != found[:-1])] if found.size else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +54,7 @@ class DistinctSketch:
 
     def merged(self, other: DistinctSketch) -> DistinctSketch:
         """Return the sketch of the rows of both."""
-        together = np.unique(np.concatenate([self.smallest, other.smallest]))[:SIZE]
+        together = _different(np.concatenate([self.smallest, other.smallest]))[:SIZE]
         return DistinctSketch(self.rows + other.rows, together)
 
     @property

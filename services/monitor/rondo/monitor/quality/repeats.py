@@ -95,7 +95,9 @@ class Repeats:
         keys = row_hashes(requests.columns)
         features = row_hashes(rows.column(name) for name in sorted(rows.column_names) if name.startswith(FEATURE))
         newest_closed = max(self.closed, default=None)
-        for start in np.unique(starts).tolist():
+        # Most neighbours are of one window.
+        firsts = starts[np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))]
+        for start in np.unique(firsts).tolist():
             if newest_closed is not None and start <= newest_closed:
                 continue
             mine, before = starts == start, self.windows.get(start, WindowRepeats())

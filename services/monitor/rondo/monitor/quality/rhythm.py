@@ -105,8 +105,13 @@ class Rhythm:
             pauses, gaps[0] = (*pauses, (int(steps[0]), int(gaps[0]))), 0
         lags = np.zeros_like(gaps) if is_stale else steps - newest
         weeks = list(self.weeks)
-        for number in np.unique(steps // WEEK).tolist():
-            mine = steps // WEEK == number
+        # The steps ascend, and most often all are of one week.
+        numbers = range(int(steps[0]) // WEEK, int(steps[-1]) // WEEK + 1)
+        bounds = steps.searchsorted([number * WEEK for number in (*numbers, numbers.stop)]).tolist()
+        for number, first, end in zip(numbers, bounds[:-1], bounds[1:], strict=True):
+            if first == end:
+                continue
+            mine = slice(first, end)
             part = Week(
                 number,
                 int(before[mine][0]),

@@ -77,6 +77,14 @@ class Watermark:
         A replay may follow a few requests without a time, such as those of somebody who tries the model. All its rows
         would be late for good, so event time starts over at the row with which `MANY_UNDATED` older ones are there.
         """
+        if given.all() and given.size and self.undated_ever in (0, MANY_UNDATED):
+            # As below, and every row advances event time.
+            newest = int(np.where(is_implausible(times, made), NEVER, times).max())
+            dated = replace(
+                self, dated=max(self.dated, newest), undated_rows=0, dated_rows=self.dated_rows + given.size
+            )
+            after, passed = dated.advance(times, made, max_out_of_orderness)
+            return Arrived(after, times, passed)
         after, still, far = self.undated(times, made, given)
         begin = self._replay_begins(times, made, given, still)
         if begin is not None:
@@ -184,6 +192,8 @@ def _run_lengths(mask: NDArray[np.bool_], before: int) -> NDArray[np.int64]:
 
 def _clock_resets(made: NDArray[np.int64], latest: int, max_skew: int) -> list[int]:
     """Return the indices of rows made more than `max_skew` before the latest one since the last such row."""
+    if made.size and made[0] >= latest - max_skew and (made[1:] >= made[:-1]).all():
+        return []
     if not (made < np.maximum.accumulate(np.maximum(made, latest)) - max_skew).any():
         return []
     resets = []

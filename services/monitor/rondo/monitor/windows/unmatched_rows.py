@@ -142,10 +142,14 @@ def retained_times(times: NDArray[np.int64], tumbling: TumblingWindows, progress
     Those of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained as
     long again: an outcome that arrives then is counted as late.
     """
-    close_time = tumbling.starts(times) + tumbling.length + tumbling.label_delay
-    again = close_time + tumbling.length + tumbling.label_delay
-    over = (close_time <= progress.outcomes) | (again <= progress.predictions)
-    return np.asarray((times >= progress.open) | ~over)
+    return np.asarray(times >= min(progress.open, first_retained(tumbling, progress)))
+
+
+def first_retained(tumbling: TumblingWindows, progress: Progress) -> int:
+    """Return the start of the first window whose outcomes can still arrive by the watermarks alone."""
+    open_for = tumbling.length + tumbling.label_delay
+    over = max(progress.outcomes - open_for, progress.predictions - 2 * open_for)
+    return over - over % tumbling.length + tumbling.length
 
 
 def _filtered(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
