@@ -91,6 +91,26 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
     assert candidate.parity.native_difference is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "code"),
+    [
+        (np.full(600, 3.0), "same_label"),
+        (np.where(np.arange(600) % 300 == 0, 4.0, 3.0), "same_label"),
+        (1e9 + TIPS / 100, "rounded_labels"),
+    ],
+)
+def test_numbers_that_show_little_are_noted_as_by_a_training(labels: Any, code: str) -> None:
+    assert _codes(_taken(LinearRegression().fit(X, labels), "regression", labels)) == {"unknown_training_rows", code}
+
+
+def test_a_rare_class_and_repeated_rows_are_noted_as_by_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    rare = np.where(np.arange(600) % 150 == 0, "tiny", np.where(X[:, 0] > 0, "large", "small"))
+    assert "rare_class" in _codes(_taken(LogisticRegression().fit(X, rare), "multiclass", rare))
+    monkeypatch.setitem(globals(), "X", np.tile(X[:100], (6, 1)))
+    repeated = np.tile(SIZES[:100], 6)
+    assert "repeated_rows" in _codes(_taken(LogisticRegression().fit(X, repeated), "multiclass", repeated))
+
+
 @pytest.mark.parametrize(("task", "labels"), [("binary", X[:, 0] > 0), ("multiclass", SIZES)])
 @pytest.mark.medium
 def test_probabilities_of_a_forest_that_rounding_puts_above_1_are_1(task: str, labels: Any) -> None:

@@ -71,17 +71,23 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
         if feature.type == "category":
             yield from _unseen(training[name], holdout[name])
     if task_named(spec.task).target != "number":
-        fair = [name for name in _OF_RARE if name in task_named(spec.task).metrics]
-        yield from _classes(training[label], holdout[label], " or ".join(fair))
+        yield from _rare_class(spec, training[label], "training")
+        yield from _unknown_class(training[label], holdout[label])
     else:
-        yield from _same_label(training[label])
+        yield from _same_label(training[label], "training", "the model answers with that alone")
         yield from _rounded(pl.concat([training[label], holdout[label]]))
-    if (repeated := _repeated(training.select(*spec.features, label))) is not None:
-        message = (
-            f"{repeated:.0%} of the training rows equal an earlier one in label and all features: if they are copies,"
-            " the metrics are surer than they should be"
-        )
-        yield TrainingNote(code=NoteCode.REPEATED_ROWS, message=message)
+    yield from _repeated_rows(spec, training, "training")
+
+
+def notes_beside_a_model(spec: ModelSpec, rows: pl.DataFrame) -> Iterator[TrainingNote]:
+    """Yield notes on the labelled rows beside a model that was made elsewhere, by which it is judged."""
+    labels = rows[spec.data.label]
+    if task_named(spec.task).target != "number":
+        yield from _rare_class(spec, labels, "labelled")
+    else:
+        yield from _same_label(labels, "labelled", "they show nothing of what the model answers for another")
+        yield from _rounded(labels)
+    yield from _repeated_rows(spec, rows, "labelled")
 
 
 def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[TrainingNote]:
@@ -139,6 +145,15 @@ def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:
         yield TrainingNote(code=NoteCode.CONSTANT, feature=values.name, message=message)
 
 
+def _repeated_rows(spec: ModelSpec, rows: pl.DataFrame, kind: str) -> Iterator[TrainingNote]:
+    if (repeated := _repeated(rows.select(*spec.features, spec.data.label))) is not None:
+        message = (
+            f"{repeated:.0%} of the {kind} rows equal an earlier one in label and all features: if they are copies,"
+            " the metrics are surer than they should be"
+        )
+        yield TrainingNote(code=NoteCode.REPEATED_ROWS, message=message)
+
+
 def _repeated(rows: pl.DataFrame) -> float | None:
     """Return the share of rows that equal an earlier one, if it is above `REPEATED`."""
     first = rows.head(_PROBE_ROWS)
@@ -166,18 +181,21 @@ def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
         yield TrainingNote(code=NoteCode.UNSEEN_CATEGORY, feature=training.name, message=message)
 
 
-def _classes(training: pl.Series, holdout: pl.Series, fair: str) -> Iterator[TrainingNote]:
-    counts = training.value_counts(sort=True, name=_ROWS)
-    rare = counts.filter(pl.col(_ROWS) < RARE * training.len())
+def _rare_class(spec: ModelSpec, labels: pl.Series, kind: str) -> Iterator[TrainingNote]:
+    rare = labels.value_counts(sort=True, name=_ROWS).filter(pl.col(_ROWS) < RARE * labels.len())
     if rare.height:
+        fair = " or ".join(name for name in _OF_RARE if name in task_named(spec.task).metrics)
         value, rows = rare.row(-1)
         others = f", and {rare.height - 1} more are rare" if rare.height > 1 else ""
         message = (
-            f"{rows / training.len():.2%} of the training rows ({rows:,}) have the label {_shown(value)}{others}: judge"
+            f"{rows / labels.len():.2%} of the {kind} rows ({rows:,}) have the label {_shown(value)}{others}: judge"
             f" the model by metrics that weigh classes, such as {fair}"
         )
         yield TrainingNote(code=NoteCode.RARE_CLASS, message=message)
-    unknown = holdout.filter(~holdout.is_in(counts[training.name].implode()))
+
+
+def _unknown_class(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
+    unknown = holdout.filter(~holdout.is_in(training.unique().implode()))
     if unknown.len():
         message = (
             f"{unknown.len():,} of {holdout.len():,} rows of the holdout have a label that the training rows lack, such"
@@ -186,15 +204,13 @@ def _classes(training: pl.Series, holdout: pl.Series, fair: str) -> Iterator[Tra
         yield TrainingNote(code=NoteCode.UNKNOWN_CLASS, message=message)
 
 
-def _same_label(labels: pl.Series) -> Iterator[TrainingNote]:
+def _same_label(labels: pl.Series, kind: str, consequence: str) -> Iterator[TrainingNote]:
     value, rows = labels.value_counts(sort=True, name=_ROWS).row(0)
     if rows == labels.len():
-        message = (
-            f"the label {labels.name!r} is {figure(value)} in all training rows: the model answers with that alone"
-        )
+        message = f"the label {labels.name!r} is {figure(value)} in all {kind} rows: {consequence}"
     elif rows > (1 - RARE) * labels.len():
         message = (
-            f"{rows / labels.len():.2%} of the training rows have the label {figure(value)}: a model that answers with"
+            f"{rows / labels.len():.2%} of the {kind} rows have the label {figure(value)}: a model that answers with"
             " that alone has a small error, so judge by r2 as well"
         )
     else:
