@@ -155,7 +155,8 @@ class Trainer(SpecSection):
     with `retrain: {policy: auto}`, and what was evaluated serves otherwise. An ensemble is never refitted."""
     min_rows: Annotated[int, Field(ge=1)] = DEFAULT_MIN_ROWS
     """With fewer labelled rows a training is skipped until there is more data. Where it is not 1000, no model of fewer
-    rows serves, whatever the newest ones show; 1000 bounds the first training alone."""
+    rows serves, whatever the newest ones show; 1000 bounds the first training alone. The holdout counts: where models
+    are not refitted (`refit: false`), what serves is fitted to as many rows less the holdout."""
     seed: int = 7
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
 
