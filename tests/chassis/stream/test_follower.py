@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -96,9 +96,16 @@ def send(kafka: str, topic: str, numbers: range) -> None:
 
 
 @asynccontextmanager
-async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follower]:
+async def following(kafka: str, topic: str, store: Store, **options: Any) -> AsyncIterator[Follower]:
     follower = Follower(
-        KafkaConnection(kafka), "test", (topic,), store, max_records=4, linger=0.02, caught_up=store.caught_up
+        KafkaConnection(kafka),
+        "test",
+        (topic,),
+        store,
+        max_records=4,
+        linger=0.02,
+        caught_up=store.caught_up,
+        **options,
     )
     task = asyncio.create_task(follower.run())
     yield follower
@@ -121,6 +128,20 @@ async def test_each_message_once_over_restarts_and_in_order_within_a_partition(k
     assert sorted(saved.values) == everything(30)
     even = [int(value) for value in saved.values if int(value) % 2 == 0]
     assert even == sorted(even)
+
+
+async def test_followers_share_the_partitions_of_a_topic(kafka: str, topic: str) -> None:
+    send(kafka, topic, range(20))
+    even, odd = Store(Saved()), Store(Saved())
+    async with (
+        following(kafka, topic, even, reads=lambda partition: partition == 0),
+        following(kafka, topic, odd, reads=lambda partition: partition == 1),
+    ):
+        await until(lambda: even.caught_up_with == odd.caught_up_with == [10])
+        send(kafka, topic, range(20, 22))
+        await until(lambda: len(even.saved.values) == len(odd.saved.values) == 11)
+    assert sorted(even.saved.values + odd.saved.values) == everything(22)
+    assert {int(value) % 2 for value in even.saved.values} == {0}
 
 
 async def test_a_follower_reloads_and_loses_nothing_while_the_store_is_unavailable(kafka: str, topic: str) -> None:
@@ -177,6 +198,7 @@ async def test_the_lag_is_reported_until_the_follower_has_caught_up(
         store.go_on.set()
         await until(lambda: lag() == 0)
     assert len(store.saved.values) == 10
+    assert lag() is None, "what nobody follows any more has no lag"
 
 
 def lag() -> float | None:

@@ -92,7 +92,8 @@ class Backlog:
 class Follower:
     """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
 
-    `caught_up` is called once after each load, when all that the partitions held by then has been fed.
+    Of each topic it reads the partitions that `reads` selects by their number. `caught_up` is called once after each
+    load, when all that they held by then has been fed. `queue_kilobytes` bounds what is fetched ahead.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class Follower:
         max_records: int = 2_000,
         linger: float = 0.1,
         caught_up: Callable[[], None] = lambda: None,
+        reads: Callable[[int], bool] = lambda _: True,
+        queue_kilobytes: int = 65_536,
     ) -> None:
         self._kafka = kafka
         self._name = name
@@ -113,13 +116,20 @@ class Follower:
         self._max_records = max_records
         self._linger = linger
         self._caught_up = caught_up
+        self._reads = reads
+        self._queue_kilobytes = queue_kilobytes
         self._retry = Retry(name, (KafkaException, UnavailableError), Backoff(first=0.2), self._note)
         self._last_turn = self._lag_measured = 0.0
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
         """Follow until cancelled. After Kafka or the state's store was unavailable, load the saved state again."""
-        await self._retry.call(self._follow)
+        try:
+            await self._retry.call(self._follow)
+        finally:
+            # Another replica may go on with these partitions: the last value would be taken for a stream that waits.
+            if self._lag_measured:
+                metrics.STREAM_LAG.remove(self._name)
 
     def _note(self, error: Exception) -> None:
         self._trouble = _why(error)
@@ -175,7 +185,9 @@ class Follower:
         topics = consumer.list_topics(timeout=_ANSWER_SECONDS).topics
         if missing := [topic for topic in self._topics if topic not in topics]:
             raise UnavailableError(", ".join(missing), "the topic does not exist yet")
-        places = [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
+        places = [
+            (topic, partition) for topic in self._topics for partition in topics[topic].partitions if self._reads(partition)
+        ]
         ends = {each: self._end(consumer, *each, saved.get(each)) for each in places}
         assigned = [TopicPartition(*each, saved.get(each, 0)) for each in places]
         return assigned, {each: end for each, end in ends.items() if end > saved.get(each, 0)}
@@ -201,6 +213,7 @@ class Follower:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": self._queue_kilobytes,
             "log_level": 3,
         }
 
