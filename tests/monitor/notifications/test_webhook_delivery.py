@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 from rondo.chassis.service import background
 
 from tests.monitor.builders import MODEL
 from tests.monitor.notifications.receiver import BOTH, Server, delivering, drain, publish
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rondo.chassis.postgres.pool import Database
+    from rondo.monitor.notifications.webhook_delivery import Deliveries
 
 
 async def test_an_alert_is_delivered_with_its_figures_and_then_its_end(server: Server, opened: Database) -> None:
@@ -66,6 +70,38 @@ async def test_a_lasting_alert_is_repeated_while_the_monitor_runs(server: Server
         deliveries = delivering(opened, url, client, poll=0.01, repeat_after=0.02)
         async with background(deliveries.run()):
             await server.arrived(3)
+
+
+async def test_one_replica_delivers_at_a_time_and_another_goes_on_after_it(server: Server, opened: Database) -> None:
+    """The receiver does not answer at first: another replica would call it with the same message."""
+    server.hold = asyncio.Event()
+    async with httpx.AsyncClient() as client:
+        await publish(opened, server.url, client)
+        replicas = [delivering(opened, server.url, client, poll=0.01) for _ in range(2)]
+        tasks = {asyncio.create_task(each.run()) for each in replicas}
+        await server.arrived(1)
+        await until(lambda: opened.pool.fetchval(_BOTH_TRIED))
+        server.hold.set()
+        await until(lambda: all_delivered(replicas[0]))
+        assert [content["status"] for _, _, content in server.received] == ["firing", "resolved"]
+        for ended in list(tasks):
+            # The first that ends may have been the one that delivers: then the other one goes on.
+            await replicas[0].redeliver((await replicas[0].log())[0]["id"])
+            await until(lambda: all_delivered(replicas[0]))
+            ended.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await ended
+    assert [content["status"] for _, _, content in server.received] == ["firing", *["resolved"] * 3]
+
+
+_BOTH_TRIED = """
+select count(*) > 1 from pg_stat_activity
+where query like 'select pg_try_advisory_lock%' and datname = current_database()
+"""
+
+
+async def all_delivered(deliveries: Deliveries) -> bool:
+    return {each["state"] for each in await deliveries.log()} == {"delivered"}
 
 
 async def test_a_temporary_failure_is_retried_in_order(server: Server, opened: Database) -> None:

@@ -37,8 +37,17 @@ def main(settings: type[S], application: Callable[[S], AbstractAsyncContextManag
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
             runner.run(_run(application(loaded)))
     except* StartRefusedError as group:
-        log.critical("%s", group.exceptions[0])
+        log.critical("%s", _first(group))
         sys.exit(2)
+
+
+def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
+    """Return an error of a group; groups of tasks that have groups of tasks nest."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, StartRefusedError)  # noqa: S101 - the group has no others
+    return found
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import asyncpg
@@ -20,7 +20,7 @@ from rondo.chassis.postgres.transaction import Transaction
 from rondo.chassis.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from importlib.resources.abc import Traversable
 
     from rondo.chassis.health import Health
@@ -71,20 +71,28 @@ class Database:
         """
         connection = await self._acquire()
         try:
-            async with connection.transaction():
-                yield Transaction(connection, self.service)
-        except _UNAVAILABLE as error:
-            raise _unavailable(error) from error
-        except asyncpg.InterfaceError as error:
-            # asyncpg raises this for a broken connection, which is transient, and for a wrong number of arguments.
-            if is_broken(connection):
-                raise _unavailable(error) from error
-            raise
-        except asyncpg.InternalClientError as error:
-            # A query on a connection that breaks raises this: the connection must not be used again.
-            terminate(connection)
-            raise _unavailable(error) from error
+            with _as_unavailable(connection):
+                async with connection.transaction():
+                    yield Transaction(connection, self.service)
         finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """Hold a connection that is closed at the end, with its listeners and the locks of its session.
+
+        Raises:
+            UnavailableError: as for `transaction`.
+
+        """
+        connection = await self._acquire()
+        try:
+            with _as_unavailable(connection):
+                yield connection
+        finally:
+            # Releasing locks and listeners one by one fails on a broken connection, and that error would replace the
+            # one that ends this, or a cancellation.
+            terminate(connection)
             await self.pool.release(connection)
 
     async def _acquire(self) -> asyncpg.pool.PoolConnectionProxy[Any]:
@@ -163,6 +171,23 @@ def terminate(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
     # The pool detaches a broken connection from its proxy.
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
+
+
+@contextmanager
+def _as_unavailable(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> Iterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise _unavailable(error) from error
+    except asyncpg.InterfaceError as error:
+        # asyncpg raises this for a broken connection, which is transient, and for a wrong number of arguments.
+        if is_broken(connection):
+            raise _unavailable(error) from error
+        raise
+    except asyncpg.InternalClientError as error:
+        # A query on a connection that breaks raises this: the connection must not be used again.
+        terminate(connection)
+        raise _unavailable(error) from error
 
 
 def _unavailable(error: BaseException) -> UnavailableError:

@@ -14,7 +14,7 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis.errors import Backoff
+from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.retry import Retry
 from rondo.contracts.text import storable
 from rondo.monitor import metrics
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 # Alerts are for people: a second more does not matter.
 _POLL_SECONDS = 1.0
 _REPEAT_SECONDS = 60.0
+_ANSWER_SECONDS = 5.0
+_HOLD = "select pg_try_advisory_lock(hashtext('monitor.deliveries'))"
 # The delays between these add up to about two hours.
 RETRIES = Backoff(first=1.0, cap=600.0, attempts=20)
 # The oldest row of each receiver, if it is due: so an alert is delivered before its end.
@@ -84,14 +86,28 @@ class Deliveries:
         self._policy, self._retries = policy, retries
         self._poll, self._repeat_after = poll, repeat_after
         self._repeated_at = 0.0
+        self._retry = Retry("deliveries of alerts", (UnavailableError, TimeoutError))
 
     async def run(self) -> None:
-        """Deliver until cancelled. Without receivers, return: alerts that are open then wait for one."""
-        retry = Retry("deliveries of alerts")
-        self._repeated_at = time.monotonic()
-        while self._receivers:
-            await retry.call(self._deliver_and_repeat)
-            await asyncio.sleep(self._poll)
+        """Deliver until cancelled. Without receivers, return: alerts that are open then wait for one.
+
+        One replica delivers at a time, so that a message is sent once. Another goes on when its session ends.
+        """
+        if self._receivers:
+            await self._retry.call(self._hold_and_deliver)
+
+    async def _hold_and_deliver(self) -> None:
+        async with self._database.session() as session:
+            while not await session.fetchval(_HOLD, timeout=_ANSWER_SECONDS):
+                self._retry.progressed()
+                await asyncio.sleep(self._poll)
+            self._repeated_at = time.monotonic()
+            while True:
+                await self._deliver_and_repeat()
+                self._retry.progressed()
+                await asyncio.sleep(self._poll)
+                # The lock ends with the connection, and so must the deliveries.
+                await session.execute("select 1", timeout=_ANSWER_SECONDS)
 
     async def _deliver_and_repeat(self) -> None:
         await self.plan()
