@@ -33,6 +33,7 @@ from rondo.monitor.history.postgres_windows import WindowLog
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
 from rondo.monitor.notifications.webhook_delivery import Deliveries
+from rondo.monitor.sharing.postgres_replicas import ReplicaList
 from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app as registry
 from rondo.registry.http import dependencies
@@ -106,22 +107,25 @@ async def of_registry(databases: Databases, folder: Path) -> AsyncIterator[ASGIA
 
 @asynccontextmanager
 async def of_monitor(databases: Databases, folder: Path) -> AsyncIterator[ASGIApp]:
-    def require(model: str) -> None:
+    async def require(model: str) -> None:
         if model != KNOWN["model"]:
             raise UnknownModelError(model, [KNOWN["model"]])
 
     async def of_model(model: str, *_: Any) -> Any:
-        require(model)
+        await require(model)
         raise UnknownModelError(model, [])
 
     async def none() -> tuple[()]:
         return ()
 
+    async def replicas() -> ReplicaList:
+        return ReplicaList(partitions=1, unassigned=(0,), replicas=())
+
     async with connected("monitor", databases) as database:
         app, alerts = monitor.api(), PostgresAlerts(database)
         deliveries = Deliveries(database, alerts, UNUSED, (), UNUSED)
         notifications = Notifications(alerts, deliveries, require)
-        opened = monitor.Opened(none, of_model, require, WindowLog(database).page, notifications, of_model)
+        opened = monitor.Opened(none, of_model, require, WindowLog(database).page, notifications, of_model, replicas)
         monitor.open_api(app, opened)
         yield app
 

@@ -88,8 +88,10 @@ def outcomes(
     return pa.table(columns)
 
 
-def encode_predictions(table: pa.Table, version: int = 1, digest: str = DIGEST, role: str = "primary") -> bytes:
-    table = table.replace_schema_metadata(logs.version_metadata(MODEL, version, digest, role))
+def encode_predictions(
+    table: pa.Table, version: int = 1, digest: str = DIGEST, role: str = "primary", model: str = MODEL
+) -> bytes:
+    table = table.replace_schema_metadata(logs.version_metadata(model, version, digest, role))
     return logs.encode(table.combine_chunks().to_batches()[0])
 
 
@@ -98,7 +100,13 @@ def encode_outcomes(table: pa.Table) -> bytes:
 
 
 def log_of_days(
-    days: int, shift_from: int, rows_a_day: int = 400, seed: int = 5, stream: Stream = BINARY, skill: float = 1.0
+    days: int,
+    shift_from: int,
+    rows_a_day: int = 400,
+    seed: int = 5,
+    stream: Stream = BINARY,
+    skill: float = 1.0,
+    model: str = MODEL,
 ) -> tuple[list[bytes], list[bytes]]:
     """Return the messages of predictions.log and outcomes.log.
 
@@ -111,7 +119,7 @@ def log_of_days(
         shift, left = (1.5, skill) if day >= shift_from else (0.0, 1.0)
         data = stream.rows(rng, count, shift)
         at, ids = times(day, count, 0.25), [f"{part}-{i}" for i in range(count)]
-        predicted.append(encode_predictions(predictions(data, at, ids)))
+        predicted.append(encode_predictions(predictions(data, at, ids), model=model))
         known_at = [t + timedelta(hours=1) for t in at]
         known.append(encode_outcomes(outcomes(list(ids), stream.outcomes(rng, data, left), known_at)))
     return predicted, known

@@ -27,7 +27,7 @@ RAISED = AlertRaised(
 RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=EPOCH)
 
 
-def trained(digest: str = DIGEST, profile: ReferenceProfile = PROFILE) -> ModelTrained:
+def trained(digest: str = DIGEST, profile: ReferenceProfile = PROFILE, model: str = MODEL) -> ModelTrained:
     evidence = Evidence(
         candidate=Evaluation(metrics={name: each.value for name, each in profile.performance.items()}),
         profile=profile,
@@ -45,17 +45,20 @@ def trained(digest: str = DIGEST, profile: ReferenceProfile = PROFILE) -> ModelT
         environment={},
     )
     return ModelTrained(
-        model=MODEL, run_id="r1", trigger=Trigger(id="t", kind="manual", at=EPOCH), digest=digest, size=1,
+        model=model, run_id="r1", trigger=Trigger(id="t", kind="manual", at=EPOCH), digest=digest, size=1,
         evidence=stored(evidence), summary=evidence.summary(), started_at=EPOCH, finished_at=EPOCH,
     )  # fmt: skip
 
 
-def deployed(revision: int, version: int, digest: str, role: str = "primary") -> DeploymentChanged:
+def deployed(revision: int, version: int, digest: str, role: str = "primary", model: str = MODEL) -> DeploymentChanged:
     route = Route(model_version=version, digest=digest, share=1, role=role, features=SPEC.features)
-    return DeploymentChanged(model=MODEL, revision=revision, routes=(route,))
+    return DeploymentChanged(model=model, revision=revision, routes=(route,))
 
 
-def control_plane() -> list[Event]:
+def control_plane(model: str = MODEL) -> list[Event]:
+    spec = SPEC.model_copy(update={"model": model})
     return [
-        SpecApplied(model=MODEL, revision=1, digest=SPEC.digest, spec=SPEC), trained(), deployed(1, 1, DIGEST)
-    ]  # fmt: skip
+        SpecApplied(model=model, revision=1, digest=spec.digest, spec=spec),
+        trained(model=model),
+        deployed(1, 1, DIGEST, model=model),
+    ]

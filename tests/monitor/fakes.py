@@ -86,7 +86,7 @@ class MemoryStore:
 
     async def save(self, checkpoint: Checkpoint, announcements: Sequence[Announcement]) -> None:
         if checkpoint.generation != self.generation:
-            raise FencedError(checkpoint.generation)
+            raise FencedError(0, checkpoint.generation)
         self.generation += 1
         self.positions |= checkpoint.positions
         self.models |= {model: _appended(self.models.get(model), saved) for model, saved in checkpoint.models.items()}
@@ -136,10 +136,13 @@ class FakeMessage:
         return None
 
 
-def messages(predictions: Sequence[bytes] = (), outcomes: Sequence[bytes] = (), first: int = 0) -> list[Any]:
+def messages(
+    predictions: Sequence[bytes] = (), outcomes: Sequence[bytes] = (), first: int = 0, model: str = "loans"
+) -> list[Any]:
+    key = model.encode()
     return [
-        *(FakeMessage(PREDICTIONS_LOG, first + n, value) for n, value in enumerate(predictions)),
-        *(FakeMessage(OUTCOMES_LOG, first + n, value) for n, value in enumerate(outcomes)),
+        *(FakeMessage(PREDICTIONS_LOG, first + n, value, key) for n, value in enumerate(predictions)),
+        *(FakeMessage(OUTCOMES_LOG, first + n, value, key) for n, value in enumerate(outcomes)),
     ]
 
 

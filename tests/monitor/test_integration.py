@@ -35,7 +35,7 @@ from tests.support.evidence import put_evidence
 from tests.support.processes import ServiceProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
@@ -47,15 +47,19 @@ EVENTS = (
 )  # fmt: skip
 
 
-async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:
-    """Return the events of a pipeline in memory that reads everything in one call."""
+Logs = tuple[list[bytes], list[bytes]]
+
+
+async def uninterrupted(logs: Mapping[str, Logs]) -> dict[str, dict[str, Any]]:
+    """Return the events of a pipeline in memory that reads the logs of all models in one call."""
     store, clock = MemoryStore(), FakeClock()
-    await store.save_spec(MODEL, 1, SPEC)
     await store.save_profile(DIGEST, PROFILE)
-    await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
+    for model in logs:
+        await store.save_spec(model, 1, SPEC.model_copy(update={"model": model}))
+        await store.save_champion(model, ChampionRevision(1, 1, DIGEST))
     pipeline = MonitorPipeline(store, store, clock, MonitorTimings())
     await pipeline.load()
-    await pipeline.advance(messages(predicted, known))
+    await pipeline.advance([each for model, of_model in logs.items() for each in messages(*of_model, model=model)])
     return {each.event_id: each.event.model_dump(mode="json") for each in store.published}
 
 
@@ -93,9 +97,10 @@ async def ask(port: int, path: str) -> dict[str, Any]:
 
 
 class PublishedEvents:
-    """The events on the monitor's topics: values and topics by CloudEvents id."""
+    """The events on the monitor's topics: values and topics by CloudEvents id. `repeated` counts those seen again."""
 
     def __init__(self, kafka: str) -> None:
+        self.repeated = 0
         self.values: dict[str, dict[str, Any]] = {}
         self.topics: dict[str, str] = {}
         self.consumer = Consumer(
@@ -119,6 +124,7 @@ class PublishedEvents:
             event_id = dict(message.headers())["ce_id"].decode()
             value = json.loads(message.value())
             # The outbox publishes at least once; a repetition is identical.
+            self.repeated += event_id in self.values
             assert self.values.setdefault(event_id, value) == value
             self.topics[event_id] = message.topic()
 
@@ -126,14 +132,16 @@ class PublishedEvents:
         return sum(topic == event.topic for topic in self.topics.values())
 
 
-def publish(kafka: str, predicted: list[bytes], known: list[bytes], control_events: list[Event] | None = None) -> None:
-    producer = Producer({"bootstrap.servers": kafka})
-    for n, event in enumerate(control_events or []):
+def publish(kafka: str, logs: Mapping[str, Logs], control_events: Sequence[Event] = ()) -> None:
+    """Write messages of each model's logs, and events of the control plane."""
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    for n, event in enumerate(control_events):
         envelope = Envelope(f"e{n}", "test", datetime.now(UTC), event)
         producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
-    for first, second in zip(predicted, known, strict=True):
-        producer.produce(PREDICTIONS_LOG, first, MODEL)
-        producer.produce(OUTCOMES_LOG, second, MODEL)
+    for model, (predicted, known) in logs.items():
+        for first, second in zip(predicted, known, strict=True):
+            producer.produce(PREDICTIONS_LOG, first, model)
+            producer.produce(OUTCOMES_LOG, second, model)
     producer.flush()
 
 
@@ -147,7 +155,7 @@ async def test_a_kill_changes_no_published_event(
 ) -> None:
     """The inputs shift, and the predictions become worse: the evidence of both is taken before and after the kill."""
     predicted, known = log_of_days(DAYS, SHIFT, skill=0.2)
-    expected = await uninterrupted(predicted, known)
+    expected = await uninterrupted({MODEL: (predicted, known)})
     await asyncio.to_thread(publish_tokens, clean_kafka)
     port, dead = free_port(), free_port()
     urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
@@ -161,12 +169,12 @@ async def test_a_kill_changes_no_published_event(
     monitor = ServiceProcess("monitor", environment, tmp_path / "monitor.log")
     events = PublishedEvents(clean_kafka)
     half = len(predicted) * 6 // 10
-    publish(clean_kafka, predicted[:half], known[:half], events_of_control)
+    publish(clean_kafka, {MODEL: (predicted[:half], known[:half])}, events_of_control)
     monitor.start()
     try:
         await events.until(lambda: events.count(WindowClosed) >= 3)
         monitor.kill()
-        publish(clean_kafka, predicted[half:], known[half:])
+        publish(clean_kafka, {MODEL: (predicted[half:], known[half:])})
         monitor.start()
         await events.until(lambda: len(events.values) >= len(expected) and len(receiver.sent) >= 2)
         (summary,) = (await ask(port, "/v1/models"))["models"]
@@ -203,44 +211,3 @@ def _figures(windows: list[dict[str, Any]]) -> list[list[Any]]:
     """Return what a closed window that is kept has in common with its event, by the start of the window."""
     names = ("start", "end", "rows", "labelled_rows", "model_version", "no_verdict", "statistics")
     return sorted([each[name] for name in names] for each in windows)
-
-
-@pytest.mark.slow
-async def test_two_monitors_publish_what_one_does(
-    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], tmp_path: Path
-) -> None:
-    """Both read everything, and each save refuses the other's. One is killed in the middle, and the other goes on."""
-    predicted, known = log_of_days(DAYS, SHIFT, skill=0.2)
-    expected = await uninterrupted(predicted, known)
-    await asyncio.to_thread(publish_tokens, clean_kafka)
-    events_of_control, artifacts = control_plane(), str(tmp_path / "artifacts")
-    await put_evidence(Artifacts(artifacts))
-    common = {"RONDO_KAFKA": clean_kafka, "RONDO_POSTGRES": await database("monitor"), "RONDO_ARTIFACTS": artifacts}
-    ports = free_port(), free_port()
-    first, second = (
-        ServiceProcess(
-            "monitor", {**common, "RONDO_HTTP_PORT": str(port), "RONDO_REPLICA": str(port)}, tmp_path / f"{port}.log"
-        )
-        for port in ports
-    )
-    events = PublishedEvents(clean_kafka)
-    with first, second:
-        try:
-            publish(clean_kafka, [], [], events_of_control)
-            # Otherwise the first could have saved all of its part before the second one reads.
-            await asyncio.gather(first.ready(), second.ready())
-            # A message of each log at a time, so that both replicas have something to save again and again.
-            for at in range(len(predicted)):
-                if at == len(predicted) * 6 // 10:
-                    await events.until(lambda: events.count(WindowClosed) >= 3)
-                    first.kill()
-                publish(clean_kafka, predicted[at : at + 1], known[at : at + 1])
-                events.take(await asyncio.to_thread(events.consumer.consume, 100, 0.3))
-            await events.until(lambda: len(events.values) >= len(expected))
-            status = await ask(ports[1], f"/v1/models/{MODEL}/drift")
-            assert await asyncio.to_thread(second.stop) == 0
-        finally:
-            events.consumer.close()
-    assert expected == events.values
-    assert status["alerts"].keys() == {"drift", "performance"}
-    assert any("another monitor saved" in each.log.read_text() for each in (first, second)), "they did meet"

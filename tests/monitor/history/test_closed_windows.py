@@ -16,7 +16,7 @@ from rondo.monitor.errors import FencedError
 from rondo.monitor.history.closed_window import ClosedWindow, ColumnEvidence
 from rondo.monitor.history.postgres_windows import WindowLog, save_window
 from rondo.monitor.ports import Checkpoint
-from rondo.monitor.state.postgres_state import PostgresStore
+from rondo.monitor.state.postgres_state import PostgresStore, saved_count
 
 from tests.monitor.builders import EPOCH, MODEL
 from tests.monitor.report.story import story
@@ -100,6 +100,7 @@ async def test_a_window_that_closes_again_is_replaced(opened: Database) -> None:
 async def test_a_window_is_kept_with_the_event_that_announces_it(opened: Database) -> None:
     closed = findings.closed(Subject(MODEL, 1, 0.01, 10), window(0))
     store, log = PostgresStore(opened), WindowLog(opened)
+    await saved_count(opened, 1)
     with pytest.raises(FencedError):
         await store.save(Checkpoint(7, {}, {}), [closed])
     assert (await log.page(MODEL, None, 9)).windows == ()

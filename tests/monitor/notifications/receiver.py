@@ -17,7 +17,7 @@ from rondo.monitor.notifications.webhook_delivery import Deliveries
 from rondo.monitor.notifications.webhook_receivers import receivers
 from rondo.monitor.ports import Checkpoint
 from rondo.monitor.settings import MonitorSettings
-from rondo.monitor.state.postgres_state import PostgresStore
+from rondo.monitor.state.postgres_state import PostgresStore, saved_count
 
 from tests.monitor.events import RAISED, RESOLVED
 from tests.monitor.fakes import ENVIRONMENT, NOW
@@ -87,6 +87,7 @@ async def publish(
     """Publish announcements, plan the messages about each, or about all, and return what delivers them."""
     found = delivering(database, urls, client, attempts)
     store = PostgresStore(database)
+    await saved_count(database, 1)
     for each in [published] if together else [[each] for each in published]:
         await store.save(Checkpoint((await store.load()).generation, {}, {}), each)
         await found.plan()

@@ -27,7 +27,7 @@ UNUSED: Any = None
 SILENCE = {"kind": "drift", "seconds": 7_200, "reason": "a known sensor fault"}
 
 
-def require(model: str) -> None:
+async def require(model: str) -> None:
     if model != MODEL:
         raise UnknownModelError(model, [MODEL])
 
@@ -40,7 +40,7 @@ async def http(opened: Database, server: Server) -> AsyncIterator[httpx.AsyncCli
         deliveries = await publish(opened, server.url, client, published=BOTH[:1])
         await drain(deliveries)
         notifications = Notifications(PostgresAlerts(opened), deliveries, require)
-        open_api(app, Opened(UNUSED, UNUSED, require, UNUSED, notifications, UNUSED))
+        open_api(app, Opened(UNUSED, UNUSED, require, UNUSED, notifications, UNUSED, UNUSED))
         transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
         headers = bearer(Role.ENGINEER)
         async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=headers) as found:

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 UNUSED: Any = None
 
 
-def require(model: str) -> None:
+async def require(model: str) -> None:
     if model != MODEL:
         raise UnknownModelError(model, [MODEL])
 
 
 async def status(model: str) -> ModelStatus:
-    require(model)
+    await require(model)
     return story().status
 
 
@@ -55,7 +55,7 @@ async def no_models() -> tuple[ModelSummary, ...]:
 
 async def get(path: str, role: Role = Role.READER) -> httpx.Response:
     app = api()
-    open_api(app, Opened(no_models, status, require, windows, UNUSED, UNUSED))
+    open_api(app, Opened(no_models, status, require, windows, UNUSED, UNUSED, UNUSED))
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
         return await client.get(f"/v1/models/{path}")

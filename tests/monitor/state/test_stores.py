@@ -21,7 +21,7 @@ from rondo.monitor.ports import ChampionRevision, ChangeSignal, Checkpoint, Stor
 from rondo.monitor.quality.skew import ServedSkew
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
-from rondo.monitor.state.postgres_state import PostgresStore
+from rondo.monitor.state.postgres_state import PostgresStore, saved_count
 
 from tests.monitor.builders import DIGEST, DIGEST_2, EPOCH, MODEL, PROFILE, SPEC, spec
 from tests.monitor.events import deployed, trained
@@ -74,6 +74,7 @@ async def under_test(
     settings = load(PostgresSettings, environment)
     async with pool.connect(settings, files("rondo.monitor") / "migrations") as opened:
         signal = CommitSignal()
+        await saved_count(opened, 1)
 
         async def outbox() -> list[str]:
             return [row["event_id"] for row in await opened.pool.fetch("select event_id from outbox order by id")]
@@ -145,7 +146,9 @@ async def test_a_save_of_a_stale_generation_is_refused_and_saves_nothing(under_t
     with pytest.raises(FencedError) as fenced:
         await under_test.store.save(Checkpoint(0, {("predictions.log", 0): 5}, {}), [END])
     assert fenced.value.generation == 0
-    assert "another monitor saved after generation 0; run one monitor at a time" in str(fenced.value)
+    assert "the saved state of partition 0 is not available (another monitor saved it after generation 0)" in str(
+        fenced.value
+    )
     assert (await under_test.store.load()).positions == {("predictions.log", 0): 1}
     assert await under_test.published() == []
 

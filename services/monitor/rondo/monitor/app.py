@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
@@ -29,15 +30,23 @@ from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
 from rondo.monitor.notifications.webhook import Webhook, signer
 from rondo.monitor.notifications.webhook_delivery import Deliveries
 from rondo.monitor.pipeline import TOPICS, MonitorPipeline
-from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
-from rondo.monitor.state.postgres_state import PostgresStore
+from rondo.monitor.sharing.kafka_group import PartitionGroup
+from rondo.monitor.sharing.model_answers import ModelAnswers
+from rondo.monitor.sharing.postgres_replicas import PostgresReplicas
+from rondo.monitor.sharing.replica import Replica
+from rondo.monitor.sharing.saved_models import SavedModelAnswers
+from rondo.monitor.state.postgres_control_plane import ControlPlaneChanges, handling
+from rondo.monitor.state.postgres_state import PostgresModels, PostgresStore, saved_count
+from rondo.monitor.stream.partition_numbers import count_of_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from fastapi import FastAPI
 
+    from rondo.chassis.postgres.pool import Database
     from rondo.monitor.settings import MonitorSettings
+    from rondo.monitor.stream.partition_numbers import PartitionNumber
 
 
 @asynccontextmanager
@@ -64,28 +73,74 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
     ):
         health.add("postgresql", database.ping)
         await kafka.wait_for_kafka(settings.kafka)
-        signal, broker = CommitSignal(), kafka.broker(settings)
+        changes, broker = ControlPlaneChanges(database), kafka.broker(settings)
         Consumer(
-            settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, signal)
+            settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, changes)
         ).subscribe()
-        store = PostgresStore(database)
         detectors = DetectorProcess(settings.detectors, settings.detector_seconds)
-        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings, detectors, power=settings.power)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
         alerts = PostgresAlerts(database)
         deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)
-        follower = Follower(settings.kafka, settings.instance, TOPICS, pipeline, caught_up=pipeline.caught_up)
+        replica = Replica(
+            PartitionGroup(settings.kafka, settings.instance, TOPICS),
+            partial(_count_numbers, database),
+            partial(_part, settings, database, changes, detectors),
+        )
+        replicas = PostgresReplicas(database, settings.replica, replica)
+        models = ModelAnswers(replica, SavedModelAnswers(PostgresModels(database), settings.power))
         await broker.start()
         kafka.watch(health, settings, broker)
-        health.add("logs", follower.check)
+        health.add("logs", replica.check)
         opened = http.Opened(
-            pipeline.summaries, pipeline.status, pipeline.require, WindowLog(database).page,
-            Notifications(alerts, deliveries, pipeline.require), pipeline.wanted_labels,
+            models.summaries, models.status, models.require, WindowLog(database).page,
+            Notifications(alerts, deliveries, models.require), models.wanted_labels, replicas.list,
         )  # fmt: skip
         http.open_api(api, opened)
+        relay = OutboxRelay(database, broker)
         try:
-            async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
+            async with background(changes.run(), replica.run(), replicas.run(), relay.run(), deliveries.run()):
                 yield
         finally:
             detectors.close()
             await broker.stop()
+
+
+async def _count_numbers(database: Database, partitions: Mapping[str, int]) -> int:
+    """Return how many partition numbers there are, see `count_of_numbers`, and fix it at the first start."""
+    first = count_of_numbers(partitions, None)
+    return count_of_numbers(partitions, await saved_count(database, first))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Implements `ports.Part`: a pipeline, and the follower that feeds it."""
+
+    models: MonitorPipeline
+    follower: Follower
+
+    async def run(self) -> None:
+        await self.follower.run()
+
+    async def check(self) -> None:
+        await self.follower.check()
+
+    def close(self) -> None:
+        self.models.close()
+
+
+def _part(
+    settings: MonitorSettings,
+    database: Database,
+    changes: ControlPlaneChanges,
+    detectors: DetectorProcess,
+    part: PartitionNumber,
+) -> _Part:
+    store, signal = PostgresStore(database, part), changes.signal()
+    pipeline = MonitorPipeline(
+        store, signal, time.monotonic, settings.timings, detectors, power=settings.power, part=part
+    )
+    name = f"{settings.instance}-partition-{part.number}"
+    follower = Follower(
+        settings.kafka, name, TOPICS, pipeline, caught_up=pipeline.caught_up, reads=part.reads,
+    )  # fmt: skip
+    return _Part(pipeline, follower)

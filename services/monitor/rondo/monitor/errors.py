@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import StartRefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class FencedError(UnavailableError):
-    """Another process saved a checkpoint after this one loaded its own: the state in memory is stale."""
+    """Another replica saved a checkpoint of a number after this one loaded its own: the state in memory is stale."""
 
     code: ClassVar[str] = "fenced"
 
-    def __init__(self, generation: int) -> None:
-        self.generation = generation
+    def __init__(self, number: int, generation: int) -> None:
+        self.number, self.generation = number, generation
         super().__init__(
-            "the saved state", f"another monitor saved after generation {generation}; run one monitor at a time"
+            f"the saved state of partition {number}", f"another monitor saved it after generation {generation}"
+        )
+
+
+class PartitionsDifferError(StartRefusedError):
+    """The two logs have different numbers of partitions, so the messages about a model are not in one number."""
+
+    code: ClassVar[str] = "partitions_differ"
+
+    def __init__(self, partitions: Mapping[str, int]) -> None:
+        self.partitions = dict(partitions)
+        fewest = min(partitions, key=lambda topic: partitions[topic])
+        have = " and ".join(f"{topic} has {count}" for topic, count in partitions.items())
+        super().__init__(
+            f"the logs need equal numbers of partitions, and {have}: add partitions to {fewest} until it has "
+            f"{max(partitions.values())} (kafka-topics.sh --alter --topic {fewest} --partitions "
+            f"{max(partitions.values())})"
+        )
+
+
+class PartitionsChangedError(StartRefusedError):
+    """The number of partitions is no multiple of that which the saved state is divided by."""
+
+    code: ClassVar[str] = "partitions_changed"
+
+    def __init__(self, partitions: int, saved: int) -> None:
+        self.partitions, self.saved = partitions, saved
+        super().__init__(
+            f"the logs have {partitions} partitions, and the saved state is divided by {saved}: add partitions until "
+            f"there are {-(-partitions // saved) * saved}, a multiple of {saved}, or start with an empty schema of the "
+            "monitor, which reads the logs from their beginning"
         )
 
 

@@ -19,6 +19,7 @@ from rondo.monitor.notifications import http as notifications
 from rondo.monitor.notifications.http import ModelName  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
+from rondo.monitor.sharing.postgres_replicas import ReplicaList  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ class Opened:
 
     summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
     status: Callable[[str], Awaitable[ModelStatus]]
-    require: Callable[[str], None]
+    require: Callable[[str], Awaitable[None]]
     windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
     notifications: Notifications
     wanted_labels: Callable[[str, int, bool], Awaitable[WantedLabels]]
+    replicas: Callable[[], Awaitable[ReplicaList]]
 
 
 def api() -> FastAPI:
@@ -95,6 +97,12 @@ def _marked(summary: ModelSummary, silenced: Collection[tuple[str, str]]) -> Mod
     return summary.model_copy(update={"silenced_alerts": kinds})
 
 
+@router.get("/replicas", summary="The replicas of the monitor")
+async def replicas(monitor: Monitor) -> ReplicaList:
+    """Return which replica has which partitions of both logs, and so which models are in its memory."""
+    return await monitor.replicas()
+
+
 @router.get("/models/{model}/drift", summary="The status of a model")
 async def drift(model: ModelName, monitor: Monitor) -> ModelStatus:
     """Return what has changed and since when, the evidence by column, the newest distributions and figures.
@@ -107,7 +115,7 @@ async def drift(model: ModelName, monitor: Monitor) -> ModelStatus:
 @router.get("/models/{model}/windows", summary="The closed windows of a model")
 async def windows(model: ModelName, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
     """Return the newest windows that have closed, with their figures and the evidence at their ends."""
-    monitor.require(model)
+    await monitor.require(model)
     return await monitor.windows(model, before, limit)
 
 

@@ -23,3 +23,9 @@ DROPPED_SHARE = Gauge(
 )
 CHECKPOINT_SECONDS = Histogram("rondo_monitor_checkpoint_seconds", "Duration of a checkpoint")
 DELIVERIES = Counter("rondo_monitor_deliveries", "Webhook calls, by outcome", ["outcome"])
+
+
+def forget(model: str) -> None:
+    """Remove the gauges of a model, whose values of now are those of another replica."""
+    for gauge in (BUFFERED_BYTES, DROPPED_ROWS, CLOCK_SET_BACK, DROPPED_SHARE):
+        gauge.remove_by_labels({"model": model})

@@ -1,4 +1,7 @@
-"""From messages of the logs to findings: every model's state in memory, the control plane's data, and checkpoints."""
+"""From messages of the logs to findings, for the models of a partition number.
+
+It has every model's state in memory, the control plane's data, and checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from rondo.monitor.state.control_plane_cache import ControlPlaneCache
 from rondo.monitor.status.model_status import model_status, over_models, summary
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
+from rondo.monitor.stream.partition_numbers import EVERYTHING, PartitionNumber, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +59,9 @@ class MonitorPipeline:
         user_detectors: UserDetectors | None = None,
         *,
         power: Power | None = None,
+        part: PartitionNumber = EVERYTHING,
     ) -> None:
+        self._part = part
         self._clock, self._timings, self._user_detectors = clock, timings, user_detectors
         self._power = power or Power()
         self._control_plane = ControlPlaneCache(store, signal)
@@ -66,6 +72,7 @@ class MonitorPipeline:
         # What was found while messages were read, until the next checkpoint.
         self._compared: list[Announcement] = []
         self.models: dict[str, ModelState] = {}
+        self.is_loaded = False
 
     async def load(self) -> Mapping[Position, int]:
         """Load the latest checkpoint and the control plane's data; returns the positions to read from."""
@@ -73,6 +80,7 @@ class MonitorPipeline:
         self._idleness.reset()
         self._watched_until, self._compared = None, []
         await self._control_plane.refresh()
+        self.is_loaded = True
         return self._checkpointer.positions
 
     def caught_up(self) -> None:
@@ -143,12 +151,20 @@ class MonitorPipeline:
             UnknownModelError: no spec of it has been applied.
 
         """
-        specs = self._control_plane.snapshot.specs
-        if model not in specs or model not in self.models:
-            raise UnknownModelError(model, sorted(specs))
+        if not self.knows(model):
+            raise UnknownModelError(model, sorted(self._control_plane.snapshot.specs))
+
+    def knows(self, model: str) -> bool:
+        """Return whether a model of this pipeline is monitored."""
+        return model in self._control_plane.snapshot.specs and model in self.models
+
+    def close(self) -> None:
+        """Report nothing more about the models: another replica goes on with them."""
+        for model in self.models:
+            metrics.forget(model)
 
     async def summaries(self) -> tuple[ModelSummary, ...]:
-        """Return a summary of each model that has a spec, by name."""
+        """Return a summary of each model of this pipeline that has a spec, by name."""
         specs = self._control_plane.snapshot.specs
         known = [
             (state.snapshot(), specs[model], self._control_plane.champion_reference(state.champion))
@@ -208,7 +224,7 @@ class MonitorPipeline:
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
-            state = self._state(predictions.model)
+            state = self._state_at(topic, predictions.model)
             state.costs.add(predictions.version, predictions.cost)
             champion = state.champion.version if state.champion else 0
             self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
@@ -229,7 +245,7 @@ class MonitorPipeline:
             state.buffer_predictions(value, predictions, now)
 
     def _add_outcomes(self, outcomes: Outcomes, written: int, now: float) -> None:
-        state = self._state(outcomes.model)
+        state = self._state_at(OUTCOMES_LOG, outcomes.model)
         before = state.outcome_watermark.newest
         state.add_outcomes(outcomes.rows, written)
         self._idleness.touch(outcomes.model, "outcomes", now)
@@ -317,3 +333,16 @@ class MonitorPipeline:
         if model not in self.models:
             self.models[model] = ModelState(model, self._timings.max_out_of_orderness_micros)
         return self.models[model]
+
+    def _state_at(self, topic: str, model: str) -> ModelState:
+        """Return the state of the model that a message is about.
+
+        Raises:
+            UnreadableLogError: the model has another partition number, so another pipeline has its state.
+
+        """
+        if model not in self.models and not self._part.has(model):
+            number = number_of(model, self._part.count)
+            why = f"it is about {model}, whose partition is {number}: its producer must partition by murmur2 of the key"
+            raise UnreadableLogError(topic, why)
+        return self._state(model)

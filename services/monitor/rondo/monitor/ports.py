@@ -45,6 +45,19 @@ class ControlPlaneSnapshot:
 
 
 @dataclass(frozen=True)
+class ModelRevision:
+    """What a model's status follows from: revisions of its spec and champion, and the generation of its checkpoint.
+
+    `generation` is -1 where there is none, and `profiled` whether the champion's profile is known.
+    """
+
+    spec: int
+    champion: int
+    generation: int
+    profiled: bool
+
+
+@dataclass(frozen=True)
 class StoredTable:
     """A table in Arrow IPC: `segments`, in the order they were saved, and a bitmap of the rows that are `live`.
 
@@ -69,11 +82,19 @@ class ModelCheckpoint:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a restart needs. `generation` counts the saves; it fences off a second process that saves, too."""
+    """All of a partition number that a restart needs. `generation` counts its saves, and fences off a stale process."""
 
     generation: int
     positions: Mapping[Position, int]
     models: Mapping[str, ModelCheckpoint]
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model as any replica can load it: its last checkpoint, None before the first, and the control plane's data."""
+
+    checkpoint: ModelCheckpoint | None
+    control_plane: ControlPlaneSnapshot
 
 
 class Work(Protocol):
@@ -95,7 +116,10 @@ class Work(Protocol):
 
 
 class Store(Protocol):
-    """Holds checkpoints and the control plane's data. Every method raises UnavailableError while the store is down."""
+    """Holds the checkpoints of a partition number, and the control plane's data of its models.
+
+    Every method raises UnavailableError while the store is down.
+    """
 
     async def load(self) -> Checkpoint:
         """Return the latest checkpoint, with all models."""
@@ -111,9 +135,25 @@ class Store(Protocol):
         """Save positions, the given models and the events to publish, atomically. Other models stay as they are.
 
         Raises:
-            FencedError: another process has saved since; load again.
+            FencedError: another replica has saved since; load again.
 
         """
+        ...
+
+
+class SavedModels(Protocol):
+    """Reads the models of all numbers. Every method raises UnavailableError while the store is down."""
+
+    async def revisions(self) -> Mapping[str, ModelRevision]:
+        """Return the models that have a spec."""
+        ...
+
+    async def load(self, model: str, *, tables: bool) -> SavedModel:
+        """Return a model; without `tables` those of its checkpoint are empty."""
+        ...
+
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
+        """Return the known profiles among these digests."""
         ...
 
 

@@ -93,7 +93,7 @@ class Follower:
     """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
 
     Of each topic it reads the partitions that `reads` selects by their number. `caught_up` is called once after each
-    load, when all that they held by then has been fed. `queue_kilobytes` bounds what is fetched ahead.
+    load, when all that they held by then has been fed.
     """
 
     def __init__(
@@ -107,7 +107,6 @@ class Follower:
         linger: float = 0.1,
         caught_up: Callable[[], None] = lambda: None,
         reads: Callable[[int], bool] = lambda _: True,
-        queue_kilobytes: int = 65_536,
     ) -> None:
         self._kafka = kafka
         self._name = name
@@ -117,7 +116,6 @@ class Follower:
         self._linger = linger
         self._caught_up = caught_up
         self._reads = reads
-        self._queue_kilobytes = queue_kilobytes
         self._retry = Retry(name, (KafkaException, UnavailableError), Backoff(first=0.2), self._note)
         self._last_turn = self._lag_measured = 0.0
         self._trouble: str | None = "not started"
@@ -186,7 +184,10 @@ class Follower:
         if missing := [topic for topic in self._topics if topic not in topics]:
             raise UnavailableError(", ".join(missing), "the topic does not exist yet")
         places = [
-            (topic, partition) for topic in self._topics for partition in topics[topic].partitions if self._reads(partition)
+            (topic, partition)
+            for topic in self._topics
+            for partition in topics[topic].partitions
+            if self._reads(partition)
         ]
         ends = {each: self._end(consumer, *each, saved.get(each)) for each in places}
         assigned = [TopicPartition(*each, saved.get(each, 0)) for each in places]
@@ -213,7 +214,8 @@ class Follower:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": self._queue_kilobytes,
+            # A replica of the monitor has several followers, and each fetches so much ahead.
+            "queued.max.messages.kbytes": 16_384,
             "log_level": 3,
         }
 

@@ -12,6 +12,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -49,9 +50,17 @@ class DetectorProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: IO[bytes] | None = None
         self._imported = set[str]()
+        self._one_at_a_time = threading.Lock()
 
     def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
-        """Return the figures of a window by those of `detectors` that users wrote. Blocks for their time limit."""
+        """Return the figures of a window by those of `detectors` that users wrote. Blocks for their time limit.
+
+        Pipelines may call it at the same time, and wait for each other.
+        """
+        with self._one_at_a_time:
+            return self._figures(detectors, window, reference)
+
+    def _figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
         statistics: list[Statistic] = []
         failures: list[str] = []
         for name in filter(is_user_class, detectors):

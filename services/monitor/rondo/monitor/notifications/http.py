@@ -19,7 +19,7 @@ from rondo.contracts.times import LONGEST_SILENCE, Utc
 from rondo.contracts.vocabularies import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from rondo.monitor.notifications.alert_record import AlertRecord, Silence
     from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
@@ -121,7 +121,7 @@ class Notifications:
 
     alerts: PostgresAlerts
     deliveries: Deliveries
-    require: Callable[[str], None]
+    require: Callable[[str], Awaitable[None]]
 
 
 def started(part: T | None) -> T:
@@ -148,7 +148,7 @@ Opened = Annotated[Notifications, Depends(_opened)]
 async def alerts(opened: Opened, model: OfModel = None) -> AlertList:
     """Return the open alerts first, each with its silence if it has one."""
     if model is not None:
-        opened.require(model)
+        await opened.require(model)
     return AlertList(alerts=tuple(_alert(*each) for each in await opened.alerts.alerts(model)))
 
 
@@ -156,7 +156,7 @@ async def alerts(opened: Opened, model: OfModel = None) -> AlertList:
 async def silences(opened: Opened, model: OfModel = None) -> SilenceList:
     """Return the silences with who made and who ended them."""
     if model is not None:
-        opened.require(model)
+        await opened.require(model)
     found = await opened.alerts.silences(model)
     return SilenceList(silences=tuple(_silence(each, active=active) for each, active in found))
 
@@ -165,14 +165,14 @@ async def silences(opened: Opened, model: OfModel = None) -> SilenceList:
 async def deliveries(opened: Opened, model: OfModel = None) -> DeliveryLog:
     """Return the newest deliveries to receivers, the newest first."""
     if model is not None:
-        opened.require(model)
+        await opened.require(model)
     return DeliveryLog.model_validate({"deliveries": await opened.deliveries.log(model)})
 
 
 @engineers.post("/models/{model}/silences", summary="Silence the alerts of a model", status_code=201)
 async def silence(model: ModelName, body: NewSilence, opened: Opened, principal: Engineer) -> SilenceView:
     """Hold back the messages about alerts, which open, end and are listed as before."""
-    opened.require(model)
+    await opened.require(model)
     lasting = timedelta(seconds=body.seconds)
     return _silence(await opened.alerts.silence(model, body.kind, lasting, body.reason, principal.name), active=True)
 

@@ -53,7 +53,7 @@ class Checkpointer:
         """Save the changed models and publish, atomically.
 
         Raises:
-            FencedError: another process has saved since; load again.
+            FencedError: another replica has saved since; load again.
 
         """
         began = self._clock()

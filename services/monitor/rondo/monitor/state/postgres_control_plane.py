@@ -1,11 +1,18 @@
-"""Stores the control plane's data in PostgreSQL, in the transaction of each event."""
+"""Stores the control plane's data in PostgreSQL, in the transaction of each event, and notifies all replicas.
+
+The events are shared among the replicas: one of them handles an event, and each may have a pipeline that it concerns.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.retry import Retry
 from rondo.contracts.events.data import SkewMeasured
 from rondo.monitor.quality.skew import ServedSkew
 
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.ports import ChampionRevision, Work
 
+_CHANNEL = "monitor_control_plane"
+_CHECK_SECONDS, _ANSWER_SECONDS = 2.0, 5.0
+
 
 class CommitSignal:
     """Implements `ports.ChangeSignal`: set after a handler's transaction has committed. Initially set."""
@@ -33,6 +43,39 @@ class CommitSignal:
     def consume(self) -> bool:
         changed, self._changed = self._changed, False
         return changed
+
+
+class ControlPlaneChanges:
+    """Sets a signal of each pipeline here after an event's transaction has committed, in whichever replica."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._signals = WeakSet[CommitSignal]()
+        self._retry = Retry("changes of the control plane", (UnavailableError, TimeoutError), Backoff(first=0.2))
+
+    def signal(self) -> CommitSignal:
+        """Return a signal for a pipeline, which is forgotten with it."""
+        signal = CommitSignal()
+        self._signals.add(signal)
+        return signal
+
+    def set(self) -> None:
+        for signal in self._signals:
+            signal.set()
+
+    async def run(self) -> None:
+        """Listen until cancelled. What changed while PostgreSQL was unavailable is noticed after it."""
+        await self._retry.call(self._listen)
+
+    async def _listen(self) -> None:
+        async with self._database.session() as connection:
+            await connection.add_listener(_CHANNEL, lambda *_: self.set())
+            self.set()
+            while True:
+                # A connection that is lost without a sign notifies nobody.
+                await connection.execute("select 1", timeout=_ANSWER_SECONDS)
+                self._retry.progressed()
+                await asyncio.sleep(_CHECK_SECONDS)
 
 
 class PostgresWork:
@@ -84,13 +127,14 @@ def read_skew(row: Mapping[str, Any]) -> ServedSkew:
     return ServedSkew(row["number"], tuple(map(SkewMeasured.model_validate, json.loads(row["batches"]))))
 
 
-def handling(database: Database, signal: CommitSignal) -> Begin[Work]:
-    """Return the factory of an event's unit of work, which sets `signal` after the commit."""
+def handling(database: Database, changed: CommitSignal | ControlPlaneChanges) -> Begin[Work]:
+    """Return the factory of an event's unit of work, which sets `changed` after the commit, here and elsewhere."""
 
     @asynccontextmanager
     async def begin(envelope: Envelope[Any]) -> AsyncIterator[Work]:
         async with database.handling(envelope) as transaction:
             yield PostgresWork(transaction)
-        signal.set()
+            await transaction.connection.execute(f"notify {_CHANNEL}")
+        changed.set()
 
     return begin

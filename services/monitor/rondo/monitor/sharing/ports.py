@@ -1,0 +1,84 @@
+"""What the sharing needs of the outside, and the values that cross."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+
+    from rondo.monitor.labelling.wanted_labels import WantedLabels
+    from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The partitions `assigned` to a replica, and how many each topic has."""
+
+    assigned: frozenset[int]
+    partitions: Mapping[str, int]
+
+
+class Models(Protocol):
+    """Answers about some models. The methods that are given a model raise UnknownModelError."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it can answer."""
+        ...
+
+    def knows(self, model: str) -> bool:
+        """Return whether it can answer about a model now."""
+        ...
+
+    async def status(self, model: str) -> ModelStatus: ...
+
+    async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels: ...  # noqa: FBT001
+
+    async def summaries(self) -> tuple[ModelSummary, ...]: ...
+
+
+class OtherModels(Protocol):
+    """Answers about any model, from its last checkpoint. Every method raises UnavailableError while there is none."""
+
+    async def require(self, model: str) -> None: ...
+
+    async def status(self, model: str) -> ModelStatus: ...
+
+    async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels: ...  # noqa: FBT001
+
+    async def summaries(self, besides: Collection[str]) -> tuple[ModelSummary, ...]:
+        """Return the summaries of the models that are not among these."""
+        ...
+
+
+class Part(Protocol):
+    """The work on a number; `models` answers about its models, also before its state is loaded."""
+
+    @property
+    def models(self) -> Models: ...
+
+    async def run(self) -> None:
+        """Read and save until cancelled."""
+        ...
+
+    async def check(self) -> None:
+        """Raise UnavailableError while the work does not advance."""
+        ...
+
+    def close(self) -> None:
+        """Forget what is reported of the models; called after `run` has ended."""
+        ...
+
+
+class Group(Protocol):
+    """Divides partitions among replicas."""
+
+    async def run(self, take: Callable[[Assignment], Awaitable[None]]) -> None:
+        """Call `take` with each assignment, until cancelled; again after it raised UnavailableError."""
+        ...
+
+    async def check(self) -> None:
+        """Raise UnavailableError while this replica is no member."""
+        ...

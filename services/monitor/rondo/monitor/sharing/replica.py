@@ -1,0 +1,105 @@
+"""A replica: one pipeline for each partition number that is assigned to it, started and stopped as they move."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from rondo.chassis.errors import UnavailableError
+from rondo.monitor.stream.partition_numbers import PartitionNumber, changed_numbers, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from rondo.monitor.sharing.ports import Assignment, Group, Part
+
+log = logging.getLogger(__name__)
+
+
+class Replica:
+    """Works on the numbers that a group assigns. `start` makes the work on a number.
+
+    `count_numbers` returns how many numbers there are, by the partitions of each topic (see `count_of_numbers`).
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        count_numbers: Callable[[Mapping[str, int]], Awaitable[int]],
+        start: Callable[[PartitionNumber], Part],
+    ) -> None:
+        self._group, self._count_numbers, self._start = group, count_numbers, start
+        self._parts: dict[int, tuple[Part, asyncio.Task[None]]] = {}
+        self._partitions: Mapping[str, int] = {}
+        self.count = 0
+        # Set when the numbers of this replica have changed.
+        self.changed = asyncio.Event()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers that this replica works on."""
+        return tuple(sorted(self._parts))
+
+    @property
+    def parts(self) -> Mapping[int, Part]:
+        """The work on each number of this replica."""
+        return {number: part for number, (part, _) in self._parts.items()}
+
+    def part_of(self, model: str) -> Part | None:
+        """Return the work on a model's number; None if it is not done here."""
+        found = self._parts.get(number_of(model, self.count)) if self.count else None
+        return found[0] if found else None
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._group.run(lambda assignment: self._take(assignment, tasks))
+
+    async def check(self) -> None:
+        """Check for `/readyz`.
+
+        Raises:
+            UnavailableError: this replica is no member of the group, or the work on one of its numbers does not
+                advance.
+
+        """
+        await self._group.check()
+        for number, part in self.parts.items():
+            try:
+                await part.check()
+            except UnavailableError as error:
+                raise UnavailableError(f"partition {number}: {error.what}", error.why) from error
+
+    async def _take(self, assignment: Assignment, tasks: asyncio.TaskGroup) -> None:
+        if assignment.partitions != self._partitions:
+            # The followers read the partitions that there were when they started.
+            await self._stop(self.numbers)
+            self.count = await self._count_numbers(assignment.partitions)
+            self._partitions = assignment.partitions
+        lost, gained = changed_numbers(self._parts, assignment.assigned, self.count)
+        await self._stop(lost)
+        for number in gained:
+            part = self._start(PartitionNumber(number, self.count))
+            self._parts[number] = part, tasks.create_task(part.run(), name=f"partition {number}")
+        if lost or gained:
+            log.info("has partitions %s: gained %s, lost %s", *map(_listed, (self.numbers, gained, lost)))
+        self.changed.set()
+
+    async def _stop(self, numbers: Sequence[int]) -> None:
+        """End the work on these numbers, and discard its memory: another replica loads what was saved."""
+        stopped = [self._parts.pop(number) for number in numbers]
+        for _, task in stopped:
+            task.cancel()
+        for part, task in stopped:
+            await asyncio.wait([task])
+            part.close()
+        if stopped:
+            del stopped, part, task
+            pa.default_memory_pool().release_unused()
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

@@ -1,0 +1,92 @@
+"""Answers about models of other replicas, from their last checkpoints, which are about a second old.
+
+Nothing is kept in memory but summaries: a state is decoded for each answer. Summaries are kept until the model has
+another checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.labelling.wanted_labels import wanted_labels
+from rondo.monitor.model_state import ModelState
+from rondo.monitor.quality.skew import NOTHING_MEASURED
+from rondo.monitor.state.codec import decode_state
+from rondo.monitor.status.model_status import model_status, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.costs.cost_status import Power
+    from rondo.monitor.labelling.wanted_labels import WantedLabels
+    from rondo.monitor.ports import ModelRevision, SavedModel, SavedModels
+    from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+
+
+class SavedModelAnswers:
+    """Implements `ports.OtherModels`."""
+
+    def __init__(self, saved: SavedModels, power: Power) -> None:
+        self._saved, self._power = saved, power
+        self._summaries: dict[str, tuple[ModelRevision, ModelSummary]] = {}
+
+    async def require(self, model: str) -> None:
+        known = await self._saved.revisions()
+        if model not in known:
+            raise UnknownModelError(model, sorted(known))
+
+    async def status(self, model: str) -> ModelStatus:
+        state, spec, reference = await self._load(model, tables=True)
+        return await asyncio.to_thread(model_status, state, spec, reference, self._power)
+
+    async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
+        state, _, reference = await self._load(model, tables=True)
+        return await asyncio.to_thread(wanted_labels, state, reference, budget, uncertain=uncertain)
+
+    async def summaries(self, besides: Collection[str]) -> tuple[ModelSummary, ...]:
+        known = await self._saved.revisions()
+        self._summaries = {model: each for model, each in self._summaries.items() if model in known}
+        for model in sorted(known.keys() - set(besides)):
+            with suppress(UnknownModelError):  # it was removed meanwhile
+                await self._summarize(model, known[model])
+        return tuple(each for model, (_, each) in sorted(self._summaries.items()) if model not in besides)
+
+    async def _summarize(self, model: str, revision: ModelRevision) -> None:
+        kept = self._summaries.get(model)
+        if kept is None or kept[0] != revision:
+            # A summary needs no rows.
+            found = await asyncio.to_thread(summary, *await self._load(model, tables=False))
+            self._summaries[model] = revision, found
+
+    async def _load(self, model: str, *, tables: bool) -> tuple[ModelState, ModelSpec, Reference | None]:
+        found = await self._saved.load(model, tables=tables)
+        if model not in found.control_plane.specs:
+            raise UnknownModelError(model, sorted(await self._saved.revisions()))
+        state = await asyncio.to_thread(self._decoded, model, found)
+        digest = state.champion.digest if state.champion else ""
+        profile = (await self._saved.profiles([digest])).get(digest) if digest else None
+        reference = await asyncio.to_thread(Reference.of, profile, digest) if profile else None
+        return state, found.control_plane.specs[model], reference
+
+    @staticmethod
+    def _decoded(model: str, saved: SavedModel) -> ModelState:
+        """Return a model's state, brought up to the control plane's data as its own replica does next."""
+        if saved.checkpoint is None:
+            state = ModelState(model)
+        else:
+            # No rows are taken, so their order and the time at which they arrived don't matter.
+            state, _ = decode_state(model, saved.checkpoint, max_out_of_orderness=1, now=0.0)
+        now = saved.control_plane
+        if state.removed < now.removals.get(model, 0):
+            state.remove(now.removals[model])
+        champion = now.champions.get(model)
+        if champion is not None and (state.champion is None or state.champion.revision < champion.revision):
+            state.promote(champion)
+        state.apply_spec(now.specs[model])
+        state.look_at_quality(now.skews.get(model, NOTHING_MEASURED))
+        return state

@@ -1,0 +1,68 @@
+"""How the models are divided: by the number of the partition that holds a model in both logs.
+
+Producers choose the partition by the model's name, and both logs have as many partitions: so all that is written about
+a model is in the partitions of one number. The count of numbers is fixed when the first state is saved. Where the logs
+get more partitions later, a multiple of that count, each number has several of them, and no model changes its number:
+(h mod kn) mod n = h mod n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.contracts.key_partition import partition_of
+from rondo.monitor.errors import PartitionsChangedError, PartitionsDifferError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+@dataclass(frozen=True)
+class PartitionNumber:
+    """One of `count` numbers. The only one of 1 has all models."""
+
+    number: int = 0
+    count: int = 1
+
+    def has(self, model: str) -> bool:
+        """Return whether the messages about a model are in the partitions of this number."""
+        return number_of(model, self.count) == self.number
+
+    def reads(self, partition: int) -> bool:
+        """Return whether a partition is one of this number."""
+        return partition % self.count == self.number
+
+
+EVERYTHING = PartitionNumber()
+
+
+def number_of(model: str, count: int) -> int:
+    """Return the number of a model among `count` of them."""
+    return partition_of(model.encode(), count)
+
+
+def count_of_numbers(partitions: Mapping[str, int], saved: int | None) -> int:
+    """Return how many numbers there are, by the partitions of each topic; `saved` is the count of the saved state.
+
+    Raises:
+        PartitionsDifferError: the topics have different numbers of partitions.
+        PartitionsChangedError: the partitions can't be divided as the saved state is.
+
+    """
+    found = max(partitions.values())
+    if min(partitions.values()) < found:
+        raise PartitionsDifferError(partitions)
+    if saved is not None and found % saved:
+        raise PartitionsChangedError(found, saved)
+    return found if saved is None else saved
+
+
+def changed_numbers(owned: Collection[int], assigned: Collection[int], count: int) -> tuple[list[int], list[int]]:
+    """Return the numbers that a replica loses and gains, ascending, once these partitions are assigned to it.
+
+    A number belongs to whoever has the partition of that number. Further partitions of it decide nothing, so that no
+    number has two owners.
+    """
+    mine = {each for each in assigned if each < count}
+    return sorted(set(owned) - mine), sorted(mine - set(owned))
