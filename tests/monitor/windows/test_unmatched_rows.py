@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import TumblingWindows
-from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retained_outcomes, retained_times
+from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retained_outcomes
 
 from tests.monitor.builders import outcomes, predictions, rows, times
 
 TUMBLING = TumblingWindows(10, 3, step=10, bucket=10)
-PREDICTIONS = pa.table({"event_time": [5, 15, 25]})
+PREDICTIONS = pa.table({"event_time": [5, 15, 25], "version": [1, 1, 1]})
 OUTCOMES = pa.table({"known_at": [1, 20, 30]})
 
 
@@ -72,7 +72,10 @@ def test_beyond_the_bound_the_oldest_rows_are_evicted() -> None:
 def test_predictions_of_a_closed_window_are_retained_while_outcomes_lag(
     progress: Progress, expected: list[bool]
 ) -> None:
-    assert expected == retained_times(PREDICTIONS.column("event_time").to_numpy(), TUMBLING, progress).tolist()
+    for closes in (True, False):
+        unmatched = UnmatchedRows(PREDICTIONS)
+        unmatched.retain(TUMBLING, progress, lambda _, closes=closes: closes)
+        assert unmatched.predictions == (PREDICTIONS.filter(pa.array(expected)) if closes else PREDICTIONS)
 
 
 def test_outcomes_are_retained_while_a_prediction_can_arrive_for_them() -> None:

@@ -74,7 +74,7 @@ def nothing_stored() -> Stored:
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
     """Return the checkpoint of a model, and what is stored after it; `stored` is from the checkpoint before."""
     tables = {
-        "predictions": state.unmatched.predictions.combine_chunks(),
+        "predictions": state.unmatched.predictions,
         "outcomes": state.unmatched.outcomes,
         "labelled": state.labelled.table,
         "buffered": _buffered(state),

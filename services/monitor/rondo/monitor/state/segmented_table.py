@@ -41,11 +41,12 @@ def save(table: pa.Table, stored: SegmentState) -> tuple[SegmentState, StoredTab
     Row numbers are not written: they follow from the order of the rows in the segments.
     """
     rows = table.column("row").to_numpy()
-    new = rows > (stored.rows[-1] if stored.rows.size else -1)
-    appended = SegmentState(np.concatenate([stored.rows, rows[new]]), stored.segments + int(new.any()))
+    first = int(rows.searchsorted(stored.rows[-1], "right")) if stored.rows.size else 0
+    new = rows[first:]
+    appended = SegmentState(np.concatenate([stored.rows, new]), stored.segments + int(new.size > 0))
     if not stored.rows.size or appended.segments > MAX_SEGMENTS or _mostly_dead(appended.rows.size, live=rows.size):
         return _stored(table, SegmentState(rows, min(1, rows.size)), replace=True)
-    return _stored(table.filter(pa.array(new)), appended, replace=False, live=rows)
+    return _stored(table.slice(first), appended, replace=False, live=rows)
 
 
 def _mostly_dead(stored: int, live: int) -> bool:
@@ -56,9 +57,16 @@ def _stored(
     segment: pa.Table, after: SegmentState, *, replace: bool, live: NDArray[np.int64] | None = None
 ) -> tuple[SegmentState, StoredTable]:
     mask = np.zeros(after.rows.size, np.bool_)
-    mask[slice(None) if live is None else np.searchsorted(after.rows, live)] = True
-    content = (_written(segment.drop_columns(["row"]), _ONCE),) if segment.num_rows else ()
+    mask[slice(None) if live is None else _places(after.rows, live)] = True
+    # The bytes do not depend on the messages that the rows came with.
+    content = (_written(segment.drop_columns(["row"]).combine_chunks(), _ONCE),) if segment.num_rows else ()
     return after, StoredTable(write(pa.table({"live": mask})), content, replace)
+
+
+def _places(rows: NDArray[np.int64], live: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Return where the live rows are among all; most often these are the last ones."""
+    last = slice(rows.size - live.size, None)
+    return last if np.array_equal(rows[last], live) else rows.searchsorted(live)
 
 
 def load(stored: StoredTable, schema: pa.Schema) -> tuple[pa.Table, SegmentState]:

@@ -101,15 +101,20 @@ class UnmatchedRows:
         """Discard the outcomes, and the predictions of versions whose windows close, that can't be matched any more."""
         if self.outcomes.num_rows:
             self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
+        first = min(progress.open, first_retained(tumbling, progress))
         # The oldest ones are discarded first. After a restart it is not known which these are.
-        if self._oldest > NEVER and retained_times(np.array([self._oldest]), tumbling, progress).all():
+        if self._oldest > NEVER and self._oldest >= first:
             return
-        retained = retained_times(self.predictions.column("event_time").to_numpy(), tumbling, progress)
-        versions = self.predictions.column("version")
-        if others := [each for each in versions.unique().to_pylist() if not closes(each)]:
-            retained |= np.isin(versions.to_numpy(), others)
+        times = self.predictions.column("event_time").to_numpy()
+        retained = times >= first
+        if not retained.all():
+            versions = self.predictions.column("version").to_numpy()
+            over = versions[~retained]
+            numbers = [int(over[0])] if (over == over[0]).all() else np.unique(over).tolist()
+            if others := [each for each in numbers if not closes(each)]:
+                retained |= np.isin(versions, others)
         self.keep_predictions(retained)
-        self._oldest = int(self.predictions.column("event_time").to_numpy().min(initial=LATEST))
+        self._oldest = int(times[retained].min(initial=LATEST))
 
     def clear(self) -> None:
         """Discard all rows. Row numbers continue: a checkpoint still has the rows before."""
@@ -136,17 +141,12 @@ def retained_outcomes(outcomes: pa.Table, tumbling: TumblingWindows, progress: P
     return np.asarray(outcomes.column("known_at").to_numpy() > oldest)
 
 
-def retained_times(times: NDArray[np.int64], tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
-    """Return for predictions of which event times an outcome can still arrive.
-
-    Those of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained as
-    long again: an outcome that arrives then is counted as late.
-    """
-    return np.asarray(times >= min(progress.open, first_retained(tumbling, progress)))
-
-
 def first_retained(tumbling: TumblingWindows, progress: Progress) -> int:
-    """Return the start of the first window whose outcomes can still arrive by the watermarks alone."""
+    """Return from which event time on an outcome of a prediction can still arrive, by the watermarks alone.
+
+    Predictions of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained
+    as long again: an outcome that arrives then is counted as late.
+    """
     open_for = tumbling.length + tumbling.label_delay
     over = max(progress.outcomes - open_for, progress.predictions - 2 * open_for)
     return over - over % tumbling.length + tumbling.length
