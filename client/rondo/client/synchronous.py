@@ -165,6 +165,7 @@ class Rondo:
     rotate_token = _blocking(AsyncRondo.rotate_token)
     revoke_token = _blocking(AsyncRondo.revoke_token)
     monitoring = _blocking(AsyncRondo.monitoring)
+    monitor_replicas = _blocking(AsyncRondo.monitor_replicas)
     drift = _blocking(AsyncRondo.drift)
     windows = _blocking(AsyncRondo.windows)
     wanted_labels = _blocking(AsyncRondo.wanted_labels)

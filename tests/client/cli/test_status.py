@@ -113,11 +113,29 @@ def test_status_has_the_performance_to_be_expected_while_there_is_no_verdict(
         assert ("loss" in found, "of-tomorrow" in found) == (False, False)
 
 
+def test_status_has_the_partitions_of_each_replica_of_the_monitor(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {"seen_at": DAY}
+    alone = [{"replica": "a", "partitions": [0, 1, 2], "models": 7, **seen}]
+    both = [*alone, {"replica": "b", "partitions": [], "models": 0, **seen}]
+    cases: list[tuple[list[dict[str, Any]], list[int], list[str]]] = [
+        (alone, [], []),
+        (alone, [3], ["partition 3 "]),
+        (both, [3, 4], ["replica a: partitions 0, 1, 2, 7 models", "replica b: no partitions", "partitions 3, 4 "]),
+    ]
+    for replicas, unassigned, shown in cases:
+        found = {"partitions": 5, "unassigned": unassigned, "replicas": replicas}
+        monkeypatch.setitem(Monitor.answers, ("GET", "/v1/replicas"), (200, found))
+        (row,) = [line for line in rondo("status").stdout.splitlines() if line.startswith("monitor")]
+        assert [each for each in shown if each not in row] == []
+        assert ("replica a" in row) == (len(replicas) > 1)
+        assert orjson.loads(rondo("status", "--json").stdout)["monitor"]["shares"] == found
+
+
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
 def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
     (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
     assert "monitoring" not in model
     assert "version 2 100%" in rondo("models", RONDO_MONITOR_URL=monitor_url).stdout
     states = orjson.loads(rondo("status", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
-    assert states["monitor"]["models"] == {}
+    assert (states["monitor"]["models"], states["monitor"]["shares"]) == ({}, None)
     assert not states["monitor"]["ready"]

@@ -28,6 +28,33 @@ async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
         return None
 
 
+async def replicas(rondo: AsyncRondo) -> dict[str, Any] | None:
+    """Return the monitor's replicas, as `AsyncRondo.monitor_replicas`; None if it can't be asked."""
+    if rondo.connection.monitor is None:
+        return None
+    try:
+        return await rondo.monitor_replicas()
+    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
+        return None
+
+
+def shares(found: dict[str, Any] | None) -> list[str]:
+    """Return which replica has which partitions, where there are several, and which partitions none has."""
+    if found is None:
+        return []
+    several = len(found["replicas"]) > 1
+    listed = [
+        f"replica {each['replica']}: {_partitions(each['partitions'])}, {each['models']} models"
+        for each in found["replicas"]
+    ]
+    unassigned = [f"no replica has {_partitions(found['unassigned'])} yet"] if found["unassigned"] else []
+    return [*(listed if several else []), *unassigned]
+
+
+def _partitions(numbers: list[int]) -> str:
+    return f"partition{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}" if numbers else "no partitions"
+
+
 def verdict(summary: dict[str, Any] | None) -> str:
     """Return whether everything of a model can be judged, or what is missing; None is a model that is not monitored."""
     if summary is None:

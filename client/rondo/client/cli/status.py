@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.monitoring import alerts, dropped_share, estimates, monitoring, verdict
+from rondo.client.cli.monitoring import alerts, dropped_share, estimates, monitoring, replicas, shares, verdict
 from rondo.client.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not.
 
-    The monitor's row also has the models that can't be judged yet with the performance to be expected, and open alerts.
+    The monitor's row also has the models that can't be judged yet with the performance to be expected, open alerts, and
+    which of several replicas has which partitions.
     """
     states = session.run(_states)
     if json:
@@ -32,7 +33,7 @@ def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command 
 
 async def _states(rondo: AsyncRondo) -> dict[str, dict[str, Any]]:
     states, summaries = await rondo.status(), await monitoring(rondo)
-    states["monitor"]["models"] = summaries or {}
+    states["monitor"] |= {"models": summaries or {}, "shares": await replicas(rondo)}
     return states
 
 
@@ -47,7 +48,7 @@ def _why(state: dict[str, Any]) -> str:
         for model, each in state.get("models", {}).items()
         if (findings := _findings(each))
     ]
-    return "; ".join([*filter(None, [state["message"]]), *failing, *noticed])
+    return "; ".join([*filter(None, [state["message"]]), *failing, *shares(state.get("shares")), *noticed])
 
 
 def _grouped(checks: dict[str, str]) -> list[str]:

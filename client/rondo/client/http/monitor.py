@@ -32,6 +32,18 @@ class MonitorClient:
         found = await self._http.json("monitor", "GET", "/v1/models")
         return {each["model"]: each for each in found["models"]}
 
+    async def monitor_replicas(self) -> dict[str, Any]:
+        """Return the `replicas` of the monitor that are there, each with its `partitions` of both logs.
+
+        `models` is how many models are in them, and `unassigned` has the partitions that no replica works on.
+
+        Raises:
+            NotFoundError: the monitor is of a release whose replicas do not share the models.
+            UnreachableError: the monitor does not answer.
+
+        """
+        return await self._http.json("monitor", "GET", "/v1/replicas")
+
     async def drift(self, model: str) -> dict[str, Any]:
         """Return what has changed of a model and since when, and what can't be judged yet.
 
