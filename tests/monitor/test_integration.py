@@ -139,9 +139,9 @@ def publish(kafka: str, logs: Mapping[str, Logs], control_events: Sequence[Event
         envelope = Envelope(f"e{n}", "test", datetime.now(UTC), event)
         producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
     for model, (predicted, known) in logs.items():
-        for first, second in zip(predicted, known, strict=True):
-            producer.produce(PREDICTIONS_LOG, first, model)
-            producer.produce(OUTCOMES_LOG, second, model)
+        for topic, values in ((PREDICTIONS_LOG, predicted), (OUTCOMES_LOG, known)):
+            for value in values:
+                producer.produce(topic, value, model)
     producer.flush()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +15,10 @@ from rondo.monitor.stream.partition_numbers import number_of
 
 from tests.monitor.builders import log_of_days
 from tests.monitor.events import control_plane
+from tests.monitor.sharing.replicas import Replicas
 from tests.monitor.test_integration import PublishedEvents, Receiver, ask, publish, receiver, uninterrupted
 from tests.support.access import publish_tokens
 from tests.support.evidence import put_evidence
-from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -28,45 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["receiver"]
 DAYS, SHIFT = 10, 5
-NUMBERS = set(range(DATA_PARTITIONS))
+
 # A model of each partition, and one more.
 _NAMES = {number_of(f"model-{n}", DATA_PARTITIONS): f"model-{n}" for n in range(30)}
 MODELS = [*_NAMES.values(), next(f"more-{n}" for n in range(30) if number_of(f"more-{n}", DATA_PARTITIONS) == 0)]
 JOINS, PAUSES, RESUMES, DIES = 8, 14, 20, 28
-
-
-@dataclass
-class Replicas:
-    """Processes by name; each has an HTTP API of its own."""
-
-    environment: dict[str, str]
-    folder: Path
-    free_port: Callable[[], int]
-    by_name: dict[str, ServiceProcess]
-
-    def make(self, name: str) -> ServiceProcess:
-        own = {"RONDO_HTTP_PORT": str(self.free_port()), "RONDO_REPLICA": name}
-        self.by_name[name] = ServiceProcess("monitor", self.environment | own, self.folder / f"{name}.log")
-        return self.by_name[name]
-
-    def port(self, name: str) -> int:
-        return int(self.by_name[name].environment["RONDO_HTTP_PORT"])
-
-    async def shares(self, asked: str) -> dict[str, set[int]]:
-        """Return the numbers of each replica that lives, as one of them answers."""
-        found = await ask(self.port(asked), "/v1/replicas")
-        return {each["replica"]: set(each["partitions"]) for each in found["replicas"]}
-
-    async def divided(self, asked: str, *names: str) -> None:
-        """Wait until these replicas, and no others, have all numbers, each about as many."""
-
-        async def is_so() -> bool:
-            shares = {name: numbers for name, numbers in (await self.shares(asked)).items() if numbers}
-            sizes = [len(numbers) for numbers in shares.values()]
-            taken = sorted(number for numbers in shares.values() for number in numbers)
-            return shares.keys() == set(names) and taken == sorted(NUMBERS) and max(sizes) - min(sizes) <= 1
-
-        await until(is_so, 60)
 
 
 @pytest.mark.slow
@@ -91,7 +56,7 @@ async def test_replicas_that_join_stop_and_die_publish_what_one_does(
         "RONDO_KAFKA": clean_kafka, "RONDO_POSTGRES": await database("monitor"), "RONDO_ARTIFACTS": artifacts,
         "RONDO_WEBHOOK_URLS": f"http://127.0.0.1:{receiver.port}/alerts", "RONDO_ALERT_GROUP_WAIT": "0",
     }  # fmt: skip
-    replicas = Replicas(common, tmp_path, free_port, {})
+    replicas = Replicas(common, tmp_path, free_port)
     events = PublishedEvents(clean_kafka)
     with replicas.make("a") as first, replicas.make("b") as second, replicas.make("c") as third:
         third.kill()
