@@ -23,7 +23,7 @@ from rondo.flights.observers.history import History
 from tests.benchmarks import experiments, pictures, readme, results, run
 from tests.benchmarks.load import grpc_load, network, open_loop, timed_connections
 from tests.benchmarks.load.closed_loop import Figures
-from tests.benchmarks.tables import crayfish, demo, grpc, redeploy, rest, slow, stream, train
+from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -312,6 +312,7 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 
 def test_every_table_is_a_script() -> None:
     assert list(run.tables()) == [
+        "bulk",
         "costs",
         "crayfish",
         "delays",
@@ -385,3 +386,10 @@ def test_the_picture_of_delays_is_of_the_newest_recorded_rows(monkeypatch: pytes
     points = pictures.panels(results.newest("delays"))
     assert len(points) == 3
     assert all(set(pictures.STYLES) == set(each) for each in points.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "memory", "code"), [(1.2, [300, 301], 0), (1.5, [300, 301], 1), (1.2, [300, 400], 1)]
+)
+def test_bulk_scoring_that_is_slow_or_grows_misses_a_goal(seconds: float, memory: list[float], code: int) -> None:
+    assert results.record(bulk.table([(seconds, 1.0)] * 3, [(1.0, 1.0)] * 3, 1_000, memory)) == code

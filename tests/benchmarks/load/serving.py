@@ -109,12 +109,12 @@ def _end(consumer: Consumer, partition: TopicPartition) -> int:
             return end
 
 
-def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topic: str) -> None:
-    """Wait until the service's group has committed all of `topic`: answers and offsets are one transaction."""
+def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topic: str, group: str = _GROUP) -> None:
+    """Wait until a group of the service has committed all of `topic`: answers and offsets are one transaction."""
     wanted = ends(setting, topic)
     # It reads what is committed for the group and never joins it. The offsets of an open transaction don't count.
     looker = Consumer(
-        {**KafkaConnection(setting.bootstrap).confluent(), "group.id": _GROUP, "isolation.level": "read_committed"}
+        {**KafkaConnection(setting.bootstrap).confluent(), "group.id": group, "isolation.level": "read_committed"}
     )
     while any(
         max(got.offset, 0) < want.offset for got, want in zip(looker.committed(wanted, timeout=10), wanted, strict=True)
