@@ -162,7 +162,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/datasets/trips"): (
         200,
         {
-            "data_version": {"version": 4},
+            "data_version": None,
             "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL],
         },
     ),
@@ -186,7 +186,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
             "reasons": ["no column carrier"],
         },
     ),
-    ("GET", "/v1/datasets/empty"): (200, {"dataset": "empty", "data_version": None}),
+    ("GET", "/v1/datasets/trips/data-version"): (200, {"dataset": "trips", "data_version": 4}),
+    ("GET", "/v1/datasets/empty/data-version"): (200, {"dataset": "empty", "data_version": None}),
     **SCORING,
     ("GET", "/v1/datasets/trips/quarantine?limit=20"): (200, {"rows": [QUARANTINED]}),
     ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),

@@ -39,6 +39,7 @@ from rondo.registry.http import app as registry
 from rondo.registry.http import dependencies
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
+from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.http.endpoints import api as serving_api
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
@@ -70,6 +71,7 @@ BODIES: dict[str, bytes] = {
     "application/octet-stream": onnx_model("a"),
     "application/yaml": orjson.dumps(spec().as_dict()),
     "text/csv": b"a,b\n1,2\n",
+    "application/vnd.apache.arrow.stream": b"",
 }
 
 
@@ -135,7 +137,9 @@ async def of_serving(databases: Databases, folder: Path) -> AsyncIterator[ASGIAp
     async def report() -> dict[str, str]:
         return {}
 
-    yield serving_api(ServedModels(), InferenceService(LogTopic().publish, UNUSED), report)
+    versions: Any = object()  # no message gets so far
+    bulk = DirectAnswers(versions, UNUSED)
+    yield serving_api(ServedModels(), InferenceService(LogTopic().publish, UNUSED), report, bulk)
 
 
 SERVICES = {"ingestion": of_ingestion, "monitor": of_monitor, "registry": of_registry, "serving": of_serving}

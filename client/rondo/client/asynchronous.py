@@ -82,6 +82,18 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         request = messages.request(model, features, id, entity, event_time)
         return await (await self._kafka.predictions()).predict(request, seconds)
 
+    async def score_rows(self, message: bytes) -> bytes:
+        """Send a message of `scores.requested` to serving over HTTP, and return its answer, one of `scores.made`.
+
+        Raises:
+            RefusedError: no row of it can be scored.
+            UnavailableError: too many such requests wait there; the same one may be sent again.
+
+        """
+        headers = {"content-type": "application/vnd.apache.arrow.stream"}
+        answer = await self._http.request("serving", "POST", "/v2/scores", content=message, headers=headers)
+        return answer.content
+
     async def predict_http(
         self,
         model: str,

@@ -155,6 +155,8 @@ class Rondo:
     decide_rollout = _blocking(AsyncRondo.decide_rollout)
     train = _blocking(AsyncRondo.train)
     register = _blocking(AsyncRondo.register)
+    signature = _blocking(AsyncRondo.signature)
+    score_rows = _blocking(AsyncRondo.score_rows)
     score = _blocking(AsyncRondo.score)
     scoring_job = _blocking(AsyncRondo.scoring_job)
     scoring_jobs = _blocking(AsyncRondo.scoring_jobs)

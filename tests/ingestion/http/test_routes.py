@@ -164,7 +164,8 @@ async def test_each_route_needs_its_role(tmp_path: Path) -> None:
             if status == 403:
                 assert answer.json()["required_roles"] == ["publisher"]
         for path, allowed in (
-            (RIDES, "reader publisher predictor"),
+            (RIDES, "reader publisher"),
+            (f"{RIDES}/data-version", "predictor"),
             (JANUARY, "reader publisher"),
             (f"{RIDES}/quarantine", "reader"),
         ):

@@ -48,6 +48,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("GET", "/v1/models/{model}/versions/{version}"),
         ("GET", "/v1/models/{model}/versions/{version}/artifact"),
         ("GET", "/v1/models/{model}/versions/{version}/lineage"),
+        ("GET", "/v1/models/{model}/versions/{version}/signature"),
         ("GET", "/v1/runs"),
         ("GET", "/v1/tokens"),
         ("GET", "/v1/tokens/audit"),

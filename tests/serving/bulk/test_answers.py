@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events import logs, scores
 from rondo.contracts.events.scores import ScoreRequest
@@ -222,3 +222,22 @@ def test_metadata_without_a_version_is_refused(limited: LoadedVersion) -> None:
     for name in metadata:
         with pytest.raises(scores.InvalidScoreRequestError, match=name):
             ScoreRequest.of(pa.schema([], metadata={k: v for k, v in metadata.items() if k != name}))
+
+
+@pytest.mark.medium
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_bytes_that_were_changed_are_an_answer_or_refused(limited: LoadedVersion, data: st.DataObject) -> None:
+    rows = [{"distance": 1.0, "night": True, "origin": name, "carrier": "AA"} for name in ("EWR", "JFK", "EWR")]
+    batch = batch_of(rows, LIMITED, about(limited))
+    place = batch.schema.get_field_index("feature.origin")
+    encoded = batch.set_column(place, "feature.origin", batch.column(place).dictionary_encode())
+    value = bytearray(scores.encode(encoded.replace_schema_metadata(batch.schema.metadata)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        sent = scores.decode(bytes(value))
+        made = answer(limited, sent, ScoreRequest.of(sent.schema), NOW)
+    except (scores.InvalidScoreRequestError, RequestRefusedError):
+        return
+    assert made.num_rows == sent.num_rows

@@ -63,10 +63,10 @@ class IngestionClient:
             RefusedError: it has no rows yet.
 
         """
-        found = (await self.dataset(dataset))["data_version"]
+        found = (await self._http.json("ingestion", "GET", _path(dataset, "/data-version")))["data_version"]
         if found is None:
             raise RefusedError(f"{dataset} has no rows yet: publish a batch (`rondo publish`)", code="data_missing")
-        return int(found["version"])
+        return int(found)
 
     async def scoring_job(self, job: str) -> dict[str, Any]:
         """Return how far a scoring job is: its `state`, `rows`, `scored`, `refused` and `scores`, its table.

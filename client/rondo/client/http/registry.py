@@ -112,6 +112,10 @@ class RegistryClient:
         known_at = event_times.in_utc(at).isoformat() if at is not None else None
         return await self._do(model, "train", {"reason": reason, "at": known_at})
 
+    async def signature(self, model: str, version: int) -> dict[str, Any]:
+        """Return the digest of a version, its `features`, and its columns `entity` and `event_time`."""
+        return await self._of(model, f"/versions/{version}/signature")
+
     async def score(
         self, model: str, version: int, dataset: str, data_version: int, reason: str = ""
     ) -> dict[str, Any]:

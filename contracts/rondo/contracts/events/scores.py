@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import pyarrow as pa
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from rondo.contracts.events.logs import FEATURE, TIMESTAMP
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.text import Column
+from rondo.contracts.text import Column, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +34,8 @@ MAX_ROWS = 65_536
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
+_DIGEST: TypeAdapter[str] = TypeAdapter(Digest)
+_NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, lt=2**53)])
 
 
 class InvalidScoreRequestError(ValueError):
@@ -77,10 +79,13 @@ class ScoreRequest:
             InvalidScoreRequestError: it lacks a part, or has one that can't be read.
 
         """
-        found = {key.decode(): value for key, value in (schema.metadata or {}).items()}
         try:
+            found = {key.decode(): value for key, value in (schema.metadata or {}).items()}
             texts = {name: found[name].decode() for name in _TEXTS}
-            numbers = {name: int(texts.pop(name)) for name in ("part", "model_version", "first_row")}
+            numbers = {
+                name: _NUMBER.validate_python(texts.pop(name)) for name in ("part", "model_version", "first_row")
+            }
+            _DIGEST.validate_python(texts["digest"])
             return cls(**texts, **numbers, features=_FEATURES.validate_json(found["features"]))  # type: ignore[arg-type]
         except (KeyError, ValueError, ValidationError) as error:
             why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
@@ -109,8 +114,13 @@ def decode(value: bytes) -> pa.RecordBatch:
     try:
         with pa.ipc.open_stream(value) as reader:
             batches = list(reader)
-    except (pa.ArrowException, OSError) as error:
-        message = f"the value is no Arrow IPC stream ({str(error).splitlines()[0]}): send one record batch"
+        for batch in batches:
+            # Whoever sent it may have written offsets and indices that lie outside of their buffers.
+            batch.validate(full=True)
+            _ = batch.schema.names  # bytes that may be no UTF-8, until somebody asks for them
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        message = f"the value is no Arrow IPC stream ({why}): send one record batch"
         raise InvalidScoreRequestError(message) from None
     if len(batches) != 1 or batches[0].num_rows > MAX_ROWS:
         rows = sum(batch.num_rows for batch in batches)

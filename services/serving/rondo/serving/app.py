@@ -22,6 +22,7 @@ from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.events.scores import MAX_MESSAGE_BYTES, SCORES_REQUESTED
 from rondo.contracts.topics import PREDICTIONS_FAILED, dead_letters
+from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.bulk.transform import BulkStream
 from rondo.serving.bulk.versions import BulkVersions
 from rondo.serving.deployments.loader import ArtifactLoader
@@ -105,23 +106,33 @@ async def _answering(
     partitions = Partitions(partial(partition_count, settings.kafka))
     transform = PredictionStream(shared.models, shared.pending, service, partitions, settings.service)
     stream = ExactlyOnceStream(stream_settings(settings), transform)
-    shared.http.app = api(shared.models, service, shared.health.report)
+    bulk = _bulk_versions(settings)
+    direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
+    shared.http.app = api(shared.models, service, shared.health.report, direct_bulk)
     direct.service = service
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
     methods = GrpcApi(shared.models, service, shared.health.report).methods()
-    async with background(stream.run(), log.run(), *_bulk(settings)), _grpc(settings, shared.health, methods, tokens):
+    async with (
+        background(stream.run(), log.run(), *_bulk_stream(settings, bulk)),
+        _grpc(settings, shared.health, methods, tokens),
+    ):
         yield
         await service.flush()
 
 
-def _bulk(settings: Settings) -> list[Coroutine[Any, Any, None]]:
-    """Return what answers bulk requests. It is no part of `/readyz`: live requests do not need it."""
+def _bulk_versions(settings: Settings) -> BulkVersions | None:
     if not settings.bulk_threads:
-        return []
+        return None
     loader = ArtifactLoader(Artifacts(settings.artifacts), settings.bulk_threads)
-    transform = BulkStream(BulkVersions(loader, asyncio.get_running_loop()), lambda: datetime.now(UTC))
-    return [ExactlyOnceStream(bulk_settings(settings), transform).run()]
+    return BulkVersions(loader, asyncio.get_running_loop())
+
+
+def _bulk_stream(settings: Settings, versions: BulkVersions | None) -> list[Coroutine[Any, Any, None]]:
+    """Return what answers bulk requests. It is no part of `/readyz`: live requests do not need it."""
+    if versions is None:
+        return []
+    return [ExactlyOnceStream(bulk_settings(settings), BulkStream(versions, lambda: datetime.now(UTC))).run()]
 
 
 @asynccontextmanager

@@ -121,16 +121,16 @@ def requests(source: SourceFile, columns: Columns, model: str) -> Iterator[Predi
 def _request(
     row: Mapping[str, Any], columns: Columns, model: str, source: SourceFile, *, own_id: bool
 ) -> PredictionRequested:
-    entity, at = row.get(columns.entity), _event_time(row.get(columns.event_time), columns.time_zone)
+    entity, at = row.get(columns.entity), event_time_of(row.get(columns.event_time), columns.time_zone)
     subject = None if entity is None else str(entity)
     named = row.get("id") if own_id else None
     if named is None and subject is not None:
         named = subject if at is None else f"{subject}@{_in_utc(at)}"
-    features = {name: _value(name, row[name], kind, source) for name, kind in columns.features.items() if name in row}
+    features = {name: value_of(name, row[name], kind, source) for name, kind in columns.features.items() if name in row}
     return messages.request(model, features, None if named is None else str(named), subject, at)
 
 
-def _event_time(given: Any, zone: str | None) -> datetime | None:
+def event_time_of(given: Any, zone: str | None) -> datetime | None:
     """Return a time in UTC, as ingestion reads it.
 
     Raises:
@@ -152,7 +152,7 @@ def _in_utc(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _value(name: str, value: Any, kind: str, source: SourceFile) -> Any:
+def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
     """Return a value of a file as a request has it: what ingestion makes of it for the type of the feature.
 
     Raises:

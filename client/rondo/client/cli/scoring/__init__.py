@@ -1,1 +1,1 @@
-"""`rondo score`: a version scores a whole version of a dataset."""
+"""`rondo score`: a version scores a version of a dataset, or a file."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_error, print_json, print_list, print_note, print_text
+from rondo.client.cli.scoring import local_file
 from rondo.client.cli.scoring.progress import JobProgress, rate, remaining
+from rondo.client.cli.scoring.rows import OUTPUTS
 from rondo.client.scoring.job import POLL_SECONDS, followed
 
 if TYPE_CHECKING:
@@ -22,18 +25,22 @@ _DATA = re.compile(r"([a-z][a-z0-9_-]{0,62})(?:@(\d{1,9}))?")
 _FAILED = 1
 
 
-def score(
+def score(  # noqa: PLR0913, PLR0917 - the options of a command
     model: Annotated[str, typer.Argument()] = "",
     version: Annotated[int | None, typer.Argument(min=1, help="Any version that the model ever had.")] = None,
     data: Annotated[
         str, typer.Option(metavar="DATASET[@VERSION]", help="Score a whole dataset; by default its newest version.")
     ] = "",
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Score a file that `rondo publish` takes.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help=f"The file of the scores of a --file: {', '.join(OUTPUTS)}.")] = None,
     resume: Annotated[str, typer.Option(metavar="JOB", help="Go on with a job, and show how far it is.")] = "",
     status: Annotated[bool, typer.Option("--status", help="List the jobs, and how far they are.")] = False,  # noqa: FBT002
     wait: Annotated[bool, typer.Option(help="Wait for the end of the job.")] = True,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Score all rows of a dataset into a table, by any version of a model.
+    """Score all rows of a dataset into a table, or those of a file into a file, by any version of a model.
 
     The same command again goes on with what is not done. Exit code 1: it failed, and what to do is printed. A row that
     the version can't score has an `error` among the scores. Needs the role predictor or engineer.
@@ -41,12 +48,17 @@ def score(
     if status:
         _list(session.run(lambda rondo: rondo.scoring_jobs()), json=json)
         return
-    if bool(data) + bool(resume) != 1:
-        message = "give one of --data DATASET, --resume JOB and --status"
+    if bool(data) + (file is not None) + bool(resume) != 1:
+        message = "give one of --data DATASET, --file FILE, --resume JOB and --status"
         raise typer.BadParameter(message)
     if not resume and not (model and version is not None):
         message = "give a model and the number of one of its versions (`rondo models MODEL` lists them)"
         raise typer.BadParameter(message)
+    if file is not None:
+        if out is None:
+            message = "give --out FILE for the scores"
+            raise typer.BadParameter(message)
+        raise typer.Exit(local_file.run(model, version or 0, file, out, json=json))
     named = _DATA.fullmatch(data)
     if data and named is None:
         message = f"{data!r} is not a dataset: write its name, or its name and a version, such as flights@12"

@@ -27,6 +27,7 @@ from rondo.ingestion.http.schemas import (
     BatchList,
     BatchReport,
     ColumnView,
+    CurrentVersion,
     DatasetView,
     QuarantinedRow,
     QuarantinedRows,
@@ -150,12 +151,7 @@ async def quarantine(dataset: Dataset, ingestion: Ingestion, batch_id: OfBatch, 
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
 
-@router.get(
-    "",
-    summary="The contract of a dataset",
-    # A predictor asks for the version that it scores.
-    dependencies=[http_api.requires(Role.READER, Role.PUBLISHER, Role.PREDICTOR)],
-)
+@router.get("", summary="The contract of a dataset", dependencies=[_READS])
 async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     """Return the contract of a dataset, and its current version."""
     try:
@@ -167,6 +163,17 @@ async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     version = DataVersion(table=table, version=commit.version, digest=commit.digest) if commit else None
     columns = [ColumnView.of(column) for column in contract.columns]
     return DatasetView(dataset=dataset, data_version=version, contract=contract.digest, columns=columns)
+
+
+@router.get(
+    "/data-version",
+    summary="The newest version of a dataset",
+    dependencies=[http_api.requires(Role.PREDICTOR, Role.ENGINEER)],
+)
+async def data_version(dataset: Dataset, ingestion: Ingestion) -> CurrentVersion:
+    """Return the version that a scoring of the dataset takes by default; null before its first batch."""
+    commit = await asyncio.to_thread(ingestion.tables.current, table_of(dataset))
+    return CurrentVersion(dataset=dataset, data_version=commit.version if commit else None)
 
 
 async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:

@@ -25,6 +25,13 @@ class BatchList(BaseModel):
     batches: list[Headline]
 
 
+class CurrentVersion(BaseModel):
+    """The newest version of a dataset; null before its first batch."""
+
+    dataset: str
+    data_version: int | None
+
+
 class QuarantinedRow(BaseModel):
     """A row that was not accepted. `row` counts from 0; `content` is the row as it was sent, as JSON text."""
 

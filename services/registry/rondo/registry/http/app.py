@@ -8,7 +8,7 @@ from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.http import api as http_api
 from rondo.contracts.spec.file import SpecError
 from rondo.registry import errors
-from rondo.registry.http import audit, commands, models, rollouts, tokens, versions
+from rondo.registry.http import audit, commands, models, rollouts, scoring, tokens, versions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,6 +36,6 @@ def api() -> FastAPI:
     app = http_api.api(
         "Rondo registry", "Versions, gates, promotion, rollback, lineage and audit of models; access tokens.", _STATUS
     )
-    for part in (commands, models, rollouts, versions, audit, tokens):
+    for part in (commands, models, rollouts, versions, scoring, audit, tokens):
         app.include_router(part.router)
     return app

@@ -1,4 +1,4 @@
-"""Routes that change something: apply a spec, register a model, promote, roll back, train, score, remove."""
+"""Routes that change something: apply a spec, register a model, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from rondo.chassis.http.api import Approver, Engineer, Scorer  # noqa: TC001 - FastAPI reads it at run time
+from rondo.chassis.http.api import Approver, Engineer  # noqa: TC001 - FastAPI reads it at run time
 from rondo.chassis.http.body import BodyTooLargeError, read_body
 from rondo.chassis.http.openapi import Problem
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
 from rondo.registry.commands import Requester
 from rondo.registry.errors import ModelFileTooLargeError, RegistryError
-from rondo.registry.http.dependencies import CONFLICT, Context, ModelName, VersionNumber
+from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.models import ModelView, model_view
 from rondo.registry.http.schemas import (
     AppliedSpec,
@@ -25,8 +25,6 @@ from rondo.registry.http.schemas import (
     Removed,
     Requested,
     RollBack,
-    Score,
-    ScoringJob,
     Train,
 )
 from rondo.registry.registration import uploads
@@ -128,20 +126,6 @@ async def register(
                 await uploads.discard(work, context.artifacts, artifact)
             raise
     return RegistrationRequested(model=model, trigger_id=trigger.id, artifact=artifact)
-
-
-@router.post("/models/{model}/versions/{version}/scoring-jobs", status_code=202, summary="Score a version of a dataset")
-async def score(
-    model: ModelName, version: VersionNumber, body: Score, context: Context, principal: Scorer
-) -> ScoringJob:
-    """Request that a version, be it deployed or not, scores a whole version of a dataset.
-
-    Ingestion sends the rows to the serving replicas and makes a table of their answers. A job that failed goes on.
-    """
-    by, at = Requester(principal, body.reason), datetime.now(UTC)
-    async with context.store.work() as work:
-        job = await commands.score(work, model, version, (body.dataset, body.data_version), by, at)
-    return ScoringJob(model=model, model_version=version, job=job, at=at)
 
 
 @router.delete("/models/{model}", summary="Remove a model")

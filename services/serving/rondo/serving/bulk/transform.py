@@ -7,8 +7,6 @@ their latency. Nothing is written to the inference log, for these rows are no li
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +19,7 @@ from rondo.chassis.stream.transform import Output
 from rondo.contracts.events import scores
 from rondo.serving import metrics
 from rondo.serving.bulk.answers import answer
+from rondo.serving.bulk.priority import lower_priority
 from rondo.serving.errors import RequestRefusedError, VersionRefusedError
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from rondo.serving.bulk.versions import BulkVersions
 
 log = logging.getLogger(__name__)
-# Of the thread, on a scale up to 19: it gets about a tenth of a busy core.
-_NICENESS = 10
 
 
 @dataclass
@@ -74,12 +71,10 @@ class BulkStream:
         return _Answer(request, record, made.num_rows, refused)
 
     def _lower_priority(self) -> None:
-        """Lower the priority of this thread, where the system has one for each thread."""
-        if getattr(self._prepared, "done", False):
-            return
-        self._prepared.done = True
-        if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        """Lower the priority of this thread, once."""
+        if not getattr(self._prepared, "done", False):
+            self._prepared.done = True
+            lower_priority()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
+from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.explanations.service import ExplanationService, pairs_of
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
@@ -40,6 +41,7 @@ _MODEL = "/v2/models/{model}"
 _REPOSITORY, _LOADED = "/v2/repository", "/v2/repository/models/{model}"
 # The role predictor includes the metadata that a request needs.
 _LOOK, _PREDICT, _CHANGE = (Role.READER, Role.PREDICTOR), (Role.PREDICTOR,), (Role.ENGINEER,)
+_SCORE = (Role.PREDICTOR, Role.ENGINEER)
 
 
 class DeferredApp:
@@ -53,10 +55,19 @@ class DeferredApp:
         await self.app(scope, receive, send)
 
 
-def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> ASGIApp:
-    """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
+def api(
+    models: ServedModels,
+    service: InferenceService,
+    report: Callable[[], Awaitable[dict[str, str]]],
+    bulk: DirectAnswers | None = None,
+) -> ASGIApp:
+    """Return the application; `report` is the state of the service's dependencies, as for `/readyz`.
+
+    Without `bulk` it takes no bulk requests.
+    """
+    bulk = bulk or DirectAnswers(None, lambda: service.now())  # noqa: PLW0108 - as below
     explanations = ExplanationService(lambda: service.now())  # noqa: PLW0108 - tests of routes have no service
-    endpoints = _Endpoints(models, service, report, explanations)
+    endpoints = _Endpoints(models, service, report, explanations, bulk)
     operations: dict[Operation, Endpoint] = {
         _get("/v2", "The server", openapi.SERVER): endpoints.server,
         _get("/v2/health/live", "Whether the process answers", openapi.LIVE): endpoints.live,
@@ -76,6 +87,7 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
         _post(f"{_LOADED}/load", "Confirm that a model is loaded", openapi.LOADED, _LOOK): endpoints.load,
         _post(f"{_LOADED}/unload", "Refused: the registry decides", openapi.LOADED, _CHANGE): endpoints.unload,
     }
+    operations[Operation("/v2/scores", "POST", _SCORE, "Score a record batch", {}, arrow=True)] = endpoints.scores
     described = JSONResponse(openapi.document(operations))
 
     async def description(_: Request) -> Response:
@@ -113,6 +125,7 @@ class _Endpoints:
     _service: InferenceService
     _report: Callable[[], Awaitable[dict[str, str]]]
     _explanations: ExplanationService
+    _bulk: DirectAnswers
 
     async def server(self, _: Request) -> Response:
         return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": EXTENSIONS})
@@ -157,6 +170,10 @@ class _Endpoints:
             call = InferenceCall.of(table, *_named(request), sent)
             rows = await self._explanations.explain(call.served, call.rows, call.pinned, pairs_of(sent.parameters))
         return Response(explanation.encode(call, rows), media_type="application/json")
+
+    async def scores(self, request: Request) -> Response:
+        """Answer a message of `scores.requested` with one of `scores.made`; its rows are not logged."""
+        return Response(await self._bulk.answer(await read_body(request)), media_type=openapi.ARROW)
 
     async def index(self, request: Request) -> Response:
         """Return the versions that answer, and the models that nothing serves unless only `ready` ones are wanted."""

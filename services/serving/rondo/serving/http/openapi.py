@@ -26,12 +26,17 @@ _REFUSED = {
     413: "The body is larger than 8 MiB.",
     415: "The content encoding is not supported; `Accept-Encoding` lists those that are.",
 }
+ARROW = "application/vnd.apache.arrow.stream"
+_STREAM = {ARROW: {"schema": {"type": "string", "format": "binary"}}}
 _TEXT, _TEXTS, _BOOLEAN = {"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "boolean"}
 
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One method of one path. `roles`: one of them is needed. `answer` is the JSON schema of its success."""
+    """One method of one path. `roles`: one of them is needed. `answer` is the JSON schema of its success.
+
+    With `arrow` both bodies are Arrow IPC streams instead.
+    """
 
     path: str
     method: str
@@ -39,6 +44,7 @@ class Operation:
     summary: str
     answer: dict[str, Any]
     body: type | None = None
+    arrow: bool = False
 
 
 def of(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -102,8 +108,9 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 def _described(operation: Operation) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", operation.path)
-    errors = _ERRORS | (_REFUSED if operation.body else {})
-    success = {"description": operation.summary, "content": {"application/json": {"schema": operation.answer}}}
+    errors = _ERRORS | (_REFUSED if operation.body or operation.arrow else {})
+    answer = _STREAM if operation.arrow else {"application/json": {"schema": operation.answer}}
+    success = {"description": operation.summary, "content": answer}
     described: dict[str, Any] = {
         "summary": operation.summary,
         openapi.ROLES: openapi.names(operation.roles),
@@ -111,6 +118,8 @@ def _described(operation: Operation) -> dict[str, Any]:
         "responses": {"200": success}
         | {str(status): {"description": text, "content": _PROBLEM} for status, text in sorted(errors.items())},
     }
+    if operation.arrow:
+        described["requestBody"] = {"required": True, "content": _STREAM}
     if operation.body:
         content = {"application/json": {"schema": {"$ref": _REF.format(name=operation.body.__name__)}}}
         described["requestBody"] = {"required": True, "content": content}

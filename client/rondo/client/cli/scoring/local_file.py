@@ -1,0 +1,219 @@
+"""`rondo score --file`: sends a file to serving slice by slice, and makes one file of the answers.
+
+Each answer is kept beside the output, in `<output>.parts`, until all are there: the same command goes on with what is
+not done. The output appears at once and whole, by a rename.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import shutil
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from rondo.client.cli import session
+from rondo.client.cli.output import print_json, print_note, print_text
+from rondo.client.cli.scoring import output
+from rondo.client.cli.scoring.progress import JobProgress
+from rondo.client.cli.scoring.rows import BAD, OUTPUTS, Slice, Version, opened
+from rondo.client.errors import RefusedError, UnavailableError, UnreachableError
+from rondo.contracts.events import scores
+from rondo.contracts.spec.model import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from rondo.client.asynchronous import AsyncRondo
+
+_FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[str, Feature])
+# Slices that are sent and not answered. Several replicas behind one address share them.
+_AT_ONCE = 4
+# Serving takes 8 MiB.
+_MOST_BYTES = 7 * 1024 * 1024
+# While serving is away, or has too many requests; then the command ends, and goes on when it is run again.
+_PATIENCE, _PAUSE = 60.0, 0.5
+
+
+def run(model: str, number: int, file: Path, out: Path, *, json: bool) -> int:
+    """Score a file; return the exit code."""
+    if out.suffix.lower() not in OUTPUTS:
+        raise RefusedError(
+            f"{out.name} names no format: end it with one of {', '.join(OUTPUTS)}", code="unknown_format"
+        )
+    if out.exists():
+        raise RefusedError(f"{out} is there already: remove it, or name another --out", code="exists")
+    scoring = session.run(lambda rondo: _score(rondo, model, number, file, out, json=json))
+    if json:
+        print_json(
+            {"rows": scoring.rows, "refused": scoring.refused, "out": str(out), "digest": scoring.version.digest}
+        )
+    else:
+        what = f"version {number} of {model}"
+        print_text(f"{scoring.rows:,} rows scored by {what}, {scoring.refused:,} of them refused: {out}")
+        print_note("`error` and `message` of a row say why it is refused") if scoring.refused else None
+    return 0
+
+
+@dataclass
+class Scoring:
+    """A file that is being scored; `parts` is the folder of the answers."""
+
+    version: Version
+    parts: Path
+    total: int | None
+    rows: int = 0
+    refused: int = 0
+    began: float = field(default_factory=time.monotonic)
+    sent_rows: int = 0
+    answered_at: float = field(default_factory=time.monotonic)
+
+    def part(self, number: int) -> Path:
+        return self.parts / f"part-{number:06}.arrow"
+
+    def state(self) -> dict[str, Any]:
+        """Return the progress as ingestion shows that of a job."""
+        seconds = time.monotonic() - self.began
+        rate = self.sent_rows / seconds if self.sent_rows and seconds else None
+        left = self.total - self.rows if self.total is not None and rate else None
+        return {
+            "state": "running", "rows": self.total, "scored": self.rows, "rows_per_second": rate,
+            "seconds_left": left / rate if left is not None and rate else None,
+        }  # fmt: skip
+
+
+async def _score(rondo: AsyncRondo, model: str, number: int, file: Path, out: Path, *, json: bool) -> Scoring:
+    found = await rondo.signature(model, number)
+    names = ("model", "model_version", "digest", "entity", "event_time", "time_zone")
+    version = Version(**{name: found[name] for name in names}, features=_FEATURES.validate_python(found["features"]))
+    rows = await asyncio.to_thread(opened, file, version)
+    scoring = Scoring(version, out.with_name(f"{out.name}.parts"), rows.total)
+    _begin(scoring, file)
+    with JobProgress(json=json) as progress:
+        slices, running = iter(rows.slices), set[asyncio.Task[None]]()
+        while (each := await asyncio.to_thread(next, slices, None)) is not None:
+            if _known(scoring, each.number):
+                progress.show(scoring.state())
+                continue
+            if len(running) >= _AT_ONCE:
+                running = await _some(running)
+            running.add(asyncio.create_task(_answer(rondo, scoring, each, progress)))
+        while running:
+            running = await _some(running)
+    await asyncio.to_thread(output.write, out, list(_answers(scoring)))
+    shutil.rmtree(scoring.parts)
+    return scoring
+
+
+def _begin(scoring: Scoring, file: Path) -> None:
+    """Make the folder of the answers, or go on with the one that is there.
+
+    Raises:
+        RefusedError: it has the answers of another file or version.
+
+    """
+    stat, about = file.stat(), scoring.parts / "about.json"
+    mine = {
+        "file": str(file.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns,
+        "model": scoring.version.model, "version": scoring.version.model_version, "digest": scoring.version.digest,
+    }  # fmt: skip
+    if not about.exists():
+        scoring.parts.mkdir(parents=True, exist_ok=True)
+        _write(about, jsonlib.dumps(mine).encode())
+    elif jsonlib.loads(about.read_text()) != mine:
+        what = f"{scoring.parts} has scores of another file, or by another version"
+        raise RefusedError(f"{what}: remove it, or name another --out", code="other_parts")
+
+
+def _write(file: Path, content: bytes) -> None:
+    written = file.with_name(f"{file.name}.writing")
+    written.write_bytes(content)
+    written.replace(file)
+
+
+def _known(scoring: Scoring, number: int) -> bool:
+    """Count a slice that has its answer from an earlier run."""
+    if not scoring.part(number).exists():
+        return False
+    _count(scoring, _read(scoring.part(number)))
+    return True
+
+
+def _count(scoring: Scoring, answer: pa.RecordBatch) -> None:
+    scoring.rows += len(answer)
+    scoring.refused += len(answer) - answer.column(scores.ERROR).null_count
+
+
+def _read(part: Path) -> pa.RecordBatch:
+    return scores.decode(part.read_bytes())
+
+
+def _answers(scoring: Scoring) -> Iterator[Path]:
+    yield from sorted(scoring.parts.glob("part-*.arrow"))
+
+
+async def _some(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait for the end of one of the tasks; return the others. If one fails, the others end first: they may succeed."""
+    done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    errors = [error for task in done if (error := task.exception()) is not None]
+    if errors:
+        await asyncio.gather(*left, return_exceptions=True)
+        raise errors[0]
+    return left
+
+
+async def _answer(rondo: AsyncRondo, scoring: Scoring, each: Slice, progress: JobProgress) -> None:
+    answer = await _scored(rondo, scoring, each.number, each.first_row, each.rows)
+    answer = await asyncio.to_thread(_with_errors, answer, each)
+    _write(scoring.part(each.number), scores.encode(answer))
+    _count(scoring, answer)
+    scoring.sent_rows += len(answer)
+    progress.show(scoring.state())
+
+
+async def _scored(
+    rondo: AsyncRondo, scoring: Scoring, number: int, first_row: int, rows: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Return the answer to rows; those that have too many bytes are sent in halves."""
+    about = scoring.version.request("file", number, first_row).metadata()
+    message = await asyncio.to_thread(scores.encode, rows.replace_schema_metadata(about))
+    if len(message) > _MOST_BYTES and len(rows) > 1:
+        half = len(rows) // 2
+        first = await _scored(rondo, scoring, number, first_row, rows.slice(0, half))
+        second = await _scored(rondo, scoring, number, first_row + half, rows.slice(half))
+        joined = pa.Table.from_batches([first, second.replace_schema_metadata(first.schema.metadata)])
+        return joined.combine_chunks().to_batches()[0]
+    while True:
+        try:
+            answer = await rondo.score_rows(message)
+        except (UnavailableError, UnreachableError):
+            if time.monotonic() - scoring.answered_at > _PATIENCE:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            scoring.answered_at = time.monotonic()
+            return scores.decode(answer)
+
+
+def _with_errors(answer: pa.RecordBatch, each: Slice) -> pa.RecordBatch:
+    """Return an answer in which the rows that could not be sent as they are have their error and no output."""
+    if not each.errors:
+        return answer
+    replaced = {scores.ERROR: dict.fromkeys(each.errors, BAD), scores.MESSAGE: each.errors}
+    nothing = dict.fromkeys(each.errors)
+    kept = {scores.ROW, scores.ENTITY, scores.EVENT_TIME}
+    columns = [
+        column if name in kept else _with(column, replaced.get(name, nothing))
+        for name, column in zip(answer.schema.names, answer.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=answer.schema)
+
+
+def _with(column: pa.Array, values: Mapping[int, str | None]) -> pa.Array:
+    """Return a column with other values in some rows."""
+    return pa.array([values.get(row, old) for row, old in enumerate(column.to_pylist())], column.type)

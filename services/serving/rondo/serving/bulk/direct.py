@@ -1,0 +1,61 @@
+"""Bulk requests over HTTP: one message in, its answer out, on a thread of its own.
+
+For files that are nowhere but with their owner. The message is that of `scores.requested`, and so is the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events import scores
+from rondo.serving.bulk.answers import answer
+from rondo.serving.bulk.priority import lower_priority
+from rondo.serving.errors import RequestRefusedError, VersionRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from rondo.serving.bulk.versions import BulkVersions
+
+# Of requests; each holds its message in memory, 8 MiB at most.
+_WAITING = 8
+
+
+class DirectAnswers:
+    """Answers one message after another; `versions` is None where this replica takes none."""
+
+    def __init__(self, versions: BulkVersions | None, now: Callable[[], datetime]) -> None:
+        self._versions, self._now = versions, now
+        self._thread = ThreadPoolExecutor(1, "bulk-http", initializer=lower_priority)
+        self._waiting = 0
+
+    async def answer(self, value: bytes) -> bytes:
+        """Return the answer to a message.
+
+        Raises:
+            RequestRefusedError: it is no such message, or its version can't be loaded.
+            UnavailableError: too many wait, the artifact store is unavailable, or this replica takes none.
+
+        """
+        if self._versions is None:
+            raise UnavailableError("bulk scoring", "RONDO_BULK_THREADS is 0 here: ask another replica")
+        if self._waiting >= _WAITING:
+            raise UnavailableError("bulk scoring", f"{self._waiting} requests wait: send this one again")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, self._versions, value)
+        except scores.InvalidScoreRequestError as error:
+            raise RequestRefusedError(error.code, str(error)) from None
+        except VersionRefusedError as error:
+            raise RequestRefusedError(error.code, str(error)) from None
+        finally:
+            self._waiting -= 1
+
+    def _answer(self, versions: BulkVersions, value: bytes) -> bytes:
+        batch = scores.decode(value)
+        request = scores.ScoreRequest.of(batch.schema)
+        return scores.encode(answer(versions.of(request), batch, request, self._now()))

@@ -1,0 +1,88 @@
+"""Bulk requests over HTTP: the answer of the stream, a role, and a bound of those that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.health import Health
+from rondo.chassis.http import server
+from rondo.contracts.access_tokens import Role
+from rondo.contracts.events import scores
+from rondo.contracts.events.scores import ScoreRequest
+from rondo.serving.bulk import direct
+from rondo.serving.bulk.answers import answer
+from rondo.serving.bulk.direct import DirectAnswers
+from rondo.serving.bulk.versions import BulkVersions
+from rondo.serving.deployments.loader import ArtifactLoader
+from rondo.serving.http.endpoints import api
+from rondo.serving.models.serving_table import ServedModels
+
+from tests.serving.builders import FEATURES, NOW, build_model, version_of
+from tests.serving.bulk.test_answers import about, batch_of
+from tests.support.access import bearer, token_cache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
+CONTENT = build_model(2.0)
+VERSION = version_of("delay", 1, CONTENT, FEATURES)
+ROWS = [{"distance": 1.0, "night": True}, {"night": True}]
+
+
+def message(**changed: str) -> bytes:
+    batch = batch_of(ROWS, FEATURES, about(VERSION))
+    metadata = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
+    return scores.encode(batch.replace_schema_metadata(metadata | changed))
+
+
+async def answers_of(folder: Path) -> DirectAnswers:
+    artifacts = Artifacts(str(folder))
+    await artifacts.put(CONTENT)
+    return DirectAnswers(BulkVersions(ArtifactLoader(artifacts, 1), asyncio.get_running_loop()), lambda: NOW)
+
+
+async def test_a_message_over_http_has_the_answer_of_the_stream(tmp_path: Path) -> None:
+    async def report() -> dict[str, str]:
+        return {}
+
+    app = api(ServedModels(), None, report, await answers_of(tmp_path))  # type: ignore[arg-type]
+    guarded = server.guarded(Health(), await token_cache(), app)
+    transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://serving") as client:
+        for role in (Role.PREDICTOR, Role.ENGINEER):
+            found = await client.post("/v2/scores", content=message(), headers=bearer(role) | ARROW)
+            assert (found.status_code, found.headers["content-type"]) == (200, ARROW["content-type"])
+            sent = scores.decode(message())
+            assert scores.decode(found.content).equals(answer(VERSION, sent, ScoreRequest.of(sent.schema), NOW))
+        for role in (Role.READER, Role.PUBLISHER):
+            assert (await client.post("/v2/scores", content=message(), headers=bearer(role))).status_code == 403
+        for content, code in (
+            (b"{}", "invalid_score_request"),
+            (message(digest="sha256:" + "0" * 64), "version_refused"),
+            (message(digest="../secret"), "invalid_score_request"),
+            (message(first_row="9" * 30), "invalid_score_request"),
+            (message(features="{}"), "version_refused"),
+        ):
+            refused = await client.post("/v2/scores", content=content, headers=bearer(Role.PREDICTOR))
+            assert (refused.status_code, refused.json()["code"]) == (400, code)
+
+
+async def test_too_many_that_wait_are_refused_and_the_others_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_WAITING", 3)
+    answers = await answers_of(tmp_path)
+    found = await asyncio.gather(*(answers.answer(message()) for _ in range(5)), return_exceptions=True)
+    assert [type(each) for each in found] == [bytes, bytes, bytes, UnavailableError, UnavailableError]
+    assert isinstance(await answers.answer(message()), bytes)
+
+
+async def test_a_replica_without_threads_for_it_takes_none() -> None:
+    with pytest.raises(UnavailableError):
+        await DirectAnswers(None, lambda: NOW).answer(message())
