@@ -128,6 +128,9 @@ class Count:
         expected, counts = numbers(rows)
         return np.minimum(deviances(counts, expected) / (largest or 1.0), 1.0)
 
+    def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> None:  # noqa: ARG002
+        return None
+
     def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
         return None
 

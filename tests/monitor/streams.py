@@ -101,10 +101,12 @@ class Stream:
     def profile(self) -> ReferenceProfile:
         return self.profile_of(REFERENCE_ROWS, REFERENCE_SECONDS)
 
-    def profile_of(self, count: int, seconds: float, seed: int = 99, *, slices: bool = False) -> ReferenceProfile:
+    def profile_of(
+        self, count: int, seconds: float, seed: int = 99, *, slices: bool = False, bias: bool = False
+    ) -> ReferenceProfile:
         """Return the profile of so many rows within so many seconds, which are the holdout, too.
 
-        With `slices` those by city have a reference of their losses.
+        With `slices` those by city have a reference of their losses, and with `bias` that of outcomes is watched.
         """
         rng = np.random.default_rng(seed)
         data = self.rows(rng, count)
@@ -122,7 +124,7 @@ class Stream:
             performance=_figures(found),
             slices=tuple(_slices(task, data, outcomes)),
         )
-        profile = with_blocks(profile, data, counted(data, outcomes))
+        profile = with_blocks(profile, data, counted(data, outcomes), bias=bias)
         return _with_losses_of_slices(profile, data, counted(data, outcomes)) if slices else profile
 
     @cached_property
@@ -162,7 +164,7 @@ def counted(data: Data, outcomes: np.ndarray) -> pa.Table:
     return pa.table(rows, schema=schema)
 
 
-def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> ReferenceProfile:
+def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table, *, bias: bool = False) -> ReferenceProfile:
     """Return the profile of these rows with their blocks; the rows are independent."""
     binning = Binning.of(profile)
     table = pa.table({column.column: data[column.name.removeprefix(OUTPUT)].tolist() for column in binning.columns})
@@ -180,15 +182,20 @@ def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> Re
     largest = task.largest_loss(profile.task, labelled)
     losses = task.losses(profile.task, labelled, largest)[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
     outputs = {name: found[f"{OUTPUT}{name}"] for name in profile.outputs}
-    uncovered = task.uncovered(profile.task, labelled)
-    if uncovered is not None:
-        uncovered = uncovered[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
+    beside = {
+        "uncovered": task.uncovered(profile.task, labelled),
+        "bias": task.bias(profile.task, labelled, largest) if bias else None,
+    }
     loss = LossReference(
         rows=stretch,
         autocorrelation_rows=1.0,
         means=tuple(losses.tolist()),
         largest=largest,
-        uncovered=None if uncovered is None else tuple(uncovered.tolist()),
+        **{
+            name: tuple(values[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1).tolist())
+            for name, values in beside.items()
+            if values is not None
+        },
     )
     return profile.model_copy(
         update={

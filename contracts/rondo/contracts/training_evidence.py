@@ -158,7 +158,8 @@ class LossReference(Value):
 
     A loss is between 0 and 1, see `tasks.base.Task.losses`; `largest` is the error that counts as 1, where the task has
     no natural bound. `uncovered` are the shares of outcomes outside of the interval, of a model that has intervals.
-    `autocorrelation_rows` is as in `ColumnBlocks`, the largest of both.
+    `bias` are the means of `tasks.base.Task.bias`. `autocorrelation_rows` is as in `ColumnBlocks`, the largest of all.
+    Evidence of earlier releases has no bias.
     """
 
     rows: int
@@ -166,6 +167,7 @@ class LossReference(Value):
     means: tuple[float, ...]
     largest: float | None = None
     uncovered: tuple[float, ...] | None = None
+    bias: tuple[float, ...] | None = None
 
 
 class RepeatedRows(Value):
@@ -203,7 +205,7 @@ class SliceReference(Value):
 
     `value` is the text of the value, a number as its shortest decimal, and a missing one the empty text. `performance`
     has the figures of `tasks.base.Task.group_sketch`. `loss` is of these rows alone, on the scale of the whole holdout:
-    without `largest` and `uncovered`. Evidence of earlier releases has none.
+    without `largest`, `uncovered` and `bias`. Evidence of earlier releases has none.
     """
 
     column: Text

@@ -19,7 +19,7 @@ RATE, SEEDS, WINDOWS, ROWS = 0.2, 20, 60, 100
 
 def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
     """Return the evidence about a version after so many windows of so many rows, all like its reference."""
-    reference = Reference.of(stream.profile_of(2_000, 86_400, seed), f"{seed}")
+    reference = Reference.of(stream.profile_of(2_000, 86_400, seed, bias=True), f"{seed}")
     evidence, rng = VersionEvidence.of(reference.digest, reference.profile), np.random.default_rng(1_000 + seed)
     count = WINDOWS * ROWS
     data = stream.rows(rng, count)
@@ -31,7 +31,10 @@ def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
     rows = counted(data, stream.outcomes(rng, data))
     task = task_named(stream.task)
     losses, uncovered = task.losses(reference.task, rows, reference.largest_loss), task.uncovered(reference.task, rows)
-    sums = exact(np.array([losses, *([] if uncovered is None else [uncovered])])).reshape(-1, buckets, 8).sum(axis=2)
+    bias = task.bias(reference.task, rows, reference.largest_loss)
+    assert bias is not None
+    of_rows = [losses, *([] if uncovered is None else [uncovered]), bias, -bias]
+    sums = exact(np.array(of_rows)).reshape(-1, buckets, 8).sum(axis=2)
     evidence.take("loss", Buckets(starts, full, sums.T, MINUTE))
     return evidence
 

@@ -198,6 +198,8 @@ def test_losses_are_means_of_stretches_of_the_holdout() -> None:
     # The 99th percentile of the squared errors is 4, so the losses are 1/4, 1/4 and 1.
     assert (found.rows, found.largest, found.means) == (3, 4.0, (0.5,) * 400)
     assert found.uncovered is None
+    # Errors of the largest loss and beyond count as 1, and the others as a share of it.
+    assert found.bias == (pytest.approx((0.5 - 0.5 + 1) / 3),) * 400
 
 
 def test_losses_with_intervals_have_the_share_of_outcomes_outside_of_them() -> None:

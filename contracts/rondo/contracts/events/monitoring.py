@@ -80,6 +80,7 @@ _WRITTEN = {
     StatisticName.SPREAD: ("spread", ".3f"),
     StatisticName.SHARE: ("share", ".1%"),
     StatisticName.LOSS: ("loss", ".4f"),
+    StatisticName.CALIBRATION: ("outcome minus prediction", "+.3f"),
     StatisticName.SILENCE: ("seconds of silence", ",.0f"),
     StatisticName.LAG: ("seconds behind", ",.0f"),
     StatisticName.SKEW: ("published differently", ".1%"),

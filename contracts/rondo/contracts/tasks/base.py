@@ -249,6 +249,15 @@ class Task(Protocol):
         """
         ...
 
+    def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64] | None:
+        """Return how much the outcome is above what was predicted, from -1 to 1, shape `[rows]`.
+
+        Its mean is the calibration in the large: 0 where predictions are neither too high nor too low. NaN without
+        prediction or outcome; None of a task whose predictions have no such error. `rows` and `largest` are as in
+        `losses`.
+        """
+        ...
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         """Return figures of single rows, of whose means `expected` makes metrics, shape `[rows]` each.
 

@@ -166,6 +166,11 @@ class Binary:
     def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
         return None
 
+    def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return 1 or 0 less the probability."""
+        scores, outcomes = numbers(rows)
+        return np.where(np.isfinite(scores) & np.isfinite(outcomes), (outcomes > _ONE_HALF) - scores, np.nan)
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         scores, outcomes = numbers(rows)
         known, positive = np.isfinite(scores) & np.isfinite(outcomes), outcomes > _ONE_HALF

@@ -130,6 +130,11 @@ class Multiclass:
     def uncovered(self, fitted: FittedTask, rows: pa.Table) -> None:  # noqa: ARG002
         return None
 
+    def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
+        """Return 1 where the predicted class is the outcome, else 0, less its probability."""
+        scores = np.asarray(rows.column("number").to_numpy(), np.float64)
+        return 1 - self.losses(fitted, rows, largest) - scores
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
         return {"accuracy": 1 - self.losses(fitted, rows, None)}
 

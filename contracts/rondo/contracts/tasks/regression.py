@@ -155,6 +155,11 @@ class Regression:
         outside = ((outcomes < low) | (outcomes > high)).astype(np.float64)
         return np.where(np.isfinite(low) & np.isfinite(high) & np.isfinite(_squared_errors(rows)), outside, np.nan)
 
+    def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
+        """Return the error as a share of the one whose loss is 1, at most 1; where that is 0, the sign of the error."""
+        outcomes, values = (rows.column(name).to_numpy().astype(np.float64) for name in ("outcome", "number"))
+        return np.asarray(np.sign(outcomes - values) * np.sqrt(self.losses(fitted, rows, largest)), np.float64)
+
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002
         squares = _squared_errors(rows)
         return {"mae": np.sqrt(squares), "squared_error": squares}

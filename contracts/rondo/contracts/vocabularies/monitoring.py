@@ -13,10 +13,12 @@ class StatisticName(StrEnum):
     `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose class the model does not
     know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
     polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
-    mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the newest event time is behind,
-    both in seconds. `skew` is the share of rows whose value was published differently than it was served,
-    `repeated_requests` that of requests with the entity and event time of an earlier one, `repeated_features` that of
-    those with its features. The others are metrics, named as in the gates of a spec.
+    mean loss between 0 and 1. `calibration` is the mean of outcome minus prediction, of a number as a share of the
+    error whose loss is 1: 0 where predictions are neither too high nor too low. `silence` is the time without a row,
+    and `lag` how far the newest event time is behind, both in seconds. `skew` is the share of rows whose value was
+    published differently than it was served, `repeated_requests` that of requests with the entity and event time of an
+    earlier one, `repeated_features` that of those with its features. The others are metrics, named as in the gates of a
+    spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -44,6 +46,7 @@ class StatisticName(StrEnum):
     SPREAD = "spread"
     SHARE = "share"
     LOSS = "loss"
+    CALIBRATION = "calibration"
     SILENCE = "silence"
     LAG = "lag"
     SKEW = "skew"

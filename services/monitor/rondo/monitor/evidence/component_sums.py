@@ -36,9 +36,12 @@ SLICES: Group = "slices"
 """The losses of slices. Each slice has rows of its own, other than the components of the other groups."""
 UNCOVERED = "uncovered"
 """The component of a loss that is 1 where the outcome is outside of the interval."""
+TOO_LOW, TOO_HIGH = "too low", "too high"
+"""The components of a loss that say how much the outcome is above what was predicted, and how much it is below."""
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
           "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
-          UNCOVERED: StatisticName.INTERVAL_COVERAGE}  # fmt: skip
+          UNCOVERED: StatisticName.INTERVAL_COVERAGE, TOO_LOW: StatisticName.CALIBRATION,
+          TOO_HIGH: StatisticName.CALIBRATION}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,12 @@ class Component:
         return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else self.value
 
     def reported(self, mean: float) -> float:
-        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses."""
+        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses.
+
+        Where predictions are too high, the outcome minus the prediction is negative.
+        """
+        if self.name == TOO_HIGH:
+            return -mean
         return 1 - mean if self.name == UNCOVERED else mean
 
 

@@ -60,8 +60,10 @@ class Reference:
 
     @property
     def loss_components(self) -> int:
-        """How many components of evidence the outcomes have: the loss, and with intervals whether they are outside."""
-        return 1 if self.profile.loss is None or self.profile.loss.uncovered is None else 2
+        """How many components of evidence the outcomes have, see `WindowCounts.loss_sums`."""
+        if (loss := self.profile.loss) is None:
+            return 1
+        return 1 + (loss.uncovered is not None) + 2 * (loss.bias is not None)
 
     @property
     def largest_loss(self) -> float | None:

@@ -27,6 +27,8 @@ from rondo.monitor.evidence.component_sums import (
     INPUT_GROUPS,
     LOSS,
     SLICES,
+    TOO_HIGH,
+    TOO_LOW,
     UNCOVERED,
     Component,
     row_range,
@@ -196,14 +198,18 @@ class VersionEvidence:
         rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
         of_row = _range_of_losses(rows, profile.loss.means)
         stretches = Stretches(rows, within, np.array([profile.loss.means]), of_row)
-        components: tuple[Component, ...] = (Component("loss", None, LOSS, 0),)
-        of_all = stretches
+        names: list[str] = [LOSS]
+        means = [profile.loss.means]
         if profile.loss.uncovered is not None:
-            components += (Component("loss", None, UNCOVERED, 1),)
-            means = np.array([profile.loss.means, profile.loss.uncovered])
-            of_all = Stretches(rows, within, means, np.append(of_row, 1.0))
+            names, means, of_row = [*names, UNCOVERED], [*means, profile.loss.uncovered], np.append(of_row, 1.0)
+        if profile.loss.bias is not None:
+            # Of each direction for itself, as all components of a loss: more is worse.
+            names, of_row = [*names, TOO_LOW, TOO_HIGH], np.append(of_row, [0.0, 0.0])
+            means = [*means, profile.loss.bias, tuple(-each for each in profile.loss.bias)]
+        components = tuple(Component("loss", None, name, at) for at, name in enumerate(names))
+        of_all = Stretches(rows, within, np.array(means), of_row)
         watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True)
-        watched += _slices(digest, profile.slices, of_row)
+        watched += _slices(digest, profile.slices, of_row[:1])
         bounds = LossBounds.of(stretches.means[0], rows, within)
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 

@@ -137,6 +137,9 @@ def _words(statistic: Statistic) -> str:
             return f"{values} are {'more' if now > before else 'less'} spread out"
         case StatisticName.LOSS:
             return f"loss {before:.3f} before, {now:.3f} now"
+        case StatisticName.CALIBRATION:
+            direction = "low" if now > before else "high"
+            return f"predictions are too {direction}: outcome minus prediction {before:+.3f} before, {now:+.3f} now"
         case StatisticName.SHARE:
             return f"share of {statistic.category} {before:.1%} before, {now:.1%} now"
         case name:

@@ -36,7 +36,8 @@ class WindowCounts:
 
     `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
     counts them. `loss_rows` is their number by bucket, and `loss_sums` the sums of what evidence about the performance
-    is made of, shape `[buckets, 1 or 2]`: losses, and outcomes outside of the interval where the reference has them.
+    is made of, shape `[buckets, components]`: losses, and as far as the reference has them outcomes outside of the
+    interval, and by how much outcomes are above and below what was predicted.
     `largest` is the error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of
     the slices, and `predicted` the losses by what was predicted.
     """
@@ -96,10 +97,10 @@ class WindowCounts:
         `rows` has the columns of `PREDICTED` and `OBSERVED`.
         """
         sign, size = -1 if removed else 1, len(self.loss_rows)
-        losses, *uncovered = self._losses(rows)
-        known = np.isfinite([losses, *uncovered]).all(axis=0)
+        losses, *others = self._losses(rows)
+        known = np.isfinite([losses, *others]).all(axis=0)
         sliced = None if slices is None else SlicedRows(slices, buckets, size)
-        sums = [np.bincount(buckets[known], each[known], minlength=size) for each in (losses, *uncovered)]
+        sums = [np.bincount(buckets[known], each[known], minlength=size) for each in (losses, *others)]
         return replace(
             self,
             outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
@@ -114,8 +115,13 @@ class WindowCounts:
         task = task_named(self.task.task)
         # In units sums are exact, and subtracting a loss restores the sum before.
         found = [in_units(task.losses(self.task, rows, self.largest))]
-        if self.loss_sums.shape[1] > len(found) and (uncovered := task.uncovered(self.task, rows)) is not None:
+        # One more for the intervals, and two more for the bias.
+        others = self.loss_sums.shape[1] - 1
+        if others % 2 and (uncovered := task.uncovered(self.task, rows)) is not None:
             found.append(uncovered)
+        if others > 1 and (bias := task.bias(self.task, rows, self.largest)) is not None:
+            bias = in_units(bias)
+            found += [bias, -bias]
         return found
 
     def __eq__(self, other: object) -> bool:

@@ -113,16 +113,19 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
     task = task_named(fitted.task)
     largest = task.largest_loss(fitted, counted)
     uncovered = task.uncovered(fitted, counted)
-    found = np.array([task.losses(fitted, counted, largest), *([] if uncovered is None else [uncovered])])
+    bias = task.bias(fitted, counted, largest)
+    beside = {"uncovered": uncovered, "bias": bias}
+    known = {name: values for name, values in beside.items() if values is not None}
+    found = np.array([task.losses(fitted, counted, largest), *known.values()])
     if (cut := _in_stretches(found, MOST_STRETCHES)) is None:
         return None
-    rows, within, (means, *intervals) = cut
+    rows, within, (means, *others) = cut
     return LossReference(
         rows=rows,
         autocorrelation_rows=within,
         means=means,
         largest=largest,
-        uncovered=intervals[0] if intervals else None,
+        **dict(zip(known, others, strict=True)),
     )
 
 
