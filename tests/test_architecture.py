@@ -93,7 +93,8 @@ CONNECTING = {
     "serving.stream.telemetry": "it reads the headers of messages",
     "serving.stream.transform": "it is the transform of the exactly-once stream",
     "trainer.handlers": "as monitor.handlers",
-    "trainer.onnx_graph.isolated_run": "its process has a runtime",
+    "trainer.onnx_graph.fork_server": "its process has a runtime",
+    "trainer.onnx_graph.isolated_run": "as trainer.onnx_graph.fork_server",
     "trainer.worker.trial_rows": "it is the part of the queue that is about trials",
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper
 from rondo.trainer.external_models.errors import (
@@ -15,11 +17,15 @@ from rondo.trainer.external_models.errors import (
     RunMemoryError,
     RunTimeoutError,
 )
+from rondo.trainer.onnx_graph.fork_server import ForkServer
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun, memory_bound
 
+from tests.support.waiting import until
 from tests.trainer.external_models.graphs import COLUMNS, FLOAT, TEXT, X, graph
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.process
@@ -51,6 +57,27 @@ def _code(model: onnx.ModelProto, run: IsolatedRun) -> str:
     return refused.value.code
 
 
+@pytest.fixture
+def forks() -> Iterator[ForkServer]:
+    """Return a server of this test alone."""
+    server = ForkServer()
+    yield server
+    server.end()
+
+
+def _process(forks: ForkServer) -> subprocess.Popen[bytes]:
+    assert forks._started is not None
+    return forks._started[0]
+
+
+def _session(pid: int) -> int | None:
+    """Return the session of a process that has not ended."""
+    try:
+        return None if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else os.getsid(pid)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
 def test_numbers_and_texts_arrive_and_outputs_return() -> None:
     nodes = [helper.make_node("Identity", [name], [f"{name}.out"]) for name in ("a", "words")]
     nodes.append(helper.make_node("LabelEncoder", ["words"], ["codes"], domain="ai.onnx.ml",
@@ -67,11 +94,15 @@ def test_numbers_and_texts_arrive_and_outputs_return() -> None:
     assert codes.reshape(-1).tolist() == [7, 8, 9]
 
 
-def test_a_graph_that_does_not_end_is_ended() -> None:
+async def test_a_graph_that_does_not_end_is_ended(forks: ForkServer) -> None:
+    IsolatedRun(1, forks=forks)(graph(*_sum("x")).SerializeToString(), ["y"], {"x": X})
+    session = _process(forks).pid
     number = helper.make_node("Constant", [], ["n"], value_int=ENDLESS)
     shape = helper.make_node("Constant", [], ["s"], value_ints=[300, 300])
     made = graph(number, shape, helper.make_node("ConstantOfShape", ["s"], ["m0"]), _repeated(), *_sum("m1"))
-    assert _code(made, IsolatedRun(1, seconds=2)) == "run_timeout"
+    assert _code(made, IsolatedRun(8, seconds=2, forks=forks)) == "run_timeout"
+    # The kernel ends the fork a moment after the process. By its bound of processor time it would end later.
+    await until(lambda: session not in map(_session, psutil.pids()), 5)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not bound the memory of a process")
@@ -91,6 +122,18 @@ def test_a_large_output_is_not_read() -> None:
     assert refused.value.code == "output_too_large"
 
 
+# A process whose runs are a script of the shell, in forks as on Linux, or without them as elsewhere.
+_SCRIPTED = """\
+#!{python} -I
+import os, sys
+from rondo.trainer.onnx_graph import isolated_runtime
+isolated_runtime.run = lambda: os.execv("/bin/sh", ["sh", "-c", {script!r}])
+sys.platform = {platform!r}
+sys.exit(isolated_runtime.main(60))
+"""
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize(
     ("script", "code"),
     [
@@ -101,14 +144,45 @@ def test_a_large_output_is_not_read() -> None:
     ],
 )
 def test_the_end_of_the_process_is_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: ForkServer, script: str, code: str, platform: str
 ) -> None:
     """The kernel kills with SIGKILL for lack of memory; what a process writes stays out of the memory of this one."""
     process = tmp_path / "python"
-    process.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
+    process.write_text(
+        _SCRIPTED.format(python=sys.executable, script=f"PATH=/usr/bin:/bin; {script}", platform=platform)
+    )
     process.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(process))
-    assert _code(graph(*_sum("x")), IsolatedRun(1)) == code
+    assert _code(graph(*_sum("x")), IsolatedRun(1, forks=forks)) == code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each run has a process of its own")
+def test_runs_are_forks_of_one_process(forks: ForkServer) -> None:
+    made = graph(*_sum("x")).SerializeToString()
+    found = [IsolatedRun(1, forks=forks)(made, ["y"], {"x": X}) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    process = _process(forks)
+    assert _code(graph(*_sum("no such input")), IsolatedRun(1, forks=forks)) == "invalid_graph"
+    IsolatedRun(1, forks=forks)(made, ["y"], {"x": X})
+    assert _process(forks) is process
+    assert process.poll() is None
+
+
+def test_a_process_that_had_nothing_to_run_ends_and_is_started_again() -> None:
+    forks = ForkServer(idle_seconds=0.01)
+    made = graph(*_sum("x")).SerializeToString()
+    first = IsolatedRun(1, forks=forks)(made, ["y"], {"x": X})
+    process = _process(forks)
+    process.wait(30)
+    np.testing.assert_array_equal(IsolatedRun(1, forks=forks)(made, ["y"], {"x": X}), first)
+    assert _process(forks) is not process
+    forks.end()
+
+
+def test_the_process_has_no_variables_of_this_one(monkeypatch: pytest.MonkeyPatch, forks: ForkServer) -> None:
+    monkeypatch.setenv("RONDO_TOKEN", "secret")
+    IsolatedRun(1, forks=forks)(graph(*_sum("x")).SerializeToString(), ["y"], {"x": X})
+    assert psutil.Process(_process(forks).pid).environ().keys() <= {"OPENBLAS_NUM_THREADS", "LC_CTYPE"}
 
 
 @pytest.mark.parametrize(

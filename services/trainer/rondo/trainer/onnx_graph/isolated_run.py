@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -27,6 +24,7 @@ from rondo.trainer.external_models.errors import (
 )
 from rondo.trainer.onnx_graph import isolated_runtime
 from rondo.trainer.onnx_graph.errors import lacks_memory, reason_of
+from rondo.trainer.onnx_graph.fork_server import FORKS, ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +48,12 @@ def memory_bound(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
 class IsolatedRun:
     """`external_models.model.RunGraph` with at most `threads` threads."""
 
-    def __init__(self, threads: int, seconds: float = SECONDS, memory_bytes: int | None = None) -> None:
+    def __init__(
+        self, threads: int, seconds: float = SECONDS, memory_bytes: int | None = None, forks: ForkServer = FORKS
+    ) -> None:
         self._threads = threads
         self._seconds = seconds
+        self._forks = forks
         self._memory_bytes = memory_bound() if memory_bytes is None else memory_bytes
 
     def __call__(self, model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -67,25 +68,16 @@ class IsolatedRun:
             "feeds": list(feeds),
         }
         arrays = [np.frombuffer(model, np.uint8), *map(isolated_runtime.encoded, feeds.values())]
-        # `-I` and no variables: it has no secret, and nothing changes what it imports.
-        command = [sys.executable, "-I", "-m", isolated_runtime.__name__]
         # Files, because pipes would have to be read into the memory of this process while the other one runs.
-        with TemporaryFile() as output, TemporaryFile() as messages:
+        with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as messages:
+            _write(given, request, arrays)
             try:
-                ended = subprocess.run(  # noqa: S603 - a fixed command
-                    command,
-                    input=_written(request, arrays),
-                    stdout=output,
-                    stderr=messages,
-                    timeout=self._seconds,
-                    env={},
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
+                code = self._forks.run((given, output, messages), self._seconds)
+            except TimeoutError as error:
                 raise RunTimeoutError(self._seconds) from error
-            if ended.returncode == isolated_runtime.TOO_LARGE or _size(output) > output_bytes:
+            if code == isolated_runtime.TOO_LARGE or _size(output) > output_bytes:
                 raise OutputTooLargeError(output_bytes, rows)
-            self._check(ended.returncode, _end_of(messages))
+            self._check(code, _end_of(messages))
             output.seek(0)
             with np.load(output, allow_pickle=False) as found:
                 return [found[f"arr_{index}"] for index in range(len(outputs))]
@@ -112,7 +104,6 @@ def _end_of(messages: IO[bytes]) -> bytes:
     return messages.read()
 
 
-def _written(request: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) -> bytes:
-    buffer = BytesIO()
-    np.savez(buffer, np.frombuffer(json.dumps(request).encode(), np.uint8), *arrays)
-    return buffer.getvalue()
+def _write(file: IO[bytes], request: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) -> None:
+    np.savez(file, np.frombuffer(json.dumps(request).encode(), np.uint8), *arrays)
+    file.seek(0)

@@ -1,19 +1,27 @@
-"""The process that `isolated_run` starts: reads a graph and its inputs from stdin, writes the outputs to stdout."""
+"""The process that `fork_server` starts: each fork reads a graph and its inputs from stdin, and writes to stdout."""
 
 from __future__ import annotations
 
 import json
+import os
+import select
+import socket
 import sys
+import traceback
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # The exit codes beside 0; any other is the end of the process by a bound or a fault.
 NOT_LOADED, FAILED, TOO_LARGE = 3, 4, 5
+# The exit code of a process that has had nothing to run for a while.
+IDLE = 6
 _FATAL = 4
 
 
@@ -50,12 +58,53 @@ def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
             continue
 
 
-def main() -> int:
+def main(idle_seconds: float) -> int:
+    """Run a graph for each three files that are received; on Linux each in a fork, elsewhere one in this process.
+
+    Apple's libraries cannot be used in a fork. The exit code of a fork is sent back.
+    """
+    np.savez(BytesIO())  # imports what a fork would import
+    connection = socket.socket(fileno=os.dup(0))
+    while True:
+        if not select.select([connection], [], [], idle_seconds)[0]:
+            return IDLE
+        _, files, *_ = socket.recv_fds(connection, 1, 3)
+        if not files:
+            return 0
+        if sys.platform != "linux":
+            return _run_with(files)
+        if not (pid := os.fork()):
+            connection.close()
+            # To end the interpreter would take as long as a run.
+            os._exit(_run_with(files))
+        for file in files:
+            os.close(file)
+        _, status = os.waitpid(pid, 0)
+        connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _run_with(files: Sequence[int]) -> int:
+    """Run one graph with these descriptors as standard input, output and error."""
+    for standard, file in enumerate(files):
+        os.dup2(file, standard)
+        os.close(file)
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001 - the boundary: a fork must not return to the loop
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    return code
+
+
+def run() -> int:
+    """Run one graph within its bounds, and return the exit code."""
     with np.load(BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as written:
         arrays = [written[f"arr_{index}"] for index in range(len(written.files))]
     request = json.loads(arrays[0].tobytes())
     feeds = dict(zip(request["feeds"], map(_decoded, arrays[2:]), strict=True))
-    import onnxruntime  # noqa: PLC0415 - the parent imports this module, too
+    import onnxruntime  # noqa: PLC0415 - it starts a thread, which a fork would not have
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = request["threads"]
@@ -82,4 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(float(sys.argv[1])))

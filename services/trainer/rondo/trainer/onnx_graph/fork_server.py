@@ -1,0 +1,94 @@
+"""The process whose forks run graphs: each has what a new process loads, in a third of its processor time.
+
+A fork has nothing of the run before it. The process is started at the first run, without variables, and ends with this
+one, or once no graph has been run for a while.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+from rondo.trainer.onnx_graph import isolated_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CODE_BYTES = 16
+# A fork has no threads: this process is to have none, either.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+
+
+class ForkServer:
+    """Starts the process where there is none, and returns how each run has ended."""
+
+    def __init__(self, idle_seconds: float = 60.0) -> None:
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._started: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+        atexit.register(self.end)
+
+    def run(self, files: Sequence[IO[bytes]], seconds: float) -> int:
+        """Return the exit code of a run with these files as its standard input, output and error.
+
+        A negative one is a signal, as in `subprocess`.
+
+        Raises:
+            TimeoutError: it has not ended within `seconds`. It is ended, then.
+
+        """
+        with self._lock:
+            try:
+                code = self._answer(files, seconds)
+                # It has ended in the moment in which the files were sent.
+                while code == isolated_runtime.IDLE:
+                    code = self._answer(files, seconds)
+            except BaseException:
+                self.end()
+                raise
+        return code
+
+    def _answer(self, files: Sequence[IO[bytes]], seconds: float) -> int:
+        process, connection = self._started = self._started or self._start()
+        connection.settimeout(seconds)
+        try:
+            socket.send_fds(connection, [b"\0"], [file.fileno() for file in files])
+            code = connection.recv(_CODE_BYTES)
+        except ConnectionError:
+            code = b""
+        if code:
+            return int(code)
+        # It has ended itself: without a fork, by the kernel, or because it was idle.
+        self._started = None
+        connection.close()
+        return process.wait()
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair()
+        # `-I` and no variables: it has no secret, and nothing changes what it imports.
+        command = [sys.executable, "-I", "-m", isolated_runtime.__name__, str(self._idle_seconds)]
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - a fixed command
+                command, stdin=theirs.fileno(), stdout=2, env=_ENVIRONMENT, start_new_session=True
+            )
+        return process, ours
+
+    def end(self) -> None:
+        """End the process, and a run in it."""
+        if self._started is not None:
+            process, connection = self._started
+            self._started = None
+            connection.close()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+FORKS = ForkServer()
