@@ -15,6 +15,7 @@ from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.tasks.registry import task_named
 from rondo.serving.inference.service import infer
+from rondo.serving.models.answer_cache import AnswerCache
 from rondo.serving.models.loaded_version import LoadedVersion
 from rondo.serving.models.onnx_runtime import OnnxModel
 from rondo.serving.models.serving_table import ServingTable
@@ -95,7 +96,8 @@ def version_of(model: str, number: int, content: bytes, features: Mapping[str, F
     """Return a version as the loader makes it."""
     loaded, digest = OnnxModel(content, features), digest_of(content)
     log = VersionLog(model, number, digest, features, loaded.outputs)
-    return LoadedVersion(model, number, digest, RequestSchema(model, features), loaded.outputs, loaded, log)
+    schema, cache = RequestSchema(model, features), AnswerCache(model, loaded.outputs)
+    return LoadedVersion(model, number, digest, schema, loaded.outputs, loaded, log, cache)
 
 
 @dataclass

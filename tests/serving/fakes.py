@@ -11,6 +11,7 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.spec.model import Feature
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.handlers import Replica
+from rondo.serving.models.answer_cache import AnswerCache
 from rondo.serving.models.loaded_version import LoadedVersion
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.outputs.schema import OutputSchema
@@ -69,8 +70,8 @@ class FakeLoader:
         outputs = OutputSchema.of(self.tasks.get(wanted.model_version, BINARY))
         log = VersionLog(model, wanted.model_version, wanted.digest, wanted.features, outputs)
         scorer: Any = object()
-        schema = RequestSchema(model, wanted.features)
-        return LoadedVersion(model, wanted.model_version, wanted.digest, schema, outputs, scorer, log)
+        schema, cache = RequestSchema(model, wanted.features), AnswerCache(model, outputs)
+        return LoadedVersion(model, wanted.model_version, wanted.digest, schema, outputs, scorer, log, cache)
 
 
 class FakeReplicaEvents:

@@ -145,6 +145,15 @@ async def test_a_deployment_may_change_when_answers_are_sent_and_an_unknown_word
     assert loader.loaded == [1]
 
 
+async def test_a_deployment_may_change_how_many_answers_are_kept_without_loading_again() -> None:
+    mine, loader, _ = replica()
+    for revision, rows in enumerate((0, 5, 0), start=1):
+        changed = route(1).model_copy(update={"answer_cache_rows": rows})
+        await on_deployment_changed(deployment(revision, changed), mine)
+        assert mine.models.table.models["delay"].versions[0].cache.capacity == rows
+    assert loader.loaded == [1]
+
+
 async def test_a_deployment_without_routes_withdraws_the_model() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)

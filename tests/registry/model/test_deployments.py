@@ -31,9 +31,11 @@ def test_periods_follow_each_other_and_the_last_one_lasts(spec: ModelSpec, candi
 
 
 def test_a_deployment_answers_requests_as_the_spec_in_force_demands(spec: ModelSpec) -> None:
-    relaxed = spec.model_copy(update={"serving": Serving(ignore_unknown_fields=True, log="buffered")})
+    serving = Serving(ignore_unknown_fields=True, log="buffered", answer_cache_rows=10)
+    relaxed = spec.model_copy(update={"serving": serving})
     version = Version(1, f"sha256:{1:064x}", "run-1", "champion", passed=True, signature="{}")
     for each in (spec, relaxed):
         (route,) = Model("late", each, 1, versions={1: version}).with_routes(version.route()).routes
         assert route.ignore_unknown_fields is (each is relaxed)
         assert route.log == ("buffered" if each is relaxed else "acknowledged")
+        assert route.answer_cache_rows == (10 if each is relaxed else 0)

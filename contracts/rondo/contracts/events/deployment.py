@@ -26,7 +26,8 @@ class Route(Value):
     """A version of a deployment: its artifact, its share of the traffic and its signature.
 
     `features` are the inputs in the order and with the types that the version was trained on. With
-    `ignore_unknown_fields` a request may have others. `log` is when its answers over HTTP are sent.
+    `ignore_unknown_fields` a request may have others. `log` is when its answers over HTTP are sent. Of so many rows as
+    `answer_cache_rows` a replica keeps the outputs.
     """
 
     model_version: int
@@ -36,6 +37,7 @@ class Route(Value):
     features: dict[Column, Feature]
     ignore_unknown_fields: bool = False
     log: Annotated[Text, open_to(LogDelivery)] = LogDelivery.ACKNOWLEDGED.value
+    answer_cache_rows: Annotated[int, Field(ge=0)] = 0
 
 
 class DeploymentChanged(ModelEvent):

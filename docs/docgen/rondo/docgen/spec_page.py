@@ -167,6 +167,7 @@ rollout:
 serving:
   ignore_unknown_fields: true
   log: buffered
+  answer_cache_rows: 100000
 monitor:
   false_alarm_rate: 0.01
   labels: {{budget_per_day: 50}}

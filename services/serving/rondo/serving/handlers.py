@@ -113,6 +113,8 @@ async def _swap(
         .in_role(route.role, route.share if route.role == RouteRole.CANARY else None)
         for route in routes
     )
+    for each, route in zip(chosen, routes, strict=True):
+        each.cache.capacity = route.answer_cache_rows
     chosen, common = with_common_requests(chosen)
     shares = tuple(route.share for route in routes)
     compared = _compared(chosen, desired.evidence) if desired.evidence is not None else None

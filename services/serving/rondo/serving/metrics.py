@@ -24,6 +24,9 @@ BATCH_ROWS = Histogram(
     "rondo_prediction_batch_rows", "Requests in one inference", ["model"], buckets=(1, 4, 16, 64, 256, 1024, 4096)
 )
 INFERENCE_SECONDS = Histogram("rondo_inference_seconds", "Time of one inference of a micro-batch", ["model"])
+ANSWER_CACHE_ROWS = Counter(
+    "rondo_answer_cache_rows", "Rows that the answer cache had (hit) or the model scored (miss)", ["model", "result"]
+)
 REFUSED_VERSION = Gauge(
     "rondo_refused_version",
     "The version that should serve a model and that this replica refuses; 0 for none",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import TypeAdapter
 
 from rondo.contracts.events.deployment import Route
-from rondo.contracts.spec.model import Feature
+from rondo.contracts.spec.model import Feature, Serving
 from rondo.contracts.vocabularies import RouteRole
 from rondo.registry.errors import StaleRevisionError, UnknownVersionError
 
@@ -109,7 +109,8 @@ class Model:
 
     def with_routes(self, *routes: Route) -> Model:
         """Return the model at its next deployment revision. Its routes use the serving settings of the current spec."""
-        serving = {"ignore_unknown_fields": self.spec.serving.ignore_unknown_fields, "log": self.spec.serving.log}
+        # Not its dump, which leaves out what is at its default.
+        serving = {name: getattr(self.spec.serving, name) for name in Serving.model_fields}
         routes = tuple(route.model_copy(update=serving) for route in routes)
         champion = tuple(r.model_version for r in routes if r.role == RouteRole.PRIMARY)
         return replace(self, revision=self.revision + 1, routes=routes, served=(*self.served, *champion))

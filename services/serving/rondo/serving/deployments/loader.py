@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.inference.warm_up import warm_up
+from rondo.serving.models.answer_cache import AnswerCache
 from rondo.serving.models.loaded_version import LoadedVersion
 from rondo.serving.models.onnx_runtime import OnnxModel, UnfitModelError
 from rondo.serving.prediction_log.batch import VersionLog
@@ -32,6 +33,7 @@ class ArtifactLoader:
             raise VersionRefusedError(model, route.model_version, str(error)) from error
         schema = RequestSchema(model, route.features, ignore_unknown=route.ignore_unknown_fields)
         log = VersionLog(model, route.model_version, route.digest, route.features, scorer.outputs)
-        version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log)
+        cache = AnswerCache(model, scorer.outputs)
+        version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log, cache)
         await asyncio.to_thread(warm_up, version)
         return version

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True) -> Outputs:
     """Return the outputs of at least one row. A row that the model fails on is not answerable.
 
-    Inferences that are not live are not `timed`.
+    Inferences that are not live are not `timed`, and the answer cache has no part in them.
     """
     outputs = score_batch(version, columns, rows, timed=timed)
     if outputs is not None:
@@ -39,7 +39,7 @@ def score_batch(
     """Return the outputs of N rows, which may not all be answerable; None if the model fails."""
     try:
         with metrics.inference_seconds(version.model).time() if timed else nullcontext():
-            outputs = version.scorer.score(columns)
+            outputs = version.cache.score(version.scorer.score, columns) if timed else version.scorer.score(columns)
     except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; a row that fails by itself is refused
         return None
     return outputs if version.outputs.fits(outputs, rows) else None

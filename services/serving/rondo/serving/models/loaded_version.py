@@ -13,6 +13,7 @@ from rondo.serving.requests.schema import RequestSchema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rondo.serving.models.answer_cache import AnswerCache
     from rondo.serving.outputs.schema import Outputs, OutputSchema
     from rondo.serving.prediction_log.batch import VersionLog
     from rondo.serving.requests.rows import Column, Rows
@@ -43,6 +44,7 @@ class LoadedVersion:
     outputs: OutputSchema
     scorer: Scorer
     log: VersionLog
+    cache: AnswerCache
     takes_part: bool = False
 
     def own(self, rows: Rows) -> Rows:
