@@ -11,7 +11,7 @@ from rondo.contracts.access_tokens import Role
 from rondo.serving.grpc.messages import message_class
 
 from tests.serving.grpc.test_api import TYPED
-from tests.serving.http.inference_api import LogTopic
+from tests.serving.http.inference_api import SlowTopic
 from tests.support.access import bearer
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from tests.serving.grpc.conftest import Client
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
-
-
-class SlowTopic(LogTopic):
-    """Takes no record while `free` is cleared."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked, self.free = asyncio.Event(), asyncio.Event()
-
-    async def publish(self, model: str, record: bytes) -> None:
-        self.asked.set()
-        await self.free.wait()
-        await super().publish(model, record)
 
 
 @pytest.fixture
@@ -64,6 +51,16 @@ async def test_a_call_that_is_given_up_releases_its_versions(
     topic.free.set()
     answer = await client.call("ModelInfer", **TYPED, id="stays")
     assert answer.model_version == "4"
+
+
+async def test_the_parameter_timeout_ends_a_call_as_a_deadline_of_its_own(
+    client: Client, topic: SlowTopic, models: ServedModels
+) -> None:
+    found = await client.refused("ModelInfer", **TYPED, parameters={"timeout": {"int64_param": 20_000}})
+    assert found[:2] == ("DEADLINE_EXCEEDED", "deadline_exceeded")
+    assert models.table.leases == 0
+    found = await client.refused("ModelInfer", **TYPED, parameters={"timeout": {"string_param": "soon"}})
+    assert found[:2] == ("INVALID_ARGUMENT", "bad_request")
 
 
 def metadata() -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from rondo.chassis.errors import UnavailableError
@@ -21,6 +22,19 @@ class LogTopic:
         if self.unavailable:
             raise UnavailableError("the inference log", "Kafka sleeps")
         self.batches.append(logs.decode(record))
+
+
+class SlowTopic(LogTopic):
+    """Takes no record while `free` is cleared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.free = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, model: str, record: bytes) -> None:
+        self.asked.set()
+        await self.free.wait()
+        await super().publish(model, record)
 
 
 def tensor(name: str, datatype: str, *data: Any, shape: list[int] | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
@@ -257,6 +257,35 @@ async def test_a_request_that_is_cancelled_while_it_waits_is_not_logged(served: 
     topic.free.set()
     await asyncio.gather(first, stays)
     assert topic.records == [["a/0"], ["c/0"]]
+
+
+async def test_a_request_whose_timeout_ends_while_it_waits_is_not_logged(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
+    await topic.asked.wait()
+    stays = asyncio.create_task(service.infer_logged(served, rows_of("c", 1), timeout=60))
+    with pytest.raises(DeadlineExceededError) as caught:
+        await service.infer_logged(served, rows_of("b", 1), timeout=0.02)
+    assert not caught.value.began
+    assert str(caught.value).startswith("the request was not scored 0.02 s after it came; send it again")
+    topic.free.set()
+    await asyncio.gather(first, stays)
+    assert topic.records == [["a/0"], ["c/0"]]
+
+
+async def test_a_request_whose_timeout_ends_while_its_log_is_on_its_way_may_be_logged(served: ServedModel) -> None:
+    topic = Topic()
+    topic.free.clear()
+    service = InferenceService(topic.publish, lambda: NOW)
+    neighbour = asyncio.create_task(service.infer_logged(served, rows_of("b", 1)))
+    with pytest.raises(DeadlineExceededError) as caught:
+        await asyncio.create_task(service.infer_logged(served, rows_of("a", 1), timeout=0.05))
+    assert caught.value.began
+    topic.free.set()
+    assert scores(await neighbour, 1) == [1]
+    assert topic.records == [["b/0", "a/0"]]
 
 
 async def test_a_request_that_is_cancelled_while_it_waits_is_not_kept(served: ServedModel) -> None:

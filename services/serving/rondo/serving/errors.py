@@ -19,6 +19,20 @@ class VersionRefusedError(ServingError):
         super().__init__(f"version {model_version} of {model} is refused: {reason}")
 
 
+class DeadlineExceededError(ServingError):
+    """A request was not answered within the timeout that it has. Its answer may be in the inference log if it began."""
+
+    code: ClassVar[str] = "deadline_exceeded"
+
+    def __init__(self, seconds: float, *, began: bool) -> None:
+        self.began = began
+        if began:
+            what = f"the request was not answered, and may be in the inference log, {seconds:g} s after it came"
+        else:
+            what = f"the request was not scored {seconds:g} s after it came"
+        super().__init__(f"{what}; send it again with a longer `timeout`, or where fewer requests wait")
+
+
 class RequestRefusedError(ServingError):
     """A request can't be answered.
 

@@ -19,9 +19,10 @@ from rondo.serving.open_inference.inference_call import InferenceCall
 from rondo.serving.open_inference.protocol import EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from rondo.serving.grpc.messages import Message
+    from rondo.serving.inference.batcher import Answered
     from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.open_inference.response import InferenceResponse
@@ -112,9 +113,11 @@ class GrpcApi:
         # Held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
             call = _inference_call(table, parsed, body)
-            return await self._service.answer(
-                call.served, call.rows, call.pinned, len(body), lambda answered: encode(call.respond(answered))
-            )
+
+            def respond(answered: Sequence[Answered]) -> bytes:
+                return encode(call.respond(answered))
+
+            return await self._service.answer(call.served, call.rows, call.pinned, len(body), respond, call.timeout)
 
     async def index(self, request: Message) -> Message:
         answer = _ANSWERS["RepositoryIndex"]()

@@ -22,7 +22,7 @@ from rondo.chassis.security.principal import ForbiddenError
 from rondo.chassis.security.token_cache import UnauthenticatedError
 from rondo.chassis.telemetry import span
 from rondo.serving import metrics
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
 from rondo.serving.grpc.messages import DecodeError
 from rondo.serving.open_inference.protocol import MAX_BODY
 
@@ -161,10 +161,12 @@ def _failure(error: Exception) -> tuple[StatusCode, str, str]:
         case RequestRefusedError():
             metrics.PREDICTIONS.labels("", "", error.code).inc()
             return _REFUSED.get(error.code, StatusCode.INVALID_ARGUMENT), error.code, str(error)
-        case UnauthenticatedError():
-            return StatusCode.UNAUTHENTICATED, error.code, str(error)
-        case ForbiddenError():
-            return StatusCode.PERMISSION_DENIED, error.code, str(error)
+        case UnauthenticatedError() | ForbiddenError():
+            unknown = isinstance(error, UnauthenticatedError)
+            return StatusCode.UNAUTHENTICATED if unknown else StatusCode.PERMISSION_DENIED, error.code, str(error)
+        case DeadlineExceededError():
+            metrics.PREDICTIONS.labels("", "", error.code).inc()
+            return StatusCode.DEADLINE_EXCEEDED, error.code, str(error)
         case UnavailableError():
             metrics.PREDICTIONS.labels("", "", "unavailable").inc()
             return StatusCode.UNAVAILABLE, "unavailable", f"{error}; nothing was changed: send the request again"

@@ -50,9 +50,18 @@ def request(message: Message) -> InferenceRequest:
         text = f"{described_name(twice)} has contents, and raw_input_contents beside them: send its values in one form"
         raise RequestRefusedError("bad_request", text)
     tensors = [_tensor(each, raw[number] if raw else None) for number, each in enumerate(inputs)]
-    found = InferenceRequest(tensors, message.id or None, [RequestedOutput(each.name) for each in message.outputs])
+    outputs = [RequestedOutput(each.name) for each in message.outputs]
+    found = InferenceRequest(tensors, message.id or None, outputs, _parameters(message))
     found.check_id()
     return found
+
+
+def _parameters(message: Message) -> dict[str, Any] | None:
+    """Return the parameters that count over gRPC, of which there is one."""
+    if "timeout" not in message.parameters:
+        return None
+    timeout = message.parameters["timeout"]
+    return {"timeout": getattr(timeout, timeout.WhichOneof("parameter_choice") or "int64_param")}
 
 
 def _tensor(sent: Message, raw: bytes | None) -> Tensor:

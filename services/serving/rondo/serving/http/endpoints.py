@@ -154,7 +154,7 @@ class _Endpoints:
         # Held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
             call = InferenceCall.decode(table, *_named(request), body, header)
-            answered = await self._service.infer_logged(call.served, call.rows, call.pinned, len(body))
+            answered = await self._service.infer_logged(call.served, call.rows, call.pinned, len(body), call.timeout)
         trace.get_current_span().set_attributes({"model": call.served.model, "rows": len(call.rows)})
         if not call.binary:
             return Response(call.encode(answered), media_type="application/json")

@@ -11,7 +11,7 @@ from rondo.chassis.http import problems
 from rondo.chassis.http.body import ACCEPTED
 from rondo.chassis.http.problems import problem
 from rondo.serving import metrics
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,6 +46,16 @@ def unavailable(error: Exception) -> Response:
     return problems.unavailable(error)
 
 
+async def on_expired(_: Request, error: Exception) -> Response:
+    assert isinstance(error, DeadlineExceededError)  # noqa: S101 - it is registered for these alone
+    return expired(error)
+
+
+def expired(error: DeadlineExceededError) -> Response:
+    metrics.PREDICTIONS.labels("", "", error.code).inc()
+    return problem(504, error.code, str(error))
+
+
 async def on_http_exception(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == _NOT_FOUND:
         detail = "ask `GET /v2` for the server, `POST /v2/models/<model>/infer` for a prediction"
@@ -57,5 +67,6 @@ HANDLERS: dict[type[Exception], ExceptionHandler] = {
     **problems.HANDLERS,
     RequestRefusedError: on_refused,
     UnavailableError: on_unavailable,
+    DeadlineExceededError: on_expired,
     HTTPException: on_http_exception,
 }

@@ -16,7 +16,7 @@ from rondo.chassis.http import problems
 from rondo.chassis.http.authentication import bearer_token
 from rondo.chassis.security.token_cache import UnauthenticatedError
 from rondo.contracts.access_tokens import Role
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
 from rondo.serving.http import errors
 from rondo.serving.http.body import HEADER_LENGTH
 from rondo.serving.http.error_field import with_error
@@ -72,8 +72,10 @@ class DirectInferences:
             if call.binary:  # the application encodes raw contents
                 self._models.release(table)
                 return False
-            size = len(request.body)
-            self.service.submit(Request(call.served, call.rows, call.pinned, size, call.encode, answer.settle))
+            size, settle = len(request.body), answer.settle
+            self.service.submit(
+                Request(call.served, call.rows, call.pinned, size, call.encode, settle, timeout=call.timeout)
+            )
         except UnavailableError as error:
             # The queue is full: to decode the body once more for the application would add to the load.
             answer.settle(error)
@@ -111,5 +113,7 @@ def _problem(error: Exception) -> Response:
         return errors.refused(error)
     if isinstance(error, UnavailableError):
         return errors.unavailable(error)
+    if isinstance(error, DeadlineExceededError):
+        return errors.expired(error)
     log.error("an inference failed", exc_info=error)
     return problems.failure()

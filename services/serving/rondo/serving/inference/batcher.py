@@ -20,6 +20,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from rondo.chassis.errors import UnavailableError
+from rondo.serving.errors import DeadlineExceededError
 from rondo.serving.inference import joined_rows
 from rondo.serving.inference.buffered_log import BufferedLog
 
@@ -78,6 +79,9 @@ class Request:
     settle: Settle
     # Of the request's own span, if its sender has begun a trace.
     caller: SpanContext = trace.INVALID_SPAN_CONTEXT
+    # In seconds, from when it is submitted; None without an end.
+    timeout: float | None = None
+    timer: asyncio.TimerHandle | None = None
     # Until it is settled, or nobody waits for it any more.
     open: bool = True
 
@@ -117,8 +121,9 @@ class Batcher:
     def submit(self, request: Request) -> None:
         """Answer all rows of a request, or none.
 
-        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, and with an
-        UnavailableError if Kafka does not take the log and the answer waits for it.
+        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, with an
+        UnavailableError if Kafka does not take the log and the answer waits for it, and with a DeadlineExceededError if
+        it has a timeout and none of this has come by then. A request that waits then is neither scored nor logged.
 
         Raises:
             UnavailableError: too many requests wait.
@@ -130,6 +135,8 @@ class Batcher:
             raise UnavailableError(f"the model {self._model}", why)
         self._waiting.append(request)
         self._requests, self._bytes = self._requests + 1, self._bytes + request.size
+        if request.timeout is not None:
+            request.timer = asyncio.get_running_loop().call_later(request.timeout, self._expire, request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
 
@@ -144,8 +151,15 @@ class Batcher:
             if request in self._waiting:
                 self._waiting.remove(request)
 
+    def _expire(self, request: Request) -> None:
+        if waits := request in self._waiting:
+            self._waiting.remove(request)
+        self._settle(request, DeadlineExceededError(request.timeout or 0.0, began=not waits))
+
     def _close(self, request: Request) -> None:
         request.open = False
+        if request.timer is not None:
+            request.timer.cancel()
         self._requests, self._bytes = self._requests - 1, self._bytes - request.size
 
     def _settle(self, request: Request, result: Any) -> None:

@@ -170,16 +170,22 @@ class InferenceService:
         return infer(served, rows, self.now)
 
     async def infer_logged(
-        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None = None, size: int = 0
+        self,
+        served: ServedModel,
+        rows: SentRows,
+        pinned: LoadedVersion | None = None,
+        size: int = 0,
+        timeout: float | None = None,  # noqa: ASYNC109 - the request has it
     ) -> Sequence[Answered]:
         """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log, unless buffered.
 
         Raises:
             RequestRefusedError: the first row that can't be answered, or that is too large for the log.
             UnavailableError: Kafka does not take a log that is not buffered, or too many requests wait.
+            DeadlineExceededError: this took longer than `timeout` seconds.
 
         """
-        return await self.answer(served, rows, pinned, size, lambda answered: answered)
+        return await self.answer(served, rows, pinned, size, lambda answered: answered, timeout)
 
     async def answer(
         self,
@@ -188,6 +194,7 @@ class InferenceService:
         pinned: LoadedVersion | None,
         size: int,
         encode: Callable[[Sequence[Answered]], T],
+        timeout: float | None = None,  # noqa: ASYNC109 - the request has it
     ) -> T:
         """Return the answer that `encode` makes while the log is on its way to Kafka. Raises as `infer_logged`."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -200,7 +207,8 @@ class InferenceService:
             else:
                 done.set_result(result)
 
-        request = Request(served, rows, pinned, size, encode, settle, trace.get_current_span().get_span_context())
+        caller = trace.get_current_span().get_span_context()
+        request = Request(served, rows, pinned, size, encode, settle, caller, timeout)
         self.submit(request)
         try:
             return await done

@@ -30,7 +30,7 @@ _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secret
 class InferenceCall:
     """The rows of a request, and the outputs that its response has, of which some are sent as raw contents.
 
-    `pinned` is the version that the request names.
+    `pinned` is the version that the request names; `timeout` is in seconds.
     """
 
     served: ServedModel
@@ -39,6 +39,7 @@ class InferenceCall:
     rows: SentRows
     requested: Collection[str]
     binary: Collection[str] = ()
+    timeout: float | None = None
 
     @classmethod
     def decode(
@@ -59,7 +60,8 @@ class InferenceCall:
         request_id = decoded.request.id or _new_id()
         requested = decoded.request.requested_outputs(response.names(served.outputs))
         binary = decoded.request.binary_outputs(requested)
-        return cls(served, pinned, request_id, decoded.rows(request_id), requested, binary)
+        rows = decoded.rows(request_id)
+        return cls(served, pinned, request_id, rows, requested, binary, decoded.request.seconds)
 
     @classmethod
     def of(cls, table: ServingTable, model: str, version: str | None, sent: InferenceRequest) -> Self:
@@ -91,7 +93,7 @@ class InferenceCall:
         requested = sent.requested_outputs(response.names(served.outputs))
         request_id = sent.id or _new_id()
         rows = request_rows.rows(sent, served.schema, request_id)
-        return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested))
+        return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested), sent.seconds)
 
     def respond(self, answered: Sequence[Answered]) -> InferenceResponse:
         """Return the response."""

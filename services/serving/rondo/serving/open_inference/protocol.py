@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Of the tensors of one request. A larger one would hold up the requests beside it.
 MAX_BODY = 8 * 1024 * 1024
+_MAX_MICROS = 24 * 3600 * 10**6
 EXTENSIONS = ["binary_tensor_data", "model_repository"]
 
 
@@ -47,8 +48,9 @@ class RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
 class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of `POST /v2/models/<model>/infer`.
 
-    Of `parameters`, `binary_data_output` says whether outputs are sent as raw contents; others are ignored. So are
-    `model_name` and `model_version`, which KServe's clients send: the path says which model is meant.
+    Of `parameters`, `binary_data_output` says whether outputs are sent as raw contents, and `timeout` how many
+    microseconds an answer may take; others are ignored. So are `model_name` and `model_version`, which KServe's clients
+    send: the path says which model is meant.
     """
 
     inputs: list[Tensor]
@@ -78,6 +80,21 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
         by_default = bool((self.parameters or {}).get("binary_data_output"))
         own = {output.name: (output.parameters or {}).get("binary_data", by_default) for output in self.outputs or ()}
         return frozenset(name for name in requested if own.get(name, by_default))
+
+    @property
+    def seconds(self) -> float | None:
+        """Its parameter `timeout`, in seconds; None without one (Triton's schedule policy extension).
+
+        Raises:
+            RequestRefusedError: it is no whole number of microseconds.
+
+        """
+        if self.parameters is None or not (micros := self.parameters.get("timeout")):
+            return None
+        if type(micros) is not int or not 0 < micros <= _MAX_MICROS:
+            message = f"the parameter `timeout` is {str(micros)[:40]}: send whole microseconds, up to a day of them"
+            raise RequestRefusedError("bad_request", message)
+        return micros / 1e6
 
     def check_id(self) -> None:
         """Check the length of the id.
