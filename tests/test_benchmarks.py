@@ -23,7 +23,7 @@ from rondo.flights.observers.history import History
 from tests.benchmarks import experiments, pictures, readme, results, run
 from tests.benchmarks.load import grpc_load, network, open_loop, timed_connections
 from tests.benchmarks.load.closed_loop import Figures
-from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, rest, slow, stream, train
+from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, replicas, rest, slow, stream, train
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,6 +120,12 @@ def test_the_workload_of_crayfish_has_a_goal(tmp_path: Path, rate: float, code: 
     assert results.record(crayfish.table([(rate, 50.0)], [(1_000.0, 100.0)])) == code
     assert [line["ratio"] for line in lines(tmp_path, "crayfish")] == [rate / 1_000, 0.5]
     assert [row.met for row in crayfish.table([(rate, 50.0)], [])] == [False, True]
+
+
+def test_two_replicas_stand_beside_one() -> None:
+    rate, cpu = replicas.table({1: [(1_000.0, 10.0)], 2: [(1_500.0, 12.0), (1_400.0, 11.0), (1_700.0, 15.0)]})
+    assert (rate.ours, rate.peer, rate.ratio) == (1_500, 1_000, 1.5)
+    assert (cpu.ours, cpu.peer, cpu.ratio) == (12, 10, 1.2)
 
 
 def test_both_forms_of_the_network_of_crayfish_agree() -> None:
@@ -326,6 +332,7 @@ def test_every_table_is_a_script() -> None:
         "oracles",
         "policies",
         "redeploy",
+        "replicas",
         "rest",
         "rollouts",
         "slow",

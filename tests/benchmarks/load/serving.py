@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    setting: Setting, port: int | None = None, grpc_port: int | None = None
+    setting: Setting, port: int | None = None, grpc_port: int | None = None, replica: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the service with everything on, gRPC where it has a port, and yield once it is ready."""
     port = free_port() if port is None else port
     environment = os.environ | {
-        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port),
+        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_REPLICA": str(replica),
         "RONDO_ARTIFACTS": str(setting.folder / "artifacts"), "RONDO_OTLP_ENDPOINT": setting.traces,
     }  # fmt: skip
     if grpc_port is not None:
@@ -65,6 +66,18 @@ def serving(
             process.send_signal(signal.SIGCONT)  # a stopped process does not receive SIGTERM
             process.terminate()
             process.wait(20)
+
+
+def wait_until_shared(setting: Setting, replicas: int, seconds: float = 60) -> None:
+    """Wait until so many replicas have partitions of the requests, or exit."""
+    admin, until = AdminClient(KafkaConnection(setting.bootstrap).confluent()), time.monotonic() + seconds
+    while time.monotonic() < until:
+        group = admin.describe_consumer_groups([_GROUP])[_GROUP].result(10)
+        shares = [len(member.assignment.topic_partitions) for member in group.members]
+        if len(shares) == replicas and all(shares) and max(shares) - min(shares) <= 1:
+            return
+        time.sleep(_LOOK_SECONDS)
+    sys.exit(f"the partitions are not shared by {replicas} replicas after {seconds:g} s")
 
 
 def alive(process: subprocess.Popen[bytes], setting: Setting) -> None:

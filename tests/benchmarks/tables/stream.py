@@ -24,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,15 @@ from rondo.contracts.vocabularies import LogDelivery
 from rondo.embedded.kafka.broker import Kafka
 
 from tests.benchmarks.load import open_loop
-from tests.benchmarks.load.serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
+from tests.benchmarks.load.serving import (
+    Setting,
+    committed,
+    cpu_seconds,
+    ends,
+    serving,
+    wait_until_answered,
+    wait_until_shared,
+)
 from tests.benchmarks.load.traces import Traces
 from tests.benchmarks.peers import environment
 from tests.benchmarks.peers.serving import streams
@@ -158,18 +166,22 @@ def publish(
     producer.flush()
 
 
-def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload) -> Figures:
+def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload, replicas: int = 1) -> Figures:
     """Serve every request; return messages a second, and CPU microseconds a message. Exits when any is not once."""
     count = workload.count
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
-    with serving(setting) as process:
-        # Stopped while the requests are written, so that it meets all of them at once, as the peers do, and warm.
-        process.send_signal(signal.SIGSTOP)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(serving(setting, replica=replica)) for replica in range(replicas)]
+        wait_until_shared(setting, replicas)
+        # Stopped while the requests are written, so that they meet all of them at once, as the peers do, and warm.
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
         fill(setting, run, workload)
-        cpu, woken = -cpu_seconds(process), time.perf_counter()
-        process.send_signal(signal.SIGCONT)
-        wait_until_answered(setting, process, REQUESTS)
-        took, cpu = time.perf_counter() - woken, cpu + cpu_seconds(process)
+        cpu, woken = -sum(map(cpu_seconds, processes)), time.perf_counter()
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+        wait_until_answered(setting, processes[0], REQUESTS)
+        took, cpu = time.perf_counter() - woken, cpu + sum(map(cpu_seconds, processes))
     answers = [orjson.loads(value)["id"] for value, _ in committed(setting, starts[MADE], count, 60)]
     logged = [decoded for value, _ in committed(setting, starts[logs.PREDICTIONS_LOG], 0, 2) for decoded in
               logs.decode(value).column("id").to_pylist()]  # fmt: skip

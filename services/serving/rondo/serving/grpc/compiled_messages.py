@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 # Their fields that are messages are bytes.
 _REQUEST = undecoded_class("inference.ModelInferRequest")
 _RESPONSE = undecoded_class("inference.ModelInferResponse")
-# Of models, a few for each while their versions change; of a model, one for each number of rows that is usual.
-_MAX_SCHEMAS, _MAX_LAYOUTS = 256, 64
+# Of models, a few for each while their versions change; of a model, one for each number of rows that is usual. So the
+# keys of a model have 1 MiB at most.
+_MAX_SCHEMAS, _MAX_LAYOUTS = 256, 16
 # Outputs of models, times the numbers of rows that are usual.
 _MAX_OUTPUTS = 1_024
 _MAX_LAYOUT_BYTES = 64 * 1024
@@ -124,7 +125,7 @@ class Layouts:
         if not request.raw_input_contents or sorted(names) != sorted(self._features) or size > _MAX_LAYOUT_BYTES:
             return
         if len(self._known) >= _MAX_LAYOUTS:
-            self._known.clear()
+            del self._known[next(iter(self._known))]
         self._known[tuple(parsed.inputs)] = _Layout.of(request.inputs, self._features, rows)
 
 
