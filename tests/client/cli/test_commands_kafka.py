@@ -83,15 +83,16 @@ async def test_each_row_of_a_file_of_rows_has_a_result(
     assert (done.exit_code, "1 answered, 1 refused" in done.stderr) == (1, True)
 
 
+# Each takes a second, to start a process. One of each way of writing is enough for an ordinary run.
 @pytest.mark.parametrize(
     ("command", "stream"),
     [
         ("predict late --from requests.jsonl", "stdout"),
-        ("predict late --from requests.jsonl", "stderr"),
-        ("predict late --from requests.jsonl --json", "stdout"),
+        pytest.param("predict late --from requests.jsonl", "stderr", marks=pytest.mark.slow),
+        pytest.param("predict late --from requests.jsonl --json", "stdout", marks=pytest.mark.slow),
         ("outcome late --from requests.jsonl", "stderr"),
-        ("outcome late --from requests.jsonl --json", "stdout"),
-        ("failed --follow", "stdout"),
+        pytest.param("outcome late --from requests.jsonl --json", "stdout", marks=pytest.mark.slow),
+        pytest.param("failed --follow", "stdout", marks=pytest.mark.slow),
         ("watch predictions.failed --since beginning", "stdout"),
     ],
 )
