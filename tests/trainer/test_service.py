@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     trainer: Any, data: Path, tmp_path: Path
 ) -> None:
+    _give_functions(trainer, tmp_path / "functions")
     trainer.process.start()
     await trainer.process.ready(150)
 
@@ -88,8 +89,23 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     builders.write_batch(data, builders.rows(100, builders.START + timedelta(days=6), "i", 4), "b4")
     await _many_findings_make_one_run(trainer)
 
+    # A function of the user's own trains in the same service.
+    by_function = builders.spec(trainer={"kind": "function", "function": "own.train:linear", "params": {"depth": 3}})
+    await trainer.publish(builders.spec_applied(by_function, 2), "spec-2")
+    await trainer.publish(builders.requested(), "by-hand")
+    _, trained = await trainer.next_event(ModelTrained)
+    assert trained.summary.function.function == "own.train:linear"
+    assert "trained by {'depth': 3}" in trainer.process.log.read_text()
+
     # Without its service an idle worker leaves.
     await _an_idle_worker_leaves(trainer)
+
+
+def _give_functions(trainer: Any, folder: Path) -> None:
+    """Let the trainer have a folder with one package, `own`."""
+    (folder / "own").mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "functions" / "own_model.py", folder / "own" / "train.py")
+    trainer.process.environment["RONDO_FUNCTIONS"] = str(folder)
 
 
 async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame, artifacts: Path) -> None:
@@ -117,14 +133,13 @@ async def _many_findings_make_one_run(trainer: Any) -> None:
     assert [type(event) for event in await trainer.quiet()] == [TrainingStarted]
 
 
+# The scenario above trains by a function, too, and tests/trainer/worker/test_attempt.py has the other parts.
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 async def test_a_function_of_the_users_own_trains_and_its_champion_becomes_a_member_of_the_next_candidate(
     trainer: Any, data: Path, tmp_path: Path
 ) -> None:
-    package = tmp_path / "functions" / "own"
-    package.mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "functions" / "own_model.py", package / "train.py")
-    trainer.process.environment["RONDO_FUNCTIONS"] = str(tmp_path / "functions")
+    _give_functions(trainer, tmp_path / "functions")
     trainer.process.start()
     await trainer.process.ready(150)
 
