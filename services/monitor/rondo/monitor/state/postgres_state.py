@@ -78,9 +78,7 @@ async def saved_count(database: Database, count: int) -> int:
         # Replicas that start together agree.
         await connection.execute("lock table generations")
         if not (found := await connection.fetchval("select count(*) from generations")):
-            await connection.execute(
-                "insert into generations (number) select generate_series(0, $1::integer - 1)", count
-            )
+            await connection.execute(_FIRST, count)
     return int(found or count)
 
 
