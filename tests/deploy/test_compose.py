@@ -30,6 +30,15 @@ def test_the_five_services_kafka_and_postgresql_are_there(containers: Containers
     assert started == {*SERVICES, "kafka", "postgres", "secrets"}
 
 
+def test_the_documented_ports_of_several_monitors_are_those_of_no_other_container(containers: Containers) -> None:
+    documented = re.search(r"RONDO_PORT_MONITOR=(\d+)-(\d+) ", (ROOT / "docs/monitoring.md").read_text())
+    assert documented
+    ports = [port for container in containers.values() for port in container.get("ports", ())]
+    others = {int(found) for port in ports for found in re.findall(r":-(\d+)\}:", port)}
+    assert {8004, 8006} <= others
+    assert not others & set(range(int(documented[1]), int(documented[2]) + 1))
+
+
 def test_every_container_is_held_to_limits_and_rights(containers: Containers) -> None:
     """Memory, CPU, processes, log size; no capability that is not named, and none to be gained."""
     for name, container in containers.items():

@@ -91,7 +91,8 @@ class Deliveries:
     async def run(self) -> None:
         """Deliver until cancelled. Without receivers, return: alerts that are open then wait for one.
 
-        One replica delivers at a time, so that a message is sent once. Another goes on when its session ends.
+        One replica delivers at a time, so that replicas don't repeat each other's messages. Another goes on when its
+        session ends.
         """
         if self._receivers:
             await self._retry.call(self._hold_and_deliver)
