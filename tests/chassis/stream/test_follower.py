@@ -134,14 +134,35 @@ async def test_followers_share_the_partitions_of_a_topic(kafka: str, topic: str)
     send(kafka, topic, range(20))
     even, odd = Store(Saved()), Store(Saved())
     async with (
-        following(kafka, topic, even, reads=lambda partition: partition == 0),
-        following(kafka, topic, odd, reads=lambda partition: partition == 1),
+        following(kafka, topic, even, rank=lambda partition: 0 if partition == 0 else None),
+        following(kafka, topic, odd, rank=lambda partition: 0 if partition == 1 else None),
     ):
         await until(lambda: even.caught_up_with == odd.caught_up_with == [10])
         send(kafka, topic, range(20, 22))
         await until(lambda: len(even.saved.values) == len(odd.saved.values) == 11)
     assert sorted(even.saved.values + odd.saved.values) == everything(22)
     assert {int(value) % 2 for value in even.saved.values} == {0}
+
+
+async def test_partitions_of_a_higher_rank_are_read_after_the_lower_ones(kafka: str, topic: str) -> None:
+    send(kafka, topic, range(40))
+    store = Store(Saved())
+    async with following(kafka, topic, store, rank=lambda partition: 1 - partition):
+        await until(lambda: store.caught_up_with == [40])
+        # From then on it reads all of them.
+        send(kafka, topic, range(40, 50))
+        await until(lambda: len(store.saved.values) == 50)
+    values = list(map(int, store.saved.values))
+    assert values[:40] == [*range(1, 40, 2), *range(0, 40, 2)]
+    assert sorted(values) == list(range(50))
+
+
+async def test_a_rank_without_messages_delays_none(kafka: str, topic: str) -> None:
+    store = Store(Saved())
+    async with following(kafka, topic, store, rank=lambda partition: partition):
+        await until(lambda: store.caught_up_with == [0])
+        send(kafka, topic, range(10))
+        await until(lambda: len(store.saved.values) == 10)
 
 
 async def test_a_follower_reloads_and_loses_nothing_while_the_store_is_unavailable(kafka: str, topic: str) -> None:

@@ -33,6 +33,20 @@ def test_a_model_and_each_partition_have_one_number(model: str, count: int, time
     assert part.reads(number_of(model, count * times))
 
 
+@given(st.text(min_size=1), COUNTS, st.integers(1, 4), st.integers(1, 4))
+def test_the_partitions_that_a_model_had_before_have_lower_ranks(model: str, count: int, once: int, more: int) -> None:
+    part = PartitionNumber(number_of(model, count), count)
+    before, after = number_of(model, count * once), number_of(model, count * once * more)
+    ranks = [part.rank(before), part.rank(after)]
+    assert None not in ranks
+    assert before == after or ranks[0] < ranks[1]
+
+
+def test_partitions_that_were_added_later_are_not_read() -> None:
+    ranks = [PartitionNumber(1, 3, 6).rank(partition) for partition in range(9)]
+    assert ranks == [None, 0, None, None, 1, None, None, None, None]
+
+
 @given(st.text(), st.integers(0, 100))
 def test_without_a_division_one_number_has_everything(model: str, partition: int) -> None:
     assert EVERYTHING.has(model)

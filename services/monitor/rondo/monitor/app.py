@@ -22,6 +22,7 @@ from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
+from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.monitor import handlers, http
 from rondo.monitor.detectors.process_runtime import DetectorProcess
 from rondo.monitor.history.postgres_windows import WindowLog
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     from rondo.monitor.stream.partition_numbers import PartitionNumber
 
 
+# A checkpoint of each partition at a time, the three sessions that are held (outbox, deliveries, changes), and seven
+# for events, the HTTP API and `/readyz`. They are opened as they are needed.
+MAX_CONNECTIONS = DATA_PARTITIONS + 3 + 7
+
+
 @asynccontextmanager
 async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     """Run the monitor while the body does. Yields the port of its HTTP API."""
@@ -68,7 +74,7 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
 @asynccontextmanager
 async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> AsyncIterator[None]:
     async with (
-        pool.connect(settings, files("rondo.monitor") / "migrations") as database,
+        pool.connect(settings, files("rondo.monitor") / "migrations", max_size=MAX_CONNECTIONS) as database,
         httpx.AsyncClient() as client,
     ):
         health.add("postgresql", database.ping)
@@ -141,6 +147,6 @@ def _part(
     )
     name = f"{settings.instance}-partition-{part.number}"
     follower = Follower(
-        settings.kafka, name, TOPICS, pipeline, caught_up=pipeline.caught_up, reads=part.reads,
+        settings.kafka, name, TOPICS, pipeline, caught_up=pipeline.caught_up, rank=part.rank,
     )  # fmt: skip
     return _Part(pipeline, follower)

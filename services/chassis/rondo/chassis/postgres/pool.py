@@ -199,15 +199,18 @@ async def connect(
     settings: PostgresSettings,
     migrations: Traversable,
     backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
+    max_size: int = 8,
 ) -> AsyncIterator[Database]:
     """Connect, waiting without limit while PostgreSQL is unavailable, and apply the migrations.
+
+    There are at most `max_size` connections.
 
     Raises:
         DatabaseEncodingError: the database is not in UTF8.
         MigrationChangedError: an applied migration has other contents now.
 
     """
-    pool = await _open_pool(settings, backoff)
+    pool = await _open_pool(settings, backoff, max_size)
     try:
         database = Database(pool, settings.service)
         async with database.transaction() as work:
@@ -225,7 +228,7 @@ async def _check_encoding(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> 
         raise DatabaseEncodingError(database, encoding)
 
 
-async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Pool[Any]:
+async def _open_pool(settings: PostgresSettings, backoff: Backoff, max_size: int) -> asyncpg.Pool[Any]:
     password = settings.postgres_password.get_secret_value() if settings.postgres_password else None
 
     async def open_pool() -> asyncpg.Pool[Any]:
@@ -233,7 +236,7 @@ async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Po
             settings.postgres.get_secret_value(),
             password=password,
             min_size=1,
-            max_size=8,
+            max_size=max_size,
             timeout=5,
             init=_json_as_dict,
             server_settings={"search_path": settings.service, "application_name": settings.instance},

@@ -21,7 +21,7 @@ from rondo.chassis.retry import Retry
 from rondo.chassis.stream.offsets import lag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rondo.contracts.kafka_connection import KafkaConnection
 
@@ -31,6 +31,13 @@ _STALE_SECONDS = 30.0
 _LAG_SECONDS = 2.0
 # A stop waits for it: a call of librdkafka can't be cancelled.
 _ANSWER_SECONDS = 3.0
+
+
+class NotStartedError(UnavailableError):
+    """A follower has not yet loaded its state and read once; nothing has failed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "not started")
 
 
 class PositionLostError(UnavailableError):
@@ -70,6 +77,10 @@ class Backlog:
         self._unread = dict(ends)
         self._done: Callable[[], None] | None = done
 
+    @property
+    def is_read(self) -> bool:
+        return self._done is None
+
     def read(self, messages: Sequence[Message]) -> None:
         """Note what `consume` returned: messages, and ends of partitions (`enable.partition.eof`)."""
         if self._done is None:
@@ -92,8 +103,10 @@ class Backlog:
 class Follower:
     """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
 
-    Of each topic it reads the partitions that `reads` selects by their number. `caught_up` is called once after each
-    load, when all that they held by then has been fed.
+    Of each topic it reads the partitions that have a `rank`, by their number. Those of a higher rank are read once
+    those of lower ones have been read to the end that they had at the load: so a key that has moved to a partition of a
+    higher rank is read in order. `caught_up` is called once after each load, when all that they held by then has been
+    fed.
     """
 
     def __init__(
@@ -106,7 +119,7 @@ class Follower:
         max_records: int = 2_000,
         linger: float = 0.1,
         caught_up: Callable[[], None] = lambda: None,
-        reads: Callable[[int], bool] = lambda _: True,
+        rank: Callable[[int], int | None] = lambda _: 0,
     ) -> None:
         self._kafka = kafka
         self._name = name
@@ -115,10 +128,11 @@ class Follower:
         self._max_records = max_records
         self._linger = linger
         self._caught_up = caught_up
-        self._reads = reads
+        self._rank = rank
         self._retry = Retry(name, (KafkaException, UnavailableError), Backoff(first=0.2), self._note)
         self._last_turn = self._lag_measured = 0.0
-        self._trouble: str | None = "not started"
+        self._started = False
+        self._trouble: str | None = None
 
     async def run(self) -> None:
         """Follow until cancelled. After Kafka or the state's store was unavailable, load the saved state again."""
@@ -137,11 +151,14 @@ class Follower:
         """Check for `/readyz`.
 
         Raises:
+            NotStartedError: its state is being loaded for the first time.
             UnavailableError: the follower does not advance; the message says why.
 
         """
         if self._trouble:
             raise UnavailableError(self._name, self._trouble)
+        if not self._started:
+            raise NotStartedError(self._name)
         if time.monotonic() - self._last_turn > _STALE_SECONDS:
             raise UnavailableError(self._name, f"no turn for {_STALE_SECONDS:g} s")
 
@@ -153,16 +170,20 @@ class Follower:
             try:
                 saved = await self._state.load()
                 assigned, ends = await loop.run_in_executor(thread, self._assignment, consumer, saved)
+                backlogs = self._backlogs(assigned, ends)
+                assigned, backlog = next(backlogs)
                 consumer.assign(assigned)
-                backlog = Backlog(ends, self._caught_up)
                 while True:
                     messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
                     arrived = readable(messages)
                     with panics_as_errors():
                         await self._state.advance(arrived)
                     backlog.read(messages)
+                    if backlog.is_read and (following := next(backlogs, None)):
+                        assigned, backlog = following
+                        consumer.incremental_assign(assigned)
                     metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
-                    self._trouble, self._last_turn = None, time.monotonic()
+                    self._started, self._trouble, self._last_turn = True, None, time.monotonic()
                     self._retry.progressed()
                     if self._last_turn - self._lag_measured >= _LAG_SECONDS:
                         self._lag_measured = self._last_turn
@@ -170,6 +191,16 @@ class Follower:
                         metrics.STREAM_LAG.labels(self._name).set(behind)
             finally:
                 await loop.run_in_executor(thread, consumer.close)
+
+    def _backlogs(
+        self, assigned: Sequence[TopicPartition], ends: Mapping[Position, int]
+    ) -> Iterator[tuple[list[TopicPartition], Backlog]]:
+        """Yield the partitions of each rank and what they hold, in the order in which they are read."""
+        ranks = sorted({rank for each in assigned if (rank := self._rank(each.partition)) is not None}) or [0]
+        for rank in ranks:
+            backlog = {place: end for place, end in ends.items() if self._rank(place[1]) == rank}
+            done = self._caught_up if rank == ranks[-1] else _go_on
+            yield [each for each in assigned if self._rank(each.partition) == rank], Backlog(backlog, done)
 
     def _assignment(
         self, consumer: Consumer, saved: Mapping[Position, int]
@@ -187,7 +218,7 @@ class Follower:
             (topic, partition)
             for topic in self._topics
             for partition in topics[topic].partitions
-            if self._reads(partition)
+            if self._rank(partition) is not None
         ]
         ends = {each: self._end(consumer, *each, saved.get(each)) for each in places}
         assigned = [TopicPartition(*each, saved.get(each, 0)) for each in places]
@@ -218,6 +249,10 @@ class Follower:
             "queued.max.messages.kbytes": 16_384,
             "log_level": 3,
         }
+
+
+def _go_on() -> None:
+    """The partitions of the next rank follow."""
 
 
 def _why(error: Exception) -> str:

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PartitionNumber:
-    """One of `count` numbers. The only one of 1 has all models."""
+    """One of `count` numbers. The only one of 1 has all models.
+
+    `partitions` is how many each log had when they were last accepted, and later ones are not read; None: all are read.
+    """
 
     number: int = 0
     count: int = 1
+    partitions: int | None = None
 
     def has(self, model: str) -> bool:
         """Return whether the messages about a model are in the partitions of this number."""
@@ -31,7 +35,14 @@ class PartitionNumber:
 
     def reads(self, partition: int) -> bool:
         """Return whether a partition is one of this number."""
-        return partition % self.count == self.number
+        return partition % self.count == self.number and (self.partitions is None or partition < self.partitions)
+
+    def rank(self, partition: int) -> int | None:
+        """Return which of the partitions of this number a partition is; None if it is not one that is read.
+
+        The partition of a model never gets a lower rank as partitions are added, so what is older has a lower one.
+        """
+        return partition // self.count if self.reads(partition) else None
 
 
 EVERYTHING = PartitionNumber()
