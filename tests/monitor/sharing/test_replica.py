@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.stream.follower import NotStartedError
+from rondo.monitor.errors import PartitionsChangedError, PartitionsDifferError
 from rondo.monitor.sharing.ports import Assignment
 from rondo.monitor.sharing.replica import Replica
 from rondo.monitor.stream.partition_numbers import PartitionNumber, count_of_numbers, number_of
 
+from tests.monitor.fakes import FakeClock
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -66,8 +70,8 @@ class Assignments:
         if self.error is not None:
             raise self.error
 
-    async def assign(self, *assigned: int, partitions: int = COUNT) -> None:
-        counts = {"predictions.log": partitions, "outcomes.log": partitions}
+    async def assign(self, *assigned: int, partitions: int = COUNT, outcomes: int | None = None) -> None:
+        counts = {"predictions.log": partitions, "outcomes.log": outcomes or partitions}
         await self.queue.put(Assignment(frozenset(assigned), counts))
         await self.queue.join()
 
@@ -80,7 +84,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(models: Any = None) -> AsyncIterator[Running]:
+async def running(models: Any = None, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Running]:
     """Run a replica whose parts answer with `models`."""
     started: list[FakePart] = []
 
@@ -92,7 +96,7 @@ async def running(models: Any = None) -> AsyncIterator[Running]:
         return started[-1]
 
     group = Assignments()
-    replica = Replica(group, count_numbers, start)
+    replica = Replica(group, count_numbers, start, clock)
     task = asyncio.create_task(replica.run())
     yield Running(group, replica, started)
     task.cancel()
@@ -104,7 +108,7 @@ async def test_a_replica_works_on_what_is_assigned_to_it() -> None:
     async with running() as found:
         await found.group.assign(0, 1)
         await until(lambda: [each.running for each in found.started] == [True, True])
-        assert [each.part for each in found.started] == [PartitionNumber(0, COUNT), PartitionNumber(1, COUNT)]
+        assert [each.part for each in found.started] == [PartitionNumber(number, COUNT, COUNT) for number in (0, 1)]
         await found.group.assign(1, 2)
         await until(lambda: len(found.started) == 3 and found.started[2].running)
         first, kept, _ = found.started
@@ -142,8 +146,72 @@ async def test_more_partitions_start_all_parts_again() -> None:
         await found.group.assign(0, 1)
         await found.group.assign(0, 1, 4, 5, partitions=2 * COUNT)
         assert [(each.part, each.closed) for each in found.started] == [
-            (PartitionNumber(number, COUNT), closed) for closed in (True, False) for number in (0, 1)
+            (PartitionNumber(number, COUNT, partitions), closed)
+            for partitions, closed in ((COUNT, True), (2 * COUNT, False))
+            for number in (0, 1)
         ]
+
+
+async def test_the_work_goes_on_while_partitions_are_added_to_one_log_after_the_other() -> None:
+    async with running() as found:
+        await found.group.assign(0, 1)
+        await found.group.assign(0, 1, 4, 5, partitions=2 * COUNT, outcomes=COUNT)
+        await until(lambda: [each.running for each in found.started] == [True, True])
+        with pytest.raises(UnavailableError) as not_ready:
+            await found.replica.check()
+        refused = PartitionsDifferError({"predictions.log": 2 * COUNT, "outcomes.log": COUNT})
+        assert not_ready.value.why == str(refused)
+        # A number that moves meanwhile: what was added is not read by its new owner, either.
+        await found.group.assign(0, 1, 2, partitions=2 * COUNT, outcomes=COUNT)
+        assert found.started[2].part == PartitionNumber(2, COUNT, COUNT)
+        await found.group.assign(0, 1, 2, partitions=2 * COUNT)
+        await found.replica.check()
+        assert [each.closed for each in found.started] == [True] * 3 + [False] * 3
+        assert [each.part.partitions for each in found.started[3:]] == [2 * COUNT] * 3
+
+
+async def test_partitions_that_would_move_models_do_not_end_the_work() -> None:
+    async with running() as found:
+        await found.group.assign(0)
+        await found.group.assign(0, partitions=COUNT + 1)
+        assert found.replica.numbers == (0,)
+        with pytest.raises(UnavailableError) as not_ready:
+            await found.replica.check()
+        assert not_ready.value.why == str(PartitionsChangedError(COUNT + 1, COUNT))
+
+
+async def test_a_replica_that_starts_refuses_logs_with_different_partitions() -> None:
+    group = Assignments()
+
+    async def count_numbers(partitions: Mapping[str, int]) -> int:
+        return count_of_numbers(partitions, COUNT)
+
+    task = asyncio.create_task(Replica(group, count_numbers, FakePart).run())
+    await group.queue.put(Assignment(frozenset({0}), {"predictions.log": 2 * COUNT, "outcomes.log": COUNT}))
+    with pytest.raises(ExceptionGroup) as ended:
+        await task
+    assert ended.group_contains(PartitionsDifferError)
+
+
+async def test_a_replica_stays_ready_while_it_loads_a_number_that_it_gained() -> None:
+    clock = FakeClock()
+    async with running(clock=clock) as found:
+        await found.group.assign(0)
+        found.started[0].error = NotStartedError("loading")
+        with pytest.raises(UnavailableError):
+            await found.replica.check()
+        found.started[0].error = None
+        await found.replica.check()
+        await found.group.assign(0, 1)
+        found.started[1].error = NotStartedError("loading")
+        await found.replica.check()
+        found.started[1].error = UnavailableError("PostgreSQL", "stopped")
+        with pytest.raises(UnavailableError):
+            await found.replica.check()
+        found.started[1].error = NotStartedError("loading")
+        clock.now += 60
+        with pytest.raises(UnavailableError):
+            await found.replica.check()
 
 
 async def test_a_replica_is_ready_when_it_is_a_member_and_each_part_advances() -> None:

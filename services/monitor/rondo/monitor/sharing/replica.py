@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import StartRefusedError, UnavailableError
+from rondo.chassis.stream.follower import NotStartedError
 from rondo.monitor.stream.partition_numbers import PartitionNumber, changed_numbers, number_of
 
 if TYPE_CHECKING:
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from rondo.monitor.sharing.ports import Assignment, Group, Part
 
 log = logging.getLogger(__name__)
+# To load the state of a number that was gained. Until then the replica stays ready: its other numbers advance.
+_LOAD_SECONDS = 30.0
 
 
 class Replica:
     """Works on the numbers that a group assigns. `start` makes the work on a number.
 
-    `count_numbers` returns how many numbers there are, by the partitions of each topic (see `count_of_numbers`).
+    `count_numbers` returns how many numbers there are, by the partitions of each topic (see `count_of_numbers`). If it
+    refuses the partitions, a replica that has worked goes on with those that there were: they are added to one topic
+    after the other.
     """
 
     def __init__(
@@ -30,10 +36,14 @@ class Replica:
         group: Group,
         count_numbers: Callable[[Mapping[str, int]], Awaitable[int]],
         start: Callable[[PartitionNumber], Part],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._group, self._count_numbers, self._start = group, count_numbers, start
+        self._group, self._count_numbers, self._start, self._clock = group, count_numbers, start, clock
         self._parts: dict[int, tuple[Part, asyncio.Task[None]]] = {}
         self._partitions: Mapping[str, int] = {}
+        self._refused: StartRefusedError | None = None
+        self._was_ready = False
+        self._gained_at = dict[int, float]()
         self.count = 0
         # Set when the numbers of this replica have changed.
         self.changed = asyncio.Event()
@@ -62,8 +72,8 @@ class Replica:
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: this replica is no member of the group, or the work on one of its numbers does not
-                advance.
+            UnavailableError: this replica is no member of the group, the work on one of its numbers does not advance,
+                or partitions were added that it does not read.
 
         """
         await self._group.check()
@@ -71,22 +81,40 @@ class Replica:
             try:
                 await part.check()
             except UnavailableError as error:
-                raise UnavailableError(f"partition {number}: {error.what}", error.why) from error
+                if not (isinstance(error, NotStartedError) and self._was_ready and self._is_new(number)):
+                    raise UnavailableError(f"partition {number}: {error.what}", error.why) from error
+        self._was_ready = True
+        if self._refused is not None:
+            raise UnavailableError("the partitions that were added", str(self._refused))
+
+    def _is_new(self, number: int) -> bool:
+        return self._clock() - self._gained_at[number] < _LOAD_SECONDS
 
     async def _take(self, assignment: Assignment, tasks: asyncio.TaskGroup) -> None:
         if assignment.partitions != self._partitions:
-            # The followers read the partitions that there were when they started.
-            await self._stop(self.numbers)
-            self.count = await self._count_numbers(assignment.partitions)
-            self._partitions = assignment.partitions
+            await self._count(assignment.partitions)
         lost, gained = changed_numbers(self._parts, assignment.assigned, self.count)
         await self._stop(lost)
         for number in gained:
-            part = self._start(PartitionNumber(number, self.count))
+            part = self._start(PartitionNumber(number, self.count, max(self._partitions.values())))
+            self._gained_at[number] = self._clock()
             self._parts[number] = part, tasks.create_task(part.run(), name=f"partition {number}")
         if lost or gained:
             log.info("has partitions %s: gained %s, lost %s", *map(_listed, (self.numbers, gained, lost)))
         self.changed.set()
+
+    async def _count(self, partitions: Mapping[str, int]) -> None:
+        try:
+            count = await self._count_numbers(partitions)
+        except StartRefusedError as error:
+            if not self.count:
+                raise
+            self._refused = error
+            log.error("what was added is not read, and the work goes on: %s", error)  # noqa: TRY400 - its text says all
+            return
+        # The followers read the partitions that there were when they started.
+        await self._stop(self.numbers)
+        self.count, self._partitions, self._refused = count, partitions, None
 
     async def _stop(self, numbers: Sequence[int]) -> None:
         """End the work on these numbers, and discard its memory: another replica loads what was saved."""
