@@ -26,6 +26,8 @@ from rondo.contracts.events.models import ModelRetired
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.postgres.server import Postgres
 
+from tests.support.waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -128,6 +130,49 @@ async def test_pending_outbox_rows_are_counted_while_kafka_is_unavailable(databa
         async with background(relay.run()), asyncio.timeout(10):
             while metrics.OUTBOX_PENDING._value.get() != 3:  # noqa: ASYNC110 - a gauge has no change event
                 await asyncio.sleep(0.01)
+
+
+class Hanging:
+    """A broker of a process that hangs, which `publishing` says."""
+
+    def __init__(self) -> None:
+        self.publishing = asyncio.Event()
+
+    async def publish(self, *_: object, **__: object) -> None:
+        self.publishing.set()
+        await asyncio.Event().wait()
+
+
+class Accepting:
+    """A broker that takes everything."""
+
+    async def publish(self, *_: object, **__: object) -> None:
+        pass
+
+
+@pytest.mark.medium
+async def test_another_relay_goes_on_while_the_one_that_has_the_lock_hangs(
+    database: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chassis_postgres, "HUNG_SECONDS", 0.2)
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        await _publish(db, range(3))
+        hung = Hanging()
+        async with background(OutboxRelay(db, cast("KafkaBroker", hung), QUICK).run()):
+            await hung.publishing.wait()
+            async with background(OutboxRelay(db, cast("KafkaBroker", Accepting()), QUICK).run()):
+                await until(lambda: _count(db, 0))
+
+
+async def _count(db: chassis_postgres.Database, expected: int) -> bool:
+    return bool(await db.pool.fetchval("select count(*) from outbox") == expected)
+
+
+async def test_a_server_notices_that_the_host_of_a_client_is_lost(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        names = ("idle", "interval", "count")
+        found = [int(await db.pool.fetchval(f"show tcp_keepalives_{name}")) for name in names]
+    assert found[0] + found[1] * found[2] < 60
 
 
 class Flaky:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from rondo.chassis.postgres import pool
 from rondo.chassis.service import background
 
 from tests.monitor.builders import MODEL
@@ -94,6 +95,30 @@ async def test_one_replica_delivers_at_a_time_and_another_goes_on_after_it(serve
     assert [content["status"] for _, _, content in server.received] == ["firing", *["resolved"] * 3]
 
 
+@pytest.mark.medium
+async def test_another_replica_delivers_while_the_one_that_has_the_lock_hangs(
+    server: Server, opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs within a call of a receiver, as a process does that is paused."""
+    monkeypatch.setattr(pool, "HUNG_SECONDS", 0.2)
+    async with httpx.AsyncClient() as client:
+        hung, other = (delivering(opened, server.url, client, poll=0.01) for _ in range(2))
+        monkeypatch.setattr(hung, "deliver_due", asyncio.Event().wait)
+        await publish(opened, server.url, client)
+        async with background(hung.run()):
+            await until(lambda: opened.pool.fetchval(_LOCKED))
+            async with background(other.run()):
+                await server.arrived(2)
+                # The one that works keeps the lock, though its session is idle between its calls.
+                holder = await opened.pool.fetchval(_LOCKED)
+                await asyncio.sleep(0.4)
+                assert await opened.pool.fetchval(_LOCKED) == holder
+
+
+_LOCKED = """
+select pid from pg_locks join pg_database on pg_database.oid = database
+where locktype = 'advisory' and granted and datname = current_database()
+"""
 _BOTH_TRIED = """
 select count(*) > 1 from pg_stat_activity
 where query like 'select pg_try_advisory_lock%' and datname = current_database()

@@ -2,7 +2,7 @@
 
 At least once: after a crash between publish and delete the event is published again with the same CloudEvents id, which
 the inbox of every consumer knows. One relay of a service works at a time (an advisory lock of the session), so that the
-order holds with several replicas.
+order holds with several replicas. Another goes on if it hangs, after `HUNG_SECONDS`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff
-from rondo.chassis.postgres.pool import is_broken, terminate
+from rondo.chassis.postgres import pool
+from rondo.chassis.postgres.pool import end_when_idle, is_broken, terminate
 from rondo.chassis.postgres.transaction import NOTIFY_CHANNEL
 from rondo.chassis.retry import Retry
 
@@ -48,6 +49,7 @@ class OutboxRelay:
 
     async def _hold_and_relay(self) -> None:
         async with self._database.pool.acquire() as connection:
+            await end_when_idle(connection, pool.HUNG_SECONDS)
             await connection.execute("select pg_advisory_lock(hashtext($1))", f"{self._database.service}.outbox")
             channel = f"{NOTIFY_CHANNEL}_{self._database.service}"
             await connection.add_listener(channel, self._notified)

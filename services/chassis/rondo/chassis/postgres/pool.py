@@ -38,6 +38,11 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
 )
+# The server ends a session, and so its locks, about 25 s after the client's host was lost. Its default is two hours.
+_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+# A process that hangs keeps its connections: a session with a lock that is used each second ends after this time
+# without use. Longer than a call of a receiver of alerts, and than Kafka takes to refuse an event.
+HUNG_SECONDS = 60.0
 _NO_CONNECTION = (*_UNAVAILABLE, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
@@ -78,8 +83,10 @@ class Database:
             await self.pool.release(connection)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+    async def session(self, idle_seconds: float | None = None) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
         """Hold a connection that is closed at the end, with its listeners and the locks of its session.
+
+        The server ends it once it was not used for `idle_seconds`.
 
         Raises:
             UnavailableError: as for `transaction`.
@@ -88,6 +95,8 @@ class Database:
         connection = await self._acquire()
         try:
             with _as_unavailable(connection):
+                if idle_seconds is not None:
+                    await end_when_idle(connection, idle_seconds)
                 yield connection
         finally:
             # Releasing locks and listeners one by one fails on a broken connection, and that error would replace the
@@ -156,6 +165,11 @@ class Database:
 def expect(health: Health) -> None:
     """Name PostgreSQL in `/readyz` before there is a connection."""
     health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
+
+
+async def end_when_idle(connection: asyncpg.pool.PoolConnectionProxy[Any], seconds: float) -> None:
+    """Let the server end a session that is not used for so long outside of a transaction."""
+    await connection.execute(f"set idle_session_timeout = {round(seconds * 1000)}")
 
 
 def is_broken(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
@@ -239,7 +253,11 @@ async def _open_pool(settings: PostgresSettings, backoff: Backoff, max_size: int
             max_size=max_size,
             timeout=5,
             init=_json_as_dict,
-            server_settings={"search_path": settings.service, "application_name": settings.instance},
+            server_settings={
+                "search_path": settings.service,
+                "application_name": settings.instance,
+                **_KEEPALIVES,
+            },
         )
 
     return await Retry("PostgreSQL", _NO_CONNECTION, backoff).call(open_pool)

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.postgres import pool
 from rondo.chassis.retry import Retry
 from rondo.contracts.text import storable
 from rondo.monitor import metrics
@@ -23,7 +24,7 @@ from rondo.monitor.notifications.message_content import AlertMessage, with_ends
 from rondo.monitor.notifications.webhook_receivers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from rondo.chassis.postgres.pool import Database
     from rondo.monitor.notifications.alert_record import AlertRecord
@@ -63,6 +64,9 @@ _ONE = f"{_COLUMNS} where id = $1"
 _AGAIN = "update deliveries set state = 'pending', attempts = 0, next_at = now() where id = $1"
 
 
+async def _nothing() -> None: ...
+
+
 class Deliveries:
     """Polls for messages that are due and for deliveries every `poll` seconds.
 
@@ -92,31 +96,35 @@ class Deliveries:
         """Deliver until cancelled. Without receivers, return: alerts that are open then wait for one.
 
         One replica delivers at a time, so that replicas don't repeat each other's messages. Another goes on when its
-        session ends.
+        session ends, also if it hangs: its session is not used then.
         """
         if self._receivers:
             await self._retry.call(self._hold_and_deliver)
 
     async def _hold_and_deliver(self) -> None:
-        async with self._database.session() as session:
+        async with self._database.session(pool.HUNG_SECONDS) as session:
             while not await session.fetchval(_HOLD, timeout=_ANSWER_SECONDS):
                 self._retry.progressed()
                 await asyncio.sleep(self._poll)
             self._repeated_at = time.monotonic()
-            while True:
-                await self._deliver_and_repeat()
-                self._retry.progressed()
-                await asyncio.sleep(self._poll)
-                # The lock ends with the connection, and so must the deliveries.
+
+            async def hold() -> None:
+                # The lock ends with the connection, and so must the deliveries. Without use the session ends.
                 await session.execute("select 1", timeout=_ANSWER_SECONDS)
 
-    async def _deliver_and_repeat(self) -> None:
+            while True:
+                await self._deliver_and_repeat(hold)
+                self._retry.progressed()
+                await asyncio.sleep(self._poll)
+                await hold()
+
+    async def _deliver_and_repeat(self, hold: Callable[[], Awaitable[None]]) -> None:
         await self.plan()
         while await self.deliver_due():
-            pass
+            await hold()
         if time.monotonic() - self._repeated_at >= self._repeat_after:
             self._repeated_at = time.monotonic()
-            await self.repeat()
+            await self.repeat(hold)
 
     async def plan(self) -> int:
         """Make the deliveries of the messages that are due; returns the number of messages."""
@@ -131,14 +139,15 @@ class Deliveries:
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
-    async def repeat(self) -> int:
-        """Repeat the firing alerts to each Alertmanager; returns how many there are."""
+    async def repeat(self, hold: Callable[[], Awaitable[None]] = _nothing) -> int:
+        """Repeat the firing alerts to each Alertmanager; returns how many there are. `hold` is awaited before each."""
         receivers = [receiver for receiver in self._receivers.values() if receiver.format == "alertmanager"]
         if not receivers:
             return 0
         messages = list(_by_group(await self._alerts.firing()))
         for receiver in receivers:
             for message in messages:
+                await hold()
                 if not await self._repeat(receiver, message):
                     break  # until the next repetition, so as not to delay the others
         return sum(len(message.alerts) for message in messages)
