@@ -29,6 +29,7 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from rondo.chassis.postgres.pool import Database
 
@@ -38,13 +39,16 @@ NAMES = {number_of(f"m{n}", COUNT): f"m{n}" for n in range(40)}
 PLACES = {("predictions.log", number): 5 for number in range(COUNT)}
 
 
+def settings_of(address: str) -> PostgresSettings:
+    environment = {
+        "RONDO_SERVICE": "monitor", "RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0", "RONDO_POSTGRES": address,
+    }  # fmt: skip
+    return load(PostgresSettings, environment)
+
+
 @pytest.fixture
 async def two_replicas(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[tuple[Database, Database]]:
-    environment = {
-        "RONDO_SERVICE": "monitor", "RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0",
-        "RONDO_POSTGRES": await database("monitor"),
-    }  # fmt: skip
-    settings, migrations = load(PostgresSettings, environment), files("rondo.monitor") / "migrations"
+    settings, migrations = settings_of(await database("monitor")), files("rondo.monitor") / "migrations"
     async with AsyncExitStack() as opened:
         first, second = [await opened.enter_async_context(pool.connect(settings, migrations)) for _ in range(2)]
         assert await saved_count(first, COUNT) == COUNT
@@ -95,6 +99,41 @@ async def test_of_saves_at_the_same_time_one_wins(two_replicas: tuple[Database, 
 async def test_the_count_of_numbers_is_that_of_the_first_start(two_replicas: tuple[Database, Database]) -> None:
     counts = await asyncio.gather(*(saved_count(each, count) for each in two_replicas for count in (8, 12)))
     assert counts == [COUNT] * 4
+
+
+async def test_state_that_was_saved_without_numbers_is_kept(
+    database: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> None:
+    """The tables are those of the migrations before, with the rows of a monitor that had all partitions."""
+    migrations = files("rondo.monitor") / "migrations"
+    for name in ("001_monitor.sql", "002_skew.sql"):
+        (tmp_path / name).write_text((migrations / name).read_text())
+    saved, _ = encode_state(filled_state(), nothing_stored())
+    settings = settings_of(await database("monitor"))
+    async with pool.connect(settings, tmp_path) as before:
+        await before.pool.execute("update generations set generation = 7")
+        for model in NAMES.values():
+            query = "insert into model_states (model, figures, windows, evidence) values ($1, $2, $3, $4)"
+            await before.pool.execute(query, model, saved.figures, saved.windows, saved.evidence)
+            for name, table in saved.tables.items():
+                await before.pool.execute("insert into live_rows values ($1, $2, $3)", model, name, table.live)
+                for content in table.segments:
+                    await before.pool.execute("insert into segments values ($1, $2, 6, $3)", model, name, content)
+        for place, offset in PLACES.items():
+            await before.pool.execute("insert into positions values ($1, $2, $3)", *place, offset)
+    async with pool.connect(settings, migrations) as after:
+        assert await saved_count(after, COUNT) == COUNT
+        for number, model in NAMES.items():
+            found = await store(after, number).load()
+            assert found.generation == 7
+            assert found.positions == {("predictions.log", number): 5}
+            assert found.models.keys() == {model}
+            assert found.models[model].figures == saved.figures
+            for name, table in saved.tables.items():
+                kept = found.models[model].tables[name]
+                assert (kept.live, kept.segments) == (table.live, table.segments)
+        await save(after, 0, 7)
+        assert (await store(after, 0).load()).generation == 8
 
 
 async def test_a_number_has_the_control_plane_of_its_models_and_is_notified_of_changes_elsewhere(

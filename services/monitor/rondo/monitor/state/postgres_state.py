@@ -22,7 +22,7 @@ from rondo.monitor.ports import (
     StoredTable,
 )
 from rondo.monitor.state.postgres_control_plane import read_skew
-from rondo.monitor.stream.partition_numbers import EVERYTHING, PartitionNumber
+from rondo.monitor.stream.partition_numbers import EVERYTHING, PartitionNumber, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,14 @@ on conflict (model) do update
 set number = excluded.number, generation = excluded.generation, figures = excluded.figures, windows = excluded.windows,
     evidence = excluded.evidence
 """
-_FIRST = "insert into generations (number) select generate_series(0, $1::integer - 1)"
+# What a release without numbers has saved has a generation, which segments are ordered by: so it goes on from there.
+_FIRST = """
+insert into generations (number, generation)
+select number, (select coalesce(max(generation), 0) from model_states)
+from generate_series(0, $1::integer - 1) as number
+"""
+_SAVED_BEFORE = "select model from model_states where number is null"
+_SET_NUMBER = "update model_states set number = $2 where model = $1"
 _FENCE = "update generations set generation = generation + 1 where number = $1 and generation = $2"
 _MODEL = "select model, figures, windows, evidence from model_states"
 _LIVE = "select model, name, live from live_rows where model = any($1)"
@@ -79,6 +86,8 @@ async def saved_count(database: Database, count: int) -> int:
         await connection.execute("lock table generations")
         if not (found := await connection.fetchval("select count(*) from generations")):
             await connection.execute(_FIRST, count)
+            models = [row["model"] for row in await connection.fetch(_SAVED_BEFORE)]
+            await connection.executemany(_SET_NUMBER, [(model, number_of(model, count)) for model in models])
     return int(found or count)
 
 
