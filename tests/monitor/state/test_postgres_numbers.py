@@ -96,6 +96,22 @@ async def test_of_saves_at_the_same_time_one_wins(two_replicas: tuple[Database, 
     assert (await store(two_replicas[0], 2).load()).generation == 1
 
 
+async def test_a_load_sees_one_checkpoint_while_others_are_saved(two_replicas: tuple[Database, Database]) -> None:
+    async def save_many() -> None:
+        for generation in range(60):
+            await save(two_replicas[0], 3, generation)
+
+    saving = asyncio.create_task(save_many())
+    seen = set()
+    while not saving.done():
+        found = await store(two_replicas[1], 3).load()
+        seen.add(found.generation)
+        # The save of generation g writes the position 5 + g, and increments the generation.
+        assert list(found.positions.values()) == ([4 + found.generation] if found.generation else [])
+    await saving
+    assert len(seen) > 1
+
+
 async def test_the_count_of_numbers_is_that_of_the_first_start(two_replicas: tuple[Database, Database]) -> None:
     counts = await asyncio.gather(*(saved_count(each, count) for each in two_replicas for count in (8, 12)))
     assert counts == [COUNT] * 4
@@ -140,16 +156,19 @@ async def test_a_number_has_the_control_plane_of_its_models_and_is_notified_of_c
     two_replicas: tuple[Database, Database],
 ) -> None:
     here, elsewhere = ControlPlaneChanges(two_replicas[0]), ControlPlaneChanges(two_replicas[1])
-    listening = asyncio.create_task(here.run())
     signals = [here.signal(), here.signal()]
-    await until(lambda: all(each.consume() for each in signals))
-    await until(lambda: not any(each.consume() for each in signals))
+    assert all(each.consume() for each in signals), "at first they are set"
+    listening = asyncio.create_task(here.run())
+    # And once again when the connection listens.
+    for each in signals:
+        await until(each.consume)
     for number, name in NAMES.items():
         event = SpecApplied(model=name, revision=1, digest=SPEC.digest, spec=SPEC)
         envelope = Envelope(f"e{number}", "test", datetime.now(UTC), event)
         async with handling(two_replicas[1], elsewhere)(envelope) as work:
             await handlers.event_handlers(EvidenceStore())[SpecApplied](envelope, work)
-    await until(lambda: all(each.consume() for each in signals))
+    for each in signals:
+        await until(each.consume)
     for number, name in NAMES.items():
         assert list((await store(two_replicas[0], number).control_plane()).specs) == [name]
     listening.cancel()
