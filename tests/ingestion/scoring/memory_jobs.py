@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import ScoringState
 from rondo.ingestion.scoring.jobs import ScoringJob, starts
-from rondo.ingestion.scoring.plan import finer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -54,14 +53,8 @@ class MemoryJobs:
     async def remaining(self, job: str) -> list[Part]:
         return [part for part in self.parts[job] if (job, part.number) not in self.done]
 
-    async def divide(self, job: str, max_rows: int) -> list[Part]:
-        old = await self.remaining(job)
-        new = finer(old, max_rows, max(part.number for part in self.parts[job]) + 1)
-        self.parts[job] = [part for part in self.parts[job] if part not in old] + new
-        return new
-
     async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
-        known = any(each.number == part for each in self.parts.get(job, ())) and (job, part) not in self.done
+        known = job in self.parts and part < len(self.parts[job]) and (job, part) not in self.done
         return self.requests[job].request if known else None
 
     async def save_written(self, job: str, part: WrittenPart) -> None:

@@ -252,27 +252,6 @@ async def test_a_version_that_serving_refuses_fails_the_job_and_the_same_request
     check(stage.scores(request), rows)
 
 
-async def test_answers_that_are_too_large_are_asked_for_in_smaller_parts(tmp_path: Path) -> None:
-    rows = fill(str(tmp_path), 120, 30)
-    stage, request = Stage(str(tmp_path)), requested(1)
-    stage.jobs.request(request)
-    whole = stage.message
-
-    def bounded(value: bytes) -> dict[str, Any]:
-        sent = scores.decode(value)
-        if len(sent) <= 30:
-            return whole(value)
-        about = ScoreRequest.of(sent.schema).answer_metadata()
-        about |= {scores.ERROR: scores.TOO_LARGE, scores.MESSAGE: "too large", scores.MOST_ROWS: "30"}
-        answered = pa.RecordBatch.from_pylist([], schema=pa.schema([], metadata=about))
-        return whole(value) | {"value.return_value": scores.encode(answered)}
-
-    stage.message = bounded  # type: ignore[method-assign]
-    await stage.coordinator.tick()
-    assert stage.jobs.events[0].state == "done", stage.jobs.events[0].reason
-    check(stage.scores(request), rows)
-
-
 async def test_a_job_without_replicas_fails_in_the_end_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.ingestion.scoring.jobs import starts
-from rondo.ingestion.scoring.plan import RowGroup, Speed, divide, finer, rows_of_a_part
+from rondo.ingestion.scoring.plan import RowGroup, Speed, divide, rows_of_a_part
 
 GROUPS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 300), st.integers(0, 50_000)), max_size=8)
 
@@ -22,18 +22,6 @@ def test_each_row_is_in_one_part(groups: list[tuple[str, int, int]], most: int, 
     numbers = [part.first_row + row for part in parts for row in range(part.rows)]
     assert numbers == list(range(sum(group.rows for group in found)))
     assert all(1 <= part.rows <= most for part in parts)
-
-
-@given(GROUPS, st.integers(1, 64), st.integers(1, 64))
-def test_finer_parts_have_the_same_rows(groups: list[tuple[str, int, int]], most: int, finest: int) -> None:
-    parts = divide([RowGroup(file, number, rows, 0) for number, (file, rows, _) in enumerate(groups)], most)
-    found = finer(parts, finest, 100)
-    assert [part.number for part in found] == list(range(100, 100 + len(found)))
-    assert all(1 <= part.rows <= finest for part in found)
-    for each in (parts, found):
-        rows = [(p.file, p.row_group, p.skipped + row, p.first_row + row) for p in each for row in range(p.rows)]
-        assert rows == sorted(rows, key=lambda row: row[3])
-        assert len(rows) == sum(rows for _, rows, _ in groups)
 
 
 @pytest.mark.parametrize(

@@ -120,22 +120,6 @@ async def test_the_same_request_changes_nothing_unless_the_job_failed(
         assert (again.state, again.code, again.scored, again.ended_at) == ("queued", "", 60, None)
 
 
-async def test_parts_that_are_not_done_are_divided(database: Callable[[str], Awaitable[str]]) -> None:
-    request = requested(0)
-    async with connected(database) as opened:
-        jobs = PostgresScoringJobs(opened)
-        await ask(opened, request)
-        await jobs.save_plan(request.job, PARTS)
-        await jobs.save_written(request.job, WrittenPart(1, 40, 0, 5, "d"))
-        parts = await jobs.divide(request.job, 25)
-        assert [(part.number, part.first_row, part.rows) for part in parts] == [
-            (3, 0, 25), (4, 25, 25), (5, 50, 10), (6, 100, 25), (7, 125, 5),
-        ]  # fmt: skip
-        assert await jobs.remaining(request.job) == parts
-        assert await jobs.waits_for(request.job, 0) is None
-        assert (await jobs.written(request.job))[0].number == 1
-
-
 async def test_positions_of_answers_are_kept(database: Callable[[str], Awaitable[str]]) -> None:
     async with connected(database) as opened:
         jobs = PostgresScoringJobs(opened)

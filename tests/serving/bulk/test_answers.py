@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from rondo.contracts.events import logs, scores
 from rondo.contracts.events.scores import ScoreRequest
 from rondo.contracts.spec.model import Feature
-from rondo.serving.bulk import transform
 from rondo.serving.bulk.answers import answer
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.models.loaded_version import ServedModel
@@ -243,22 +241,3 @@ def test_bytes_that_were_changed_are_an_answer_or_refused(limited: LoadedVersion
     except (scores.InvalidScoreRequestError, RequestRefusedError):
         return
     assert made.num_rows == sent.num_rows
-
-
-def test_an_answer_that_no_message_takes_asks_for_fewer_rows(
-    limited: LoadedVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transform, "_MOST_BYTES", 40_000)
-    rows = [{"distance": place / 3, "night": True, "origin": "EWR"} for place in range(5_000)]
-    stream = transform.BulkStream(Mock(of=lambda _: limited), lambda: NOW)
-
-    def answered(count: int) -> pa.RecordBatch:
-        sent = scores.encode(batch_of(rows[:count], LIMITED, about(limited)))
-        [record] = stream([Mock(**{"value.return_value": sent})]).records
-        return scores.decode(record.value)
-
-    metadata = logs.metadata(answered(5_000))
-    assert metadata["error"] == scores.TOO_LARGE
-    most = int(metadata[scores.MOST_ROWS])
-    assert 1 <= most < 5_000
-    assert answered(most).num_rows == most

@@ -5,7 +5,7 @@ of its schema names the version that scores, with the digest of its artifact and
 no deployment of it. A message of `scores.made` has a row for each of its rows, in the same order: `row`, `entity`,
 `event_time`, the outputs of the task, and `error` and `message` for a row that is refused. `job` and `part` are copied
 from the request. A request that can't be scored at all has an answer without rows, and `error` and `message` in its
-metadata; where its answer would be too large, `most_rows` says how many rows to send at once.
+metadata.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 SCORES_REQUESTED = "scores.requested"
 SCORES_MADE = "scores.made"
 ROW, ENTITY, EVENT_TIME, ERROR, MESSAGE = "row", "entity", "event_time", "error", "message"
-# The error of a request whose answer would be larger than a message, and the key of the most rows to send at once.
-TOO_LARGE, MOST_ROWS = "answer_too_large", "most_rows"
 # Of one message. What a replica holds in memory of a job does not depend on the size of the data.
 MAX_ROWS = 65_536
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024

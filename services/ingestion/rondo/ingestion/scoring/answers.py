@@ -54,9 +54,6 @@ class Answers:
         request = await self.jobs.waits_for(job, part)
         if request is None:
             return  # a repeated answer, or that of a job that is not known here
-        if scores.MOST_ROWS in about:
-            self.coordinator.divide(job, int(about[scores.MOST_ROWS]))
-            return
         if scores.ERROR in about:
             self.coordinator.failed(job, ScoringFailedError(about[scores.ERROR], about[scores.MESSAGE]))
             return

@@ -52,7 +52,6 @@ class Coordinator:
     _job: str | None = None
     _open: set[int] = field(default_factory=set)
     _error: ScoringFailedError | None = None
-    _most_rows: int | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def tick(self) -> float:
@@ -65,7 +64,7 @@ class Coordinator:
         async with self.jobs.next() as request:
             if request is None:
                 return PAUSE
-            self._job, self._error, self._most_rows = request.job, None, None
+            self._job, self._error = request.job, None
             try:
                 committed = await self._run(request)
                 error = None
@@ -91,12 +90,6 @@ class Coordinator:
             self._error = error
             self._changed.set()
 
-    def divide(self, job: str, most_rows: int) -> None:
-        """Note that answers are too large: the parts that are not done are to have at most so many rows."""
-        if job == self._job:
-            self._most_rows = min(most_rows, self._most_rows or most_rows)
-            self._changed.set()
-
     async def _run(self, request: ScoringRequested) -> DataVersion:
         table = scoring_jobs.table_of(request)
         if (committed := await asyncio.to_thread(self.tables.committed, table, request.job)) is not None:
@@ -120,9 +113,6 @@ class Coordinator:
         """
         tries, before = 0, -1
         while parts := await self.jobs.remaining(request.job):
-            most, self._most_rows = self._most_rows, None
-            if most is not None and any(part.rows > most for part in parts):
-                parts = await self.jobs.divide(request.job, most)
             tries = tries + 1 if len(parts) == before else 1
             if tries > _TRIES:
                 what = f"no replica answered for {_TRIES * self.silence / 60:g} minutes"
@@ -149,8 +139,6 @@ class Coordinator:
         while True:
             if self._error is not None:
                 raise self._error
-            if self._most_rows is not None:
-                return False
             if len(self._open) <= most:
                 return True
             self._changed.clear()

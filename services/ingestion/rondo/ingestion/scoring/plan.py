@@ -6,7 +6,7 @@ job that was interrupted goes on with those that have no scores yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.scores import MAX_ROWS
@@ -58,17 +58,6 @@ def rows_of_a_part(group: RowGroup, max_rows: int, target: int) -> int:
     if not group.size:
         return max_rows
     return max(1, min(max_rows, target * group.rows // group.size))
-
-
-def finer(parts: Iterable[Part], max_rows: int, first_number: int) -> list[Part]:
-    """Return the same rows in parts of at most `max_rows` rows, numbered from `first_number` on."""
-    found: list[Part] = []
-    for part in parts:
-        for start in range(0, part.rows, max_rows):
-            rows = min(max_rows, part.rows - start)
-            number, skipped, first_row = first_number + len(found), part.skipped + start, part.first_row + start
-            found.append(replace(part, number=number, skipped=skipped, rows=rows, first_row=first_row))
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.vocabularies import ScoringState
 from rondo.ingestion.scoring.delta_scores import WrittenPart
 from rondo.ingestion.scoring.jobs import ScoringJob
-from rondo.ingestion.scoring.plan import Part, Speed, finer
+from rondo.ingestion.scoring.plan import Part, Speed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -106,7 +106,7 @@ class PostgresScoringJobs:
             return bool(await work.connection.fetchval(query, job))
 
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
-        rows = [(job, *_values(part)) for part in parts]
+        rows = [(job, p.number, p.file, p.row_group, p.skipped, p.rows, p.first_row) for p in parts]
         async with self.database.transaction() as work:
             await work.connection.executemany(_PLAN, rows)
             total = sum(part.rows for part in parts)
@@ -116,15 +116,6 @@ class PostgresScoringJobs:
         query = f"select {_PART} from scoring_parts where job = $1 and done_at is null order by number"  # noqa: S608
         async with self.database.transaction() as work:
             return [Part(**dict(row)) for row in await work.connection.fetch(query, job)]
-
-    async def divide(self, job: str, max_rows: int) -> list[Part]:
-        remaining = f"delete from scoring_parts where job = $1 and done_at is null returning {_PART}"  # noqa: S608
-        async with self.database.transaction() as work:
-            first = await work.connection.fetchval("select max(number) + 1 from scoring_parts where job = $1", job)
-            old = [Part(**dict(row)) for row in await work.connection.fetch(remaining, job)]
-            parts = finer(sorted(old, key=lambda part: part.number), max_rows, first)
-            await work.connection.executemany(_PLAN, [(job, *_values(part)) for part in parts])
-        return parts
 
     async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
         query = (
@@ -179,10 +170,6 @@ class PostgresJobRequests:
     async def queue(self, request: ScoringRequested) -> None:
         content = request.model_dump(mode="json", by_alias=True)
         await self.work.connection.execute(_REQUEST, request.job, content, ScoringState.QUEUED)
-
-
-def _values(part: Part) -> tuple[int, str, int, int, int, int]:
-    return (part.number, part.file, part.row_group, part.skipped, part.rows, part.first_row)
 
 
 def _job(row: Mapping[str, Any]) -> ScoringJob:

@@ -48,10 +48,6 @@ class ScoringJobs(Protocol):
         """Return the parts that are not done, in their order."""
         ...
 
-    async def divide(self, job: str, max_rows: int) -> list[Part]:
-        """Replace the parts that are not done by parts of at most `max_rows` rows, and return these."""
-        ...
-
     async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
         """Return the request of a job that has this part, unless the part is done."""
         ...

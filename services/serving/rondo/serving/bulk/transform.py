@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from rondo.serving.bulk.versions import BulkVersions
 
 log = logging.getLogger(__name__)
-# Of an answer: the producer takes no larger message, with its key.
-_MOST_BYTES = scores.MAX_MESSAGE_BYTES - 64 * 1024
 
 
 @dataclass
@@ -68,12 +66,9 @@ class BulkStream:
         except (VersionRefusedError, RequestRefusedError) as error:
             about = request.answer_metadata() | {scores.ERROR: error.code, scores.MESSAGE: str(error)}
             made = pa.RecordBatch.from_pylist([], schema=pa.schema([], metadata=about))
-        value = scores.encode(made)
-        if len(value) > _MOST_BYTES and made.num_rows > 1:
-            made = _too_large(request, made.num_rows, len(value))
-            value = scores.encode(made)
         refused = made.num_rows - made.column(scores.ERROR).null_count if made.num_rows else 0
-        return _Answer(request, Record(scores.SCORES_MADE, value, request.key.encode()), made.num_rows, refused)
+        record = Record(scores.SCORES_MADE, scores.encode(made), request.key.encode())
+        return _Answer(request, record, made.num_rows, refused)
 
     def _lower_priority(self) -> None:
         """Lower the priority of this thread, once."""
@@ -90,14 +85,6 @@ class _Answer:
     record: Record
     rows: int
     refused: int
-
-
-def _too_large(request: scores.ScoreRequest, rows: int, size: int) -> pa.RecordBatch:
-    """Return the answer that asks for fewer rows: many classes have many probabilities."""
-    most = max(1, rows * _MOST_BYTES * 3 // (size * 4))
-    message = f"the answer to {rows:,} rows has {size:,} bytes, and a message {_MOST_BYTES:,}: send {most:,} at once"
-    about = {scores.ERROR: scores.TOO_LARGE, scores.MESSAGE: message, scores.MOST_ROWS: str(most)}
-    return pa.RecordBatch.from_pylist([], schema=pa.schema([], metadata=request.answer_metadata() | about))
 
 
 def _count(counts: Sequence[tuple[scores.ScoreRequest, int, int]]) -> None:
