@@ -33,8 +33,9 @@ class MemoryJobs:
             self.requests[request.job] = ScoringJob(request, ScoringState.QUEUED)
 
     @asynccontextmanager
-    async def next(self) -> AsyncIterator[ScoringRequested | None]:
+    async def next(self, last: str = "") -> AsyncIterator[ScoringRequested | None]:
         waiting = [job for job in self.requests.values() if job.state in {ScoringState.QUEUED, ScoringState.RUNNING}]
+        waiting.sort(key=lambda job: job.request.job == last)
         if waiting:
             self.requests[waiting[0].request.job] = replace(waiting[0], state=ScoringState.RUNNING)
         yield waiting[0].request if waiting else None

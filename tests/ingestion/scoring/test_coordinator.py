@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
@@ -280,6 +282,63 @@ async def test_a_storage_that_refuses_pauses_the_job(tmp_path: Path, monkeypatch
     assert stage.jobs.events == []
     await stage.coordinator.tick()
     check(stage.scores(request), rows)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("planned", [False, True], ids=["at the plan", "between two parts"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "missing", "flipped", "shorter"])
+async def test_data_that_can_not_be_read_fails_its_job_and_no_other(
+    tmp_path: Path,
+    damage: str,
+    planned: bool,  # noqa: FBT001
+) -> None:
+    stage, request = Stage(str(tmp_path)), requested(0)
+    rows = fill(str(tmp_path), 3_000)
+    stage.jobs.request(request)
+    if planned:
+        await stage.jobs.save_plan(request.job, stage.coordinator.source.parts(request))
+    [file] = (tmp_path / "datasets/flights").glob("*.parquet")
+    whole = file.read_bytes()
+    file.unlink()
+    flipped = bytes(0xFF ^ byte if place % 7 == 0 else byte for place, byte in enumerate(whole[: len(whole) // 2]))
+    shorter = io.BytesIO()
+    pq.write_table(data(0, 10), shorter)
+    contents = {
+        "cut": whole[: len(whole) // 2], "garbage": b"x" * len(whole), "empty": b"", "shorter": shorter.getvalue(),
+        "flipped": whole[:4] + flipped[4:] + whole[len(flipped) :],
+    }  # fmt: skip
+    if damage != "missing":
+        file.write_bytes(contents[damage])
+    await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "data_unreadable")
+    assert "restore its files and run the same command again, or score another version" in event.reason
+    file.write_bytes(whole)
+    stage.jobs.request(request)
+    await stage.coordinator.tick()
+    check(stage.scores(request), rows)
+
+
+async def test_a_storage_that_refuses_one_job_lets_the_next_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = fill(str(tmp_path), 60)
+    fill(str(tmp_path), 10)
+    stage, first, second = Stage(str(tmp_path)), requested(1), requested(0)
+    stage.jobs.request(first)
+    stage.jobs.request(second)
+    put = Location.put
+
+    def refuses(self: Location, path: str, content: bytes) -> None:
+        if first.job in path:
+            raise OSError(5, "Input/output error")
+        put(self, path, content)
+
+    monkeypatch.setattr(Location, "put", refuses)
+    with pytest.raises(UnavailableError):
+        await stage.coordinator.tick()
+    await stage.coordinator.tick()
+    check(stage.scores(second), rows)
 
 
 def test_parts_of_any_choice_are_read_as_they_lie_in_the_files(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
             assert (found, other) == (first, None)
         async with jobs.next() as found:
             assert found == first, "it was interrupted, so it goes on first"
+        async with jobs.next(last=first.job) as found:
+            assert found == second, "another one goes on before that which could not"
+        async with jobs.next(last=second.job) as found:
+            assert found == first
         assert not await jobs.planned(first.job)
         await jobs.save_plan(first.job, PARTS)
         assert await jobs.planned(first.job)

@@ -48,6 +48,14 @@ class Location:
             return []
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the sizes in bytes of the files below a folder, by their paths in it."""
+        try:
+            found = [each for chunk in self._opened().list(folder) for each in chunk]
+        except (NotFoundError, FileNotFoundError):
+            return {}
+        return {each["path"].removeprefix(f"{folder}/"): each["size"] for each in found}
+
     def _opened(self) -> ObjectStore:
         if self._store is None:
             self._store = from_url(self._root) if self._folder is None else LocalStore(self._folder, mkdir=True)

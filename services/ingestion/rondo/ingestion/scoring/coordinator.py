@@ -50,6 +50,7 @@ class Coordinator:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     silence: float = _SILENCE
     _job: str | None = None
+    _last: str = ""
     _open: set[int] = field(default_factory=set)
     _error: ScoringFailedError | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,13 +59,15 @@ class Coordinator:
         """Run the job that was requested first, if there is one; returns the seconds until the next look.
 
         Raises:
-            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable; the job goes on later.
+            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable; the job goes on later, after another
+                one, for whose data it may be available.
 
         """
-        async with self.jobs.next() as request:
+        async with self.jobs.next(self._last) as request:
             if request is None:
                 return PAUSE
-            self._job, self._error = request.job, None
+            self._job = self._last = request.job
+            self._error = None
             try:
                 committed = await self._run(request)
                 error = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,11 +36,11 @@ class DeltaSource:
         """Return the parts of the data.
 
         Raises:
-            ScoringFailedError: there is no such data, or its columns do not fit the version.
+            ScoringFailedError: there is no such data, it can't be read, or its columns do not fit the version.
             UnavailableError: the data storage is unavailable.
 
         """
-        with storage_errors.translated(self.root):
+        with self._reading(request):
             data = self._open(request)
             types = dict(zip(data.schema.names, data.schema.types, strict=True))
             if problems := scores.misfits(request.features, types):
@@ -52,24 +54,60 @@ class DeltaSource:
         """Yield the rows of some parts, in the order of the data, as messages have them.
 
         Raises:
-            ScoringFailedError: the data is there no more.
+            ScoringFailedError: the data is there no more, or can't be read.
             UnavailableError: the data storage is unavailable.
 
         """
         wanted: dict[tuple[str, int], list[Part]] = {}
         for part in parts:
             wanted.setdefault((part.file, part.row_group), []).append(part)
-        with storage_errors.translated(self.root):
+        with self._reading(request):
             data = self._open(request)
             columns = _columns(request, data.schema)
-            for fragment in _fragments(data):
+            files = {part.file for part in parts}
+            for fragment in (each for each in _fragments(data) if each.path in files):
                 for group in fragment.split_by_row_group(schema=data.schema):
-                    if mine := wanted.get((fragment.path, group.row_groups[0].id)):
+                    if mine := wanted.pop((fragment.path, group.row_groups[0].id), None):
                         batches = group.to_batches(
                             schema=data.schema, columns=list(columns), batch_size=mine[0].rows, use_threads=False,
                             batch_readahead=1, fragment_readahead=1,
                         )  # fmt: skip
                         yield from _slices(mine, batches, request)
+            if wanted:
+                raise _unreadable(request, f"{next(iter(wanted))[0]} is no file of it, or has fewer rows than before")
+
+    @contextmanager
+    def _reading(self, request: ScoringRequested) -> Iterator[None]:
+        """Tell files that are lost or damaged, which a retry does not mend, from a storage that is unavailable.
+
+        Both raise errors of one class, and some have the same text. The log of the table has the size of each file.
+        """
+        try:
+            yield
+        except (pa.ArrowException, OSError, DeltaError) as error:
+            if not _is_of_storage(error):
+                raise _unreadable(request, storage_errors.describe(error, self.root)) from error
+            if damaged := self._damaged(request):
+                raise _unreadable(request, damaged) from error
+            raise storage_errors.storage_unavailable(error, self.root) from error
+
+    def _damaged(self, request: ScoringRequested) -> str:
+        """Return what is wrong with a file of the data, by its name and size; empty where nothing is."""
+        table = table_of(request.dataset)
+        with storage_errors.translated(self.root):
+            sizes = self.root.sizes(table)
+            try:
+                files = _files(DeltaTable(self.root.uri(table), version=request.data_version))
+            except DeltaError as error:
+                if storage_errors.is_of_storage(error):
+                    raise
+                return storage_errors.describe(error, self.root)
+        for path, size in files:
+            if path not in sizes:
+                return f"{path} is missing"
+            if sizes[path] != size:
+                return f"{path} has {sizes[path]:,} bytes instead of {size:,}"
+        return ""
 
     def _open(self, request: ScoringRequested) -> Any:
         try:
@@ -88,6 +126,28 @@ class DeltaSource:
             what = f"version {request.data_version} of {request.dataset} can't be read ({error}): score a newer one"
             raise ScoringFailedError("data_missing", what) from error
         return table.to_pyarrow_dataset()
+
+
+def _is_of_storage(error: Exception) -> bool:
+    # What pyarrow decodes and finds damaged is an OSError, too, without a number.
+    text = str(error)
+    return not isinstance(error, pa.ArrowException) and (
+        (isinstance(error, OSError) and error.errno is not None)
+        or any(mark in text for mark in ("os error", "Generic ", "Object at location"))
+    )
+
+
+def _unreadable(request: ScoringRequested, why: str) -> ScoringFailedError:
+    what = f"version {request.data_version} of {request.dataset} can't be read ({why})"
+    return ScoringFailedError(
+        "data_unreadable", f"{what}: restore its files and run the same command again, or score another version"
+    )
+
+
+def _files(table: DeltaTable) -> list[tuple[str, int]]:
+    """Return the files of a version with their sizes in bytes, by the log of the table."""
+    actions = pa.table(table.get_add_actions())
+    return list(zip(map(unquote, actions["path"].to_pylist()), actions["size_bytes"].to_pylist(), strict=True))
 
 
 def _fragments(data: Any) -> list[Any]:
@@ -117,7 +177,9 @@ def _slices(
     source = iter(batches)
     for part in sorted(parts, key=lambda each: each.skipped):
         while passed + sum(len(each) for each in rest) < part.skipped + part.rows:
-            rest.append(next(source))
+            if (batch := next(source, None)) is None:
+                raise pa.ArrowInvalid(f"{part.file} has fewer rows than before")
+            rest.append(batch)
             while rest and passed + len(rest[0]) <= part.skipped:
                 passed += len(rest.pop(0))
         table = pa.Table.from_batches(rest).slice(part.skipped - passed, part.rows).combine_chunks()

@@ -39,10 +39,10 @@ set request = excluded.request, state = excluded.state, requested_at = now(), en
 _END = """
 update scoring_jobs set state = $2, ended_at = $3, scores = $4, code = $5, reason = $6 where job = $1
 """
-# One that was interrupted goes on first.
+# One that was interrupted goes on first, unless its data can't be had now: then another one may go on.
 _NEXT = """
 select job, request from scoring_jobs where state in ('queued', 'running')
-order by state = 'queued', requested_at limit 1
+order by job = $1, state = 'queued', requested_at limit 1
 """
 _PLAN = """
 insert into scoring_parts (job, number, file, row_group, skipped, rows, first_row) values ($1, $2, $3, $4, $5, $6, $7)
@@ -67,19 +67,19 @@ class PostgresScoringJobs:
             yield PostgresJobRequests(work)
 
     @asynccontextmanager
-    async def next(self) -> AsyncIterator[ScoringRequested | None]:
+    async def next(self, last: str = "") -> AsyncIterator[ScoringRequested | None]:
         async with self.database.transaction() as work:
-            waiting = await work.connection.fetchrow(_NEXT) is not None
+            waiting = await work.connection.fetchrow(_NEXT, last) is not None
         if not waiting:
             yield None
             return
         # A job takes longer than a transaction should.
         async with self.database.session_lock("ingestion.scoring") as locked:
-            yield await self._begin() if locked else None
+            yield await self._begin(last) if locked else None
 
-    async def _begin(self) -> ScoringRequested | None:
+    async def _begin(self, last: str) -> ScoringRequested | None:
         async with self.database.transaction() as work:
-            row = await work.connection.fetchrow(_NEXT)
+            row = await work.connection.fetchrow(_NEXT, last)
             if row is None:
                 return None
             await work.connection.execute(

@@ -29,10 +29,10 @@ class JobRequests(Protocol):
 class ScoringJobs(Protocol):
     """Jobs and their parts. A part is done once its scores are written."""
 
-    def next(self) -> AbstractAsyncContextManager[ScoringRequested | None]:
+    def next(self, last: str = "") -> AbstractAsyncContextManager[ScoringRequested | None]:
         """Start the job that was interrupted, or was requested first, and keep other processes from running jobs.
 
-        None if there is none, or if another process runs one.
+        The job `last` is taken where there is no other. None if there is none, or if another process runs one.
         """
         ...
 
