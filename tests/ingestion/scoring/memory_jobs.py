@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import ScoringState
-from rondo.ingestion.scoring.jobs import ScoringJob, starts
+from rondo.ingestion.scoring.jobs import OpenPart, ScoringJob, starts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -54,9 +54,13 @@ class MemoryJobs:
     async def remaining(self, job: str) -> list[Part]:
         return [part for part in self.parts[job] if (job, part.number) not in self.done]
 
-    async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
+    async def waits_for(self, job: str, part: int) -> OpenPart | None:
         known = job in self.parts and part < len(self.parts[job]) and (job, part) not in self.done
-        return self.requests[job].request if known else None
+        return OpenPart(self.requests[job].request, self.parts[job][part]) if known else None
+
+    async def reopen(self, job: str, parts: Sequence[int]) -> None:
+        for part in parts:
+            del self.done[job, part]
 
     async def save_written(self, job: str, part: WrittenPart) -> None:
         self.done.setdefault((job, part.number), part)

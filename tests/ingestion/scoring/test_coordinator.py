@@ -341,6 +341,86 @@ async def test_a_storage_that_refuses_one_job_lets_the_next_one_run(
     check(stage.scores(second), rows)
 
 
+def changed(value: bytes, how: str) -> bytes:
+    """Return an answer that is not one to its part."""
+    rows = scores.decode(value)
+    about: dict[bytes, bytes] = dict(rows.schema.metadata)
+    match how:
+        case "no metadata":
+            about = {}
+        case "fewer rows":
+            rows = rows.slice(0, 3)
+        case "other rows":
+            rows = rows.set_column(0, "row", pa.array(range(1, len(rows) + 1)))
+        case "no errors":
+            rows = rows.drop_columns(["error"])
+        case "a struct":
+            rows = rows.append_column("more", pa.array([{"a": 1}] * len(rows)))
+        case _:
+            name, _, text = how.partition("=")
+            about = (
+                about | {name.encode(): text.encode()}
+                if text
+                else {k: v for k, v in about.items() if k != name.encode()}
+            )
+    return scores.encode(rows.replace_schema_metadata(about))
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(
+    "how",
+    ["no metadata", "fewer rows", "other rows", "no errors", "a struct", "model_version", "model_version=8",
+     "digest=sha256:" + "0" * 64, "digest=x", "first_row=1", "part=-1", "part=2147483648", "part=x", "job=\0",
+     "job=other", "nothing"],
+)  # fmt: skip
+async def test_what_is_no_answer_to_a_part_is_skipped(tmp_path: Path, how: str) -> None:
+    rows = fill(str(tmp_path), 60)
+    stage, request = Stage(str(tmp_path), silence=0.1), requested(0)
+    stage.jobs.request(request)
+    whole, skipped = stage.message, 0
+
+    def once(value: bytes) -> dict[str, Any]:
+        nonlocal skipped
+        made = whole(value)
+        if len(stage.sent) > 1:
+            return made
+        skipped += 1
+        return made | {"value.return_value": changed(made["value.return_value"], how)}
+
+    stage.message = once  # type: ignore[method-assign]
+    await stage.coordinator.tick()
+    check(stage.scores(request), rows)
+    assert (stage.sent, skipped) == ([0, 1, 0] if how != "nothing" else [0, 1], 1)
+    assert stage.jobs.read == {0: 4 if how != "nothing" else 3}
+
+
+async def test_a_file_that_is_lost_before_the_commit_is_made_again(tmp_path: Path) -> None:
+    rows = fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path), dies_at=6), requested(0)
+    stage.jobs.request(request)
+    with suppress(KilledError):
+        await stage.coordinator.tick()
+    lost, cut = (tmp_path / table_of(request) / f"part-{number:06}.parquet" for number in (0, 1))
+    lost.unlink()
+    cut.write_bytes(cut.read_bytes()[:-1])
+    again = Stage(str(tmp_path), stage.jobs)
+    await again.coordinator.tick()
+    check(again.scores(request), rows)
+    assert again.sent == [0, 1]
+    assert [(event.state, event.rows) for event in stage.jobs.events] == [("done", rows)]
+
+
+async def test_a_storage_that_loses_each_file_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(str(tmp_path), 60)
+    stage = Stage(str(tmp_path))
+    stage.jobs.request(requested(0))
+    monkeypatch.setattr(Location, "put", lambda *_: None)
+    await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "scores_lost")
+    assert "see that nothing removes files of the data storage, and run the same command again" in event.reason
+
+
 def test_parts_of_any_choice_are_read_as_they_lie_in_the_files(tmp_path: Path) -> None:
     fill(str(tmp_path), 333, 120)
     source, request = DeltaSource(Location(str(tmp_path))), requested(1)

@@ -15,7 +15,7 @@ from rondo.contracts.events.data import DataVersion
 from rondo.ingestion import handlers
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring.delta_scores import WrittenPart
-from rondo.ingestion.scoring.jobs import ended
+from rondo.ingestion.scoring.jobs import OpenPart, ended
 from rondo.ingestion.scoring.plan import RowGroup, divide
 from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
 
@@ -73,7 +73,7 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         await jobs.save_plan(first.job, PARTS)
         assert await jobs.planned(first.job)
         assert await jobs.remaining(first.job) == PARTS
-        assert await jobs.waits_for(first.job, 1) == first
+        assert await jobs.waits_for(first.job, 1) == OpenPart(first, PARTS[1])
         await jobs.save_written(first.job, WrittenPart(1, 40, 3, 17, "d"))
         await jobs.save_written(first.job, WrittenPart(1, 40, 9, 99, "other"))
         assert await jobs.waits_for(first.job, 1) is None
@@ -88,6 +88,10 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         for part, rows in ((0, 60), (2, 30)):
             await jobs.save_written(first.job, WrittenPart(part, rows, 0, 5, "d"))
         assert [(part.number, part.size) for part in await jobs.written(first.job)] == [(0, 5), (1, 17), (2, 5)]
+        await jobs.reopen(first.job, [2])
+        assert [part.number for part in await jobs.remaining(first.job)] == [2]
+        await jobs.save_written(first.job, WrittenPart(2, 30, 0, 6, "e"))
+        assert [(part.number, part.size) for part in await jobs.written(first.job)] == [(0, 5), (1, 17), (2, 6)]
         scores = DataVersion(table="scores/delay/x", version=0, digest=DIGEST)
         await jobs.end(ended(first, await jobs.job(first.job), datetime.now(UTC), scores))
         done = await jobs.job(first.job)

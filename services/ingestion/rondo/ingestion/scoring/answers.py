@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.kafka_records import place
-from rondo.contracts.events import logs, scores
+from rondo.contracts.events import scores
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring.jobs import table_of
+from rondo.ingestion.scoring.part_answer import InvalidAnswerError, PartAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,18 +46,20 @@ class Answers:
 
     async def _take(self, value: bytes) -> None:
         try:
-            answer = scores.decode(value)
-            about = logs.metadata(answer)
-            job, part = about["job"], int(about["part"])
-        except (scores.InvalidScoreRequestError, KeyError, ValueError) as error:
+            answer = PartAnswer.of(value)
+        except InvalidAnswerError as error:
             log.warning("a message of %s is skipped: %s", scores.SCORES_MADE, error)
             return
-        request = await self.jobs.waits_for(job, part)
-        if request is None:
+        about = answer.about
+        wanted = await self.jobs.waits_for(about.job, about.part)
+        if wanted is None:
             return  # a repeated answer, or that of a job that is not known here
-        if scores.ERROR in about:
-            self.coordinator.failed(job, ScoringFailedError(about[scores.ERROR], about[scores.MESSAGE]))
+        if problem := answer.misfit(wanted):
+            log.error("an answer to part %d of scoring job %s is skipped: %s", about.part, about.job, problem)
             return
-        written = await asyncio.to_thread(self.tables.write, table_of(request), part, answer)
-        await self.jobs.save_written(job, written)
-        self.coordinator.answered(job, part)
+        if about.error:
+            self.coordinator.failed(about.job, ScoringFailedError(about.error, about.message))
+            return
+        written = await asyncio.to_thread(self.tables.write, table_of(wanted.request), about.part, answer)
+        await self.jobs.save_written(about.job, written)
+        self.coordinator.answered(about.job, about.part)

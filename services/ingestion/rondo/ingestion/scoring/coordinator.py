@@ -103,9 +103,16 @@ class Coordinator:
                 what = f"version {request.data_version} of {request.dataset} has no rows: publish a batch"
                 raise ScoringFailedError("data_missing", what)
             await self.jobs.save_plan(request.job, parts)
-        await self._score(request)
-        written = await self.jobs.written(request.job)
-        return await asyncio.to_thread(self.tables.commit, table, request, written)
+        for _ in range(_TRIES):
+            await self._score(request)
+            written = await self.jobs.written(request.job)
+            if not (lost := await asyncio.to_thread(self.tables.lost, table, written)):
+                return await asyncio.to_thread(self.tables.commit, table, request, written)
+            log.warning("scoring job %s: the files of %d parts are lost, and are made again", request.job, len(lost))
+            await self.jobs.reopen(request.job, lost)
+        what = f"files of {table} are lost as often as they are written ({_TRIES} times)"
+        advice = "see that nothing removes files of the data storage, and run the same command again"
+        raise ScoringFailedError("scores_lost", f"{what}: {advice}")
 
     async def _score(self, request: ScoringRequested) -> None:
         """Return once all parts are done; sends again what has no answer.

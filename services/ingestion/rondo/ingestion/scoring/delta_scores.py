@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.scoring import ScoringRequested
     from rondo.ingestion.delta.location import Location
+    from rondo.ingestion.scoring.part_answer import PartAnswer
 
 
 @dataclass(frozen=True)
@@ -42,25 +43,35 @@ class DeltaScores:
 
     root: Location
 
-    def write(self, table: str, number: int, answer: pa.RecordBatch) -> WrittenPart:
+    def write(self, table: str, number: int, answer: PartAnswer) -> WrittenPart:
         """Write the file of a part. Nobody sees it before the commit; the same part again replaces it.
 
         Raises:
             UnavailableError: the data storage is full or can't be written.
 
         """
-        metadata = {key.decode(): value for key, value in (answer.schema.metadata or {}).items()}
-        version = [metadata["model_version"].decode(), metadata["digest"].decode()]
-        rows = pa.Table.from_batches([answer]).replace_schema_metadata(None)
-        rows = rows.append_column("model_version", pa.repeat(pa.scalar(int(version[0]), pa.int32()), len(rows)))
-        rows = rows.append_column("digest", pa.repeat(pa.scalar(version[1], pa.string()), len(rows)))
+        about, count = answer.about, len(answer.rows)
+        rows = pa.Table.from_batches([answer.rows]).replace_schema_metadata(None)
+        rows = rows.append_column("model_version", pa.repeat(pa.scalar(about.model_version, pa.int32()), count))
+        rows = rows.append_column("digest", pa.repeat(pa.scalar(about.digest, pa.string()), count))
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         content = bytes(sink.getvalue())
         with storage_errors.translated(self.root):
             self.root.put(f"{table}/{_file(number)}", content)
-        refused = len(answer) - answer.column(scores.ERROR).null_count
-        return WrittenPart(number, len(answer), refused, len(content), hashlib.sha256(content).hexdigest())
+        refused = count - answer.rows.column(scores.ERROR).null_count
+        return WrittenPart(number, count, refused, len(content), hashlib.sha256(content).hexdigest())
+
+    def lost(self, table: str, parts: Sequence[WrittenPart]) -> list[int]:
+        """Return the numbers of parts whose file is missing, or has another size than was written.
+
+        Raises:
+            UnavailableError: the data storage can't be read.
+
+        """
+        with storage_errors.translated(self.root):
+            sizes = self.root.sizes(table)
+        return [part.number for part in parts if sizes.get(_file(part.number)) != part.size]
 
     def commit(self, table: str, request: ScoringRequested, parts: Sequence[WrittenPart]) -> DataVersion:
         """Make all files of a job visible as version 0 of its table, or return the version if that was done before.

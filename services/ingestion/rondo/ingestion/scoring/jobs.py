@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.data import DataVersion
     from rondo.contracts.events.scoring import ScoringRequested
     from rondo.ingestion.errors import ScoringFailedError
-    from rondo.ingestion.scoring.plan import Speed
+    from rondo.ingestion.scoring.plan import Part, Speed
 
 FOLDER = "scores"
 
@@ -34,6 +34,14 @@ class ScoringJob:
     code: str = ""
     reason: str = ""
     speed: Speed | None = None
+
+
+@dataclass(frozen=True)
+class OpenPart:
+    """A part of a job that has no scores yet."""
+
+    request: ScoringRequested
+    part: Part
 
 
 def starts(state: str | None) -> bool:

@@ -11,7 +11,7 @@ from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.vocabularies import ScoringState
 from rondo.ingestion.scoring.delta_scores import WrittenPart
-from rondo.ingestion.scoring.jobs import ScoringJob
+from rondo.ingestion.scoring.jobs import OpenPart, ScoringJob
 from rondo.ingestion.scoring.plan import Part, Speed
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ _PLAN = """
 insert into scoring_parts (job, number, file, row_group, skipped, rows, first_row) values ($1, $2, $3, $4, $5, $6, $7)
 """
 _PART = "number, file, row_group, skipped, rows, first_row"
+_OPEN = f"""
+select request, {", ".join(f"scoring_parts.{name}" for name in _PART.split(", "))}
+from scoring_jobs join scoring_parts using (job) where job = $1 and number = $2 and done_at is null
+"""  # noqa: S608
 _POSITION = """
 insert into scores_read (partition, next_offset) values ($1, $2)
 on conflict (partition) do update set next_offset = excluded.next_offset
@@ -117,14 +121,13 @@ class PostgresScoringJobs:
         async with self.database.transaction() as work:
             return [Part(**dict(row)) for row in await work.connection.fetch(query, job)]
 
-    async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
-        query = (
-            "select request from scoring_jobs join scoring_parts using (job) "
-            "where job = $1 and number = $2 and done_at is null"
-        )
+    async def waits_for(self, job: str, part: int) -> OpenPart | None:
         async with self.database.transaction() as work:
-            row = await work.connection.fetchrow(query, job, part)
-        return ScoringRequested.model_validate(row["request"]) if row else None
+            row = await work.connection.fetchrow(_OPEN, job, part)
+        if row is None:
+            return None
+        found = dict(row)
+        return OpenPart(ScoringRequested.model_validate(found.pop("request")), Part(**found))
 
     async def save_written(self, job: str, part: WrittenPart) -> None:
         query = (
@@ -138,6 +141,11 @@ class PostgresScoringJobs:
         query = "select number, rows, refused, size, digest from scoring_parts where job = $1 order by number"
         async with self.database.transaction() as work:
             return [WrittenPart(**dict(row)) for row in await work.connection.fetch(query, job)]
+
+    async def reopen(self, job: str, parts: Sequence[int]) -> None:
+        query = "update scoring_parts set done_at = null where job = $1 and number = any($2)"
+        async with self.database.transaction() as work:
+            await work.connection.execute(query, job, parts)
 
     async def end(self, event: ScoringEnded) -> None:
         scores = event.scores.model_dump(mode="json") if event.scores else None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.scoring import ScoringEnded, ScoringRequested
     from rondo.ingestion.scoring.delta_scores import WrittenPart
-    from rondo.ingestion.scoring.jobs import ScoringJob
+    from rondo.ingestion.scoring.jobs import OpenPart, ScoringJob
     from rondo.ingestion.scoring.plan import Part
 
 
@@ -48,8 +48,8 @@ class ScoringJobs(Protocol):
         """Return the parts that are not done, in their order."""
         ...
 
-    async def waits_for(self, job: str, part: int) -> ScoringRequested | None:
-        """Return the request of a job that has this part, unless the part is done."""
+    async def waits_for(self, job: str, part: int) -> OpenPart | None:
+        """Return a part; None if it is done, or there is no such one."""
         ...
 
     async def save_written(self, job: str, part: WrittenPart) -> None:
@@ -58,6 +58,10 @@ class ScoringJobs(Protocol):
 
     async def written(self, job: str) -> list[WrittenPart]:
         """Return all parts of a job that is scored, in their order."""
+        ...
+
+    async def reopen(self, job: str, parts: Sequence[int]) -> None:
+        """Save that parts are not done: their files are lost."""
         ...
 
     async def end(self, event: ScoringEnded) -> None:
