@@ -341,6 +341,26 @@ async def test_a_storage_that_refuses_one_job_lets_the_next_one_run(
     check(stage.scores(second), rows)
 
 
+async def test_an_answer_that_arrives_while_its_part_is_sent_again_ends_the_wait(tmp_path: Path) -> None:
+    """Before, the part was waited for until `silence`, which is longer than the test may take."""
+    rows = fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path), silence=3600), requested(0)
+    stage.jobs.request(request)
+    source, early = stage.coordinator.source, [True]
+
+    async def send(value: bytes, key: str, number: int) -> None:
+        if early and early.pop():
+            # That of a process before: it comes after the look for parts without scores, and before the part is sent.
+            [(_, sent)] = source.read(request, (await stage.jobs.remaining(request.job))[1:2])
+            await stage.answers.advance([Mock(**stage.message(scores.encode(sent)))])
+        await stage.send(value, key, number)
+
+    stage.coordinator.send = send
+    async with asyncio.timeout(30):
+        await stage.coordinator.tick()
+    check(stage.scores(request), rows)
+
+
 def changed(value: bytes, how: str) -> bytes:
     """Return an answer that is not one to its part."""
     rows = scores.decode(value)

@@ -53,7 +53,10 @@ class Answers:
         about = answer.about
         wanted = await self.jobs.waits_for(about.job, about.part)
         if wanted is None:
-            return  # a repeated answer, or that of a job that is not known here
+            # A repeated answer, or that of a job that is not known here. The coordinator may have sent the part after
+            # another answer to it was on its way, or another process has saved it.
+            self.coordinator.answered(about.job, about.part)
+            return
         if problem := answer.misfit(wanted):
             log.error("an answer to part %d of scoring job %s is skipped: %s", about.part, about.job, problem)
             return
