@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from rondo.chassis.errors import UnavailableError
 from rondo.contracts.vocabularies import ScoringState
 from rondo.ingestion.scoring.jobs import OpenPart, ScoringJob, starts
 
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 
 
 @dataclass
+class MemoryRun:
+    """Implements `store.JobRun`."""
+
+    request: ScoringRequested
+    jobs: MemoryJobs
+
+    async def check(self) -> None:
+        if self.jobs.lost:
+            raise UnavailableError("PostgreSQL", "it ended the session")
+
+    async def end(self, event: ScoringEnded) -> None:
+        self.jobs.events.append(event)
+        self.jobs.requests[event.job] = replace(
+            self.jobs.requests[event.job], state=event.state, scores=event.scores, code=event.code, reason=event.reason
+        )
+
+
+@dataclass
 class MemoryJobs:
     """Implements `store.ScoringJobs`."""
 
@@ -26,6 +45,7 @@ class MemoryJobs:
     done: dict[tuple[str, int], WrittenPart] = field(default_factory=dict)
     events: list[ScoringEnded] = field(default_factory=list)
     read: dict[int, int] = field(default_factory=dict)
+    lost: bool = False
 
     def request(self, request: ScoringRequested) -> None:
         known = self.requests.get(request.job)
@@ -33,12 +53,12 @@ class MemoryJobs:
             self.requests[request.job] = ScoringJob(request, ScoringState.QUEUED)
 
     @asynccontextmanager
-    async def next(self, last: str = "") -> AsyncIterator[ScoringRequested | None]:
+    async def next(self, last: str = "") -> AsyncIterator[MemoryRun | None]:
         waiting = [job for job in self.requests.values() if job.state in {ScoringState.QUEUED, ScoringState.RUNNING}]
         waiting.sort(key=lambda job: job.request.job == last)
         if waiting:
             self.requests[waiting[0].request.job] = replace(waiting[0], state=ScoringState.RUNNING)
-        yield waiting[0].request if waiting else None
+        yield MemoryRun(waiting[0].request, self) if waiting else None
 
     async def job(self, job: str) -> ScoringJob | None:
         written = [each for (name, _), each in self.done.items() if name == job]
@@ -67,12 +87,6 @@ class MemoryJobs:
 
     async def written(self, job: str) -> list[WrittenPart]:
         return [self.done[job, part.number] for part in self.parts[job]]
-
-    async def end(self, event: ScoringEnded) -> None:
-        self.events.append(event)
-        self.requests[event.job] = replace(
-            self.requests[event.job], state=event.state, scores=event.scores, code=event.code, reason=event.reason
-        )
 
     async def positions(self) -> Mapping[int, int]:
         return self.read

@@ -361,6 +361,34 @@ async def test_an_answer_that_arrives_while_its_part_is_sent_again_ends_the_wait
     check(stage.scores(request), rows)
 
 
+async def test_a_process_that_lost_its_lock_sends_and_commits_nothing(tmp_path: Path) -> None:
+    fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+
+    async def ticks() -> None:
+        stage.jobs.lost = True
+        with pytest.raises(UnavailableError):
+            await stage.coordinator.tick()
+
+    await ticks()
+    assert request.job not in stage.jobs.parts
+    await stage.jobs.save_plan(request.job, stage.coordinator.source.parts(request))
+    await ticks()
+    assert stage.sent == []
+    whole = stage.message
+
+    def losing(value: bytes) -> dict[str, Any]:
+        stage.jobs.lost = len(stage.sent) == 3
+        return whole(value)
+
+    stage.jobs.lost, stage.message = False, losing  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        await stage.coordinator.tick()
+    assert (stage.sent, stage.jobs.events) == ([0, 1, 2], [])
+    assert not (tmp_path / table_of(request) / "_delta_log").exists()
+
+
 def changed(value: bytes, how: str) -> bytes:
     """Return an answer that is not one to its part."""
     rows = scores.decode(value)

@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import pytest
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.postgres import pool as chassis_postgres
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.cloudevents import Envelope
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from rondo.chassis.postgres.pool import Database
     from rondo.contracts.events.scoring import ScoringRequested
+    from rondo.ingestion.scoring.store import JobRun
 
 PARTS = divide([RowGroup("a.parquet", 0, 100, 0), RowGroup("a.parquet", 1, 30, 0)], 60)
 DIGEST = "sha256:" + "b" * 64
@@ -46,6 +49,27 @@ async def ask(database: Database, request: ScoringRequested) -> None:
         await handlers.event_handlers()[type(request)](envelope, work)
 
 
+def requested_by(run: JobRun | None) -> ScoringRequested | None:
+    return run.request if run else None
+
+
+@asynccontextmanager
+async def running_job(jobs: PostgresScoringJobs) -> AsyncIterator[JobRun]:
+    async with jobs.next() as run:
+        assert run is not None
+        yield run
+
+
+async def lose_and(then: Callable[[JobRun], Awaitable[None]], jobs: PostgresScoringJobs) -> None:
+    """Start a job, end the session that has the lock, and go on."""
+    async with running_job(jobs) as run:
+        await run.check()
+        async with jobs.database.transaction() as work:
+            [held] = await work.connection.fetch("select pid from pg_locks where locktype = 'advisory'")
+            await work.connection.execute("select pg_terminate_backend($1)", held["pid"])
+        await then(run)
+
+
 async def outbox(database: Database) -> list[str]:
     async with database.transaction() as work:
         return [row["topic"] for row in await work.connection.fetch("select topic from outbox order by id")]
@@ -62,15 +86,16 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         await ask(opened, first)
         await ask(opened, second)
         async with jobs.next() as found, jobs.next() as other:
-            assert (found, other) == (first, None)
+            assert (requested_by(found), other) == (first, None)
         async with jobs.next() as found:
-            assert found == first, "it was interrupted, so it goes on first"
+            assert requested_by(found) == first, "it was interrupted, so it goes on first"
         async with jobs.next(last=first.job) as found:
-            assert found == second, "another one goes on before that which could not"
+            assert requested_by(found) == second, "another one goes on before that which could not"
         async with jobs.next(last=second.job) as found:
-            assert found == first
+            assert requested_by(found) == first
         assert not await jobs.planned(first.job)
         await jobs.save_plan(first.job, PARTS)
+        await jobs.save_plan(first.job, PARTS[:1])  # of another process, that was the runner before
         assert await jobs.planned(first.job)
         assert await jobs.remaining(first.job) == PARTS
         assert await jobs.waits_for(first.job, 1) == OpenPart(first, PARTS[1])
@@ -93,12 +118,15 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         await jobs.save_written(first.job, WrittenPart(2, 30, 0, 6, "e"))
         assert [(part.number, part.size) for part in await jobs.written(first.job)] == [(0, 5), (1, 17), (2, 6)]
         scores = DataVersion(table="scores/delay/x", version=0, digest=DIGEST)
-        await jobs.end(ended(first, await jobs.job(first.job), datetime.now(UTC), scores))
+        async with running_job(jobs) as run:
+            await run.end(ended(first, await jobs.job(first.job), datetime.now(UTC), scores))
+            error = ScoringFailedError("no_answer", "of a process that was the runner before")
+            await run.end(ended(first, await jobs.job(first.job), datetime.now(UTC), error=error))
         done = await jobs.job(first.job)
         assert done is not None
         assert (done.state, done.scored, done.scores) == ("done", 130, scores)
         async with jobs.next() as found:
-            assert found == second
+            assert requested_by(found) == second
         assert [job.request.job for job in await jobs.latest(5)] == [second.job, first.job]
         assert await outbox(opened) == ["scoring.ended"]
 
@@ -118,7 +146,8 @@ async def test_the_same_request_changes_nothing_unless_the_job_failed(
         assert (running.state, running.rows) == ("running", 130)
         error = ScoringFailedError("no_answer", "no replica answered")
         await jobs.save_written(request.job, WrittenPart(0, 60, 0, 5, "d"))
-        await jobs.end(ended(request, running, datetime.now(UTC), error=error))
+        async with running_job(jobs) as run:
+            await run.end(ended(request, running, datetime.now(UTC), error=error))
         failed = await jobs.job(request.job)
         assert failed is not None
         assert (failed.state, failed.code, failed.reason) == ("failed", "no_answer", "no replica answered")
@@ -126,6 +155,23 @@ async def test_the_same_request_changes_nothing_unless_the_job_failed(
         again = await jobs.job(request.job)
         assert again is not None
         assert (again.state, again.code, again.scored, again.ended_at) == ("queued", "", 60, None)
+
+
+async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    request = requested(0)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        await ask(opened, request)
+        event = ended(request, None, datetime.now(UTC), error=ScoringFailedError("no_answer", "no replica answered"))
+        for then in (lambda run: run.check(), lambda run: run.end(event)):
+            with pytest.raises(UnavailableError):
+                await lose_and(then, jobs)
+        job = await jobs.job(request.job)
+        assert job is not None
+        assert job.state == "running"
+        assert await outbox(opened) == []
 
 
 async def test_positions_of_answers_are_kept(database: Callable[[str], Awaitable[str]]) -> None:

@@ -111,24 +111,19 @@ class Database:
             raise _unavailable(error) from error
 
     @asynccontextmanager
-    async def session_lock(self, name: str) -> AsyncIterator[bool]:
-        """Hold a lock while the body runs, on a connection of its own; yields False if another process has it.
+    async def session_lock(self, name: str) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any] | None]:
+        """Hold a lock while the body runs, on a connection of its own; yields None if another process has it.
 
-        Unlike a transaction it may be held for hours. It ends with its connection.
+        Unlike a transaction it may be held for hours. It ends with its connection, which may be long before the body
+        does: what is done with the connection that is yielded is done under the lock.
 
         Raises:
-            UnavailableError: PostgreSQL is unavailable.
+            UnavailableError: PostgreSQL is unavailable, or the connection broke.
 
         """
-        connection = await self._acquire()
-        try:
-            try:
-                locked = await connection.fetchval("select pg_try_advisory_lock(hashtext($1))", name)
-            except _NO_CONNECTION as error:
-                raise _unavailable(error) from error
-            yield bool(locked)
-        finally:
-            await self.pool.release(connection)  # asyncpg releases the locks of the session, too
+        async with self.session() as connection:
+            locked = await connection.fetchval("select pg_try_advisory_lock(hashtext($1))", name)
+            yield connection if locked else None
 
     @asynccontextmanager
     async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rondo.contracts.events.data import DataVersion
-    from rondo.contracts.events.scoring import ScoringRequested
     from rondo.ingestion.scoring.delta_scores import DeltaScores
     from rondo.ingestion.scoring.delta_source import DeltaSource
     from rondo.ingestion.scoring.plan import Part
-    from rondo.ingestion.scoring.store import ScoringJobs
+    from rondo.ingestion.scoring.store import JobRun, ScoringJobs
 
 log = logging.getLogger(__name__)
 # How often the store is asked for jobs, in seconds.
@@ -63,13 +62,14 @@ class Coordinator:
                 one, for whose data it may be available.
 
         """
-        async with self.jobs.next(self._last) as request:
-            if request is None:
+        async with self.jobs.next(self._last) as run:
+            if run is None:
                 return PAUSE
+            request = run.request
             self._job = self._last = request.job
             self._error = None
             try:
-                committed = await self._run(request)
+                committed = await self._run(run)
                 error = None
             except ScoringFailedError as failed:
                 log.warning("scoring job %s fails: %s", request.job, failed)
@@ -78,7 +78,7 @@ class Coordinator:
                 self._job = None
                 self._open.clear()
             job = await self.jobs.job(request.job)
-            await self.jobs.end(scoring_jobs.ended(request, job, self.clock(), committed, error))
+            await run.end(scoring_jobs.ended(request, job, self.clock(), committed, error))
             return 0.0
 
     def answered(self, job: str, part: int) -> None:
@@ -93,7 +93,8 @@ class Coordinator:
             self._error = error
             self._changed.set()
 
-    async def _run(self, request: ScoringRequested) -> DataVersion:
+    async def _run(self, run: JobRun) -> DataVersion:
+        request = run.request
         table = scoring_jobs.table_of(request)
         if (committed := await asyncio.to_thread(self.tables.committed, table, request.job)) is not None:
             return committed
@@ -102,9 +103,11 @@ class Coordinator:
             if not parts:
                 what = f"version {request.data_version} of {request.dataset} has no rows: publish a batch"
                 raise ScoringFailedError("data_missing", what)
+            await run.check()
             await self.jobs.save_plan(request.job, parts)
         for _ in range(_TRIES):
-            await self._score(request)
+            await self._score(run)
+            await run.check()
             written = await self.jobs.written(request.job)
             if not (lost := await asyncio.to_thread(self.tables.lost, table, written)):
                 return await asyncio.to_thread(self.tables.commit, table, request, written)
@@ -114,7 +117,7 @@ class Coordinator:
         advice = "see that nothing removes files of the data storage, and run the same command again"
         raise ScoringFailedError("scores_lost", f"{what}: {advice}")
 
-    async def _score(self, request: ScoringRequested) -> None:
+    async def _score(self, run: JobRun) -> None:
         """Return once all parts are done; sends again what has no answer.
 
         Raises:
@@ -122,26 +125,27 @@ class Coordinator:
 
         """
         tries, before = 0, -1
-        while parts := await self.jobs.remaining(request.job):
+        while parts := await self.jobs.remaining(run.request.job):
             tries = tries + 1 if len(parts) == before else 1
             if tries > _TRIES:
                 what = f"no replica answered for {_TRIES * self.silence / 60:g} minutes"
                 advice = "see that serving runs, with RONDO_BULK_THREADS above 0, and run the same command again"
                 raise ScoringFailedError("no_answer", f"{what}, {len(parts):,} parts are left: {advice}")
             before = len(parts)
-            await self._send_all(request, parts)
+            await self._send_all(run, parts)
 
-    async def _send_all(self, request: ScoringRequested, parts: Sequence[Part]) -> None:
+    async def _send_all(self, run: JobRun, parts: Sequence[Part]) -> None:
         """Send parts while few have no answer; returns early if none comes."""
         self._open.clear()
-        reader = self.source.read(request, parts)
+        reader = self.source.read(run.request, parts)
         while (item := await asyncio.to_thread(next, reader, None)) is not None:
             part, rows = item
             value = await asyncio.to_thread(_encoded, part, rows)
             if not await self._until_open(_WINDOW - 1):
                 return
+            await run.check()
             self._open.add(part.number)
-            await self.send(value, f"{request.job}/{part.number}", part.number)
+            await self.send(value, f"{run.request.job}/{part.number}", part.number)
         await self._until_open(0)
 
     async def _until_open(self, most: int) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.postgres.transaction import Transaction
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.vocabularies import ScoringState
@@ -17,8 +19,9 @@ from rondo.ingestion.scoring.plan import Part, Speed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    import asyncpg
+
     from rondo.chassis.postgres.pool import Database
-    from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.scoring import ScoringEnded
 
@@ -37,8 +40,10 @@ insert into scoring_jobs (job, request, state) values ($1, $2, $3) on conflict (
 set request = excluded.request, state = excluded.state, requested_at = now(), ended_at = null, code = '', reason = ''
 """
 _END = """
-update scoring_jobs set state = $2, ended_at = $3, scores = $4, code = $5, reason = $6 where job = $1
+update scoring_jobs set state = $2, ended_at = $3, scores = $4, code = $5, reason = $6
+where job = $1 and state = 'running'
 """
+_ANSWER_SECONDS = 10.0
 # One that was interrupted goes on first, unless its data can't be had now: then another one may go on.
 _NEXT = """
 select job, request from scoring_jobs where state in ('queued', 'running')
@@ -71,15 +76,18 @@ class PostgresScoringJobs:
             yield PostgresJobRequests(work)
 
     @asynccontextmanager
-    async def next(self, last: str = "") -> AsyncIterator[ScoringRequested | None]:
+    async def next(self, last: str = "") -> AsyncIterator[PostgresJobRun | None]:
         async with self.database.transaction() as work:
             waiting = await work.connection.fetchrow(_NEXT, last) is not None
         if not waiting:
             yield None
             return
         # A job takes longer than a transaction should.
-        async with self.database.session_lock("ingestion.scoring") as locked:
-            yield await self._begin(last) if locked else None
+        async with self.database.session_lock("ingestion.scoring") as session:
+            request = None if session is None else await self._begin(last)
+            yield (
+                None if session is None or request is None else PostgresJobRun(request, session, self.database.service)
+            )
 
     async def _begin(self, last: str) -> ScoringRequested | None:
         async with self.database.transaction() as work:
@@ -111,10 +119,11 @@ class PostgresScoringJobs:
 
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
         rows = [(job, p.number, p.file, p.row_group, p.skipped, p.rows, p.first_row) for p in parts]
+        total = sum(part.rows for part in parts)
         async with self.database.transaction() as work:
-            await work.connection.executemany(_PLAN, rows)
-            total = sum(part.rows for part in parts)
-            await work.connection.execute("update scoring_jobs set rows = $2 where job = $1", job, total)
+            query = "update scoring_jobs set rows = $2 where job = $1 and rows is null"
+            if await work.connection.execute(query, job, total) == "UPDATE 1":
+                await work.connection.executemany(_PLAN, rows)
 
     async def remaining(self, job: str) -> list[Part]:
         query = f"select {_PART} from scoring_parts where job = $1 and done_at is null order by number"  # noqa: S608
@@ -147,13 +156,6 @@ class PostgresScoringJobs:
         async with self.database.transaction() as work:
             await work.connection.execute(query, job, parts)
 
-    async def end(self, event: ScoringEnded) -> None:
-        scores = event.scores.model_dump(mode="json") if event.scores else None
-        async with self.database.transaction() as work:
-            await work.connection.execute(_END, event.job, event.state, event.at, scores, event.code, event.reason)
-            # A job that failed and goes on ends again, so its id has the time.
-            await work.publish(event, str(uuid5(NAMESPACE_URL, f"rondo:scoring:{event.job}/{event.at.isoformat()}")))
-
     async def positions(self) -> Mapping[int, int]:
         async with self.database.transaction() as work:
             rows = await work.connection.fetch("select partition, next_offset from scores_read")
@@ -162,6 +164,30 @@ class PostgresScoringJobs:
     async def save_positions(self, positions: Mapping[int, int]) -> None:
         async with self.database.transaction() as work:
             await work.connection.executemany(_POSITION, list(positions.items()))
+
+
+@dataclass(frozen=True)
+class PostgresJobRun:
+    """Implements `store.JobRun`. The lock is that of `session`, so what must be of one process is done with it."""
+
+    request: ScoringRequested
+    session: asyncpg.pool.PoolConnectionProxy[Any]
+    service: str
+
+    async def check(self) -> None:
+        try:
+            await self.session.execute("select 1", timeout=_ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise UnavailableError("PostgreSQL", f"no answer within {_ANSWER_SECONDS:g} s") from error
+
+    async def end(self, event: ScoringEnded) -> None:
+        scores = event.scores.model_dump(mode="json") if event.scores else None
+        async with self.session.transaction():
+            values = (event.job, event.state, event.at, scores, event.code, event.reason)
+            if await self.session.execute(_END, *values) == "UPDATE 1":
+                # A job that failed and goes on ends again, so its id has the time.
+                name = f"rondo:scoring:{event.job}/{event.at.isoformat()}"
+                await Transaction(self.session, self.service).publish(event, str(uuid5(NAMESPACE_URL, name)))
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,35 @@ class JobRequests(Protocol):
         ...
 
 
+class JobRun(Protocol):
+    """A job that this process runs, and no other one until the run ends or is lost."""
+
+    @property
+    def request(self) -> ScoringRequested: ...
+
+    async def check(self) -> None:
+        """Check that no other process may run the job by now.
+
+        Raises:
+            UnavailableError: the run is lost.
+
+        """
+        ...
+
+    async def end(self, event: ScoringEnded) -> None:
+        """Save how the job ended, and add the event to the outbox, in one transaction; unless it has ended.
+
+        Raises:
+            UnavailableError: the run is lost.
+
+        """
+        ...
+
+
 class ScoringJobs(Protocol):
     """Jobs and their parts. A part is done once its scores are written."""
 
-    def next(self, last: str = "") -> AbstractAsyncContextManager[ScoringRequested | None]:
+    def next(self, last: str = "") -> AbstractAsyncContextManager[JobRun | None]:
         """Start the job that was interrupted, or was requested first, and keep other processes from running jobs.
 
         The job `last` is taken where there is no other. None if there is none, or if another process runs one.
@@ -42,7 +67,9 @@ class ScoringJobs(Protocol):
         """Return whether the parts of a job are saved."""
         ...
 
-    async def save_plan(self, job: str, parts: Sequence[Part]) -> None: ...
+    async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
+        """Save the parts of a job, unless it has some."""
+        ...
 
     async def remaining(self, job: str) -> list[Part]:
         """Return the parts that are not done, in their order."""
@@ -62,10 +89,6 @@ class ScoringJobs(Protocol):
 
     async def reopen(self, job: str, parts: Sequence[int]) -> None:
         """Save that parts are not done: their files are lost."""
-        ...
-
-    async def end(self, event: ScoringEnded) -> None:
-        """Save how a job ended, and add the event to the outbox, in one transaction."""
         ...
 
     async def positions(self) -> Mapping[int, int]:
