@@ -6,9 +6,10 @@ import asyncio
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock, Mock
 
 import asyncpg
-from rondo.ingestion.app import application
+from rondo.ingestion.app import application, send_rows
 
 from tests.ingestion.builders import START, outcome, parquet, predictions, rides, spec
 from tests.ingestion.processes import IngestionClient, apply, client, dead_letters, events, produce, read_all, rows
@@ -35,6 +36,20 @@ async def test_an_uploaded_batch_becomes_a_data_version(ingestion: IngestionClie
     assert rows(ingestion, "quarantine/rides")["reason"].to_list() == [reason]
     accepted = await until(lambda: events(ingestion, "batches.accepted"))
     assert accepted[0]["data_version"] == report["data_version"]
+
+
+async def test_the_follower_of_scores_is_a_part_of_readiness(ingestion: IngestionClient) -> None:
+    async def ready() -> bool:
+        return bool((await ingestion.client.get("/readyz")).json()["checks"]["scores"] == "ok")
+
+    await until(ready)
+
+
+async def test_the_producer_selects_the_partition_of_rows_to_score() -> None:
+    """A topic may have more or fewer partitions than a new one is given."""
+    broker = Mock(publish=AsyncMock())
+    await send_rows(broker, b"rows", "job/7")
+    broker.publish.assert_awaited_once_with(b"rows", "scores.requested", key=b"job/7")
 
 
 async def test_outcomes_and_predictions_land(ingestion: IngestionClient) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands
@@ -20,6 +21,7 @@ from rondo.registry.errors import (
     UnknownVersionError,
 )
 
+from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import ANA, apply, audit_of, handle, published_types, states
 
 if TYPE_CHECKING:
@@ -181,5 +183,7 @@ async def test_a_scoring_names_its_version_and_is_the_same_job_again(
             jobs.add(await commands.score(work, "late", 1, data, ANA, day))
     assert len(jobs) == 3
     assert (await published_types(store)).count("ScoringRequested") == 4
+    if isinstance(store, FakeStore):
+        assert {event.task for _, event in store.state.published if isinstance(event, ScoringRequested)} == {"binary"}
     entries = [entry for entry in await audit_of(store, "late") if entry.action == "scoring_requested"]
     assert len(entries) == 4

@@ -99,10 +99,11 @@ class Stage:
         )
         self.answers = Answers(self.jobs, DeltaScores(location), self.coordinator)
 
-    async def send(self, value: bytes, key: str, number: int) -> None:
+    async def send(self, value: bytes, key: str) -> None:
         self._live()
-        assert key.endswith(f"/{number}")
-        self.sent.append(number)
+        request = ScoreRequest.of(scores.decode(value).schema)
+        assert key == request.key
+        self.sent.append(request.part)
         for _ in range(self.times):
             await self.answers.advance([Mock(**self.message(value))])
         self._live()
@@ -348,12 +349,12 @@ async def test_an_answer_that_arrives_while_its_part_is_sent_again_ends_the_wait
     stage.jobs.request(request)
     source, early = stage.coordinator.source, [True]
 
-    async def send(value: bytes, key: str, number: int) -> None:
+    async def send(value: bytes, key: str) -> None:
         if early and early.pop():
             # That of a process before: it comes after the look for parts without scores, and before the part is sent.
             [(_, sent)] = source.read(request, (await stage.jobs.remaining(request.job))[1:2])
             await stage.answers.advance([Mock(**stage.message(scores.encode(sent)))])
-        await stage.send(value, key, number)
+        await stage.send(value, key)
 
     stage.coordinator.send = send
     async with asyncio.timeout(30):

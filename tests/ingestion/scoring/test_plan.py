@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.contracts.events import scores
+from rondo.contracts.spec.model import Feature
 from rondo.ingestion.scoring.jobs import starts
-from rondo.ingestion.scoring.plan import RowGroup, Speed, divide, rows_of_a_part
+from rondo.ingestion.scoring.plan import RowGroup, Speed, divide, most_rows, rows_of_a_part
 
 GROUPS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 300), st.integers(0, 50_000)), max_size=8)
 
@@ -29,6 +33,28 @@ def test_each_row_is_in_one_part(groups: list[tuple[str, int, int]], most: int, 
 )
 def test_a_part_has_about_so_many_bytes(rows: int, size: int, found: int) -> None:
     assert rows_of_a_part(RowGroup("a", 0, rows, size), 500, 1_000) == found
+
+
+@pytest.mark.parametrize(
+    ("columns", "task"), [(2, "multiclass"), (200, "binary"), (20, "regression"), (2, ""), (600, "new")]
+)
+def test_the_largest_part_and_its_answer_fit_a_message(columns: int, task: str) -> None:
+    features = {f"f{number}": Feature(type="float") for number in range(columns)}
+    rows = min(most_rows(features, task), scores.MAX_ROWS)
+    random = np.random.default_rng(1)
+    message = {f"feature.{name}": random.normal(size=rows) for name in features}
+    assert len(scores.encode(pa.RecordBatch.from_pydict(message))) < 0.75 * scores.MAX_MESSAGE_BYTES
+    classes = 200 if task in {"multiclass", "", "new"} else 0
+    ends = np.arange(rows + 1, dtype=np.int32) * classes
+    answer = {
+        "row": np.arange(rows), "entity": [f"{number:030}" for number in range(rows)],
+        "event_time": pa.array(np.arange(rows), pa.timestamp("us", "UTC")), "label": ["class 17"] * rows,
+        "score": random.random(rows, np.float32),
+        "probabilities": pa.ListArray.from_arrays(ends, random.random(rows * classes, np.float32)),
+        "error": pa.nulls(rows, pa.string()), "message": pa.nulls(rows, pa.string()),
+    }  # fmt: skip
+    assert len(scores.encode(pa.RecordBatch.from_pydict(answer))) < 0.9 * scores.MAX_MESSAGE_BYTES
+    assert rows > 400
 
 
 def test_the_speed_says_how_long_the_rest_takes() -> None:

@@ -18,7 +18,7 @@ class ScoringRequested(ModelEvent):
 
     `job` depends on the version and on the data alone: the same request again is the same job, which goes on where it
     failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec; an
-    answer has their values, if the data has them.
+    answer has their values, if the data has them. `task` is that of its spec; it is empty if an earlier release asked.
     """
 
     topic: ClassVar[str] = "scoring.requested"
@@ -31,6 +31,7 @@ class ScoringRequested(ModelEvent):
     event_time: Column
     dataset: Text
     data_version: int
+    task: Text = ""
     requested_by: Text
     at: Utc
 

@@ -25,7 +25,6 @@ from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.scores import SCORES_REQUESTED
-from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.ingestion import handlers
 from rondo.ingestion.batches.kafka_consumer import BatchConsumer
 from rondo.ingestion.batches.publisher import BatchPublisher
@@ -114,11 +113,12 @@ async def _ingesting(
     async with chassis_kafka.broker(settings) as broker:
         BatchConsumer(settings, broker, service, spool).subscribe()
         Consumer(settings, broker, handlers.event_handlers(), jobs.handling).subscribe()
-        coordinator = Coordinator(DeltaSource(root), DeltaScores(root), jobs, partial(_send, broker))
+        coordinator = Coordinator(DeltaSource(root), DeltaScores(root), jobs, partial(send_rows, broker))
         answers = Follower(
             settings.kafka, f"{settings.instance}-scores", ANSWER_TOPICS,
             Answers(jobs, DeltaScores(root), coordinator), max_records=8,
         )  # fmt: skip
+        health.add("scores", answers.check)
         scoring = run_periodically("scoring", coordinator.tick)
         await broker.start()
         chassis_kafka.watch(health, settings, broker)
@@ -128,14 +128,14 @@ async def _ingesting(
             yield ApiContext(service, spool, batches, publisher, tables, reports, specs, jobs)
 
 
-async def _send(broker: KafkaBroker, value: bytes, key: str, number: int) -> None:
-    """Send a part to serving; one after another they go to all partitions.
+async def send_rows(broker: KafkaBroker, value: bytes, key: str) -> None:
+    """Send a part to serving; their keys distribute them over the partitions, as many as the topic has.
 
     Raises:
         UnavailableError: Kafka does not take it.
 
     """
     try:
-        await broker.publish(value, SCORES_REQUESTED, key=key.encode(), partition=number % DATA_PARTITIONS)
+        await broker.publish(value, SCORES_REQUESTED, key=key.encode())
     except (KafkaError, OSError, TimeoutError) as error:
         raise UnavailableError("Kafka", f"it does not take rows to score ({error})") from error

@@ -161,7 +161,7 @@ async def score(work: ModelTables, name: str, number: int, data: tuple[str, int]
     event = ScoringRequested(
         model=name, job=job, model_version=number, digest=version.digest, features=version.features,
         entity=spec.data.entity, event_time=spec.data.event_time, dataset=dataset, data_version=data_version,
-        requested_by=by.actor.name, at=at,
+        task=trained.summary.task, requested_by=by.actor.name, at=at,
     )  # fmt: skip
     await work.publish(event)
     evidence = {"job": job, "version": number, "dataset": dataset, "data_version": data_version}

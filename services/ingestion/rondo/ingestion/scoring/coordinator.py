@@ -40,12 +40,12 @@ _TRIES = 10
 
 @dataclass
 class Coordinator:
-    """`send` publishes a message of `scores.requested` to a partition that the number of the part decides."""
+    """`send` publishes a message of `scores.requested` with its key."""
 
     source: DeltaSource
     tables: DeltaScores
     jobs: ScoringJobs
-    send: Callable[[bytes, str, int], Awaitable[object]]
+    send: Callable[[bytes, str], Awaitable[object]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     silence: float = _SILENCE
     _job: str | None = None
@@ -145,7 +145,7 @@ class Coordinator:
                 return
             await run.check()
             self._open.add(part.number)
-            await self.send(value, f"{run.request.job}/{part.number}", part.number)
+            await self.send(value, f"{run.request.job}/{part.number}")
         await self._until_open(0)
 
     async def _until_open(self, most: int) -> bool:
@@ -167,6 +167,8 @@ class Coordinator:
 def _encoded(part: Part, rows: pa.RecordBatch) -> bytes:
     value = scores.encode(rows)
     if len(value) > scores.MAX_MESSAGE_BYTES - 1024:
+        longest = max(rows.schema.names, key=lambda name: rows.column(name).nbytes).removeprefix(scores.column_of(""))
         what = f"{part.rows:,} rows from row {part.first_row:,} on have {len(value):,} bytes"
-        raise ScoringFailedError("part_too_large", f"{what}, more than a message may have: shorten their texts")
+        message = f"{what}, more than a message may have: shorten the values of {longest}, which has most of them"
+        raise ScoringFailedError("part_too_large", message)
     return value

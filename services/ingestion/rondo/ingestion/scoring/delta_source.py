@@ -16,7 +16,7 @@ from rondo.contracts.events import logs, scores
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.delta import storage_errors
 from rondo.ingestion.errors import ScoringFailedError
-from rondo.ingestion.scoring.plan import Part, RowGroup, divide
+from rondo.ingestion.scoring.plan import Part, RowGroup, divide, most_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ class DeltaSource:
                 wanted = f"{request.model_version} of {request.model}: {'; '.join(problems)}"
                 message = f"{what} does not fit version {wanted}; score a dataset with these columns"
                 raise ScoringFailedError("schema_mismatch", message)
-            return divide(_row_groups(data))
+            return divide(_row_groups(data), most=most_rows(request.features, request.task))
 
     def read(self, request: ScoringRequested, parts: Sequence[Part]) -> Iterator[tuple[Part, pa.RecordBatch]]:
         """Yield the rows of some parts, in the order of the data, as messages have them.

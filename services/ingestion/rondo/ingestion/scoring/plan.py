@@ -1,7 +1,7 @@
 """Divides the rows of a data version into parts, and says how far a job is.
 
-A part is a slice of one row group of one file, small enough for one message. The same files give the same parts, so a
-job that was interrupted goes on with those that have no scores yet.
+A part is a slice of one row group of one file, small enough for one message, as is its answer. The same files give the
+same parts, so a job that was interrupted goes on with those that have no scores yet.
 """
 
 from __future__ import annotations
@@ -10,12 +10,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.scores import MAX_ROWS
+from rondo.contracts.tasks.multiclass import MAX_CLASSES
+from rondo.contracts.tasks.registry import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-# Of the rows of a part, uncompressed: a quarter of what a message may have, for texts can be longer in some rows.
+    from rondo.contracts.spec.model import Feature
+
+# Of the rows of a part, as the file encodes them: a quarter of what a message may have, for texts can be longer in some
+# rows.
 TARGET_BYTES = 2 * 1024 * 1024
+# Of the columns of a message, which are plain where the file has each different number once; and of an answer.
+_REQUEST_BYTES = 4 * 1024 * 1024
+_ANSWER_BYTES = 6 * 1024 * 1024
+# Of a row of a message: a float64, or the index of a text. Of a row of an answer: its number, entity, time and error,
+# the outputs without probabilities; and a float32 for each class.
+_VALUE, _OUTPUTS, _PROBABILITY = 8, 64, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +51,27 @@ class Part:
     first_row: int
 
 
-def divide(groups: Iterable[RowGroup], max_rows: int = MAX_ROWS, target: int = TARGET_BYTES) -> list[Part]:
-    """Return the parts of row groups, in their order. Together they have each row once."""
+def most_rows(features: Mapping[str, Feature], task: str) -> int:
+    """Return how many rows fit into a message with these features, and into its answer by a model of this task.
+
+    A task that is not known here may answer with probabilities, of any number of classes.
+    """
+    target = TASKS[task].target if task in TASKS else "probabilities"
+    answer = _OUTPUTS + (_PROBABILITY * MAX_CLASSES if target == "probabilities" else 0)
+    return min(_ANSWER_BYTES // answer, _REQUEST_BYTES // (_VALUE * max(1, len(features))))
+
+
+def divide(
+    groups: Iterable[RowGroup], max_rows: int = MAX_ROWS, target: int = TARGET_BYTES, *, most: int = MAX_ROWS
+) -> list[Part]:
+    """Return the parts of row groups, in their order. Together they have each row once.
+
+    A part has at most `max_rows` rows, and at most `most`.
+    """
     parts: list[Part] = []
     first_row = 0
     for group in groups:
-        size = rows_of_a_part(group, max_rows, target)
+        size = rows_of_a_part(group, min(max_rows, most), target)
         for skipped in range(0, group.rows, size):
             rows = min(size, group.rows - skipped)
             parts.append(Part(len(parts), group.file, group.number, skipped, rows, first_row + skipped))
