@@ -99,7 +99,7 @@ def test_a_number_is_read_alike(texts: list[str], kind: Any, commas: bool) -> No
     published = of_column(Column("x", kind), texts, commas=commas)
     for text, value in zip(texts, published, strict=True):
         try:
-            asked = rows._value("x", text or None, kind, source)
+            asked = rows.value_of("x", text or None, kind, source)
         except RefusedError:
             # Ingestion has an infinite number to say so, and quarantines it.
             assert value is None or value in (float("inf"), float("-inf"))
