@@ -23,6 +23,7 @@ class MemoryRun:
     """Implements `store.JobRun`."""
 
     request: ScoringRequested
+    attempt: str
     jobs: MemoryJobs
 
     async def check(self) -> None:
@@ -46,10 +47,12 @@ class MemoryJobs:
     events: list[ScoringEnded] = field(default_factory=list)
     read: dict[int, int] = field(default_factory=dict)
     lost: bool = False
+    attempts: dict[str, int] = field(default_factory=dict)
 
     def request(self, request: ScoringRequested) -> None:
         known = self.requests.get(request.job)
         if starts(known.state if known else None):
+            self.attempts[request.job] = self.attempts.get(request.job, 0) + 1
             self.requests[request.job] = ScoringJob(request, ScoringState.QUEUED)
 
     @asynccontextmanager
@@ -58,7 +61,7 @@ class MemoryJobs:
         waiting.sort(key=lambda job: job.request.job == last)
         if waiting:
             self.requests[waiting[0].request.job] = replace(waiting[0], state=ScoringState.RUNNING)
-        yield MemoryRun(waiting[0].request, self) if waiting else None
+        yield MemoryRun(waiting[0].request, self.attempt(waiting[0].request.job), self) if waiting else None
 
     async def job(self, job: str) -> ScoringJob | None:
         written = [each for (name, _), each in self.done.items() if name == job]
@@ -76,7 +79,10 @@ class MemoryJobs:
 
     async def waits_for(self, job: str, part: int) -> OpenPart | None:
         known = job in self.parts and part < len(self.parts[job]) and (job, part) not in self.done
-        return OpenPart(self.requests[job].request, self.parts[job][part]) if known else None
+        return OpenPart(self.requests[job].request, self.parts[job][part], self.attempt(job)) if known else None
+
+    def attempt(self, job: str) -> str:
+        return str(self.attempts[job])
 
     async def reopen(self, job: str, parts: Sequence[int]) -> None:
         for part in parts:

@@ -390,6 +390,34 @@ async def test_a_process_that_lost_its_lock_sends_and_commits_nothing(tmp_path: 
     assert not (tmp_path / table_of(request) / "_delta_log").exists()
 
 
+async def test_a_late_answer_to_a_failed_attempt_does_not_fail_the_next_one(tmp_path: Path) -> None:
+    rows = fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+    whole, values = stage.message, list[bytes]()
+
+    def refused(value: bytes) -> dict[str, Any]:
+        values.append(value)
+        about = ScoreRequest.of(scores.decode(value).schema).answer_metadata()
+        failed = pa.schema([], metadata=about | {"error": "version_refused", "message": "it is lost"})
+        return whole(value) | {"value.return_value": scores.encode(pa.RecordBatch.from_pylist([], schema=failed))}
+
+    stage.message = refused  # type: ignore[method-assign]
+    await stage.coordinator.tick()
+    late = Mock(**refused(values[0]))
+
+    async def send(value: bytes, key: str) -> None:
+        assert ScoreRequest.of(scores.decode(value).schema).attempt == "2"
+        await stage.answers.advance([late])
+        await stage.send(value, key)
+
+    stage.message, stage.coordinator.send = whole, send  # type: ignore[method-assign]
+    stage.jobs.request(request)
+    await stage.coordinator.tick()
+    assert [event.state for event in stage.jobs.events] == ["failed", "done"]
+    check(stage.scores(request), rows)
+
+
 def changed(value: bytes, how: str) -> bytes:
     """Return an answer that is not one to its part."""
     rows = scores.decode(value)

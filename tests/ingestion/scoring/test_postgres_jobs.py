@@ -81,8 +81,6 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
     first, second = requested(0), requested(1)
     async with connected(database) as opened:
         jobs = PostgresScoringJobs(opened)
-        async with jobs.next() as none:
-            assert none is None
         await ask(opened, first)
         await ask(opened, second)
         async with jobs.next() as found, jobs.next() as other:
@@ -98,7 +96,8 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         await jobs.save_plan(first.job, PARTS[:1])  # of another process, that was the runner before
         assert await jobs.planned(first.job)
         assert await jobs.remaining(first.job) == PARTS
-        assert await jobs.waits_for(first.job, 1) == OpenPart(first, PARTS[1])
+        async with running_job(jobs) as run:
+            assert await jobs.waits_for(first.job, 1) == OpenPart(first, PARTS[1], run.attempt)
         await jobs.save_written(first.job, WrittenPart(1, 40, 3, 17, "d"))
         await jobs.save_written(first.job, WrittenPart(1, 40, 9, 99, "other"))
         assert await jobs.waits_for(first.job, 1) is None
@@ -155,6 +154,8 @@ async def test_the_same_request_changes_nothing_unless_the_job_failed(
         again = await jobs.job(request.job)
         assert again is not None
         assert (again.state, again.code, again.scored, again.ended_at) == ("queued", "", 60, None)
+        async with running_job(jobs) as second:
+            assert second.attempt != run.attempt
 
 
 async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
@@ -177,6 +178,8 @@ async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
 async def test_positions_of_answers_are_kept(database: Callable[[str], Awaitable[str]]) -> None:
     async with connected(database) as opened:
         jobs = PostgresScoringJobs(opened)
+        async with jobs.next() as none:
+            assert none is None
         assert await jobs.positions() == {}
         await jobs.save_positions({0: 5, 3: 1})
         await jobs.save_positions({0: 7})

@@ -46,7 +46,10 @@ class InvalidScoreRequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What a bulk request is about: the version, and its place in a job. `first_row` is the number of its first row."""
+    """What a bulk request is about: the version, and its place in a job. `first_row` is the number of its first row.
+
+    `attempt` distinguishes the attempts of a job that failed and was requested again.
+    """
 
     job: str
     part: int
@@ -55,6 +58,7 @@ class ScoreRequest:
     digest: str
     features: Mapping[str, Feature]
     first_row: int = 0
+    attempt: str = ""
 
     @property
     def key(self) -> str:
@@ -64,11 +68,13 @@ class ScoreRequest:
     def metadata(self) -> dict[str, str]:
         """Return the metadata of the schema of a request."""
         about = {name: str(getattr(self, name)) for name in _TEXTS}
+        about |= {"attempt": self.attempt} if self.attempt else {}
         return about | {"features": _FEATURES.dump_json(dict(self.features), by_alias=True).decode()}
 
     def answer_metadata(self, classes: Sequence[str] = ()) -> dict[str, str]:
         """Return the metadata of the schema of an answer; `classes` are those of its probabilities, in their order."""
         about = {name: str(getattr(self, name)) for name in _TEXTS}
+        about |= {"attempt": self.attempt} if self.attempt else {}
         return about | ({"classes": json.dumps(list(classes))} if classes else {})
 
     @classmethod
@@ -86,6 +92,8 @@ class ScoreRequest:
                 name: _NUMBER.validate_python(texts.pop(name)) for name in ("part", "model_version", "first_row")
             }
             _DIGEST.validate_python(texts["digest"])
+            # An earlier release sends no attempt.
+            texts["attempt"] = found.get("attempt", b"").decode()
             return cls(**texts, **numbers, features=_FEATURES.validate_json(found["features"]))  # type: ignore[arg-type]
         except (KeyError, ValueError, ValidationError) as error:
             why = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -58,7 +58,7 @@ class Answers:
             self.coordinator.answered(about.job, about.part)
             return
         if problem := answer.misfit(wanted):
-            log.error("an answer to part %d of scoring job %s is skipped: %s", about.part, about.job, problem)
+            log.warning("an answer to part %d of scoring job %s is skipped: %s", about.part, about.job, problem)
             return
         if about.error:
             self.coordinator.failed(about.job, ScoringFailedError(about.error, about.message))

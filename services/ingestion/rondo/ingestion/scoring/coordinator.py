@@ -137,7 +137,7 @@ class Coordinator:
     async def _send_all(self, run: JobRun, parts: Sequence[Part]) -> None:
         """Send parts while few have no answer; returns early if none comes."""
         self._open.clear()
-        reader = self.source.read(run.request, parts)
+        reader = self.source.read(run.request, parts, run.attempt)
         while (item := await asyncio.to_thread(next, reader, None)) is not None:
             part, rows = item
             value = await asyncio.to_thread(_encoded, part, rows)

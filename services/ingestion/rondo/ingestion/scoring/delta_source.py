@@ -50,8 +50,10 @@ class DeltaSource:
                 raise ScoringFailedError("schema_mismatch", message)
             return divide(_row_groups(data), most=most_rows(request.features, request.task))
 
-    def read(self, request: ScoringRequested, parts: Sequence[Part]) -> Iterator[tuple[Part, pa.RecordBatch]]:
-        """Yield the rows of some parts, in the order of the data, as messages have them.
+    def read(
+        self, request: ScoringRequested, parts: Sequence[Part], attempt: str = ""
+    ) -> Iterator[tuple[Part, pa.RecordBatch]]:
+        """Yield the rows of some parts, in the order of the data, as messages of an attempt have them.
 
         Raises:
             ScoringFailedError: the data is there no more, or can't be read.
@@ -72,7 +74,8 @@ class DeltaSource:
                             schema=data.schema, columns=list(columns), batch_size=mine[0].rows, use_threads=False,
                             batch_readahead=1, fragment_readahead=1,
                         )  # fmt: skip
-                        yield from _slices(mine, batches, request)
+                        for part, rows in _slices(mine, batches):
+                            yield part, _message(rows, part, request, attempt)
             if wanted:
                 raise _unreadable(request, f"{next(iter(wanted))[0]} is no file of it, or has fewer rows than before")
 
@@ -168,9 +171,7 @@ def _columns(request: ScoringRequested, schema: pa.Schema) -> dict[str, None]:
     return {name: None for name in names if name in schema.names}
 
 
-def _slices(
-    parts: Sequence[Part], batches: Iterable[pa.RecordBatch], request: ScoringRequested
-) -> Iterator[tuple[Part, pa.RecordBatch]]:
+def _slices(parts: Sequence[Part], batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Part, pa.RecordBatch]]:
     """Yield parts of one row group, in their order, of its batches, which are of any size."""
     rest: list[pa.RecordBatch] = []
     passed = 0  # the rows before those in `rest`
@@ -183,10 +184,10 @@ def _slices(
             while rest and passed + len(rest[0]) <= part.skipped:
                 passed += len(rest.pop(0))
         table = pa.Table.from_batches(rest).slice(part.skipped - passed, part.rows).combine_chunks()
-        yield part, _message(table.to_batches()[0], part, request)
+        yield part, table.to_batches()[0]
 
 
-def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested) -> pa.RecordBatch:
+def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested, attempt: str) -> pa.RecordBatch:
     names, columns = rows.schema.names, {}
     if request.entity in names:
         columns[scores.ENTITY] = pc.cast(rows.column(request.entity), pa.string())
@@ -197,6 +198,13 @@ def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested) -> pa.
             values = rows.column(name)
             columns[scores.column_of(name)] = values.dictionary_encode() if pa.types.is_string(values.type) else values
     about = scores.ScoreRequest(
-        request.job, part.number, request.model, request.model_version, request.digest, request.features, part.first_row
+        request.job,
+        part.number,
+        request.model,
+        request.model_version,
+        request.digest,
+        request.features,
+        part.first_row,
+        attempt,
     )
     return pa.RecordBatch.from_pydict(columns).replace_schema_metadata(about.metadata())

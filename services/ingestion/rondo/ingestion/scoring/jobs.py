@@ -38,10 +38,11 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class OpenPart:
-    """A part of a job that has no scores yet."""
+    """A part of a job that has no scores yet, and the attempt of the job."""
 
     request: ScoringRequested
     part: Part
+    attempt: str
 
 
 def starts(state: str | None) -> bool:

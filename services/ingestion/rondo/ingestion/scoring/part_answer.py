@@ -26,7 +26,10 @@ class InvalidAnswerError(ValueError):
 
 
 class AnswerMetadata(BaseModel):
-    """The metadata of an answer. `error` is empty, or the code of what refused the whole request."""
+    """The metadata of an answer. `error` is empty, or the code of what refused the whole request.
+
+    `attempt` is that of the job; it is empty in answers of an earlier release.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,6 +38,7 @@ class AnswerMetadata(BaseModel):
     model_version: int
     digest: Digest
     first_row: int
+    attempt: Text = ""
     error: Text = ""
     message: Message = ""
 
@@ -65,6 +69,8 @@ class PartAnswer:
         request, about = wanted.request, self.about
         if (about.model_version, about.digest) != (request.model_version, request.digest):
             return f"it is by version {about.model_version} with digest {about.digest}"
+        if about.attempt and about.attempt != wanted.attempt:
+            return "it is of an earlier attempt"
         if about.error:
             return ""
         if (about.first_row, len(self.rows)) != (wanted.part.first_row, wanted.part.rows):

@@ -18,6 +18,7 @@ from rondo.ingestion.scoring.plan import Part, Speed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
 
     import asyncpg
 
@@ -46,7 +47,7 @@ where job = $1 and state = 'running'
 _ANSWER_SECONDS = 10.0
 # One that was interrupted goes on first, unless its data can't be had now: then another one may go on.
 _NEXT = """
-select job, request from scoring_jobs where state in ('queued', 'running')
+select job, request, requested_at from scoring_jobs where state in ('queued', 'running')
 order by job = $1, state = 'queued', requested_at limit 1
 """
 _PLAN = """
@@ -54,7 +55,7 @@ insert into scoring_parts (job, number, file, row_group, skipped, rows, first_ro
 """
 _PART = "number, file, row_group, skipped, rows, first_row"
 _OPEN = f"""
-select request, {", ".join(f"scoring_parts.{name}" for name in _PART.split(", "))}
+select request, requested_at, {", ".join(f"scoring_parts.{name}" for name in _PART.split(", "))}
 from scoring_jobs join scoring_parts using (job) where job = $1 and number = $2 and done_at is null
 """  # noqa: S608
 _POSITION = """
@@ -84,12 +85,10 @@ class PostgresScoringJobs:
             return
         # A job takes longer than a transaction should.
         async with self.database.session_lock("ingestion.scoring") as session:
-            request = None if session is None else await self._begin(last)
-            yield (
-                None if session is None or request is None else PostgresJobRun(request, session, self.database.service)
-            )
+            begun = None if session is None else await self._begin(last)
+            yield (None if session is None or begun is None else PostgresJobRun(*begun, session, self.database.service))
 
-    async def _begin(self, last: str) -> ScoringRequested | None:
+    async def _begin(self, last: str) -> tuple[ScoringRequested, str] | None:
         async with self.database.transaction() as work:
             row = await work.connection.fetchrow(_NEXT, last)
             if row is None:
@@ -99,7 +98,7 @@ class PostgresScoringJobs:
                 row["job"],
                 ScoringState.RUNNING,
             )
-            return ScoringRequested.model_validate(row["request"])
+            return ScoringRequested.model_validate(row["request"]), _attempt(row["requested_at"])
 
     async def job(self, job: str) -> ScoringJob | None:
         found = await self._jobs("where job = $1", job)
@@ -136,7 +135,9 @@ class PostgresScoringJobs:
         if row is None:
             return None
         found = dict(row)
-        return OpenPart(ScoringRequested.model_validate(found.pop("request")), Part(**found))
+        request = ScoringRequested.model_validate(found.pop("request"))
+        attempt = _attempt(found.pop("requested_at"))
+        return OpenPart(request, Part(**found), attempt)
 
     async def save_written(self, job: str, part: WrittenPart) -> None:
         query = (
@@ -171,6 +172,7 @@ class PostgresJobRun:
     """Implements `store.JobRun`. The lock is that of `session`, so what must be of one process is done with it."""
 
     request: ScoringRequested
+    attempt: str
     session: asyncpg.pool.PoolConnectionProxy[Any]
     service: str
 
@@ -204,6 +206,10 @@ class PostgresJobRequests:
     async def queue(self, request: ScoringRequested) -> None:
         content = request.model_dump(mode="json", by_alias=True)
         await self.work.connection.execute(_REQUEST, request.job, content, ScoringState.QUEUED)
+
+
+def _attempt(requested_at: datetime) -> str:
+    return requested_at.isoformat()
 
 
 def _job(row: Mapping[str, Any]) -> ScoringJob:

@@ -32,6 +32,11 @@ class JobRun(Protocol):
     @property
     def request(self) -> ScoringRequested: ...
 
+    @property
+    def attempt(self) -> str:
+        """The attempt: another one for each request that lets the job go on after it failed."""
+        ...
+
     async def check(self) -> None:
         """Check that no other process may run the job by now.
 
