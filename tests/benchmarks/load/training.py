@@ -203,11 +203,15 @@ def of_pipeline(folder: Path, trainer: str) -> dict[str, float]:
 
 
 def _measured(call: Callable[[], object]) -> dict[str, float]:
+    # An import may have run a command, and a process has the memory of its parent until it begins.
+    of_imports = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     began, cpu = time.perf_counter(), _cpu()
     call()
     took, used = time.perf_counter() - began, _cpu() - cpu
+    peak, of_children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     # Those of a function, and of the graph that it returns, are there at the same time.
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    if of_children > of_imports:
+        peak += of_children
     return {"seconds": took, "cpu": used, "memory": peak / 1024}
 
 
