@@ -234,6 +234,13 @@ def test_a_small_value_is_compared_by_the_usual_size_of_values() -> None:
         compare({"value": native / 1e9}, {"value": native / 1e9 + np.array([0, 1e-4, 0])}, rows, native=True)
 
 
+def test_numbers_with_fewer_digits_than_usual_differ_by_their_rounding() -> None:
+    native = np.array([3e-40, 1e-40, -2e-40])
+    rounded = native.astype(np.float32)
+    found = compare({"value": native}, {"value": rounded}, pl.DataFrame({"temp": [1.0, 2.0, 3.0]}), native=True)
+    assert found.max_difference < 1e-6
+
+
 def test_a_model_that_gives_no_number_is_refused() -> None:
     broken: Any = SimpleNamespace(
         check_params=lambda *_: {},

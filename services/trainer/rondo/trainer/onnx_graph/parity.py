@@ -28,6 +28,7 @@ BOUND = 1e-5
 # fault that shows in one of a thousand rows is found in 5,000 with a probability of 99.3 %.
 LATEST_ROWS, RANDOM_ROWS = 5_000, 1_000
 _LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).smallest_subnormal)
+_LEAST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 _NUMBERS = (None, float("inf"), -float("inf"), _LARGEST, -_LARGEST, _SMALLEST, 0.0, -0.0, 1.0, -1.0)
 _TEXTS = (None, "", "a category that no row of the training has", "\U0001f30d", "x" * 1_000)
 _SHARES, _VALUES = ("score", "probabilities"), ("value", "low", "high")
@@ -137,10 +138,11 @@ def compare(
 def _usual_size(values: NDArray[Any]) -> float:
     """Return the median size of values that are finite and not 0; 1 if there are none.
 
-    Large leaves may add up to a small value, whose error is that of the leaves.
+    Large leaves may add up to a small value, whose error is that of the leaves. Numbers below the least normal float32
+    have fewer digits.
     """
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-    return float(np.median(sizes)) if len(sizes) else 1.0
+    return max(float(np.median(sizes)), _LEAST_NORMAL) if len(sizes) else 1.0
 
 
 def _differences(model: NDArray[Any], graph: NDArray[Any], unit: float) -> NDArray[np.float64]:
