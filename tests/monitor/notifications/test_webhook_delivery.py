@@ -109,10 +109,6 @@ async def test_another_replica_delivers_while_the_one_that_has_the_lock_hangs(
             await until(lambda: opened.pool.fetchval(_LOCKED))
             async with background(other.run()):
                 await server.arrived(2)
-                # The one that works keeps the lock, though its session is idle between its calls.
-                holder = await opened.pool.fetchval(_LOCKED)
-                await asyncio.sleep(0.4)
-                assert await opened.pool.fetchval(_LOCKED) == holder
 
 
 _LOCKED = """
