@@ -74,6 +74,10 @@ class MemoryJobs:
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
         self.parts[job] = list(parts)
 
+    async def forget_parts(self, job: str) -> None:
+        del self.parts[job]
+        self.done = {key: part for key, part in self.done.items() if key[0] != job}
+
     async def remaining(self, job: str) -> list[Part]:
         return [part for part in self.parts[job] if (job, part.number) not in self.done]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import scores
 from rondo.contracts.events.scores import ScoreRequest
 from rondo.contracts.events.scoring import ScoringRequested, job_id
+from rondo.contracts.spec.model import Feature
 from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.scoring import plan
@@ -416,6 +418,50 @@ async def test_a_late_answer_to_a_failed_attempt_does_not_fail_the_next_one(tmp_
     await stage.coordinator.tick()
     assert [event.state for event in stage.jobs.events] == ["failed", "done"]
     check(stage.scores(request), rows)
+
+
+async def test_a_job_whose_data_was_made_anew_begins_anew(tmp_path: Path) -> None:
+    fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path), dies_at=2), requested(0)
+    stage.jobs.request(request)
+    with suppress(KilledError):
+        await stage.coordinator.tick()
+    shutil.rmtree(tmp_path / "datasets/flights")
+    rows = fill(str(tmp_path), 60)
+    again = Stage(str(tmp_path), stage.jobs)
+    await again.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "data_changed")
+    assert "run the same command again, and it begins anew" in event.reason
+    stage.jobs.request(request)
+    await again.coordinator.tick()
+    check(again.scores(request), rows)
+
+
+async def test_rows_that_are_too_long_for_a_message_name_their_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(scores, "MAX_MESSAGE_BYTES", 2_000)
+        await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "part_too_large")
+    assert "shorten the values of event_time, which has most of them" in event.reason
+    assert not await stage.jobs.planned(request.job)
+
+
+async def test_rows_without_any_column_of_the_version_are_scored(tmp_path: Path) -> None:
+    fill(str(tmp_path), 120)
+    features = {"origin": Feature(type="category", optional=True), "wind": Feature(type="float", optional=True)}
+    request = requested(0, features=features, entity="none", event_time="never")
+    source = DeltaSource(Location(str(tmp_path)))
+    sent = [
+        ScoreRequest.of(rows.schema).first_row + len(rows) for _, rows in source.read(request, source.parts(request))
+    ]
+    assert sent == [50, 100, 120]
 
 
 def changed(value: bytes, how: str) -> bytes:

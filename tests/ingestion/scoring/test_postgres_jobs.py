@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -43,10 +44,11 @@ async def connected(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[
         yield opened
 
 
-async def ask(database: Database, request: ScoringRequested) -> None:
+async def ask(database: Database, request: ScoringRequested, committed: DataVersion | None = None) -> None:
     envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), request)
     async with PostgresScoringJobs(database).handling(envelope) as work:
-        await handlers.event_handlers()[type(request)](envelope, work)
+        tables = Mock(committed=Mock(return_value=committed))
+        await handlers.event_handlers(tables)[type(request)](envelope, work)
 
 
 def requested_by(run: JobRun | None) -> ScoringRequested | None:
@@ -156,6 +158,29 @@ async def test_the_same_request_changes_nothing_unless_the_job_failed(
         assert (again.state, again.code, again.scored, again.ended_at) == ("queued", "", 60, None)
         async with running_job(jobs) as second:
             assert second.attempt != run.attempt
+
+
+async def test_the_same_request_makes_a_table_again_that_was_removed(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    request, scores = requested(0), DataVersion(table="scores/delay/x", version=0, digest=DIGEST)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        await ask(opened, request)
+        async with running_job(jobs) as run:
+            await jobs.save_plan(request.job, PARTS)
+            for part in PARTS:
+                await jobs.save_written(request.job, WrittenPart(part.number, part.rows, 0, 5, "d"))
+            await run.end(ended(request, await jobs.job(request.job), datetime.now(UTC), scores))
+        await ask(opened, request, scores)
+        done = await jobs.job(request.job)
+        assert done is not None
+        assert (done.state, done.scores, done.scored) == ("done", scores, 130)
+        await ask(opened, request, None)
+        again = await jobs.job(request.job)
+        assert again is not None
+        assert (again.state, again.scores, again.scored, again.rows) == ("queued", None, 0, None)
+        assert not await jobs.planned(request.job)
 
 
 async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(

@@ -112,7 +112,7 @@ async def _ingesting(
     inbox = [InboxWatcher(settings.inbox, settings, service, spool).run()] if settings.inbox else []
     async with chassis_kafka.broker(settings) as broker:
         BatchConsumer(settings, broker, service, spool).subscribe()
-        Consumer(settings, broker, handlers.event_handlers(), jobs.handling).subscribe()
+        Consumer(settings, broker, handlers.event_handlers(DeltaScores(root)), jobs.handling).subscribe()
         coordinator = Coordinator(DeltaSource(root), DeltaScores(root), jobs, partial(send_rows, broker))
         answers = Follower(
             settings.kafka, f"{settings.instance}-scores", ANSWER_TOPICS,

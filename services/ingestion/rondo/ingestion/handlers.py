@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.scoring import ScoringRequested
-from rondo.ingestion.scoring.jobs import starts
+from rondo.contracts.vocabularies import ScoringState
+from rondo.ingestion.scoring.jobs import starts, table_of
 
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.models import ModelRemoved, SpecApplied
+    from rondo.ingestion.scoring.delta_scores import DeltaScores
     from rondo.ingestion.scoring.store import JobRequests
     from rondo.ingestion.spec_cache import SpecCache
 
@@ -25,12 +29,22 @@ async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -
     specs.remove(envelope.data.model, envelope.data.revision)
 
 
-async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRequests) -> None:
-    """Queue the job, unless it is known and did not fail."""
-    if starts(await work.state(envelope.data.job)):
-        await work.queue(envelope.data)
+async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRequests, tables: DeltaScores) -> None:
+    """Queue the job if it is new or has failed, or if its table was removed.
+
+    Raises:
+        UnavailableError: the data storage is unavailable.
+
+    """
+    request = envelope.data
+    state = await work.state(request.job)
+    if state == ScoringState.DONE and await asyncio.to_thread(tables.committed, table_of(request), request.job) is None:
+        await work.forget_parts(request.job)
+        await work.queue(request)
+    elif starts(state):
+        await work.queue(request)
 
 
-def event_handlers() -> Handlers[JobRequests]:
+def event_handlers(tables: DeltaScores) -> Handlers[JobRequests]:
     """Return the handler of each event that this service consumes in a unit of work."""
-    return {ScoringRequested: on_scoring_requested}
+    return {ScoringRequested: partial(on_scoring_requested, tables=tables)}

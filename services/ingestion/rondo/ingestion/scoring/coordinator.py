@@ -36,6 +36,8 @@ _WINDOW = 24
 # After so many seconds without any answer the parts are sent again, and so often.
 _SILENCE = 60.0
 _TRIES = 10
+# After these errors the same parts would fail again, so the next attempt divides the data anew.
+_PLANS_AGAIN = frozenset({"part_too_large", "data_changed"})
 
 
 @dataclass
@@ -73,6 +75,8 @@ class Coordinator:
                 error = None
             except ScoringFailedError as failed:
                 log.warning("scoring job %s fails: %s", request.job, failed)
+                if failed.code in _PLANS_AGAIN:
+                    await self.jobs.forget_parts(request.job)
                 committed, error = None, failed
             finally:
                 self._job = None

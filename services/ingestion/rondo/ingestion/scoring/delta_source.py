@@ -77,7 +77,8 @@ class DeltaSource:
                         for part, rows in _slices(mine, batches):
                             yield part, _message(rows, part, request, attempt)
             if wanted:
-                raise _unreadable(request, f"{next(iter(wanted))[0]} is no file of it, or has fewer rows than before")
+                what = f"version {request.data_version} of {request.dataset} has other files than when the job began"
+                raise ScoringFailedError("data_changed", f"{what}: run the same command again, and it begins anew")
 
     @contextmanager
     def _reading(self, request: ScoringRequested) -> Iterator[None]:
@@ -197,6 +198,9 @@ def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested, attemp
         if name in names:
             values = rows.column(name)
             columns[scores.column_of(name)] = values.dictionary_encode() if pa.types.is_string(values.type) else values
+    if not columns:
+        # All features are optional and absent, and a batch without columns has no rows.
+        columns = {scores.column_of(name): pa.nulls(len(rows)) for name in request.features}
     about = scores.ScoreRequest(
         request.job,
         part.number,

@@ -38,7 +38,8 @@ lateral (
 """
 _REQUEST = """
 insert into scoring_jobs (job, request, state) values ($1, $2, $3) on conflict (job) do update
-set request = excluded.request, state = excluded.state, requested_at = now(), ended_at = null, code = '', reason = ''
+set request = excluded.request, state = excluded.state, requested_at = now(), ended_at = null, scores = null,
+code = '', reason = ''
 """
 _END = """
 update scoring_jobs set state = $2, ended_at = $3, scores = $4, code = $5, reason = $6
@@ -124,6 +125,10 @@ class PostgresScoringJobs:
             if await work.connection.execute(query, job, total) == "UPDATE 1":
                 await work.connection.executemany(_PLAN, rows)
 
+    async def forget_parts(self, job: str) -> None:
+        async with self.database.transaction() as work:
+            await PostgresJobRequests(work).forget_parts(job)
+
     async def remaining(self, job: str) -> list[Part]:
         query = f"select {_PART} from scoring_parts where job = $1 and done_at is null order by number"  # noqa: S608
         async with self.database.transaction() as work:
@@ -206,6 +211,10 @@ class PostgresJobRequests:
     async def queue(self, request: ScoringRequested) -> None:
         content = request.model_dump(mode="json", by_alias=True)
         await self.work.connection.execute(_REQUEST, request.job, content, ScoringState.QUEUED)
+
+    async def forget_parts(self, job: str) -> None:
+        await self.work.connection.execute("update scoring_jobs set rows = null where job = $1", job)
+        await self.work.connection.execute("delete from scoring_parts where job = $1", job)
 
 
 def _attempt(requested_at: datetime) -> str:

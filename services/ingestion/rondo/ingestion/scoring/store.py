@@ -25,6 +25,10 @@ class JobRequests(Protocol):
         """Save a job as queued. The parts that it has, and the done ones, stay."""
         ...
 
+    async def forget_parts(self, job: str) -> None:
+        """Delete the parts of a job: it is planned again."""
+        ...
+
 
 class JobRun(Protocol):
     """A job that this process runs, and no other one until the run ends or is lost."""
@@ -74,6 +78,10 @@ class ScoringJobs(Protocol):
 
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
         """Save the parts of a job, unless it has some."""
+        ...
+
+    async def forget_parts(self, job: str) -> None:
+        """Delete the parts of a job: it is planned again."""
         ...
 
     async def remaining(self, job: str) -> list[Part]:
