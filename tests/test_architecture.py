@@ -87,6 +87,8 @@ CONNECTING = {
     "ingestion.scoring.answers": "it is the state of a follower of the answers",
     "monitor.handlers": "the type of handlers is the event consumer's",
     "monitor.pipeline": "it is the state of a follower of the logs",
+    "monitor.sharing.model_answers": "it reads the states of pipelines",
+    "monitor.sharing.replica": "it runs the pipelines of its partitions",
     "registry.handlers": "as monitor.handlers",
     "serving.bulk.transform": "it is the transform of the bulk stream",
     "serving.deployments.loader": "it makes the runtimes of versions",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
-from rondo.monitor.evidence import draws
+from rondo.chassis.profiles import seeded_draws
 from rondo.monitor.evidence.bets import CumulatedSums, Split, Starts, normal_bets, t_bets
 from rondo.monitor.evidence.ranking import FEW, MOST_UNSORTED, GrowingColumns, Ranking
 
@@ -86,7 +86,7 @@ class BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
         components, blocks = reference.shape
         scores, each = np.zeros((components, 0)), np.broadcast_to(resolution, components)
-        jitter = (draws.of_reference(seed, (components, blocks)) - 0.5) * each[:, None]
+        jitter = (seeded_draws.of_reference(seed, (components, blocks)) - 0.5) * each[:, None]
         ranked = reference + jitter
         room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
         ranking, sums = Ranking.of(ranked), CumulatedSums.of(reference)
@@ -129,7 +129,7 @@ class BlockTest:
         known, number = self.means.shape[1], means.shape[1]
         # One number places a block among those with equal values, and another one, independent of it, is added to its
         # mean. One for both would give the lowest ranks low places among ties, and so scores that are too extreme.
-        places, drawn = draws.of_blocks(self.seed, known, number, len(means))
+        places, drawn = seeded_draws.of_blocks(self.seed, known, number, len(means))
         jitter = (drawn - 0.5) * self.resolution[:, None]
         room = self._room[0].with_columns(known, means)
         ranked = self._room[2].with_columns(known, means + jitter)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.seeded_draws import by_counter
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.estimates.loss_bounds import LossBounds
@@ -34,7 +35,6 @@ from rondo.monitor.evidence.component_sums import (
     row_range,
     watched_columns,
 )
-from rondo.monitor.evidence.draws import by_counter
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged

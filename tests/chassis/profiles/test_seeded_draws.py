@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.monitor.evidence import draws
+from rondo.chassis.profiles import seeded_draws
 from scipy import stats
 
-SEED = draws.by_counter("sha256:1/inputs/32")
+SEED = seeded_draws.by_counter("sha256:1/inputs/32")
 
 
 @pytest.mark.parametrize("seed", [SEED, "sha256:1/inputs/32"])
 def test_a_number_depends_on_its_block_and_component_alone(seed: str) -> None:
-    together = draws.of_blocks(seed, 100, 40, 6)
+    together = seeded_draws.of_blocks(seed, 100, 40, 6)
     assert together.shape == (2, 6, 40)
     for first, number in ((100, 1), (107, 3), (139, 1)):
-        alone = draws.of_blocks(seed, first, number, 6)
+        alone = seeded_draws.of_blocks(seed, first, number, 6)
         assert alone.tolist() == together[:, :, first - 100 : first - 100 + number].tolist()
 
 
 def test_numbers_are_uniform_and_independent() -> None:
-    drawn = draws.of_blocks(SEED, 512, 2_000, 20)
+    drawn = seeded_draws.of_blocks(SEED, 512, 2_000, 20)
     assert (drawn.min() > 0, drawn.max() < 1) == (True, True)
     assert stats.kstest(drawn.ravel(), "uniform").pvalue > 0.01
     rows = drawn.reshape(40, -1)
@@ -31,8 +31,8 @@ def test_numbers_are_uniform_and_independent() -> None:
 
 def test_numbers_stay_the_same_from_release_to_release() -> None:
     """A test in a checkpoint has ranked its blocks by them."""
-    assert draws.of_blocks("a/32", 7, 1, 1).ravel().tolist() == [0.9945824944304144, 0.9310677025004165]
-    assert draws.of_blocks(draws.by_counter("a/32"), 7, 1, 1).ravel().tolist() == [
+    assert seeded_draws.of_blocks("a/32", 7, 1, 1).ravel().tolist() == [0.9945824944304144, 0.9310677025004165]
+    assert seeded_draws.of_blocks(seeded_draws.by_counter("a/32"), 7, 1, 1).ravel().tolist() == [
         0.42697151119686866,
         0.05036005681692518,
     ]
