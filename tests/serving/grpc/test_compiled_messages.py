@@ -129,7 +129,7 @@ def test_layouts_are_bounded() -> None:
         many: Tensors = {name: (datatype, [rows], values[:1] * rows) for name, (datatype, _, values) in USUAL.items()}
         learn(known, message(many))
         assert decoded(known, message(many)) is not None
-    assert len(known._known) <= 64
+    assert len(known._known) == 16
 
 
 @given(

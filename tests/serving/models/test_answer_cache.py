@@ -99,6 +99,15 @@ def test_the_rows_that_were_asked_for_last_are_kept() -> None:
     assert scorer.calls == [1] * 4  # 2 gave way to 3, for 1 was asked for after it
 
 
+def test_a_smaller_capacity_frees_what_is_kept_at_once() -> None:
+    cache, scorer = cached(capacity=3)
+    cache.score(scorer.score, columns([(1, ""), (2, ""), (3, "")]))
+    kept = cache._kept
+    for capacity in (2, 0):
+        cache.capacity = capacity
+        assert len(kept) == capacity
+
+
 def test_without_a_capacity_nothing_is_kept() -> None:
     cache, scorer = cached(capacity=0)
     for _ in range(3):

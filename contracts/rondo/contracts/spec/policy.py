@@ -221,8 +221,8 @@ class Serving(SpecSection):
     answer_cache_rows: Annotated[int, Field(ge=0, le=10_000_000, exclude_if=lambda rows: rows == 0)] = 0
     """How many rows each replica and version keep with their outputs, by a hash of their features; none by default. A
     request with the same features is then answered without an inference, and logged as any other. It pays where the
-    model is slow and requests repeat: a row takes about 400 bytes and a few microseconds. The metric
-    `rondo_answer_cache_rows_total` counts hits and misses. A change takes effect with the next deployment of the
+    model is slow and requests repeat: a row takes about 400 bytes, 4 more for each class, and a few microseconds. The
+    metric `rondo_answer_cache_rows_total` counts hits and misses. A change takes effect with the next deployment of the
     model."""
 
 

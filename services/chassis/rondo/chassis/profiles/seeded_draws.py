@@ -38,7 +38,8 @@ def of_blocks(seed: str, first: int, number: int, components: int) -> NDArray[np
     counters = rows + np.arange(first, first + number, dtype=np.uint64)
     key = np.uint64(_hashed(seed))
     mixed = mix(np.asarray(key + counters * _GAMMA, np.uint64).ravel())
-    return np.asarray(((mixed >> np.uint64(11)) + 0.5).reshape(counters.shape) * 2.0**-53, np.float64)
+    # With a 53rd bit the largest would be rounded to 1.
+    return np.asarray(((mixed >> np.uint64(12)) + 0.5).reshape(counters.shape) * 2.0**-52, np.float64)
 
 
 def _generated(seed: str, shape: tuple[int, int]) -> NDArray[np.float64]:

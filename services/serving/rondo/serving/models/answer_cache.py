@@ -24,17 +24,26 @@ _HASH_BYTES = 16
 
 
 class AnswerCache:
-    """Keeps the outputs of the `capacity` rows that were asked for last; of none if it is 0.
+    """Keeps the outputs of the `capacity` rows that were asked for last; of none if it is 0, as at first.
 
     Several threads may call it concurrently. Only rows that can be answered are kept.
     """
 
     def __init__(self, model: str, outputs: OutputSchema) -> None:
-        self.capacity = 0
-        self._outputs = outputs
-        self._hits, self._misses = (metrics.ANSWER_CACHE_ROWS.labels(model, result) for result in ("hit", "miss"))
+        self._capacity = 0
+        self._model, self._outputs = model, outputs
         self._kept: OrderedDict[bytes, tuple[Any, ...]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, rows: int) -> None:
+        with self._lock:
+            self._capacity = rows
+            self._trim()
 
     def score(self, score: Score, columns: Mapping[str, Column]) -> Outputs:
         """Return the outputs of N rows, given as columns of shape [N], of which `score` scores those not kept.
@@ -54,8 +63,8 @@ class AnswerCache:
                 if values is not None:
                     self._kept.move_to_end(key)
         missing = [row for row, values in enumerate(kept) if values is None]
-        self._hits.inc(len(keys) - len(missing))
-        self._misses.inc(len(missing))
+        for result, rows in (("hit", len(keys) - len(missing)), ("miss", len(missing))):
+            metrics.ANSWER_CACHE_ROWS.labels(self._model, result).inc(rows)
         if not missing:
             return self._joined(kept)
         if len(missing) == len(keys):
@@ -76,8 +85,11 @@ class AnswerCache:
     def _keep(self, rows: Mapping[bytes, tuple[Any, ...]]) -> None:
         with self._lock:
             self._kept.update(rows)
-            while len(self._kept) > self.capacity:
-                self._kept.popitem(last=False)
+            self._trim()
+
+    def _trim(self) -> None:
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
 
     def _rows(self, outputs: Outputs) -> list[tuple[Any, ...]]:
         # A row of an array would keep the whole array in memory.
