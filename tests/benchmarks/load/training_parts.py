@@ -20,7 +20,7 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.evaluation import compare, feature_reference
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.onnx_graph import builder, parity
-from rondo.trainer.preparation import preparation
+from rondo.trainer.preparation import levels, preparation
 from rondo.trainer.worker.app import pipeline
 
 from tests.benchmarks.load.training import spec_of
@@ -52,6 +52,7 @@ def main(folder: Path, trainer: str) -> None:
     """Train once with a few rows, and measure with all."""
     made, spec, rows = pipeline(1), spec_of(trainer), pl.read_parquet(folder / "rows.parquet")
     measured(type(made.estimators[spec.trainer.kind]), "fit", "fit")
+    measured(levels, "encoded", "preparation")
     measured(preparation, "fit", "preparation")
     measured(preparation.Preparation, "apply", "preparation")
     measured(feature_reference, "of_rows", "reference of the features")
@@ -61,7 +62,9 @@ def main(folder: Path, trainer: str) -> None:
     measured(compare, "_comparisons", "bootstrap of a gate")
     measured(compare, "_profile", "reference of the outputs")
     measured(builder, "build", "ONNX graph")
+    measured(fitting, "background", "ONNX graph")
     measured(fitting, "permutation_importance", "importance of the features")
+    measured(parity, "compared_rows", "parity")
     measured(parity, "compare", "parity")
     measured(fitting, "_checked_parts", "split and checks")
 
