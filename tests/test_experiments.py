@@ -10,7 +10,7 @@ import pytest
 from tests.benchmarks.simulation.injected import KINDS, count, inject
 from tests.benchmarks.simulation.labelled_streams import PARAMS, LabelledStream
 from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never
-from tests.benchmarks.simulation.prequential import Fit, Known, Models, losses, play
+from tests.benchmarks.simulation.prequential import Fit, Known, Models, play
 from tests.benchmarks.simulation.watching import Version, earliest, watch, watch_values
 
 ROWS, FIRST, CHUNK = 1_400, 400, 100
@@ -128,7 +128,7 @@ def test_what_changes_alarms_after_its_change_and_the_rest_does_not() -> None:
     scores = np.full(6_000, 0.5) + 0.1 * rng.standard_normal(6_000)
     outcomes = (rng.random(6_000) < 0.5).astype(np.int8)
     version = Version(x[:2_000], scores[1_000:2_000], outcomes[1_000:2_000])
-    found = watch(version, x[2_000:], scores[2_000:], losses(scores[2_000:], outcomes[2_000:]), (0.001, 0.1))
+    found = watch(version, x[2_000:], scores[2_000:], outcomes[2_000:], (0.001, 0.1))
     strict, lax = found["inputs"]
     assert strict
     assert lax

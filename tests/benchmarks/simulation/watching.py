@@ -20,6 +20,8 @@ from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows, numeric
 
+from tests.benchmarks.simulation.prequential import losses
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -64,16 +66,20 @@ def watch(
     version: Version,
     x: NDArray[np.float32],
     scores: NDArray[np.float64] | None,
-    losses: NDArray[np.float64] | None,
+    outcomes: NDArray[np.int8] | None,
     rates: Sequence[float],
 ) -> dict[Group, Alarms]:
-    """Return the alarms of each group at each rate of false alarms, where live rows have outcomes at once."""
+    """Return the alarms of each group at each rate of false alarms, where live rows have outcomes at once.
+
+    Live outcomes have scores beside them.
+    """
     profile = version.profile()
     reference = Reference.of(profile, "watched")
     evidence = VersionEvidence.of(reference.digest, profile)
     columns = {f"{FEATURE}{name}": values for name, values in _named(x).items()}
     if scores is not None:
         columns[f"{OUTPUT}score"] = scores.astype(np.float32)
+    lost = None if scores is None or outcomes is None else _loss_figures(scores, outcomes)
     live, found = pa.table(columns), {group: dict[float, int]() for group in GROUPS}
     for start in range(0, len(x), STEP):
         rows = live.slice(start, STEP)
@@ -83,8 +89,8 @@ def watch(
         evidence.take("inputs", Buckets(starts, sizes, reference.components.sums("inputs", counts), BUCKET))
         if scores is not None:
             evidence.take("outputs", Buckets(starts, sizes, reference.components.sums("outputs", counts), BUCKET))
-        if losses is not None:
-            evidence.take("loss", buckets(start, losses[start : start + STEP]))
+        if lost is not None:
+            evidence.take("loss", buckets(start, lost[start : start + STEP]))
         for group, rate in ((group, rate) for group in GROUPS for rate in rates if rate not in found[group]):
             if next(evidence.alarms(rate, [group]), None):
                 found[group][rate] = start + rows.num_rows
@@ -107,11 +113,20 @@ def watch_values(
     return [found.get(rate) for rate in rates]
 
 
+def _loss_figures(scores: NDArray[np.float64], outcomes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return the loss of each row, and by how much its score is too low and too high, shape `[rows, 3]`."""
+    bias = outcomes - scores
+    return np.column_stack((losses(scores, outcomes), bias, -bias))
+
+
 def buckets(first: int, values: NDArray[np.float64]) -> Buckets:
-    """Return one figure of consecutive rows as buckets; a row counts as a microsecond."""
+    """Return figures of consecutive rows, shape `[rows]` or `[rows, figures]`, as buckets.
+
+    A row counts as a microsecond.
+    """
     starts = np.arange(0, len(values), BUCKET)
     rows = np.minimum(BUCKET, len(values) - starts)
-    return Buckets(first + starts, rows, np.add.reduceat(values, starts)[:, None], BUCKET)
+    return Buckets(first + starts, rows, np.add.reduceat(values, starts).reshape(len(starts), -1), BUCKET)
 
 
 def earliest(*groups: Alarms) -> Alarms:

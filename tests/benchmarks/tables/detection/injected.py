@@ -34,7 +34,6 @@ from tests.benchmarks.peers.changes_by_river import changes_by_river
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.simulation import labelled_streams
 from tests.benchmarks.simulation.injected import KINDS, Counted, Trial, count, inject
-from tests.benchmarks.simulation.prequential import losses
 from tests.benchmarks.simulation.watching import Version, earliest, watch, watch_values
 
 if TYPE_CHECKING:
@@ -134,8 +133,7 @@ def _alarms(
     """
     fitted, half = int(FITTED * start), start // 2
     version = Version(trial.x[:start], scores[fitted:start], trial.y[fitted:start])
-    lost = losses(scores[start:], trial.y[start:])
-    by_group = watch(version, trial.x[start:], scores[start:], lost, RATES)
+    by_group = watch(version, trial.x[start:], scores[start:], trial.y[start:], RATES)
     inputs, outputs, loss = (by_group[group] for group in GROUPS)
     errors = (~right).astype(np.float64)
     of_tree = watch_values(errors[half:start], errors[start:], RATES, one_sided=True)
