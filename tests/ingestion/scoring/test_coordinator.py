@@ -453,6 +453,19 @@ async def test_rows_that_are_too_long_for_a_message_name_their_column(
     assert not await stage.jobs.planned(request.job)
 
 
+async def test_texts_that_expand_beyond_what_serving_takes_fail_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(scores, "MAX_TEXT_BYTES", 1)
+        await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "part_too_large")
+
+
 async def test_rows_without_any_column_of_the_version_are_scored(tmp_path: Path) -> None:
     fill(str(tmp_path), 120)
     features = {"origin": Feature(type="category", optional=True), "wind": Feature(type="float", optional=True)}

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
+import pyarrow as pa
 import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.errors import UnavailableError
@@ -19,6 +20,7 @@ from rondo.serving.bulk.answers import answer
 from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.bulk.versions import BulkVersions
 from rondo.serving.deployments.loader import ArtifactLoader
+from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.endpoints import api
 from rondo.serving.models.serving_table import ServedModels
 
@@ -39,6 +41,10 @@ def message(**changed: str) -> bytes:
     batch = batch_of(ROWS, FEATURES, about(VERSION))
     metadata = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
     return scores.encode(batch.replace_schema_metadata(metadata | changed))
+
+
+def message_of(**columns: pa.Array) -> bytes:
+    return scores.encode(batch_of(ROWS, FEATURES, about(VERSION), **columns))
 
 
 async def answers_of(folder: Path) -> DirectAnswers:
@@ -71,6 +77,26 @@ async def test_a_message_over_http_has_the_answer_of_the_stream(tmp_path: Path) 
         ):
             refused = await client.post("/v2/scores", content=content, headers=bearer(Role.PREDICTOR))
             assert (refused.status_code, refused.json()["code"]) == (400, code)
+
+
+async def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = await answers_of(tmp_path)
+    for limit, value in (
+        ("MAX_BYTES", message()),
+        ("MAX_TEXT_BYTES", message_of(entity=pa.array(["a", "a"]).dictionary_encode())),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(scores, limit, 1)
+            with pytest.raises(RequestRefusedError) as refused:
+                await answers.answer(value)
+        assert refused.value.code == "too_large"
+    monkeypatch.setattr(scores, "MAX_BYTES", len(ROWS) * 300)
+    # Decoded, it is within the limit; its answer has the text in each row.
+    wide = message_of(entity=pa.array(["a" * 300] * 2).dictionary_encode())
+    with pytest.raises(RequestRefusedError) as refused:
+        await answers.answer(wide)
+    assert refused.value.code == "too_large"
+    assert isinstance(await answers.answer(message()), bytes)
 
 
 async def test_too_many_that_wait_are_refused_and_the_others_answered(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import pyarrow as pa
 from pydantic import Field, TypeAdapter, ValidationError
 
+from rondo.contracts.events import arrow_sizes
 from rondo.contracts.events.logs import FEATURE, TIMESTAMP
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
@@ -32,6 +33,10 @@ ROW, ENTITY, EVENT_TIME, ERROR, MESSAGE = "row", "entity", "event_time", "error"
 # Of one message. What a replica holds in memory of a job does not depend on the size of the data.
 MAX_ROWS = 65_536
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+# Of its buffers once they are decompressed, of which a small message can have any number; likewise of its answer.
+MAX_BYTES = 64 * 1024 * 1024
+# Of the texts of all rows: a dictionary or a view has one of them in many rows, and inference copies it for each row.
+MAX_TEXT_BYTES = 128 * 1024 * 1024
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
 _DIGEST: TypeAdapter[str] = TypeAdapter(Digest)
@@ -42,6 +47,12 @@ class InvalidScoreRequestError(ValueError):
     """A message of `scores.requested` has another form; nothing of it can be scored."""
 
     code = "invalid_score_request"
+
+
+class ScoreRequestTooLargeError(InvalidScoreRequestError):
+    """A message takes more memory than a replica gives to one; its rows can be sent in several."""
+
+    code = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +127,22 @@ def decode(value: bytes) -> pa.RecordBatch:
     """Read the one record batch of a message.
 
     Raises:
+        ScoreRequestTooLargeError: it has more than `MAX_BYTES` or `MAX_TEXT_BYTES` once decompressed.
         InvalidScoreRequestError: the bytes are no Arrow IPC stream with one record batch of at most `MAX_ROWS` rows.
 
     """
     try:
+        _require_bounded("buffers", arrow_sizes.decompressed_bytes(value), MAX_BYTES)
         with pa.ipc.open_stream(value) as reader:
             batches = list(reader)
         for batch in batches:
+            _require_bounded("texts", arrow_sizes.view_bytes(batch), MAX_TEXT_BYTES)
             # Whoever sent it may have written offsets and indices that lie outside of their buffers.
             batch.validate(full=True)
             _ = batch.schema.names  # bytes that may be no UTF-8, until somebody asks for them
+            _require_bounded("texts", text_bytes(batch), MAX_TEXT_BYTES)
+    except InvalidScoreRequestError:
+        raise
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]
         message = f"the value is no Arrow IPC stream ({why}): send one record batch"
@@ -135,6 +152,17 @@ def decode(value: bytes) -> pa.RecordBatch:
         message = f"the value has {len(batches)} record batches with {rows:,} rows: send one of at most {MAX_ROWS:,}"
         raise InvalidScoreRequestError(message)
     return batches[0]
+
+
+def _require_bounded(what: str, size: int, most: int) -> None:
+    if size > most:
+        message = f"the {what} of the message have {size:,} bytes, and {most:,} is the limit: send fewer rows at once"
+        raise ScoreRequestTooLargeError(message)
+
+
+def text_bytes(batch: pa.RecordBatch) -> int:
+    """Return the bytes of the texts that dictionaries and views repeat, each as often as a row has it."""
+    return arrow_sizes.view_bytes(batch) + arrow_sizes.dictionary_text_bytes(batch)
 
 
 def answer_schema(outputs: Iterable[Output], labels: pa.DataType) -> pa.Schema:

@@ -38,6 +38,7 @@ class Scoring(BaseHTTPRequestHandler):
     """Answers as registry and serving do; after `lasts` messages it is unavailable, or breaks if `breaks`."""
 
     lasts: ClassVar[int] = 10**9
+    most: ClassVar[int] = 10**9
     sent: ClassVar[list[int]] = []
     lock: ClassVar[threading.Lock] = threading.Lock()
 
@@ -52,6 +53,9 @@ class Scoring(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         batch = scores.decode(self.rfile.read(int(self.headers["content-length"])))
         request = ScoreRequest.of(batch.schema)
+        if batch.num_rows > Scoring.most:
+            self._send(413, b'{"code": "too_large", "detail": "too many"}')
+            return
         with Scoring.lock:
             if len(Scoring.sent) >= Scoring.lasts:
                 self._send(500, b'{"code": "broken", "detail": "it broke"}')
@@ -184,6 +188,15 @@ def test_rows_that_are_too_large_together_are_sent_in_halves(
     out = tmp_path / "scores.jsonl"
     assert score("late", 1, "--file", write(tmp_path, ".parquet"), "--out", out).exit_code == 0
     assert len(Scoring.sent) > 3
+    check(read(out))
+
+
+def test_rows_that_serving_refuses_as_too_large_are_sent_in_halves(
+    score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scoring, "most", 9)
+    out = tmp_path / "scores.jsonl"
+    assert score("late", 1, "--file", write(tmp_path, ".parquet"), "--out", out).exit_code == 0
     check(read(out))
 
 

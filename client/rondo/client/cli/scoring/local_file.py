@@ -179,15 +179,11 @@ async def _answer(rondo: AsyncRondo, scoring: Scoring, each: Slice, progress: Jo
 async def _scored(
     rondo: AsyncRondo, scoring: Scoring, number: int, first_row: int, rows: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Return the answer to rows; those that have too many bytes are sent in halves."""
+    """Return the answer to rows; those that have too many bytes, or take too much memory, are sent in halves."""
     about = scoring.version.request("file", number, first_row).metadata()
     message = await asyncio.to_thread(scores.encode, rows.replace_schema_metadata(about))
     if len(message) > _MOST_BYTES and len(rows) > 1:
-        half = len(rows) // 2
-        first = await _scored(rondo, scoring, number, first_row, rows.slice(0, half))
-        second = await _scored(rondo, scoring, number, first_row + half, rows.slice(half))
-        joined = pa.Table.from_batches([first, second.replace_schema_metadata(first.schema.metadata)])
-        return joined.combine_chunks().to_batches()[0]
+        return await _in_halves(rondo, scoring, number, first_row, rows)
     while True:
         try:
             answer = await rondo.score_rows(message)
@@ -195,9 +191,23 @@ async def _scored(
             if time.monotonic() - scoring.answered_at > _PATIENCE:
                 raise
             await asyncio.sleep(_PAUSE)
+        except RefusedError as error:
+            if error.code != "too_large" or len(rows) == 1:
+                raise
+            return await _in_halves(rondo, scoring, number, first_row, rows)
         else:
             scoring.answered_at = time.monotonic()
             return scores.decode(answer)
+
+
+async def _in_halves(
+    rondo: AsyncRondo, scoring: Scoring, number: int, first_row: int, rows: pa.RecordBatch
+) -> pa.RecordBatch:
+    half = len(rows) // 2
+    first = await _scored(rondo, scoring, number, first_row, rows.slice(0, half))
+    second = await _scored(rondo, scoring, number, first_row + half, rows.slice(half))
+    joined = pa.Table.from_batches([first, second.replace_schema_metadata(first.schema.metadata)])
+    return joined.combine_chunks().to_batches()[0]
 
 
 def _with_errors(answer: pa.RecordBatch, each: Slice) -> pa.RecordBatch:

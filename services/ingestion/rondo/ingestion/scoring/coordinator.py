@@ -170,9 +170,16 @@ class Coordinator:
 
 def _encoded(part: Part, rows: pa.RecordBatch) -> bytes:
     value = scores.encode(rows)
-    if len(value) > scores.MAX_MESSAGE_BYTES - 1024:
-        longest = max(rows.schema.names, key=lambda name: rows.column(name).nbytes).removeprefix(scores.column_of(""))
-        what = f"{part.rows:,} rows from row {part.first_row:,} on have {len(value):,} bytes"
+    texts = scores.text_bytes(rows)
+    if len(value) > scores.MAX_MESSAGE_BYTES - 1024 or rows.nbytes > scores.MAX_BYTES or texts > scores.MAX_TEXT_BYTES:
+        longest = max(rows.schema.names, key=lambda name: _size(rows.select([name]))).removeprefix(scores.column_of(""))
+        size = max(len(value), rows.nbytes, texts)
+        what = f"{part.rows:,} rows from row {part.first_row:,} on have {size:,} bytes"
         message = f"{what}, more than a message may have: shorten the values of {longest}, which has most of them"
         raise ScoringFailedError("part_too_large", message)
     return value
+
+
+def _size(rows: pa.RecordBatch) -> int:
+    buffers: int = rows.nbytes
+    return max(buffers, scores.text_bytes(rows))

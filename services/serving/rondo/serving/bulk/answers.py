@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from rondo.contracts.events import logs, scores
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 from rondo.serving.bulk.arrow_rows import BulkColumns
+from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take_rows
 from rondo.serving.requests.event_times import invalid_event_time
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Output
-    from rondo.serving.errors import RequestRefusedError
     from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.outputs.schema import Outputs, OutputSchema
 
@@ -42,9 +43,11 @@ def answer(
     """Return a row for each row of a request: its outputs, or why it is refused.
 
     Raises:
-        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored.
+        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored; or its rows
+            and their answers take too much memory.
 
     """
+    _require_bounded(version, batch)
     columns = BulkColumns(batch, version.schema, request.first_row)
     refused = _invalid_times(batch, request.first_row, now)
     outputs = version.outputs.unanswerable(batch.num_rows)
@@ -52,6 +55,19 @@ def answer(
         stop = min(start + _SLICE, batch.num_rows)
         refused |= _score_slice(version, columns, (start, stop), refused.keys(), outputs, now)
     return _batch(version, batch, request, outputs, refused)
+
+
+def _require_bounded(version: LoadedVersion, batch: pa.RecordBatch) -> None:
+    """Refuse rows whose matrix and answer are too large: features may be left out, and no byte asks for a class."""
+    outputs = version.outputs
+    values = 2 * len(version.schema.features) + sum(math.prod(outputs.shape(each, 1)) for each in outputs.outputs)
+    place = batch.schema.get_field_index(scores.ENTITY)
+    entities = 0 if place < 0 else scores.text_bytes(batch.select([place]))
+    size = 4 * values * batch.num_rows + entities
+    if size > scores.MAX_BYTES:
+        rows = f"{batch.num_rows:,} rows and their answers take {size:,} bytes"
+        message = f"{rows}, and {scores.MAX_BYTES:,} is the limit: send fewer rows at once"
+        raise RequestRefusedError("too_large", message, version.model)
 
 
 def _score_slice(
