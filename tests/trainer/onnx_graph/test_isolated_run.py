@@ -17,6 +17,7 @@ from rondo.trainer.external_models.errors import (
     RunMemoryError,
     RunTimeoutError,
 )
+from rondo.trainer.onnx_graph import isolated_runtime
 from rondo.trainer.onnx_graph.fork_server import ForkServer
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun, memory_bound
 
@@ -133,6 +134,15 @@ sys.exit(isolated_runtime.main(60))
 """
 
 
+def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, platform: str) -> None:
+    process = tmp_path / "python"
+    process.write_text(
+        _SCRIPTED.format(python=sys.executable, script=f"PATH=/usr/bin:/bin; {script}", platform=platform)
+    )
+    process.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(process))
+
+
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize(
     ("script", "code"),
@@ -147,12 +157,7 @@ def test_the_end_of_the_process_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: ForkServer, script: str, code: str, platform: str
 ) -> None:
     """The kernel kills with SIGKILL for lack of memory; what a process writes stays out of the memory of this one."""
-    process = tmp_path / "python"
-    process.write_text(
-        _SCRIPTED.format(python=sys.executable, script=f"PATH=/usr/bin:/bin; {script}", platform=platform)
-    )
-    process.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(process))
+    _script(tmp_path, monkeypatch, script, platform)
     assert _code(graph(*_sum("x")), IsolatedRun(1, forks=forks)) == code
 
 
@@ -177,6 +182,29 @@ def test_a_process_that_had_nothing_to_run_ends_and_is_started_again() -> None:
     np.testing.assert_array_equal(IsolatedRun(1, forks=forks)(made, ["y"], {"x": X}), first)
     assert _process(forks) is not process
     forks.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each run has a process of its own")
+@pytest.mark.medium
+def test_a_process_that_is_killed_between_two_runs_is_started_again(forks: ForkServer) -> None:
+    made = graph(*_sum("x")).SerializeToString()
+    first = IsolatedRun(1, forks=forks)(made, ["y"], {"x": X})
+    process = _process(forks)
+    process.kill()
+    # Its exit code stays there for the server.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    np.testing.assert_array_equal(IsolatedRun(1, forks=forks)(made, ["y"], {"x": X}), first)
+    assert _process(forks) is not process
+
+
+@pytest.mark.parametrize(("platform", "runs"), [("linux", 1), ("darwin", 2)])
+def test_a_graph_that_ends_as_an_idle_process_does_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: ForkServer, platform: str, runs: int
+) -> None:
+    """Without forks the exit code may be that of the process that ran no graph, so there is one more run."""
+    _script(tmp_path, monkeypatch, f"echo >> {tmp_path}/runs; exit {isolated_runtime.IDLE}", platform)
+    assert _code(graph(*_sum("x")), IsolatedRun(1, forks=forks)) == "run_failed"
+    assert len((tmp_path / "runs").read_text()) == runs
 
 
 def test_the_process_has_no_variables_of_this_one(monkeypatch: pytest.MonkeyPatch, forks: ForkServer) -> None:

@@ -46,29 +46,31 @@ class ForkServer:
         """
         with self._lock:
             try:
-                code = self._answer(files, seconds)
-                # It has ended in the moment in which the files were sent.
-                while code == isolated_runtime.IDLE:
-                    code = self._answer(files, seconds)
+                code, ran = self._answer(files, seconds)
+                # Once: a graph that ends as an idle process does must not run for ever.
+                if not ran:
+                    code, _ = self._answer(files, seconds)
             except BaseException:
                 self.end()
                 raise
         return code
 
-    def _answer(self, files: Sequence[IO[bytes]], seconds: float) -> int:
+    def _answer(self, files: Sequence[IO[bytes]], seconds: float) -> tuple[int, bool]:
+        """Return the exit code, and whether the files were run: not by a process that had ended before."""
         process, connection = self._started = self._started or self._start()
         connection.settimeout(seconds)
-        try:
+        sent, code = False, b""
+        with suppress(ConnectionError):
             socket.send_fds(connection, [b"\0"], [file.fileno() for file in files])
+            sent = True
             code = connection.recv(_CODE_BYTES)
-        except ConnectionError:
-            code = b""
         if code:
-            return int(code)
-        # It has ended itself: without a fork, by the kernel, or because it was idle.
+            return int(code), True
+        # It has ended itself: without a fork, by the kernel, or because it was idle when the files were sent.
         self._started = None
         connection.close()
-        return process.wait()
+        ended = process.wait()
+        return ended, sent and ended != isolated_runtime.IDLE
 
     def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair()
