@@ -30,8 +30,12 @@ class MemoryRun:
         if self.jobs.lost:
             raise UnavailableError("PostgreSQL", "it ended the session")
 
-    async def end(self, event: ScoringEnded) -> None:
+    async def end(self, event: ScoringEnded, *, forget_parts: bool = False) -> None:
+        await self.check()
         self.jobs.events.append(event)
+        if forget_parts:
+            self.jobs.parts.pop(event.job, None)
+            self.jobs.done = {key: part for key, part in self.jobs.done.items() if key[0] != event.job}
         self.jobs.requests[event.job] = replace(
             self.jobs.requests[event.job], state=event.state, scores=event.scores, code=event.code, reason=event.reason
         )
@@ -66,17 +70,16 @@ class MemoryJobs:
     async def job(self, job: str) -> ScoringJob | None:
         written = [each for (name, _), each in self.done.items() if name == job]
         scored, refused = sum(each.rows for each in written), sum(each.refused for each in written)
-        return replace(self.requests[job], scored=scored, refused=refused) if job in self.requests else None
+        if (found := self.requests.get(job)) is None:
+            return None
+        rows = sum(part.rows for part in self.parts[job]) if job in self.parts else found.rows
+        return replace(found, rows=rows, scored=scored, refused=refused)
 
     async def planned(self, job: str) -> bool:
         return job in self.parts
 
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
         self.parts[job] = list(parts)
-
-    async def forget_parts(self, job: str) -> None:
-        del self.parts[job]
-        self.done = {key: part for key, part in self.done.items() if key[0] != job}
 
     async def remaining(self, job: str) -> list[Part]:
         return [part for part in self.parts[job] if (job, part.number) not in self.done]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +24,7 @@ from rondo.contracts.events.scoring import ScoringRequested, job_id
 from rondo.contracts.spec.model import Feature
 from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.tables import DeltaTables
+from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring import plan
 from rondo.ingestion.scoring.answers import Answers
 from rondo.ingestion.scoring.coordinator import Coordinator
@@ -36,8 +37,10 @@ from tests.ingestion.scoring.memory_jobs import MemoryJobs
 from tests.serving.builders import FEATURES, build_model, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from rondo.ingestion.scoring.delta_scores import WrittenPart
     from rondo.ingestion.scoring.plan import Part
 
 VERSION = version_of("delay", 7, build_model(2.0), FEATURES)
@@ -278,8 +281,8 @@ async def test_a_storage_that_refuses_pauses_the_job(tmp_path: Path, monkeypatch
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Location, "put", full)
+    with monkeypatch.context() as context:
+        context.setattr(Location, "put", full)
         with pytest.raises(UnavailableError, match="free some space"):
             await stage.coordinator.tick()
     assert stage.jobs.events == []
@@ -438,14 +441,53 @@ async def test_a_job_whose_data_was_made_anew_begins_anew(tmp_path: Path) -> Non
     check(again.scores(request), rows)
 
 
+async def test_a_process_that_lost_its_lock_forgets_no_parts(tmp_path: Path) -> None:
+    """Another process runs the job by then, and these parts are its plan."""
+    rows = fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+
+    def read(*_: object) -> Iterator[tuple[Part, pa.RecordBatch]]:
+        stage.jobs.lost = True
+        raise ScoringFailedError("data_changed", "another version has this number")
+
+    with patch.object(DeltaSource, "read", read), pytest.raises(UnavailableError):
+        await stage.coordinator.tick()
+    assert len(stage.jobs.parts[request.job]) == 3
+    stage.jobs.lost = False
+    await stage.coordinator.tick()
+    check(stage.scores(request), rows)
+
+
+@pytest.mark.parametrize("left", [0, 2])
+async def test_fewer_rows_than_planned_are_not_committed(tmp_path: Path, left: int) -> None:
+    rows = fill(str(tmp_path), 120)
+    stage, request = Stage(str(tmp_path)), requested(0)
+    stage.jobs.request(request)
+    found = stage.jobs.written
+
+    async def written(job: str) -> list[WrittenPart]:
+        return (await found(job))[:left]
+
+    stage.jobs.written = written  # type: ignore[method-assign]
+    await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "data_changed")
+    assert not (tmp_path / table_of(request) / "_delta_log").exists()
+    stage.jobs.written = found  # type: ignore[method-assign]
+    stage.jobs.request(request)
+    await stage.coordinator.tick()
+    check(stage.scores(request), rows)
+
+
 async def test_rows_that_are_too_long_for_a_message_name_their_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(str(tmp_path), 120)
     stage, request = Stage(str(tmp_path)), requested(0)
     stage.jobs.request(request)
-    with monkeypatch.context() as patch:
-        patch.setattr(scores, "MAX_MESSAGE_BYTES", 2_000)
+    with monkeypatch.context() as context:
+        context.setattr(scores, "MAX_MESSAGE_BYTES", 2_000)
         await stage.coordinator.tick()
     [event] = stage.jobs.events
     assert (event.state, event.code) == ("failed", "part_too_large")

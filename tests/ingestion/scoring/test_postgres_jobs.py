@@ -191,13 +191,42 @@ async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
         jobs = PostgresScoringJobs(opened)
         await ask(opened, request)
         event = ended(request, None, datetime.now(UTC), error=ScoringFailedError("no_answer", "no replica answered"))
-        for then in (lambda run: run.check(), lambda run: run.end(event)):
+        await jobs.save_plan(request.job, PARTS)
+        thens: list[Callable[[JobRun], Awaitable[None]]] = [
+            lambda run: run.check(),
+            lambda run: run.end(event),
+            lambda run: run.end(event, forget_parts=True),
+        ]
+        for then in thens:
             with pytest.raises(UnavailableError):
                 await lose_and(then, jobs)
         job = await jobs.job(request.job)
         assert job is not None
         assert job.state == "running"
         assert await outbox(opened) == []
+        assert await jobs.remaining(request.job) == PARTS
+
+
+async def test_the_parts_of_a_plan_that_can_not_be_used_are_deleted_as_the_job_ends(
+    database: Callable[[str], Awaitable[str]],
+) -> None:
+    request = requested(0)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        await ask(opened, request)
+        event = ended(request, None, datetime.now(UTC), error=ScoringFailedError("data_changed", "begin anew"))
+        async with running_job(jobs) as run:
+            await jobs.save_plan(request.job, PARTS)
+            await jobs.save_written(request.job, WrittenPart(1, 40, 3, 17, "d"))
+            assert [part.number for part in await jobs.written(request.job)] == [1]
+            await run.end(event, forget_parts=True)
+        assert not await jobs.planned(request.job)
+        await ask(opened, request)
+        async with running_job(jobs) as run:
+            await jobs.save_plan(request.job, PARTS)
+            await run.end(ended(request, None, datetime.now(UTC), DataVersion(table="s", version=0, digest=DIGEST)))
+            await run.end(event, forget_parts=True)
+        assert await jobs.remaining(request.job) == PARTS, "a job that has ended keeps its parts"
 
 
 async def test_positions_of_answers_are_kept(database: Callable[[str], Awaitable[str]]) -> None:

@@ -75,14 +75,13 @@ class Coordinator:
                 error = None
             except ScoringFailedError as failed:
                 log.warning("scoring job %s fails: %s", request.job, failed)
-                if failed.code in _PLANS_AGAIN:
-                    await self.jobs.forget_parts(request.job)
                 committed, error = None, failed
             finally:
                 self._job = None
                 self._open.clear()
-            job = await self.jobs.job(request.job)
-            await run.end(scoring_jobs.ended(request, job, self.clock(), committed, error))
+            again = error is not None and error.code in _PLANS_AGAIN
+            job = None if again else await self.jobs.job(request.job)
+            await run.end(scoring_jobs.ended(request, job, self.clock(), committed, error), forget_parts=again)
             return 0.0
 
     def answered(self, job: str, part: int) -> None:
@@ -112,10 +111,15 @@ class Coordinator:
         for _ in range(_TRIES):
             await self._score(run)
             await run.check()
-            written = await self.jobs.written(request.job)
+            written, job = await self.jobs.written(request.job), await self.jobs.job(request.job)
+            rows, planned = sum(part.rows for part in written), job.rows if job else None
+            if rows != planned:
+                what = f"the parts of the job have {rows:,} rows, and its plan has {planned or 0:,}"
+                raise ScoringFailedError("data_changed", f"{what}: run the same command again, and it begins anew")
             if not (lost := await asyncio.to_thread(self.tables.lost, table, written)):
                 return await asyncio.to_thread(self.tables.commit, table, request, written)
             log.warning("scoring job %s: the files of %d parts are lost, and are made again", request.job, len(lost))
+            await run.check()
             await self.jobs.reopen(request.job, lost)
         what = f"files of {table} are lost as often as they are written ({_TRIES} times)"
         advice = "see that nothing removes files of the data storage, and run the same command again"

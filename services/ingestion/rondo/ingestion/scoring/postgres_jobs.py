@@ -59,6 +59,9 @@ _OPEN = f"""
 select request, requested_at, {", ".join(f"scoring_parts.{name}" for name in _PART.split(", "))}
 from scoring_jobs join scoring_parts using (job) where job = $1 and number = $2 and done_at is null
 """  # noqa: S608
+_WRITTEN = """
+select number, rows, refused, size, digest from scoring_parts where job = $1 and done_at is not null order by number
+"""
 _POSITION = """
 insert into scores_read (partition, next_offset) values ($1, $2)
 on conflict (partition) do update set next_offset = excluded.next_offset
@@ -125,10 +128,6 @@ class PostgresScoringJobs:
             if await work.connection.execute(query, job, total) == "UPDATE 1":
                 await work.connection.executemany(_PLAN, rows)
 
-    async def forget_parts(self, job: str) -> None:
-        async with self.database.transaction() as work:
-            await PostgresJobRequests(work).forget_parts(job)
-
     async def remaining(self, job: str) -> list[Part]:
         query = f"select {_PART} from scoring_parts where job = $1 and done_at is null order by number"  # noqa: S608
         async with self.database.transaction() as work:
@@ -153,9 +152,8 @@ class PostgresScoringJobs:
             await work.connection.execute(query, job, part.number, part.refused, part.size, part.digest)
 
     async def written(self, job: str) -> list[WrittenPart]:
-        query = "select number, rows, refused, size, digest from scoring_parts where job = $1 order by number"
         async with self.database.transaction() as work:
-            return [WrittenPart(**dict(row)) for row in await work.connection.fetch(query, job)]
+            return [WrittenPart(**dict(row)) for row in await work.connection.fetch(_WRITTEN, job)]
 
     async def reopen(self, job: str, parts: Sequence[int]) -> None:
         query = "update scoring_parts set done_at = null where job = $1 and number = any($2)"
@@ -187,14 +185,17 @@ class PostgresJobRun:
         except TimeoutError as error:
             raise UnavailableError("PostgreSQL", f"no answer within {_ANSWER_SECONDS:g} s") from error
 
-    async def end(self, event: ScoringEnded) -> None:
+    async def end(self, event: ScoringEnded, *, forget_parts: bool = False) -> None:
         scores = event.scores.model_dump(mode="json") if event.scores else None
         async with self.session.transaction():
             values = (event.job, event.state, event.at, scores, event.code, event.reason)
             if await self.session.execute(_END, *values) == "UPDATE 1":
                 # A job that failed and goes on ends again, so its id has the time.
                 name = f"rondo:scoring:{event.job}/{event.at.isoformat()}"
-                await Transaction(self.session, self.service).publish(event, str(uuid5(NAMESPACE_URL, name)))
+                work = Transaction(self.session, self.service)
+                await work.publish(event, str(uuid5(NAMESPACE_URL, name)))
+                if forget_parts:
+                    await PostgresJobRequests(work).forget_parts(event.job)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,10 @@ class JobRun(Protocol):
         """
         ...
 
-    async def end(self, event: ScoringEnded) -> None:
+    async def end(self, event: ScoringEnded, *, forget_parts: bool = False) -> None:
         """Save how the job ended, and add the event to the outbox, in one transaction; unless it has ended.
+
+        The same transaction deletes the parts if they are to be forgotten: the next attempt plans the job again.
 
         Raises:
             UnavailableError: the run is lost.
@@ -80,10 +82,6 @@ class ScoringJobs(Protocol):
         """Save the parts of a job, unless it has some."""
         ...
 
-    async def forget_parts(self, job: str) -> None:
-        """Delete the parts of a job: it is planned again."""
-        ...
-
     async def remaining(self, job: str) -> list[Part]:
         """Return the parts that are not done, in their order."""
         ...
@@ -97,7 +95,7 @@ class ScoringJobs(Protocol):
         ...
 
     async def written(self, job: str) -> list[WrittenPart]:
-        """Return all parts of a job that is scored, in their order."""
+        """Return the parts of a job that are done, in their order."""
         ...
 
     async def reopen(self, job: str, parts: Sequence[int]) -> None:
