@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,15 @@ _KEPT = 2
 
 
 class BulkVersions:
-    """Loads versions on the event loop for the thread of a stream; keeps those that were used last."""
+    """Loads versions on the event loop for threads that score in bulk; keeps those that were used last.
+
+    Several threads may call it concurrently. One waits while another one loads: no more than `kept` are in memory.
+    """
 
     def __init__(self, loader: Loader, loop: asyncio.AbstractEventLoop, kept: int = _KEPT) -> None:
         self._loader, self._loop, self._kept = loader, loop, kept
         self._loaded: OrderedDict[tuple[str, int, str], tuple[Mapping[str, Feature], LoadedVersion]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def of(self, request: ScoreRequest) -> LoadedVersion:
         """Return the version of a request. Blocks while it is loaded.
@@ -36,14 +41,15 @@ class BulkVersions:
 
         """
         key = (request.model, request.model_version, request.digest)
-        features, version = self._loaded.get(key, (None, None))
-        if version is None or features != request.features:
-            while len(self._loaded) >= self._kept:
-                self._loaded.popitem(last=False)
-            version = asyncio.run_coroutine_threadsafe(self._load(request), self._loop).result()
-            self._loaded[key] = request.features, version
-        self._loaded.move_to_end(key)
-        return version
+        with self._lock:
+            features, version = self._loaded.get(key, (None, None))
+            if version is None or features != request.features:
+                while len(self._loaded) >= self._kept:
+                    self._loaded.popitem(last=False)
+                version = asyncio.run_coroutine_threadsafe(self._load(request), self._loop).result()
+                self._loaded[key] = request.features, version
+            self._loaded.move_to_end(key)
+            return version
 
     async def _load(self, request: ScoreRequest) -> LoadedVersion:
         route = Route(
