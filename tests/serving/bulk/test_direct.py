@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pyarrow as pa
 import pytest
+from prometheus_client import generate_latest
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
@@ -50,7 +51,9 @@ def message_of(**columns: pa.Array) -> bytes:
 async def answers_of(folder: Path) -> DirectAnswers:
     artifacts = Artifacts(str(folder))
     await artifacts.put(CONTENT)
-    return DirectAnswers(BulkVersions(ArtifactLoader(artifacts, 1), asyncio.get_running_loop()), lambda: NOW)
+    return DirectAnswers(
+        BulkVersions(ArtifactLoader(artifacts, 1, live=False), asyncio.get_running_loop()), lambda: NOW
+    )
 
 
 async def test_a_message_over_http_has_the_answer_of_the_stream(tmp_path: Path) -> None:
@@ -74,6 +77,8 @@ async def test_a_message_over_http_has_the_answer_of_the_stream(tmp_path: Path) 
             (message(digest="../secret"), "invalid_score_request"),
             (message(first_row="9" * 30), "invalid_score_request"),
             (message(features="{}"), "version_refused"),
+            *((message(**{name: "x" * 300}), "invalid_score_request") for name in ("job", "model", "attempt")),
+            (message(model="../secret"), "invalid_score_request"),
         ):
             refused = await client.post("/v2/scores", content=content, headers=bearer(Role.PREDICTOR))
             assert (refused.status_code, refused.json()["code"]) == (400, code)
@@ -97,6 +102,12 @@ async def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkey
         await answers.answer(wide)
     assert refused.value.code == "too_large"
     assert isinstance(await answers.answer(message()), bytes)
+
+
+async def test_a_model_that_a_request_names_leaves_no_metrics(tmp_path: Path) -> None:
+    answers = await answers_of(tmp_path)
+    assert isinstance(await answers.answer(message(model="named-once")), bytes)
+    assert b"named-once" not in generate_latest()
 
 
 async def test_too_many_that_wait_are_refused_and_the_others_answered(

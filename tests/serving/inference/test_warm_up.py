@@ -72,9 +72,10 @@ def test_a_version_without_a_number_among_its_features_is_warmed_up(version: Cal
 def test_a_version_without_a_finite_value_per_row_is_refused(
     version: Callable[..., LoadedVersion], predict: Callable[[Any], Any]
 ) -> None:
-    with np.errstate(divide="ignore"), pytest.raises(VersionRefusedError) as caught:
-        warm_up(replace(version(4, fitted=REGRESSION), scorer=Scorer(predict)))
-    assert (caught.value.code, caught.value.model, caught.value.model_version) == ("version_refused", "delay", 4)
+    for live in (True, False):
+        with np.errstate(divide="ignore"), pytest.raises(VersionRefusedError) as caught:
+            warm_up(replace(version(4, fitted=REGRESSION), scorer=Scorer(predict)), live=live)
+        assert (caught.value.code, caught.value.model, caught.value.model_version) == ("version_refused", "delay", 4)
 
 
 def test_a_version_that_fails_where_an_optional_feature_is_missing_is_refused(model: Callable[..., bytes]) -> None:

@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from rondo.contracts.events import arrow_sizes
 from rondo.contracts.events.logs import FEATURE, TIMESTAMP
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.text import Column, Digest
+from rondo.contracts.text import MAX_ID, Column, Digest, Id, Name, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,11 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_TEXT_BYTES = 128 * 1024 * 1024
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
-_DIGEST: TypeAdapter[str] = TypeAdapter(Digest)
+# A name becomes a label of metrics; the others are copied to the answer.
+_TYPES: dict[str, TypeAdapter[str]] = {
+    "job": TypeAdapter(Id), "model": TypeAdapter(Name), "digest": TypeAdapter(Digest),
+    "attempt": TypeAdapter(Annotated[Text, Field(max_length=MAX_ID)]),
+}  # fmt: skip
 _NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, lt=2**53)])
 
 
@@ -102,9 +106,10 @@ class ScoreRequest:
             numbers = {
                 name: _NUMBER.validate_python(texts.pop(name)) for name in ("part", "model_version", "first_row")
             }
-            _DIGEST.validate_python(texts["digest"])
             # An earlier release sends no attempt.
             texts["attempt"] = found.get("attempt", b"").decode()
+            for name, kind in _TYPES.items():
+                kind.validate_python(texts[name])
             return cls(**texts, **numbers, features=_FEATURES.validate_json(found["features"]))  # type: ignore[arg-type]
         except (KeyError, ValueError, ValidationError) as error:
             why = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -124,7 +124,7 @@ async def _answering(
 def _bulk_versions(settings: Settings) -> BulkVersions | None:
     if not settings.bulk_threads:
         return None
-    loader = ArtifactLoader(Artifacts(settings.artifacts), settings.bulk_threads)
+    loader = ArtifactLoader(Artifacts(settings.artifacts), settings.bulk_threads, live=False)
     return BulkVersions(loader, asyncio.get_running_loop())
 
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 
 class ArtifactLoader:
-    """Implements `ports.Loader`; `threads` is the number of threads of one inference."""
+    """Implements `ports.Loader`; `threads` is the number of threads of one inference.
 
-    def __init__(self, artifacts: Artifacts, threads: int) -> None:
+    Versions that are not `live` answer bulk requests alone.
+    """
+
+    def __init__(self, artifacts: Artifacts, threads: int, *, live: bool = True) -> None:
         self._artifacts = artifacts
-        self._threads = threads
+        self._threads, self._live = threads, live
 
     async def load(self, model: str, route: Route) -> LoadedVersion:
         try:
@@ -35,5 +38,5 @@ class ArtifactLoader:
         log = VersionLog(model, route.model_version, route.digest, route.features, scorer.outputs)
         cache = AnswerCache(model, scorer.outputs)
         version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log, cache)
-        await asyncio.to_thread(warm_up, version)
+        await asyncio.to_thread(warm_up, version, live=self._live)
         return version

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import LoadedVersion
 
 
-def warm_up(version: LoadedVersion) -> None:
+def warm_up(version: LoadedVersion, *, live: bool = True) -> None:
     """Answer a request with an allowed value for every feature, and one without the optional features.
+
+    A version that is not `live` has no log, and no metrics: their labels would stay for each model that was ever named.
 
     Raises:
         VersionRefusedError: the version does not give a finite prediction for both, together and in one inference.
@@ -37,8 +39,13 @@ def warm_up(version: LoadedVersion) -> None:
     parsed = ServingTable({version.model: served}).parser.parse(values)
     problems = [str(error) for error in parsed.refused.values()]
     for _, _, rows in parsed.groups:
-        if score_batch(version, rows.columns, len(rows)) is None:
+        outputs = score_batch(version, rows.columns, len(rows), timed=live)
+        if outputs is None:
             problems.append("the model fails, or does not return each output for each row")
+        if not live:
+            if outputs is not None and not version.outputs.answerable(outputs).all():
+                problems.append("the model returns an output that is not finite, or no label")
+            continue
         inference = infer(served, rows, lambda: datetime.now(UTC))
         problems += map(str, inference.refused.values())
         for scored in inference.scored:
