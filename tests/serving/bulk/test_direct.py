@@ -104,6 +104,49 @@ async def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkey
     assert isinstance(await answers.answer(message()), bytes)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"event_time": pa.array(["2013-03-01", "yesterday"])},
+        {"event_time": pa.array([2**62, 0], pa.timestamp("s"))},
+        {"entity": pa.array([["a"], ["b"]])},
+        {"entity": pa.array([b"\xff", b"b"]).dictionary_encode()},
+    ],
+    ids=["text as time", "time out of bounds", "list as entity", "bytes as entity"],
+)
+async def test_entities_and_times_of_another_type_are_refused(tmp_path: Path, columns: dict[str, pa.Array]) -> None:
+    with pytest.raises(RequestRefusedError) as refused:
+        await (await answers_of(tmp_path)).answer(message_of(**columns))
+    assert refused.value.code == "invalid_score_request"
+
+
+async def test_a_time_that_python_has_not_is_refused_in_its_row(tmp_path: Path) -> None:
+    times = pa.array([2**62, 10**18 + 1], pa.timestamp("us", "UTC"))
+    made = scores.decode(await (await answers_of(tmp_path)).answer(message_of(event_time=times)))
+    assert made.column("error").to_pylist() == ["bad_event_time", "missing_feature"]
+    finer = pa.array([1_362_139_200_000_000_001, None], pa.timestamp("ns", "UTC"))
+    made = scores.decode(await (await answers_of(tmp_path)).answer(message_of(event_time=finer)))
+    assert made.column("error").to_pylist() == [None, "missing_feature"]
+
+
+async def test_entities_of_any_kind_of_text_are_passed_on(tmp_path: Path) -> None:
+    answers, words = await answers_of(tmp_path), pa.array(["a", None])
+    views = pa.DictionaryArray.from_arrays([0, None], pa.array(["a"], pa.string_view()))
+    for column in (words, words.cast(pa.large_string()), words.dictionary_encode(), views):
+        made = scores.decode(await answers.answer(message_of(entity=column)))
+        assert made.column("entity").to_pylist() == ["a", None]
+
+
+@pytest.mark.parametrize("name", ["feature.distance", "entity"])
+async def test_two_columns_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    batch = scores.decode(message_of(entity=pa.array(["a", "b"])))
+    twice = batch.append_column(name, batch.column(name))
+    with pytest.raises(RequestRefusedError) as refused:
+        await (await answers_of(tmp_path)).answer(scores.encode(twice))
+    assert refused.value.code == "invalid_score_request"
+    assert "send one of each name" in str(refused.value)
+
+
 async def test_a_model_that_a_request_names_leaves_no_metrics(tmp_path: Path) -> None:
     answers = await answers_of(tmp_path)
     assert isinstance(await answers.answer(message(model="named-once")), bytes)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from rondo.contracts.events import logs, scores
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
+from rondo.serving.bulk import passed_on
 from rondo.serving.bulk.arrow_rows import BulkColumns
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.scoring import score
@@ -43,18 +44,20 @@ def answer(
     """Return a row for each row of a request: its outputs, or why it is refused.
 
     Raises:
-        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored; or its rows
-            and their answers take too much memory.
+        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored; its rows and
+            their answers take too much memory; or its entities or event times can't be read.
 
     """
     _require_bounded(version, batch)
+    passed_on.require_distinct(batch)
+    entities, times = passed_on.entities(batch), passed_on.event_times(batch)
     columns = BulkColumns(batch, version.schema, request.first_row)
-    refused = _invalid_times(batch, request.first_row, now)
+    refused = _invalid_times(times, request.first_row, now)
     outputs = version.outputs.unanswerable(batch.num_rows)
     for start in range(0, batch.num_rows, _SLICE):
         stop = min(start + _SLICE, batch.num_rows)
         refused |= _score_slice(version, columns, (start, stop), refused.keys(), outputs, now)
-    return _batch(version, batch, request, outputs, refused)
+    return _batch(version, (entities, times), request, outputs, refused)
 
 
 def _require_bounded(version: LoadedVersion, batch: pa.RecordBatch) -> None:
@@ -103,25 +106,29 @@ def _score_slice(
     return {start + row: error for row, error in refused.items()}
 
 
-def _invalid_times(batch: pa.RecordBatch, first_row: int, now: datetime) -> Refused:
-    place = batch.schema.get_field_index(scores.EVENT_TIME)
-    if place < 0:
-        return {}
-    times = pc.cast(batch.column(place), logs.TIMESTAMP)
+def _invalid_times(times: pa.Array, first_row: int, now: datetime) -> Refused:
     earliest, latest = (pa.scalar(each, logs.TIMESTAMP) for each in (EARLIEST, now + MOST_AHEAD))
     outside = pc.or_(pc.less(times, earliest), pc.greater(times, latest))
     rows = np.flatnonzero(pc.fill_null(outside, fill_value=False).to_numpy(zero_copy_only=False)).tolist()
-    return {row: invalid_event_time(times[row].as_py(), f" at row {first_row + row}") for row in rows}
+    return {row: invalid_event_time(_described(times[row]), f" at row {first_row + row}") for row in rows}
+
+
+def _described(time: pa.Scalar) -> datetime | str:
+    try:
+        found: datetime = time.as_py()
+    except OverflowError:  # the years of a datetime are 1 to 9999
+        return f"{time.value:,} µs since 1970"
+    return found
 
 
 def _batch(
     version: LoadedVersion,
-    batch: pa.RecordBatch,
+    passed: tuple[pa.Array, pa.Array],
     request: scores.ScoreRequest,
     outputs: Outputs,
     refused: Mapping[int, RequestRefusedError],
 ) -> pa.RecordBatch:
-    rows, shape = batch.num_rows, version.outputs
+    rows, shape = len(passed[0]), version.outputs
     labels = pa.int64() if shape.labels and isinstance(shape.labels[0], int) else pa.string()
     schema = scores.answer_schema(shape.outputs, labels)
     missing = np.zeros(rows, np.bool_)
@@ -133,18 +140,12 @@ def _batch(
         messages[row] = str(error) if number < _EXPLAINED else None
     arrays = [
         pa.array(np.arange(request.first_row, request.first_row + rows)),
-        _passed_on(batch, scores.ENTITY, pa.string()),
-        _passed_on(batch, scores.EVENT_TIME, logs.TIMESTAMP),
+        *passed,
         *(_output(each, outputs[each.name], shape, missing, labels) for each in shape.outputs),
         pa.array(codes, pa.string()),
         pa.array(messages, pa.string()),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema.with_metadata(request.answer_metadata(shape.classes)))
-
-
-def _passed_on(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
-    place = batch.schema.get_field_index(name)
-    return pa.nulls(batch.num_rows, kind) if place < 0 else pc.cast(batch.column(place), kind)
 
 
 def _output(
