@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from rondo.contracts.spec.model import Feature
 from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.errors import ScoringFailedError
-from rondo.ingestion.scoring import plan
+from rondo.ingestion.scoring import coordinator, plan
 from rondo.ingestion.scoring.answers import Answers
 from rondo.ingestion.scoring.coordinator import Coordinator
 from rondo.ingestion.scoring.delta_scores import DeltaScores
@@ -439,6 +440,38 @@ async def test_a_job_whose_data_was_made_anew_begins_anew(tmp_path: Path) -> Non
     stage.jobs.request(request)
     await again.coordinator.tick()
     check(again.scores(request), rows)
+
+
+@pytest.mark.parametrize("lost_at", ["plan", "answer", "commit"])
+async def test_a_process_notices_that_its_lock_is_lost_while_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_at: str
+) -> None:
+    """A check each few seconds also keeps the lock, which a session that is not used loses."""
+    monkeypatch.setattr(coordinator, "_CHECK_SECONDS", 0.01)
+    fill(str(tmp_path), 60)
+    stage, request = Stage(str(tmp_path), silence=3600, times=0 if lost_at == "answer" else 1), requested(0)
+    stage.jobs.request(request)
+    ended = threading.Event()
+
+    def endless(*_: object) -> None:
+        stage.jobs.lost = True
+        ended.wait(30)
+
+    async def no_answer(value: bytes, key: str) -> None:
+        stage.jobs.lost = len(stage.sent) == 1
+        await stage.send(value, key)
+
+    of, name = {"plan": (DeltaSource, "parts"), "commit": (DeltaScores, "commit")}.get(lost_at, (Stage, "scores"))
+    monkeypatch.setattr(of, name, endless)
+    if lost_at == "answer":
+        stage.coordinator.send = no_answer
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(UnavailableError):
+                await stage.coordinator.tick()
+    finally:
+        ended.set()
+    assert stage.jobs.events == []
 
 
 async def test_a_process_that_lost_its_lock_forgets_no_parts(tmp_path: Path) -> None:

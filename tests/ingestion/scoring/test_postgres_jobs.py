@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from rondo.ingestion.scoring.plan import RowGroup, divide
 from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
 
 from tests.ingestion.scoring.test_coordinator import requested
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,10 +58,17 @@ def requested_by(run: JobRun | None) -> ScoringRequested | None:
 
 
 @asynccontextmanager
-async def running_job(jobs: PostgresScoringJobs) -> AsyncIterator[JobRun]:
-    async with jobs.next() as run:
-        assert run is not None
-        yield run
+async def running_job(jobs: PostgresScoringJobs, last: str = "") -> AsyncIterator[JobRun]:
+    """Run the next job. The server releases the lock of the run before a moment after its connection was closed."""
+    async with AsyncExitStack() as stack:
+
+        async def begun() -> JobRun | None:
+            async with AsyncExitStack() as tried:
+                if (run := await tried.enter_async_context(jobs.next(last))) is not None:
+                    stack.push_async_exit(tried.pop_all())
+                return run
+
+        yield await until(begun)
 
 
 async def lose_and(then: Callable[[JobRun], Awaitable[None]], jobs: PostgresScoringJobs) -> None:
@@ -87,11 +96,11 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         await ask(opened, second)
         async with jobs.next() as found, jobs.next() as other:
             assert (requested_by(found), other) == (first, None)
-        async with jobs.next() as found:
+        async with running_job(jobs) as found:
             assert requested_by(found) == first, "it was interrupted, so it goes on first"
-        async with jobs.next(last=first.job) as found:
+        async with running_job(jobs, last=first.job) as found:
             assert requested_by(found) == second, "another one goes on before that which could not"
-        async with jobs.next(last=second.job) as found:
+        async with running_job(jobs, last=second.job) as found:
             assert requested_by(found) == first
         assert not await jobs.planned(first.job)
         await jobs.save_plan(first.job, PARTS)
@@ -126,7 +135,7 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         done = await jobs.job(first.job)
         assert done is not None
         assert (done.state, done.scored, done.scores) == ("done", 130, scores)
-        async with jobs.next() as found:
+        async with running_job(jobs) as found:
             assert requested_by(found) == second
         assert [job.request.job for job in await jobs.latest(5)] == [second.job, first.job]
         assert await outbox(opened) == ["scoring.ended"]
@@ -205,6 +214,33 @@ async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
         assert job.state == "running"
         assert await outbox(opened) == []
         assert await jobs.remaining(request.job) == PARTS
+
+
+@pytest.mark.medium
+async def test_another_process_runs_the_job_of_one_that_hangs(
+    database: Callable[[str], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chassis_postgres, "HUNG_SECONDS", 0.5)
+    request = requested(0)
+    async with connected(database) as opened:
+        jobs = PostgresScoringJobs(opened)
+        await ask(opened, request)
+
+        async def taken() -> bool:
+            async with jobs.next() as run:
+                return requested_by(run) == request
+
+        async def hangs() -> None:
+            async with running_job(jobs) as run:
+                for _ in range(4):
+                    # It is used by the process that has it, so nobody takes it.
+                    await asyncio.gather(run.check(), run.check(), asyncio.sleep(0.25))
+                    assert not await taken()
+                await until(taken)
+                await run.check()
+
+        with pytest.raises(UnavailableError):
+            await hangs()
 
 
 async def test_the_parts_of_a_plan_that_can_not_be_used_are_deleted_as_the_job_ends(

@@ -115,13 +115,14 @@ class Database:
         """Hold a lock while the body runs, on a connection of its own; yields None if another process has it.
 
         Unlike a transaction it may be held for hours. It ends with its connection, which may be long before the body
-        does: what is done with the connection that is yielded is done under the lock.
+        does: what is done with the connection that is yielded is done under the lock. The server ends a connection
+        that is not used for `HUNG_SECONDS`.
 
         Raises:
             UnavailableError: PostgreSQL is unavailable, or the connection broke.
 
         """
-        async with self.session() as connection:
+        async with self.session(HUNG_SECONDS) as connection:
             locked = await connection.fetchval("select pg_try_advisory_lock(hashtext($1))", name)
             yield connection if locked else None
 

@@ -11,14 +11,14 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events import scores
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring import jobs as scoring_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     import pyarrow as pa
 
@@ -36,6 +36,8 @@ _WINDOW = 24
 # After so many seconds without any answer the parts are sent again, and so often.
 _SILENCE = 60.0
 _TRIES = 10
+# The run is checked so often: by then another process may run the job, and without use the run is lost.
+_CHECK_SECONDS = 5.0
 # After these errors the same parts would fail again, so the next attempt divides the data anew.
 _PLANS_AGAIN = frozenset({"part_too_large", "data_changed"})
 
@@ -71,7 +73,7 @@ class Coordinator:
             self._job = self._last = request.job
             self._error = None
             try:
-                committed = await self._run(run)
+                committed = await _while_held(run, self._run(run))
                 error = None
             except ScoringFailedError as failed:
                 log.warning("scoring job %s fails: %s", request.job, failed)
@@ -170,6 +172,23 @@ class Coordinator:
             except TimeoutError:
                 log.warning("scoring job %s: no answer for %g s", self._job, self.silence)
                 return False
+
+
+async def _while_held(run: JobRun, work: Coroutine[Any, Any, DataVersion]) -> DataVersion:
+    """Check a run while `work` goes on.
+
+    Raises:
+        UnavailableError: the run is lost. The work is cancelled, then; a call on a thread goes on to its end.
+
+    """
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_CHECK_SECONDS))[0]:
+            await run.check()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    return task.result()
 
 
 def _encoded(part: Part, rows: pa.RecordBatch) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -172,22 +173,27 @@ class PostgresScoringJobs:
 
 @dataclass(frozen=True)
 class PostgresJobRun:
-    """Implements `store.JobRun`. The lock is that of `session`, so what must be of one process is done with it."""
+    """Implements `store.JobRun`. The lock is that of `session`, so what must be of one process is done with it.
+
+    A check may come while another one has no answer yet: the session takes them one by one.
+    """
 
     request: ScoringRequested
     attempt: str
     session: asyncpg.pool.PoolConnectionProxy[Any]
     service: str
+    _used: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def check(self) -> None:
         try:
-            await self.session.execute("select 1", timeout=_ANSWER_SECONDS)
+            async with self._used:
+                await self.session.execute("select 1", timeout=_ANSWER_SECONDS)
         except TimeoutError as error:
             raise UnavailableError("PostgreSQL", f"no answer within {_ANSWER_SECONDS:g} s") from error
 
     async def end(self, event: ScoringEnded, *, forget_parts: bool = False) -> None:
         scores = event.scores.model_dump(mode="json") if event.scores else None
-        async with self.session.transaction():
+        async with self._used, self.session.transaction():
             values = (event.job, event.state, event.at, scores, event.code, event.reason)
             if await self.session.execute(_END, *values) == "UPDATE 1":
                 # A job that failed and goes on ends again, so its id has the time.

@@ -31,7 +31,10 @@ class JobRequests(Protocol):
 
 
 class JobRun(Protocol):
-    """A job that this process runs, and no other one until the run ends or is lost."""
+    """A job that this process runs, and no other one until the run ends or is lost.
+
+    It is lost, too, if it is not checked for a while, as that of a process that hangs.
+    """
 
     @property
     def request(self) -> ScoringRequested: ...
