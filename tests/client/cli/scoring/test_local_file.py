@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
-from rondo.client.cli.scoring import rows
+from rondo.client.cli.scoring import local_file, rows
 from rondo.contracts.events import scores
 from rondo.contracts.events.scores import ScoreRequest
 from rondo.serving.bulk.answers import answer
@@ -41,6 +42,7 @@ class Scoring(BaseHTTPRequestHandler):
     most: ClassVar[int] = 10**9
     sent: ClassVar[list[int]] = []
     lock: ClassVar[threading.Lock] = threading.Lock()
+    answering: ClassVar[Callable[[], None]] = lambda: None
 
     def do_GET(self) -> None:
         number = int(self.path.split("/")[5])
@@ -61,6 +63,7 @@ class Scoring(BaseHTTPRequestHandler):
                 self._send(500, b'{"code": "broken", "detail": "it broke"}')
                 return
             Scoring.sent.append(request.part)
+        Scoring.answering()
         made = answer(VERSIONS[request.model_version], batch, request, datetime.now(UTC))
         self._send(200, scores.encode(made))
 
@@ -179,6 +182,63 @@ def test_the_answers_of_another_version_or_file_are_not_mixed_in(score: Run, tmp
     pq.write_table(table(90), file)
     changed = score("late", 1, "--file", file, "--out", out, "--json")
     assert orjson.loads(changed.stdout)["error"] == "other_parts"
+
+
+def test_slices_of_another_size_are_not_mixed_in(score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
+    Scoring.lasts = 1
+    assert score("late", 1, "--file", file, "--out", out).exit_code == 1
+    Scoring.lasts = 10**9
+    monkeypatch.setattr(rows, "ROWS", 80)
+    other = score("late", 1, "--file", file, "--out", out, "--json")
+    assert orjson.loads(other.stdout)["error"] == "other_parts"
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other rows"])
+def test_a_damaged_answer_of_an_earlier_run_is_made_again(score: Run, tmp_path: Path, damage: str) -> None:
+    file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
+    Scoring.lasts = 2
+    assert score("late", 1, "--file", file, "--out", out).exit_code == 1
+    Scoring.lasts, first = 10**9, Scoring.sent[0]
+    part = tmp_path / f"scores.parquet.parts/part-{first:06}.arrow"
+    whole = part.read_bytes()
+    contents = {"cut": whole[:-200], "empty": b"", "other rows": scores.encode(scores.decode(whole).slice(1))}
+    part.write_bytes(contents[damage])
+    assert score("late", 1, "--file", file, "--out", out).exit_code == 0
+    assert Scoring.sent.count(first) == 2
+    check(read(out))
+
+
+def test_a_description_that_is_cut_is_refused(score: Run, tmp_path: Path) -> None:
+    file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
+    (tmp_path / "scores.parquet.parts").mkdir()
+    (tmp_path / "scores.parquet.parts/about.json").write_bytes(b"")
+    result = score("late", 1, "--file", file, "--out", out, "--json")
+    assert orjson.loads(result.stdout)["error"] == "other_parts"
+
+
+def test_a_file_that_changes_while_it_is_scored_has_no_output(
+    score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
+    monkeypatch.setattr(Scoring, "answering", lambda: os.utime(file, ns=(0, 0)))
+    result = score("late", 1, "--file", file, "--out", out, "--json")
+    error = orjson.loads(result.stdout)
+    assert (result.exit_code, error["error"], out.exists()) == (1, "file_changed", False)
+    assert "was changed while it was scored" in error["message"]
+
+
+def test_the_same_command_is_refused_while_the_first_one_runs(
+    score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
+    parts = tmp_path / "scores.parquet.parts"
+    with local_file._locked(parts):
+        result = score("late", 1, "--file", file, "--out", out, "--json")
+    error = orjson.loads(result.stdout)
+    assert (result.exit_code, error["error"], Scoring.sent) == (1, "already_running", [])
+    assert "wait for its end, or name another --out" in error["message"]
+    assert score("late", 1, "--file", file, "--out", out).exit_code == 0
 
 
 def test_rows_that_are_too_large_together_are_sent_in_halves(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import shutil
+import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from pydantic import TypeAdapter
 from rondo.client.cli import session
 from rondo.client.cli.output import print_json, print_note, print_text
 from rondo.client.cli.scoring import output
+from rondo.client.cli.scoring import rows as row_slices
 from rondo.client.cli.scoring.progress import JobProgress
 from rondo.client.cli.scoring.rows import BAD, OUTPUTS, Slice, Version, opened
 from rondo.client.errors import RefusedError, UnavailableError, UnreachableError
@@ -46,8 +49,7 @@ def run(model: str, number: int, file: Path, out: Path, *, json: bool) -> int:
         raise RefusedError(
             f"{out.name} names no format: end it with one of {', '.join(OUTPUTS)}", code="unknown_format"
         )
-    if out.exists():
-        raise RefusedError(f"{out} is there already: remove it, or name another --out", code="exists")
+    _require_new(out)
     scoring = session.run(lambda rondo: _score(rondo, model, number, file, out, json=json))
     if json:
         print_json(
@@ -58,6 +60,11 @@ def run(model: str, number: int, file: Path, out: Path, *, json: bool) -> int:
         print_text(f"{scoring.rows:,} rows scored by {what}, {scoring.refused:,} of them refused: {out}")
         print_note("`error` and `message` of a row say why it is refused") if scoring.refused else None
     return 0
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise RefusedError(f"{out} is there already: remove it, or name another --out", code="exists")
 
 
 @dataclass
@@ -91,43 +98,86 @@ async def _score(rondo: AsyncRondo, model: str, number: int, file: Path, out: Pa
     found = await rondo.signature(model, number)
     names = ("model", "model_version", "digest", "entity", "event_time", "time_zone")
     version = Version(**{name: found[name] for name in names}, features=_FEATURES.validate_python(found["features"]))
+    about = _about(version, file)
     rows = await asyncio.to_thread(opened, file, version)
     scoring = Scoring(version, out.with_name(f"{out.name}.parts"), rows.total)
-    _begin(scoring, file)
-    with JobProgress(json=json) as progress:
+    with _locked(scoring.parts), JobProgress(json=json) as progress:
+        _require_new(out)
+        _begin(scoring.parts, about)
         slices, running = iter(rows.slices), set[asyncio.Task[None]]()
         while (each := await asyncio.to_thread(next, slices, None)) is not None:
-            if _known(scoring, each.number):
+            if _known(scoring, each):
                 progress.show(scoring.state())
                 continue
             if len(running) >= _AT_ONCE:
                 running = await _some(running)
+            # Time in which nothing was sent, as that of known slices, is none without an answer.
+            if not running:
+                scoring.answered_at = time.monotonic()
             running.add(asyncio.create_task(_answer(rondo, scoring, each, progress)))
         while running:
             running = await _some(running)
-    await asyncio.to_thread(output.write, out, list(_answers(scoring)))
-    shutil.rmtree(scoring.parts)
+        if _about(version, file) != about:
+            what = f"{file} was changed while it was scored: remove {scoring.parts}"
+            raise RefusedError(f"{what}, and run the same command again", code="file_changed")
+        await asyncio.to_thread(output.write, out, list(_answers(scoring)))
+        shutil.rmtree(scoring.parts)
     return scoring
 
 
-def _begin(scoring: Scoring, file: Path) -> None:
-    """Make the folder of the answers, or go on with the one that is there.
+@contextmanager
+def _locked(parts: Path) -> Iterator[None]:
+    """Make the folder of the answers, and keep others of the same command out of it while the body runs.
 
     Raises:
-        RefusedError: it has the answers of another file or version.
+        RefusedError: another one has the folder.
 
     """
-    stat, about = file.stat(), scoring.parts / "about.json"
-    mine = {
+    parts.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - there is none on Windows
+
+    with (parts / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = f"another command writes to {parts}: wait for its end, or name another --out"
+            raise RefusedError(what, code="already_running") from None
+        yield
+
+
+def _about(version: Version, file: Path) -> dict[str, Any]:
+    """Return what the answers depend on."""
+    stat = file.stat()
+    return {
         "file": str(file.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns,
-        "model": scoring.version.model, "version": scoring.version.model_version, "digest": scoring.version.digest,
+        "model": version.model, "version": version.model_version, "digest": version.digest,
+        "slice_rows": row_slices.ROWS,
     }  # fmt: skip
+
+
+def _begin(parts: Path, mine: Mapping[str, Any]) -> None:
+    """Begin, or go on with the answers that are there.
+
+    Raises:
+        RefusedError: they are those of another file or version, or of other slices.
+
+    """
+    about = parts / "about.json"
     if not about.exists():
-        scoring.parts.mkdir(parents=True, exist_ok=True)
         _write(about, jsonlib.dumps(mine).encode())
-    elif jsonlib.loads(about.read_text()) != mine:
-        what = f"{scoring.parts} has scores of another file, or by another version"
+    elif not _same(about.read_bytes(), mine):
+        what = f"{parts} has scores of another file, or by another version or release"
         raise RefusedError(f"{what}: remove it, or name another --out", code="other_parts")
+
+
+def _same(found: bytes, mine: Mapping[str, Any]) -> bool:
+    try:
+        return bool(jsonlib.loads(found) == mine)
+    except ValueError:
+        return False  # it was cut by a loss of power
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -136,21 +186,21 @@ def _write(file: Path, content: bytes) -> None:
     written.replace(file)
 
 
-def _known(scoring: Scoring, number: int) -> bool:
-    """Count a slice that has its answer from an earlier run."""
-    if not scoring.part(number).exists():
+def _known(scoring: Scoring, each: Slice) -> bool:
+    """Count a slice that has its answer from an earlier run. One that is cut, by a loss of power, is none."""
+    try:
+        answer = scores.decode(scoring.part(each.number).read_bytes())
+    except (FileNotFoundError, scores.InvalidScoreRequestError):
         return False
-    _count(scoring, _read(scoring.part(number)))
+    if answer.column(scores.ROW).to_pylist() != list(range(each.first_row, each.first_row + len(each.rows))):
+        return False
+    _count(scoring, answer)
     return True
 
 
 def _count(scoring: Scoring, answer: pa.RecordBatch) -> None:
     scoring.rows += len(answer)
     scoring.refused += len(answer) - answer.column(scores.ERROR).null_count
-
-
-def _read(part: Path) -> pa.RecordBatch:
-    return scores.decode(part.read_bytes())
 
 
 def _answers(scoring: Scoring) -> Iterator[Path]:
