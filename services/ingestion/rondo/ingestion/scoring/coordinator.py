@@ -38,7 +38,7 @@ _SILENCE = 60.0
 _TRIES = 10
 # The run is checked so often: by then another process may run the job, and without use the run is lost.
 _CHECK_SECONDS = 5.0
-# After these errors the same parts would fail again, so the next attempt divides the data anew.
+# After these errors the same parts would fail again, so the next attempt divides the data again.
 _PLANS_AGAIN = frozenset({"part_too_large", "data_changed"})
 
 
@@ -117,7 +117,9 @@ class Coordinator:
             rows, planned = sum(part.rows for part in written), job.rows if job else None
             if rows != planned:
                 what = f"the parts of the job have {rows:,} rows, and its plan has {planned or 0:,}"
-                raise ScoringFailedError("data_changed", f"{what}: run the same command again, and it begins anew")
+                raise ScoringFailedError(
+                    "data_changed", f"{what}: run the same command again, and it starts from the beginning"
+                )
             if not (lost := await asyncio.to_thread(self.tables.lost, table, written)):
                 return await asyncio.to_thread(self.tables.commit, table, request, written)
             log.warning("scoring job %s: the files of %d parts are lost, and are made again", request.job, len(lost))

@@ -78,7 +78,9 @@ class DeltaSource:
                             yield part, _message(rows, part, request, attempt)
             if wanted:
                 what = f"version {request.data_version} of {request.dataset} has other files than when the job began"
-                raise ScoringFailedError("data_changed", f"{what}: run the same command again, and it begins anew")
+                raise ScoringFailedError(
+                    "data_changed", f"{what}: run the same command again, and it starts from the beginning"
+                )
 
     @contextmanager
     def _reading(self, request: ScoringRequested) -> Iterator[None]:

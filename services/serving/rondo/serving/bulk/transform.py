@@ -58,7 +58,7 @@ class BulkStream:
             batch = scores.decode(value or b"")
             request = scores.ScoreRequest.of(batch.schema)
         except scores.InvalidScoreRequestError as error:
-            # Without a job nobody can be told, and the sender is a service of the same release.
+            # Without the name of a job no answer can be addressed. Only services send such messages.
             log.error("a message of %s is skipped: %s", scores.SCORES_REQUESTED, error)  # noqa: TRY400
             return None
         try:
