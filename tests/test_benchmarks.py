@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import pytest
-from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
 from onnx import numpy_helper
 from onnxruntime import InferenceSession
 from rondo.contracts.events.cloudevents import Envelope
@@ -21,12 +17,11 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run
-from tests.benchmarks.load import grpc_load, network, open_loop, timed_connections
+from tests.benchmarks.load import network
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, replicas, rest, slow, stream, train
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
@@ -141,16 +136,6 @@ def test_both_forms_of_the_network_of_crayfish_agree() -> None:
     np.testing.assert_allclose(score[:, 0], probabilities.max(axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("rate", [0.25, 1_000.0, 40_000.0])
-def test_requests_of_an_open_loop_are_never_sent_before_their_time(rate: float) -> None:
-    dues = [open_loop.due(number, rate) for number in range(1_000)]
-    late = [due - number / rate for number, due in enumerate(dues)]
-    assert min(late) >= -1e-9
-    assert max(late) < 0.0021
-    assert dues == sorted(dues)
-    assert len({round(due, 6) for due in dues}) == (1_000 if rate <= 1_000 else 14)
-
-
 def test_inferences_over_http_are_shown_beside_each_peer(tmp_path: Path) -> None:
     factors = {"rondo": 8, "buffered": 24, "granian": 16, "mlserver": 2, "kserve": 5, "bentoml": 1, "exported": 32}
     figures = {
@@ -196,85 +181,6 @@ def test_inferences_over_grpc_have_a_goal_at_16_streams(tmp_path: Path, rate: fl
     assert found["CPU time of a gRPC inference, 16 connections, logged, against MLServer"] == (0.5, True)
     alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
     assert [row.peer for row in grpc.table(alone)] == [None] * 12
-
-
-@asynccontextmanager
-async def grpc_server(answer: Any) -> AsyncIterator[int]:
-    """Run a real server with one method; yield its port."""
-    server = aio.server()
-    handler = unary_unary_rpc_method_handler(answer)
-    _, service, method = grpc_load.METHOD.split("/")
-    server.add_generic_rpc_handlers([method_handlers_generic_handler(service, {method: handler})])
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield port
-    await server.stop(None)
-
-
-@pytest.mark.parametrize(("connections", "streams"), [(1, 16), (4, 1)])
-async def test_a_server_of_grpc_understands_every_request_of_the_load(
-    monkeypatch: pytest.MonkeyPatch, connections: int, streams: int
-) -> None:
-    seen: list[tuple[bytes, Any]] = []
-    enough = asyncio.Event()
-
-    async def answer(body: bytes, context: Any) -> bytes:
-        seen.append((body, dict(context.invocation_metadata())["authorization"]))
-        # The window of a connection is used up several times.
-        if len(seen) * len(body) > 10 * connections * 65_535:
-            enough.set()
-        return b"answer"
-
-    monkeypatch.setattr(timed_connections, "WARM_UP_SECONDS", 0.1)
-    async with grpc_server(answer) as port:
-        *_, answers = await grpc_load.measure(port, "token", connections, streams, 0.1)
-        assert len(seen) >= answers > 0
-        load = asyncio.create_task(grpc_load.measure(port, "token", connections, streams, 60))
-        await asyncio.wait_for(enough.wait(), 60)
-        assert not load.done()
-        load.cancel()
-    assert set(seen) == {(grpc_load.message(), "Bearer token")}
-
-
-async def test_a_server_of_grpc_that_refuses_ends_the_load() -> None:
-    async def answer(_: bytes, context: Any) -> None:
-        await context.abort(StatusCode.UNAUTHENTICATED, "no token")
-
-    async with grpc_server(answer) as port:
-        with pytest.raises(ConnectionError):
-            await grpc_load.measure(port, "token", 1, 16, 0.2)
-
-
-async def answers_of(frames: bytes, streams: int = 1) -> tuple[grpc_load.Connection, list[bytes]]:
-    """Return a connection that has received frames, and what it has written."""
-    connection = grpc_load.Connection(b"m" * 30_000, (b"", b""), streams)
-    written: list[bytes] = []
-    connection.connection_made(SimpleNamespace(write=written.append))
-    for place in range(len(frames)):
-        connection.data_received(frames[place : place + 1])
-    return connection, written
-
-
-async def test_an_answer_over_grpc_without_a_message_ends_the_load() -> None:
-    answer = grpc_load.frame(grpc_load.HEADERS, grpc_load.END_HEADERS, 1, b"")
-    trailers = grpc_load.frame(grpc_load.HEADERS, grpc_load.END_HEADERS | grpc_load.END_STREAM, 1, b"")
-    answered, written = await answers_of(answer + grpc_load.frame(grpc_load.DATA, 0, 1, b"message") + trailers)
-    assert len(answered.took) == 1
-    assert len(written) == 2
-    assert not answered.ended.done()
-    refused, _ = await answers_of(trailers)
-    assert isinstance(refused.ended.exception(), ConnectionError)
-
-
-async def test_the_load_over_grpc_keeps_to_the_window_of_the_connection() -> None:
-    update = grpc_load.frame(grpc_load.WINDOW_UPDATE, 0, 0, (30_000).to_bytes(4))
-    of_stream = grpc_load.frame(grpc_load.WINDOW_UPDATE, 0, 1, (30_000).to_bytes(4))
-    _, written = await answers_of(b"", streams=3)
-    assert b"".join(written).count(b"m" * 30_000) == 2
-    _, written = await answers_of(of_stream, streams=3)
-    assert b"".join(written).count(b"m" * 30_000) == 2
-    _, written = await answers_of(update, streams=3)
-    assert b"".join(written).count(b"m" * 30_000) == 3
 
 
 def test_slow_traffic_is_shown_beside_fast_traffic(tmp_path: Path) -> None:

@@ -3,97 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
-import weakref
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.errors import UnavailableError
-from rondo.contracts.events import inference_cost, logs
-from rondo.contracts.events.inference_cost import InferenceCost
-from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
+from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
-from rondo.serving.requests.rows import SentRows
+
+from tests.serving.inference.requests import NOW, Topic, all_of, rows_of, scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.requests.rows import Rows
-
-NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
-
-
-class Source:
-    """The source of the rows of one request."""
-
-    def __init__(self, distances: Sequence[float]) -> None:
-        self._distances = distances
-
-    def features(self, row: int) -> Mapping[str, Any]:
-        return {"distance": self._distances[row], "night": False}
-
-    def where(self, row: int) -> str:
-        return f" at row {row}"
-
-
-def rows_of(name: str, *distances: float) -> SentRows:
-    count = len(distances)
-    values = {
-        "distance": list(distances), "seats": [None] * count, "night": [False] * count, "carrier": [None] * count,
-    }  # fmt: skip
-    nothing = [None] * count
-    return SentRows([f"{name}/{row}" for row in range(count)], nothing, nothing, values, Source(distances))
-
-
-class Topic:
-    """Keeps records; accepts nothing while `free` is cleared."""
-
-    def __init__(self) -> None:
-        self.free, self.asked = asyncio.Event(), asyncio.Event()
-        self.free.set()
-        self.records: list[list[str]] = []
-        self.failure: Exception | None = None
-        self.failed = 0
-
-    async def publish(self, _: str, record: bytes) -> None:
-        self.asked.set()
-        await self.free.wait()
-        if self.failure:
-            raise self.failure
-        batch = logs.decode(record)
-        self.records.append(batch.column("id").to_pylist())
-        self.failed += InferenceCost.parse(logs.metadata(batch).get(inference_cost.KEY)).failed
-
-
-@pytest.fixture
-def served(version: Callable[..., LoadedVersion]) -> ServedModel:
-    return ServedModel("delay", 1, (version(1),), (1.0,))
-
-
-def scores(answered: Sequence[Answered], rows: int) -> list[float]:
-    found = [float("nan")] * rows
-    for part in answered:
-        for row, score in zip(part.numbers, part.outputs["score"].tolist(), strict=True):
-            found[row] = score
-    return found
-
-
-async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[SentRows]) -> list[Any]:
-    """Send requests in the same turn of the loop; return what each got."""
-    return await asyncio.gather(
-        *(service.infer_logged(served, each, size=10) for each in requests), return_exceptions=True
-    )
 
 
 async def test_requests_of_one_turn_share_a_record_and_get_their_own_answers(served: ServedModel) -> None:
@@ -231,80 +162,6 @@ async def test_a_micro_batch_has_a_bounded_number_of_rows(served: ServedModel) -
     service = InferenceService(topic.publish, lambda: NOW)
     await all_of(service, served, [rows_of(f"{n}", *range(100)) for n in range(5)])
     assert [len(record) for record in topic.records] == [200, 200, 100]
-
-
-async def test_a_client_that_leaves_does_not_disturb_its_neighbours(served: ServedModel) -> None:
-    topic = Topic()
-    topic.free.clear()
-    service = InferenceService(topic.publish, lambda: NOW)
-    left, stays = (asyncio.create_task(service.infer_logged(served, rows_of(name, 1))) for name in "ab")
-    await topic.asked.wait()
-    left.cancel()
-    topic.free.set()
-    assert scores(await stays, 1) == [1]
-    assert topic.records == [["a/0", "b/0"]]
-
-
-async def test_a_request_that_is_cancelled_while_it_waits_is_not_logged(served: ServedModel) -> None:
-    topic = Topic()
-    topic.free.clear()
-    service = InferenceService(topic.publish, lambda: NOW)
-    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
-    await topic.asked.wait()
-    left, stays = (asyncio.create_task(service.infer_logged(served, rows_of(name, 1))) for name in "bc")
-    await asyncio.sleep(0)
-    left.cancel()
-    topic.free.set()
-    await asyncio.gather(first, stays)
-    assert topic.records == [["a/0"], ["c/0"]]
-
-
-async def test_a_request_whose_timeout_ends_while_it_waits_is_not_logged(served: ServedModel) -> None:
-    topic = Topic()
-    topic.free.clear()
-    service = InferenceService(topic.publish, lambda: NOW)
-    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
-    await topic.asked.wait()
-    stays = asyncio.create_task(service.infer_logged(served, rows_of("c", 1), timeout=60))
-    with pytest.raises(DeadlineExceededError) as caught:
-        await service.infer_logged(served, rows_of("b", 1), timeout=0.02)
-    assert not caught.value.began
-    assert str(caught.value).startswith("the request was not scored 0.02 s after it came; send it again")
-    topic.free.set()
-    await asyncio.gather(first, stays)
-    assert topic.records == [["a/0"], ["c/0"]]
-
-
-async def test_a_request_whose_timeout_ends_while_its_log_is_on_its_way_may_be_logged(served: ServedModel) -> None:
-    topic = Topic()
-    topic.free.clear()
-    service = InferenceService(topic.publish, lambda: NOW)
-    neighbour = asyncio.create_task(service.infer_logged(served, rows_of("b", 1)))
-    with pytest.raises(DeadlineExceededError) as caught:
-        await asyncio.create_task(service.infer_logged(served, rows_of("a", 1), timeout=0.05))
-    assert caught.value.began
-    topic.free.set()
-    assert scores(await neighbour, 1) == [1]
-    assert topic.records == [["b/0", "a/0"]]
-
-
-async def test_a_request_that_is_cancelled_while_it_waits_is_not_kept(served: ServedModel) -> None:
-    topic = Topic()
-    topic.free.clear()
-    service = InferenceService(topic.publish, lambda: NOW)
-    first = asyncio.create_task(service.infer_logged(served, rows_of("a", 1)))
-    await topic.asked.wait()
-    rows = rows_of("b", 1)
-    source = weakref.ref(rows.source)
-    left = asyncio.create_task(service.infer_logged(served, rows))
-    await asyncio.sleep(0)
-    left.cancel()
-    await asyncio.wait([left])
-    del rows, left
-    gc.collect()
-    assert source() is None
-    topic.free.set()
-    await first
 
 
 @pytest.mark.parametrize("broken", ["b", "abc"])

@@ -15,7 +15,7 @@ from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import Compared, ServedModel
 
-from tests.serving.inference.test_batcher import NOW, Topic, all_of, rows_of, scores
+from tests.serving.inference.requests import NOW, Topic, all_of, rows_of, scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
+from rondo.serving.open_inference.rows import TensorSource
 from rondo.serving.requests.schema import RequestSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from rondo.serving.requests.rows import Rows
@@ -20,19 +21,9 @@ if TYPE_CHECKING:
 SCHEMA = RequestSchema("delay", {"a": Feature(type="float", optional=True), "b": Feature(type="int", optional=True)})
 
 
-class NoSource:
-    """Has no rows to show: these columns are valid."""
-
-    def features(self, row: int) -> Mapping[str, float]:
-        raise NotImplementedError(row)
-
-    def where(self, row: int) -> str:
-        raise NotImplementedError(row)
-
-
 def columns(a: Sequence[float | None], b: Sequence[float | None], schema: RequestSchema = SCHEMA) -> Rows:
-    nothing = [None] * len(a)
-    return schema.columns([str(row) for row in range(len(a))], nothing, nothing, {"a": a, "b": b}, NoSource())
+    ids, nothing, values = [str(row) for row in range(len(a))], [None] * len(a), {"a": a, "b": b}
+    return schema.columns(ids, nothing, nothing, values, TensorSource(values))
 
 
 def converted(values: Sequence[float | None]) -> NDArray[np.float32]:
