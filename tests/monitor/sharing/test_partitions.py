@@ -58,7 +58,7 @@ async def test_logs_with_different_numbers_of_partitions_end_the_start(replicas:
     await asyncio.to_thread(add_partitions, replicas.environment["RONDO_KAFKA"], OUTCOMES_LOG)
     expected = PartitionsDifferError({PREDICTIONS_LOG: DATA_PARTITIONS, OUTCOMES_LOG: MORE})
     with replicas.make("a") as monitor:
-        assert await asyncio.to_thread(monitor.wait, 60) == 2
+        assert await asyncio.to_thread(monitor.wait, 60) == 2, monitor.lines()[-5:]
     assert str(expected) in [line["message"] for line in monitor.lines() if line["level"] == "CRITICAL"]
 
 

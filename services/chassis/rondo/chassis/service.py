@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from rondo.chassis import settings as settings_module
 from rondo.chassis import telemetry
@@ -36,9 +36,21 @@ def main(settings: type[S], application: Callable[[S], AbstractAsyncContextManag
     try:
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
             runner.run(_run(application(loaded)))
-    except* StartRefusedError as group:
-        log.critical("%s", _first(group))
-        sys.exit(2)
+    except StartRefusedError as error:
+        _end(error)
+    except BaseExceptionGroup as group:
+        refused, others = group.split(StartRefusedError)
+        if refused is None:
+            raise
+        _end(_first(refused), others)
+
+
+def _end(refused: StartRefusedError, others: BaseException | None = None) -> NoReturn:
+    """Exit with 2: a restart would meet the same, also where another task failed as the first one ended them."""
+    if others is not None:
+        log.error("another task failed as the start was refused", exc_info=others)
+    log.critical("%s", refused)
+    sys.exit(2)
 
 
 def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
