@@ -129,8 +129,11 @@ async def until_served(rondo: AsyncRondo, model: str = MODEL) -> None:
 
 
 def stored_ids(stack: Stack, kind: str) -> Counter[str]:
-    """Return how often each id is in the Delta table of predictions or outcomes."""
-    table = DeltaTable(f"{stack.addresses.data}/feedback/{MODEL}/{kind}")
+    """Return how often each id is in the Delta table of predictions or outcomes, which the first rows make."""
+    path = f"{stack.addresses.data}/feedback/{MODEL}/{kind}"
+    if not DeltaTable.is_deltatable(path):
+        return Counter()
+    table = DeltaTable(path)
     return Counter(table.to_pyarrow_table(columns=["id"])["id"].to_pylist())
 
 
