@@ -16,7 +16,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
-from tests.benchmarks import experiments, pictures, readme, results, run
+from tests.benchmarks import experiments, pictures, readme, results, run, serving_tables
 from tests.benchmarks.load import network
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, replicas, rest, slow, stream, train
@@ -286,10 +286,27 @@ def test_the_goals_of_retraining_are_held_to_the_recorded_figures() -> None:
 
 def test_the_tables_of_the_experiments_are_the_newest_recorded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "RESULTS", RESULTS)
-    page = experiments.PAGE.read_text()
-    for name, block in experiments.blocks().items():
-        assert block in page, f"{name}: run `python -m tests.benchmarks.experiments`"
-        assert block.count("\n") > 3, f"{name} has no recorded rows"
+    for path, sections in experiments.PAGES.items():
+        page = path.read_text()
+        for name, block in experiments.blocks(sections).items():
+            assert block in page, f"{name}: run `python -m tests.benchmarks.experiments`"
+            assert block.count("\n") > 3, f"{name} has no recorded rows"
+
+
+def test_a_figure_has_its_share_of_each_peer_and_says_which_goal_it_missed() -> None:
+    def row(ratio: float, goal: str, *, met: bool) -> dict[str, Any]:
+        return {"ours": 5.0, "peer": 5.0 / ratio, "unit": "/s", "goal": goal, "met": met, "ratio": ratio}
+
+    rows = {
+        "calls, against one": row(1.9, "at least 2 of it", met=False),
+        "calls, against another": row(2.5, "at least 2 of it", met=True),
+        "time, against one": row(0.5, "shown", met=True),
+        "lost": row(1, "0", met=True),
+    }
+    assert serving_tables.beside_peers(rows)[2:] == [
+        "| calls | 5.00 /s | **1.90** (missed: at least 2) | 2.50 (at least 2) |",
+        "| time | 5.00 /s | 0.50 |  |",
+    ]
 
 
 def test_the_picture_of_delays_is_of_the_newest_recorded_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The tables of docs/monitoring-experiments.md, generated from the newest recorded rows, as those of README are."""
+"""The tables of the pages on experiments, generated from the newest recorded rows, as those of README are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tests.benchmarks.detection import of_injected, of_kinds, of_stationary
 from tests.benchmarks.readme import README
 from tests.benchmarks.results import newest
+from tests.benchmarks.serving_tables import beside_peers, of_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-PAGE = README.parent / "docs" / "monitoring-experiments.md"
+DOCS = README.parent / "docs"
 Rows = dict[str, dict[str, Any]]
 # Real drift, or one that is known, of eight kinds.
 EIGHT = (
@@ -110,8 +112,9 @@ def of_costs(rows: Rows) -> list[str]:
     return lines
 
 
+Sections = dict[str, tuple[str, "Callable[[Rows], list[str]]"]]
 # By the name in the page: the recorded table, and what is made of it.
-SECTIONS: dict[str, tuple[str, Callable[[Rows], list[str]]]] = {
+MONITORING: Sections = {
     "policies": ("policies", of_policies),
     "flights": ("policies", of_flights),
     "goals": ("policies", of_goals),
@@ -122,6 +125,15 @@ SECTIONS: dict[str, tuple[str, Callable[[Rows], list[str]]]] = {
     "kinds": ("injected", of_kinds),
     "throughput": ("throughput", listed),
     "oracles": ("oracles", listed),
+}
+SERVING: Sections = {
+    "stream": ("stream", of_stream),
+    "rest": ("rest", beside_peers),
+    "grpc": ("grpc", beside_peers),
+} | {name: (name, listed) for name in ("bulk", "crayfish", "replicas", "slow", "redeploy", "swaps", "kills")}
+PAGES: dict[Path, Sections] = {
+    DOCS / "monitoring-experiments.md": MONITORING,
+    DOCS / "serving-experiments.md": SERVING,
 }
 
 
@@ -134,11 +146,11 @@ def shown(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
 
 
-def blocks() -> dict[str, str]:
-    """Return each table as the page has it, with the markers around it."""
+def blocks(sections: Sections) -> dict[str, str]:
+    """Return each table as its page has it, with the markers around it."""
     return {
         name: "\n".join([marker(name, table), *make(newest(table)), f"<!-- /{name} -->"])
-        for name, (table, make) in SECTIONS.items()
+        for name, (table, make) in sections.items()
     }
 
 
@@ -150,14 +162,15 @@ def write() -> None:
     """Replace the tables.
 
     Raises:
-        ValueError: the page has no markers for one.
+        ValueError: a page has no markers for one.
 
     """
-    page = PAGE.read_text()
-    for name, block in blocks().items():
-        before, rest = page.split(marker(name, SECTIONS[name][0]))
-        page = before + block + rest.split(f"<!-- /{name} -->")[1]
-    PAGE.write_text(page)
+    for path, sections in PAGES.items():
+        page = path.read_text()
+        for name, block in blocks(sections).items():
+            before, rest = page.split(marker(name, sections[name][0]))
+            page = before + block + rest.split(f"<!-- /{name} -->")[1]
+        path.write_text(page)
 
 
 if __name__ == "__main__":
