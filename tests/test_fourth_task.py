@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 def test_a_fourth_task_works_in_every_package_by_its_file_and_its_line() -> None:
     command = [
         sys.executable,

@@ -233,6 +233,7 @@ async def test_a_service_that_cannot_start_stops_everything(
         pass
 
 
+@pytest.mark.slow
 async def test_services_load_while_kafka_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack(tmp_path / "home", services=STAND_INS[:1])
     if stack.kafka is None:

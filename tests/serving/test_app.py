@@ -65,6 +65,7 @@ TASKS: dict[str, tuple[FittedTask, dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_models_of_every_task_are_answered_once_through_a_crash(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_version_that_is_lost_has_answers_that_say_so_and_the_others_go_on(
     assert answers["6"].column("score").to_pylist() == [2.0 * row for row in range(6 * ROWS, 7 * ROWS)]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_replica_with_no_threads_for_it_takes_no_bulk_request(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:

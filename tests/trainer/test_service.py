@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     trainer: Any, data: Path, tmp_path: Path

@@ -128,7 +128,7 @@ def test_the_blocks_of_a_test_are_bounded_for_ever(monkeypatch: pytest.MonkeyPat
     assert sum(test.counts) <= test.rows == 32 * MOST * 40 - test.open.rows
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_false_alarm_is_no_likelier_with_a_reference_that_takes_live_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over several stages of 300 components: at most 1 in 20 is promised."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)

@@ -85,7 +85,7 @@ def test_few_requests_and_requests_without_an_entity_raise_no_alert() -> None:
     assert look(repeats, 2) == []
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_error_of_the_estimate_is_no_repetition() -> None:
     for hour in range(20):
         repeats = Repeats()

@@ -74,7 +74,7 @@ def test_no_model_of_a_few_days_serves_where_days_differ_and_nothing_changes(see
     assert ours.losses.mean() == pytest.approx(peer.losses.mean(), abs=0.0005)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_a_change_in_a_stream_of_days_the_window_moves_after_more_of_them(seed: int) -> None:
     played, policy = with_days(5_000, seed), Comparing()

@@ -124,7 +124,7 @@ def test_numbers_are_compared_too(name: str) -> None:
 
 
 @pytest.mark.usefixtures("_few_resamples")
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_bounds_hold_the_true_loss_as_often_as_they_say() -> None:
     """Of two models that are equally good, the lower bound is above 0 in about one of twenty holdouts."""
     rng, above = np.random.default_rng(11), 0

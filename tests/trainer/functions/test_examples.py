@@ -42,6 +42,7 @@ def test_the_function_of_the_page_trains(tmp_path: Path) -> None:
     assert train(tmp_path, asked, rows("binary", 600)).evaluation.metrics["roc_auc"] > 0.8
 
 
+@pytest.mark.slow
 def test_the_function_of_the_page_trains_for_several_classes_too(tmp_path: Path) -> None:
     """It is given the indices of classes, so these are the classes of the graph that it returns."""
     page = (ROOT / "docs" / "functions.md").read_text()
@@ -54,6 +55,7 @@ def test_the_function_of_the_page_trains_for_several_classes_too(tmp_path: Path)
     assert candidate.evaluation.metrics["accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_example_trains_on_flights() -> None:
     described = parse_spec((EXAMPLE / "rondo.yaml").read_text()).as_dict()
     described["trainer"]["params"] = {"hidden": 4, "epochs": 2}
