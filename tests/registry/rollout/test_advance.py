@@ -144,11 +144,35 @@ def test_an_inconclusive_step_waits_asks_or_goes_back(
     assert (taken.action, taken.rollout.state) == (action, state)
 
 
+@pytest.mark.parametrize("on_inconclusive", ["wait", "a word of a later release"])
+def test_a_step_that_waits_is_inconclusive_once(on_inconclusive: str) -> None:
+    value = rollout(on_inconclusive=on_inconclusive, outcome_delay=24 * HOUR)
+    end = BEGAN + 25 * HOUR
+    assert advance(value, end - timedelta(seconds=1)).verdict == ""
+    found = advance(value, end)
+    assert (found.action, found.verdict, found.rollout.state) == ("wait", "inconclusive", "running")
+    assert (found.rollout.since, found.rollout.inconclusive_at) == (BEGAN, end)
+    assert advance(found.rollout, end + HOUR).verdict == ""
+    # Evidence that comes later decides, and the next step has a verdict of its own.
+    taken = advance(after(found.rollout, 0.0), end + 2 * HOUR)
+    assert (taken.action, taken.verdict) == ("step", "not_worse")
+    assert advance(taken.rollout, end + 27 * HOUR).verdict == "inconclusive"
+    # A person who resumes it begins its clock again.
+    resumed = deciding.resume(deciding.pause(found.rollout, end), end + HOUR)
+    assert advance(resumed, end + 26 * HOUR - timedelta(seconds=1)).verdict == ""
+    assert advance(resumed, end + 26 * HOUR).verdict == "inconclusive"
+
+
+def test_a_test_that_ends_at_a_date_is_not_inconclusive_before() -> None:
+    value = rollout(strategy="ab", steps=(0.5,), until=BEGAN + 99 * HOUR)
+    assert advance(value, BEGAN + 98 * HOUR).verdict == ""
+
+
 @pytest.mark.parametrize(("on_inconclusive", "hours"), [("wait", 4), ("ask", 1), ("back", 1)])
 def test_a_step_ends_without_evidence_after_its_outcomes_could_count(on_inconclusive: str, hours: int) -> None:
     value = rollout(on_inconclusive=on_inconclusive, outcome_delay=24 * HOUR)
     last = BEGAN + (24 + hours) * HOUR
-    assert advance(value, last - timedelta(seconds=1)).verdict == ""
+    assert advance(value, last - timedelta(seconds=1)).rollout.state == "running"
     assert advance(value, last).verdict == "inconclusive"
 
 

@@ -230,6 +230,25 @@ async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_
     assert (await platform.rollout()).step == 1
 
 
+async def test_a_step_that_waits_for_evidence_has_its_verdict_once(platform: Platform, spec_text: str) -> None:
+    await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
+    routes = await platform.routes()
+    for _ in range(3):
+        await platform.tick(timedelta(hours=2, minutes=10))
+    found = await platform.rollout()
+    assert (found.state, found.verdict, found.since) == ("running", "inconclusive", NOW)
+    assert found.inconclusive_at == NOW + timedelta(hours=2, minutes=10)
+    entries = [each for each in await audit_of(platform.store, "late") if each.action == "rollout_state"]
+    assert [each.decided_by for each in entries] == ["registry"]
+    evidence = json.loads(entries[0].evidence)
+    assert (evidence["verdict"], evidence["state"], evidence["evidence"]) == ("inconclusive", "running", found.facts())
+    assert (await published_types(platform.store))[-1] == "RolloutChanged"
+    assert await platform.routes() == routes
+    assert rollout_view(found).verdict == "inconclusive"
+    await platform.compare(-0.03)
+    assert (await platform.rollout()).step == 1
+
+
 async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_tick_decides(
     platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

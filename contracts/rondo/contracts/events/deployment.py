@@ -69,9 +69,9 @@ class ReplicaChanged(ModelEvent):
 
 
 class RolloutChanged(ModelEvent):
-    """A rollout began, took a step, was decided by a person, or ended.
+    """A rollout began, took a step, had too little evidence in its time, was decided by a person, or ended.
 
-    `share` is the part of the requests that the candidate answers, from 0 to 1.
+    `share` is the part of the requests that the candidate answers, from 0 to 1. `at` is when this was decided.
     """
 
     topic: ClassVar[str] = "rollouts.changed"

@@ -89,11 +89,11 @@ class RolloutState(StrEnum):
 
 
 class RolloutVerdict(StrEnum):
-    """What the evidence of a rollout says, by the step that it last ended; empty before that.
+    """What the evidence of a rollout said when it last led to a verdict; empty before that.
 
     For the candidate: `better`, `not_worse` (by the margin), and `no_guard` (no guard has fired, where guards alone
     judge). Against it: `worse`, and the guards `errors`, `slow` and `disagreement`. `inconclusive`: not enough evidence
-    in the time of the step.
+    in the time of the step, which goes on where the spec says `wait`.
 
     Unknown: shown as it is. What became of the rollout is its state.
     """

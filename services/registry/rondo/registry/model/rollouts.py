@@ -131,7 +131,10 @@ class Minute(Value):
 
 
 class Rollout(Value):
-    """A rollout of `candidate` in the place of `champion`. `step` counts from 0; `since` is when it began."""
+    """A rollout of `candidate` in the place of `champion`. `step` counts from 0; `since` is when it began.
+
+    `inconclusive_at` is when the evidence of the present step was found not to suffice in its time. The step goes on.
+    """
 
     model: str
     candidate: int
@@ -143,6 +146,7 @@ class Rollout(Value):
     since: Utc
     gathered: Gathered
     verdict: str = ""
+    inconclusive_at: Utc | None = None
 
     @property
     def is_active(self) -> bool:

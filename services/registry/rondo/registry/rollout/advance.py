@@ -14,7 +14,7 @@ from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy
 from rondo.registry.rollout_evidence.bets import reaches
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from rondo.registry.model.rollouts import Rollout, RolloutState
 
@@ -45,9 +45,30 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
     # The outcomes of the requests of the window count after it.
     if rollout.state == "watching" and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
         return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
-    if rollout.state == "running" and _is_over(rollout, now):
+    if rollout.state == "running" and now >= step_end(rollout):
         return _inconclusive(rollout, now)
     return Advance(rollout, "wait", "")
+
+
+def step_end(rollout: Rollout) -> datetime:
+    """Return when the evidence of the present step, where it does not suffice by then, is inconclusive.
+
+    The clock of outcomes begins when those of the step's first requests count. A test that ends at a date has no other
+    end; one that a person resumed after its date has a step again.
+    """
+    plan = rollout.plan
+    if plan.until is not None and rollout.since < plan.until:
+        return plan.until
+    return rollout.since + plan.outcome_delay + plan.step_length
+
+
+def waits_until(rollout: Rollout) -> datetime:
+    """Return when a person is asked, or the rollout goes back: at the end of the step, or after `max_wait`."""
+    plan, end = rollout.plan, step_end(rollout)
+    waits = plan.on_inconclusive not in (Inconclusive.ASK, Inconclusive.BACK) or plan.judged_by == JudgedBy.GUARDS
+    if end == plan.until or not waits:
+        return end
+    return max(end, rollout.since + plan.outcome_delay + plan.max_wait)
 
 
 def pause(rollout: Rollout, now: datetime) -> Rollout:
@@ -120,35 +141,21 @@ def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
     if following == len(rollout.plan.steps) or rollout.plan.steps[following] >= 1:
         return Advance(_in_state(rollout, "watching", now, verdict), "promote", verdict)
     gathered = rollout.gathered.next_step(rollout.plan.stakes)
-    update = {"step": following, "since": now, "gathered": gathered, "verdict": verdict}
+    update = {"step": following, "since": now, "gathered": gathered, "verdict": verdict, "inconclusive_at": None}
     return Advance(rollout.model_copy(update=update), "step", verdict)
 
 
-def _is_over(rollout: Rollout, now: datetime) -> bool:
-    """Return whether a step has had its time. One that a person resumed after the date of its end has it again."""
-    until = rollout.plan.until
-    if until is not None and rollout.since < until:
-        return now >= until
-    return now - rollout.since >= _deadline(rollout)
-
-
-def _deadline(rollout: Rollout) -> timedelta:
-    """Return after what time of a step the evidence is inconclusive.
-
-    The clock of outcomes begins when those of the step's first requests count.
-    """
-    plan = rollout.plan
-    waits = plan.on_inconclusive not in (Inconclusive.ASK, Inconclusive.BACK) or plan.judged_by == JudgedBy.GUARDS
-    return plan.outcome_delay + (max(plan.max_wait, plan.step_length) if waits else plan.step_length)
-
-
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
-    """Ask a person, or go back. After `max_wait` a rollout that waits asks, too."""
+    """Ask a person, or go back; a rollout that waits has the verdict once, and asks after `max_wait`."""
     verdict = RolloutVerdict.INCONCLUSIVE
+    if now < waits_until(rollout):
+        if rollout.inconclusive_at is not None:
+            return Advance(rollout, "wait", "")
+        return Advance(rollout.model_copy(update={"inconclusive_at": now, "verdict": verdict}), "wait", verdict)
     if rollout.plan.on_inconclusive == Inconclusive.BACK:
         return Advance(_in_state(rollout, "rolled_back", now, verdict), "roll_back", verdict)
     return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
 
 
 def _in_state(rollout: Rollout, state: RolloutState, now: datetime, verdict: str) -> Rollout:
-    return rollout.model_copy(update={"state": state, "since": now, "verdict": verdict})
+    return rollout.model_copy(update={"state": state, "since": now, "verdict": verdict, "inconclusive_at": None})

@@ -81,7 +81,7 @@ def changed_event(rollout: Rollout) -> RolloutChanged:
         share=rollout.share,
         verdict=rollout.verdict,
         answers=rollout.gathered.answers,
-        at=rollout.since,
+        at=rollout.inconclusive_at or rollout.since,
     )
 
 
