@@ -375,6 +375,29 @@ def test_the_rows_that_a_threshold_is_chosen_on_do_not_evaluate_it() -> None:
     assert [candidate.rows_holdout for candidate in both] == [400, 200]
 
 
+@pytest.mark.parametrize(
+    ("prediction", "between"),
+    [
+        ({"threshold": 0.3}, (0.3, 0.3)),
+        # The cheapest threshold of calibrated scores is the share of the costs of a false positive.
+        ({"cost": {"false_positive": 1, "false_negative": 5}}, (0.05, 0.35)),
+        ({"cost": {"false_positive": 5, "false_negative": 1}}, (0.65, 0.95)),
+    ],
+    ids=["stated", "costly misses", "costly alarms"],
+)
+def test_the_label_of_the_graph_follows_the_threshold(
+    prediction: dict[str, object], between: tuple[float, float]
+) -> None:
+    frame = rows(4_000)
+    model = run(frame, of_task("binary", prediction=prediction)).model
+    threshold = builder.read_task(model).threshold
+    assert threshold is not None
+    assert np.float32(between[0]) <= threshold <= np.float32(between[1])
+    found = Scorer(1)(model, onnx_inputs(SPEC.features, frame))
+    np.testing.assert_array_equal(found["label"], found["score"] >= np.float32(threshold))
+    assert 0 < found["label"].mean() < 1
+
+
 def test_a_champion_of_another_task_is_named_without_figures() -> None:
     champion = ChampionModel(3, run(rows(1_000)).model)
     candidate = run(

@@ -92,6 +92,26 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
 
 
 @pytest.mark.parametrize(
+    ("prediction", "between"),
+    [
+        ({"threshold": 0.3}, (0.3, 0.3)),
+        ({"cost": {"false_positive": 1, "false_negative": 9}}, (0.0, 0.4)),
+        ({"cost": {"false_positive": 9, "false_negative": 1}}, (0.6, 1.0)),
+    ],
+)
+def test_the_threshold_is_that_of_the_spec_or_the_one_that_costs_least(
+    prediction: dict[str, Any], between: tuple[float, float]
+) -> None:
+    late = (X[:, 0] + np.random.default_rng(4).normal(size=600) > 0).astype(float)
+    candidate = _taken(LogisticRegression().fit(X, late), "binary", late, prediction=prediction)
+    threshold = builder.read_task(candidate.model).threshold
+    assert threshold is not None
+    assert np.float32(between[0]) <= threshold <= np.float32(between[1])
+    label, score = (candidate.scored.outputs[name] for name in ("label", "score"))
+    np.testing.assert_array_equal(label, score >= np.float32(threshold))
+
+
+@pytest.mark.parametrize(
     ("labels", "code"),
     [
         (np.full(600, 3.0), "same_label"),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import polars as pl
 import pytest
 from rondo.trainer.evaluation.holdout import score_holdout
 
 from tests.trainer.builders import rows, spec
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @pytest.mark.parametrize(
@@ -28,3 +24,27 @@ def test_rows_are_predicted_once(prediction: dict[str, object], predicted: list[
     assert heights == predicted
     assert evaluating.height == len(scored) == predicted[-1]
     assert scored.targets.tolist() == evaluating["late"].to_list()
+
+
+def test_the_earlier_half_chooses_the_threshold_that_costs_least() -> None:
+    """Each half has a threshold that makes no error, and they are not the same."""
+    earlier = pl.int_range(pl.len()) < 200
+    late = pl.col("distance") >= pl.when(earlier).then(900.0).otherwise(2_100.0)
+    holdout = rows(400).with_columns(late=late.cast(pl.Float64))
+
+    def predict(part: pl.DataFrame) -> np.ndarray:
+        return part.select(pl.col("distance").cast(pl.Float64) / 3_000).to_numpy()
+
+    cost = {"cost": {"false_positive": 1, "false_negative": 1}}
+    evaluating, scored = score_holdout(spec(prediction=cost), ("0", "1"), holdout, predict)
+    least = np.float32(predict(holdout[:200].filter(pl.col("late") == 1)).min())
+    assert scored.task.threshold == least
+    np.testing.assert_array_equal(scored.outputs["label"], predict(evaluating)[:, 0].astype(np.float32) >= least)
+    assert 0.3 <= least < 0.32
+
+
+def test_a_threshold_of_the_spec_is_taken_as_it_is() -> None:
+    raw = np.linspace(0, 1, 400)[:, None]
+    _, scored = score_holdout(spec(prediction={"threshold": 0.3}), ("0", "1"), rows(400), lambda _: raw)
+    assert scored.task.threshold == np.float32(0.3)
+    np.testing.assert_array_equal(scored.outputs["label"], raw[:, 0].astype(np.float32) >= np.float32(0.3))
