@@ -13,11 +13,12 @@ import pytest
 from rondo.contracts.access_tokens import Role
 from rondo.serving.open_inference import binary
 
-from tests.serving.builders import MULTICLASS, TEXTS
+from tests.serving.builders import BINARY, INTERVAL, MULTICLASS, REGRESSION, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rondo.contracts.tasks.base import FittedTask
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServedModels
 
@@ -194,6 +195,31 @@ async def test_metadata_readiness_and_the_repository(client: Client, models: Ser
     assert (await client.call("ServerReady")).ready
     topic.unavailable = True
     assert not (await client.call("ServerReady")).ready
+
+
+@pytest.mark.parametrize(
+    ("fitted", "outputs"),
+    [
+        (BINARY, [("score", "FP32", 1), ("label", "INT64", 1)]),
+        (MULTICLASS, [("label", "BYTES", 1), ("score", "FP32", 1), ("probabilities", "FP32", 3)]),
+        (REGRESSION, [("value", "FP32", 1)]),
+        (INTERVAL, [("value", "FP32", 1), ("low", "FP32", 1), ("high", "FP32", 1)]),
+    ],
+    ids=["binary", "multiclass", "regression", "interval"],
+)
+async def test_the_metadata_describe_the_outputs_of_every_task(
+    client: Client,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+    fitted: FittedTask,
+    outputs: list[tuple[str, str, int]],
+) -> None:
+    models.swap(replace(serve(version(4, fitted=fitted)), revision=2))
+    described = (await client.call("ModelMetadata", name="delay")).outputs
+    found = [(each.name, each.datatype, list(each.shape)) for each in described]
+    every = [*outputs, ("rondo.id", "BYTES", 1), ("rondo.model_version", "BYTES", 1)]
+    assert found == [(name, datatype, [-1, width]) for name, datatype, width in every]
 
 
 @pytest.mark.parametrize("fields", [{"model_name": "delay"}, {"repository_name": "delay"}], ids=["triton", "kserve"])

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
 
-from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS
+from tests.serving.builders import BINARY, CLASSES, INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT, LogTopic, tensor
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
 @pytest.mark.parametrize(
     ("fitted", "expected"),
     [
+        (BINARY, [("score", "FP32", [3.0, 6.0]), ("label", "INT64", [0, 1])]),
         (TEXTS, [("score", "FP32", [3.0, 6.0]), ("label", "BYTES", ["on time", "verspätet"])]),
         (
             MULTICLASS,
@@ -87,9 +88,10 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
                 ("probabilities", "FP32", [1.5, 3.0, 3.0, 6.0]),
             ],
         ),
+        (REGRESSION, [("value", "FP32", [3.0, 6.0])]),
         (INTERVAL, [("value", "FP32", [3.0, 6.0]), ("low", "FP32", [0.5, 3.5]), ("high", "FP32", [5.5, 8.5])]),
     ],
-    ids=["texts", "classes", "numbers", "interval"],
+    ids=["zero and one", "texts", "classes", "numbers", "value", "interval"],
 )  # fmt: skip
 @pytest.mark.medium
 async def test_the_outputs_of_every_task(
