@@ -14,6 +14,7 @@ from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.vocabularies import StatisticName, known
+from rondo.trainer.evaluation.metrics import Scored, compute
 from sklearn import metrics
 
 if TYPE_CHECKING:
@@ -150,6 +151,37 @@ def test_figures_of_classes_are_those_of_scikit_learn() -> None:
     assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(observed, predicted))
     assert figures["balanced_accuracy"].value == pytest.approx(metrics.balanced_accuracy_score(observed, predicted))
     assert figures["f1_macro"].value == pytest.approx(metrics.f1_score(observed, predicted, average="macro"))
+
+
+@pytest.mark.parametrize(("middles", "within"), [(True, 1e-6), (False, 1 / 40)], ids=["middles of bins", "any score"])
+def test_the_calibration_error_of_classes_is_that_of_the_evaluation_but_for_the_bins(
+    middles: bool,  # noqa: FBT001
+    within: float,
+) -> None:
+    """A predicted class is right less often than its probability says. Windows take the middle of a bin for it."""
+    rng = np.random.default_rng(3)
+    score = (rng.integers(7, 20, 4_000) + (0.5 if middles else rng.random(4_000))) / 20
+    predicted = rng.integers(0, 3, 4_000)
+    observed = np.where(rng.random(4_000) < 0.7 * score, predicted, (predicted + 1) % 3)
+    named = np.array(CLASSES)
+    mine = table(number=score, label=named[predicted], outcome_label=named[observed])
+    figures = sketch("multiclass").figures(sketch("multiclass").count(mine))
+    scored = Scored(
+        FITTED["multiclass"], observed.astype(np.float32), {"label": predicted, "score": score.astype(np.float32)}
+    )
+    expected = compute("ece", scored)
+    assert expected is not None
+    assert expected > 0.15
+    assert figures["ece"].value == pytest.approx(expected, abs=within)
+
+
+@pytest.mark.parametrize("error", [3.0, -3.0])
+def test_the_mean_error_is_how_much_outcomes_are_above_the_values(error: float) -> None:
+    drawn = rows("regression", 2_000)
+    values = drawn["number"].to_numpy()
+    mine = table(number=values, outcome=drawn["outcome"].to_numpy() + error)
+    figures = sketch("regression").figures(sketch("regression").count(mine))
+    assert figures["mean_error"].value == pytest.approx(error, abs=0.1)
 
 
 @pytest.mark.parametrize("name", TASKS)
