@@ -164,6 +164,8 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
             await application.until_version(2, **of_rides)
             check_answers(application, task)
             await check_serving(application, trigger)
+            if (task, trigger) == ("regression", "drift"):
+                await check_coverage(application)
             asked += application.sent
         await check_topics(stack, asked)
 
@@ -223,6 +225,21 @@ async def check_serving(application: Application, trigger: str) -> int:
     assert all(gate["passed"] for gate in serving["gates"])
     number: int = serving["model_version"]
     return number
+
+
+async def check_coverage(application: Application) -> None:
+    """Check that closed windows have the share of outcomes in the interval, by the ends that serving logged."""
+    windows = await application.rondo.windows(application.model)
+    covered = [
+        statistic
+        for window in windows
+        for statistic in window["statistics"]
+        if statistic["statistic"] == "interval_coverage"
+    ]
+    assert covered, windows
+    # The inputs have changed, and the errors have not.
+    assert covered[0]["value"] > 0.5
+    assert covered[0]["reference"] > 0.5
 
 
 async def check_topics(stack: Stack, asked: int) -> None:

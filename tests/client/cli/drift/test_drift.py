@@ -70,6 +70,14 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert "Not judged yet" not in found
 
 
+def test_the_coverage_of_the_interval_is_shown_beside_that_of_the_holdout(rondo: Run, answers: Any) -> None:
+    coverage = {"statistic": "interval_coverage", "feature": None, "value": 0.853, "reference": 0.901}
+    closed = status()["newest_closed"] or status()["newest"]
+    answers("loans/drift", status(newest_closed=closed | {"statistics": [coverage]}))
+    shown = " ".join(parts(rondo("drift", "loans").stdout)["Performance"])
+    assert [word for word in ("coverage", "0.853", "0.901") if word not in shown] == []
+
+
 def test_what_the_trainer_does_about_a_change_follows(
     rondo: Run, answers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
