@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,14 @@ import polars as pl
 import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.registration.onnx_check import check_onnx
+from rondo.serving.models.loaded_version import ServedModel
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.estimators.sklearn_matrix import MissingValuesError
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.worker.app import pipeline
+
+from tests.serving.builders import infer_values, version_of
 
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -172,3 +176,25 @@ def test_a_missing_value_without_an_imputer_is_refused_before_the_fit() -> None:
 def test_the_registry_accepts_the_model(kind: str) -> None:
     model = small(kind, "multiclass").model
     check_onnx(model, len(model))
+
+
+@pytest.mark.parametrize("count", [20, 200])
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_as_many_classes_as_a_model_may_have_are_trained_and_answered(kind: str, count: int) -> None:
+    step = 2_500 / count
+    distance = pl.Series(np.random.default_rng(5).integers(0, 2_500, 20 * count + 3_600))
+    named = [f"class {int(each / step):03}" for each in distance]
+    frame = rows("binary", len(named)).with_columns(distance=distance, label=pl.Series(named))
+    small = {"lightgbm": {"n_estimators": 3, "min_data_in_leaf": 5}, "xgboost": {"n_estimators": 3, "max_depth": 8}}
+    fitted = fit("multiclass", {"kind": kind, "params": small[kind]}, frame)
+    classes = tuple(sorted(set(named)))
+    assert (len(classes), fitted.scored.task.labels) == (count, classes)
+    assert (fitted.scored.outputs["label"] == fitted.scored.targets).mean() > 0.5
+    served = ServedModel("late", 1, (version_of("late", 1, fitted.model, spec("multiclass", {}).features),), (1.0,))
+    asked = [{name: row[name] for name in FEATURES if row[name] is not None} for row in frame.tail(50).to_dicts()]
+    requests = [json.dumps({"id": str(at), "model": "late", "features": each}) for at, each in enumerate(asked)]
+    found = infer_values([each.encode() for each in requests], served)
+    assert found.refused == {}
+    answered = [classes[found.outputs[place]["label"]] for place in range(50)]
+    assert np.mean([answer == true for answer, true in zip(answered, named[-50:], strict=True)]) > 0.4
+    assert sum(found.outputs[0]["probabilities"]) == pytest.approx(1, abs=1e-4)
