@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,23 @@ def test_a_graph_with_an_input_for_each_feature_takes_them_as_they_are_sent(func
     for carrier in ("AA", "Ünïcode"):
         share = train.filter(carrier=carrier)["label"].mean()
         assert found[(frame["carrier"] == carrier).to_numpy()] == pytest.approx(share)
+
+
+def test_a_function_in_a_wheel_trains_as_one_in_a_folder(functions: Path, tmp_path: Path) -> None:
+    """Python imports from a wheel in another way than from a folder."""
+    with zipfile.ZipFile(tmp_path / "own-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.write(SOURCE, "own/train.py")
+        wheel.writestr("own/__init__.py", "")
+        wheel.writestr("own-1.0.dist-info/METADATA", "Name: own")
+    fitted, of_folder = fit(tmp_path, "linear"), fit(functions, "linear")
+    assert onnx.load_from_string(fitted.model).graph == onnx.load_from_string(of_folder.model).graph
+    assert fitted.function is not None
+    assert of_folder.function is not None
+    assert fitted.function.package == "own-1.0-py3-none-any.whl"
+    assert fitted.function.digest != of_folder.function.digest
+    with pytest.raises(errors.FunctionFailedError) as refusal:
+        fit(tmp_path, "fails")
+    assert "failed: KeyError: 'weight' (own/train.py, line" in str(refusal.value)
 
 
 def test_a_changed_package_is_imported_anew_and_has_another_digest(tmp_path: Path) -> None:
