@@ -143,3 +143,24 @@ def test_a_column_without_a_value_is_named() -> None:
     with pytest.raises(NothingToImputeError) as refusal:
         train(frame=ROWS.with_columns(age=pl.lit(None, pl.Float32)))
     assert refusal.value.column == "age"
+
+
+@pytest.mark.parametrize("encoding", ["target", "one_hot", "hash"])
+def test_ten_thousand_levels_are_trained_and_encoded_alike_by_the_graph(encoding: str) -> None:
+    """The pipeline compares the graph with the model, on rows with unseen levels, too."""
+    count = 12_000
+    levels = pl.Series([f"/{level}" for level in np.random.default_rng(9).permutation(count) % 10_000])
+    tiled = pl.concat([ROWS] * (count // COUNT)).with_columns(
+        id=pl.int_range(count).cast(pl.String),
+        at=pl.datetime_range(START, START + timedelta(minutes=count - 1), "1m", time_unit="us", eager=True),
+        url=levels,
+    )
+    spec, graph, fitted = train(frame=tiled, encode={"city": "one_hot", "url": encoding, "dest": "target"})
+    assert tiled["url"].n_unique() == 10_000
+    assert fitted.parity.rows > COUNT
+    assert fitted.parity.max_difference <= BOUND
+    unseen = tiled.tail(500).with_columns(
+        url=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("/x")).otherwise("url")
+    )
+    found = Scorer(1)(graph, onnx_inputs(spec.features, unseen))["score"]
+    assert np.isfinite(found).all()
