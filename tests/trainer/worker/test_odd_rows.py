@@ -23,13 +23,20 @@ pytestmark = [pytest.mark.process, pytest.mark.medium]
 OWN = Path(__file__).parents[1] / "functions" / "own_model.py"
 TREES = {"params": {"n_estimators": 10, "num_leaves": 7, "min_data_in_leaf": 10}}
 STEPS = ["impute.SimpleImputer", "preprocessing.StandardScaler", "linear_model.Ridge"]
-# The default kind and policy for every task, and each other kind for one, by triggers.
+ENCODED = {"encode": {"carrier": "one_hot"}, "scale": {"wind": "standard", "distance": "minmax"}}
+HASHED = {"encode": {"carrier": "hash"}, "derive": {"ratio": "wind / distance"}}
+# The default kind and policy for every task, each other kind for one, searches, and steps of `prepare`.
 TRAINERS: list[tuple[str, str, dict[str, Any]]] = [
     *((task, "auto", TREES) for task in TASKS),
     ("multiclass", "triggers", {"kind": "xgboost", "params": {"n_estimators": 10, "max_depth": 3}}),
     ("regression", "triggers", {"kind": "sklearn", "steps": [{"use": f"sklearn.{step}"} for step in STEPS]}),
     ("binary", "triggers", {"kind": "function", "function": "own.train:linear"}),
     ("regression", "triggers", TREES | {"ensemble": 2}),
+    ("binary", "triggers", {"kind": "xgboost", "params": {"n_estimators": 10, "max_depth": 3}}),
+    ("binary", "triggers", TREES | {"search": {"trials": 2}}),
+    ("multiclass", "auto", TREES | {"search": {"trials": 2}}),
+    ("binary", "triggers", TREES | {"prepare": ENCODED}),
+    ("regression", "auto", TREES | {"prepare": HASHED}),
 ]
 AT = pl.int_range(pl.len())
 LABELS = {
@@ -96,13 +103,14 @@ def expected(case: str, task: str) -> tuple[str, str | None] | None:
 def spec(task: str, policy: str, trainer: dict[str, Any]) -> ModelSpec:
     optional = {"wind": {"type": "float", "optional": True}}
     described = builders.spec(task=task, features=optional).as_dict()
-    parts = {"trainer": trainer | {"min_rows": 200}, "retrain": {"policy": policy}}
+    parts = {"trainer": {"min_rows": 200, **trainer}, "retrain": {"policy": policy}}
+    parts["prepare"] = parts["trainer"].pop("prepare", {})
     return type(builders.spec()).model_validate(described | parts)
 
 
 @pytest.mark.parametrize("case", [*NOTES, "out of balance", "one class", "200 rows", "leak"])
 @pytest.mark.parametrize(
-    ("task", "policy", "trainer"), TRAINERS, ids=lambda each: each.get("kind", "") if isinstance(each, dict) else each
+    ("task", "policy", "trainer"), TRAINERS, ids=lambda each: "-".join(each) if isinstance(each, dict) else each
 )
 async def test_odd_rows_end_in_a_sentence(
     harness: WorkerHarness, tmp_path: Path, task: str, policy: str, trainer: dict[str, Any], case: str
