@@ -40,10 +40,11 @@ def columns(rows: int = ROWS, **more: list[Any]) -> Columns:
     return found | {"label": found.pop("label", each(lambda number: int(number % 3 == 0), rows))}
 
 
-def write_csv(path: Path, found: Columns) -> Path:
+def write_csv(path: Path, found: Columns, delimiter: str = ",") -> Path:
     """Write all values as texts; None is an empty cell."""
     texts = {name: [None if v is None else str(v) for v in values] for name, values in found.items()}
-    pa_csv.write_csv(pa.table({name: pa.array(values, pa.string()) for name, values in texts.items()}), path)
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in texts.items()})
+    pa_csv.write_csv(table, path, pa_csv.WriteOptions(delimiter=delimiter))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pytest
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.proposal import Wishes, propose
 from rondo.client.spec_proposal.render import as_yaml
-from rondo.contracts.batch_files.formats import EXTENSIONS
+from rondo.contracts.batch_files.formats import CONTENT_TYPES, EXTENSIONS, GZIP_SUFFIX, split_name
 from rondo.contracts.spec.file import parse_spec
 from rondo.ingestion.validation import file_formats
 from rondo.ingestion.validation.contract import contract_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ROWS = 400
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+USUAL = (".csv", ".jsonl", ".parquet")
+OTHERS = [suffix for each in CONTENT_TYPES for suffix in (each, f"{each}.gz") if suffix not in USUAL]
 LABELS: dict[str, tuple[str, Any]] = {
     "zero and one": ("binary", lambda size: int(size > 5)),
     "two texts": ("binary", lambda size: "Ja" if size > 5 else "Nein"),
@@ -60,19 +63,28 @@ def orders(label: Any) -> Columns:
 
 
 def written(tmp_path: Path, suffix: str, found: Columns) -> Path:
-    path = tmp_path / f"orders{suffix}"
-    if suffix == ".csv":
-        return write_csv(path, found)
-    if suffix == ".parquet":
+    """Write a file of any format that `publish` takes, compressed if the suffix ends with `.gz`."""
+    path, plain = tmp_path / f"orders{suffix}", suffix.removesuffix(GZIP_SUFFIX)
+    if plain in (".csv", ".tsv"):
+        write_csv(path, found, delimiter="," if plain == ".csv" else "\t")
+    elif plain == ".parquet":
         pq.write_table(pa.table(found), path)
+    elif plain in (".arrow", ".arrows"):
+        make = pa.ipc.new_file if plain == ".arrow" else pa.ipc.new_stream
+        with make(path, (table := pa.table(found)).schema) as writer:
+            writer.write_table(table)
     else:
-        rows = pa.table(found).to_pylist()
-        path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+        path.write_bytes(b"\n".join(orjson.dumps(row) for row in pa.table(found).to_pylist()))
+    if plain != suffix:
+        path.write_bytes(gzip.compress(path.read_bytes()))
     return path
 
 
 def accepted(path: Path, spec: ModelSpec) -> AcceptedBatch:
-    file_format = EXTENSIONS[path.suffix]
+    """Decide about a file as ingestion does, which has decompressed it before."""
+    file_format = EXTENSIONS[split_name(path.name)[1]]
+    if path.suffix == GZIP_SUFFIX:
+        path.write_bytes(gzip.decompress(path.read_bytes()))
     decision = decide(file_formats.read(path, file_format), file_format, contract_of(spec.data.dataset, [spec]), NOW)
     assert isinstance(decision, AcceptedBatch), decision
     return decision
@@ -83,8 +95,10 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update={"trainer": trainer})
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [*((kind, suffix) for kind in LABELS for suffix in USUAL), *(("two texts", suffix) for suffix in OTHERS)],
+)
 def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, suffix: str) -> None:
     task, label = LABELS[kind]
     path = written(tmp_path, suffix, orders(label))
