@@ -1,7 +1,8 @@
 """The metrics of models: names, directions, and how far one is from another.
 
-The trainer computes those of this file with scikit-learn, under the same names (`rondo.trainer.evaluation.metrics`). A
-task may have others, in its own file, each with a `formula`.
+The trainer computes those of this file under the same names: of a holdout by scikit-learn, where it has them
+(`rondo.trainer.evaluation.metrics`), and of the resamples of a comparison by formulas that tests hold to scikit-learn
+(`weighted_metrics` there). A task may have others, in its own file, each with a `formula`.
 """
 
 from __future__ import annotations
