@@ -28,6 +28,14 @@ TRAINER_MISTAKES = {
         "trainer: {kind: function, ",
         "line 7: `trainer.kind`: kind `function` needs `function: package.module:name`",
     ),
+    "ensemble for a kind": (
+        "trainer: {",
+        "trainer: {kind: ensemble, ",
+        (
+            "line 7: `trainer.kind`: 'ensemble' is no kind: name the kind that trains, and write `ensemble: 3` beside "
+            "it, which weighs the new model with the last two champions"
+        ),
+    ),
     "name without a function": (
         "trainer: {",
         "trainer: {function: 'a.b:c', ",

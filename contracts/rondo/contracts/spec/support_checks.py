@@ -50,6 +50,10 @@ _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
     "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
 }
+_ENSEMBLE = (
+    "'ensemble' is no kind: name the kind that trains, and write `ensemble: 3` beside it, which weighs the new model"
+    " with the last two champions"
+)
 # The logarithm of a rate has to exist for each of its parts.
 _LEAST_RATE = 1e-6
 _ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
@@ -93,7 +97,9 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     yield from _rollout(mapping_at(spec, "rollout"))
     kind = mapping_at(spec, "trainer").get("kind")
     kinds = (*LIBRARIES, TrainerKind.SKLEARN, TrainerKind.FUNCTION)
-    if isinstance(kind, str) and kind not in kinds:
+    if kind == "ensemble":
+        yield Problem(("trainer", "kind"), _ENSEMBLE)
+    elif isinstance(kind, str) and kind not in kinds:
         words = ", ".join(f"`{each}`" for each in kinds)
         yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use one of {words}")
     policy = mapping_at(spec, "retrain").get("policy")
