@@ -76,6 +76,8 @@ def spec_of(task: str, trainer: dict[str, Any], **parts: Any) -> ModelSpec:
     # Without an interval, which half of the holdout would be spent on.
     other = {"gates": {}, "prediction": {}, "trainer": trainer}
     described = example_named(EXAMPLES[task]).spec.as_dict() | other | parts
+    # The model that is evaluated is the one that is measured: a refit would make another.
+    described["trainer"] = {"refit": False, **described["trainer"]}
     return ModelSpec.model_validate(described)
 
 
