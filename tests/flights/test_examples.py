@@ -25,7 +25,7 @@ def test_an_example_predicts_a_label_of_the_flights(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_has_a_page_of_one_screen_with_its_command(name: str) -> None:
     page = (FOLDER / name / "README.md").read_text("utf-8")
-    assert len(page.splitlines()) <= 45
+    assert len(page.splitlines()) <= 24
     assert ("make demo" if name == "flights" else f"make demo EXAMPLE={name}") in page
 
 
