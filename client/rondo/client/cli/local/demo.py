@@ -118,6 +118,8 @@ async def _system(
     from rondo.flights.plan import SystemControls  # noqa: PLC0415
 
     if options.against_running:
+        if functions is not None:
+            observer.step(f"the trainer that runs needs the functions of this example: RONDO_FUNCTIONS={functions}")
         yield session.connection(), Path("rondo-report"), SystemControls()
         return
     async with stack.running(keep=False, brief=True, functions=functions, progress=observer.step) as running:

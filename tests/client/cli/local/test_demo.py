@@ -1,0 +1,32 @@
+"""`rondo demo`: what it starts, and what it needs of a platform that runs already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rondo.client.cli.local import demo
+
+if TYPE_CHECKING:
+    import pytest
+    from rondo.flights.view.snapshot import Snapshot
+
+
+class Steps(list[str]):
+    """An observer that keeps the steps."""
+
+    def step(self, text: str) -> None:
+        self.append(text)
+
+    def show(self, snapshot: Snapshot) -> None: ...
+
+
+async def test_a_trainer_that_runs_already_needs_the_functions_of_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection: Any = object()
+    monkeypatch.setattr(demo.session, "connection", lambda: connection)
+    options = demo._Options("own-function", 1.0, 3, 0, True, False, None)  # noqa: FBT003 - as the command does
+    for functions, named in ((Path("of/example"), [True]), (None, [])):
+        steps = Steps()
+        async with demo._system(options, steps, functions) as (connected, _, _):
+            assert connected is connection
+        assert ["RONDO_FUNCTIONS=of/example" in step for step in steps] == named
