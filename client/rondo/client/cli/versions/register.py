@@ -15,7 +15,7 @@ from rondo.client.registration.client import WAIT_SECONDS
 if TYPE_CHECKING:
     from rondo.client.registration.outcome import Registration
 
-# 0 is a promotion, 1 a refusal, as any error of a command, and 2 a wrong argument.
+# 0 is a promotion or the begin of a rollout, 1 a refusal, as any error of a command, and 2 a wrong argument.
 EXIT_CODES = {"promoted": 0, "rolling_out": 0, "refused": 1, "rejected": 3, "withdrawn": 3, "requested": 4}
 
 
@@ -34,8 +34,8 @@ def register(  # noqa: PLR0913, PLR0917 - options of the command line
 ) -> None:
     """Register an ONNX model that was made elsewhere: scored, gated and deployed as a trained one.
 
-    Exit code 0: promoted; 1: refused, it can't be evaluated; 3: rejected by a gate, or withdrawn since; 4: no
-    outcome yet. Needs the role engineer.
+    Exit code 0: promoted, or it passed its gates and its rollout began; 1: refused, it can't be evaluated; 3: rejected
+    by a gate, or withdrawn since; 4: no outcome yet. Needs the role engineer.
     """
     registered = session.run(
         lambda rondo: rondo.register(
