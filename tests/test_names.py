@@ -6,6 +6,8 @@ A class name is unique inside a package. A function whose name is a verb without
 from __future__ import annotations
 
 import ast
+import pkgutil
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -71,3 +73,20 @@ def is_module(name: str) -> bool:
 def test_a_verb_without_an_object_is_called_with_its_module(package: Path) -> None:
     files = {str(file.relative_to(package)): verbs_imported_by_themselves(file) for file in package.rglob("*.py")}
     assert {file: names for file, names in files.items() if names} == {}
+
+
+def test_names_of_the_client_in_texts_exist() -> None:
+    """A message or a page that names `rondo.client.something` names what can be imported."""
+    texts = [*ROOT.glob("docs/**/*.md"), *(file for package in PACKAGES for file in package.rglob("*.py"))]
+    found = {name for file in texts for name in re.findall(r"`(rondo\.client\.[A-Za-z_.]+)", file.read_text("utf-8"))}
+    assert "rondo.client.register" in found
+    assert [name for name in sorted(found) if not exists(name)] == []
+
+
+def exists(name: str) -> bool:
+    """Return whether a dotted name is a module, or an attribute of one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True

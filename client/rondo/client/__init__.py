@@ -1,6 +1,7 @@
 """The Python client of Rondo and the `rondo` command.
 
 `async with AsyncRondo(Connection.discover()) as rondo:`, or `with Rondo(Connection.discover()) as rondo:`.
+`register` registers one model without either.
 """
 
 from rondo.client.asynchronous import AsyncRondo
@@ -20,7 +21,7 @@ from rondo.client.kafka.failed_requests import FailedRequest
 from rondo.client.messages import request
 from rondo.client.prediction import Prediction
 from rondo.client.registration.outcome import Registration
-from rondo.client.synchronous import Rondo
+from rondo.client.synchronous import Rondo, register
 
 __all__ = [
     "AsyncRondo",
@@ -38,5 +39,6 @@ __all__ = [
     "RondoError",
     "UnauthorizedError",
     "UnreachableError",
+    "register",
     "request",
 ]

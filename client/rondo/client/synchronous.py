@@ -9,11 +9,14 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rondo.client.asynchronous import AsyncRondo
+from rondo.client.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
-    from rondo.client.connection import Connection
+    from rondo.client.registration.client import Source
+    from rondo.client.registration.outcome import Registration
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -179,3 +182,16 @@ class Rondo:
     end_silence = _blocking(AsyncRondo.end_silence)
     report = _blocking(AsyncRondo.report)
     status = _blocking(AsyncRondo.status)
+
+
+def register(model: str, source: Source, **options: Any) -> Registration:
+    """Register a model that was made elsewhere with the platform of `Connection.discover()`.
+
+    `options`, errors and outcome are those of `Rondo.register`.
+
+    Raises:
+        NoConnectionError: no platform is found.
+
+    """
+    with Rondo(Connection.discover()) as rondo:
+        return rondo.register(model, source, **options)

@@ -9,6 +9,7 @@ import httpx
 import orjson
 import pytest
 from onnx import TensorProto, helper, load_model_from_string
+from rondo import client
 from rondo.client import AsyncRondo, Connection, RefusedError
 
 from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services, serving
@@ -43,6 +44,7 @@ class Registry(Services):
         _answers("good", [RUN], [PASSED])
         | _answers("poor", [RUN], [VERSION | {"gates": [GATE]}])
         | _answers("gone", [RUN], [PASSED | {"state": "rolled_back"}])
+        | _answers("begun", [RUN], [PASSED | {"state": "rolling_out"}])
         | _answers("odd", [RUN | {"state": "failed", "detail": "carrier is a category (after 1 attempts)"}], [])
         | _answers("slow", [RUN | {"state": "running"}], [])
         | {("POST", "/v1/models/late/versions?reason="): (422, NO_ONNX)}
@@ -79,6 +81,7 @@ def register(rondo: Run, registry: str, tmp_path: Path) -> Run:
     [
         ("good", "good: version 7, promoted\n", 0),
         ("poor", "poor: version 1, rejected because ROC AUC 0.500 is below 0.600\n", 3),
+        ("begun", "begun: version 7 passed its gates; `rondo rollout begun` shows its rollout\n", 0),
         ("gone", "gone: version 7 passed its gates and does not serve any more; `rondo history gone` shows why\n", 3),
         ("odd", "odd: refused because carrier is a category\n", 1),
     ],
@@ -147,3 +150,16 @@ async def test_a_file_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path) ->
         with pytest.raises(RefusedError) as refused:
             await rondo.register("good", tmp_path / "none.onnx")
     assert refused.value.code == "unreadable"
+
+
+def test_one_call_registers_with_the_platform_of_the_environment(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in ("REGISTRY", "INGESTION", "SERVING"):
+        monkeypatch.setenv(f"RONDO_{service}_URL", registry)
+    monkeypatch.setenv("RONDO_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("RONDO_TOKEN", "x")
+    registered = client.register("poor", b"onnx", reason="new loss")
+    assert (registered.status, registered.version, Registry.sent[-1]) == ("rejected", 1, b"onnx")
+    with pytest.raises(RefusedError):
+        client.register("late", tmp_path / "none.onnx")

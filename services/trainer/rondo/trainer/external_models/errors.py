@@ -26,7 +26,7 @@ class NotOnnxError(ExternalModelError):
     def __init__(self) -> None:
         super().__init__(
             "the file is not an ONNX model: convert the model (skl2onnx, onnxmltools, torch.onnx), or let"
-            " `rondo.client.conversion` convert an estimator of scikit-learn, LightGBM or XGBoost"
+            " `rondo.client.register` convert an estimator of scikit-learn, LightGBM or XGBoost"
         )
 
 
