@@ -183,6 +183,27 @@ def test_by_guards_alone_a_step_lasts_its_length() -> None:
     assert (taken.action, taken.verdict) == ("step", "no_guard")
 
 
+@pytest.mark.parametrize(
+    ("on_inconclusive", "hours", "state", "verdict"),
+    [
+        ("wait", 1, "running", "inconclusive"),
+        ("wait", 4, "asking", "inconclusive"),
+        ("ask", 1, "asking", "inconclusive"),
+        ("back", 1, "rolled_back", "inconclusive"),
+        ("back", 0, "running", ""),
+    ],
+)
+def test_by_guards_alone_a_step_with_too_few_answers_is_inconclusive(
+    on_inconclusive: str, hours: int, state: str, verdict: str
+) -> None:
+    value = after(rollout(judged_by="guards", on_inconclusive=on_inconclusive), 0.0, blocks=0, answers=99)
+    taken = advance(value, BEGAN + hours * HOUR)
+    assert (taken.rollout.state, taken.verdict) == (state, verdict)
+    # With enough answers it takes the step.
+    enough = advance(after(value, 0.0, blocks=0, answers=1), BEGAN + HOUR)
+    assert (enough.action, enough.verdict) == ("step", "no_guard")
+
+
 def test_blue_green_answers_nothing_until_it_takes_over_at_once() -> None:
     value = rollout(strategy="blue_green", steps=(0.0,))
     assert value.share == 0

@@ -65,8 +65,7 @@ def step_end(rollout: Rollout) -> datetime:
 def waits_until(rollout: Rollout) -> datetime:
     """Return when a person is asked, or the rollout goes back: at the end of the step, or after `max_wait`."""
     plan, end = rollout.plan, step_end(rollout)
-    waits = plan.on_inconclusive not in (Inconclusive.ASK, Inconclusive.BACK) or plan.judged_by == JudgedBy.GUARDS
-    if end == plan.until or not waits:
+    if end == plan.until or plan.on_inconclusive in (Inconclusive.ASK, Inconclusive.BACK):
         return end
     return max(end, rollout.since + plan.outcome_delay + plan.max_wait)
 
