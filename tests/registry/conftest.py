@@ -54,6 +54,7 @@ features:
 gates: {roc_auc: {min: 0.6, not_worse_than_champion: 0.01}}
 """
 DAY = datetime(2013, 3, 1, tzinfo=UTC)
+TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 MakeTrained = Callable[..., ModelTrained]
 MakeCandidate = Callable[..., Candidate]
 ModelAfter = Callable[[str], Model]
@@ -72,6 +73,7 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
     parity: Parity = Parity(rows=100, max_difference=1e-7),  # noqa: B008 - frozen
     kind: str = "drift",
     artifact: str | None = None,
+    task: FittedTask = TASK,
 ) -> ModelTrained:
     content = onnx_model(run)
     numbers = NumericProfile(edges=(0.5,), counts=(1, 1))
@@ -84,7 +86,7 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
             rows=2,
             features={"distance": numbers},
             outputs={"score": numbers},
-            task=FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5),
+            task=task,
             performance={"roc_auc": PerformanceFigure(value=auc, error=0.01)},
         ),
         parity=parity,

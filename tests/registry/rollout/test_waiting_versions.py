@@ -6,6 +6,7 @@ import json
 
 import pytest
 from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.tasks.base import FittedTask
 from rondo.registry import commands
 
 from tests.registry.rollout.scenario import CANARY, Platform
@@ -113,3 +114,52 @@ async def test_a_candidate_with_another_feature_is_compared_with_the_champion(
     await platform.compare(-0.03)
     await platform.compare(-0.03)
     assert await platform.routes() == [(3, "primary", 1.0), (2, "shadow", 0.0)]
+
+
+NAMED = FittedTask(task="binary", labels=("on time", "late"), threshold=0.5)
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue_green", "shadow", "ab"])
+async def test_a_candidate_that_answers_otherwise_takes_over_at_once_with_the_reason(
+    platform: Platform, spec_text: str, strategy: str
+) -> None:
+    await platform.begin(spec_text, "{strategy: replace}")
+    await apply(platform.store, parse_spec(f"{spec_text}rollout: {{strategy: {strategy}}}\n"))
+    await platform.train("run-3", task=NAMED)
+    await platform.tick()
+    assert await states(platform.store) == {1: "retired", 2: "standby", 3: "champion"}
+    assert await platform.routes() == [(3, "primary", 1.0)]
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, last.decided_by) == ("promoted", "registry")
+    reason = json.loads(last.evidence)["reason"]
+    assert all(label in reason for label in ("'on time'", "'late'", "version 2 alone has 0, 1"))
+    # The next one answers as this one does, so it is compared.
+    await platform.train("run-4", task=NAMED)
+    await platform.tick()
+    assert (await states(platform.store))[4] == "rolling_out"
+
+
+async def test_a_candidate_that_no_request_fits_together_with_the_champion_takes_over_with_the_reason(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, "{strategy: replace}")
+    await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
+    await platform.train("run-3")
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, "no request fits" in json.loads(last.evidence)["reason"]) == ("promoted", True)
+
+
+async def test_a_version_that_waits_retires_where_the_champion_answers_otherwise_by_then(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(spec_text, "{strategy: replace}")
+    await apply(platform.store, parse_spec(f"{spec_text}rollout: {CANARY}\n"))
+    await platform.train("run-3", task=NAMED)
+    await platform.train("run-4", task=NAMED)
+    async with platform.store.work() as work:
+        await commands.roll_back(work, "late", 2, ANA, None)
+    await platform.tick()
+    assert (await states(platform.store))[4] == "retired"
+    assert await platform.routes() == [(2, "primary", 1.0)]
+    last = (await audit_of(platform.store, "late"))[-1]
+    assert (last.action, "labels differ" in json.loads(last.evidence)["reason"]) == ("rollout_superseded", True)

@@ -31,6 +31,7 @@ from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx, check_task
 from rondo.registry.registration.spec_review import comparable
 from rondo.registry.rollout import controller, on_replica_report
+from rondo.registry.rollout.comparability import is_compared, other_answers
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
@@ -121,7 +122,8 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
         *await _check_artifact(trained, spec, artifacts),
         *await _evaluate(trained, model, champion, artifacts),
     )
-    await work.save(register_candidate(model, Candidate(trained, results), spec))
+    differs = await _other_answers(trained, model, work, artifacts)
+    await work.save(register_candidate(model, Candidate(trained, results), spec, differs))
 
 
 async def _check_artifact(trained: ModelTrained, spec: ModelSpec, artifacts: Artifacts) -> tuple[GateResult, ...]:
@@ -162,6 +164,19 @@ async def _champion(
         except (ArtifactMissingError, ArtifactCorruptError) as error:
             return ComparedChampion(champion.number, str(error))
     return ComparedChampion(champion.number)
+
+
+async def _other_answers(trained: ModelTrained, model: Model, work: Work, artifacts: Artifacts) -> str:
+    """Return how a candidate answers otherwise than the champion that it would be compared with."""
+    champion = model.champion
+    if champion is None or not is_compared(model.spec.rollout):
+        return ""
+    before = await work.candidate(model.name, champion.number)
+    try:
+        mine, theirs = [await load_evidence(artifacts, each.evidence) for each in (trained, before.trained)]
+    except UnusableEvidenceError:
+        return ""
+    return other_answers(mine, theirs, champion.number)
 
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:

@@ -11,16 +11,20 @@ from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
 from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
-from rondo.registry.rollout.plan import has_common_requests, is_compared
+from rondo.registry.rollout.comparability import is_compared, no_common_requests
 from rondo.registry.rollout.promotion import evidence_of, promote, retirements
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
 
 
-def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
-    """Give a candidate its version number, and promote or reject it. `spec` is the one that it was trained on."""
-    version = _version(model, candidate, spec)
+def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec, other_answers: str = "") -> Decision:
+    """Give a candidate its version number, and promote or reject it. `spec` is the one that it was trained on.
+
+    `other_answers` says how it answers otherwise than the champion, if it does. Versions that answer otherwise, or that
+    no request fits together, can't be compared on the same requests: the new one takes over at once, as a first one.
+    """
+    version, champion = _version(model, candidate, spec), model.champion
     grown = replace(model, last_version=version.number, versions={**model.versions, version.number: version})
     registered = ModelRegistered(
         model=model.name, model_version=version.number, digest=version.digest, run_id=version.run_id
@@ -28,10 +32,13 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> D
     entry = AuditEntry("registered", evidence_of(version, candidate))
     if not version.passed:
         follows = _reject(grown, version, candidate)
-    elif needs_rollout(model, version):
-        follows = _wait(grown, version)
-    else:
+    elif champion is None or not is_compared(model.spec.rollout):
         follows = promote(grown, version, candidate, SYSTEM, candidate.trained.trigger)
+    elif why := no_common_requests(version, champion) or other_answers:
+        by = Actor(SYSTEM.name, f"not compared with the champion: {why}")
+        follows = promote(grown, version, candidate, by, candidate.trained.trigger)
+    else:
+        follows = _wait(grown, version)
     return replace(
         follows,
         before=model,
@@ -39,15 +46,6 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> D
         events=(registered, *follows.events),
         audit_entries=(entry, *follows.audit_entries),
     )
-
-
-def needs_rollout(model: Model, version: Version) -> bool:
-    """Return whether a version is compared with the champion before it takes over.
-
-    A first version has nothing to be compared with, and where no request fits both, only one of the two can answer.
-    """
-    champion = model.champion
-    return champion is not None and is_compared(model.spec.rollout) and has_common_requests(version, champion)
 
 
 def _wait(model: Model, version: Version) -> Decision:

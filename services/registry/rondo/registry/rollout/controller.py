@@ -21,7 +21,8 @@ from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout import rollout_deployments as deployments
 from rondo.registry.rollout.advance import Advance, advance
 from rondo.registry.rollout.candidate_evidence import candidate_evidence
-from rondo.registry.rollout.plan import is_compared, plan_of, why_not_compared
+from rondo.registry.rollout.comparability import is_compared, other_answers, why_not_compared
+from rondo.registry.rollout.plan import plan_of
 from rondo.registry.rollout.promotion import promote
 from rondo.registry.schedule.scheduler import utc_now
 
@@ -103,6 +104,9 @@ class RolloutController:
             return
         before = await work.candidate(model.name, champion.number)
         evidence, reference = [await self._evidence(each.trained.evidence) for each in (candidate, before)]
+        if why := other_answers(evidence, reference, champion.number):
+            await work.save(deployments.retire_waiting(model, version, why))
+            return
         plan = plan_of(model.spec, reference.profile if reference else None, evidence.paired if evidence else None)
         rollout = new_rollout(model.name, version.number, champion.number, plan, self._clock())
         await work.save(deployments.begin(model, rollout))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rondo.contracts.spec.common_features import NoCommonRequestsError, common_features
 from rondo.contracts.vocabularies import JudgedBy, RolloutStrategy
 from rondo.registry.model.rollouts import Plan
 from rondo.registry.rollout.outcome_delay import outcome_delay
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.model import Rollout as RolloutSpec
     from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
-    from rondo.registry.model.model import Version
     from rondo.registry.rollout_evidence.bets import Stakes
 
 _STEPS = (0.05, 0.25, 1.0)
@@ -27,27 +25,6 @@ _SHARE_OF_SKILL = 0.1
 _MOST_MARGIN = 0.5
 # Of losses between 0 and 1, for holdouts of an earlier release.
 _MOST_LOSS_VARIANCE, _DEVIATIONS = 0.25, 6
-
-
-def is_compared(spec: RolloutSpec) -> bool:
-    """Return whether versions are compared with the champion before they take over; not by an unknown strategy."""
-    return spec.strategy != RolloutStrategy.REPLACE and spec.strategy in list(RolloutStrategy)
-
-
-def has_common_requests(version: Version, champion: Version) -> bool:
-    """Return whether there are requests that fit both versions."""
-    try:
-        common_features({version.number: version.features, champion.number: champion.features})
-    except NoCommonRequestsError:
-        return False
-    return True
-
-
-def why_not_compared(version: Version, champion: Version) -> str:
-    """Return why a version that waits can no longer be compared; empty if it can."""
-    if not has_common_requests(version, champion):
-        return "no request fits it and the champion"
-    return "the champion has the same artifact" if version.digest == champion.digest else ""
 
 
 def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedHoldout | None) -> Plan:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _ANSWERING = (RouteRole.PRIMARY, RouteRole.CANARY)
 _ALIKE = "versions that share a model's traffic must answer alike: train again with the spec in force"
-_SHOWN = 5  # labels of a message
 _COMPARED = 2  # versions of a rollout
 
 
@@ -80,23 +79,6 @@ def answering_otherwise(
     first, *others = desired.routes
     mine = outputs[first.model_version, first.digest]
     for route in others:
-        if reason := _difference(outputs[route.model_version, route.digest], mine, first.model_version):
+        if reason := outputs[route.model_version, route.digest].difference(mine, first.model_version):
             return route.model_version, f"{reason}; {_ALIKE}"
     return None
-
-
-def _difference(found: OutputSchema, wanted: OutputSchema, other: int) -> str | None:
-    if found.outputs != wanted.outputs:
-        return f"it answers {', '.join(found.names)}, and version {other} {', '.join(wanted.names)}"
-    if found.labels == wanted.labels:
-        return None
-    more, fewer = _missing(found.labels, wanted.labels), _missing(wanted.labels, found.labels)
-    differences = [f"it alone has {more}"] if more else []
-    differences += [f"version {other} alone has {fewer}"] if fewer else []
-    return f"its labels differ: {', '.join(differences) or 'their order is another'}"
-
-
-def _missing(these: Collection[str | int], those: Collection[str | int]) -> str:
-    found = [repr(label) for label in these if label not in those]
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.answer_schema import AnswerSchema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.tasks.base import FittedTask, Output
+    from rondo.contracts.tasks.base import Output
 
 # The outputs of N rows by name: a number is float32 [N], a label int64 [N], its index among the labels, probabilities
 # are float32 [N, labels].
@@ -25,32 +25,8 @@ _NO_LABEL = -1
 
 
 @dataclass(frozen=True, slots=True)
-class OutputSchema:
-    """The outputs in the order of an answer. Versions whose schemas are equal answer alike.
-
-    `labels` are as answers have them, texts or whole numbers, in the order of the probabilities; none for numbers.
-    """
-
-    outputs: tuple[Output, ...]
-    labels: tuple[str | int, ...]
-
-    @classmethod
-    def of(cls, fitted: FittedTask) -> OutputSchema:
-        """Return the outputs of a fitted task.
-
-        Raises:
-            ValueError: this release has no such task, a label occurs twice, or outputs need labels and there are none.
-
-        """
-        outputs, labels = task_named(fitted.task).outputs(fitted), fitted.label_values
-        if len(set(labels)) < len(labels) or (not labels and any(each.kind != "number" for each in outputs)):
-            message = f"the labels of the task {fitted.task} are {list(labels)}, and must be different ones"
-            raise ValueError(message)
-        return cls(outputs, labels)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(output.name for output in self.outputs)
+class OutputSchema(AnswerSchema):
+    """The outputs as tensors."""
 
     @property
     def classes(self) -> tuple[str, ...]:
