@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from rondo.contracts.events.base import Event
+from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.spec.policy import MAX_DEDUPLICATION
 from rondo.contracts.topics import (
     BY_NAME,
     CONTROL_EVENTS,
@@ -63,6 +65,10 @@ def test_its_description_is_a_sentence(topic: Topic) -> None:
 @every_topic
 def test_it_is_kept_for_a_week_at_least(topic: Topic) -> None:
     assert topic.retention >= timedelta(days=7)
+
+
+def test_answers_are_kept_for_as_long_as_requests_may_be_deduplicated() -> None:
+    assert BY_NAME[PredictionMade.topic].retention >= MAX_DEDUPLICATION
 
 
 def test_only_topics_of_state_are_compacted() -> None:

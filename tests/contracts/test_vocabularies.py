@@ -100,6 +100,7 @@ def test_a_word_is_a_text_without_nul() -> None:
         ("rollout: {strategy: canary, evidence: none}", "rollout.evidence"),
         ("retrain: {on: [forecast]}", "retrain.on.0"),
         ("serving: {log: sometimes}", "serving.log"),
+        ("serving: {deduplicate: 8d}", "serving.deduplicate"),
     ],
 )
 def test_a_spec_file_asks_for_nothing_that_this_release_does_not_support(addition: str, place: str) -> None:

@@ -23,6 +23,7 @@ from tests.support.spans import exporter as ended_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from pathlib import Path
 
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -57,12 +58,16 @@ class Platform:
         model: str = "delay",
         traceparent: str | None = None,
         log: str = "acknowledged",
+        deduplicate: timedelta | None = None,
     ) -> str:
         self._revision += 1
         digest = digest_of(content)
         if store:
             asyncio.run(self.artifacts.put(content))
-        route = Route(model_version=number, digest=digest, share=1, role="primary", features=FEATURES, log=log)
+        route = Route(
+            model_version=number, digest=digest, share=1, role="primary", features=FEATURES, log=log,
+            deduplicate=deduplicate,
+        )  # fmt: skip
         event = DeploymentChanged(model=model, revision=self._revision, routes=(route,))
         envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event, traceparent)
         self.send(event.topic, envelope.value(), model, headers=list(envelope.headers().items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,6 +152,16 @@ async def test_a_deployment_may_change_how_many_answers_are_kept_without_loading
         changed = route(1).model_copy(update={"answer_cache_rows": rows})
         await on_deployment_changed(deployment(revision, changed), mine)
         assert mine.models.table.models["delay"].versions[0].cache.capacity == rows
+    assert loader.loaded == [1]
+
+
+async def test_a_deployment_may_change_for_how_long_requests_are_deduplicated_without_loading_again() -> None:
+    mine, loader, _ = replica()
+    for revision, window in enumerate((None, timedelta(minutes=10), None), start=1):
+        changed = route(1).model_copy(update={"deduplicate": window})
+        await on_deployment_changed(deployment(revision, changed), mine)
+        assert mine.models.table.models["delay"].deduplicate == window
+        assert mine.models.table.windows == ({} if window is None else {"delay": 600.0})
     assert loader.loaded == [1]
 
 

@@ -31,7 +31,8 @@ def test_periods_follow_each_other_and_the_last_one_lasts(spec: ModelSpec, candi
 
 
 def test_a_deployment_answers_requests_as_the_spec_in_force_demands(spec: ModelSpec) -> None:
-    serving = Serving(ignore_unknown_fields=True, log="buffered", answer_cache_rows=10)
+    window = timedelta(minutes=10)
+    serving = Serving(ignore_unknown_fields=True, log="buffered", answer_cache_rows=10, deduplicate=window)
     relaxed = spec.model_copy(update={"serving": serving})
     version = Version(1, f"sha256:{1:064x}", "run-1", "champion", passed=True, signature="{}")
     for each in (spec, relaxed):
@@ -39,3 +40,4 @@ def test_a_deployment_answers_requests_as_the_spec_in_force_demands(spec: ModelS
         assert route.ignore_unknown_fields is (each is relaxed)
         assert route.log == ("buffered" if each is relaxed else "acknowledged")
         assert route.answer_cache_rows == (10 if each is relaxed else 0)
+        assert route.deduplicate == (window if each is relaxed else None)

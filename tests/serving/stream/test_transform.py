@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,18 +16,22 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.chassis.dead_letters import MAX_KEY_BYTES
 from rondo.chassis.kafka_records import Record, Records
+from rondo.contracts.events import logs
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.stream.partitions_kafka import Partitions
+from rondo.serving.stream.repeated_requests import RepeatedRequests
 from rondo.serving.stream.telemetry import plausible
 from rondo.serving.stream.transform import PredictionStream
 
 from tests.serving.builders import NOW, request
+from tests.serving.stream.committed import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rondo.chassis.stream.transform import Output
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 Headers = list[tuple[str, bytes | None]]
@@ -88,9 +94,17 @@ async def never(_: str, __: bytes) -> None:
     raise AssertionError
 
 
-def stream(models: ServedModels, pending: PendingDeployments | None = None, partitions: int = 6) -> PredictionStream:
+def stream(
+    models: ServedModels,
+    pending: PendingDeployments | None = None,
+    partitions: int = 6,
+    committed: Committed | None = None,
+) -> PredictionStream:
     counted, service = Partitions(lambda _: partitions), InferenceService(never, lambda: NOW)
-    return PredictionStream(models, pending or PendingDeployments(), service, counted, "serving", model_timeout=0.05)
+    repeats = RepeatedRequests(committed or Committed(), 1_000, lambda: NOW)
+    return PredictionStream(
+        models, pending or PendingDeployments(), service, counted, repeats, "serving", model_timeout=0.05
+    )
 
 
 def run(transform: PredictionStream, *messages: Any) -> tuple[dict[str, int], list[Record]]:
@@ -199,3 +213,84 @@ def test_one_wrong_clock_does_not_spoil_the_times_of_all(models: ServedModels) -
     before = [sample(name) for name in names]
     run(stream(models), Request(request(1), stamp=1.0), Request(request(2), stamp=time.time() + 9e8))
     assert [sample(name) - was for name, was in zip(names, before, strict=True)] == [0.0, 2.0]
+
+
+@dataclass
+class Turn:
+    """What came of one micro-batch: answers with key and partition, the logged ids, and the codes of dead letters."""
+
+    output: Output
+    answers: list[tuple[bytes | None, int, bytes]] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+    refused: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for record in self.output.records:
+            if isinstance(record, Records):
+                self.answers += zip(record.keys, record.partitions, record.values, strict=True)
+            elif record.topic == logs.PREDICTIONS_LOG:
+                self.logged += logs.decode(record.value or b"").column("id").to_pylist()
+            else:
+                self.refused.append((record.headers or {})["reason"])
+
+
+@pytest.fixture
+def once(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModels:
+    """Return models of which `delay` answers an id once within a minute, and `price` each request."""
+    models = ServedModels()
+    models.swap(replace(serve(version()), deduplicate=timedelta(minutes=1)))
+    models.swap(serve(version(model="price")))
+    return models
+
+
+def test_a_repeated_request_gets_the_same_bytes_with_its_own_key_and_is_not_logged_again(once: ServedModels) -> None:
+    transform = stream(once)
+    first = Turn(transform([Request(request(1), key=b"a"), Request(request(1, "price"))]))
+    again = Turn(transform([Request(request(2)), Request(request(1), key=b"b"), Request(request(1, "price"))]))
+    assert first.logged == ["r1", "r1"]
+    assert again.logged == ["r2", "r1"]
+    [(_, _, made)] = [each for each in first.answers if each[0] == b"a"]
+    assert (b"b", 0, made) in again.answers
+    assert len(again.answers) == 3
+
+
+def test_requests_of_one_micro_batch_with_one_id_are_scored_once(once: ServedModels) -> None:
+    turn = Turn(stream(once)([Request(request(1), key=key) for key in (b"a", b"b", b"c")]))
+    assert turn.logged == ["r1"]
+    assert [key for key, _, _ in turn.answers] == [b"a", b"b", b"c"]
+    assert len({value for _, _, value in turn.answers}) == 1
+
+
+def test_what_repeats_a_refused_request_of_its_micro_batch_is_refused_and_is_tried_again_later(
+    once: ServedModels,
+) -> None:
+    transform = stream(once)
+    transform([Request(request(1))]).committed()
+    spoiled = request(2, features={"distance": 2, "night": False, "carrier": "a\0"})
+    turn = Turn(transform([Request(request(1)), Request(spoiled), Request(request(2))]))
+    assert (len(turn.answers), turn.refused) == (1, ["unstorable_text"] * 2)
+    assert Turn(transform([Request(request(2))])).logged == ["r2"]
+
+
+def test_what_is_aborted_is_answered_anew_and_what_is_committed_is_not(once: ServedModels) -> None:
+    committed = Committed()
+    committed.add("r2", b"committed", NOW.timestamp())
+    transform = stream(once, committed=committed)
+    transform([Request(request(1)), Request(request(2))]).aborted()
+    turn = Turn(transform([Request(request(1)), Request(request(2))]))
+    assert turn.logged == ["r1"]
+    assert b"committed" in [value for _, _, value in turn.answers]
+
+
+def test_nothing_is_read_back_for_models_that_answer_each_request(models: ServedModels) -> None:
+    committed = Committed()
+    transform = stream(models, committed=committed)
+    assert [Turn(transform([Request(request(1)), Request(request(1))])).logged for _ in range(2)] == [["r1"] * 2] * 2
+    assert committed.asked == []
+
+
+def test_repeated_requests_are_counted_by_model(once: ServedModels) -> None:
+    labels = {"model": "delay", "version": "", "outcome": "repeated"}
+    before = REGISTRY.get_sample_value("rondo_predictions_total", labels) or 0.0
+    stream(once)([Request(request(1)) for _ in range(3)]).committed()
+    assert REGISTRY.get_sample_value("rondo_predictions_total", labels) == before + 2

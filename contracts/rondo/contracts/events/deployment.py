@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.spec.duration import PositiveDuration
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
@@ -27,7 +28,8 @@ class Route(Value):
 
     `features` are the inputs in the order and with the types that the version was trained on. With
     `ignore_unknown_fields` a request may have others. `log` is when its answers over HTTP are sent. Of so many rows as
-    `answer_cache_rows` a replica keeps the outputs.
+    `answer_cache_rows` a replica keeps the outputs. For `deduplicate` after an answer over Kafka a request with the
+    same id gets it again.
     """
 
     model_version: int
@@ -38,6 +40,7 @@ class Route(Value):
     ignore_unknown_fields: bool = False
     log: Annotated[Text, open_to(LogDelivery)] = LogDelivery.ACKNOWLEDGED.value
     answer_cache_rows: Annotated[int, Field(ge=0)] = 0
+    deduplicate: PositiveDuration | None = None
 
 
 class DeploymentChanged(ModelEvent):

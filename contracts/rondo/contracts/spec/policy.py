@@ -46,6 +46,8 @@ def _scalar_or_list(value: object) -> object:
 
 DEFAULT_MIN_ROWS = 1_000
 DEFAULT_TRIGGERS = (TriggerKind.DRIFT.value, TriggerKind.PERFORMANCE.value)
+# Answers are read back from their topic, which keeps them for so long.
+MAX_DEDUPLICATION = timedelta(days=7)
 # Each member of an ensemble takes memory in serving, and time at each prediction.
 MAX_MEMBERS = 10
 # The order of the parameters means nothing, so it must not change the digest.
@@ -224,6 +226,11 @@ class Serving(SpecSection):
     model is slow and requests repeat: a row takes about 400 bytes, 4 more for each class, and a few microseconds. The
     metric `rondo_answer_cache_rows_total` counts hits and misses. A change takes effect with the next deployment of the
     model."""
+    deduplicate: Annotated[PositiveDuration | None, Field(exclude_if=lambda window: window is None)] = None
+    """For so long after an answer over Kafka, a request with the same `id` and the same message key gets that answer
+    again, without an inference and without a second row of the inference log. By default each request is answered anew.
+    It counts by the clock, and is at most 7d, for which answers are kept. Requests over HTTP and gRPC have no part in
+    it. A change takes effect with the next deployment of the model."""
 
 
 _REPLACED = {

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, TypeGuard
 from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
-from rondo.contracts.spec.duration import parse_duration
+from rondo.contracts.spec.duration import format_duration, parse_duration
 from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
 from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
+from rondo.contracts.spec.policy import MAX_DEDUPLICATION
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.tasks.registry import DEFAULT, TASKS
@@ -113,6 +114,7 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     delivery = mapping_at(spec, "serving").get("log")
     if isinstance(delivery, str) and delivery not in list(LogDelivery):
         yield Problem(("serving", "log"), f"{delivery!r} is unknown: use one of {', '.join(known(LogDelivery))}")
+    yield from _deduplication_past_retention(mapping_at(spec, "serving"))
     for name, feature in mapping_at(spec, "features").items():
         join_keys = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
         if join_keys:
@@ -121,6 +123,16 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
                 "it in the requests, and leave out `from`, `on` and `max_age`"
             )
             yield Problem(("features", name, join_keys[0]), message, " ")
+
+
+def _deduplication_past_retention(serving: Plain) -> Iterator[Problem]:
+    try:
+        window = parse_duration(serving.get("deduplicate"))
+    except ValueError:  # absent, or another problem
+        return
+    if window > MAX_DEDUPLICATION:
+        message = f"no answer is kept for longer than {format_duration(MAX_DEDUPLICATION)}: use at most that"
+        yield Problem(("serving", "deduplicate"), message)
 
 
 def _state(word: str, vocabulary: type[StrEnum]) -> str:

@@ -168,6 +168,7 @@ serving:
   ignore_unknown_fields: true
   log: buffered
   answer_cache_rows: 100000
+  deduplicate: 10m
 monitor:
   false_alarm_rate: 0.01
   labels: {{budget_per_day: 50}}
@@ -180,7 +181,8 @@ needed. In the tables:
 
 - *a name* is of a-z, 0-9, - and _, at most 63 long, and begins with one of a-z;
 - *a column* is of A-Z, a-z, 0-9 and _, at most 63 long, and begins with no digit;
-- *a duration* is a number and a unit: `90s`, `15m`, `6h`, `14d` or `2w`, up to 5200w. Durations count in event time.
+- *a duration* is a number and a unit: `90s`, `15m`, `6h`, `14d` or `2w`, up to 5200w. Durations count in event
+  time, but `serving.deduplicate` counts by the clock.
 
 {parts}
 """

@@ -38,7 +38,9 @@ from rondo.serving.http.without_asgi import DirectInferences
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
+from rondo.serving.stream.committed_answers_kafka import KafkaAnswers
 from rondo.serving.stream.partitions_kafka import Partitions, partition_count
+from rondo.serving.stream.repeated_requests import RepeatedRequests
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
@@ -104,8 +106,10 @@ async def _answering(
     await log.connect()
     service = InferenceService(log.publish, lambda: datetime.now(UTC))
     partitions = Partitions(partial(partition_count, settings.kafka))
-    transform = PredictionStream(shared.models, shared.pending, service, partitions, settings.service)
-    stream = ExactlyOnceStream(stream_settings(settings), transform)
+    answers = KafkaAnswers(settings.kafka, f"{settings.instance}-answers")
+    repeats = RepeatedRequests(answers, settings.deduplicated_answers, service.now)
+    transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, settings.service)
+    stream = ExactlyOnceStream(stream_settings(settings), transform, moved=repeats.forget)
     bulk = _bulk_versions(settings)
     direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
     shared.http.app = api(shared.models, service, shared.health.report, direct_bulk)

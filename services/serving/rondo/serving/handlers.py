@@ -120,8 +120,11 @@ async def _swap(
     compared = _compared(chosen, desired.evidence) if desired.evidence is not None else None
     buffered = all(route.log == LogDelivery.BUFFERED for route in routes)
     replica.models.swap(
-        ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent(), compared, buffered, common)
-    )
+        ServedModel(
+            desired.model, desired.revision, chosen, shares, current_traceparent(), compared, buffered, common,
+            deduplicate=routes[0].deduplicate,
+        )
+    )  # fmt: skip
     for route in routes:
         version = (route.model_version, route.digest)
         await replica.events.publish(desired.model, desired.revision, version, ReplicaState.AVAILABLE)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PREDICTIONS = Counter("rondo_predictions", "Requests answered or refused", ["model", "version", "outcome"])
+PREDICTIONS = Counter(
+    "rondo_predictions", "Requests answered, answered again (repeated) or refused", ["model", "version", "outcome"]
+)
 BULK_ROWS = Counter(
     "rondo_bulk_rows", "Rows of bulk requests that were answered or refused", ["model", "version", "outcome"]
 )
@@ -36,6 +38,11 @@ GRPC_CALL_SECONDS = Histogram("rondo_grpc_call_seconds", "Time to answer a call 
 LOST_LOG_ROWS = Counter(
     "rondo_predictions_lost_log_rows",
     "Rows of `serving.log: buffered` that were answered and whose record failed, or has no acknowledgement",
+    ["model"],
+)
+ANSWERS_FORGOTTEN = Counter(
+    "rondo_deduplication_forgotten_answers",
+    "Answers that were dropped before the window of their model ended: RONDO_DEDUPLICATED_ANSWERS is too small",
     ["model"],
 )
 TIMESTAMPS_IGNORED = Counter(

@@ -16,6 +16,8 @@ class Settings(ServiceSettings):
 
     `bulk_threads` is the same for a slice of a bulk request; with 0 this replica takes none.
 
+    `deduplicated_answers` is how many answers are kept of each partition for models with `serving.deduplicate`.
+
     `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.
     """
 
@@ -23,6 +25,7 @@ class Settings(ServiceSettings):
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     artifacts: str = Field(min_length=1)
     max_batch: Annotated[int, Field(ge=1, le=50_000)] = 4_000
+    deduplicated_answers: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     linger: Annotated[float, Field(ge=0, le=5)] = 0.02
     bulk_threads: Annotated[int, Field(ge=0, le=64)] = 1
     inference_threads: Annotated[int, Field(ge=1, le=64)] = 1

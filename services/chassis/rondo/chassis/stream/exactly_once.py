@@ -83,11 +83,14 @@ class ExactlyOnceStream:
         transform: Transform,
         backoff: Backoff | None = None,
         end_process: Callable[[], object] = end_process,
+        moved: Callable[[], object] = lambda: None,
     ) -> None:
+        """Call `moved` on the transform's thread before messages of partitions that may have had another owner."""
         self._settings = settings
         self._transform = transform
         self._backoff = backoff or Backoff(first=0.2)
         self._end_process = end_process
+        self._moved = moved
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
         self._stop = threading.Event()
@@ -160,6 +163,7 @@ class ExactlyOnceStream:
         transactions = self._transactions = Transactions(settings, self._stop, _LIBRARY_LOG)
         writer = self._writer = Writer(settings.name, transactions)
         consumer = Consumer(settings.consumer_config(), logger=_LIBRARY_LOG)
+        self._moved()
         began = time.monotonic()
         hanging = HangingTransactionCheck(settings.hanging_after)
         try:
@@ -212,6 +216,7 @@ class ExactlyOnceStream:
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked.update((partition.topic, partition.partition) for partition in partitions)
+        self._moved()
 
     def _measure_lag(self, consumer: Consumer) -> None:
         if self._last_turn - self._lag_measured >= _LAG_SECONDS:

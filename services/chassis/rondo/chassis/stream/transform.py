@@ -29,7 +29,8 @@ class Output:
 class Transform(Protocol):
     """Computes the output of a micro-batch, while that of the one before may not be committed yet.
 
-    It must not fail on a bad message. Its output may depend on the messages only: they are read again after a failure.
+    It must not fail on a bad message. Its output may depend on the messages, which are read again after a failure, and
+    on what was written before: what is committed, and the micro-batch before. If that one aborts, so does this one.
     """
 
     def __call__(self, messages: Sequence[Message], /) -> Output:

@@ -12,6 +12,7 @@ from rondo.serving.requests.schema import RequestSchema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from rondo.serving.models.answer_cache import AnswerCache
     from rondo.serving.outputs.schema import Outputs, OutputSchema
@@ -83,7 +84,7 @@ class ServedModel:
 
     `compared` are the two that score the same requests; None if each scores its own. With `log_buffered` an answer over
     HTTP does not wait for its log. `common` is the schema of requests that fit all versions; None where they have the
-    same features.
+    same features. For `deduplicate` after an answer over Kafka its repeated request gets it again.
     """
 
     model: str
@@ -94,6 +95,7 @@ class ServedModel:
     compared: Compared | None = None
     log_buffered: bool = False
     common: RequestSchema | None = None
+    deduplicate: timedelta | None = None
 
     @property
     def answering(self) -> tuple[LoadedVersion, ...]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class ServingTable:
     """The models that are served, and the parser of their requests.
 
-    `unserved` are the models that a deployment names and nothing serves here, with the reason as a sentence.
+    `unserved` are the models that a deployment names and nothing serves here, with the reason as a sentence. `windows`
+    are the seconds for which models repeat their answers over Kafka, of those that do.
     """
 
     models: Mapping[str, ServedModel] = field(default_factory=dict)
@@ -35,6 +36,11 @@ class ServingTable:
 
     def __post_init__(self) -> None:
         self.parser = RequestParser((served.schema for served in self.models.values()), self.unserved)
+        self.windows = {
+            model: served.deduplicate.total_seconds()
+            for model, served in self.models.items()
+            if served.deduplicate is not None
+        }
 
     def find(self, model: str) -> ServedModel:
         """Return a served model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -79,3 +79,22 @@ class Rows:
             self.source,
             numbers,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The source of some rows of another one."""
+
+    source: Source
+    rows: Sequence[int]
+
+    def features(self, row: int) -> Mapping[str, Any]:
+        return self.source.features(self.rows[row])
+
+    def where(self, row: int) -> str:
+        return self.source.where(self.rows[row])
+
+
+def chosen_rows(rows: Rows, chosen: Sequence[int]) -> Rows:
+    """Return some of the rows with a source that fits them, for rows that are not validated yet."""
+    return rows if len(chosen) == len(rows) else replace(rows.take(chosen), source=_Chosen(rows.source, chosen))

@@ -63,9 +63,13 @@ class BatchReport:
     answered_before: set[tuple[str, int, str, int]]
     _answers: list[tuple[ServedModel, LoadedVersion, int]] = field(default_factory=list)
     _refusals: Counter[str] = field(default_factory=Counter)
+    _repeated: Counter[str] = field(default_factory=Counter)
 
     def answered(self, served: ServedModel, scored: Scored) -> None:
         self._answers.append((served, scored.version, len(scored.rows)))
+
+    def repeated(self, model: str, rows: int) -> None:
+        self._repeated[model] += rows
 
     def refused(self, errors: Iterable[RequestRefusedError]) -> None:
         self._refusals.update(error.code for error in errors)
@@ -83,6 +87,8 @@ class BatchReport:
         for code, rows in self._refusals.items():
             # Without the model: requests may name any number of them.
             metrics.PREDICTIONS.labels("", "", code).inc(rows)
+        for model, rows in self._repeated.items():
+            metrics.PREDICTIONS.labels(model, "", "repeated").inc(rows)
         waited = at - np.array(self.timestamps) / 1000
         metrics.END_TO_END_SECONDS.observe(valid := plausible(waited))
         metrics.TIMESTAMPS_IGNORED.inc(len(waited) - len(valid))

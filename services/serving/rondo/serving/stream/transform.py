@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import methodcaller, not_
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,13 +14,15 @@ from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.serving.inference.scored import Inference
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
+from rondo.serving.requests.rows import chosen_rows
 from rondo.serving.stream.encode import encode_answers
 from rondo.serving.stream.telemetry import StreamTelemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from rondo.serving.errors import RequestRefusedError
     from rondo.serving.inference.scored import Scored
     from rondo.serving.inference.service import InferenceService
+    from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
+    from rondo.serving.requests.rows import Rows
     from rondo.serving.stream.partitions_kafka import Partitions
+    from rondo.serving.stream.repeated_requests import RepeatedRequests
     from rondo.serving.stream.telemetry import BatchReport
 
     Refused = list[tuple[Message, RequestRefusedError]]
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 # Below the transaction timeout: a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
 _KEY, _VALUE = methodcaller("key"), methodcaller("value")
+_NOTHING = Inference([], {})
 
 
 @dataclass
@@ -48,6 +54,7 @@ class PredictionStream:
     pending: PendingDeployments
     service: InferenceService
     partitions: Partitions
+    repeats: RepeatedRequests
     group: str
     model_timeout: float = _MODEL_TIMEOUT_SECONDS
 
@@ -57,12 +64,17 @@ class PredictionStream:
     def __call__(self, messages: Sequence[Message]) -> Output:
         """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered."""
         report = self._telemetry.begin(messages)
+
+        def aborted() -> None:
+            self.repeats.forget()
+            report.aborted()
+
         try:
             records = self._records(messages, report)
         except BaseException:
-            report.aborted()
+            aborted()
             raise
-        return Output(records, lambda: report.committed(time.time()), report.aborted)
+        return Output(records, lambda: report.committed(time.time()), aborted)
 
     def _records(self, messages: Sequence[Message], report: BatchReport) -> list[Record | Records]:
         batch, refused = split_by_key_size(messages)
@@ -78,21 +90,86 @@ class PredictionStream:
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
-        errors = dict(parsed.refused)
+        turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), report)
         for schema, places, rows in parsed.groups:
-            served = table.models[schema.model]
-            inference = self.service.infer(served, rows)
-            errors |= {places[row]: error for row, error in inference.refused.items()}
-            for scored in inference.scored:
-                yield from _records(scored, [places[row] for row in scored.numbers], batch.keys, partitions)
-                report.answered(served, scored)
-            for scored in inference.silent:
-                yield from _log_records(scored)
-        refused = refused + [(batch.messages[place], error) for place, error in errors.items()]
+            asked = self._asked(table.models[schema.model], places, rows, turn)
+            inference = self.service.infer(asked.served, asked.rows) if asked.places else _NOTHING
+            yield from self._answers(asked, inference, turn)
+        refused = refused + [(batch.messages[place], error) for place, error in turn.errors.items()]
         for message, error in refused:
             letter = dead_letter(message, PREDICTIONS_FAILED, self.group, error, reason=error.code)
             yield replace(letter, partition=self.partitions.of(PREDICTIONS_FAILED, [message])[0])
         report.refused([error for _, error in refused])
+
+    def _asked(self, served: ServedModel, places: Sequence[int], rows: Rows, turn: _Turn) -> _Asked:
+        """Return the requests to a model, without those that were answered within its window."""
+        if served.model not in turn.windows:
+            return _Asked(served, places, rows)
+        partitions = [turn.partitions[place] for place in places]
+        found = self.repeats.find(served.model, turn.windows, rows.ids, partitions)
+        answers = {places[row]: answer for row, answer in found.answers.items()}
+        repeats = {places[row]: places[first] for row, first in found.repeats.items()}
+        new = [places[row] for row in found.new]
+        return _Asked(served, new, chosen_rows(rows, found.new), answers, repeats, once=True)
+
+    def _answers(self, asked: _Asked, inference: Inference, turn: _Turn) -> Iterator[Record | Records]:
+        places = asked.places
+        turn.errors.update((places[row], error) for row, error in inference.refused.items())
+        again = dict(asked.answers)
+        for scored in inference.scored:
+            answers, answered = _encoded(scored), [places[row] for row in scored.numbers]
+            yield turn.records(answered, answers)
+            yield from _log_records(scored)
+            turn.report.answered(asked.served, scored)
+            if asked.once:
+                self._keep(scored, answered, answers, turn)
+                made = dict(zip(answered, answers, strict=True))
+                again |= {place: made[first] for place, first in asked.repeats.items() if first in made}
+        for scored in inference.silent:
+            yield from _log_records(scored)
+        shared = {place: turn.errors[first] for place, first in asked.repeats.items() if first in turn.errors}
+        turn.errors.update(shared)
+        if again:
+            yield turn.records(list(again), list(again.values()))
+            turn.report.repeated(asked.served.model, len(again))
+
+    def _keep(self, scored: Scored, places: Sequence[int], answers: Sequence[bytes], turn: _Turn) -> None:
+        partitions = [turn.partitions[place] for place in places]
+        self.repeats.keep(scored.version.model, turn.windows, scored.rows.ids, partitions, answers, scored.made_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The requests to one model that are to be scored, at these places of the micro-batch.
+
+    Where an id is answered `once`, `answers` has what others get again, by place, and `repeats` has, by place, that of
+    the request whose answer or error they share.
+    """
+
+    served: ServedModel
+    places: Sequence[int]
+    rows: Rows
+    answers: Mapping[int, bytes] = field(default_factory=dict)
+    repeats: Mapping[int, int] = field(default_factory=dict)
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What the models of one micro-batch share, by place in it; `partitions` are those of the answers."""
+
+    keys: Sequence[bytes | None]
+    partitions: Sequence[int]
+    windows: Mapping[str, float]
+    errors: dict[int, RequestRefusedError]
+    report: BatchReport
+
+    def records(self, places: Sequence[int], answers: Sequence[bytes]) -> Records:
+        """Return the answers to the requests at these places."""
+        keys, partitions = self.keys, self.partitions
+        if len(places) < len(keys):
+            keys, partitions = [keys[place] for place in places], [partitions[place] for place in places]
+        return Records(PredictionMade.topic, answers, keys, partitions)
 
 
 class Columns(NamedTuple):
@@ -123,16 +200,10 @@ def _unserved_models(parsed: ParsedRequests) -> set[str]:
     return {error.model for error in parsed.refused.values() if error.code in codes and error.model is not None}
 
 
-def _records(
-    scored: Scored, places: Sequence[int], keys: Sequence[bytes | None], partitions: Sequence[int]
-) -> Iterator[Record | Records]:
+def _encoded(scored: Scored) -> list[bytes]:
     version = scored.version
-    if len(places) < len(keys):
-        keys, partitions = [keys[place] for place in places], [partitions[place] for place in places]
     about = (version.model, version.model_version, version.digest)
-    answers = encode_answers(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
-    yield Records(PredictionMade.topic, answers, keys, partitions)
-    yield from _log_records(scored)
+    return encode_answers(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
 
 
 def _log_records(scored: Scored) -> Iterator[Record]:

@@ -1,0 +1,166 @@
+"""Finds the answers that repeated requests get again: those of their partition within their model's window.
+
+They are known by model and id. Answers enter while their micro-batch is made: the next one is committed only if it was.
+After an abort, and after a partition may have had another owner, nothing is known any more, and what is committed is
+read back from the topic of the answers before the next request is looked up. The time of an answer is its `made_at`,
+which it repeats, so what is read back lasts as long as what was kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rondo.serving import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    # By model and id: when an answer was made, in seconds since the epoch, and its bytes.
+    Kept = OrderedDict[tuple[str, str], tuple[float, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedAnswer:
+    """An answer that was read back: from which partition, and its bytes; `made_at` is in seconds since the epoch."""
+
+    partition: int
+    model: str
+    id: str
+    made_at: float
+    answer: bytes
+
+
+class CommittedAnswers(Protocol):
+    """Reads answers back."""
+
+    def since(self, partitions: Collection[int], time: float, most: int, /) -> Iterator[CommittedAnswer]:
+        """Yield at least the last `most` answers that each of these partitions has from `time` on, in order.
+
+        It ends once all is read of which any transaction had begun to be written when this was called.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or a transaction does not end.
+
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Found:
+    """The rows of a micro-batch's requests to one model.
+
+    `new` are to be answered, `answers` has what the repeated ones get by row, and `repeats` has, by row, the new row of
+    the same id that precedes it.
+    """
+
+    new: list[int] = field(default_factory=list)
+    answers: dict[int, bytes] = field(default_factory=dict)
+    repeats: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Partition:
+    """The answers of one partition, oldest first, and the window of each model for which they are complete."""
+
+    kept: Kept = field(default_factory=OrderedDict)
+    complete: dict[str, float] = field(default_factory=dict)
+
+
+class RepeatedRequests:
+    """The answers of the partitions that this replica reads; at most `capacity` are kept of each.
+
+    Of the methods only `forget` may be called on another thread than the one that reads.
+    """
+
+    def __init__(self, committed: CommittedAnswers, capacity: int, now: Callable[[], datetime]) -> None:
+        self._committed = committed
+        self._capacity = capacity
+        self._now = now
+        self._partitions: dict[int, _Partition] = {}
+        self._stale = False
+
+    def forget(self) -> None:
+        """Read the answers back before the next request: a micro-batch was aborted, or partitions may have moved."""
+        self._stale = True
+
+    def find(self, model: str, windows: Mapping[str, float], ids: Sequence[str], partitions: Sequence[int]) -> Found:
+        """Return which of N requests to a model are repeated; `partitions` are those of their answers.
+
+        `windows` has the window in seconds of each model that has one.
+
+        Raises:
+            UnavailableError: Kafka does not return the answers that are committed.
+
+        """
+        now = self._now().timestamp()
+        self._read_back(model, windows, set(partitions), now)
+        after = now - windows[model]
+        found, first = Found(), dict[tuple[int, str], int]()
+        for row, (partition, each) in enumerate(zip(partitions, ids, strict=True)):
+            kept = self._partitions[partition].kept.get((model, each))
+            if kept is not None and kept[0] >= after:
+                found.answers[row] = kept[1]
+            elif (before := first.setdefault((partition, each), row)) != row:
+                found.repeats[row] = before
+            else:
+                found.new.append(row)
+        return found
+
+    def keep(
+        self,
+        model: str,
+        windows: Mapping[str, float],
+        ids: Sequence[str],
+        partitions: Sequence[int],
+        answers: Sequence[bytes],
+        made_at: datetime,
+    ) -> None:
+        """Keep N answers of one model that were made at the same time."""
+        at = made_at.timestamp()
+        for each, partition, answer in zip(ids, partitions, answers, strict=True):
+            kept = self._partitions[partition].kept
+            kept.pop((model, each), None)  # one whose window has ended; the new one belongs at the end
+            kept[model, each] = at, answer
+        for partition in set(partitions):
+            self._drop(self._partitions[partition].kept, windows, at)
+
+    def _read_back(self, model: str, windows: Mapping[str, float], partitions: set[int], now: float) -> None:
+        if self._stale:
+            # An abort that comes later is of the micro-batch before: it drops what this one becomes, too.
+            self._stale = False
+            self._partitions.clear()
+        missing = {
+            partition
+            for partition in partitions
+            if (known := self._partitions.get(partition)) is None or known.complete.get(model, 0.0) < windows[model]
+        }
+        if not missing:
+            return
+        read = {partition: _Partition(complete=dict(windows)) for partition in missing}
+        for each in self._committed.since(missing, now - max(windows.values()), self._capacity):
+            kept = read[each.partition].kept
+            # The first one wins: a later one is a repeat, or was made before the model had a window.
+            if each.made_at >= now - windows.get(each.model, 0.0):
+                kept.setdefault((each.model, each.id), (each.made_at, each.answer))
+            if len(kept) > self._capacity:
+                self._drop(kept, windows, now)
+        for partition, mine in read.items():
+            if partition in self._partitions:
+                for key, value in self._partitions[partition].kept.items():
+                    mine.kept.setdefault(key, value)
+            self._drop(mine.kept, windows, now)
+        self._partitions |= read
+
+    def _drop(self, kept: Kept, windows: Mapping[str, float], now: float) -> None:
+        """Drop the oldest answers: those that no window reaches, and what is beyond the capacity."""
+        longest = max(windows.values())
+        while kept:
+            (model, _), (made_at, _) = next(iter(kept.items()))
+            if len(kept) <= self._capacity and made_at >= now - longest:
+                return
+            if made_at >= now - windows.get(model, 0.0):
+                metrics.ANSWERS_FORGOTTEN.labels(model).inc()
+            kept.popitem(last=False)

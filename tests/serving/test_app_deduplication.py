@@ -1,0 +1,87 @@
+"""A model that answers each id once, on real Kafka: repeated requests around crashes and rebalances."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from rondo.contracts.events import logs
+
+from tests.serving.prediction_topics import MADE, at_least, once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.serving.conftest import Platform
+
+SMALL = {"RONDO_MAX_BATCH": "100", "RONDO_LINGER": "0"}
+
+
+def values_by_id(messages: list[Any]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = defaultdict(list)
+    for message in messages:
+        found[orjson.loads(message.value())["id"]].append(message.value())
+    return found
+
+
+def logged(platform: Platform) -> Counter[str]:
+    batches = [logs.decode(m.value()) for m in platform.read(logs.PREDICTIONS_LOG, at_least(1), quiet=1)]
+    return Counter(each for batch in batches for each in batch.column("id").to_pylist())
+
+
+def request_all(platform: Platform, count: int, model: str = "delay") -> None:
+    for number in range(count):
+        platform.request(number, flush=False, model=model)
+    platform.flush()
+
+
+@pytest.mark.medium
+def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
+    platform.deploy(1, model(), model="price")
+    request_all(platform, 50)
+    request_all(platform, 50, "price")
+    with platform.serving() as process:
+        platform.read(MADE, at_least(100))
+        process.kill()
+    request_all(platform, 50)
+    request_all(platform, 50, "price")
+    with platform.serving():
+        made = platform.read(MADE, at_least(200), quiet=0.5)
+    by_model: dict[str, list[Any]] = defaultdict(list)
+    for each in made:
+        by_model[orjson.loads(each.value())["model"]].append(each)
+    assert {(len(values), len(set(values))) for values in values_by_id(by_model["delay"]).values()} == {(2, 1)}
+    assert {(len(values), len(set(values))) for values in values_by_id(by_model["price"]).values()} == {(2, 2)}
+    assert logged(platform) == Counter(dict.fromkeys(once(range(50)), 3))
+
+
+@pytest.mark.slow
+def test_repeated_requests_are_scored_and_logged_once_across_kills_and_rebalances(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    count = 3_000
+    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
+    request_all(platform, count)
+    with platform.serving("a", **SMALL) as process:
+        platform.read(MADE, at_least(count // 3))
+        process.kill()
+    request_all(platform, count)
+    with platform.serving("a", **SMALL) as first:
+        platform.read(MADE, at_least(count))
+        with platform.serving("b", **SMALL):
+            platform.wait_replica("available", 1, times=3)
+            request_all(platform, count)
+            platform.read(MADE, at_least(2 * count))
+            first.kill()
+            request_all(platform, count)
+            made = platform.read(MADE, at_least(4 * count), seconds=90, quiet=1)
+    values = values_by_id(made)
+    assert {each: len(found) for each, found in values.items()} == dict.fromkeys(once(range(count)), 4)
+    assert {len(set(found)) for found in values.values()} == {1}
+    assert logged(platform) == once(range(count))
