@@ -100,6 +100,7 @@ def test_a_word_is_a_text_without_nul() -> None:
         ("rollout: {strategy: canary, evidence: none}", "rollout.evidence"),
         ("retrain: {on: [forecast]}", "retrain.on.0"),
         ("serving: {log: sometimes}", "serving.log"),
+        ("serving: {unknown_fields: shrug}", "serving.unknown_fields"),
         ("serving: {deduplicate: 8d}", "serving.deduplicate"),
     ],
 )

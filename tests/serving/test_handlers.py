@@ -138,6 +138,23 @@ async def test_a_deployment_may_change_whether_unknown_fields_are_ignored_withou
     assert loader.loaded == [1]
 
 
+@pytest.mark.parametrize(
+    ("flag", "word", "unknown"),
+    [(False, None, "refuse"), (True, None, "ignore"), (True, "warn", "warn"), (True, "from-the-future", "ignore")],
+)
+async def test_a_deployment_says_what_becomes_of_unknown_fields_in_old_words_and_new_ones(
+    flag: bool,  # noqa: FBT001
+    word: str | None,
+    unknown: str,
+) -> None:
+    mine, loader, _ = replica()
+    changed = route(1).model_copy(update={"ignore_unknown_fields": flag, "unknown_fields": word})
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, changed), mine)
+    assert mine.models.table.models["delay"].versions[0].schema.unknown == unknown
+    assert loader.loaded == [1]
+
+
 async def test_a_deployment_may_change_when_answers_are_sent_and_an_unknown_word_waits_for_the_log() -> None:
     mine, loader, _ = replica()
     for revision, word in enumerate(("acknowledged", "buffered", "from-the-future"), start=1):

@@ -17,6 +17,8 @@ Output: TypeAlias = dict[str, float | int | str | dict[str, float]]
 class Prediction(BaseModel):
     """An answer. `output` has all of it by name; over HTTP there is no `digest` and no `made_at`.
 
+    `warnings` name features and fields of the request that the model does not have, where its spec answers it.
+
     What a model does not answer is None: a `binary` one answers `score` and `label`, a `multiclass` one `probabilities`
     too, a `regression` `value` and perhaps `interval`.
     """
@@ -29,6 +31,7 @@ class Prediction(BaseModel):
     output: Annotated[Output, Field(min_length=1)]
     digest: str | None = None
     made_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def score(self) -> float | None:

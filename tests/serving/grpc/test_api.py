@@ -11,6 +11,8 @@ import grpc
 import numpy as np
 import pytest
 from rondo.contracts.access_tokens import Role
+from rondo.contracts.vocabularies import UnknownFields
+from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.open_inference import binary
 
 from tests.serving.builders import BINARY, INTERVAL, MULTICLASS, REGRESSION, TEXTS
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rondo.contracts.tasks.base import FittedTask
-    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.models.serving_table import ServedModels
 
     from tests.serving.grpc.conftest import Client
@@ -247,3 +249,23 @@ async def test_a_pinned_version_answers(
     answer = await client.call("ModelInfer", **TYPED | {"model_version": "4"}, outputs=[{"name": "score"}])
     assert list(answer.outputs[0].contents.fp32_contents) == [15.0, 30.0]
     assert answer.model_version == "4"
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_a_tensor_that_is_ignored_is_named_in_the_parameters_of_the_response(
+    client: Client,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    raw: bool,  # noqa: FBT001
+) -> None:
+    models.swap(ServedModel("delay", 2, (version(3).answering(UnknownFields.WARN),), (1.0,)))
+    other = DISTANCE | {"name": "distanse"}
+    sent = {"model_name": "delay", "inputs": [DISTANCE, NIGHT, other]}
+    if raw:
+        sent = {"model_name": "delay", "inputs": without_contents(DISTANCE, NIGHT, other)}
+        sent["raw_input_contents"] = [*RAW, RAW[0]]
+    answer = await client.call("ModelInfer", **sent)
+    assert "distanse" in answer.parameters["warnings"].string_param
+    assert (len(answer.raw_output_contents) > 0, len(answer.outputs)) == (raw, 4)
+    usual = await client.call("ModelInfer", **TYPED)
+    assert not usual.parameters

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
+from rondo.contracts.vocabularies import UnknownFields
 
 from tests.serving.builders import BINARY, CLASSES, INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT, LogTopic, tensor
@@ -206,3 +207,23 @@ async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncC
     topic.unavailable = False
     assert (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})).status_code == 200
     assert len(topic.batches) == 1
+
+
+@pytest.mark.parametrize(
+    ("unknown", "name", "warned"),
+    [("warn", "distanse", True), ("warn", "rondo.entty", True), ("ignore", "rondo.entty", True),
+     ("ignore", "distanse", False), ("ignore", "more", False)],
+)  # fmt: skip
+async def test_a_tensor_that_is_ignored_is_named_in_the_parameters_of_the_response(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+    unknown: str,
+    name: str,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    models.swap(serve(version(3).answering(UnknownFields(unknown))))
+    answer = (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT, tensor(name, "BYTES", "a", "b")]})).json()
+    assert (answer["model_version"], name in answer.get("parameters", {}).get("warnings", "")) == ("3", warned)
+    assert "parameters" not in (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})).json()

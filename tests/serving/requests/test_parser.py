@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES, PredictionRequested
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.requests.parser import RequestParser
 from rondo.serving.requests.request_errors import explain
 from rondo.serving.requests.schema import RequestSchema
@@ -27,7 +28,8 @@ FEATURES = {
     "class": Feature(type="category", optional=True),
 }
 GOOD: dict[str, Any] = {"id": "r1", "model": "delay", "features": {"distance": 1.5, "night": True}}
-PARSER = RequestParser([RequestSchema("delay", FEATURES), RequestSchema("price", {"area": Feature(type="float")})])
+AREA = {"area": Feature(type="float")}
+PARSER = RequestParser([RequestSchema("delay", FEATURES), RequestSchema("price", AREA)])
 
 
 def refused(value: bytes | None) -> tuple[str, str]:
@@ -155,10 +157,55 @@ def test_every_unknown_feature_is_named_beside_the_missing_ones() -> None:
 
 
 def test_a_spec_may_let_requests_have_unknown_features_and_fields() -> None:
-    schema = RequestSchema("delay", FEATURES, ignore_unknown=True)
+    schema = RequestSchema("delay", FEATURES, UnknownFields.IGNORE)
     value = changed(features={"distance": 1, "night": True, "seets": 2}, entitty="N1")
     ((_, places, rows),) = RequestParser([schema]).parse([value]).groups
     assert (places, rows.columns["distance"].tolist()) == ([0], [1.0])
+
+
+def unknown_in(unknown: UnknownFields, *values: bytes) -> dict[int, list[str]]:
+    """Return the names that a parser says it ignores, by place; all requests are answered."""
+    parsed = RequestParser([RequestSchema("delay", FEATURES, unknown), RequestSchema("price", AREA)]).parse(values)
+    assert not parsed.refused
+    assert sorted(place for group in parsed.groups for place in group.places) == list(range(len(values)))
+    return {place: [each.name for each in names] for place, names in parsed.unknown.items()}
+
+
+SPOILED = changed(features={"distance": 1, "night": True, "seets": 2, "zzz": 3}, entitty="N1", xyz=0)
+
+
+def test_a_spec_may_have_unknown_names_answered_with_a_warning() -> None:
+    price = b'{"id":"p","model":"price","features":{"area":1}}'
+    assert unknown_in(UnknownFields.WARN, changed(), SPOILED, price) == {1: ["entitty", "xyz", "seets", "zzz"]}
+
+
+def test_a_warning_names_the_nearest_known_name_and_there_are_a_few_at_most() -> None:
+    parser = RequestParser([RequestSchema("delay", FEATURES, UnknownFields.WARN)])
+    many = changed(features={"distance": 1, "night": True} | {f"x{number}": 1 for number in range(50)}, entitty="N1")
+    first, *others = parser.parse([many]).unknown[0]
+    assert ("did you mean `entity`" in first.warning, len(others)) == (True, 4)
+
+
+def test_requests_with_unknown_names_keep_their_order_and_are_explained_as_others() -> None:
+    schema = RequestSchema("delay", FEATURES, UnknownFields.WARN)
+    late = changed(features={"distance": 1, "night": True, "class": "a\0"}, id="c", more=1)
+    ((_, places, rows),) = RequestParser([schema]).parse([SPOILED, changed(id="b"), late]).groups
+    assert (places, list(rows.ids)) == ([0, 1, 2], ["r1", "b", "c"])
+    assert {row: error.code for row, error in invalid_rows(rows, schema, NOW).items()} == {2: "unstorable_text"}
+
+
+def test_what_resembles_a_name_beside_features_is_found_in_samples_where_others_are_ignored() -> None:
+    assert unknown_in(UnknownFields.IGNORE, SPOILED) == {0: ["entitty"]}
+    assert unknown_in(UnknownFields.IGNORE, changed(), SPOILED) == {}
+    assert unknown_in(UnknownFields.IGNORE, changed(xyz=1)) == {}
+
+
+def test_what_is_ignored_and_can_not_be_read_is_no_error() -> None:
+    deep = b'{"id":"1","model":"delay","features":{"distance":1,"night":true},"more":%b}' % (b"[" * 500 + b"]" * 500)
+    for value in (deep, deep.replace(b"[", b"[" * 20).replace(b"]", b"]" * 20)):
+        for unknown in (UnknownFields.WARN, UnknownFields.IGNORE):
+            parsed = RequestParser([RequestSchema("delay", FEATURES, unknown)]).parse([value])
+            assert len(parsed.groups) + len(parsed.refused) == 1
 
 
 @pytest.mark.parametrize("models", [["delay"], ["delay", "price"]])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.ingestion.validation.arrow_columns import RawBatch
 from rondo.ingestion.validation.contract import Column, Contract
 from rondo.ingestion.validation.rules import check_rows
@@ -156,7 +157,7 @@ def test_an_unknown_tensor_is_refused_over_http_unless_the_spec_allows_it() -> N
     error = refusal_of(SCHEMA, sent)
     assert error is not None
     assert (error.code, error.facts["nearest"]) == ("unknown_feature", "distance")
-    assert refusal_of(RequestSchema("delay", FEATURES, ignore_unknown=True), sent) is None
+    assert refusal_of(RequestSchema("delay", FEATURES, UnknownFields.IGNORE), sent) is None
     error = refusal_of(SCHEMA, {"temp": [1], "rondo.entty": ["N1"]})
     assert error is not None
     assert error.facts["nearest"] == "rondo.entity"

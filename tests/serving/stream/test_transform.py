@@ -17,8 +17,11 @@ from prometheus_client import REGISTRY
 from rondo.chassis.dead_letters import MAX_KEY_BYTES
 from rondo.chassis.kafka_records import Record, Records
 from rondo.contracts.events import logs
+from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.stream.partitions_kafka import Partitions
 from rondo.serving.stream.repeated_requests import RepeatedRequests
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rondo.chassis.stream.transform import Output
-    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.loaded_version import LoadedVersion
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -294,3 +297,16 @@ def test_repeated_requests_are_counted_by_model(once: ServedModels) -> None:
     before = REGISTRY.get_sample_value("rondo_predictions_total", labels) or 0.0
     stream(once)([Request(request(1)) for _ in range(3)]).committed()
     assert REGISTRY.get_sample_value("rondo_predictions_total", labels) == before + 2
+
+
+def test_an_answer_names_what_its_model_ignores_and_others_do_not(version: Callable[..., LoadedVersion]) -> None:
+    models = ServedModels()
+    models.swap(ServedModel("delay", 1, (version().answering(UnknownFields.WARN),), (1.0,)))
+    labels = {"model": "delay"}
+    before = REGISTRY.get_sample_value("rondo_requests_with_unknown_names_total", labels) or 0.0
+    output = stream(models)([Request(request(1)), Request(request(2, entitty="N1")), Request(request(3, more=1))])
+    made = [PredictionMade.model_validate_json(value) for _, _, value in Turn(output).answers]
+    assert [(each.id, len(each.warnings)) for each in made] == [("r1", 0), ("r2", 1), ("r3", 1)]
+    assert "entitty" in made[1].warnings[0]
+    output.committed()
+    assert REGISTRY.get_sample_value("rondo_requests_with_unknown_names_total", labels) == before + 2

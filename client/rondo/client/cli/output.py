@@ -73,6 +73,8 @@ def print_text(text: str) -> None:
 
 
 def print_prediction(prediction: Prediction, *, json: bool) -> None:
+    for warning in prediction.warnings:
+        print_note(f"{prediction.id}: {warning}")
     if json:
         print_json(prediction.model_dump(mode="json"))
     else:

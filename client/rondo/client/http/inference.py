@@ -71,8 +71,9 @@ def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction
         mine = [tensor for tensor in answer["outputs"] if not tensor["name"].startswith(_OF_RONDO)]
         output = {tensor["name"]: _value(tensor) for tensor in mine}
         about = {"id": asked.id, "model": answer["model_name"], "model_version": int(answer["model_version"])}
-        return Prediction(**about, output=output)
-    except (KeyError, IndexError, TypeError, ValueError):
+        warnings = (answer.get("parameters") or {}).get("warnings", "")
+        return Prediction(**about, output=output, warnings=tuple(warnings.splitlines()))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise ServiceFailedError("serving", 200, f"no prediction in the answer: {answer}") from None
 
 

@@ -19,6 +19,7 @@ from rondo.contracts.vocabularies import (
     RolloutStrategy,
     RolloutVerdict,
     RouteRole,
+    UnknownFields,
     open_to,
 )
 
@@ -27,7 +28,8 @@ class Route(Value):
     """A version of a deployment: its artifact, its share of the traffic and its signature.
 
     `features` are the inputs in the order and with the types that the version was trained on. With
-    `ignore_unknown_fields` a request may have others. `log` is when its answers over HTTP are sent. Of so many rows as
+    `ignore_unknown_fields` a request may have others, and `unknown_fields` says what becomes of it; None is as in
+    earlier releases, `ignore` or `refuse`. `log` is when its answers over HTTP are sent. Of so many rows as
     `answer_cache_rows` a replica keeps the outputs. For `deduplicate` after an answer over Kafka a request with the
     same id gets it again.
     """
@@ -38,6 +40,7 @@ class Route(Value):
     role: Annotated[Text, open_to(RouteRole)]
     features: dict[Column, Feature]
     ignore_unknown_fields: bool = False
+    unknown_fields: Annotated[Text | None, open_to(UnknownFields)] = None
     log: Annotated[Text, open_to(LogDelivery)] = LogDelivery.ACKNOWLEDGED.value
     answer_cache_rows: Annotated[int, Field(ge=0)] = 0
     deduplicate: PositiveDuration | None = None

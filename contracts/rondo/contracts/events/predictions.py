@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, FiniteFloat
 
 from rondo.contracts.events.base import ModelEvent
-from rondo.contracts.text import Digest, Id, Text, checked
+from rondo.contracts.text import Digest, Id, Message, Text, checked
 from rondo.contracts.times import Utc
 
 # 1 MiB, Kafka's default for a message. The broker refuses a longer request, and the application gets the error.
@@ -42,7 +42,8 @@ class PredictionMade(ModelEvent):
 
     `binary`: `score`, the probability of the positive label, and `label`, the positive one from the model's threshold
     on. `multiclass`: `label`, `score`, its probability, and `probabilities` by class. `regression`: `value`, and `low`
-    and `high` where the spec asks for an interval. A label is a text, or a whole number.
+    and `high` where the spec asks for an interval. A label is a text, or a whole number. `warnings` are about
+    what the request has and the model has not, where it is answered all the same.
     """
 
     topic: ClassVar[str] = "predictions.made"
@@ -52,6 +53,7 @@ class PredictionMade(ModelEvent):
     digest: Digest
     output: dict[Text, FiniteFloat | int | Text | dict[Text, FiniteFloat]]
     made_at: Utc
+    warnings: tuple[Message, ...] = ()
 
 
 class OutcomeObserved(ModelEvent):

@@ -18,6 +18,7 @@ from rondo.contracts.vocabularies import (
     RetrainPolicy,
     TrainerKind,
     TriggerKind,
+    UnknownFields,
     known,
 )
 
@@ -203,13 +204,21 @@ class Retrain(SpecSection):
         return self.policy == RetrainPolicy.AUTO
 
 
+def _follows_from_flag(word: str) -> bool:
+    return word in (UnknownFields.REFUSE, UnknownFields.IGNORE)
+
+
 class Serving(SpecSection):
     """How the requests of the model are answered."""
 
+    unknown_fields: Annotated[Text, Field(examples=known(UnknownFields), exclude_if=_follows_from_flag)] = "refuse"
+    """What happens to a request with features or fields that are not known. `refuse`: it is refused with the nearest
+    known name, because a misspelt optional feature would otherwise count as missing, and without its `entity` a
+    prediction is found by no outcome. `warn`: it is answered, the answer names them in `warnings`, and the service logs
+    and counts them. `ignore`: it is answered; some requests are looked at, and warned of names that resemble `entity`,
+    `event_time` or `id`. A change takes effect with the next deployment of the model."""
     ignore_unknown_fields: bool = False
-    """Whether a request may have features and fields that are not known. By default it is refused with the nearest
-    known name, because a misspelt optional feature would otherwise count as missing. A change takes effect with the
-    next deployment of the model."""
+    """The same in the words of earlier releases: true is `ignore`, false is `refuse`. Leave it out."""
     # Left out of the canonical JSON at its default, so that specs without it keep their digest.
     log: Annotated[Text, Field(examples=known(LogDelivery), exclude_if=lambda delivery: delivery == "acknowledged")] = (
         "acknowledged"
@@ -231,6 +240,22 @@ class Serving(SpecSection):
     again, without an inference and without a second row of the inference log. By default each request is answered anew.
     It counts by the clock, and is at most 7d, for which answers are kept. Requests over HTTP and gRPC have no part in
     it. A change takes effect with the next deployment of the model."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word_and_flag_agree(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        flag, word = given.get("ignore_unknown_fields"), given.get("unknown_fields")
+        if word is None:
+            return given | {"unknown_fields": (UnknownFields.IGNORE if flag is True else UnknownFields.REFUSE).value}
+        answers = word != UnknownFields.REFUSE
+        if flag is None:
+            return given | {"ignore_unknown_fields": answers}
+        if isinstance(flag, bool) and flag != answers:
+            message = f"it contradicts `unknown_fields: {word}`: leave `ignore_unknown_fields` out"
+            raise ValueError(message)
+        return given
 
 
 _REPLACED = {

@@ -35,6 +35,7 @@ from rondo.contracts.vocabularies import (
     TrainerKind,
     TriggerKind,
     UnknownColumns,
+    UnknownFields,
     known,
 )
 
@@ -114,6 +115,10 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     delivery = mapping_at(spec, "serving").get("log")
     if isinstance(delivery, str) and delivery not in list(LogDelivery):
         yield Problem(("serving", "log"), f"{delivery!r} is unknown: use one of {', '.join(known(LogDelivery))}")
+    unknown_fields = mapping_at(spec, "serving").get("unknown_fields")
+    if isinstance(unknown_fields, str) and unknown_fields not in list(UnknownFields):
+        message = f"{unknown_fields!r} is unknown: use one of {', '.join(known(UnknownFields))}"
+        yield Problem(("serving", "unknown_fields"), message)
     yield from _deduplication_past_retention(mapping_at(spec, "serving"))
     for name, feature in mapping_at(spec, "features").items():
         join_keys = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]

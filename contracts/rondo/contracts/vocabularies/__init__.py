@@ -24,6 +24,7 @@ from rondo.contracts.vocabularies.deployment import (
     RolloutStrategy,
     RolloutVerdict,
     RouteRole,
+    UnknownFields,
 )
 from rondo.contracts.vocabularies.fields import (
     known,
@@ -81,6 +82,7 @@ __all__ = [
     "TrainerKind",
     "TriggerKind",
     "UnknownColumns",
+    "UnknownFields",
     "WindowRole",
     "known",
     "open_to",

@@ -128,6 +128,17 @@ class OutcomeCause(StrEnum):
     DEPENDS_ON_ANSWER = "depends_on_answer"
 
 
+class UnknownFields(StrEnum):
+    """What happens to a request with features or fields that the model does not have.
+
+    Unknown: `rondo apply` refuses the spec. In a deployment `ignore_unknown_fields` decides.
+    """
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
 class LogDelivery(StrEnum):
     """When an answer over HTTP is sent: once Kafka has its row of the inference log, or before.
 

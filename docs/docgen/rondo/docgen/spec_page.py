@@ -165,7 +165,7 @@ rollout:
   min_answers: 1000
   false_rollback_rate: 0.02
 serving:
-  ignore_unknown_fields: true
+  unknown_fields: warn
   log: buffered
   answer_cache_rows: 100000
   deduplicate: 10m

@@ -109,7 +109,7 @@ async def _swap(
     routes = desired.routes
     chosen = tuple(
         versions[route.model_version, route.digest]
-        .answering(ignore_unknown=route.ignore_unknown_fields)
+        .answering(planning.unknown_fields(route))
         .in_role(route.role, route.share if route.role == RouteRole.CANARY else None)
         for route in routes
     )

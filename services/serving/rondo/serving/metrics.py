@@ -45,6 +45,11 @@ ANSWERS_FORGOTTEN = Counter(
     "Answers that were dropped before the window of their model ended: RONDO_DEDUPLICATED_ANSWERS is too small",
     ["model"],
 )
+UNKNOWN_NAMES = Counter(
+    "rondo_requests_with_unknown_names",
+    "Requests that were answered with a warning about a feature or field that the model does not have",
+    ["model"],
+)
 TIMESTAMPS_IGNORED = Counter(
     "rondo_prediction_timestamps_ignored", "Requests whose timestamp is impossible, left out of the latency histogram"
 )

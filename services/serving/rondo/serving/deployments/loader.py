@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts
+from rondo.serving.deployments.plan import unknown_fields
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.inference.warm_up import warm_up
 from rondo.serving.models.answer_cache import AnswerCache
@@ -34,7 +35,7 @@ class ArtifactLoader:
             scorer = await asyncio.to_thread(OnnxModel, content, route.features, self._threads)
         except (ArtifactMissingError, ArtifactCorruptError, UnfitModelError) as error:
             raise VersionRefusedError(model, route.model_version, str(error)) from error
-        schema = RequestSchema(model, route.features, ignore_unknown=route.ignore_unknown_fields)
+        schema = RequestSchema(model, route.features, unknown_fields(route))
         log = VersionLog(model, route.model_version, route.digest, route.features, scorer.outputs)
         cache = AnswerCache(model, scorer.outputs)
         version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log, cache)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.common_features import NoCommonRequestsError, common_features
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import RouteRole, UnknownFields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,6 +37,14 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
     wanted = {(route.model_version, route.digest) for route in desired.routes}
     load = tuple(route for route in desired.routes if (route.model_version, route.digest) not in loaded)
     return DeploymentPlan(load, tuple(sorted(version for version in loaded if version not in wanted)))
+
+
+def unknown_fields(route: Route) -> UnknownFields:
+    """Return what becomes of requests with unknown features or fields; a word of a newer release is as without one."""
+    word = route.unknown_fields
+    if word is not None and word in list(UnknownFields):
+        return UnknownFields(word)
+    return UnknownFields.IGNORE if route.ignore_unknown_fields else UnknownFields.REFUSE
 
 
 def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:

@@ -7,7 +7,7 @@ the time of `tensors`, which decodes every other request, and says what is wrong
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Self
@@ -136,6 +136,13 @@ def layouts(schema: RequestSchema) -> Layouts:
 
 def encode(answer: InferenceResponse) -> bytes:
     """Return a `ModelInferResponse` with raw contents."""
+    if answer.warnings:
+        described = tensors.response(replace(answer, outputs=()))
+        described.outputs.extend(tensors.output(tensor) for tensor, _ in answer.outputs)
+        contents = (binary.encode(tensor["datatype"], values) for tensor, values in answer.outputs)
+        described.raw_output_contents.extend(contents)
+        warned: bytes = described.SerializeToString()
+        return warned
     found: bytes = _RESPONSE(
         model_name=answer.model,
         model_version=answer.version,

@@ -82,6 +82,8 @@ def _values(name: str, datatype: str, contents: Message) -> list[Any]:
 def response(answer: InferenceResponse) -> Message:
     """Return a `ModelInferResponse` with typed contents."""
     message = _RESPONSE(model_name=answer.model, model_version=answer.version, id=answer.request_id)
+    for key, value in answer.parameters.items():
+        message.parameters[key].string_param = value
     for tensor, values in answer.outputs:
         described = output(tensor)
         getattr(described.contents, _CONTENTS[tensor["datatype"]]).extend(_typed(values))

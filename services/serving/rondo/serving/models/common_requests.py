@@ -33,7 +33,7 @@ def with_common_requests(
         if not feature.optional and not all(name in each.schema.features for each in versions)
     }
     first = versions[0].schema
-    common = RequestSchema(first.model, features, ignore_unknown=first.ignore_unknown, needed_by=needed_by)
+    common = RequestSchema(first.model, features, first.unknown, needed_by=needed_by)
     return tuple(_taking_part(version, takes_part=True) for version in versions), common
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rondo.contracts.key_position import position
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import RouteRole, UnknownFields
 from rondo.serving.models import routing
 from rondo.serving.requests.schema import RequestSchema
 
@@ -52,11 +52,11 @@ class LoadedVersion:
         """Return rows with the features of this version, in its order."""
         return self.schema.of_version(rows) if self.takes_part else rows
 
-    def answering(self, *, ignore_unknown: bool) -> LoadedVersion:
-        """Return the version with requests that may, or may not, have unknown features and fields."""
-        if self.schema.ignore_unknown == ignore_unknown:
+    def answering(self, unknown: UnknownFields) -> LoadedVersion:
+        """Return the version with requests whose unknown features and fields are treated like this."""
+        if self.schema.unknown == unknown:
             return self
-        schema = RequestSchema(self.model, self.schema.features, ignore_unknown=ignore_unknown)
+        schema = RequestSchema(self.model, self.schema.features, unknown)
         return replace(self, schema=schema)
 
     def in_role(self, role: str, share: float | None = None) -> LoadedVersion:

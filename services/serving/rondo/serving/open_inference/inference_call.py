@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from rondo.serving.errors import RequestRefusedError
@@ -13,6 +13,7 @@ from rondo.serving.open_inference import rows as request_rows
 from rondo.serving.open_inference.compiled_decoder import compiled_decoder
 from rondo.serving.open_inference.response import InferenceResponse
 from rondo.serving.requests.rows import SentRows
+from rondo.serving.requests.unknown_names import report_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServingTable
     from rondo.serving.open_inference.protocol import InferenceRequest
+    from rondo.serving.requests.unknown_names import UnknownName
 
 
 _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secrets
@@ -30,7 +32,7 @@ _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secret
 class InferenceCall:
     """The rows of a request, and the outputs that its response has, of which some are sent as raw contents.
 
-    `pinned` is the version that the request names; `timeout` is in seconds.
+    `pinned` is the version that the request names; `timeout` is in seconds; `unknown` are tensors that are ignored.
     """
 
     served: ServedModel
@@ -40,6 +42,7 @@ class InferenceCall:
     requested: Collection[str]
     binary: Collection[str] = ()
     timeout: float | None = None
+    unknown: Sequence[UnknownName] = ()
 
     @classmethod
     def decode(
@@ -93,11 +96,16 @@ class InferenceCall:
         requested = sent.requested_outputs(response.names(served.outputs))
         request_id = sent.id or _new_id()
         rows = request_rows.rows(sent, served.schema, request_id)
-        return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested), sent.seconds)
+        unknown = request_rows.unknown_tensors(sent, served.schema) if served.schema.ignore_unknown else ()
+        return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested), sent.seconds, unknown)
 
     def respond(self, answered: Sequence[Answered]) -> InferenceResponse:
         """Return the response."""
-        return InferenceResponse.of(self.served, self.request_id, self.rows.ids, answered, self.requested)
+        found = InferenceResponse.of(self.served, self.request_id, self.rows.ids, answered, self.requested)
+        if not self.unknown:
+            return found
+        report_unknown(self.served.model, self.unknown)
+        return replace(found, warnings=[each.warning for each in self.unknown])
 
     def encode(self, answered: Sequence[Answered]) -> bytes:
         """Return the response as JSON, without raw contents."""

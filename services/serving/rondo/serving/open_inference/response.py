@@ -42,13 +42,19 @@ def names(schema: OutputSchema) -> tuple[str, ...]:
 class InferenceResponse:
     """The requested outputs, each as its description and its values: an array, or a list of texts or whole numbers.
 
-    `version` is the one that answered all rows, empty if several did.
+    `version` is the one that answered all rows, empty if several did. `warnings` are sentences about the request.
     """
 
     model: str
     request_id: str
     version: str
     outputs: Sequence[tuple[Tensor, NDArray[Any] | Sequence[str | int]]]
+    warnings: Sequence[str] = ()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the response, of which the protocol has one value for each."""
+        return {"warnings": "\n".join(self.warnings)} if self.warnings else {}
 
     @classmethod
     def of(
@@ -91,6 +97,8 @@ class InferenceResponse:
         response: dict[str, Any] = {"model_name": self.model, "id": self.request_id, "outputs": outputs}
         if self.version:
             response["model_version"] = self.version
+        if self.warnings:
+            response["parameters"] = self.parameters
         return msgspec.json.encode(response)
 
 

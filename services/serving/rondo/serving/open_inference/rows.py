@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rondo.contracts.text import MAX_ID
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.open_inference.binary import MAX_ROWS
 from rondo.serving.open_inference.names import ENTITY, EVENT_TIME, ID, described_name
@@ -21,9 +23,10 @@ from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
 from rondo.serving.requests.rows import SentRows
 from rondo.serving.requests.suggestions import NameSuggester
+from rondo.serving.requests.unknown_names import MAX_WARNINGS, UnknownName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rondo.contracts.spec.model import Feature
@@ -86,8 +89,7 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
         else:
             sent[name] = _values(name, feature, tensors, schema, count)
     if not schema.ignore_unknown and not tensors.keys() <= features.keys() | _NAMES:
-        known = [*features, *_NAMES]
-        raise unknown_feature(next(name for name in tensors if name not in known), known, NameSuggester())
+        raise next(_unknown(request, schema))[1]
     if tensors.keys() <= features.keys():
         nothing = [None] * count
         return SentRows(numbered(new_id, count), nothing, nothing, sent, TensorSource(sent))
@@ -95,6 +97,22 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
     ids = [name or made for name, made in zip(given, numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
     return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, TensorSource(sent))
+
+
+def unknown_tensors(request: InferenceRequest, schema: RequestSchema) -> tuple[UnknownName, ...]:
+    """Return the first few tensors that the model ignores; where its spec says `ignore`, those like one of `rondo`."""
+    every = schema.unknown == UnknownFields.WARN
+    found = (each for each in _unknown(request, schema) if every or each[1].facts.get("nearest") in _NAMES)
+    return tuple(UnknownName(name, str(error)) for name, error in islice(found, MAX_WARNINGS))
+
+
+def _unknown(request: InferenceRequest, schema: RequestSchema) -> Iterator[tuple[str, RequestRefusedError]]:
+    # A client decides how many there are, and a search costs more than an answer.
+    known, suggester = [*schema.features, *_NAMES], NameSuggester(MAX_WARNINGS)
+    names = frozenset(known)
+    for tensor in request.inputs:
+        if tensor.name not in names:
+            yield tensor.name, unknown_feature(tensor.name, known, suggester)
 
 
 def _by_name(request: InferenceRequest) -> dict[str, Tensor]:

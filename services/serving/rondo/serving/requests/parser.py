@@ -7,21 +7,24 @@ Requests become columns a few hundred at a time, while what was decoded of them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import msgspec
 
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests.request_errors import explain
 from rondo.serving.requests.suggestions import NameSuggester
+from rondo.serving.requests.unknown_names import unknown_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rondo.serving.requests.rows import Rows
     from rondo.serving.requests.schema import Request, RequestSchema
+    from rondo.serving.requests.unknown_names import UnknownName
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError)
 _CHUNK = 256
@@ -37,10 +40,11 @@ class RequestGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequests:
-    """The requests by model, and the errors of the others, by place."""
+    """The requests by model, and the errors of the others, by place; `unknown` are names that are ignored, by place."""
 
     groups: Sequence[RequestGroup]
     refused: dict[int, RequestRefusedError]
+    unknown: Mapping[int, Sequence[UnknownName]] = field(default_factory=dict)
 
 
 class RequestParser:
@@ -54,11 +58,17 @@ class RequestParser:
         self._unserved = {} if unserved is None else unserved
         self._by_class = {schema.request: schema for schema in self.schemas.values()}
         self._decoder = _decoder(tuple(self._by_class))
+        # Of models that warn: what `_decoder` refuses, it may take.
+        self._warning = {schema.tolerant: schema for schema in self.schemas.values() if schema.tolerant is not None}
+        self._tolerant = _decoder(tuple(self._warning))
+        self._by_class |= self._warning
+        self._sampled = {schema.model for schema in self.schemas.values() if schema.unknown == UnknownFields.IGNORE}
 
     def parse(self, values: Sequence[bytes | None]) -> ParsedRequests:
         """Parse a micro-batch. Never raises, whatever the bytes are."""
         found: dict[RequestSchema, tuple[_Sent, list[Rows]]] = {}
         refused: dict[int, RequestRefusedError] = {}
+        unknown: dict[int, Sequence[UnknownName]] = {}
         suggester = NameSuggester()
         for start in range(0, len(values), _CHUNK):
             chunk = values[start : start + _CHUNK]
@@ -68,12 +78,19 @@ class RequestParser:
                 refused |= {place: each for place, each in read.items() if isinstance(each, RequestRefusedError)}
                 places = [place for place in places if place not in refused]
                 requests = [read[place] for place in places]
+                for place, request in zip(places, requests, strict=True):
+                    if (schema := self._warning.get(type(request))) is not None:
+                        unknown[place] = unknown_names(values[place], schema, suggester)
+            if self._sampled and requests:
+                sampled, place = self._by_class[type(requests[0])], places[0]
+                if sampled.model in self._sampled and (names := unknown_names(values[place], sampled, suggester)):
+                    unknown[place] = names
             for schema, mine, members in self._grouped(places, requests):
-                sent, parts = found.setdefault(schema, (_Sent(schema, [], values, self._decoder), []))
+                sent, parts = found.setdefault(schema, (_Sent(schema, [], values, self._decode_again), []))
                 sent.places.extend(mine)
                 parts.append(schema.rows(members, sent))
         groups = [RequestGroup(schema, sent.places, schema.joined(parts)) for schema, (sent, parts) in found.items()]
-        return ParsedRequests(groups, refused)
+        return ParsedRequests(groups, refused, unknown)
 
     def _decode(self, values: Sequence[bytes | None]) -> list[Request] | None:
         """Return the requests; None if one of them can't be read."""
@@ -88,22 +105,36 @@ class RequestParser:
         detail = ""
         if self._decoder is not None and value is not None and len(value) <= MAX_REQUEST_BYTES:
             try:
-                return self._decoder.decode(value)
+                return self._decode_again(value)
             except _UNREADABLE as error:
                 detail = str(error)
         return explain(value, self.schemas, self._unserved, suggester, detail)
+
+    def _decode_again(self, value: bytes | None) -> Request:
+        """Decode one request; one with unknown names, too, if its model warns of them."""
+        assert self._decoder is not None  # noqa: S101 - for the type checker
+        assert value is not None  # noqa: S101
+        if self._tolerant is None:
+            return self._decoder.decode(value)
+        try:
+            return self._decoder.decode(value)
+        except _UNREADABLE as error:
+            try:
+                return self._tolerant.decode(value)
+            except _UNREADABLE:
+                raise error from None  # it knows the other models, too
 
     def _grouped(
         self, places: Sequence[int], requests: list[Request]
     ) -> Iterable[tuple[RequestSchema, Sequence[int], list[Request]]]:
         if len(self._by_class) == 1 and requests:
             return ((next(iter(self._by_class.values())), places, requests),)
-        groups: dict[Any, tuple[list[int], list[Request]]] = {}
+        groups: dict[RequestSchema, tuple[list[int], list[Request]]] = {}
         for place, request in zip(places, requests, strict=True):
-            members = groups.setdefault(type(request), ([], []))
+            members = groups.setdefault(self._by_class[type(request)], ([], []))
             members[0].append(place)
             members[1].append(request)
-        return ((self._by_class[kind], mine, members) for kind, (mine, members) in groups.items())
+        return ((schema, mine, members) for schema, (mine, members) in groups.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +147,10 @@ class _Sent:
     schema: RequestSchema
     places: list[int]
     values: Sequence[bytes | None]
-    decoder: Any
+    decode: Callable[[bytes | None], Request]
 
     def features(self, row: int) -> Mapping[str, Any]:
-        return self.schema.values(self.decoder.decode(self.values[self.places[row]]))
+        return self.schema.values(self.decode(self.values[self.places[row]]))
 
     def where(self, _: int) -> str:
         return ""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FORM = '{"id": "...", "model": "...", "features": {...}}'
-_FIELDS = ("id", "model", "features", "entity", "event_time")
+FIELDS = ("id", "model", "features", "entity", "event_time")
 _MAX_NAMES = 20
 # There are thousands of requests: each kind of failure of our own is logged once.
 _LOGGED: set[type[Exception]] = set()
@@ -148,12 +148,15 @@ def _form_error(content: dict[str, Any]) -> RequestRefusedError | None:
 def _unknown_field(
     content: dict[str, Any], schema: RequestSchema, suggester: NameSuggester
 ) -> RequestRefusedError | None:
-    unknown = next((name for name in content if name not in _FIELDS), None)
-    if unknown is None or schema.ignore_unknown:
-        return None
-    nearest = suggester.nearest(unknown, _FIELDS)
-    meant = f"did you mean `{nearest}`?" if nearest else f"it has {', '.join(_FIELDS)}."
-    message = f"a request has no field {quoted(unknown)}: {meant} Correct the name, or leave it out"
+    unknown = next((name for name in content if name not in FIELDS), None)
+    return None if unknown is None or schema.ignore_unknown else unknown_field(unknown, schema, suggester)
+
+
+def unknown_field(name: str, schema: RequestSchema, suggester: NameSuggester) -> RequestRefusedError:
+    """Return the error for a field that no request has."""
+    nearest = suggester.nearest(name, FIELDS)
+    meant = f"did you mean `{nearest}`?" if nearest else f"it has {', '.join(FIELDS)}."
+    message = f"a request has no field {quoted(name)}: {meant} Correct the name, or leave it out"
     return RequestRefusedError("unknown_field", message, schema.model, **({"nearest": nearest} if nearest else {}))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.text import MAX_ID
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.requests.event_times import Time
 from rondo.serving.requests.limits import Limits, NumberLimits
 from rondo.serving.requests.rows import Rows
@@ -40,35 +41,45 @@ _MAX_PACKED = 100_000
 class RequestSchema:
     """The schema of one model's requests; `request` is the msgspec class that they are decoded to.
 
-    A request with a feature or field that is not known is refused, unless `ignore_unknown` is set. `needed_by` has the
-    version that needs a feature which others don't have.
+    `unknown` is what becomes of a request with features or fields that are not known. `needed_by` has the version that
+    needs a feature which others don't have. With `warn`, `request` is the class of requests that have none, and
+    `tolerant` that of the others.
     """
 
     def __init__(
         self,
         model: str,
         features: Mapping[str, Feature],
+        unknown: UnknownFields = UnknownFields.REFUSE,
         *,
-        ignore_unknown: bool = False,
         needed_by: Mapping[str, int] | None = None,
     ) -> None:
         self.model = model
         self.features = features
-        self.ignore_unknown = ignore_unknown
+        self.unknown = unknown
         self.needed_by = needed_by or {}
         self.limits = {name: Limits.of(feature) for name, feature in features.items()}
         self._numeric = [name for name, feature in features.items() if feature.type != "category"]
         self.texts = [name for name, feature in features.items() if feature.type == "category"]
         self.number_limits = NumberLimits([self.limits[name] for name in self._numeric])
-        options: dict[str, Any] = {"forbid_unknown_fields": not ignore_unknown, "gc": False}
+        self.request = self._request(strict=unknown != UnknownFields.IGNORE)
+        self.tolerant = self._request(strict=False) if unknown == UnknownFields.WARN else None
+
+    @property
+    def ignore_unknown(self) -> bool:
+        """Whether a request with features or fields that are not known is answered."""
+        return self.unknown != UnknownFields.REFUSE
+
+    def _request(self, *, strict: bool) -> type[msgspec.Struct]:
+        options: dict[str, Any] = {"forbid_unknown_fields": strict, "gc": False}
         # Neutral field names: a feature may be called `class`, or any other Python keyword.
-        names = {f"f{number}": name for number, name in enumerate(features)}
-        values = [_field(field, features[name]) for field, name in names.items()]
+        names = {f"f{number}": name for number, name in enumerate(self.features)}
+        values = [_field(field, self.features[name]) for field, name in names.items()]
         struct = msgspec.defstruct("Features", values, rename=names, kw_only=True, **options)
-        self.request: type[msgspec.Struct] = msgspec.defstruct(
+        return msgspec.defstruct(
             "Request",
             [("id", _Id), ("features", struct), ("entity", _Id | None, None), ("event_time", Time | None, None)],
-            tag_field="model", tag=model, **options,
+            tag_field="model", tag=self.model, **options,
         )  # fmt: skip
 
     def rows(self, requests: Sequence[Request], source: Source) -> Rows:

@@ -16,6 +16,7 @@ from rondo.chassis.telemetry import span
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.topics import BY_NAME
 from rondo.serving import metrics
+from rondo.serving.requests.unknown_names import report_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rondo.serving.errors import RequestRefusedError
     from rondo.serving.inference.scored import Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.requests.unknown_names import UnknownName
 
 log = logging.getLogger(__name__)
 # A span with thousands of links is of no use: this many messages of a micro-batch are linked.
@@ -64,12 +66,16 @@ class BatchReport:
     _answers: list[tuple[ServedModel, LoadedVersion, int]] = field(default_factory=list)
     _refusals: Counter[str] = field(default_factory=Counter)
     _repeated: Counter[str] = field(default_factory=Counter)
+    _warned: list[tuple[str, Sequence[UnknownName]]] = field(default_factory=list)
 
     def answered(self, served: ServedModel, scored: Scored) -> None:
         self._answers.append((served, scored.version, len(scored.rows)))
 
     def repeated(self, model: str, rows: int) -> None:
         self._repeated[model] += rows
+
+    def warned(self, model: str, names: Sequence[UnknownName]) -> None:
+        self._warned.append((model, names))
 
     def refused(self, errors: Iterable[RequestRefusedError]) -> None:
         self._refusals.update(error.code for error in errors)
@@ -89,6 +95,8 @@ class BatchReport:
             metrics.PREDICTIONS.labels("", "", code).inc(rows)
         for model, rows in self._repeated.items():
             metrics.PREDICTIONS.labels(model, "", "repeated").inc(rows)
+        for model, names in self._warned:
+            report_unknown(model, names)
         waited = at - np.array(self.timestamps) / 1000
         metrics.END_TO_END_SECONDS.observe(valid := plausible(waited))
         metrics.TIMESTAMPS_IGNORED.inc(len(waited) - len(valid))

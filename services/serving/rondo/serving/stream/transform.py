@@ -18,6 +18,7 @@ from rondo.serving.inference.scored import Inference
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
 from rondo.serving.requests.rows import chosen_rows
+from rondo.serving.requests.unknown_names import with_warnings
 from rondo.serving.stream.encode import encode_answers
 from rondo.serving.stream.telemetry import StreamTelemetry
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
     from rondo.serving.requests.rows import Rows
+    from rondo.serving.requests.unknown_names import UnknownName
     from rondo.serving.stream.partitions_kafka import Partitions
     from rondo.serving.stream.repeated_requests import RepeatedRequests
     from rondo.serving.stream.telemetry import BatchReport
@@ -90,7 +92,7 @@ class PredictionStream:
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
-        turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), report)
+        turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
         for schema, places, rows in parsed.groups:
             asked = self._asked(table.models[schema.model], places, rows, turn)
             inference = self.service.infer(asked.served, asked.rows) if asked.places else _NOTHING
@@ -118,6 +120,8 @@ class PredictionStream:
         again = dict(asked.answers)
         for scored in inference.scored:
             answers, answered = _encoded(scored), [places[row] for row in scored.numbers]
+            if turn.unknown:
+                answers = turn.with_warnings(asked.served.model, answered, answers)
             yield turn.records(answered, answers)
             yield from _log_records(scored)
             turn.report.answered(asked.served, scored)
@@ -162,7 +166,17 @@ class _Turn:
     partitions: Sequence[int]
     windows: Mapping[str, float]
     errors: dict[int, RequestRefusedError]
+    unknown: Mapping[int, Sequence[UnknownName]]
     report: BatchReport
+
+    def with_warnings(self, model: str, places: Sequence[int], answers: Sequence[bytes]) -> list[bytes]:
+        """Return the answers to the requests at these places, with warnings where a request has unknown names."""
+        warned = list(answers)
+        for index, place in enumerate(places):
+            if names := self.unknown.get(place):
+                warned[index] = with_warnings(answers[index], names)
+                self.report.warned(model, names)
+        return warned
 
     def records(self, places: Sequence[int], answers: Sequence[bytes]) -> Records:
         """Return the answers to the requests at these places."""
