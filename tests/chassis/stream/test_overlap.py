@@ -40,10 +40,13 @@ class Moving:
 
 
 class Message:
-    """A message of one partition."""
+    """A message of one partition, with a value of so many bytes."""
 
-    def __init__(self, partition: int) -> None:
-        self._partition = partition
+    def __init__(self, partition: int, size: int = 1) -> None:
+        self._partition, self._size = partition, size
+
+    def __len__(self) -> int:
+        return self._size
 
     def error(self) -> None:
         return None
@@ -121,6 +124,22 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
             return [Message(self.asked)]
 
     assert len(unconnected()._gather(Trickling(), writer)) == 5  # type: ignore[arg-type]
+    writer.close()
+
+
+def test_a_micro_batch_takes_no_more_once_it_has_the_bytes_that_it_may_have() -> None:
+    transactions, asked = Slow(), iter(range(100))
+    writer = Writer("s", transactions)  # type: ignore[arg-type]
+    writer.submit(MicroBatch([], Output([]), [], None, 0.0))
+
+    class Flood:
+        """A consumer that always has one more message of 10 MiB."""
+
+        def consume(self, _: int, __: float) -> list[Message]:
+            return [Message(next(asked), 10 << 20)]
+
+    assert len(unconnected()._gather(Flood(), writer)) == 4  # type: ignore[arg-type]
+    transactions.released.set()
     writer.close()
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class StreamSettings:
     """`instance` names the replica; a new process of the same name fences the old one.
 
+    A micro-batch has `max_records` at most, and takes no more once it has `max_bytes`.
+
     `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that long, and a record
     after a gap does not wait. After `hanging_after` seconds without a record the stream checks for a hanging
@@ -26,6 +28,7 @@ class StreamSettings:
     topics: tuple[str, ...]
     dead_letters: str
     max_records: int = 4_000
+    max_bytes: int = 32 * 1024 * 1024
     linger: float = 0.02
     session_timeout: float = 10.0
     transaction_timeout: float = 30.0
@@ -51,6 +54,8 @@ class StreamSettings:
             # A member is notified of a rebalance by its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,
+            # A micro-batch takes all of what is read ahead at once, whatever its size.
+            "queued.max.messages.kbytes": max(self.max_bytes // 2048, 1),
             "log_level": 3,
         } | self.consumer
 

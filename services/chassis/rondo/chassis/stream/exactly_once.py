@@ -196,8 +196,11 @@ class ExactlyOnceStream:
             size = self._poison.batch_size(self._settings.max_records)
             if len(messages) < size:
                 messages += consumer.consume(size - len(messages), max(wait, 0.0))
-            while len(messages) < size and not writer.idle:
-                messages += consumer.consume(size - len(messages), _COMMIT_LOOK_SECONDS)
+            content = sum(map(len, messages))
+            while len(messages) < size and content < self._settings.max_bytes and not writer.idle:
+                more = consumer.consume(size - len(messages), _COMMIT_LOOK_SECONDS)
+                content += sum(map(len, more))
+                messages += more
             self._last_gathered = time.monotonic()
         found = readable(messages)
         # Revocations are delivered inside `consume` only, so none can occur between here and the next call.
