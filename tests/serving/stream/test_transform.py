@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.deployments.pending import PendingDeployments
+from rondo.serving.inference import several_models
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.models.serving_table import ServedModels
@@ -310,3 +312,29 @@ def test_an_answer_names_what_its_model_ignores_and_others_do_not(version: Calla
     assert "entitty" in made[1].warnings[0]
     output.committed()
     assert REGISTRY.get_sample_value("rondo_requests_with_unknown_names_total", labels) == before + 2
+
+
+class Meeting:
+    """A model that scores only while the others of a micro-batch do, too."""
+
+    background = None
+
+    def __init__(self, version: LoadedVersion, barrier: threading.Barrier) -> None:
+        self._scorer, self._barrier = version.scorer, barrier
+
+    def score(self, columns: Any) -> Any:
+        self._barrier.wait()
+        return self._scorer.score(columns)
+
+
+def test_slow_models_of_a_micro_batch_are_scored_at_the_same_time(
+    version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(several_models, "_WORTH_SECONDS", -1.0)
+    models, barrier = ServedModels(), threading.Barrier(3, timeout=10)
+    for name in ("a", "b", "c"):
+        mine = version(model=name)
+        models.swap(serve(replace(mine, scorer=Meeting(mine, barrier))))
+    turn = Turn(stream(models)([Request(request(number, name)) for number, name in enumerate("abcab")]))
+    assert [orjson.loads(value)["id"] for _, _, value in turn.answers] == ["r0", "r3", "r1", "r4", "r2"]
+    assert turn.refused == []

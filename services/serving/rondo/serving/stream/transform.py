@@ -14,7 +14,7 @@ from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
-from rondo.serving.inference.scored import Inference
+from rondo.serving.inference.several_models import SeveralModels
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
 from rondo.serving.requests.rows import chosen_rows
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.deployments.pending import PendingDeployments
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.inference.scored import Scored
+    from rondo.serving.inference.scored import Inference, Scored
     from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.models.serving_table import ServedModels, ServingTable
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 # Below the transaction timeout: a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
 _KEY, _VALUE = methodcaller("key"), methodcaller("value")
-_NOTHING = Inference([], {})
 
 
 @dataclass
@@ -62,6 +61,7 @@ class PredictionStream:
 
     def __post_init__(self) -> None:
         self._telemetry = StreamTelemetry()
+        self._infer = SeveralModels(self.service.infer)
 
     def __call__(self, messages: Sequence[Message]) -> Output:
         """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered."""
@@ -93,9 +93,9 @@ class PredictionStream:
     ) -> Iterator[Record | Records]:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
-        for schema, places, rows in parsed.groups:
-            asked = self._asked(table.models[schema.model], places, rows, turn)
-            inference = self.service.infer(asked.served, asked.rows) if asked.places else _NOTHING
+        groups = [self._asked(table.models[schema.model], places, rows, turn) for schema, places, rows in parsed.groups]
+        inferences = self._infer([(asked.served, asked.rows) for asked in groups])
+        for asked, inference in zip(groups, inferences, strict=True):
             yield from self._answers(asked, inference, turn)
         refused = refused + [(batch.messages[place], error) for place, error in turn.errors.items()]
         for message, error in refused:

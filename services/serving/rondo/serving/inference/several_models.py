@@ -1,0 +1,57 @@
+"""Scores the requests of one micro-batch to several models: at the same time, where the models are slow.
+
+onnxruntime releases the interpreter's lock, so a micro-batch takes as long as its slowest model where there are cores
+for all. What a thread costs is more than the inference of a fast model: so it depends on how long they took before.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rondo.serving.inference.scored import Inference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rondo.serving.models.loaded_version import ServedModel
+    from rondo.serving.requests.rows import Rows
+
+# What is to be gained by threads, at least.
+_WORTH_SECONDS = 0.005
+_THREADS = 8
+
+
+@dataclass
+class SeveralModels:
+    """Calls `infer` for each model; for one caller at a time."""
+
+    infer: Callable[[ServedModel, Rows], Inference]
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "stream-inference"))
+
+    def __call__(self, asked: Sequence[tuple[ServedModel, Rows]]) -> list[Inference]:
+        """Return the inference of each model, in order. Raises what `infer` raises, once all have ended."""
+        # Of the last inference of each; unknown at first.
+        seconds = [self._seconds.get(served.model, 0.0) for served, _ in asked]
+        if sum(seconds) - max(seconds, default=0.0) < _WORTH_SECONDS:
+            return [self._timed(served, rows) for served, rows in asked]
+        slowest = seconds.index(max(seconds))
+        others: dict[int, Future[Inference]] = {
+            place: self._threads.submit(self._timed, *each) for place, each in enumerate(asked) if place != slowest
+        }
+        try:
+            mine = self._timed(*asked[slowest])
+        finally:
+            wait(others.values())  # what they use is held by the caller
+        return [mine if place == slowest else others[place].result() for place in range(len(asked))]
+
+    def _timed(self, served: ServedModel, rows: Rows) -> Inference:
+        if not len(rows):
+            return Inference([], {})
+        began = time.perf_counter()
+        inference = self.infer(served, rows)
+        self._seconds[served.model] = time.perf_counter() - began
+        return inference
