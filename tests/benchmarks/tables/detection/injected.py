@@ -6,8 +6,8 @@ paper's is a Hoeffding tree that learns on from each row, of which only the erro
 The other is as Rondo serves it: LightGBM, fitted to 70% of the first quarter, with the rest as holdout; it stays as it
 is. SEED, STEPD and an ADWIN are MOA's, a second ADWIN is river's, and they see whether each prediction was right. Rondo
 also sees inputs and scores, and its alarm stands until a version is replaced, so there is one at most. Its rate of
-false alarms is that of a newcomer's spec, .01, and .001 and .1 beside. An alarm every 1,000 rows is the dummy. "With
-calibration" also watches, to either side, how far outcomes are from scores, which the monitor does not.
+false alarms is that of a newcomer's spec, .01, and .001 and .1 beside. An alarm every 1,000 rows is the dummy.
+Where the model is as served, the evidence of the loss includes by how much scores are too low, and too high.
 FULL=1 runs 50 trials of each kind, as the paper does, instead of BENCH_TRIALS.
 """
 
@@ -137,16 +137,10 @@ def _alarms(
     inputs, outputs, loss = (by_group[group] for group in GROUPS)
     errors = (~right).astype(np.float64)
     of_tree = watch_values(errors[half:start], errors[start:], RATES, one_sided=True)
-    # Beside the three groups of the design: how far outcomes are from what the scores promise, to either side.
-    residual = trial.y - scores
-    calibration = watch_values(residual[fitted:start], residual[start:], RATES)
     return {
         "tree": {"Rondo": earliest(inputs, of_tree), "Rondo, loss alone": of_tree},
-        "model": {
-            "Rondo": earliest(inputs, outputs, loss), "Rondo, loss alone": loss,
-            "Rondo with calibration": earliest(inputs, outputs, loss, calibration),
-        },
-    }  # fmt: skip
+        "model": {"Rondo": earliest(inputs, outputs, loss), "Rondo, loss alone": loss},
+    }
 
 
 def table(found: dict[Task, Found]) -> list[Row]:
