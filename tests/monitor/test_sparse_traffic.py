@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected, WindowClosed
 from rondo.contracts.spec.model import ModelSpec
-from rondo.monitor.alerts.no_verdict import NO_OUTCOMES, NO_ROWS
+from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.status.model_status import model_status, summary
 
@@ -153,4 +153,5 @@ def test_without_outcomes_the_inputs_alone_are_judged() -> None:
     found = columns(scenario)
     assert {name for name, each in found.items() if each.judged} == {"x", "city", "output.score"}
     assert (found[None].rows, found[None].expected) == (0, None)
-    assert (reason(scenario), scenario.all(WindowClosed)[-1].no_verdict) == (NO_OUTCOMES, NO_OUTCOMES)
+    missing = f"0 of about {found[None].needed:,} outcomes"
+    assert (reason(scenario), scenario.all(WindowClosed)[-1].no_verdict) == (missing, missing)

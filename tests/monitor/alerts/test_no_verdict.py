@@ -9,7 +9,7 @@ import pytest
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, Window
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.alerts import no_verdict
-from rondo.monitor.alerts.no_verdict import NO_LOSS, NO_OUTCOMES, NO_REFERENCE, NO_ROWS
+from rondo.monitor.alerts.no_verdict import NO_LOSS, NO_REFERENCE, NO_ROWS
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
@@ -37,6 +37,11 @@ def first_of(buckets: Buckets, count: int) -> Buckets:
     return Buckets(buckets.starts[:count], buckets.rows[:count], buckets.sums[:count], buckets.length)
 
 
+def needed_outcomes() -> int:
+    (loss,) = verdicts(evidence_of(), RATE, ["loss"])
+    return loss.needed
+
+
 def slow(memory: float = 5_000.0) -> Reference:
     """Return a reference whose x is correlated over many rows."""
     blocks = PROFILE.feature_blocks
@@ -56,7 +61,7 @@ def without(**update: None) -> Reference:
         (evidence_of(), without(feature_blocks=None), NO_REFERENCE),
         (None, REFERENCE, NO_ROWS),
         (evidence_of(), REFERENCE, NO_ROWS),
-        (evidence_of(inputs=5_000, outputs=5_000), REFERENCE, NO_OUTCOMES),
+        (evidence_of(inputs=5_000, outputs=5_000), REFERENCE, f"0 of about {needed_outcomes():,} outcomes"),
         (evidence_of(inputs=5_000, outputs=5_000), without(loss=None), NO_LOSS),
         (evidence_of(inputs=5_000, outputs=5_000, loss=5_000), REFERENCE, None),
     ],

@@ -72,10 +72,10 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
     """Return why the losses are not judged yet, None if they are, or waiting is no help."""
     if reference.profile.loss is None:
         return NO_LOSS
-    if not evidence.taken[LOSS].rows:
+    found = verdicts(evidence, false_alarm_rate, [LOSS])
+    if not found and not evidence.taken[LOSS].rows:
         return NO_OUTCOMES
-    found = (each for each in verdicts(evidence, false_alarm_rate, [LOSS]) if _waits(each))
-    return next((_progress(each, "outcomes") for each in found), None)
+    return next((_progress(each, "outcomes") for each in found if _waits(each)), None)
 
 
 def out_of_reach(
