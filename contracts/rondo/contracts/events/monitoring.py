@@ -240,10 +240,10 @@ class WantedPrediction(Value):
 
 
 class LabelsWanted(ModelEvent):
-    """Outcomes of these predictions would tell most of a version, within the budget of the spec.
+    """Outcomes of these predictions of a version are wanted, within the budget of the spec.
 
-    They are a random sample of the predictions in `window`, at most `budget` of them; a larger one is in several
-    events. An outcome is sent as any other, before the window of its prediction closes.
+    They are a uniform random sample of the predictions in `window`, at most `budget` of them; a larger one is in
+    several events. An outcome is sent as any other, before the window of its prediction closes.
     """
 
     topic: ClassVar[str] = "labels.wanted"

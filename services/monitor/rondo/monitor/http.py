@@ -119,7 +119,7 @@ async def windows(model: ModelName, monitor: Monitor, before: Before = None, lim
     return await monitor.windows(model, before, limit)
 
 
-@router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are most informative")
+@router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are wanted")
 async def wanted_labels(
     model: ModelName,
     monitor: Monitor,

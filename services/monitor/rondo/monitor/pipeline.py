@@ -133,7 +133,7 @@ class MonitorPipeline:
         return await asyncio.to_thread(model_status, state.snapshot(), spec, reference, self._power)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
-        """Return the predictions whose outcomes are most informative, see `wanted_labels`.
+        """Return the predictions whose outcomes are wanted, see `wanted_labels`.
 
         Raises:
             UnknownModelError: no spec of it has been applied.

@@ -1,4 +1,4 @@
-"""The predictions of the champion whose outcomes are most informative."""
+"""The predictions of the champion whose outcomes are wanted: a uniform sample, or one that prefers uncertain ones."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ModelAnswers:
         return await (self._here(model) or self._others).status(model)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
-        """Return the predictions whose outcomes are most informative, see `wanted_labels`.
+        """Return the predictions whose outcomes are wanted, see `wanted_labels`.
 
         Raises:
             UnknownModelError: no spec of it has been applied.
