@@ -119,6 +119,12 @@ def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
     assert drift.since_earliest - block <= EPOCH + days * DAY <= drift.since_latest + block
     assert scenario.all(AlertRaised)[0].alert_id == drift.finding_id
     assert scenario.all(WindowClosed)[-1].no_verdict is None
+    since = summary(scenario.state, scenario.spec, scenario.reference).judged_since
+    assert since.keys() >= {"inputs", "outputs", "loss"}
+    assert {at.timestamp() % window for at in since.values()} == {0.0}
+    assert max(since.values()) <= EPOCH + days * DAY + timedelta(seconds=2 * window)
+    scenario.restart()
+    assert summary(scenario.state, scenario.spec, scenario.reference).judged_since == since
 
 
 @pytest.mark.medium

@@ -70,6 +70,16 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
             "no verdict yet: 1 of 9 rows; x can't be judged",
             "none",
         ),
+        (
+            {"judged_since": {"inputs": DAY, "outputs": DAY, "loss": "2013-03-04T00:00:00Z"}},
+            "judged: inputs and predictions since 2013-03-01 12:00 UTC, performance since 2013-03-04 00:00 UTC",
+            "none",
+        ),
+        (
+            {"no_verdict": "1 of 9 outcomes", "judged_since": {"inputs": DAY}},
+            "no verdict yet: 1 of 9 outcomes; judged: inputs since 2013-03-01 12:00 UTC",
+            "none",
+        ),
         ({"open_alerts": ["drift", "no_verdict"]}, "judged", "drift, no verdict"),
         (
             {"open_alerts": ["drift", "no_verdict"], "evident_over_models": False},

@@ -9,7 +9,7 @@ from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
 from rondo.monitor.evidence.staged_test import StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
-from rondo.monitor.evidence.verdicts import Verdict, expected_at, fewest_blocks, verdicts
+from rondo.monitor.evidence.verdicts import Verdict, expected_at, fewest_blocks, note_judged, verdicts
 from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact
@@ -138,3 +138,17 @@ def test_rows_are_expected_as_fast_as_they_came(
     missing: int, rows: int, first: int, last: int, expected: int | None
 ) -> None:
     assert expected_at(missing, rows, first, last) == expected
+
+
+def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() -> None:
+    evidence = compared(live=96)
+    note_judged(evidence, RATE, ["inputs", "loss"], 1 * MINUTE)
+    assert evidence.judged_since == {}
+    evidence.take("inputs", buckets_of(normal(64, seed=3), 1, first=96))
+    for end in (2, 3):
+        note_judged(evidence, RATE, ["inputs", "loss"], end * MINUTE)
+        assert evidence.judged_since == {"inputs": 2 * MINUTE}
+    # Denser traffic begins another stage, in longer blocks.
+    evidence.take("inputs", buckets_of(normal(64, seed=4), 64, 1_000))
+    note_judged(evidence, RATE, ["inputs"], 4 * MINUTE)
+    assert evidence.judged_since == {}

@@ -68,6 +68,8 @@ def read(**changes: object) -> Reader:
 def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
     page, seen = read(), story()
     assert page.open == []
+    (judged,) = (text for text in page.of("p") if text.startswith("judged: "))
+    assert f"performance since {seen.status.judged_since['loss']:%Y-%m-%d %H:%M} UTC" in judged
     assert seen.status.verdict.sentence in page.of("div")
     headings = ["What has changed", "Evidence over time", "Performance", "Slices and groups"]
     assert page.of("h2")[:4] == headings

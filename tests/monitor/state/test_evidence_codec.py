@@ -48,6 +48,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> ModelEvidence:
     for version, size in ((2, MULTICLASS.reference.binning.size), (3, BINARY.reference.binning.size)):
         counts = np.arange(2 * size).reshape(2, size)
         found.open.add(version, MINUTE * np.array([900, 905]), np.array([3, 4]), counts)
+    found.versions[2].judged_since = {"inputs": 40 * MINUTE, "loss": 50 * MINUTE}
     return found
 
 

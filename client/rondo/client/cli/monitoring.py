@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.output import print_note
+from rondo.client.cli.output import minute, print_note
 from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
 from rondo.contracts.events.monitoring import Estimate, described_estimate
 from rondo.contracts.tasks.registry import METRICS
@@ -56,19 +56,40 @@ def _partitions(numbers: list[int]) -> str:
 
 
 def verdict(summary: dict[str, Any] | None) -> str:
-    """Return whether everything of a model can be judged, or what is missing; None is a model that is not monitored."""
+    """Return since when everything of a model can be judged, or what is missing; None is one that is not monitored."""
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]
     never: str | None = summary.get("out_of_reach")
+    judged = ", ".join(judged_since(summary))
+    since = f"judged: {judged}" if judged else None
     if reason is None:
-        return f"judged, but {never}" if never else "judged"
+        return f"{since or 'judged'}{f', but {never}' if never else ''}"
     if reason.startswith(_NOT_MONITORED):
         return reason
     late: int = summary["late_outcomes"]
     if late and "outcomes" in reason:
         reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
-    return "; ".join(filter(None, (f"no verdict yet: {reason}", never)))
+    return "; ".join(filter(None, (f"no verdict yet: {reason}", never, since)))
+
+
+# The words for groups of columns, as in the report of the monitor.
+_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "slices"}
+
+
+def judged_since(known: dict[str, Any]) -> list[str]:
+    """Return which groups of columns can be judged since when, of a summary or a status.
+
+    An older monitor does not say it.
+    """
+    by_time: dict[str, list[str]] = {}
+    for group, at in known.get("judged_since", {}).items():
+        by_time.setdefault(f"{minute(at)} UTC", []).append(_GROUPS.get(group, group))
+    return [f"{_listed(groups)} since {at}" for at, groups in by_time.items()]
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 _BY_EVIDENCE = ("drift", "performance", "slices", "quality")

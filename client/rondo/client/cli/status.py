@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not.
 
-    The monitor's row also has the models that can't be judged yet with the performance to be expected, open alerts, and
-    which of several replicas has which partitions.
+    The monitor's row also has since when each model can be judged, or what is missing with the performance to be
+    expected, open alerts, and which of several replicas has which partitions.
     """
     states = session.run(_states)
     if json:
@@ -60,10 +60,11 @@ def _grouped(checks: dict[str, str]) -> list[str]:
 
 
 def _findings(summary: dict[str, Any]) -> list[str]:
-    """Return what somebody should look at: what has no verdict yet, open alerts, requests not monitored.
+    """Return since when a model can be judged, or what has no verdict yet, open alerts, requests not monitored.
 
     While something is not judged, the performance to be expected stands beside it.
     """
-    unjudged = [verdict(summary)] if summary["no_verdict"] or summary.get("out_of_reach") else []
-    expected = estimates(summary) if unjudged else []
-    return [*unjudged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary), *expected]
+    is_unjudged = bool(summary["no_verdict"] or summary.get("out_of_reach"))
+    judged = [verdict(summary)] if is_unjudged or summary.get("judged_since") else []
+    expected = estimates(summary) if is_unjudged else []
+    return [*judged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary), *expected]

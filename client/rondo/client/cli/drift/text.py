@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.drift import costs, repeats, skew, slices
 from rondo.client.cli.drift.line import Line, printable
+from rondo.client.cli.monitoring import judged_since
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
 from rondo.contracts.figures import duration
@@ -61,6 +62,9 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     if never := status.get("out_of_reach"):
         yield from _heading("Can't be judged")
         yield from (Line(line) for line in _indented(printable(never), width, "  "))
+    if judged := judged_since(status):
+        yield from _heading("Judged")
+        yield from (Line(line) for line in _indented(printable(", ".join(judged)), width, "  "))
     if unchanged:
         yield from _heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)

@@ -17,8 +17,10 @@ from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS, SLICES
+from rondo.monitor.evidence.verdicts import note_judged
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 from rondo.monitor.statistics.slice_figures import group_gaps
+from rondo.monitor.windows.tumbling import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,6 +86,7 @@ class VersionAlarms:
         alarms.sort(key=lambda alarm: order(alarm.component.column))
         published = self._found(_INPUT_KINDS, alarms, subject, end, assess, repeat=repeat)
         if repeat:
+            note_judged(evidence, subject.false_alarm_rate, INPUT_GROUPS, to_micros(end))
             published += self._unjudged("no_verdict", INPUT_GROUPS, subject, evidence, reference, end)
         return published
 
@@ -92,6 +95,7 @@ class VersionAlarms:
     ) -> list[Announcement]:
         """Return what to publish after a window whose losses the evidence has."""
         end, rate = closed.window.end, subject.false_alarm_rate
+        note_judged(evidence, rate, (LOSS, SLICES), to_micros(end))
         kept = ClosedWindow(
             **closed.window.model_dump(),
             model_version=subject.version,

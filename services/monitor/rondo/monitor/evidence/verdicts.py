@@ -80,6 +80,20 @@ def verdicts(
     return tuple(found)
 
 
+def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group], end: int) -> None:
+    """Note which groups can be judged at the end of a window, in microseconds, and since when.
+
+    Columns that are out of reach are not waited for. A group with a column that waits, also again, is not judged.
+    """
+    found = verdicts(evidence, false_alarm_rate, groups)
+    for group in groups:
+        mine = [each.judged for each in found if each.group == group and (each.judged or not each.out_of_reach)]
+        if mine and all(mine):
+            evidence.judged_since.setdefault(group, end)
+        else:
+            evidence.judged_since.pop(group, None)
+
+
 @lru_cache(maxsize=1_024)
 def fewest_blocks(reference: int, threshold: float) -> int:
     """Return the fewest live blocks by whose ranks the evidence can reach a threshold, a logarithm.

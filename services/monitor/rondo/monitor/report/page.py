@@ -65,6 +65,7 @@ def _header(status: ModelStatus) -> Markup:
         "header",
         element("h1", status.model),
         element("p", " · ".join(facts), class_="soft"),
+        element("p", f"judged: {_judged(status)}", class_="soft") if status.judged_since else None,
         element(
             "div",
             element("strong", _TITLES[status.verdict.state]),
@@ -72,6 +73,12 @@ def _header(status: ModelStatus) -> Markup:
             class_=f"card verdict {status.verdict.state}",
         ),
         *_candidates(status),
+    )
+
+
+def _judged(status: ModelStatus) -> str:
+    return ", ".join(
+        f"{columns.GROUPS.get(group, group)} since {at:%Y-%m-%d %H:%M} UTC" for group, at in status.judged_since.items()
     )
 
 

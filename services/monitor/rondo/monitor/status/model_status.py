@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
@@ -14,7 +15,7 @@ from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
 from rondo.monitor.estimates.reliance import reliance
-from rondo.monitor.evidence.component_sums import INPUT_GROUPS
+from rondo.monitor.evidence.component_sums import GROUPS, INPUT_GROUPS, SLICES
 from rondo.monitor.evidence.false_discoveries import evident_over_models
 from rondo.monitor.evidence.verdicts import decimal
 from rondo.monitor.statistics.window_estimates import window_estimates
@@ -73,7 +74,9 @@ class MeanLoss(Value):
 class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
 
-    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `estimates` are the
+    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `judged_since` is, by
+    group of columns (`inputs`, `outputs`, `loss`, `slices`), the end of the first window at which all that ever can be
+    judged of the group could be; a group that waits is not there. `estimates` are the
     performance that is to be expected of the newest rows, as in `ModelStatus.newest`.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
@@ -88,6 +91,7 @@ class ModelSummary(Value):
     version: int | None
     no_verdict: str | None
     out_of_reach: str | None = None
+    judged_since: dict[str, Utc] = Field(default_factory=dict)
     estimates: tuple[Estimate, ...] = ()
     last_window: Utc | None
     watermark: Utc | None
@@ -103,8 +107,8 @@ class ModelStatus(Value):
     """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
 
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
-    and `windows` are the open ones. `no_verdict` and `out_of_reach` are as in `ModelSummary`. `candidates` are a
-    canary and a shadow, and `replaced` are earlier champions with open windows.
+    and `windows` are the open ones. `no_verdict`, `out_of_reach` and `judged_since` are as in `ModelSummary`.
+    `candidates` are a canary and a shadow, and `replaced` are earlier champions with open windows.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
     `outcomes`. `skew` compares served with published values; None where no batch has event times of predictions.
@@ -127,6 +131,7 @@ class ModelStatus(Value):
     loss: MeanLoss | None = None
     no_verdict: str | None
     out_of_reach: str | None = None
+    judged_since: dict[str, Utc] = Field(default_factory=dict)
     false_alarm_rate: float
     watermark: Utc | None
     outcomes_until: Utc | None
@@ -157,6 +162,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         version=state.champion.version if state.champion else None,
         no_verdict=_no_verdict(state, spec, reference),
         out_of_reach=_out_of_reach(state, spec),
+        judged_since=_judged_since(state),
         estimates=_estimates(state, reference),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
@@ -197,6 +203,7 @@ def model_status(
         loss=_mean_loss(_evidence(state), spec.monitor.false_alarm_rate),
         no_verdict=reason,
         out_of_reach=_out_of_reach(state, spec),
+        judged_since=_judged_since(state),
         false_alarm_rate=spec.monitor.false_alarm_rate,
         watermark=_time(state.watermark.newest),
         outcomes_until=_time(state.outcome_watermark.newest),
@@ -231,6 +238,12 @@ def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None)
 def _out_of_reach(state: ModelState, spec: ModelSpec) -> str | None:
     evidence = _evidence(state)
     return out_of_reach(evidence, spec.monitor.false_alarm_rate) if evidence else None
+
+
+def _judged_since(state: ModelState) -> dict[str, datetime]:
+    evidence = _evidence(state)
+    judged = evidence.judged_since if evidence else {}
+    return {group: to_time(judged[group]) for group in (*GROUPS, SLICES) if group in judged}
 
 
 def _evidence(state: ModelState) -> VersionEvidence | None:
