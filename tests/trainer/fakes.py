@@ -99,6 +99,7 @@ class MemoryStore:
     deferred: dict[tuple[str, str], Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
+    skips: dict[str, str] = field(default_factory=dict)
     trainings: dict[str, StoredTraining] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
     published: list[tuple[str | None, Event]] = field(default_factory=list)
@@ -152,6 +153,7 @@ class MemoryUnitOfWork:
         if known is None or known.revision < removed.revision:
             self.store.specs[removed.model] = removed
         self.store.removals[removed.model] = max(removed.revision, self.store.removals.get(removed.model, 0))
+        self.store.skips.pop(removed.model, None)
         training = self.store.trainings.get(removed.model)
         if training is not None and training.spec_revision < removed.revision:
             del self.store.trainings[removed.model]
@@ -208,12 +210,19 @@ class MemoryUnitOfWork:
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows
 
+    async def last_skip(self, model: str) -> str | None:
+        return self.store.skips.get(model)
+
+    async def save_skip(self, model: str, reason: str) -> None:
+        self.store.skips[model] = reason
+
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         known = self.store.specs.get(spec.model)
         queued = StoredRun(run_id, trigger, spec, spec_revision=known.revision if known else 0)
         in_flight = [run for run in self.store.runs if run.spec.model == spec.model and run.state in IN_FLIGHT]
         assert not fits(queued) or not any(map(fits, in_flight)), "the index runs_in_flight"
         self.store.runs.append(queued)
+        self.store.skips.pop(spec.model, None)
         self.store.recorded.set()
 
     async def defer(self, model: str, trigger: Trigger) -> None:

@@ -266,16 +266,28 @@ def kinds(work: MemoryUnitOfWork) -> list[str]:
 async def test_windows_with_a_tenth_more_labelled_rows_start_a_training(work: MemoryUnitOfWork) -> None:
     await trained_once(work)
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(60, "w1")), work)
-    assert (kinds(work), work.store.events) == (["data"], [])
+    assert kinds(work) == ["data"]
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(0, "w2")), work)
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(30, "w3")), work)
     assert kinds(work) == ["data", "new_labels"]
     trigger = work.store.runs[-1].trigger
     assert trigger.id == "labels/w3"
     assert re.findall(r"\d+", trigger.detail or "") == ["90", "10", "900"]
-    # While it runs, nothing is published for each window.
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(500, "w4")), work)
-    assert (kinds(work), work.store.events) == (["data", "new_labels"], [])
+    assert kinds(work) == ["data", "new_labels"]
+
+
+async def test_windows_that_start_nothing_are_recorded_when_the_reason_changes(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    for name in ("w1", "w2", "w3"):
+        await handlers.on_window_closed(builders.enveloped(builders.window_closed(20, name)), work)
+    (skipped,) = work.store.events
+    assert (skipped.reason, skipped.trigger.kind, skipped.trigger.id) == ("not_enough_data", "new_labels", "labels/w1")
+    assert "20 labelled rows" in skipped.detail
+    for name in ("w4", "w5", "w6"):
+        await handlers.on_window_closed(builders.enveloped(builders.window_closed(90, name)), work)
+    assert [each.reason for each in work.store.events] == ["not_enough_data", "in_flight"]
+    assert work.store.deferred == {}, "a window is no request"
 
 
 async def test_a_batch_counts_by_its_rows_and_says_how_many_are_missing(work: MemoryUnitOfWork) -> None:
@@ -348,6 +360,9 @@ async def test_a_drop_that_waits_is_dropped_once_another_version_serves(work: Me
     await work.save_champion(builders.deployment(2, 2), builders.START)
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(150, "w2")), work)
     assert (kinds(work), work.store.deferred) == (["data", "new_labels"], {})
+    (skipped,) = (each for each in work.store.events if each.reason == "outdated")
+    assert skipped.trigger.id == "suspected-1"
+    assert "version 2" in skipped.detail
 
 
 async def test_a_drop_that_is_older_than_the_last_training_is_dropped(work: MemoryUnitOfWork) -> None:
@@ -360,13 +375,18 @@ async def test_a_drop_that_is_older_than_the_last_training_is_dropped(work: Memo
     work.store.trainings[AUTO.model] = StoredTraining(newer, 0, 1)
     await handle_deferred_triggers(AUTO.model, work)
     assert (kinds(work), work.store.deferred) == (["data", "new_labels"], {})
+    assert (work.store.events[-1].reason, work.store.events[-1].trigger.id) == ("outdated", "suspected-1")
 
 
-async def test_by_triggers_a_suspicion_and_labels_start_nothing_and_publish_nothing(work: MemoryUnitOfWork) -> None:
+async def test_by_triggers_a_suspicion_and_labels_start_nothing_and_one_skip_says_so(work: MemoryUnitOfWork) -> None:
     await trained_once(work, builders.spec())
-    await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
+    for name in ("one", "two"):
+        await handlers.on_performance_suspected(builders.enveloped(builders.suspected(name)), work)
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(5_000, "w1")), work)
-    assert (kinds(work), work.store.events) == (["data"], [])
+    assert kinds(work) == ["data"]
+    (skipped,) = work.store.events
+    assert (skipped.reason, skipped.trigger.id) == ("not_subscribed", "one")
+    assert "add suspicion" not in skipped.detail, "no other policy takes it"
 
 
 async def test_drift_alone_starts_nothing(work: MemoryUnitOfWork) -> None:

@@ -44,6 +44,15 @@ def test_labelled_rows_that_have_grown_by_a_tenth_start_a_training() -> None:
     assert all(figure in few.detail for figure in ("299", "10%", "3,000", "300"))
 
 
+def test_that_the_trainer_backs_off_is_said() -> None:
+    costs = builders.spec(retrain={"policy": "auto", "on": [], "training_cost": 1, "error_cost": 1})
+    usual, later = (decided("new_labels", 599, costs, growth=growth) for growth in (0.1, 0.2))
+    assert isinstance(usual, Start)
+    assert isinstance(later, Skip)
+    assert [part for part in ("gained nothing", "20%", "600") if part not in later.detail] == []
+    assert "gained nothing" not in getattr(decided("new_labels", 299, costs), "detail", "gained nothing")
+
+
 def test_of_few_rows_ninety_have_to_be_new() -> None:
     assert decided("new_labels", 90, fitted=200) == Start()
     assert reason(decided("new_labels", 89, fitted=200)) == "not_enough_data"

@@ -132,6 +132,23 @@ async def test_labelled_rows_add_up_for_each_model(begin: Any) -> None:
         assert (await work.history("flight-delay")).labels == Labels(23)
 
 
+async def test_the_last_skip_of_a_model_is_kept_until_a_run_is_queued_or_the_model_is_removed(begin: Any) -> None:
+    async with begin("1") as work:
+        assert await work.last_skip("flight-delay") is None
+        await work.save_skip("flight-delay", "one")
+        await work.count_labels("flight-delay", 3)
+        await work.save_skip("flight-delay", "two")
+        await work.save_skip("other", "three")
+    async with begin("2") as work:
+        assert (await work.history("flight-delay")).labels == Labels(3)
+        assert await work.last_skip("flight-delay") == "two"
+        await work.enqueue("run-1", builders.trigger(name="one"), builders.spec())
+        assert await work.last_skip("flight-delay") is None
+        await work.save_skip("flight-delay", "four")
+        await work.remove_spec(ModelRemoved(model="flight-delay", revision=2, decided_by="ana"))
+        assert [await work.last_skip(model) for model in ("flight-delay", "other")] == [None, "three"]
+
+
 async def test_the_history_has_the_version_that_serves(begin: Any) -> None:
     for revision, version in enumerate((None, 4, None), start=1):
         async with begin(str(revision)) as work:

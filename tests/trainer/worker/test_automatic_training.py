@@ -16,6 +16,7 @@ from rondo.trainer.adaptation.record import ChunkScore
 from rondo.trainer.adaptation.training_window import ScoredChunk, Unconfirmed
 from rondo.trainer.dataset.columns import micros
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.worker import training_history
 
 from tests.trainer import builders
 
@@ -30,9 +31,13 @@ PARAMS = {"n_estimators": 20, "num_leaves": 7, "min_data_in_leaf": 10}
 CHANGE = builders.START + timedelta(minutes=3_000)
 
 
+COSTS = {"training_cost": 1.0, "error_cost": 1.0}
+
+
 def auto(**changes: Any) -> Any:
     trainer = {"params": PARAMS, "min_rows": 100} | changes.pop("trainer", {})
-    return builders.spec(trainer=trainer, retrain={"policy": "auto", "on": [], "cooldown": "0s"}, **changes)
+    retrain = {"policy": "auto", "on": [], "cooldown": "0s"} | changes.pop("retrain", {})
+    return builders.spec(trainer=trainer, retrain=retrain, **changes)
 
 
 def flights(count: int, start: int = 0, change: datetime = CHANGE) -> pl.DataFrame:
@@ -118,13 +123,35 @@ async def test_growth_that_events_report_and_rows_do_not_show_trains_nothing(har
     assert harness.store.labels["flight-delay"] - harness.store.trainings["flight-delay"].labelled == 150
 
 
+@pytest.mark.parametrize(("retrain", "gain", "factor"), [(COSTS, 0.0, 2), (COSTS, 0.01, 1), ({}, 0.0, 1)])
+async def test_after_a_fit_without_gain_the_next_one_waits_for_more_rows_and_says_so(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, retrain: dict[str, float], gain: float, factor: int
+) -> None:
+    monkeypatch.setattr(training_history, "gain_of_fits", lambda *_: gain)
+    spec, far = auto(retrain=retrain), builders.START + timedelta(days=100)
+    builders.write_batch(harness.data, flights(2_000, 0, far))
+    await train(harness, spec, "one", kind="data", promote=1)
+    before = harness.store.trainings["flight-delay"].known.growth
+    builders.write_batch(harness.data, flights(900, 2_000, far), "b2")
+    trained = await train(harness, spec, "two", promote=2)
+    growth = harness.store.trainings["flight-delay"].known.growth
+    assert growth == pytest.approx(factor * before)
+    shown = f"the next training follows {growth:.0%} more labelled rows"
+    assert (shown in trained.summary.adaptation.reason) == (factor == 2)
+    builders.write_batch(harness.data, flights(100, 2_900, far), "b3")
+    skipped = await train(harness, spec, "three")
+    assert skipped.reason == "not_enough_data"
+    assert (f"it follows {growth:.0%} more" in skipped.detail) == (factor == 2)
+
+
 async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, flights(3_000))
-    await train(harness, auto(), "one", kind="data", promote=1)
+    spec = auto(retrain=COSTS)
+    await train(harness, spec, "one", kind="data", promote=1)
     stored = harness.store.trainings["flight-delay"]
-    stored.known = replace(stored.known, gain=0.5)
+    stored.known = replace(stored.known, gain=0.5, growth=0.4)
     builders.write_batch(harness.data, flights(800, 3_000), "b2")
-    trained = await train(harness, auto(), "two", kind="suspicion", since=CHANGE + timedelta(minutes=20), promote=2)
+    trained = await train(harness, spec, "two", kind="suspicion", since=CHANGE + timedelta(minutes=20), promote=2)
     adaptation = trained.summary.adaptation
     assert adaptation.window_start == CHANGE + timedelta(minutes=20)
     assert (adaptation.suspected_since, adaptation.rows) == (adaptation.window_start, 780)
@@ -132,6 +159,7 @@ async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness:
     known = harness.store.trainings["flight-delay"].known
     assert (known.fitted, known.state.record, known.state.leader) == (780, (), "since")
     assert known.gain is None, "what fits gained before the change says nothing now"
+    assert known.growth == 0.1, "the trainer backs off no longer"
     assert trained.summary.event_time_from == adaptation.window_start
     assert trained.summary.metrics["roc_auc"] > 0.7 > trained.summary.champion_metrics["roc_auc"]
 

@@ -51,6 +51,7 @@ class SkipReason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     NO_HARM = "no_harm"
     NO_GAIN = "no_gain"
+    OUTDATED = "outdated"
 
 
 class AdaptationStrategy(StrEnum):

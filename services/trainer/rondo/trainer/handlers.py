@@ -17,7 +17,12 @@ from rondo.contracts.events.monitoring import (
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.vocabularies import QualityProblem, StatisticName, TriggerKind
-from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_new_labels, handle_trigger
+from rondo.trainer.triggers.handle_trigger import (
+    handle_deferred_triggers,
+    handle_new_labels,
+    handle_repeated_trigger,
+    handle_trigger,
+)
 
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
@@ -146,11 +151,13 @@ async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work:
 
 
 async def on_performance_suspected(envelope: Envelope[PerformanceSuspected], work: UnitOfWork) -> None:
-    """Look into a suspicion by `policy: auto`. No other policy asks for one, for its rate of errors is not bounded."""
+    """Look into a suspicion by `policy: auto`. By any other it is skipped, for its rate of errors is not bounded."""
     suspected = envelope.data
     spec = await work.spec(suspected.model)
-    if spec is not None and spec.retrain.is_automatic:
-        await handle_trigger(suspected.model, _trigger(suspected, TriggerKind.SUSPICION), work)
+    if spec is None:
+        return
+    handle = handle_trigger if spec.retrain.is_automatic else handle_repeated_trigger
+    await handle(suspected.model, _trigger(suspected, TriggerKind.SUSPICION), work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:

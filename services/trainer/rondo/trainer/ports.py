@@ -107,6 +107,14 @@ class UnitOfWork(Protocol):
         """Add labelled rows that an event reported; `history` has those since the last training."""
         ...
 
+    async def last_skip(self, model: str) -> str | None:
+        """Return what `save_skip` saved since the last run was queued, or the model was removed; None without any."""
+        ...
+
+    async def save_skip(self, model: str, reason: str) -> None:
+        """Save why a trigger that is repeated was skipped."""
+        ...
+
     async def defer(self, model: str, trigger: Trigger) -> None:
         """Keep a trigger of a model for later: each registration, the last drop of the performance, and one other.
 

@@ -53,6 +53,7 @@ class Chosen:
 
     `served` is the strategy for all rows. `fitted` are the rows that each scored model was fitted to, and `losses`
     their mean losses on the holdout. `function` is the code that fitted them, where no library did.
+    `next_growth` is the share of more rows that the next training follows, once it is known.
     """
 
     planned: Planned
@@ -63,6 +64,7 @@ class Chosen:
     fitted: Mapping[str, int]
     losses: Mapping[str, float]
     function: FunctionVersion | None = None
+    next_growth: float | None = None
 
     @property
     def first(self) -> int:

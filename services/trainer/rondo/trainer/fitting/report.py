@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Adaptation, StrategyScore
+from rondo.trainer.adaptation.growth import GAINED_NOTHING, GROWTH
 from rondo.trainer.adaptation.strategies import CHAMPION, FADING, SINCE, WINDOW
 from rondo.trainer.dataset.columns import from_micros
 
@@ -29,7 +30,7 @@ def report(chosen: Chosen, *, refitted: bool) -> Adaptation:
         window_start=None if window is None else from_micros(window),
         suspected_since=planned.since,
         scores=tuple(_scores(chosen)),
-        reason=_reason(chosen) + _of_waiting(chosen),
+        reason=_reason(chosen) + _of_waiting(chosen) + _of_growth(chosen),
     )
 
 
@@ -92,6 +93,13 @@ def _of_waiting(chosen: Chosen) -> str:
         return ""
     since = f"{from_micros(waiting.since):%Y-%m-%d %H:%M}"
     return f"; a change that is suspected since {since} is looked into with {waiting.rows:,} labelled rows"
+
+
+def _of_growth(chosen: Chosen) -> str:
+    """Return as text that the next training waits for more rows than usual."""
+    if chosen.next_growth is None or chosen.next_growth <= GROWTH:
+        return ""
+    return f"; {GAINED_NOTHING}, the next training follows {chosen.next_growth:.0%} more labelled rows"
 
 
 def _lower(found: Comparison) -> str:

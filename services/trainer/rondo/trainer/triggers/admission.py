@@ -22,6 +22,7 @@ from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.comparability import comparability_digest
 from rondo.trainer.adaptation.confirmation import rows_to_confirm
 from rondo.trainer.adaptation.growth import (
+    GAINED_NOTHING,
     GROWTH,
     Costs,
     change_pays,
@@ -101,15 +102,18 @@ def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigg
     return trigger.model_copy(update={"kind": TriggerKind.NEW_LABELS.value})
 
 
-def is_outdated(drop: Trigger, history: History) -> bool:
-    """Return whether a deferred drop of the performance says nothing about what serves now.
+def outdated(drop: Trigger, history: History) -> Skip | None:
+    """Return the skip of a deferred drop of the performance that says nothing about what serves now; None if it does.
 
     The last training had newer rows, or another version became the champion.
     """
     until, champion = history.labels.until, history.champion
     if until is not None and drop.at < until:
-        return True
-    return champion is not None and drop.model_version is not None and drop.model_version != champion
+        rows = f"the last training had rows until {until:%Y-%m-%d %H:%M}"
+        return Skip(SkipReason.OUTDATED, f"{rows}, and the drop is of {drop.at:%Y-%m-%d %H:%M}")
+    if champion is None or drop.model_version is None or drop.model_version == champion:
+        return None
+    return Skip(SkipReason.OUTDATED, f"the drop is of version {drop.model_version}, and version {champion} serves now")
 
 
 def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
@@ -176,7 +180,8 @@ def _not_grown(labels: Labels) -> Skip | None:
     needed = rows_needed(labels.fitted, labels.growth, labels.first, labels.again)
     if _is_second_look(labels):
         return _too_few(labels.new, needed, "a change that was not confirmed is looked into with")
-    return _too_few(labels.new, needed, f"the next training follows {labels.growth:.0%} of {labels.fitted:,},")
+    why = f" ({GAINED_NOTHING})" if labels.growth > GROWTH else ""
+    return _too_few(labels.new, needed, f"the next training follows {labels.growth:.0%} of {labels.fitted:,}{why},")
 
 
 def _too_few(new: int, needed: int, what: str) -> Skip | None:
@@ -220,6 +225,12 @@ def _no_gain(what: str, gain: float, rows: int, costs: Costs) -> Skip:
 def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
     if _always_wanted(trigger, spec, history) or trigger.kind in spec.retrain.on:
         return None
+    if trigger.kind == TriggerKind.SUSPICION:
+        return Skip(
+            SkipReason.NOT_SUBSCRIBED,
+            "a suspicion, whose rate of errors is not bounded, starts a training by `retrain.policy: auto` alone: set "
+            f"it, or train now with `rondo train {spec.model}`",
+        )
     subscribed = ", ".join(spec.retrain.on) or "nothing"
     return Skip(
         SkipReason.NOT_SUBSCRIBED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted, is_outdated, with_growth
+from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted, outdated, with_growth
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
@@ -45,7 +45,7 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
 async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, quiet: bool) -> None:
     """Handle a deferred drop of the performance if the labels suffice for it now, else the trigger itself.
 
-    Where `quiet`, a trigger that starts nothing is not published: windows close all the time.
+    Where `quiet`, it is handled as a repeated one: windows close all the time.
     """
     await work.lock_model(model)
     spec = await work.spec(model)
@@ -53,12 +53,31 @@ async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, q
         return None
     history = await work.history(model)
     harm = await work.pop_harm(model)
-    if harm is not None and not is_outdated(harm, history):
+    if harm is not None and (skip := outdated(harm, history)):
+        await work.publish(_skipped(model, harm, skip))
+    elif harm is not None:
         if isinstance(admit(harm, spec, history), Start):
             return await handle_trigger(model, harm, work)
         await work.defer(model, harm)
-    if not quiet or isinstance(admit(trigger, spec, history), Start):
-        await handle_trigger(model, trigger, work)
+    if quiet:
+        return await handle_repeated_trigger(model, trigger, work)
+    return await handle_trigger(model, trigger, work)
+
+
+async def handle_repeated_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None:
+    """Handle a trigger of a kind that comes all the time.
+
+    A skip is published if its reason is another than that of the last one, or a run was queued meanwhile: each decision
+    not to train is on record, and not each window.
+    """
+    await work.lock_model(model)
+    decision = admit(trigger, await work.spec(model), await work.history(model))
+    if not isinstance(decision, Skip):
+        return await handle_trigger(model, trigger, work)
+    reason = f"{trigger.kind} {decision.reason}"
+    if await work.last_skip(model) != reason:
+        await work.save_skip(model, reason)
+        await work.publish(_skipped(model, trigger, decision))
     return None
 
 
@@ -66,8 +85,9 @@ async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
     """Handle the deferred triggers after a run ended or a spec arrived."""
     await work.lock_model(model)
     for trigger in await work.pop_deferred(model):
-        if trigger.kind in HARM and is_outdated(trigger, await work.history(model)):
-            log.info("the drop %s of the performance of %s is of an earlier version or training", trigger.id, model)
+        skip = outdated(trigger, await work.history(model)) if trigger.kind in HARM else None
+        if skip is not None:
+            await work.publish(_skipped(model, trigger, skip))
         else:
             await handle_trigger(model, trigger, work)
 

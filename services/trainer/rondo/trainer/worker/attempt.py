@@ -153,6 +153,7 @@ class Attempt:
         if run.trigger.kind == TriggerKind.MANUAL:
             chosen = replace(chosen, choice=replace(chosen.choice, keeps=False))
         training = compared_now(run, training_set, chosen, known)
+        chosen = replace(chosen, next_growth=training.growth)
         if chosen.choice.keeps:
             return Ended(skipped_runs.keeps_champion(run, chosen), training)
         champions = await self._last_champions(run, retry)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
-from rondo.trainer.adaptation.growth import rows_needed, rows_of_drop
+from rondo.trainer.adaptation.growth import GAINED_NOTHING, GROWTH, rows_needed, rows_of_drop
 from rondo.trainer.dataset.data_checks import described_left_out
 from rondo.trainer.fitting.report import report
 from rondo.trainer.triggers.admission import HARM
@@ -58,6 +58,7 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
     """
     if known is None or not run.spec.retrain.is_automatic:
         return None
+    why = ""
     if run.trigger.kind in HARM:
         certain = run.trigger.kind == TriggerKind.PERFORMANCE
         needed = rows_of_drop(known.state.first, len(run.spec.features), run.trigger.loss_rise, certain=certain)
@@ -66,12 +67,13 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
         needed = rows_needed(
             known.fitted, known.growth, known.state.first, None if again is None else again.rows - known.rows
         )
+        why = f": {GAINED_NOTHING}, it follows {known.growth:.0%} more" if known.growth > GROWTH else ""
     else:
         return None
     if unfitted >= needed:
         return None
     detail = f"{unfitted:,} of {needed:,} labelled rows that the next training needs are new; waiting for more"
-    return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
+    return _skipped(run, SkipReason.NOT_ENOUGH_DATA, f"{detail}{why}")
 
 
 def keeps_champion(run: Run, chosen: Chosen) -> TrainingSkipped:
