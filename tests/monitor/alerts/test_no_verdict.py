@@ -13,9 +13,9 @@ from rondo.monitor.alerts.no_verdict import NO_LOSS, NO_REFERENCE, NO_ROWS
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
-from rondo.monitor.evidence.verdicts import expected_at, verdicts
+from rondo.monitor.evidence.verdicts import expected_at, note_judged, verdicts
 from rondo.monitor.evidence.version_evidence import VersionEvidence
-from rondo.monitor.windows.tumbling import to_time
+from rondo.monitor.windows.tumbling import to_micros, to_time
 
 from tests.monitor.alerts.alarms import SUBJECT, at
 from tests.monitor.builders import EPOCH, PROFILE, REFERENCE
@@ -111,7 +111,7 @@ def test_what_waiting_does_not_help_has_neither_a_number_nor_a_time() -> None:
     assert reason.startswith("x can't be judged")
     assert not any(letter.isdigit() for letter in reason)
     assert no_verdict.out_of_reach(evidence, RATE, ["loss"]) is None
-    assert no_verdict.overdue(evidence, short(), RATE, ["inputs"]) == reason
+    assert no_verdict.overdue(evidence, short(), RATE, ["inputs"], 0) == reason
 
 
 def test_what_is_out_of_reach_does_not_hide_what_is_awaited() -> None:
@@ -172,8 +172,29 @@ def test_the_alert_opens_after_as_many_rows_as_the_reference_and_resolves_when_e
     assert alarms.open == {}
 
 
+def test_the_alert_opens_after_twice_the_time_that_was_expected_at_first() -> None:
+    alarms, evidence = VersionAlarms(), evidence_of(inputs=150, outputs=150)
+
+    def kinds(day: int) -> list[str]:
+        found = alarms.after_step(SUBJECT, evidence, REFERENCE, at(day), repeat=True)
+        return [each.event.kind for each in found if isinstance(each.event, AlertRaised)]
+
+    assert kinds(1) == [], "it is the first window"
+    evidence.due["inputs"] = evidence.due["outputs"] = to_micros(at(3))
+    assert (kinds(2), kinds(3)) == ([], [])
+    reason = no_verdict.overdue(evidence, REFERENCE, RATE, ["inputs", "outputs"], to_micros(at(4)))
+    assert reason is not None
+    assert f"{at(3):%Y-%m-%d %H:%M}" in reason
+    assert "150 of about" in reason
+    assert kinds(4) == ["no_verdict"]
+    assert kinds(5) == []
+
+
 def test_without_any_outcome_no_alert_opens_for_the_performance() -> None:
-    assert no_verdict.overdue(evidence_of(inputs=5_000), REFERENCE, RATE, ["loss"]) is None
+    evidence = evidence_of(inputs=5_000)
+    for day in (1, 2, 90):
+        note_judged(evidence, RATE, ["loss"], to_micros(at(day)))
+        assert no_verdict.overdue(evidence, REFERENCE, RATE, ["loss"], to_micros(at(day))) is None
 
 
 def test_too_few_outcomes_after_as_many_as_the_reference_raise_an_alert_of_their_own() -> None:
@@ -195,6 +216,6 @@ def test_the_alert_has_an_id_of_the_version_and_the_time() -> None:
         assert "why. Until then a change goes unnoticed." in each.event.detail
     titles = {each.event.title for each in alerts if isinstance(each.event, AlertRaised)}
     assert titles == {
-        "loans version 3: inputs can't be judged after as many rows as it was trained on",
-        "loans version 3: its performance can't be judged after as many outcomes as its holdout has",
+        "loans version 3: inputs still can't be judged",
+        "loans version 3: its performance still can't be judged",
     }

@@ -144,11 +144,15 @@ def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() ->
     evidence = compared(live=96)
     note_judged(evidence, RATE, ["inputs", "loss"], 1 * MINUTE)
     assert evidence.judged_since == {}
+    # 32 of 128 rows, one a minute, are missing.
+    assert evidence.due == {"inputs": 2 * 128 * MINUTE}
     evidence.take("inputs", buckets_of(normal(64, seed=3), 1, first=96))
     for end in (2, 3):
         note_judged(evidence, RATE, ["inputs", "loss"], end * MINUTE)
         assert evidence.judged_since == {"inputs": 2 * MINUTE}
+        assert evidence.due == {}
     # Denser traffic begins another stage, in longer blocks.
     evidence.take("inputs", buckets_of(normal(64, seed=4), 64, 1_000))
-    note_judged(evidence, RATE, ["inputs"], 4 * MINUTE)
+    note_judged(evidence, RATE, ["inputs"], 400_000 * MINUTE)
     assert evidence.judged_since == {}
+    assert evidence.due == {"inputs": 400_000 * MINUTE}, "the next window at the earliest"

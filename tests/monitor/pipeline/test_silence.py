@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DataQualityDegraded
 
-from tests.monitor.builders import EPOCH, MODEL, encode_predictions, predictions
+from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions, predictions
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
 from tests.monitor.pipeline.stores import filled_store, new_pipeline
 from tests.monitor.streams import BINARY
@@ -31,7 +31,10 @@ def requests(begin: datetime, count: int) -> bytes:
 
 def kinds(store: MemoryStore) -> list[str]:
     wanted = (AlertRaised, AlertResolved, DataQualityDegraded)
-    return [type(each.event).__name__ for each in store.published if isinstance(each.event, wanted)]
+    found = [each.event for each in store.published if isinstance(each.event, wanted)]
+    # These requests have no outcomes, which is reported, too.
+    others = [each for each in found if "no_outcomes" not in (getattr(each, "kind", ""), getattr(each, "problem", ""))]
+    return [type(each).__name__ for each in others]
 
 
 async def started(store: MemoryStore, clock: FakeClock) -> MonitorPipeline:
@@ -52,12 +55,12 @@ async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
     clock.now = 1_201.0
     await pipeline.advance([])
     assert kinds(store) == ["DataQualityDegraded", "AlertRaised"]
-    assert (await pipeline.status(MODEL)).alerts.keys() == {"silence"}
-    assert (await pipeline.summaries())[0].open_alerts == ("silence",)
+    assert (await pipeline.status(MODEL)).alerts.keys() >= {"silence"}
+    assert "silence" in (await pipeline.summaries())[0].open_alerts
     clock.now = 9 * HOURS
     await pipeline.advance(messages([requests(EPOCH + timedelta(days=9), 1)], first=1))
     assert kinds(store)[2:] == ["AlertResolved"]
-    assert (await pipeline.status(MODEL)).alerts == {}
+    assert "silence" not in (await pipeline.status(MODEL)).alerts
 
 
 async def test_time_in_which_the_monitor_is_down_is_no_silence_and_time_before_it_counts() -> None:
@@ -94,3 +97,18 @@ async def test_rows_that_arrive_after_a_long_step_of_the_monitor_end_the_silence
     clock.now = 9 * HOURS
     await pipeline.advance(messages([requests(EPOCH + timedelta(minutes=12_000), 3)], first=1))
     assert kinds(store) == []
+
+
+async def test_outcomes_that_never_come_are_reported_unless_the_spec_says_that_none_do() -> None:
+    for judged_by, open_alerts in (("outcomes", {"no_outcomes"}), ("guards", set())):
+        store = await filled_store()
+        rollout = SPEC.rollout.model_copy(update={"judged_by": judged_by})
+        await store.save_spec(MODEL, 2, SPEC.model_copy(update={"rollout": rollout}))
+        pipeline = await started(store, FakeClock())
+        await pipeline.advance(messages([requests(EPOCH, 144 * 2)]))
+        assert (await pipeline.status(MODEL)).alerts.keys() == set()
+        await pipeline.advance(messages([requests(EPOCH + timedelta(days=2), 144 * 2)], first=1))
+        assert (await pipeline.status(MODEL)).alerts.keys() == open_alerts
+        again = await started(store, FakeClock())
+        await again.advance(messages([requests(EPOCH + timedelta(days=5), 144)], first=2))
+        assert (await again.status(MODEL)).alerts.keys() == open_alerts

@@ -10,7 +10,7 @@ import pytest
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DataQualityDegraded
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.quality.rhythm import HOUR, WEEK
-from rondo.monitor.quality.streams import Stream, StreamQuality
+from rondo.monitor.quality.streams import FirstOutcomes, Stream, StreamQuality
 from rondo.monitor.windows.tumbling import to_time
 
 from tests.monitor.builders import MODEL
@@ -125,3 +125,35 @@ def test_a_silence_is_saved_on_its_way_to_the_limit() -> None:
     saves = sum(quality.watch(MINUTE // 6) for _ in range(90))
     assert saves == 16
     assert not StreamQuality().watch(DAY)
+
+
+def missing(quality: StreamQuality, passed: int, label_delay: int = DAY) -> list[str]:
+    """Return the kinds of events once the watermark has passed a time; windows have an hour."""
+    first = FirstOutcomes(passed, HOUR, label_delay)
+    return [type(each.event).__name__ for each in quality.look(SUBJECT, label_delay, first)]
+
+
+def test_outcomes_that_never_come_are_reported_once_the_first_ones_should_be_there() -> None:
+    quality = StreamQuality()
+    assert missing(quality, BEGIN + 9 * DAY) == [], "there was no request"
+    take(quality, "requests", BEGIN, DAY)
+    take(quality, "requests", BEGIN + DAY, 2 * DAY)
+    due = BEGIN + DAY + 2 * HOUR
+    assert (missing(quality, due), look(quality)) == ([], [])
+    finding, alert = (each.event for each in quality.look(SUBJECT, DAY, FirstOutcomes(due + MINUTE, HOUR, DAY)))
+    assert isinstance(finding, DataQualityDegraded)
+    assert isinstance(alert, AlertRaised)
+    assert (finding.problem, alert.kind, finding.since) == ("no_outcomes", "no_outcomes", to_time(BEGIN))
+    assert missing(quality, due + DAY) == []
+    take(quality, "outcomes", BEGIN + 3 * DAY, MINUTE)
+    (resolved,) = look(quality)
+    assert isinstance(resolved, AlertResolved)
+    assert resolved.alert_id == alert.alert_id
+    assert missing(quality, BEGIN + 99 * DAY) == [], "they have begun, so their rhythm counts"
+
+
+def test_where_an_outcome_came_in_time_none_is_missed() -> None:
+    quality = StreamQuality()
+    take(quality, "requests", BEGIN, DAY)
+    take(quality, "outcomes", BEGIN + HOUR, MINUTE)
+    assert missing(quality, BEGIN + 99 * DAY) == []

@@ -49,6 +49,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> ModelEvidence:
         counts = np.arange(2 * size).reshape(2, size)
         found.open.add(version, MINUTE * np.array([900, 905]), np.array([3, 4]), counts)
     found.versions[2].judged_since = {"inputs": 40 * MINUTE, "loss": 50 * MINUTE}
+    found.versions[1].due = {"inputs": 60 * MINUTE}
     return found
 
 

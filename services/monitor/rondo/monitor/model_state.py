@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import JudgedBy, RouteRole
 from rondo.monitor.alerts import findings, replaced_windows
 from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
@@ -236,7 +236,8 @@ class ModelState:
         if self.champion is None or self.spec is None:
             return []
         subject = Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
-        return self.quality.look(subject, self.tumbling, self.watermark.passed, skew)
+        come = self.spec.rollout.judged_by != JudgedBy.GUARDS
+        return self.quality.look(subject, self.tumbling, self.watermark.passed, skew, outcomes_come=come)
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""

@@ -1,8 +1,9 @@
 """Why a version can't be judged yet, as people read it, and the alert when that lasts.
 
-The alert opens once a version has had as many rows as its reference, and something of it is still not judged: then the
-rows of the reference are correlated over too long a time, or too few outcomes arrive. A version without any outcome
-raises none for its performance: that is not meant to be judged.
+The alert opens once a version has had as many rows as its reference, or twice the time has passed that was expected at
+first, and something of it is still not judged: then the rows of the reference are correlated over too long a time, or
+too few rows or outcomes arrive. A version without any outcome raises none for its performance: `quality/streams.py`
+reports that.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ NO_ROWS = "no rows yet"
 NO_OUTCOMES = "no outcomes yet"
 NO_LOSS = "its holdout had no outcomes to compare with"
 TITLES = {
-    "no_verdict": "inputs can't be judged after as many rows as it was trained on",
-    "no_performance_verdict": "its performance can't be judged after as many outcomes as its holdout has",
+    "no_verdict": "inputs still can't be judged",
+    "no_performance_verdict": "its performance still can't be judged",
 }
 _NEVER = (
     "can't be judged: the values follow a cycle or trend that is longer than the training data; train on more than one "
@@ -93,20 +94,30 @@ def names(columns: Sequence[str | None]) -> str:
 
 
 def overdue(
-    evidence: VersionEvidence, reference: Reference, false_alarm_rate: float, groups: Sequence[Group]
+    evidence: VersionEvidence, reference: Reference, false_alarm_rate: float, groups: Sequence[Group], end: int
 ) -> str | None:
-    """Return what is not judged after as many rows as the reference has; None where nothing is overdue."""
+    """Return what is not judged after as many rows as the reference has, or when it should be; None where nothing is.
+
+    `end` is that of the window, in microseconds.
+    """
     loss, rows = reference.profile.loss, reference.profile.rows
     enough = {"inputs": rows, "outputs": rows, LOSS: loss.rows * len(loss.means) if loss else 0}
     late = [
         each
         for each in verdicts(evidence, false_alarm_rate, groups)
-        if not each.judged and each.rows >= enough[each.group] > 0
+        if not each.judged and (each.rows >= enough[each.group] > 0 or end > evidence.due.get(each.group, end))
     ]
     if not late:
         return None
     waits = performance(evidence, reference, false_alarm_rate) if LOSS in groups else inputs(evidence, false_alarm_rate)
-    return "; ".join(filter(None, (waits, out_of_reach(evidence, false_alarm_rate, groups)))) or None
+    never = out_of_reach(evidence, false_alarm_rate, groups)
+    return "; ".join(filter(None, (waits, never, _missed(evidence, late, end)))) or None
+
+
+def _missed(evidence: VersionEvidence, late: Sequence[Verdict], end: int) -> str | None:
+    """Return by when the groups should have been judged whose time has passed; None where none's has."""
+    due = [evidence.due[each.group] for each in late if end > evidence.due.get(each.group, end)]
+    return f"it was due by {to_time(max(due)):%Y-%m-%d %H:%M} UTC, twice the time expected at first" if due else None
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:

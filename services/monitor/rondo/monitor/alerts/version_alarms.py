@@ -141,7 +141,7 @@ class VersionAlarms:
         at: datetime,
     ) -> list[Announcement]:  # fmt: skip
         """Open or resolve the alert that something can't be judged."""
-        reason = no_verdict.overdue(evidence, reference, subject.false_alarm_rate, groups)
+        reason = no_verdict.overdue(evidence, reference, subject.false_alarm_rate, groups, to_micros(at))
         alert = no_verdict.raised(name, subject, reason, at) if reason else None
         return self._open_or_resolve(name, subject, alert, at, "everything can be judged now")
 

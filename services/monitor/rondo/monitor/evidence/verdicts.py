@@ -81,17 +81,25 @@ def verdicts(
 
 
 def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group], end: int) -> None:
-    """Note which groups can be judged at the end of a window, in microseconds, and since when.
+    """Note which groups can be judged at the end of a window, in microseconds, since when, and when others should be.
 
     Columns that are out of reach are not waited for. A group with a column that waits, also again, is not judged.
+    It should be after twice the time that is expected at first.
     """
     found = verdicts(evidence, false_alarm_rate, groups)
     for group in groups:
-        mine = [each.judged for each in found if each.group == group and (each.judged or not each.out_of_reach)]
-        if mine and all(mine):
+        mine = [each for each in found if each.group == group and (each.judged or not each.out_of_reach)]
+        if mine and all(each.judged for each in mine):
             evidence.judged_since.setdefault(group, end)
-        else:
-            evidence.judged_since.pop(group, None)
+            evidence.due.pop(group, None)
+            continue
+        evidence.judged_since.pop(group, None)
+        twice = []
+        for missing, taken in ((each.missing, each.taken) for each in mine):
+            if (at := expected_at(missing, taken.rows, taken.first, taken.last)) is not None:
+                twice.append(2 * at - taken.first)
+        if twice and group not in evidence.due:
+            evidence.due[group] = max(end, *twice)
 
 
 @lru_cache(maxsize=1_024)

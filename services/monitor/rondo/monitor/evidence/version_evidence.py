@@ -175,7 +175,8 @@ class VersionEvidence:
     """The tests of a version, what each group and each slice has taken, and what was `predicted`, if that is counted.
 
     `loss_bounds` are of the mean loss, where there are losses to compare with. `judged_since` is the end of the window,
-    in microseconds, since which all columns of a group can be judged, see `verdicts.note_judged`.
+    in microseconds, since which all columns of a group can be judged, and `due` when those that wait should be, see
+    `verdicts.note_judged`.
     """
 
     watched: list[Watched]
@@ -184,6 +185,7 @@ class VersionEvidence:
     predicted: PredictionHistory | None = None
     loss_bounds: LossBounds | None = None
     judged_since: dict[Group, int] = field(default_factory=dict)
+    due: dict[Group, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
@@ -268,8 +270,8 @@ class VersionEvidence:
     def snapshot(self) -> VersionEvidence:
         """Return the evidence so far without the suspicion; what is taken later does not change it."""
         watched = [each.snapshot() for each in self.watched]
-        judged = dict(self.judged_since)
-        return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged)
+        judged, due = dict(self.judged_since), dict(self.due)
+        return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:
         """Take the rows of a step that begins at `start` by bin of their prediction, shape `[bins]`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
-from rondo.monitor.quality.streams import StreamQuality
+from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
 from rondo.monitor.stream.watermark import is_implausible
 
 if TYPE_CHECKING:
@@ -39,11 +39,23 @@ class ModelQuality:
         self.streams.take(model, stream, written, np.where(is_implausible(times, written), written, times))
 
     def look(
-        self, subject: Subject, tumbling: TumblingWindows | None, passed: int, measured: ServedSkew
+        self,
+        subject: Subject,
+        tumbling: TumblingWindows | None,
+        passed: int,
+        measured: ServedSkew,
+        *,
+        outcomes_come: bool,
     ) -> list[Announcement]:
-        """Return what to publish by now; the watermark of the requests has `passed` that event time."""
-        found = self.streams.look(subject, tumbling.label_delay if tumbling else 0)
-        found += self.repeats.look(subject, tumbling.length, passed) if tumbling else []
+        """Return what to publish by now; the watermark of the requests has `passed` that event time.
+
+        `outcomes_come` is False where the spec says that none do.
+        """
+        if tumbling is None:
+            return self.streams.look(subject, 0) + self.skew.look(subject, measured)
+        first = FirstOutcomes(passed, tumbling.length, tumbling.label_delay) if outcomes_come else None
+        found = self.streams.look(subject, tumbling.label_delay, first)
+        found += self.repeats.look(subject, tumbling.length, passed)
         return found + self.skew.look(subject, measured)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:

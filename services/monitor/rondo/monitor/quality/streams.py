@@ -2,6 +2,8 @@
 
 An alert opens when a stream is silent for longer than its rhythm allows, and resolves with the next row. Only time in
 which the monitor runs counts as silence: after a start it can't know what it missed.
+
+Outcomes that never began have no rhythm. They are missed in event time: once the first requests should have theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.quality.limits import lag_limit, longest_gap, silence_limit
 from rondo.monitor.quality.rhythm import WEEK, Rhythm, live_weeks
+from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ SILENCE: dict[Stream, QualityProblem] = {
 }
 # So often is a silence saved on its way to the limit: a restart then loses little of it.
 _SAVES = 16
+# Windows after the label delay, in which a first outcome is waited for: an outcome counts when its window has closed.
+_WINDOWS = 2
 _WORDS = {"requests": "request", "outcomes": "outcome"}
 _ADVICE = {
     QualityProblem.SILENCE: "Check what sends the requests, and serving.",
@@ -42,13 +47,26 @@ _ADVICE = {
 }
 
 
+@dataclass(frozen=True)
+class FirstOutcomes:
+    """When the first outcomes are missed: `passed` is the watermark of the requests, all in microseconds."""
+
+    passed: int
+    window: int
+    label_delay: int
+
+
 @dataclass
 class StreamQuality:
-    """The rhythm of each stream, the ids of the open alerts by problem, and events not yet published."""
+    """The rhythm of each stream, the ids of the open alerts by problem, and events not yet published.
+
+    `first_request` is the event time of the first request.
+    """
 
     rhythms: dict[Stream, Rhythm] = field(default_factory=lambda: dict.fromkeys(STREAMS, Rhythm()))
     open: dict[str, str] = field(default_factory=dict)
     pending: list[Announcement] = field(default_factory=list)
+    first_request: int = NEVER
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Take rows of a stream, by when each was written, and its event time; resolves the alert of its silence."""
@@ -57,11 +75,13 @@ class StreamQuality:
             written, times, was_paused=problem in self.open, is_stale=QualityProblem.STALE in self.open
         )
         self.rhythms[stream] = after
+        if stream == "requests" and self.first_request == NEVER and times.size:
+            self.first_request = int(times.min())
         if written.size and (alert := self.open.pop(problem, None)):
             pause = _duration(after.pauses[-1][1]) if after.pauses else "a pause"
-            self.pending.append(
-                findings.resolved(model, alert, to_time(after.last), f"{_WORDS[stream]}s arrive again, after {pause}")
-            )
+            why = f"{_WORDS[stream]}s arrive again, after {pause}"
+            why = f"the first {_WORDS[stream]}s have arrived" if before.last == NEVER else why
+            self.pending.append(findings.resolved(model, alert, to_time(after.last), why))
 
     def watch(self, elapsed: int) -> bool:
         """Count time in which the monitor ran; returns whether a silence has to be saved."""
@@ -73,10 +93,11 @@ class StreamQuality:
             save |= part > 0 and after.silent // part > rhythm.silent // part
         return save
 
-    def look(self, subject: Subject, label_delay: int) -> list[Announcement]:
+    def look(self, subject: Subject, label_delay: int, first: FirstOutcomes | None = None) -> list[Announcement]:
         """Return what to publish by now: findings, and alerts that open or resolve.
 
-        `label_delay` is the microseconds from a request to its outcome at the most.
+        `label_delay` is the microseconds from a request to its outcome at the most. `first` says when the first
+        outcomes are missed; None where none are to come.
         """
         published, self.pending = self.pending, []
         for stream, rhythm in self.rhythms.items():
@@ -88,20 +109,37 @@ class StreamQuality:
             limit += self._requests_paused(rhythm.last - label_delay) if stream == "outcomes" else 0
             if rhythm.silent > limit:
                 published += self._silent(subject, stream, rhythm, limit)
+        if first is not None:
+            published += self._never_began(subject, first)
         return published + self._stale(subject, self.rhythms["requests"])
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the open alerts, and begin without a rhythm."""
         pending, opened = self.pending, self.open
         self.rhythms, self.open, self.pending = dict.fromkeys(STREAMS, Rhythm()), {}, []
+        self.first_request = NEVER
         return [*pending, *(findings.resolved(model, alert, at, why) for alert in opened.values())]
 
     def snapshot(self) -> StreamQuality:
-        return StreamQuality(dict(self.rhythms), dict(self.open))
+        return StreamQuality(dict(self.rhythms), dict(self.open), first_request=self.first_request)
 
     def _requests_paused(self, since: int) -> int:
         """Return the longest pause of the requests that was reported and ended since: outcomes pause as long, later."""
         return max((length for end, length in self.rhythms["requests"].pauses if end >= since), default=0)
+
+    def _never_began(self, subject: Subject, first: FirstOutcomes) -> list[Announcement]:
+        """Return the alert that no outcome has ever come, once the first ones should be there."""
+        problem, limit = QualityProblem.NO_OUTCOMES, first.label_delay + _WINDOWS * first.window
+        began = self.rhythms["outcomes"].last != NEVER
+        if began or problem in self.open or NEVER in (self.first_request, first.passed):
+            return []
+        if (waited := first.passed - self.first_request) <= limit:
+            return []
+        what = f"no outcome since the first request, {_duration(waited)} of event time ago"
+        delay = f"data.label_delay is {_duration(first.label_delay)}"
+        known = f"{delay}. Where none are to come, say rollout.judged_by: guards"
+        statistic = _seconds(StatisticName.SILENCE, waited, first.label_delay, limit)
+        return self._raise(problem, subject, statistic, (self.first_request, first.passed), f"{what}; {known}")
 
     def _silent(self, subject: Subject, stream: Stream, rhythm: Rhythm, limit: int) -> list[Announcement]:
         longest, problem = longest_gap(rhythm) or 0, SILENCE[stream]

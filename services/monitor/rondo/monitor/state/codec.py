@@ -32,7 +32,7 @@ from rondo.monitor.rollouts import compared_versions
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.state.repeats_codec import decode_repeats, encode_repeats
-from rondo.monitor.stream.watermark import Watermark
+from rondo.monitor.stream.watermark import NEVER, Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.losses_by_prediction import LossesByPrediction
@@ -173,6 +173,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "streams": {
             "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.quality.streams.rhythms.items()},
             "open": dict(state.quality.streams.open),
+            "first_request": state.quality.streams.first_request,
         },
     }
 
@@ -218,7 +219,8 @@ def _streams(figures: Mapping[str, Any]) -> StreamQuality:
         weeks = tuple(Week(**each) for each in given["weeks"])
         pauses = tuple((end, length) for end, length in given["pauses"])
         rhythms[name] = Rhythm(**{**given, "weeks": weeks, "pauses": pauses})
-    return StreamQuality(rhythms, dict(figures["open"]))
+    # A checkpoint of an earlier release does not have the first request.
+    return StreamQuality(rhythms, dict(figures["open"]), first_request=figures.get("first_request", NEVER))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:

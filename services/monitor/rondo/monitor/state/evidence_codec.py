@@ -30,6 +30,8 @@ _STORED = pa.schema(
     [("version", pa.int64()), ("what", pa.string()), ("fields", pa.string()), ("arrays", pa.list_(pa.binary()))]
 )
 Row = dict[str, Any]
+# Fields of `VersionEvidence`, each in a row of its own.
+_TIMES_BY_GROUP = ("judged_since", "due")
 
 
 def encode_evidence(evidence: ModelEvidence) -> pa.Table:
@@ -54,8 +56,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             evidence.versions[version] = VersionEvidence([], None, {key: Taken(**each) for key, each in fields.items()})
         elif what == "loss bounds":
             evidence.versions[version].loss_bounds = LossBounds(**fields)
-        elif what == "judged since":
-            evidence.versions[version].judged_since = fields
+        elif what in _TIMES_BY_GROUP:
+            setattr(evidence.versions[version], what, fields)
         elif what == "predicted":
             starts, counts = (np.frombuffer(each, np.int64) for each in arrays)
             evidence.versions[version].predicted = PredictionHistory(starts, counts.reshape(len(starts), -1))
@@ -75,8 +77,9 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     yield _row(version, "version", {key: asdict(taken) for key, taken in evidence.taken.items()})
     if evidence.loss_bounds is not None:
         yield _row(version, "loss bounds", asdict(evidence.loss_bounds))
-    if evidence.judged_since:
-        yield _row(version, "judged since", dict(sorted(evidence.judged_since.items())))
+    for what in _TIMES_BY_GROUP:
+        if by_group := getattr(evidence, what):
+            yield _row(version, what, dict(sorted(by_group.items())))
     if (predicted := evidence.predicted) is not None:
         yield _row(version, "predicted", {}, predicted.starts, predicted.counts)
     for each in evidence.watched:
