@@ -7,21 +7,25 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import standardwebhooks
 from rondo.chassis.settings import SettingsError
+from rondo.monitor.notifications import webhook
 from rondo.monitor.notifications.message_content import AlertMessage, with_ends
 from rondo.monitor.notifications.webhook import Webhook, body, signer
-from rondo.monitor.notifications.webhook_receivers import Answer, Receiver, WebhookUrlError, receivers
+from rondo.monitor.notifications.webhook_receivers import Answer, Receiver, WebhookUrlError, may_be_called, receivers
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import EPOCH, MODEL
 from tests.monitor.fakes import ENVIRONMENT, NOW
 from tests.monitor.notifications.messages import ALERT, OVER, WORSE, of, opened, resolved
 from tests.support.settings import load
+
+if TYPE_CHECKING:
+    from tests.monitor.notifications.receiver import Server
 
 LABELS = {
     "alertname": "RondoFinding", "model": MODEL, "alert_id": "a1", "kind": "drift", "severity": "warning",
@@ -158,6 +162,27 @@ async def test_a_call_to_a_malformed_address_is_refused(url: str) -> None:
         answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), opened())
     assert answer.outcome == "refused"
     assert answer.text.endswith("see RONDO_WEBHOOK_URLS")
+
+
+async def test_nothing_is_sent_to_a_name_that_resolves_to_a_link_local_address(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name for 169.254.169.254 needs a name server, so the address of the receiver stands for a link-local one."""
+    looked: list[str] = []
+
+    def is_local(host: str) -> bool:
+        looked.append(host)
+        return may_be_called("169.254.169.254" if host == "127.0.0.1" else host)
+
+    async with httpx.AsyncClient() as client:
+        called = Webhook(client, lambda: NOW)
+        receiver = Receiver(server.url.replace("127.0.0.1", "localhost"), "slack")
+        with monkeypatch.context() as patched:
+            patched.setattr(webhook, "may_be_called", is_local)
+            answer = await called.call(receiver, opened())
+        assert (answer.outcome, looked, server.received) == ("refused", ["127.0.0.1"], [])
+        assert (await called.call(receiver, opened())).outcome == "delivered"
+        assert len(server.received) == 1
 
 
 async def test_a_temporary_failure_is_retried() -> None:

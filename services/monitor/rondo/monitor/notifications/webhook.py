@@ -1,7 +1,7 @@
 """Calls of receivers: Slack-compatible JSON, Alertmanager's API v2, or what apprise sends.
 
 The addresses are part of the settings, and nothing else names one. Redirects are not followed: they would send an alert
-to an unknown address.
+to an unknown address. A name may resolve to any address, so that of the peer is looked at before anything is sent.
 With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
 (https://github.com/standard-webhooks/standard-webhooks), so a receiver can verify that Rondo sent them.
 """
@@ -17,10 +17,10 @@ import standardwebhooks
 
 from rondo.monitor.notifications import apprise_service
 from rondo.monitor.notifications.message_content import alertmanager_body, slack_body, text, title
-from rondo.monitor.notifications.webhook_receivers import UNCALLABLE, Answer
+from rondo.monitor.notifications.webhook_receivers import UNCALLABLE, Answer, may_be_called
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from rondo.monitor.notifications.message_content import AlertMessage
@@ -68,6 +68,20 @@ def body(kind: Format, content: AlertMessage, now: datetime) -> Any:
     return alertmanager_body(content, now) if kind == "alertmanager" else slack_body(content)
 
 
+class _LinkLocalPeerError(Exception):
+    """The host of a receiver has resolved to a link-local address."""
+
+
+async def _check_peer(event: str, info: Mapping[str, Any]) -> None:
+    """Close a connection to a link-local address before TLS and the request; a `trace` extension of httpcore."""
+    if event != "connection.connect_tcp.complete":
+        return
+    stream = info["return_value"]
+    if not may_be_called(stream.get_extra_info("server_addr")[0]):
+        await stream.aclose()
+        raise _LinkLocalPeerError
+
+
 class Webhook:
     """Calls receivers; `now` returns the time in UTC. Without a `signer` calls are not signed."""
 
@@ -95,11 +109,14 @@ class Webhook:
                 },
                 timeout=_TIMEOUT,
                 follow_redirects=False,
+                extensions={"trace": _check_peer},
             )
         except httpx.HTTPError as error:
             return Answer("retry", f"{type(error).__name__}: {error}"[:_MAX_ANSWER])
         except UNCALLABLE as error:
             return Answer("refused", f"the address can't be called ({type(error).__name__}); see RONDO_WEBHOOK_URLS")
+        except _LinkLocalPeerError:
+            return Answer("refused", "its host resolves to a link-local address, which is not called")
         text = f"{answer.status_code} {answer.reason_phrase}"
         if answer.is_success:
             return Answer("delivered", text)

@@ -77,7 +77,7 @@ def _receiver(text: str, position: int) -> Receiver:
     url = rest if kind else text
     if kind == "apprise":
         host = apprise_service.host_of(url)
-        if host is None or not (host == "" or _may_be_called(host)):
+        if host is None or not (host == "" or may_be_called(host)):
             raise WebhookUrlError(position)
         return Receiver(url, kind)
     path = _path(url)
@@ -92,13 +92,13 @@ def _path(url: str) -> str | None:
     """Return the path of an address, or None if httpx can't call it."""
     try:
         parts = httpx.URL(url)
-        usable = parts.scheme in ("http", "https") and parts.port in _PORTS and _may_be_called(parts.host)
+        usable = parts.scheme in ("http", "https") and parts.port in _PORTS and may_be_called(parts.host)
     except UNCALLABLE:
         return None
     return parts.path if usable else None
 
 
-def _may_be_called(host: str) -> bool:
+def may_be_called(host: str) -> bool:
     """Return whether there is a host that is not link-local.
 
     No receiver has such an address, and clouds serve credentials at one. Private ones are where an Alertmanager is.
