@@ -11,7 +11,8 @@ import pytest
 from rondo.chassis.errors import AlreadyHandledError
 from rondo.contracts.events.models import ModelRemoved
 from rondo.trainer import handlers
-from rondo.trainer.run import Batch, Labels
+from rondo.trainer.adaptation.training_window import AdaptationState
+from rondo.trainer.run import Batch, Ended, Labels, Training
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker.queue import PostgresRunQueue
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from rondo.chassis.postgres.pool import Database
+    from rondo.contracts.spec.model import ModelSpec
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -202,6 +204,44 @@ async def test_concurrent_findings_queue_one_run(store: Database) -> None:
     await asyncio.gather(*(found(n) for n in range(20)))
     assert await count(store, "runs") == 1
     assert await count(store, "outbox where topic = 'training.skipped'") == 19
+
+
+async def trained_once(store: Database, spec: ModelSpec) -> None:
+    """Save a spec and its first training with 1,000 rows, after which 5,000 labels have come."""
+    async with handling(store)(builders.enveloped(builders.drift(), "spec")) as work:
+        await work.save_spec(builders.spec_applied(spec))
+        await work.count_labels(spec.model, 1_000)
+        await work.enqueue("run-1", builders.trigger("data", 1, "jan"), spec)
+    queue = PostgresRunQueue(store, "worker", LEASE)
+    run = await queue.claim(3)
+    assert run is not None
+    known = Training(1_000, 1_000, builders.START, AdaptationState(1_000))
+    assert await queue.finish(run, Ended(builders.trained(run), known))
+    async with handling(store)(builders.enveloped(builders.drift(), "labels")) as work:
+        await work.count_labels(spec.model, 5_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["triggers", "auto"])
+async def test_a_thousand_findings_at_once_make_one_training(store: Database, policy: str) -> None:
+    auto = policy == "auto"
+    spec = builders.spec(retrain={"policy": policy, "on": [] if auto else ["drift"]})
+    await trained_once(store, spec)
+    handle = handlers.on_performance_suspected if auto else handlers.on_drift_detected
+    # As many as replicas handle at the same time: more would wait for a connection, and not for the lock.
+    replicas = asyncio.Semaphore(20)
+
+    async def found(n: int) -> None:
+        event = builders.suspected(f"drop-{n}") if auto else builders.drift(f"drift-{n}")
+        envelope = builders.enveloped(event, f"event-{n}")
+        async with replicas, handling(store)(envelope) as work:
+            await handle(envelope, work)
+
+    await asyncio.gather(*(found(n) for n in range(1_000)))
+    assert await count(store, "runs where state = 'queued'") == 1
+    assert await count(store, "runs") == 2
+    assert await count(store, "outbox where topic = 'training.skipped'") == 999
+    assert await count(store, "deferred") == (1 if auto else 0), "one drop waits for the end of the run"
 
 
 async def test_a_request_that_is_being_deferred_while_its_spec_arrives_is_not_lost(store: Database) -> None:
