@@ -5,6 +5,9 @@ distribution of weighted sums of them and nothing else.
 
 A feature is taken as its level: the rank in the reference, with mean 0 and variance 1. So a heavy tail does not hide
 the other features, and a missing value counts as the mean.
+
+Two distributions that differ also differ in almost every random projection (Cuesta-Albertos, Fraiman and Ransford,
+"A sharp form of the Cramér-Wold theorem", Journal of Theoretical Probability 20, 2007).
 """
 
 from __future__ import annotations

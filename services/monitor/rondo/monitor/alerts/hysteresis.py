@@ -1,4 +1,8 @@
-"""Hysteresis: an alarm is raised after several periods in a row over a threshold, and recovers after as many under."""
+"""Hysteresis: an alarm is raised after several periods in a row over a threshold, and recovers after as many under.
+
+Two thresholds in the place of one keep a value near it from switching (Schmitt, "A thermionic trigger", Journal of
+Scientific Instruments 15, 1938); here it is one threshold and two counts.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """Estimates the performance of rows from the counts of what was predicted, without any outcome.
 
 The counts are those of the output's bins that the monitor has anyway, so nothing is done for a single row.
+
+It is confidence-based performance estimation (CBPE; Białek et al., arXiv 2401.08348; the mean of calibrated
+confidences: Kivimäki et al., arXiv 2407.08649), with calibration by histogram binning. Nothing is weighed by how
+inputs have changed, as their PAPE does.
 """
 
 from __future__ import annotations

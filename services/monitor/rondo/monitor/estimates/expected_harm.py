@@ -1,4 +1,9 @@
-"""Whether a change of the inputs is likely to do harm, by the loss that is to be expected since then."""
+"""Whether a change of the inputs is likely to do harm, by the loss that is to be expected since then.
+
+That shifts of the inputs differ by whether they do harm, and only those that do ask for an action: Podkopaev and
+Ramdas, "Tracking the risk of a deployed model and detecting harmful distribution shifts", ICLR 2022. They need
+outcomes; here the loss is an estimate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How many consecutive rows make a block, so that one is hardly correlated with the one before."""
+"""How many consecutive rows make a block, so that one is hardly correlated with the one before.
+
+The blocks are batches whose means hardly depend on each other (Flegal and Jones, "Batch means and spectral variance
+estimators in Markov chain Monte Carlo", Annals of Statistics 38, 2010).
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 It differs from the test that alerts people in its blocks: one has at most an eighth of the reference's rows, over
 however many rows the losses are correlated. Where that is more than a block, it suspects too often. A false suspicion
 costs a comparison of two models, and a late one costs the errors until then.
+
+The bets are those of `block_test`, by conformal test martingales for change points (Vovk et al., "Retrain or not
+retrain", COPA 2021, arXiv 2102.10439).
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Gaps are differences of the times at which rows were written, not of event times: these follow the clock only where
 nothing is replayed. A week in which event time advanced much faster than the clock is a replay, and teaches nothing.
+
+The limits by which it is judged, with their source, are in `limits`.
 """
 
 from __future__ import annotations

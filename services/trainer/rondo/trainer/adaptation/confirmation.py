@@ -2,6 +2,10 @@
 
 That the loss has risen is no reason by itself: rows from before may still help, and a model of few rows is worse. Nor
 is a model of one day that is better on the same day: the rows since the change have to be many in time, too.
+
+The comparison of the losses of two models on the same rows, with a standard error that knows that they depend on each
+other, is that of Diebold and Mariano ("Comparing predictive accuracy", Journal of Business and Economic Statistics
+13, 1995), here by blocks.
 """
 
 from __future__ import annotations

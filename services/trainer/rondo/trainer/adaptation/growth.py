@@ -1,4 +1,11 @@
-"""When labelled rows have grown enough to fit again, and whether a fit pays where costs are given."""
+"""When labelled rows have grown enough to fit again, and whether a fit pays where costs are given.
+
+That a training has to pay for itself is the criterion of Mahadevan and Mathioudakis ("Cost-effective retraining of
+machine learning models", CARA, arXiv 2310.04216) and of Regol et al. ("When to retrain a machine learning model",
+UPF, ICML 2025, arXiv 2505.14903), which predicts losses of models to come. Here the gain of past fits
+stands for it. That what a model of n rows loses beyond the unavoidable falls like 1 / n: Amari, Fujita and Shinomoto,
+"Four types of learning curves", Neural Computation 4, 1992.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,11 @@ Recent chunks count more. Another strategy leads where its advantage is larger t
 errors, or by one if it is a safe one. The standard error is the larger one of two estimates, from chunk to chunk and
 from quarters of chunks, for losses near each other in time resemble each other. Where they do over more rows than
 that, it is larger by the square root of the ratio.
+
+Losses on rows that come after those of the fit are prequential (Dawid, "Statistical theory: the prequential approach",
+Journal of the Royal Statistical Society A 147, 1984), with a fading factor as that of Gama, Sebastião and Rodrigues
+(Machine Learning 90, 2013). Han, Huang and Wang (ICML 2024, arXiv 2402.08672) adapt how far they look back, which was
+no better here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Which rows a strategy fits to, and with which weights."""
+"""Which rows a strategy fits to, and with which weights.
+
+Windows of several lengths beside each other, of which the losses on later rows choose: Han, Huang and Wang, "Model
+assessment and selection under temporal distribution shift", ICML 2024, arXiv 2402.08672. Weights that fade: Gama,
+Sebastião and Rodrigues, "On evaluating stream learning algorithms", Machine Learning 90, 2013.
+"""
 
 from __future__ import annotations
 

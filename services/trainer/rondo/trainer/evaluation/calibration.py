@@ -1,4 +1,8 @@
-"""How right the predictions on the holdout were, by what was predicted: the monitor estimates performance from it."""
+"""How right the predictions on the holdout were, by what was predicted: the monitor estimates performance from it.
+
+Predictions are calibrated by histogram binning (Zadrozny and Elkan, "Obtaining calibrated probability estimates from
+decision trees and naive Bayesian classifiers", ICML 2001).
+"""
 
 from __future__ import annotations
 
