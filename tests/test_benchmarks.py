@@ -34,8 +34,8 @@ REPORT: dict[str, Any] = {
     "lost": [],
     "doubled": [],
     "retrains": [TURN, TURN, TURN],
-    "with_loop": {"5": 0.74},
-    "without_loop": {"5": 0.70},
+    "with_loop": dict.fromkeys(map(str, range(5, 13)), 0.74),
+    "without_loop": dict.fromkeys(map(str, range(5, 13)), 0.70),
 }
 
 
@@ -206,6 +206,9 @@ def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:
     found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
     assert found["automatic redeployments"] == (3, None, True)
     assert found["AUC of month 5, never retrained beside"] == (0.74, 0.70, True)
+    ours, peer, met = found["mean AUC from May to October, never retrained beside"]
+    assert (ours, peer, met) == (pytest.approx(0.74), pytest.approx(0.70), True)
+    assert found["the same with at most 9 redeployments, as monthly; redeployments beside"][1:] == (3.0, True)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +219,8 @@ def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:
         (90.0, 0, {"lost": ["r1"]}),
         (90.0, 0, {"doubled": ["r1"]}),
         (90.0, 0, {"retrains": []}),
+        (90.0, 0, {"with_loop": REPORT["with_loop"] | {"5": 0.68}}),
+        (90.0, 0, {"retrains": [TURN] * 10}),
     ],
 )
 def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: dict[str, Any]) -> None:
