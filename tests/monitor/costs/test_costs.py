@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,10 +11,10 @@ from hypothesis import strategies as st
 from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.monitor.costs.cost_status import Power, cost_statuses
-from rondo.monitor.costs.version_cost import MOST_VERSIONS, ModelCosts, VersionCost
+from rondo.monitor.costs.version_cost import MOST_VERSIONS, MOST_WINDOWS, ModelCosts, VersionCost
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 
-from tests.monitor.builders import MODEL, encode_predictions, predictions, times
+from tests.monitor.builders import EPOCH, MODEL, encode_predictions, predictions, times
 from tests.monitor.fakes import FakeClock, messages
 from tests.monitor.pipeline.stores import filled_store, new_pipeline
 from tests.monitor.streams import BINARY
@@ -69,3 +71,51 @@ async def test_the_log_has_the_cost_of_every_role_and_a_checkpoint_keeps_it() ->
     saved, _ = encode_state(pipeline.models[MODEL], nothing_stored())
     decoded, _ = decode_state(MODEL, saved, 1, now=0.0)
     assert decoded.costs == pipeline.models[MODEL].costs
+
+
+def logged(day: float, cost: InferenceCost, *, rows: int = 10, version: int = 1) -> bytes:
+    """Return a message with a cost, whose rows are of half a day."""
+    ids = [f"{day}-{version}-{n}" for n in range(rows)]
+    table = predictions(BINARY.rows(np.random.default_rng(1), rows), times(day, rows, 0.5), ids)
+    batch = logs.decode(encode_predictions(table, version=version))
+    return logs.encode(batch.replace_schema_metadata(logs.metadata(batch) | {inference_cost.KEY: cost.text}))
+
+
+async def test_a_closed_window_has_what_its_predictions_cost_and_a_restart_keeps_it() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    # The length of windows is known from the first rows on, so the first cost is of none.
+    await pipeline.advance(messages([logged(0, InferenceCost((1_000,), 0, 7, 0, 0))]))
+    cost = InferenceCost((2_000,), 30_000, 10, 1, 5_000_000)
+    await pipeline.advance(messages([logged(0, cost), logged(0.5, cost), logged(1, cost)], first=1))
+    clock.now += 100.0
+    await pipeline.advance([])
+    again = new_pipeline(store, clock)
+    await again.load()
+    assert again.models[MODEL].costs == pipeline.models[MODEL].costs
+    again.caught_up()
+    await again.advance(messages([logged(3, InferenceCost())], first=4))
+    # No outcome comes, so the windows close once it has been waited for.
+    clock.now += 1_000.0
+    await again.advance([])
+    closed = {each.closed.start: each.closed for each in store.published if each.closed}
+    found = [closed[EPOCH + timedelta(days=day)].cost for day in (0, 1)]
+    assert [(each.version, each.predictions, each.errors) for each in found if each] == [(1, 20, 2), (1, 10, 1)]
+    (first, _) = found
+    assert first is not None
+    assert (first.error_share, first.memory_bytes, first.cpu_seconds) == (pytest.approx(1 / 11), 5_000_000, 3.0)
+    assert first.latency_p95 == pytest.approx(0.002, rel=0.05)
+    assert again.models[MODEL].costs.windows == {}
+
+
+def test_costs_of_windows_that_never_close_are_bounded() -> None:
+    costs = ModelCosts()
+    for start in range(MOST_WINDOWS + 5):
+        costs.add(1, InferenceCost((1,), 1, 1, 0, 1), start)
+    assert (len(costs.windows), min(costs.windows)) == (MOST_WINDOWS, (1, 5))
+    costs.add(2, InferenceCost((1,), 1, 1, 0, 1), 0)
+    assert costs.close(1, 100) == VersionCost().plus(InferenceCost((1,), 1, 1, 0, 1))
+    assert min(start for version, start in costs.windows if version == 1) == 101
+    assert costs.close(1, 100) is None
+    assert set(costs.by_window(1)) == set(range(101, MOST_WINDOWS + 5))

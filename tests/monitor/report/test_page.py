@@ -9,6 +9,8 @@ from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
+from rondo.monitor.costs.cost_status import Power, cost_status
+from rondo.monitor.costs.version_cost import VersionCost
 from rondo.monitor.quality.skew import ServedSkew
 from rondo.monitor.report.markup import Markup, element
 from rondo.monitor.report.page import report_page
@@ -212,3 +214,16 @@ def test_features_that_were_published_differently_have_the_largest_difference() 
     assert cell == "40.0% of 100"
     assert any("107.0 served and no value published" in text for text in page.of("td"))
     assert "Served and published" not in read(skew=skew_status(ServedSkew())).of("h2")
+
+
+def test_what_predictions_cost_is_a_table_of_windows() -> None:
+    seen = story()
+    assert "Cost" not in read().of("h2"), "nothing is known of it"
+    cost = cost_status(1, VersionCost(980, 20, 0, 4_000_000, 3_000_000), Power())
+    windows = [seen.windows[0].model_copy(update={"cost": cost}), *seen.windows[1:]]
+    page = Reader(report_page(seen.status, windows))
+    assert "Cost" in page.of("h2")
+    cells = page.of("td")
+    at = cells.index("2.0%")
+    assert cells[at - 3 : at] == [f"{seen.windows[0].start:%Y-%m-%d %H:%M}", "1", "980"]
+    assert cells[at + 1 : at + 3] == ["3", "4.08"], "an empty cell, as those of the latency, has no text"

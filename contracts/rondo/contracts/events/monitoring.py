@@ -86,6 +86,7 @@ _WRITTEN = {
     StatisticName.SKEW: ("published differently", ".1%"),
     StatisticName.REPEATED_REQUESTS: ("repeated requests", ".1%"),
     StatisticName.REPEATED_FEATURES: ("repeated features", ".1%"),
+    StatisticName.FAILED_ROWS: ("failed rows", ".1%"),
 }
 
 

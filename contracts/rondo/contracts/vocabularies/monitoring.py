@@ -17,7 +17,8 @@ class StatisticName(StrEnum):
     error whose loss is 1: 0 where predictions are neither too high nor too low. `silence` is the time without a row,
     and `lag` how far the newest event time is behind, both in seconds. `skew` is the share of rows whose value was
     published differently than it was served, `repeated_requests` that of requests with the entity and event time of an
-    earlier one, `repeated_features` that of those with its features. The others are metrics, named as in the gates of a
+    earlier one, `repeated_features` that of those with its features, `failed_rows` that of rows that a model gives no
+    prediction for. The others are metrics, named as in the gates of a
     spec.
 
     Unknown: shown by its name; in a finding it counts as found.
@@ -52,6 +53,7 @@ class StatisticName(StrEnum):
     SKEW = "skew"
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
+    FAILED_ROWS = "failed_rows"
 
 
 class ColumnStatisticName(StrEnum):
@@ -120,7 +122,7 @@ class QualityProblem(StrEnum):
     for much longer than usual. `stale`: the event times of the requests no longer advance with the clock. `skew`:
     features were published with other values than they were served with. `repeated_requests`: requests repeat the
     entity and event time of others. `repeated_features`: they repeat the features of others more often than the rows of
-    the training do.
+    the training do. `failed_rows`: the model gives no prediction for many of them.
 
     Unknown: shown as it is. It triggers no training: only `values` does.
     """
@@ -132,6 +134,7 @@ class QualityProblem(StrEnum):
     SKEW = "skew"
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
+    FAILED_ROWS = "failed_rows"
 
 
 class Harm(StrEnum):
@@ -165,10 +168,10 @@ class AlertKind(StrEnum):
     `drift`, `performance` and `quality` are those of the findings, and `slices` is a worse performance for slices.
     `no_verdict` is that the inputs can't be judged after twice the time that was expected at first, or
     as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
-    many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests` and
-    `repeated_features` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports
-    nothing of a window. `canary` and `shadow` are that what such a version is asked or answers differs from its own
-    training.
+    many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`,
+    `repeated_features` and `failed_rows` are as in `QualityProblem`. `detector_failed` is that a detector of the user's
+    own reports nothing of a window. `canary` and `shadow` are that what such a version is asked or answers differs from
+    its own training.
 
     Unknown: shown as it is.
     """
@@ -189,3 +192,4 @@ class AlertKind(StrEnum):
     SKEW = "skew"
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
+    FAILED_ROWS = "failed_rows"

@@ -22,6 +22,7 @@ from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.candidates import Candidates
 from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.costs.cost_status import Power, cost_status
 from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.described_window import described_window, take_outcomes
 from rondo.monitor.detectors.user_figures import NO_USER_FIGURES, NO_USER_WINDOWS, UserFigures, UserFiguresByWindow
@@ -130,7 +131,7 @@ class ModelState:
             labelled=copy(self.labelled),
             quality=self.quality.snapshot(),
             candidates=self.candidates.snapshot(),
-            costs=ModelCosts(dict(self.costs.versions)),
+            costs=ModelCosts(dict(self.costs.versions), dict(self.costs.windows)),
         )
 
     @property
@@ -169,6 +170,20 @@ class ModelState:
         digests = {each.predictions.digest for each in self.buffer.messages} | set(self.history.digests.values())
         digests |= {each.digest for each in self.candidates.by_role.values()}
         return digests | {self.champion.digest} if self.champion else digests
+
+    def add_cost(self, predictions: Predictions) -> None:
+        """Add what a message of `predictions.log` has of the cost of its version.
+
+        It counts in the window of the newest request of the message, or so far where the version failed on every row.
+        """
+        newest = self.watermark.newest
+        window: int | None = None
+        if predictions.rows.num_rows and predictions.cost.micros:
+            times, made = log_messages.event_times(predictions.rows)
+            newest = int(times[~is_implausible(times, made)].max(initial=NEVER))
+        if self.tumbling is not None and predictions.role == RouteRole.PRIMARY and newest != NEVER:
+            window = int(self.tumbling.starts(np.array([newest]))[0])
+        self.costs.add(predictions.version, predictions.cost, window)
 
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
         """Buffer a message of `predictions.log`; evicted rows count as dropped."""
@@ -236,8 +251,11 @@ class ModelState:
         if self.champion is None or self.spec is None:
             return []
         subject = Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
-        come = self.spec.rollout.judged_by != JudgedBy.GUARDS
-        return self.quality.look(subject, self.tumbling, self.watermark.passed, skew, outcomes_come=come)
+        return self.quality.look(
+            subject, self.tumbling, self.watermark.passed, skew,
+            outcomes_come=self.spec.rollout.judged_by != JudgedBy.GUARDS,
+            costs=self.costs.by_window(self.champion.version),
+        )  # fmt: skip
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""
@@ -272,23 +290,26 @@ class ModelState:
         self,
         references: Mapping[str, Reference],
         by_users: UserFiguresByWindow = NO_USER_WINDOWS,
+        power: Power | None = None,
         *,
         outcomes_idle: bool,
     ) -> Iterator[Announcement]:
         """Close the due windows whose references are there, in order; yields what to publish.
 
         `references` are by digest, and `by_users` are figures of users' detectors, by version and start of a window.
+        `power` is what emissions are estimated by.
         """
         self.history = self.history.ending(self.windows)
         for key in self.due(outcomes_idle=outcomes_idle):
             assert self.tumbling is not None  # noqa: S101 - else nothing is due
             if reference := references.get(self.history.digest(key[0])):
-                yield from self._close(key, reference, self.tumbling, by_users.get(key, NO_USER_FIGURES))
+                yield from self._close(key, reference, self.tumbling, by_users.get(key, NO_USER_FIGURES), power)
         self.history = self.history.with_windows(version for version, _ in self.windows)
 
     def _close(
-        self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, by_users: UserFigures
-    ) -> Iterator[Announcement]:
+        self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, by_users: UserFigures,
+        power: Power | None,
+    ) -> Iterator[Announcement]:  # fmt: skip
         assert self.spec is not None  # noqa: S101 - without a spec no window is due
         version, start = key
         end, is_replaced = start + tumbling.length, self.history.is_replaced(version)
@@ -300,6 +321,8 @@ class ModelState:
         period = CountedPeriod(start, end, counts)
         by_users = replace(by_users, statistics=(*by_users.statistics, *self.quality.repeats.statistics(start)))
         found = described_window(period, reference, self.spec.monitor.detectors, by_users)
+        if (cost := self.costs.close(version, start)) is not None:
+            found = replace(found, cost=cost_status(version, cost, power or Power()))
         if is_replaced:
             subject = Subject(self.model, version, self.spec.monitor.false_alarm_rate, 0)
             yield replaced_windows.closed(subject, found, reference)
@@ -385,6 +408,7 @@ class ModelState:
     def _discard_counts(self) -> None:
         """Discard what is counted of predictions: those to come have other windows, or an event time before these."""
         self.windows, self.recent, self.history = {}, RecentWindows(), self.history.without_windows()
+        self.costs.windows = {}
         self.quality.repeats.clear_windows()
         for counted in (self.evidence, self.candidates, self.labelled):
             counted.clear()

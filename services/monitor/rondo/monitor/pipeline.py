@@ -225,7 +225,7 @@ class MonitorPipeline:
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
             state = self._state_at(topic, predictions.model)
-            state.costs.add(predictions.version, predictions.cost)
+            state.add_cost(predictions)
             champion = state.champion.version if state.champion else 0
             self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
             # A version that fails on every row logs what it costs, without rows.
@@ -295,7 +295,9 @@ class MonitorPipeline:
             if idle:
                 self._report_unlabelled(state)
             by_users = await self._user_figures(state, outcomes_idle=idle)
-            announcements += state.close_due_windows(self._control_plane.references, by_users, outcomes_idle=idle)
+            announcements += state.close_due_windows(
+                self._control_plane.references, by_users, self._power, outcomes_idle=idle
+            )
             self._checkpointer.changed.add(state.model)
         return announcements
 

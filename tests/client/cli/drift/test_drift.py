@@ -215,6 +215,18 @@ def test_the_window_of_a_replaced_version_is_marked_and_stands_beside_that_of_th
     assert "replaced" not in rondo("drift", "loans", "--history").stdout, "as an earlier monitor answers"
 
 
+def test_the_history_has_the_errors_and_the_latency_of_a_window_where_they_are_known(rondo: Run, answers: Any) -> None:
+    window = story().windows[0].model_dump(mode="json")
+    cost = {"error_share": 0.02, "latency_p95": 0.0042}
+    answers("loans/windows?limit=20", {"windows": [window | {"cost": cost}, window], "next": None})
+    head, first, second = rondo("drift", "loans", "--history").stdout.splitlines()
+    assert head.split()[-3:] == ["errors", "p95", "ms"]
+    assert first.split()[-2:] == ["2.0%", "4.2"]
+    assert "%" not in second.split()[-1]
+    answers("loans/windows?limit=20", {"windows": [window], "next": None})
+    assert "p95" not in rondo("drift", "loans", "--history").stdout
+
+
 def test_a_replaced_version_has_its_open_windows(rondo: Run, answers: Any) -> None:
     open_one = {"version": 1, "windows": 2, "rows": 1_400, "labelled_rows": 3, "closes": "2024-01-11T02:00:00Z"}
     answers("loans/drift", status(replaced=[open_one]))

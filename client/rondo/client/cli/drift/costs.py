@@ -27,7 +27,9 @@ def lines(costs: Sequence[dict[str, Any]], width: int) -> Iterator[Line]:
 
 
 def _figures(cost: dict[str, Any]) -> Iterator[str]:
-    yield f"{cost['errors']:,} errors"
+    # An older monitor has no share.
+    share = cost.get("error_share", 0.0)
+    yield f"{cost['errors']:,} errors{f' ({share:.1%})' * bool(share)}"
     if cost["latency_p50"] is not None:
         quantiles = "/".join(
             figure(1_000 * cost[name], ".3g") for name in ("latency_p50", "latency_p95", "latency_p99")

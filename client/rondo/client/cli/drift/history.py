@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rondo.client.cli.drift import slices
 from rondo.client.cli.drift.line import printable
 from rondo.client.cli.output import minute
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.vocabularies import WindowRole
 
@@ -46,12 +47,15 @@ class Figures(NamedTuple):
     estimated: tuple[str, ...]
     gaps: tuple[tuple[str, str], ...]
     groups: dict[str, str]
+    costs: bool = False
 
     @classmethod
     def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
         sliced = any(each["group"] == _SLICES for window in windows for each in window["evidence"])
         groups = _GROUPS | ({_SLICES: _SLICES} if sliced else {})
-        return cls(metrics(windows), estimated(windows), gaps(windows), groups)
+        # An older monitor has no costs.
+        costs = any(window.get("cost") for window in windows)
+        return cls(metrics(windows), estimated(windows), gaps(windows), groups, costs)
 
 
 def columns(figures: Figures) -> tuple[str, ...]:
@@ -59,7 +63,8 @@ def columns(figures: Figures) -> tuple[str, ...]:
     titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
     apart = (f"{slices.title(name)} gap by {printable(column)}" for column, name in figures.gaps)
     known = (METRICS[name].title for name in figures.metrics)
-    return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *figures.groups.values())
+    cost = ("errors", "p95 ms") if figures.costs else ()
+    return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *figures.groups.values(), *cost)
 
 
 def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
@@ -73,8 +78,16 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
     evidence = (_strongest(window, group) for group in shown.groups)
     return (
         minute(window["start"]), _version(window), f"{window['rows']:,}", f"{window['labelled_rows']:,}",
-        *estimates, *figures, *apart, *evidence,
+        *estimates, *figures, *apart, *evidence, *(_cost(window.get("cost")) if shown.costs else ()),
     )  # fmt: skip
+
+
+def _cost(cost: dict[str, Any] | None) -> tuple[str | None, str | None]:
+    """Return the share of rows without a prediction, and how long an inference took; None where it is not known."""
+    if cost is None:
+        return None, None
+    p95 = cost["latency_p95"]
+    return f"{cost['error_share']:.1%}", None if p95 is None else figure(1_000 * p95, ".3g")
 
 
 def _version(window: dict[str, Any]) -> str:

@@ -32,5 +32,6 @@ def closed(subject: Subject, window: LabelledWindow, reference: Reference) -> An
         gaps=group_gaps(window.slices, reference),
         no_verdict=NO_VERDICT,
         estimates=window.estimates,
+        cost=window.cost,
     )
     return findings.closed(subject, kept)

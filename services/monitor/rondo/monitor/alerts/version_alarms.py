@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.monitoring import Estimate, Statistic, Window
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.costs.cost_status import CostStatus
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
@@ -40,7 +41,7 @@ _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 class LabelledWindow:
     """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices.
 
-    `failures` are the users' detectors that have no figures of it, with why.
+    `cost` is what its predictions cost. `failures` are the users' detectors that have no figures of it, with why.
     """
 
     window: Window
@@ -49,6 +50,7 @@ class LabelledWindow:
     estimates: tuple[Estimate, ...] = ()
     slices: tuple[SliceFigures, ...] = ()
     failures: tuple[str, ...] = ()
+    cost: CostStatus | None = None
 
 
 @dataclass
@@ -108,6 +110,7 @@ class VersionAlarms:
             no_verdict=no_verdict.performance(evidence, reference, rate)
             or no_verdict.out_of_reach(evidence, rate, [LOSS]),
             estimates=closed.estimates,
+            cost=closed.cost,
         )
         published = [findings.closed(subject, kept)]
         losses = list(evidence.alarms(rate, (LOSS, SLICES)))

@@ -26,16 +26,18 @@ class Power:
 
 
 class CostStatus(Value):
-    """The cost of a version since the monitor knows it.
+    """The cost of a version since the monitor knows it, or in a window.
 
     The latency is that of an inference of a micro-batch, without the network and the wait for Kafka. `errors` are rows
-    without a prediction, `memory_bytes` is that of a whole replica. The others are per 1,000 predictions;
+    without a prediction, `error_share` their share of all rows, `memory_bytes` is that of a whole replica. The others
+    are per 1,000 predictions;
     `emissions_grams` is an estimate from the processor time, and knows neither memory nor manufacture.
     """
 
     version: int
     predictions: int
     errors: int
+    error_share: float = 0.0
     latency_p50: float | None
     latency_p95: float | None
     latency_p99: float | None
@@ -46,15 +48,17 @@ class CostStatus(Value):
 
 def cost_statuses(costs: ModelCosts, power: Power) -> tuple[CostStatus, ...]:
     """Return the cost of each version, the newest first."""
-    return tuple(_status(version, cost, power) for version, cost in sorted(costs.versions.items(), reverse=True))
+    return tuple(cost_status(version, cost, power) for version, cost in sorted(costs.versions.items(), reverse=True))
 
 
-def _status(version: int, cost: VersionCost, power: Power) -> CostStatus:
+def cost_status(version: int, cost: VersionCost, power: Power) -> CostStatus:
+    """Return a cost for people."""
     seconds = cost.cpu_micros / 1e6 / cost.rows * 1_000 if cost.rows else None
     return CostStatus(
         version=version,
         predictions=cost.rows,
         errors=cost.failed,
+        error_share=cost.failed / max(cost.rows + cost.failed, 1),
         latency_p50=cost.quantile(0.5),
         latency_p95=cost.quantile(0.95),
         latency_p99=cost.quantile(0.99),

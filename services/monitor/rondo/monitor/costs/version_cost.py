@@ -1,4 +1,4 @@
-"""The cost of a version so far. Durations are counted in bins, so that the state does not grow with the rows."""
+"""The cost of a version, so far and by window. Durations are counted in bins: the state does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _PER_OCTAVE = 8
 _BINS = 27 * _PER_OCTAVE
 # Of a model; the oldest are left out.
 MOST_VERSIONS = 8
+# Of a model: windows that fill, and those whose outcomes are awaited.
+MOST_WINDOWS = 512
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,36 @@ def _bins(micros: Iterable[int]) -> NDArray[np.int64]:
 
 @dataclass
 class ModelCosts:
-    """The cost of each version of a model, the newest ones, in every role."""
+    """The cost of each version of a model, the newest ones, in every role, and that in open windows.
+
+    `windows` are by version and start, as the open windows of the model, and have what versions cost as the primary.
+    """
 
     versions: dict[int, VersionCost] = field(default_factory=dict)
+    windows: dict[tuple[int, int], VersionCost] = field(default_factory=dict)
 
-    def add(self, version: int, cost: InferenceCost) -> None:
-        """Add the cost of a message of the log; one without any changes nothing."""
+    def add(self, version: int, cost: InferenceCost, window: int | None = None) -> None:
+        """Add the cost of a message of the log; one without any changes nothing. `window` is the start of its window.
+
+        Without a window it counts for the version alone.
+        """
         if not cost.micros:
             return
         self.versions[version] = self.versions.get(version, VersionCost()).plus(cost)
         for oldest in sorted(self.versions)[:-MOST_VERSIONS]:
             del self.versions[oldest]
+        if window is None:
+            return
+        self.windows[version, window] = self.windows.get((version, window), VersionCost()).plus(cost)
+        for key in sorted(self.windows, key=lambda key: key[1])[:-MOST_WINDOWS]:
+            del self.windows[key]
+
+    def close(self, version: int, start: int) -> VersionCost | None:
+        """Return the cost of a window that closes, None where none is known, and discard it and those before it."""
+        found = self.windows.get((version, start))
+        self.windows = {key: each for key, each in self.windows.items() if key[0] != version or key[1] > start}
+        return found
+
+    def by_window(self, version: int | None) -> dict[int, VersionCost]:
+        """Return the cost of a version in its open windows, by their starts."""
+        return {start: cost for (of, start), cost in self.windows.items() if of == version}

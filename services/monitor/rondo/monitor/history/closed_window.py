@@ -10,6 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate, Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
 from rondo.contracts.vocabularies import WindowRole
+from rondo.monitor.costs.cost_status import CostStatus  # noqa: TC001 - as `Utc`
 from rondo.monitor.evidence.component_sums import GROUPS
 from rondo.monitor.evidence.verdicts import decimal, verdicts
 from rondo.monitor.statistics.slice_figures import GroupGap, SliceFigures  # noqa: TC001 - as `Utc`
@@ -39,6 +40,8 @@ class ClosedWindow(Window):
 
     `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
     window are there. A version that was replaced has none.
+    `cost` is that of the records of the log whose newest request is of the window; None where none has one. Serving
+    writes one a second, so it is of about the rows of the window.
     """
 
     model_version: int
@@ -51,6 +54,7 @@ class ClosedWindow(Window):
     estimates: tuple[Estimate, ...] = ()
     slices: tuple[SliceFigures, ...] = ()
     gaps: tuple[GroupGap, ...] = ()
+    cost: CostStatus | None = None
 
 
 class WindowPage(Value):

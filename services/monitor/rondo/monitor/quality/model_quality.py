@@ -1,4 +1,4 @@
-"""All that is watched of the quality of a model's data: its streams, repeated requests, served and published values."""
+"""All that is watched of a model's data as such: its streams, repeated and failed rows, served and published values."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.monitor.quality.failed_rows import FailedRows
 from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
 from rondo.monitor.stream.watermark import is_implausible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from rondo.monitor.alerts.findings import Announcement, Subject
+    from rondo.monitor.costs.version_cost import VersionCost
     from rondo.monitor.quality.skew import ServedSkew
     from rondo.monitor.quality.streams import Stream
     from rondo.monitor.windows.tumbling import TumblingWindows
@@ -28,11 +31,12 @@ class ModelQuality:
     streams: StreamQuality = field(default_factory=StreamQuality)
     skew: SkewAlarm = field(default_factory=SkewAlarm)
     repeats: Repeats = field(default_factory=Repeats)
+    failed: FailedRows = field(default_factory=FailedRows)
 
     @property
     def open(self) -> dict[str, str]:
         """The ids of the open alerts, by kind."""
-        return self.streams.open | self.skew.open | self.repeats.open
+        return self.streams.open | self.skew.open | self.repeats.open | self.failed.open
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Take rows of a stream, see `StreamQuality.take`. A row without a plausible event time is a row, too."""
@@ -46,21 +50,26 @@ class ModelQuality:
         measured: ServedSkew,
         *,
         outcomes_come: bool,
+        costs: Mapping[int, VersionCost],
     ) -> list[Announcement]:
         """Return what to publish by now; the watermark of the requests has `passed` that event time.
 
-        `outcomes_come` is False where the spec says that none do.
+        `outcomes_come` is False where the spec says that none do. `costs` are those of the subject by window.
         """
         if tumbling is None:
             return self.streams.look(subject, 0) + self.skew.look(subject, measured)
         first = FirstOutcomes(passed, tumbling.length, tumbling.label_delay) if outcomes_come else None
         found = self.streams.look(subject, tumbling.label_delay, first)
         found += self.repeats.look(subject, tumbling.length, passed)
+        found += self.failed.look(subject, costs, tumbling.length, passed)
         return found + self.skew.look(subject, measured)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the open alerts, and begin without any row."""
-        return [each for part in (self.streams, self.skew, self.repeats) for each in part.resolve(model, at, why)]
+        parts = (self.streams, self.skew, self.repeats, self.failed)
+        return [each for part in parts for each in part.resolve(model, at, why)]
 
     def snapshot(self) -> ModelQuality:
-        return ModelQuality(self.streams.snapshot(), self.skew.snapshot(), self.repeats.snapshot())
+        return ModelQuality(
+            self.streams.snapshot(), self.skew.snapshot(), self.repeats.snapshot(), self.failed.snapshot()
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.monitor.report import columns
+from rondo.monitor.report.costs import costs
 from rondo.monitor.report.markup import Markup, element, joined
 from rondo.monitor.report.performance import performance
 from rondo.monitor.report.quality import quality
@@ -42,6 +43,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         columns.not_judged(status.columns, status.no_verdict, status.out_of_reach),
         columns.every(status.columns, histograms),
         quality(status),
+        costs(windows),
         _reading(status),
     )
     head = element(

@@ -24,6 +24,7 @@ from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.version_cost import ModelCosts, VersionCost
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint, StoredTable
+from rondo.monitor.quality.failed_rows import FailedRows
 from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.quality.rhythm import Rhythm, Week
 from rondo.monitor.quality.skew import SkewAlarm
@@ -133,12 +134,15 @@ def decode_state(
             # A checkpoint of an earlier release has neither.
             SkewAlarm(**figures.get("skew", {})),
             decode_repeats(figures.get("repeats", {})),
+            FailedRows(figures.get("failed_rows")),
         ),
         costs=ModelCosts(
             {
                 int(version): VersionCost(**{**cost, "bins": tuple(cost["bins"])})
                 for version, cost in figures["costs"].items()
-            }
+            },
+            # A checkpoint of an earlier release has no costs by window.
+            {(version, start): _window_cost(cost) for version, start, cost in figures.get("window_costs", ())},
         ),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
@@ -167,6 +171,11 @@ def _figures(state: ModelState) -> dict[str, object]:
         "costs": {
             str(version): {**asdict(cost), "bins": list(cost.bins)} for version, cost in state.costs.versions.items()
         },
+        "window_costs": [
+            [version, start, _encoded_window_cost(cost)]
+            for (version, start), cost in sorted(state.costs.windows.items())
+        ],
+        "failed_rows": state.quality.failed.alert,
         "compared": compared_versions.encoded(state.candidates.compared),
         "repeats": encode_repeats(state.quality.repeats),
         "skew": {"number": state.quality.skew.number, "alert": state.quality.skew.alert},
@@ -204,6 +213,18 @@ def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
     # A checkpoint of an earlier release has no alarm of slices.
     by_kind = {kind: EvidenceAlarm(**figures["by_kind"].get(kind, {})) for kind in FINDING_KINDS}
     return VersionAlarms(by_kind, dict(figures["unjudged"]))
+
+
+def _encoded_window_cost(cost: VersionCost) -> dict[str, object]:
+    # Hundreds of windows may be open, and most of the bins of each are empty.
+    return {**asdict(cost), "bins": [[at, count] for at, count in enumerate(cost.bins) if count]}
+
+
+def _window_cost(figures: Mapping[str, Any]) -> VersionCost:
+    bins = list(VersionCost().bins)
+    for at, count in figures["bins"]:
+        bins[at] = count
+    return VersionCost(**{**figures, "bins": tuple(bins)})
 
 
 def _encoded_rhythm(rhythm: Rhythm) -> dict[str, object]:
