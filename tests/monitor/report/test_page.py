@@ -20,7 +20,7 @@ from rondo.monitor.status.histograms import Bar, Histogram
 from rondo.monitor.status.overall_verdict import OverallVerdict
 from rondo.monitor.status.repeat_status import RepeatStatus
 from rondo.monitor.status.skew_status import skew_status
-from rondo.monitor.status.stream_status import StreamStatus
+from rondo.monitor.status.stream_status import StreamStatus, VolumeStatus
 
 from tests.monitor.builders import EPOCH
 from tests.monitor.quality.test_skew import measured
@@ -227,3 +227,13 @@ def test_what_predictions_cost_is_a_table_of_windows() -> None:
     at = cells.index("2.0%")
     assert cells[at - 3 : at] == [f"{seen.windows[0].start:%Y-%m-%d %H:%M}", "1", "980"]
     assert cells[at + 1 : at + 3] == ["3", "4.08"], "an empty cell, as those of the latency, has no text"
+
+
+def test_how_many_requests_come_is_listed() -> None:
+    start = EPOCH + timedelta(days=3)
+    sentence = "312 requests in the 24 h; 2,890 to 3,140 in the same hours"
+    volume = VolumeStatus(
+        start=start, end=start + timedelta(days=1), rows=312, least=2_890, most=3_140, weeks=4, strange=True,
+        sentence=sentence,
+    )  # fmt: skip
+    assert sentence in read(volume=volume).of("li")

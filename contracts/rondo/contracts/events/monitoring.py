@@ -87,6 +87,7 @@ _WRITTEN = {
     StatisticName.REPEATED_REQUESTS: ("repeated requests", ".1%"),
     StatisticName.REPEATED_FEATURES: ("repeated features", ".1%"),
     StatisticName.FAILED_ROWS: ("failed rows", ".1%"),
+    StatisticName.VOLUME: ("requests", ",.0f"),
 }
 
 

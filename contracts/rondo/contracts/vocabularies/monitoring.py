@@ -18,7 +18,7 @@ class StatisticName(StrEnum):
     and `lag` how far the newest event time is behind, both in seconds. `skew` is the share of rows whose value was
     published differently than it was served, `repeated_requests` that of requests with the entity and event time of an
     earlier one, `repeated_features` that of those with its features, `failed_rows` that of rows that a model gives no
-    prediction for. The others are metrics, named as in the gates of a
+    prediction for, `volume` the number of requests. The others are metrics, named as in the gates of a
     spec.
 
     Unknown: shown by its name; in a finding it counts as found.
@@ -54,6 +54,7 @@ class StatisticName(StrEnum):
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
     FAILED_ROWS = "failed_rows"
+    VOLUME = "volume"
 
 
 class ColumnStatisticName(StrEnum):
@@ -122,7 +123,8 @@ class QualityProblem(StrEnum):
     for much longer than usual. `stale`: the event times of the requests no longer advance with the clock. `skew`:
     features were published with other values than they were served with. `repeated_requests`: requests repeat the
     entity and event time of others. `repeated_features`: they repeat the features of others more often than the rows of
-    the training do. `failed_rows`: the model gives no prediction for many of them.
+    the training do. `failed_rows`: the model gives no prediction for many of them. `volume`: far fewer or far more
+    requests come than in the same hours of the weeks before.
 
     Unknown: shown as it is. It triggers no training: only `values` does.
     """
@@ -135,6 +137,7 @@ class QualityProblem(StrEnum):
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
     FAILED_ROWS = "failed_rows"
+    VOLUME = "volume"
 
 
 class Harm(StrEnum):
@@ -169,9 +172,9 @@ class AlertKind(StrEnum):
     `no_verdict` is that the inputs can't be judged after twice the time that was expected at first, or
     as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
     many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`,
-    `repeated_features` and `failed_rows` are as in `QualityProblem`. `detector_failed` is that a detector of the user's
-    own reports nothing of a window. `canary` and `shadow` are that what such a version is asked or answers differs from
-    its own training.
+    `repeated_features`, `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed` is that a detector
+    of the user's own reports nothing of a window. `canary` and `shadow` are that what such a version is asked or
+    answers differs from its own training.
 
     Unknown: shown as it is.
     """
@@ -193,3 +196,4 @@ class AlertKind(StrEnum):
     REPEATED_REQUESTS = "repeated_requests"
     REPEATED_FEATURES = "repeated_features"
     FAILED_ROWS = "failed_rows"
+    VOLUME = "volume"

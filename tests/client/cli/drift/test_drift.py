@@ -227,6 +227,17 @@ def test_the_history_has_the_errors_and_the_latency_of_a_window_where_they_are_k
     assert "p95" not in rondo("drift", "loans", "--history").stdout
 
 
+def test_how_many_requests_come_stands_below_the_streams(rondo: Run, answers: Any) -> None:
+    sentence = (
+        "312 requests in the 24 h from 2024-03-04 00:00 UTC; 2,890 to 3,140 in the same hours of the weeks before"
+    )
+    stream = {"newest": "2024-03-05T00:00:00Z", "silent_seconds": 1.0, "stopped": False}
+    streams = {"requests": stream | {"longest_gap_seconds": None, "limit_seconds": None}}
+    answers("loans/drift", status(streams=streams, volume={"strange": True, "sentence": sentence}))
+    lines = parts(rondo("drift", "loans").stdout)["Streams"]
+    assert " ".join(" ".join(lines).split()).endswith(sentence)
+
+
 def test_a_replaced_version_has_its_open_windows(rondo: Run, answers: Any) -> None:
     open_one = {"version": 1, "windows": 2, "rows": 1_400, "labelled_rows": 3, "closes": "2024-01-11T02:00:00Z"}
     answers("loans/drift", status(replaced=[open_one]))

@@ -73,6 +73,8 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from _replaced(status.get("replaced", ()))
     yield from _streams(status["streams"])
     # An older monitor does not say it.
+    yield from _volume(status.get("volume"), width)
+    # An older monitor does not say it.
     yield from _not_counted(status.get("not_counted", ()), width)
     yield from repeats.lines(status.get("repeats"), width)
     yield from skew.lines(status.get("skew"), width)
@@ -188,6 +190,12 @@ def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
         else:
             usual = duration(each["longest_gap_seconds"])
             yield Line(f"            longest gap {usual}; an alert after {duration(limit)}")
+
+
+def _volume(volume: dict[str, Any] | None, width: int) -> Iterator[Line]:
+    if volume is not None:
+        style = "bold red" if volume["strange"] else None
+        yield from (Line(line, style) for line in _indented(printable(volume["sentence"]), width, "  "))
 
 
 def _not_counted(reasons: Sequence[str], width: int) -> Iterator[Line]:

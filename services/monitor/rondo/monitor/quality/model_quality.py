@@ -1,4 +1,4 @@
-"""All that is watched of a model's data as such: its streams, repeated and failed rows, served and published values."""
+"""All that is watched of a model's data as such: streams, volume, repeated and failed rows, published values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rondo.monitor.quality.failed_rows import FailedRows
 from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
+from rondo.monitor.quality.volume import Volume
 from rondo.monitor.stream.watermark import is_implausible
 
 if TYPE_CHECKING:
@@ -32,15 +33,19 @@ class ModelQuality:
     skew: SkewAlarm = field(default_factory=SkewAlarm)
     repeats: Repeats = field(default_factory=Repeats)
     failed: FailedRows = field(default_factory=FailedRows)
+    volume: Volume = field(default_factory=Volume)
 
     @property
     def open(self) -> dict[str, str]:
         """The ids of the open alerts, by kind."""
-        return self.streams.open | self.skew.open | self.repeats.open | self.failed.open
+        return self.streams.open | self.skew.open | self.repeats.open | self.failed.open | self.volume.open
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Take rows of a stream, see `StreamQuality.take`. A row without a plausible event time is a row, too."""
-        self.streams.take(model, stream, written, np.where(is_implausible(times, written), written, times))
+        plausible = np.where(is_implausible(times, written), written, times)
+        self.streams.take(model, stream, written, plausible)
+        if stream == "requests":
+            self.volume.take(plausible)
 
     def look(
         self,
@@ -62,14 +67,16 @@ class ModelQuality:
         found = self.streams.look(subject, tumbling.label_delay, first)
         found += self.repeats.look(subject, tumbling.length, passed)
         found += self.failed.look(subject, costs, tumbling.length, passed)
+        found += self.volume.look(subject, tumbling.length, passed)
         return found + self.skew.look(subject, measured)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the open alerts, and begin without any row."""
-        parts = (self.streams, self.skew, self.repeats, self.failed)
+        parts = (self.streams, self.skew, self.repeats, self.failed, self.volume)
         return [each for part in parts for each in part.resolve(model, at, why)]
 
     def snapshot(self) -> ModelQuality:
         return ModelQuality(
-            self.streams.snapshot(), self.skew.snapshot(), self.repeats.snapshot(), self.failed.snapshot()
-        )
+            self.streams.snapshot(), self.skew.snapshot(), self.repeats.snapshot(), self.failed.snapshot(),
+            self.volume.snapshot(),
+        )  # fmt: skip

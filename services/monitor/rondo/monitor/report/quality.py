@@ -1,4 +1,4 @@
-"""The part of the report about the requests and outcomes themselves: repeated ones, pauses, and what is not counted."""
+"""The part of the report about the requests and outcomes themselves: how many, pauses, repeated and uncounted ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def quality(status: ModelStatus) -> Markup | None:
     """Return what is known of the data as such; None where nothing is."""
-    lines = [*_stopped(status), *(_repeats(status.repeats) if status.repeats else ()), *status.not_counted]
+    volume = [status.volume.sentence] if status.volume else []
+    lines = [*_stopped(status), *volume, *(_repeats(status.repeats) if status.repeats else ()), *status.not_counted]
     if not lines:
         return None
     items = [element("li", line) for line in lines]

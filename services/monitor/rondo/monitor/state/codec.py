@@ -29,6 +29,7 @@ from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.quality.rhythm import Rhythm, Week
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import STREAMS, StreamQuality
+from rondo.monitor.quality.volume import PeriodVolume, Volume
 from rondo.monitor.rollouts import compared_versions
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
@@ -135,6 +136,7 @@ def decode_state(
             SkewAlarm(**figures.get("skew", {})),
             decode_repeats(figures.get("repeats", {})),
             FailedRows(figures.get("failed_rows")),
+            _volume(figures.get("volume")),
         ),
         costs=ModelCosts(
             {
@@ -176,6 +178,7 @@ def _figures(state: ModelState) -> dict[str, object]:
             for (version, start), cost in sorted(state.costs.windows.items())
         ],
         "failed_rows": state.quality.failed.alert,
+        "volume": _encoded_volume(state.quality.volume),
         "compared": compared_versions.encoded(state.candidates.compared),
         "repeats": encode_repeats(state.quality.repeats),
         "skew": {"number": state.quality.skew.number, "alert": state.quality.skew.alert},
@@ -225,6 +228,30 @@ def _window_cost(figures: Mapping[str, Any]) -> VersionCost:
     for at, count in figures["bins"]:
         bins[at] = count
     return VersionCost(**{**figures, "bins": tuple(bins)})
+
+
+def _encoded_volume(volume: Volume) -> dict[str, object]:
+    begin = min(volume.hours, default=0)
+    return {
+        "begin": begin,
+        "rows": [volume.hours.get(hour, 0) for hour in range(begin, max(volume.hours, default=begin - 1) + 1)],
+        "first": volume.first,
+        "looked": volume.looked,
+        "newest": asdict(volume.newest) if volume.newest else None,
+        "alarm": asdict(volume.alarm),
+    }
+
+
+def _volume(figures: Mapping[str, Any] | None) -> Volume:
+    if figures is None:  # a checkpoint of an earlier release
+        return Volume()
+    return Volume(
+        {hour: rows for hour, rows in enumerate(figures["rows"], figures["begin"]) if rows},
+        figures["first"],
+        figures["looked"],
+        PeriodVolume(**figures["newest"]) if figures["newest"] else None,
+        AlarmState(**figures["alarm"]),
+    )
 
 
 def _encoded_rhythm(rhythm: Rhythm) -> dict[str, object]:

@@ -33,7 +33,7 @@ from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.status.repeat_status import RepeatStatus, repeat_status
 from rondo.monitor.status.replaced_status import ReplacedStatus, replaced_statuses
 from rondo.monitor.status.skew_status import SkewStatus, skew_status
-from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
+from rondo.monitor.status.stream_status import StreamStatus, VolumeStatus, stream_statuses, volume_status
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.recent_windows import CountedPeriod
 from rondo.monitor.windows.tumbling import to_micros, to_time
@@ -111,7 +111,8 @@ class ModelStatus(Value):
     `candidates` are a canary and a shadow, and `replaced` are earlier champions with open windows.
 
     `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
-    `outcomes`. `skew` compares served with published values; None where no batch has event times of predictions.
+    `outcomes`, and `volume` how many requests come; None before there are two weeks to compare them with.
+    `skew` compares served with published values; None where no batch has event times of predictions.
     `repeats` are requests that repeat others; None before a window has passed.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
@@ -145,6 +146,7 @@ class ModelStatus(Value):
     replaced: tuple[ReplacedStatus, ...] = ()
     alerts: dict[str, str]
     streams: dict[str, StreamStatus]
+    volume: VolumeStatus | None = None
     skew: SkewStatus | None = None
     repeats: RepeatStatus | None = None
     costs: tuple[CostStatus, ...]
@@ -215,6 +217,7 @@ def model_status(
         replaced=replaced_statuses(state),
         alerts=state.open_alerts,
         streams=stream_statuses(state.quality.streams),
+        volume=volume_status(state.quality.volume),
         skew=skew_status(state.quality.skew.measured),
         repeats=_repeats(state, reference),
         costs=cost_statuses(state.costs, power or Power()),

@@ -1,4 +1,4 @@
-"""What is known about the streams of a model: when the newest row came, how long pauses usually are."""
+"""What is known about the streams of a model: when the newest row came, how long pauses are, how many rows come."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.quality.limits import lag_limit, longest_gap, silence_limit
+from rondo.monitor.quality.rhythm import HOUR
 from rondo.monitor.quality.streams import SILENCE
+from rondo.monitor.quality.volume import described
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from rondo.monitor.quality.rhythm import Rhythm
     from rondo.monitor.quality.streams import StreamQuality
+    from rondo.monitor.quality.volume import Volume
 
 
 class StreamStatus(Value):
@@ -30,6 +33,39 @@ class StreamStatus(Value):
     lag_seconds: float
     lag_limit_seconds: float | None
     stopped: bool
+
+
+class VolumeStatus(Value):
+    """The requests of the newest period that has passed, of a window's length in whole hours.
+
+    `least` and `most` are those of the same hours of the week in the `weeks` before. `strange` says that they are far
+    fewer or far more, and `sentence` has all of it in words.
+    """
+
+    start: Utc
+    end: Utc
+    rows: int
+    least: int
+    most: int
+    weeks: int
+    strange: bool
+    sentence: str
+
+
+def volume_status(volume: Volume) -> VolumeStatus | None:
+    """Return the newest period; None before there are weeks to compare it with."""
+    if (newest := volume.newest) is None:
+        return None
+    return VolumeStatus(
+        start=to_time(newest.start * HOUR),
+        end=to_time((newest.start + newest.hours) * HOUR),
+        rows=newest.rows,
+        least=newest.least,
+        most=newest.most,
+        weeks=newest.weeks,
+        strange=newest.is_low or newest.is_high,
+        sentence=described(newest),
+    )
 
 
 def stream_statuses(streams: StreamQuality) -> dict[str, StreamStatus]:

@@ -1,0 +1,192 @@
+"""How many requests come, beside the same hours of the weeks before, and the alert that they are far fewer or far more.
+
+Requests have a day and a week, so a period is compared with the same hours of the week. Periods have the length of a
+window, in whole hours, a week at most. Rows count by event time: a replay of old data has the volume of that time.
+There is no test, for the volume of few weeks has no known distribution: a period is strange with less than a third of
+the least, or more than three times the most of these weeks, and two in a row open the alert. Requests that stop at all
+are a silence, for event time does not pass without them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.alerts.hysteresis import AlarmState
+from rondo.monitor.quality.rhythm import HOUR
+from rondo.monitor.stream.watermark import NEVER
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.monitor.alerts.findings import Subject
+
+_WEEK = 7 * 24
+KEPT_WEEKS = 4
+"""Weeks that a period is compared with."""
+FEWEST_WEEKS = 2
+FACTOR = 3
+FEWEST_ROWS = 30
+"""With fewer rows, usual or now, a third or three times as many may be chance."""
+_CONSECUTIVE = 2
+
+
+@dataclass(frozen=True)
+class PeriodVolume:
+    """`rows` of a period that began with the hour `start`, of so many `hours`; hours are counted since 1970.
+
+    `least` and `most` are the rows of the same hours in the `weeks` before, `usual` those of a period in their mean.
+    """
+
+    start: int
+    hours: int
+    rows: int
+    least: int
+    most: int
+    usual: float
+    weeks: int
+
+    @property
+    def is_low(self) -> bool:
+        return self.least >= FEWEST_ROWS and FACTOR * self.rows < self.least
+
+    @property
+    def is_high(self) -> bool:
+        """Whether the rows are far more than those of any of the weeks, and than a period has at other hours."""
+        return self.rows >= FEWEST_ROWS and self.rows > FACTOR * max(self.most, self.usual)
+
+
+@dataclass
+class Volume:
+    """Rows by hour, of the weeks that are needed; `first` is the hour of the first row that was ever taken.
+
+    Periods up to the hour `looked` were looked at, and `newest` is the last one, where there are weeks for it. `alarm`
+    has the id of the open alert.
+    """
+
+    hours: dict[int, int] = field(default_factory=dict)
+    first: int = NEVER
+    looked: int = NEVER
+    newest: PeriodVolume | None = None
+    alarm: AlarmState = field(default_factory=AlarmState)
+
+    @property
+    def open(self) -> dict[str, str]:
+        """The id of the open alert, by its kind."""
+        return {AlertKind.VOLUME: self.alarm.alert_id} if self.alarm.alert_id else {}
+
+    def take(self, times: NDArray[np.int64]) -> None:
+        """Take requests by their event times, in microseconds."""
+        if not times.size:
+            return
+        found, counts = np.unique(times // HOUR, return_counts=True)
+        for hour, count in zip(found.tolist(), counts.tolist(), strict=True):
+            self.hours[hour] = self.hours.get(hour, 0) + count
+        self.first = int(found[0]) if self.first == NEVER else self.first
+        newest = max(self.hours)
+        if newest - min(self.hours) > (KEPT_WEEKS + 3) * _WEEK:
+            # One week is that of a period, and one that in which it waits to be over.
+            oldest = newest - (KEPT_WEEKS + 2) * _WEEK
+            self.hours = {hour: count for hour, count in self.hours.items() if hour >= oldest}
+
+    def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
+        """Look at the periods for windows of this length that the watermark has `passed`; returns what to publish."""
+        if NEVER in (self.first, passed):
+            return []
+        hours = min(max(1, -(-length // HOUR)), _WEEK)
+        upto = passed // HOUR // hours * hours
+        # What came later than this is not kept.
+        begin = max(self.first, self.looked, upto - _WEEK)
+        published: list[Announcement] = []
+        for start in range(-(-begin // hours) * hours, upto, hours):
+            published += self._look(subject, start, hours)
+        self.looked = max(self.looked, upto)
+        return published
+
+    def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
+        """Resolve the alert if it is open, and begin without any row."""
+        alert = self.alarm.alert_id
+        self.hours, self.first, self.looked, self.newest, self.alarm = {}, NEVER, NEVER, None, AlarmState()
+        return [findings.resolved(model, alert, at, why)] if alert else []
+
+    def clear_counts(self) -> None:
+        """Discard the rows: event time begins again. An open alert ends with the next period."""
+        self.hours, self.first, self.looked, self.newest = {}, NEVER, NEVER, None
+
+    def snapshot(self) -> Volume:
+        return replace(self, hours={})
+
+    def _look(self, subject: Subject, start: int, hours: int) -> list[Announcement]:
+        self.newest = self._period(start, hours)
+        end = to_time((start + hours) * HOUR)
+        if self.newest is None:
+            alert, self.alarm = self.alarm.alert_id, AlarmState()
+            return [findings.resolved(subject.model, alert, end, "its weeks begin again")] if alert else []
+        finding_id = subject.finding_id(QualityProblem.VOLUME, end)
+        before, strange = self.alarm.alert_id, self.newest.is_low or self.newest.is_high
+        self.alarm, transition = self.alarm.observe(finding_id, _CONSECUTIVE, exceeded=strange)
+        if transition == "raised":
+            return self._raised(subject, self.newest, finding_id, end)
+        if transition == "recovered" and before is not None:
+            return [findings.resolved(subject.model, before, end, described(self.newest))]
+        return []
+
+    def _period(self, start: int, hours: int) -> PeriodVolume | None:
+        """Return a period beside its weeks; None with too few of them. A week without any row is none."""
+        weeks = {
+            week: rows
+            for week in range(1, KEPT_WEEKS + 1)
+            if start - week * _WEEK >= self.first and (rows := self._rows(start - week * _WEEK, _WEEK))
+        }
+        if len(weeks) < FEWEST_WEEKS:
+            return None
+        before = [self._rows(start - week * _WEEK, hours) for week in weeks]
+        usual = sum(weeks.values()) * hours / (len(weeks) * _WEEK)
+        return PeriodVolume(start, hours, self._rows(start, hours), min(before), max(before), usual, len(weeks))
+
+    def _rows(self, start: int, hours: int) -> int:
+        return sum(self.hours.get(hour, 0) for hour in range(start, start + hours))
+
+    def _raised(self, subject: Subject, period: PeriodVolume, finding_id: str, end: datetime) -> list[Announcement]:
+        bound = period.least / FACTOR if period.is_low else FACTOR * max(period.most, period.usual)
+        window = Window(start=to_time(period.start * HOUR), end=end, rows=period.rows)
+        since = to_time((period.start - (_CONSECUTIVE - 1) * period.hours) * HOUR)
+        statistic = Statistic(
+            statistic=StatisticName.VOLUME, value=period.rows,
+            reference=period.least if period.is_low else period.most, threshold=bound,
+        )  # fmt: skip
+        finding = DataQualityDegraded(
+            model=subject.model,
+            finding_id=finding_id,
+            model_version=subject.version,
+            problem=QualityProblem.VOLUME,
+            window=window,
+            since=since,
+            statistics=(statistic,),
+        )
+        alert = AlertRaised(
+            model=subject.model,
+            alert_id=finding_id,
+            kind=AlertKind.VOLUME,
+            severity=Severity.WARNING,
+            title=f"{subject.model}: far {'fewer' if period.is_low else 'more'} requests than usual",
+            detail=f"{described(period)}. Check what sends the requests.",
+            raised_at=end,
+        )
+        return [Announcement(finding, finding_id), Announcement(alert, f"{finding_id}-raised")]
+
+
+def described(period: PeriodVolume) -> str:
+    """Return a period as people read it."""
+    length = f"{period.hours} h" if period.hours > 1 else "hour"
+    usual = f"{period.least:,} to {period.most:,} in the same hours of the {period.weeks} weeks before"
+    return f"{period.rows:,} requests in the {length} from {to_time(period.start * HOUR):%Y-%m-%d %H:%M} UTC; {usual}"
