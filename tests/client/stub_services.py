@@ -107,7 +107,26 @@ ROLLOUT = {
     "evidence": [
         {"verdict": "not_worse", "log_e": 1.5, "needed": 3.0}, {"verdict": "worse", "log_e": -4.0, "needed": 3.5},
     ],
-    "candidate_errors": 1, "champion_errors": 2,
+    "candidate_errors": 1, "champion_errors": 2, "false_rollback_rate": 0.05, "min_answers": 2000,
+    "ends": "2013-03-01T14:10:00Z", "then": "wait", "asks": "2013-03-08T13:00:00Z",
+    "decisions": [
+        {
+            "at": "2013-03-01T12:00:00Z", "action": "rollout_began", "by": "registry", "state": "running", "step": 1,
+            "share": 0.05, "verdict": "", "reason": "", "evidence": {},
+        },
+        {
+            "at": "2013-03-01T12:30:00Z", "action": "rollout_state", "by": "ada", "state": "paused", "step": 1,
+            "share": 0.05, "verdict": "", "reason": "lunch", "evidence": {"answers": 900, "outcomes": 0},
+        },
+        {
+            "at": "2013-03-01T13:00:00Z", "action": "rollout_step", "by": "registry", "state": "running", "step": 2,
+            "share": 0.25, "verdict": "not_worse", "reason": "", "evidence": {"answers": 2120, "outcomes": 20100},
+        },
+        {
+            "at": "2013-03-01T13:30:00Z", "action": "promoted", "by": "ada", "state": "", "step": None,
+            "share": None, "verdict": "", "reason": "", "evidence": {},
+        },
+    ],
 }  # fmt: skip
 JOB = {
     "job": "0123456789abcdef", "model": "late", "model_version": 2, "digest": DIGEST, "dataset": "trips",
@@ -133,6 +152,7 @@ SCORING: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/models/late/versions/3/scoring-jobs"): (202, _REQUESTED | {"job": FAILED["job"]}),
 }
 ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
+    ("GET", "/v1/rollouts"): (200, {"rollouts": [ROLLOUT, ROLLOUT | {"model": "asked", "state": "asking"}]}),
     ("GET", "/v1/models/late/rollout"): (200, ROLLOUT),
     ("POST", "/v1/models/late/rollout/pause"): (200, ROLLOUT | {"state": "paused"}),
     ("PUT", "/v1/specs"): (

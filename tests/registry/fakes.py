@@ -137,6 +137,12 @@ class FakeStore:
     async def rollout(self, model: str) -> Rollout | None:
         return self.state.rollouts.get(model)
 
+    async def rollouts(self) -> Sequence[Rollout]:
+        return [each for _, each in sorted(self.state.rollouts.items()) if each.is_active]
+
+    async def rollout_decisions(self, model: str) -> Sequence[AuditRecord]:
+        return [each for each in self.state.audit.get(model, []) if each.action in audit.ROLLOUT_ACTIONS]
+
     async def models_in_rollout(self) -> Sequence[str]:
         active = {name for name, each in self.state.rollouts.items() if each.is_active}
         return sorted(active | {name for name, model in self.state.models.items() if model.waiting})

@@ -155,6 +155,7 @@ class Rondo:
     promote = _blocking(AsyncRondo.promote)
     rollback = _blocking(AsyncRondo.rollback)
     rollout = _blocking(AsyncRondo.rollout)
+    rollouts = _blocking(AsyncRondo.rollouts)
     decide_rollout = _blocking(AsyncRondo.decide_rollout)
     train = _blocking(AsyncRondo.train)
     register = _blocking(AsyncRondo.register)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Run = Callable[..., "Result"]
 # The fields of answers that classify.
 CLASSIFY = {
-    "code", "gate", "group", "kind", "method", "metric", "origin", "problem", "reason", "role", "severity", "state",
-    "statistic", "status", "strategy", "task", "verdict",
+    "action", "code", "gate", "group", "kind", "method", "metric", "origin", "problem", "reason", "role", "severity",
+    "state", "statistic", "status", "strategy", "task", "then", "verdict",
 }  # fmt: skip
 READ = [path for method, path in ANSWERS if method == "GET" and ("/late" in path or path.count("/") == 2)]
 

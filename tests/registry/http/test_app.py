@@ -49,6 +49,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("GET", "/v1/models/{model}/versions/{version}/artifact"),
         ("GET", "/v1/models/{model}/versions/{version}/lineage"),
         ("GET", "/v1/models/{model}/versions/{version}/signature"),
+        ("GET", "/v1/rollouts"),
         ("GET", "/v1/runs"),
         ("GET", "/v1/tokens"),
         ("GET", "/v1/tokens/audit"),
@@ -91,6 +92,12 @@ async def test_the_document_names_the_body_of_a_spec_the_role_and_the_shape_of_e
         ("POST", "/v1/models/late/promote", Role.APPROVER, Role.ENGINEER),
         ("POST", "/v1/models/late/rollback", Role.APPROVER, Role.ENGINEER),
         ("DELETE", "/v1/models/late", Role.APPROVER, Role.ENGINEER),
+        *(
+            ("POST", f"/v1/models/late/rollout/{action}", Role.APPROVER, Role.ENGINEER)
+            for action in ("pause", "resume", "promote", "abort")
+        ),
+        ("GET", "/v1/rollouts", Role.READER, Role.PREDICTOR),
+        ("GET", "/v1/models/late/rollout", Role.READER, Role.PREDICTOR),
         ("GET", "/v1/models", Role.READER, Role.PREDICTOR),
         ("GET", "/v1/models/late/audit", Role.READER, Role.PUBLISHER),
         ("GET", "/v1/tokens", Role.ADMIN, Role.APPROVER),

@@ -11,11 +11,13 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.registry.model.model import Actor
 from rondo.registry.rollout import controller
 from rondo.registry.rollout.controller import RolloutController
+from rondo.registry.rollout.rollout_view import rollout_view
 
 from tests.registry.scenarios import FakeArtifacts, apply, handle
 
 if TYPE_CHECKING:
     from rondo.registry.model.rollouts import Rollout
+    from rondo.registry.rollout.rollout_view import RolloutView
 
     from tests.registry.scenarios import Backend
 
@@ -79,6 +81,9 @@ class Platform:
         found = await self.store.rollout("late")
         assert found is not None
         return found
+
+    async def view(self) -> RolloutView:
+        return rollout_view(await self.rollout(), await self.store.rollout_decisions("late"))
 
     async def routes(self) -> list[tuple[int, str, float]]:
         return [(r.model_version, r.role, r.share) for r in (await self.store.model("late")).routes]

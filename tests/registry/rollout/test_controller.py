@@ -212,6 +212,72 @@ async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, sp
     }  # fmt: skip
 
 
+async def test_a_view_has_the_decisions_of_its_rollout_and_what_happens_next(
+    platform: Platform, spec_text: str
+) -> None:
+    await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
+    shown = await platform.view()
+    assert (shown.false_rollback_rate, shown.min_answers) == (0.05, 100)
+    # The end of the step, and that of `max_wait`, after the outcomes of its first requests: a block and a window.
+    ends = NOW + timedelta(hours=2, minutes=10)
+    assert (shown.ends, shown.then, shown.asks) == (ends, "wait", ends + timedelta(days=7) - HOUR)
+    await platform.tick(ends - NOW)
+    await platform.command("pause")
+    paused = await platform.view()
+    assert (paused.ends, paused.then, paused.asks) == (None, None, None)
+    await platform.command("resume")
+    await platform.compare(-0.03)
+    await platform.compare(-0.03)
+    shown = await platform.view()
+    assert (shown.ends, shown.then) == (platform.now + timedelta(hours=3, minutes=10), "end")
+    await platform.tick(timedelta(days=1))
+    known = [(each.action, each.by, each.state, each.step, each.share, each.verdict) for each in
+             (await platform.view()).decisions]  # fmt: skip
+    assert known == [
+        ("rollout_began", "registry", "running", 1, 0.1, ""),
+        ("rollout_state", "registry", "running", 1, 0.1, "inconclusive"),
+        ("rollout_state", "ana", "paused", 1, 0.1, ""),
+        ("rollout_state", "ana", "running", 1, 0.1, ""),
+        ("rollout_step", "registry", "running", 2, 0.5, "better"),
+        ("promoted", "registry", "watching", 2, 1.0, "better"),
+        ("rollout_ended", "registry", "promoted", 2, 1.0, ""),
+    ]
+    decisions = (await platform.view()).decisions
+    assert [each.reason for each in decisions][2:4] == ["seen enough", "seen enough"]
+    assert [each.evidence.get("answers") for each in decisions] == [None, 0, 0, 0, 3_000, 6_000, 6_000]
+
+
+async def test_a_view_has_the_decisions_of_the_latest_rollout_alone(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY.replace("}", ", inconclusive: back}"))
+    assert (await platform.view()).then == "back"
+    await platform.command("abort")
+    await platform.train("run-3")
+    await platform.tick()
+    assert [each.action for each in (await platform.view()).decisions] == ["rollout_began"]
+    async with platform.store.work() as work:
+        await commands.promote(work, "late", 3, ANA, None, override=False)
+    await platform.tick()
+    decisions = (await platform.view()).decisions
+    assert [(each.action, each.step) for each in decisions] == [
+        ("rollout_began", 1), ("promoted", None), ("rollout_superseded", 1),
+    ]  # fmt: skip
+    assert decisions[1].evidence == {}
+    # What people do with the version after its rollout is no decision about it.
+    async with platform.store.work() as work:
+        await commands.roll_back(work, "late", 1, ANA, None)
+    async with platform.store.work() as work:
+        await commands.promote(work, "late", 3, ANA, None, override=False)
+    assert (await platform.view()).decisions == decisions
+
+
+async def test_rollouts_that_go_on_are_listed(platform: Platform, spec_text: str) -> None:
+    assert await platform.store.rollouts() == []
+    await platform.begin(spec_text, CANARY)
+    assert list(await platform.store.rollouts()) == [await platform.rollout()]
+    await platform.command("abort")
+    assert list(await platform.store.rollouts()) == []
+
+
 async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_it(
     platform: Platform, spec_text: str
 ) -> None:

@@ -9,13 +9,15 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, dropped_share, estimates, monitoring, replicas, shares, verdict
 from rondo.client.cli.output import Json, print_json, print_table
+from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
+from rondo.contracts.vocabularies import RolloutState
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
 
 
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not.
+    """Show if every service, Kafka and PostgreSQL are ready, why not, and rollouts that ask. Exit code 1 if one is not.
 
     The monitor's row also has since when each model can be judged, or what is missing with the performance to be
     expected, open alerts, and which of several replicas has which partitions.
@@ -34,7 +36,17 @@ def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command 
 async def _states(rondo: AsyncRondo) -> dict[str, dict[str, Any]]:
     states, summaries = await rondo.status(), await monitoring(rondo)
     states["monitor"] |= {"models": summaries or {}, "shares": await replicas(rondo)}
+    if states["registry"]["ready"]:
+        states["registry"] |= {"rollouts": await _rollouts(rondo)}
     return states
+
+
+async def _rollouts(rondo: AsyncRondo) -> list[dict[str, Any]]:
+    """Return the rollouts that go on; none if the registry can't be asked, or is of an earlier release."""
+    try:
+        return await rondo.rollouts()
+    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
+        return []
 
 
 def _ready(ready: bool | None) -> str:  # noqa: FBT001 - the value itself
@@ -48,7 +60,18 @@ def _why(state: dict[str, Any]) -> str:
         for model, each in state.get("models", {}).items()
         if (findings := _findings(each))
     ]
-    return "; ".join([*filter(None, [state["message"]]), *failing, *shares(state.get("shares")), *noticed])
+    asked = [_asked(each) for each in state.get("rollouts", ()) if each["state"] == RolloutState.ASKING]
+    found = [*filter(None, [state["message"]]), *failing, *shares(state.get("shares")), *asked, *noticed]
+    return "; ".join(found)
+
+
+def _asked(rollout: dict[str, Any]) -> str:
+    """Return that a rollout waits for a person, and what to run."""
+    verdict = f" ({rollout['verdict']})" if rollout["verdict"] else ""
+    return (
+        f"{rollout['model']}: the rollout of version {rollout['candidate']} asks{verdict}: "
+        f"see `rondo rollout {rollout['model']}`"
+    )
 
 
 def _grouped(checks: dict[str, str]) -> list[str]:

@@ -90,13 +90,18 @@ class RegistryClient:
         return await self._do(model, "rollback", {"version": version, "reason": reason})
 
     async def rollout(self, model: str) -> dict[str, Any]:
-        """Return the latest rollout of a model, with its evidence.
+        """Return the latest rollout of a model, with its evidence and the decisions so far.
 
         Raises:
             NotFoundError: it had none.
 
         """
         return await self._of(model, "/rollout")
+
+    async def rollouts(self) -> list[dict[str, Any]]:
+        """Return the rollouts that go on, by model. One whose `state` is `asking` needs a decision."""
+        found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/rollouts"))["rollouts"]
+        return found
 
     async def decide_rollout(self, model: str, action: str, reason: str = "") -> dict[str, Any]:
         """`pause`, `resume`, `promote` or `abort` the rollout that goes on, and return it."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.audit.hash_chain import AuditEntry, ChainHead
+    from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
     from rondo.registry.model.rollouts import Rollout
@@ -212,6 +212,14 @@ class ReplicaQueries(Protocol):
 class RolloutQueries(Protocol):
     async def rollout(self, model: str) -> Rollout | None:
         """Return the latest rollout of a model."""
+        ...
+
+    async def rollouts(self) -> Sequence[Rollout]:
+        """Return the rollouts that go on, by model, without those that this release can't read."""
+        ...
+
+    async def rollout_decisions(self, model: str) -> Sequence[AuditRecord]:
+        """Return the newest records of a model's audit log with one of `ROLLOUT_ACTIONS`, oldest first."""
         ...
 
     async def models_in_rollout(self) -> Sequence[str]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.output import Json, print_json, print_text
+from rondo.client.cli.output import Json, minute, print_json, print_note, print_text, stdout
 from rondo.client.cli.versions.promote import Reason  # noqa: TC001 - typer reads it at run time
+from rondo.client.errors import UnavailableError, UnreachableError
 from rondo.contracts.vocabularies import RolloutState, RolloutVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LIVE_SECONDS = 2.0
 _ENDED = (RolloutState.PROMOTED, RolloutState.ROLLED_BACK, RolloutState.ABORTED, RolloutState.SUPERSEDED)
@@ -23,6 +27,14 @@ _SENTENCES: dict[str, str] = {
     RolloutVerdict.SLOW: "it answers more slowly",
     RolloutVerdict.DISAGREEMENT: "it predicts otherwise than on the holdout",
 }
+# What follows at the end of the present step, or of the rollback window.
+_THEN = {
+    "wait": "inconclusive without more evidence; it waits, and asks at {asks}",
+    "ask": "inconclusive without more evidence; a person is asked",
+    "back": "inconclusive without more evidence; it goes back",
+    "end": "the rollback window ends",
+}
+_DECIDED = {"rollout_began": "began", "rollout_step": "took a step", "promoted": "promoted"}
 
 
 class Decision(StrEnum):
@@ -51,7 +63,13 @@ def rollout(
     _print(found, json=json)
     while live and decision is None and found["state"] not in _ENDED:
         time.sleep(_LIVE_SECONDS)
-        found = session.run(lambda rondo: rondo.rollout(model))
+        try:
+            found = session.run(lambda rondo: rondo.rollout(model))
+        except (UnavailableError, UnreachableError) as error:
+            print_note(f"{error}; it is asked again")
+            continue
+        if not json:
+            stdout().clear()  # nothing without a terminal
         _print(found, json=json)
 
 
@@ -62,25 +80,48 @@ def _print(found: dict[str, Any], *, json: bool) -> None:
         print_text("\n".join(_lines(found)))
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(found: dict[str, Any]) -> Iterator[str]:
     steps = ", ".join(f"{step:.0%}" for step in found["steps"])
     verdict = f", {found['verdict']}" if found["verdict"] else ""
     width = f" ± {found['half_width']:.5f}" if found["half_width"] is not None else ""
-    lines = [
-        f"{found['model']}: version {found['candidate']} beside {found['champion']}, {found['state']}{verdict}",
-        f"  strategy     {found['strategy']}, step {found['step']} of {steps}; it answers {found['share']:.0%}",
-        f"  since        {found['since']}, began {found['began']}",
-        f"  answers      {found['answers']:,}; it scored {found['scored']:,} rows",
-        f"  errors       {found['candidate_errors']:,}, and {found['champion_errors']:,} of the champion",
-        f"  outcomes     {found['outcomes']:,} in {found['blocks']:,} blocks of {found['block_seconds']:,.0f} s",
-        f"  difference   {found['difference']:+.5f}{width} in loss, margin {found['margin']:.5f}",
-    ]
+    yield f"{found['model']}: version {found['candidate']} beside {found['champion']}, {found['state']}{verdict}"
+    yield f"  strategy     {found['strategy']}, step {found['step']} of {steps}; it answers {found['share']:.0%}"
+    yield f"  since        {found['since']}, began {found['began']}"
+    yield from _next(found)
+    yield f"  answers      {found['answers']:,}; it scored {found['scored']:,} rows"
+    yield f"  errors       {found['candidate_errors']:,}, and {found['champion_errors']:,} of the champion"
+    yield f"  outcomes     {found['outcomes']:,} in {found['blocks']:,} blocks of {found['block_seconds']:,.0f} s"
+    yield f"  difference   {found['difference']:+.5f}{width} in loss, margin {found['margin']:.5f}"
     if (need := found["need"]) is not None:
-        lines.append(
-            f"  needs about  {need['median']:,} blocks a step if equal, {need['nine_of_ten']:,} in nine of ten"
-        )
+        yield f"  needs about  {need['median']:,} blocks a step if equal, {need['nine_of_ten']:,} in nine of ten"
     for each in found["evidence"]:
         what = _SENTENCES.get(each["verdict"], each["verdict"])
         reached = max(0.0, each["log_e"] / each["needed"])
-        lines.append(f"  {each['verdict']:<12} {reached:.0%} of the evidence that {what}")
-    return lines
+        yield f"  {each['verdict']:<12} {reached:.0%} of the evidence that {what}"
+    # An older registry has neither this nor what follows next.
+    if "false_rollback_rate" in found:
+        rate, least = found["false_rollback_rate"], found["min_answers"]
+        yield f"  false alarm  at most {rate:.3g} of equally good versions go back; a step needs {least:,} answers"
+    for each in found.get("decisions", ()):
+        yield _decided(each)
+
+
+def _next(found: dict[str, Any]) -> Iterator[str]:
+    """Return what a person can do, or what follows without more evidence."""
+    if found["state"] == RolloutState.ASKING:
+        yield f"  it asks      decide by `rondo rollout {found['model']}` resume, promote or abort"
+    if (then := found.get("then")) is not None:
+        what = _THEN.get(then, then).format(asks=minute(found["asks"]))
+        yield f"  {minute(found['ends'])}  {what}"
+
+
+def _decided(decision: dict[str, Any]) -> str:
+    what, figures = _DECIDED.get(decision["action"], decision["state"] or decision["action"]), decision["evidence"]
+    if decision["verdict"]:
+        what += f", {decision['verdict']}"
+    if figures:
+        what += f" after {figures['answers']:,} answers and {figures['outcomes']:,} outcomes"
+    if decision["share"] is not None:
+        what += f"; it answers {decision['share']:.0%}"
+    why = f": {decision['reason']}" if decision["reason"] else ""
+    return f"  {minute(decision['at'])}  {what}  (by {decision['by']}{why})"

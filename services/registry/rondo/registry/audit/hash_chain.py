@@ -41,6 +41,15 @@ Action = Literal[
     "token_rotated",
     "token_revoked",
 ]
+# The decisions about a rollout.
+ROLLOUT_ACTIONS: tuple[Action, ...] = (
+    "rollout_began",
+    "rollout_step",
+    "rollout_state",
+    "promoted",
+    "rollout_ended",
+    "rollout_superseded",
+)
 GENESIS = "0" * 64
 # The other chains are named by their model, and no model's name has a dot.
 TOKENS_CHAIN = "access.tokens"

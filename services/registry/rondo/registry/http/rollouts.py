@@ -1,33 +1,50 @@
-"""Routes of rollouts: the present one, and what people decide about it."""
+"""Routes of rollouts: those that go on, that of a model, and what people decide about it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter
 
 from rondo.chassis.http.api import Approver, Reader  # noqa: TC001 - FastAPI reads it at run time
+from rondo.contracts.events.base import Value
 from rondo.registry.commands import Requester
 from rondo.registry.errors import NoRolloutError
 from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.schemas import Command
 from rondo.registry.rollout import controller
-from rondo.registry.rollout.rollout_view import RolloutView, rollout_view
+from rondo.registry.rollout.rollout_view import RolloutSummary, RolloutView, rollout_summary, rollout_view
 
-router = APIRouter(prefix="/v1/models/{model}/rollout", responses=CONFLICT)
+if TYPE_CHECKING:
+    from rondo.registry.http.dependencies import ApiContext
+    from rondo.registry.model.rollouts import Rollout
+
+router = APIRouter(prefix="/v1", responses=CONFLICT)
 
 
-@router.get("", summary="The latest rollout")
+class Rollouts(Value):
+    """The rollouts that go on, by model."""
+
+    rollouts: tuple[RolloutSummary, ...]
+
+
+@router.get("/rollouts", summary="The rollouts that go on")
+async def active(context: Context, _: Reader) -> Rollouts:
+    """Return the rollouts that have not ended. One whose state is `asking` needs a decision."""
+    return Rollouts(rollouts=tuple(map(rollout_summary, await context.queries.rollouts())))
+
+
+@router.get("/models/{model}/rollout", summary="The latest rollout")
 async def latest(model: ModelName, context: Context, _: Reader) -> RolloutView:
     """Return the rollout that goes on, or the last one that ended."""
     rollout = await context.queries.rollout(model)
     if rollout is None:
         raise NoRolloutError(model)
-    return rollout_view(rollout)
+    return await _view(context, rollout)
 
 
-@router.post("/{action}", summary="Pause, resume, promote or abort a rollout")
+@router.post("/models/{model}/rollout/{action}", summary="Pause, resume, promote or abort a rollout")
 async def decide(
     model: ModelName,
     action: Literal["pause", "resume", "promote", "abort"],
@@ -43,4 +60,8 @@ async def decide(
     by = Requester(principal, (body or Command()).reason)
     async with context.store.work() as work:
         after = await controller.command(work, model, action, by.actor, datetime.now(UTC))
-    return rollout_view(after)
+    return await _view(context, after)
+
+
+async def _view(context: ApiContext, rollout: Rollout) -> RolloutView:
+    return rollout_view(rollout, await context.queries.rollout_decisions(rollout.model))

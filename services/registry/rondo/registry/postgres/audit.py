@@ -50,3 +50,11 @@ async def load_records(sql: PoolConnectionProxy[Any], chain: str, after: int, li
     """Load up to `limit` records that follow number `after`, oldest first."""
     select = "select * from audit where chain = $1 and number > $2 order by number limit $3"
     return [rows.record(row) for row in await sql.fetch(select, chain, after, limit)]
+
+
+async def load_latest(
+    sql: PoolConnectionProxy[Any], chain: str, actions: Sequence[str], limit: int
+) -> Sequence[AuditRecord]:
+    """Load the newest `limit` records with one of some actions, oldest first."""
+    select = "select * from audit where chain = $1 and action = any ($2) order by number desc limit $3"
+    return [rows.record(row) for row in reversed(await sql.fetch(select, chain, list(actions), limit))]

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rondo.contracts.spec.model import ModelSpec
-from rondo.registry.audit.hash_chain import TOKENS_CHAIN, ChainHead
+from rondo.registry.audit.hash_chain import ROLLOUT_ACTIONS, TOKENS_CHAIN, ChainHead
 from rondo.registry.errors import UnknownModelError, UnknownVersionError
 from rondo.registry.postgres import audit as postgres_audit
 from rondo.registry.postgres import models as postgres_models
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.runs import ListedRun, RunPosition
     from rondo.registry.rollout.rollback_decision import ReplicaReports
 
+_MOST_DECISIONS = 100
 _SPECS_SQL = (
     "select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision order by m.name"
 )
@@ -56,6 +57,14 @@ class PostgresQueries:
     async def rollout(self, model: str) -> Rollout | None:
         async with self._snapshot() as sql:
             return await postgres_rollouts.load(sql, model)
+
+    async def rollouts(self) -> Sequence[Rollout]:
+        async with self._snapshot() as sql:
+            return await postgres_rollouts.load_active(sql)
+
+    async def rollout_decisions(self, model: str) -> Sequence[AuditRecord]:
+        async with self._snapshot() as sql:
+            return await postgres_audit.load_latest(sql, model, ROLLOUT_ACTIONS, _MOST_DECISIONS)
 
     async def models_in_rollout(self) -> Sequence[str]:
         async with self._snapshot() as sql:

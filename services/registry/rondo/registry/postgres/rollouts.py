@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from rondo.registry.model.rollouts import ACTIVE, Rollout
 
@@ -21,6 +24,17 @@ async def load(sql: PoolConnectionProxy[Any], model: str) -> Rollout | None:
     """Load the latest rollout of a model."""
     text = await sql.fetchval("select rollout from rollouts where model = $1 order by number desc limit 1", model)
     return Rollout.model_validate_json(text) if text else None
+
+
+async def load_active(sql: PoolConnectionProxy[Any]) -> Sequence[Rollout]:
+    """Load the rollouts that go on, by model."""
+    found = await sql.fetch("select rollout from rollouts where state = any ($1) order by model", list(ACTIVE))
+    rollouts = []
+    for row in found:
+        # The controller logs those of a later release.
+        with suppress(ValidationError):
+            rollouts.append(Rollout.model_validate_json(row["rollout"]))
+    return rollouts
 
 
 async def save(sql: PoolConnectionProxy[Any], rollout: Rollout) -> None:

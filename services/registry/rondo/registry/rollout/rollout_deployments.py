@@ -123,7 +123,8 @@ def _roll_back(model: Model, taken: Advance, actor: Actor) -> Decision:
     champion = model.version(rollout.champion)
     if model.champion is not None and model.champion.number == rollout.candidate:
         found = roll_back_to(model, champion, replace(actor, reason=reason))
-        entries = (*found.audit_entries, AuditEntry("rollout_ended", _verdict(taken, found.after)))
+        ended = AuditEntry("rollout_ended", _verdict(taken, found.after) | {"reason": reason})
+        entries = (*found.audit_entries, ended)
         return replace(found, events=(*found.events, changed_event(rollout)), audit_entries=entries)
     after = model.with_states({rollout.candidate: "rolled_back"}).with_routes(champion.route())
     entry = AuditEntry("rollout_ended", _verdict(taken, after) | {"reason": reason})
@@ -141,6 +142,7 @@ def _entry(rollout: Rollout, after: Model, **more: Any) -> dict[str, Any]:
         "version": rollout.candidate,
         "champion": rollout.champion,
         "state": rollout.state,
+        "step": rollout.step + 1,
         "share": rollout.share,
         "revision": after.revision,
     }

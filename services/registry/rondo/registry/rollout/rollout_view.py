@@ -1,17 +1,23 @@
-"""What people see of a rollout: its state, its evidence, and how many blocks it is expected to need."""
+"""What people see of a rollout: its state, its evidence, what has been decided, and what happens next."""
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import RolloutVerdict
+from rondo.contracts.vocabularies import Inconclusive, RolloutVerdict
+from rondo.registry.rollout.advance import step_end, waits_until
 from rondo.registry.rollout_evidence.bets import log_evidence
 from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.model.rollouts import Rollout
 
 
@@ -23,13 +29,26 @@ class EvidenceFor(Value):
     needed: float
 
 
-class RolloutView(Value):
-    """A rollout, its evidence, and what it is expected to need.
+class RolloutDecision(Value):
+    """A decision as the audit log has it: `action`, who decided, and the rollout after it.
 
-    `difference` is the mean loss of the candidate minus the champion's over blocks, and `half_width` that of an
-    interval that covers it at all times with 95%, approximately; it decides nothing. `margin` is what the candidate may
-    lose. `need` counts blocks of `block_seconds` until an equal candidate passes a step; None without a holdout.
+    `step` counts from 1. `step` and `share` are None, and `state` is empty, in a promotion by name. `evidence` has the
+    figures of a verdict.
     """
+
+    at: Utc
+    action: str
+    by: str
+    state: str
+    step: int | None
+    share: float | None
+    verdict: str
+    reason: str
+    evidence: dict[str, Any]
+
+
+class RolloutSummary(Value):
+    """How far a rollout is. `share` is the part of the requests that the candidate answers, from 0 to 1."""
 
     model: str
     candidate: int
@@ -37,12 +56,27 @@ class RolloutView(Value):
     strategy: str
     state: str
     verdict: str
-    step: int
-    steps: tuple[float, ...]
     share: float
-    began: Utc
     since: Utc
     answers: int
+
+
+class RolloutView(RolloutSummary):
+    """A rollout, its evidence, what it is expected to need, and the decisions so far.
+
+    `difference` is the mean loss of the candidate minus the champion's over blocks, and `half_width` that of an
+    interval that covers it at all times with 95%, approximately; it decides nothing. `margin` is what the candidate may
+    lose. `need` counts blocks of `block_seconds` until an equal candidate passes a step; None without a holdout.
+    `false_rollback_rate` is the probability that an equal candidate is ever rolled back.
+
+    At `ends` the evidence of a step that runs is inconclusive, and `then` says what follows: `wait` until `asks`, `ask`
+    a person, or go `back`. While a promoted version is watched, the rollback window ends there, and `then` is `end`.
+    In other states no clock runs, and they are None.
+    """
+
+    step: int
+    steps: tuple[float, ...]
+    began: Utc
     scored: int
     outcomes: int
     blocks: int
@@ -54,12 +88,34 @@ class RolloutView(Value):
     evidence: tuple[EvidenceFor, ...]
     candidate_errors: int
     champion_errors: int
+    false_rollback_rate: float
+    min_answers: int
+    ends: Utc | None
+    then: Literal["wait", "ask", "back", "end"] | None
+    asks: Utc | None
+    decisions: tuple[RolloutDecision, ...]
 
 
 _CONFIDENCE = 0.05
+_LAST = ("rollout_ended", "rollout_superseded")
 
 
-def rollout_view(rollout: Rollout) -> RolloutView:
+def rollout_summary(rollout: Rollout) -> RolloutSummary:
+    return RolloutSummary(
+        model=rollout.model,
+        candidate=rollout.candidate,
+        champion=rollout.champion,
+        strategy=rollout.plan.strategy,
+        state=rollout.state,
+        verdict=rollout.verdict,
+        share=rollout.share,
+        since=rollout.since,
+        answers=rollout.gathered.answers,
+    )
+
+
+def rollout_view(rollout: Rollout, records: Sequence[AuditRecord] = ()) -> RolloutView:
+    """Return the view. `records` are those of the model's audit log about rollouts, oldest first."""
     plan, gathered = rollout.plan, rollout.gathered
     found = (
         (RolloutVerdict.BETTER, gathered.better, plan.false_pass),
@@ -69,19 +125,12 @@ def rollout_view(rollout: Rollout) -> RolloutView:
         (RolloutVerdict.SLOW, gathered.slow, plan.alpha_slow),
         (RolloutVerdict.DISAGREEMENT, gathered.disagreement, plan.alpha_disagreement),
     )
+    ends, then, asks = _next(rollout)
     return RolloutView(
-        model=rollout.model,
-        candidate=rollout.candidate,
-        champion=rollout.champion,
-        strategy=plan.strategy,
-        state=rollout.state,
-        verdict=rollout.verdict,
+        **dict(rollout_summary(rollout)),
         step=rollout.step + 1,
         steps=plan.steps,
-        share=rollout.share,
         began=rollout.began,
-        since=rollout.since,
-        answers=gathered.answers,
         scored=gathered.scored,
         outcomes=gathered.outcomes,
         blocks=gathered.moments.count,
@@ -96,4 +145,52 @@ def rollout_view(rollout: Rollout) -> RolloutView:
         ),
         candidate_errors=gathered.candidate_errors,
         champion_errors=gathered.champion_errors,
+        false_rollback_rate=plan.false_rollback,
+        min_answers=plan.min_answers,
+        ends=ends,
+        then=then,
+        asks=asks,
+        decisions=_decisions(rollout.candidate, records),
     )
+
+
+def _next(
+    rollout: Rollout,
+) -> tuple[datetime | None, Literal["wait", "ask", "back", "end"] | None, datetime | None]:
+    """Return when something follows without evidence, what that is, and when a step that waits asks."""
+    if rollout.state == "watching":
+        return rollout.since + rollout.plan.rollback_window + rollout.plan.outcome_delay, "end", None
+    if rollout.state != "running":
+        return None, None, None
+    ends, decided = step_end(rollout), waits_until(rollout)
+    if decided > ends:
+        return ends, "wait", decided
+    return ends, "back" if rollout.plan.on_inconclusive == Inconclusive.BACK else "ask", None
+
+
+def _decisions(candidate: int, records: Sequence[AuditRecord]) -> tuple[RolloutDecision, ...]:
+    """Return the decisions about the rollout of a candidate; it has one, and may be promoted by name later."""
+    found: list[RolloutDecision] = []
+    for record in records:
+        evidence = json.loads(record.evidence)
+        if evidence.get("version") != candidate:
+            continue
+        if record.action == "rollout_began":
+            found = []
+        elif found and found[-1].action in _LAST:
+            break
+        found.append(
+            RolloutDecision(
+                at=record.at,
+                action=record.action,
+                by=record.decided_by,
+                state=evidence.get("state", ""),
+                step=evidence.get("step"),
+                share=evidence.get("share"),
+                verdict=evidence.get("verdict", ""),
+                reason=evidence.get("reason", ""),
+                # A promotion by name has the digest of the training evidence there.
+                evidence=figures if isinstance(figures := evidence.get("evidence"), dict) else {},
+            )
+        )
+    return tuple(found)
