@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,19 +15,19 @@ from rondo.contracts.events import logs
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.inference.service import infer
 from rondo.serving.models.answer_cache import AnswerCache
-from rondo.serving.models.loaded_version import LoadedVersion
+from rondo.serving.models.loaded_version import Compared, LoadedVersion, ServedModel
 from rondo.serving.models.onnx_runtime import OnnxModel
 from rondo.serving.models.serving_table import ServingTable
 from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.models.loaded_version import ServedModel
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 FEATURES = {
@@ -90,6 +91,24 @@ def build_model(
     helper.set_model_props(model, dict(props))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def beside(
+    version: Callable[..., LoadedVersion], share: float, *, all_rows: bool = True, role: str = RouteRole.CANARY
+) -> ServedModel:
+    """Return a rollout of version 2, whose scores are twice those of version 1, and which answers `share` (0 to 1)."""
+    primary, other = version(), version(2, 2.0).in_role(role)
+    both = Compared(primary, other, other.in_role(RouteRole.SHADOW), all_rows=all_rows)
+    return ServedModel("delay", 1, (other, primary), (share, 1 - share), compared=both)
+
+
+def rows_by_role(batches: Iterable[Any]) -> Counter[tuple[int, str]]:
+    """Return the number of logged rows by version and role."""
+    rows: Counter[tuple[int, str]] = Counter()
+    for batch in batches:
+        known = logs.metadata(batch)
+        rows[int(known["model_version"]), known["role"]] += batch.num_rows
+    return rows
 
 
 def version_of(model: str, number: int, content: bytes, features: Mapping[str, Feature]) -> LoadedVersion:

@@ -231,6 +231,20 @@ async def test_a_candidate_with_another_feature_becomes_the_champion_without_bei
     assert [state for state, number in events.states if number == 2] == ["loading"] + ["available"] * 3
 
 
+async def test_the_way_back_within_the_rollback_window_loads_nothing() -> None:
+    mine, loader, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    before = mine.models.table.find("delay").versions[0].scorer
+    await on_deployment_changed(deployment(2, route(2, 0.1, role="canary"), route(1, 0.9), evidence="all"), mine)
+    await on_deployment_changed(deployment(3, route(2), route(1, 0, role="shadow"), evidence="all"), mine)
+    assert serving(mine) == [2, 1]
+    await on_deployment_changed(deployment(4, route(1)), mine)
+    (back,) = mine.models.table.find("delay").versions
+    assert (back.model_version, back.log.role, back.scorer is before) == (1, "primary", True)
+    assert loader.loaded == [1, 2]
+    assert events.states[-1] == ("unloaded", 2)
+
+
 async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)

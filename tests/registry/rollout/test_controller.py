@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -200,6 +200,75 @@ async def test_a_deployment_says_what_both_versions_score(trained: Make, spec_te
     await platform.command("promote")
     last = [event for _, event in store.state.published if isinstance(event, DeploymentChanged | RolloutChanged)]
     assert [getattr(each, "evidence", "") for each in last[-2:]] == ["all", ""]
+
+
+TIMES = "step_length: 1h, min_answers: 100, rollback_window: 2h"
+BOTH = [(2, "shadow", 0.0), (1, "primary", 1.0)]
+SWITCHED = [(2, "primary", 1.0), (1, "shadow", 0.0)]
+
+
+def shared(share: float) -> list[tuple[int, str, float]]:
+    """Return the routes where the candidate answers a share of the requests."""
+    return [(2, "canary", share), (1, "primary", 1 - share)]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "begun", "equal", "better"),
+    [
+        ("canary", shared(0.05), ("running", shared(0.25)), ("running", shared(0.25))),
+        ("blue_green", BOTH, ("watching", SWITCHED), ("watching", SWITCHED)),
+        ("shadow", BOTH, ("asking", BOTH), ("asking", BOTH)),
+        ("ab", shared(0.5), ("running", shared(0.5)), ("watching", SWITCHED)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("difference", [0.0, -0.03])
+async def test_the_routes_of_each_strategy(
+    platform: Platform, spec_text: str, strategy: str, begun: Any, equal: Any, better: Any, difference: float
+) -> None:
+    await platform.begin(spec_text, f"{{strategy: {strategy}, {TIMES}}}")
+    assert await platform.routes() == begun
+    assert (await published_types(platform.store))[-2:] == ["DeploymentChanged", "RolloutChanged"]
+    await platform.compare(difference, blocks=1_500)
+    state, routes = better if difference else equal
+    assert ((await platform.rollout()).state, await platform.routes()) == (state, routes)
+    if state != "watching":
+        await platform.command("promote")
+    assert await platform.routes() == SWITCHED
+    # The instant way back: the version before has been loaded all the time.
+    await platform.command("abort")
+    assert await platform.routes() == [(1, "primary", 1.0)]
+    assert await states(platform.store) == {1: "champion", 2: "rolled_back"}
+
+
+async def test_a_canary_whose_outcomes_are_late_answers_nothing_until_the_first_verdict(
+    platform: Platform, spec_text: str
+) -> None:
+    late = spec_text.replace("label: late}", "label: late, label_delay: 3h}")
+    await platform.begin(late, f"{{strategy: canary, {TIMES}}}")
+    assert await platform.routes() == BOTH
+    await platform.compare(-0.03)
+    assert await platform.routes() == [(2, "canary", 0.05), (1, "primary", 0.95)]
+
+
+async def test_the_audit_log_has_the_evidence_of_each_verdict(platform: Platform, spec_text: str) -> None:
+    await platform.begin(spec_text, CANARY)
+    expected = []
+    for _ in range(2):
+        await platform.compare(-0.03)
+        expected.append((await platform.rollout()).gathered)
+    found = [(record.action, json.loads(record.evidence)) for record in await audit_of(platform.store, "late")]
+    decided = [(action, evidence) for action, evidence in found if action in ("rollout_step", "promoted")][-2:]
+    assert [(action, each["verdict"], each["share"]) for action, each in decided] == [
+        ("rollout_step", "better", 0.5), ("promoted", "better", 1.0),
+    ]  # fmt: skip
+    for (_, evidence), gathered in zip(decided, expected, strict=True):
+        figures = evidence["evidence"]
+        assert (figures["answers"], figures["outcomes"], figures["blocks"]) == (
+            gathered.answers, gathered.outcomes, gathered.moments.count,
+        )  # fmt: skip
+        assert figures["mean_difference"] == pytest.approx(-0.03, abs=0.001)
+    # What speaks for the candidate in a step begins again after it.
+    assert decided[0][1]["evidence"]["log_e_better"] > 3
 
 
 async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, spec_text: str) -> None:

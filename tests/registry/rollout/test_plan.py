@@ -67,6 +67,39 @@ def test_outcomes_count_after_the_block_the_window_and_the_label_delay() -> None
     assert advance(rollout, last).action == "roll_back"
 
 
+@pytest.mark.parametrize(
+    ("rollout", "steps"),
+    [
+        ("{strategy: canary}", (0.05, 0.25, 1.0)),
+        ("{strategy: canary, steps: [10, 40]}", (0.1, 0.4)),
+        ("{strategy: blue_green}", (0.0,)),
+        ("{strategy: shadow}", (0.0,)),
+        ("{strategy: ab}", (0.5,)),
+        ("{strategy: ab, steps: [20]}", (0.2,)),
+    ],
+)
+def test_the_steps_of_each_strategy(rollout: str, steps: tuple[float, ...]) -> None:
+    plan = plan_of(spec(rollout, delay="0s"), None, paired())
+    assert (plan.strategy, plan.steps) == (rollout.split()[1].strip(",}"), steps)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "first"),
+    [
+        # Labels are due after three hours.
+        ("{strategy: canary, step_length: 2h}", 0.0),
+        ("{strategy: canary, step_length: 3h}", 0.05),
+        ("{strategy: canary, step_length: 2h, judged_by: guards}", 0.05),
+        ("{strategy: canary, step_length: 2h, outcome: depends_on_answer}", 0.05),
+        ("{strategy: ab, step_length: 2h}", 0.5),
+    ],
+)
+def test_a_canary_whose_outcomes_are_later_than_a_step_answers_nothing_at_first(rollout: str, first: float) -> None:
+    plan = plan_of(spec(rollout, delay="3h"), None, paired())
+    assert plan.steps[0] == first
+    assert new_rollout("late", 2, 1, plan, BEGAN).share == first
+
+
 def test_guards_wait_for_no_outcome() -> None:
     assert plan_of(spec("{strategy: canary, judged_by: guards}"), None, paired()).outcome_delay == timedelta(0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +9,13 @@ from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.inference.service import infer
-from rondo.serving.models.loaded_version import Compared, ServedModel
+from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.models.serving_table import ServingTable
 
-from tests.serving.builders import NOW, request
+from tests.serving.builders import NOW, beside, request, rows_by_role
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from rondo.serving.inference.scored import Inference
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
     Make = Callable[..., LoadedVersion]
 ROWS = 300
-
-
-def compared(version: Make, share: float, *, all_rows: bool = True, role: str = RouteRole.CANARY) -> ServedModel:
-    """Return version 2, whose scores are twice those of version 1, beside it."""
-    primary, other = version(), version(2, 2.0).in_role(role)
-    both = Compared(primary, other, other.in_role(RouteRole.SHADOW), all_rows=all_rows)
-    return ServedModel("delay", 1, (other, primary), (share, 1 - share), compared=both)
 
 
 def scored(served: ServedModel, rows: int = ROWS) -> Inference:
@@ -43,17 +36,12 @@ def answered(inference: Inference, number: int) -> set[int]:
 
 
 def logged(inference: Inference) -> Counter[tuple[int, str]]:
-    rows: Counter[tuple[int, str]] = Counter()
-    for part in (*inference.scored, *inference.silent):
-        for record in part.version.log.encode(part.log()):
-            batch = logs.decode(record)
-            known = logs.metadata(batch)
-            rows[int(known["model_version"]), known["role"]] += batch.num_rows
-    return rows
+    parts = (*inference.scored, *inference.silent)
+    return rows_by_role(logs.decode(each) for part in parts for each in part.version.log.encode(part.log()))
 
 
 def test_both_versions_score_everything_and_the_answers_are_shared(version: Make) -> None:
-    inference = scored(compared(version, 0.2))
+    inference = scored(beside(version, 0.2))
     by_canary = answered(inference, 2)
     assert 0.1 < len(by_canary) / ROWS < 0.3
     assert answered(inference, 1) == set(range(ROWS)) - by_canary
@@ -68,13 +56,13 @@ def test_both_versions_score_everything_and_the_answers_are_shared(version: Make
 
 
 def test_by_the_scope_of_the_canary_it_scores_its_share_alone(version: Make) -> None:
-    inference = scored(compared(version, 0.2, all_rows=False))
+    inference = scored(beside(version, 0.2, all_rows=False))
     mine = len(answered(inference, 2))
     assert logged(inference) == {(1, "primary"): ROWS, (2, "canary"): mine}
 
 
 def test_a_shadow_answers_nothing(version: Make) -> None:
-    served = compared(version, 0.0, role=RouteRole.SHADOW)
+    served = beside(version, 0.0, role=RouteRole.SHADOW)
     inference = scored(served)
     assert answered(inference, 1) == set(range(ROWS))
     assert logged(inference) == {(1, "primary"): ROWS, (2, "shadow"): ROWS}
@@ -84,14 +72,14 @@ def test_a_shadow_answers_nothing(version: Make) -> None:
 def test_who_met_the_new_version_stays_with_it_when_its_share_grows(version: Make) -> None:
     before = set[int]()
     for share in (0.05, 0.25, 0.6, 1.0):
-        now = answered(scored(compared(version, share)), 2)
+        now = answered(scored(beside(version, share)), 2)
         assert before <= now
         before = now
     assert len(before) == ROWS
 
 
 def test_the_champion_answers_what_the_other_version_fails_on(version: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    served = compared(version, 1.0)
+    served = beside(version, 1.0)
     assert served.compared
     failing = served.compared.other
     monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, [7, 9]))
@@ -106,7 +94,7 @@ def test_the_champion_answers_what_the_other_version_fails_on(version: Make, mon
 def test_a_version_that_fails_on_every_row_is_in_the_log(
     version: Make, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
-    served = compared(version, 0.2)
+    served = beside(version, 0.2)
     assert served.compared
     failing = served.compared.other if role == "canary" else served.compared.primary
     monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, list(range(ROWS))))
