@@ -21,7 +21,7 @@ from rondo.serving.bulk.answers import answer
 from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.bulk.versions import BulkVersions
 from rondo.serving.deployments.loader import ArtifactLoader
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.http.endpoints import api
 from rondo.serving.models.serving_table import ServedModels
 
@@ -159,7 +159,7 @@ async def test_too_many_that_wait_are_refused_and_the_others_answered(
     monkeypatch.setattr(direct, "_WAITING", 3)
     answers = await answers_of(tmp_path)
     found = await asyncio.gather(*(answers.answer(message()) for _ in range(5)), return_exceptions=True)
-    assert [type(each) for each in found] == [bytes, bytes, bytes, UnavailableError, UnavailableError]
+    assert [type(each) for each in found] == [bytes, bytes, bytes, OverloadedError, OverloadedError]
     assert isinstance(await answers.answer(message()), bytes)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rondo.chassis.errors import UnavailableError
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.explanations.service import ExplanationService, check_size, pairs_of
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.requests.rows import SentRows
@@ -89,4 +88,4 @@ async def test_further_requests_are_asked_to_come_again() -> None:
     service = ExplanationService(lambda: NOW)
     asked = [service.explain(served(scorer=Spoiled()), one_row(), None, 2) for _ in range(12)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert sum(isinstance(answer, UnavailableError) for answer in answers) == 4
+    assert sum(isinstance(answer, OverloadedError) for answer in answers) == 4

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.vocabularies import UnknownFields
+from rondo.serving.errors import LogUnavailableError
+from rondo.serving.inference import batcher
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.open_inference import binary
 
@@ -158,6 +160,21 @@ async def test_without_kafka_a_call_may_be_repeated(client: Client, topic: LogTo
         await client.call("ModelInfer", **TYPED)
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     assert dict(caught.value.trailing_metadata())["retry-after"] == "2"
+    assert (caught.value.details() or "").endswith(LogUnavailableError.ADVICE)
+
+
+async def test_with_a_full_queue_a_call_may_be_repeated_when_those_that_wait_are_done(
+    client: Client, topic: LogTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher, "MAX_REQUESTS", 0)
+    monkeypatch.setattr(batcher.Batcher, "_retry_seconds", lambda _: 7)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.call("ModelInfer", **TYPED)
+    trailers = dict(caught.value.trailing_metadata())
+    assert (caught.value.code(), trailers["rondo-code"], trailers["retry-after"]) == (
+        grpc.StatusCode.UNAVAILABLE, "overloaded", "7",
+    )  # fmt: skip
+    assert topic.batches == []
 
 
 async def test_a_fault_of_ours_reveals_nothing(

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from rondo.contracts.access_tokens import Role
 from rondo.serving.http.body import HEADER_LENGTH
 from rondo.serving.open_inference import binary
 
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT
+from tests.support.access import bearer
 
 if TYPE_CHECKING:
     import httpx
+    from rondo.serving.models.serving_table import ServedModels
 
 RAW = np.array([1.5, 3], "<f4").tobytes()
 
@@ -104,3 +107,13 @@ async def test_the_repository_can_be_looked_at_and_not_changed(client: httpx.Asy
     assert (await client.post("/v2/repository/models/other/load")).status_code == 404
     refused = await client.post("/v2/repository/index", content=b'{"ready": 3}')
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+
+
+async def test_a_model_is_not_unloaded_by_a_client(client: httpx.AsyncClient, models: ServedModels) -> None:
+    unload = "/v2/repository/models/{}/unload"
+    assert (await client.post(unload.format("delay"))).status_code == 403
+    engineer = bearer(Role.ENGINEER)
+    refused = await client.post(unload.format("delay"), headers=engineer)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_allowed")
+    assert (await client.post(unload.format("other"), headers=engineer)).status_code == 404
+    assert models.table.find("delay").versions[0].model_version == 3

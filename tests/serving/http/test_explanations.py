@@ -135,3 +135,11 @@ async def test_an_artifact_without_background_values_asks_for_a_training(
 
 async def test_explanations_need_a_predictor(client: httpx.AsyncClient) -> None:
     assert (await client.post(EXPLAIN, json=BODY, headers=bearer(Role.READER))).status_code == 403
+
+
+async def test_a_request_gets_the_outputs_that_it_asks_for(client: httpx.AsyncClient) -> None:
+    asked = [{"name": "score.shapley"}, {"name": "rondo.id"}]
+    found = outputs(await client.post(EXPLAIN, json=BODY | {"outputs": asked}))
+    assert list(found) == ["score.shapley", "rondo.id"]
+    refused = await client.post(EXPLAIN, json=BODY | {"outputs": [{"name": "score"}]})
+    assert (refused.status_code, refused.json()["code"]) == (400, "unknown_output")

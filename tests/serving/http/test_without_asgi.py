@@ -12,7 +12,6 @@ import pytest
 from prometheus_client import REGISTRY
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.http.problems import RETRY_SECONDS
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
 from rondo.serving.http.without_asgi import DirectInferences
@@ -89,8 +88,14 @@ async def test_a_full_queue_is_answered_without_the_application(
     before = REGISTRY.get_sample_value("rondo_http_request_seconds_count", labels) or 0
     async with connected(models, InferenceService(topic.publish, lambda: NOW)) as client:
         response = await client.post(INFER, json=BODY)
-    assert (response.status_code, response.headers["retry-after"]) == (503, RETRY_SECONDS)
-    assert response.json()["code"] == "unavailable"
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert (response.json()["code"], response.json()["error"]) == (
+        "overloaded",
+        (
+            "0 requests of 0 bytes wait for the model delay or its log already: this one was neither scored nor logged."
+            " Send it again after 1 s, or send fewer at the same time"
+        ),
+    )
     assert (topic.batches, models.table.leases) == ([], 0)
     assert REGISTRY.get_sample_value("rondo_http_request_seconds_count", labels) == before + 1
 

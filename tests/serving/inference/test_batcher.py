@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.errors import UnavailableError
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import LogUnavailableError, OverloadedError, RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
@@ -119,6 +121,7 @@ async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_on
     service = InferenceService(topic.publish, lambda: NOW)
     found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
     assert [each.why for each in found] == ["Kafka sleeps"] * 2
+    assert [type(each) for each in found] == [LogUnavailableError] * 2
     topic.failure = None
     assert scores(await service.infer_logged(served, rows_of("c", 3)), 1) == [3]
 
@@ -148,13 +151,36 @@ async def test_waiting_requests_and_bytes_are_bounded(served: ServedModel) -> No
     half = batcher.MAX_BYTES // 2
     waiting = [asyncio.create_task(service.infer_logged(served, rows_of(f"{n}", n), size=half)) for n in range(2)]
     await topic.asked.wait()
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(OverloadedError) as caught:
         await service.infer_logged(served, rows_of("more", 1), size=1)
-    assert caught.value.what == "the model delay"
-    assert caught.value.why.startswith("2 requests ")
+    assert (str(caught.value).split()[0], caught.value.retry_seconds) == ("2", 1)
     topic.free.set()
     await asyncio.gather(*waiting)
     await service.infer_logged(served, rows_of("more", 1), size=1)
+
+
+async def test_a_request_that_is_not_taken_may_come_again_when_those_that_wait_are_done(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = Topic()
+    service = InferenceService(topic.publish, lambda: NOW)
+    # A micro-batch takes eight seconds.
+    clock = SimpleNamespace(monotonic=itertools.count(0.0, 8.0).__next__, thread_time=time.thread_time)
+    monkeypatch.setattr(batcher, "time", clock)
+    monkeypatch.setattr(batcher, "MAX_REQUESTS", 6)
+    await all_of(service, served, [rows_of("a", 1), rows_of("b", 1)])
+    topic.free.clear()
+    waiting = [asyncio.create_task(service.infer_logged(served, rows_of(f"{n}", n))) for n in range(6)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError) as caught:
+        await service.infer_logged(served, rows_of("more", 1))
+    assert caught.value.retry_seconds == 6 * 8 / 2
+    topic.free.set()
+    await asyncio.gather(*waiting)
+    monkeypatch.setattr(batcher, "MAX_REQUESTS", 0)
+    with pytest.raises(OverloadedError) as caught:
+        await service.infer_logged(served, rows_of("more", 1))
+    assert caught.value.retry_seconds == 1
 
 
 async def test_a_micro_batch_has_a_bounded_number_of_rows(served: ServedModel) -> None:
@@ -205,7 +231,7 @@ async def test_an_answer_that_can_not_be_sent_keeps_none_from_its_neighbours(
         while len(settled) < 3:  # noqa: ASYNC110 - the batcher has no event
             await asyncio.sleep(0)
     assert isinstance(settled.pop("b"), RequestRefusedError)
-    assert settled == dict.fromkeys("ac", failure or "answered")
+    assert {name: str(each) for name, each in settled.items()} == dict.fromkeys("ac", str(failure or "answered"))
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError] * 2
     topic.failure = None
     assert scores(await service.infer_logged(served, rows_of("later", 3)), 1) == [3]

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.vocabularies import RouteRole
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import Compared, ServedModel
@@ -94,7 +94,7 @@ async def test_what_waits_for_its_log_is_bounded(served: ServedModel) -> None:
     half = batcher.MAX_BYTES // 2
     for name in "ab":
         await service.infer_logged(served, rows_of(name, 1), size=half)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(OverloadedError):
         await service.infer_logged(served, rows_of("c", 1), size=1)
     topic.free.set()
     await service.flush()

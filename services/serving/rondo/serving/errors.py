@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rondo.chassis.errors import UnavailableError
+
 
 class ServingError(Exception):
     """The base of the service's errors."""
@@ -31,6 +33,27 @@ class DeadlineExceededError(ServingError):
         else:
             what = f"the request was not scored {seconds:g} s after it came"
         super().__init__(f"{what}; send it again with a longer `timeout`, or where fewer requests wait")
+
+
+class LogUnavailableError(UnavailableError):
+    """Kafka did not acknowledge the log of an inference in time, and may have it all the same."""
+
+    ADVICE: ClassVar[str] = (
+        "the request may be in the inference log all the same: send it again once /readyz answers 200"
+    )
+
+
+class OverloadedError(ServingError):
+    """Too many requests wait, so a further one was not taken. `retry_seconds` is when some of those may be done."""
+
+    code: ClassVar[str] = "overloaded"
+
+    def __init__(self, waiting: str, retry_seconds: int) -> None:
+        self.retry_seconds = retry_seconds
+        super().__init__(
+            f"{waiting} already: this one was neither scored nor logged. Send it again after {retry_seconds} s, or send"
+            " fewer at the same time"
+        )
 
 
 class RequestRefusedError(ServingError):

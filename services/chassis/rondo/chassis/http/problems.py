@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
+_UNCHANGED = "nothing was changed: send the request again once /readyz answers 200"
 
 
 def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **facts: Any) -> Response:
@@ -47,10 +48,11 @@ async def on_unavailable(_: Request, error: Exception) -> Response:
     return unavailable(error)
 
 
-def unavailable(error: Exception) -> Response:
-    """503: the caller may send the same request again."""
-    detail = f"{error}; nothing was changed: send the request again once /readyz answers 200"
-    return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})
+def unavailable(error: Exception, advice: str = _UNCHANGED) -> Response:
+    """503: the caller may send the same request again. `advice` says so."""
+    # Its own sentence is about what the service tries again, which is not this request.
+    what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
+    return problem(503, "unavailable", f"{what}; {advice}", headers={"retry-after": RETRY_SECONDS})
 
 
 async def on_unauthenticated(_: Request, error: Exception) -> Response:

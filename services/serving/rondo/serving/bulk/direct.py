@@ -13,7 +13,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import scores
 from rondo.serving.bulk.answers import answer
 from rondo.serving.bulk.priority import lower_priority
-from rondo.serving.errors import RequestRefusedError, VersionRefusedError
+from rondo.serving.errors import OverloadedError, RequestRefusedError, VersionRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.serving.bulk.versions import BulkVersions
 
 # Of requests; each holds its message in memory, 8 MiB at most.
-_WAITING = 8
+_WAITING, _RETRY_SECONDS = 8, 2
 
 
 class DirectAnswers:
@@ -38,13 +38,14 @@ class DirectAnswers:
 
         Raises:
             RequestRefusedError: it is no such message, or its version can't be loaded.
-            UnavailableError: too many wait, the artifact store is unavailable, or this replica takes none.
+            OverloadedError: too many wait.
+            UnavailableError: the artifact store is unavailable, or this replica takes none.
 
         """
         if self._versions is None:
             raise UnavailableError("bulk scoring", "RONDO_BULK_THREADS is 0 here: ask another replica")
         if self._waiting >= _WAITING:
-            raise UnavailableError("bulk scoring", f"{self._waiting} requests wait: send this one again")
+            raise OverloadedError(f"{self._waiting} bulk requests wait", _RETRY_SECONDS)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, self._versions, value)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rondo.chassis.errors import UnavailableError
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.explanations.shapley import shapley
 from rondo.serving.inference import joined_rows
 from rondo.serving.requests.validation import invalid_rows
@@ -33,7 +32,7 @@ MOST_EVALUATIONS = 500_000
 # Shapley values in one response, of which each has an error beside it: about 20 MB of JSON.
 MOST_VALUES = 1_000_000
 # Further ones are asked to come again: explanations take the cores of predictions.
-_MOST_WAITING = 8
+_MOST_WAITING, _RETRY_SECONDS = 8, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class ExplanationService:
         Raises:
             RequestRefusedError: a row can't be answered, the request has too many evaluations, or the artifact has no
                 background values.
-            UnavailableError: other explanations wait already.
+            OverloadedError: other explanations wait already.
 
         """
         check_size(len(rows), len(served.schema.features), pairs, _width(served.outputs))
@@ -69,7 +68,7 @@ class ExplanationService:
         if refused := invalid_rows(whole, served.schema, self.now()):
             raise refused[min(refused)]
         if self._waiting >= _MOST_WAITING:
-            raise UnavailableError("explanations", f"{self._waiting} requests for some wait already")
+            raise OverloadedError(f"{self._waiting} requests for explanations wait", _RETRY_SECONDS)
         self._waiting += 1
         try:
             async with self._one:
@@ -128,7 +127,7 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
                 f" no background values. Train again (`rondo train {version.model}`)"
             )
             raise RequestRefusedError("unexplainable", message, version.model)
-        output = _explained(version.outputs)
+        output = version.outputs.explained
         # A version in a rollout may lack features of the other.
         row = {name: rows.columns[name][number] for name in version.schema.features}
         values = shapley(partial(_scores, version, output), row, background, pairs)
@@ -140,15 +139,10 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
     return found
 
 
-def _explained(schema: OutputSchema) -> Output:
-    """Return the output that is explained: the probability of each label, else the first number."""
-    kinds = {output.kind: output for output in reversed(schema.outputs)}
-    return kinds.get("probabilities") or kinds["number"]
-
 
 def _width(schema: OutputSchema) -> int:
     """Return of how many numbers the output that is explained is made."""
-    return len(schema.labels) if _explained(schema).kind == "probabilities" else 1
+    return len(schema.labels) if schema.explained.kind == "probabilities" else 1
 
 
 def _scores(version: LoadedVersion, output: Output, columns: Mapping[str, Column]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from rondo.chassis.security.principal import ForbiddenError
 from rondo.chassis.security.token_cache import UnauthenticatedError
 from rondo.chassis.telemetry import span
 from rondo.serving import metrics
-from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, LogUnavailableError, OverloadedError, RequestRefusedError
 from rondo.serving.grpc.messages import DecodeError
 from rondo.serving.open_inference.protocol import MAX_BODY
 
@@ -114,13 +114,14 @@ class _Guarded:
             status = StatusCode.OK
         except Exception as error:  # noqa: BLE001 - `_failure` logs what it does not know
             status, code, message = _failure(error)
+            seconds = str(error.retry_seconds) if isinstance(error, OverloadedError) else RETRY_SECONDS
         finally:
             metrics.GRPC_CALL_SECONDS.labels(self._name, status.name).observe(time.perf_counter() - began)
         if status is StatusCode.OK:
             return answer
         trailers = [("rondo-code", code)]
         if status is StatusCode.UNAVAILABLE:
-            trailers.append(("retry-after", RETRY_SECONDS))
+            trailers.append(("retry-after", seconds))
         return await context.abort(status, _shortened(message), tuple(trailers))
 
     async def _traced(self, body: bytes, sent: Metadata) -> bytes:
@@ -164,12 +165,15 @@ def _failure(error: Exception) -> tuple[StatusCode, str, str]:
         case UnauthenticatedError() | ForbiddenError():
             unknown = isinstance(error, UnauthenticatedError)
             return StatusCode.UNAUTHENTICATED if unknown else StatusCode.PERMISSION_DENIED, error.code, str(error)
-        case DeadlineExceededError():
+        case DeadlineExceededError() | OverloadedError():
             metrics.PREDICTIONS.labels("", "", error.code).inc()
-            return StatusCode.DEADLINE_EXCEEDED, error.code, str(error)
+            expired = isinstance(error, DeadlineExceededError)
+            return StatusCode.DEADLINE_EXCEEDED if expired else StatusCode.UNAVAILABLE, error.code, str(error)
         case UnavailableError():
             metrics.PREDICTIONS.labels("", "", "unavailable").inc()
-            return StatusCode.UNAVAILABLE, "unavailable", f"{error}; nothing was changed: send the request again"
+            may_be_logged = isinstance(error, LogUnavailableError)
+            advice = LogUnavailableError.ADVICE if may_be_logged else "nothing was changed: send the request again"
+            return StatusCode.UNAVAILABLE, "unavailable", f"{error.what} is not available ({error.why}); {advice}"
         case DecodeError():
             message = "the message is not of this method: compile it from the Open Inference Protocol's .proto file"
             return StatusCode.INVALID_ARGUMENT, "bad_request", message

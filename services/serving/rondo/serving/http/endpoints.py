@@ -167,7 +167,7 @@ class _Endpoints:
         body = await read_body(request)
         sent = protocol.decode(body, header_length(request, body))
         with self._models.lease() as table:
-            call = InferenceCall.of(table, *_named(request), sent)
+            call = InferenceCall.of(table, *_named(request), sent, explanation.names)
             rows = await self._explanations.explain(call.served, call.rows, call.pinned, pairs_of(sent.parameters))
         return Response(explanation.encode(call, rows), media_type="application/json")
 

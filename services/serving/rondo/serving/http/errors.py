@@ -11,7 +11,7 @@ from rondo.chassis.http import problems
 from rondo.chassis.http.body import ACCEPTED
 from rondo.chassis.http.problems import problem
 from rondo.serving import metrics
-from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, LogUnavailableError, OverloadedError, RequestRefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -43,7 +43,19 @@ async def on_unavailable(_: Request, error: Exception) -> Response:
 
 def unavailable(error: Exception) -> Response:
     metrics.PREDICTIONS.labels("", "", "unavailable").inc()
+    if isinstance(error, LogUnavailableError):
+        return problems.unavailable(error, LogUnavailableError.ADVICE)
     return problems.unavailable(error)
+
+
+async def on_overloaded(_: Request, error: Exception) -> Response:
+    assert isinstance(error, OverloadedError)  # noqa: S101 - it is registered for these alone
+    return overloaded(error)
+
+
+def overloaded(error: OverloadedError) -> Response:
+    metrics.PREDICTIONS.labels("", "", error.code).inc()
+    return problem(503, error.code, str(error), headers={"retry-after": str(error.retry_seconds)})
 
 
 async def on_expired(_: Request, error: Exception) -> Response:
@@ -67,6 +79,7 @@ HANDLERS: dict[type[Exception], ExceptionHandler] = {
     **problems.HANDLERS,
     RequestRefusedError: on_refused,
     UnavailableError: on_unavailable,
+    OverloadedError: on_overloaded,
     DeadlineExceededError: on_expired,
     HTTPException: on_http_exception,
 }

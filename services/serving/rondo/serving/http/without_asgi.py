@@ -16,7 +16,7 @@ from rondo.chassis.http import problems
 from rondo.chassis.http.authentication import bearer_token
 from rondo.chassis.security.token_cache import UnauthenticatedError
 from rondo.contracts.access_tokens import Role
-from rondo.serving.errors import DeadlineExceededError, RequestRefusedError
+from rondo.serving.errors import DeadlineExceededError, OverloadedError, RequestRefusedError
 from rondo.serving.http import errors
 from rondo.serving.http.body import HEADER_LENGTH
 from rondo.serving.http.error_field import with_error
@@ -76,7 +76,7 @@ class DirectInferences:
             self.service.submit(
                 Request(call.served, call.rows, call.pinned, size, call.encode, settle, timeout=call.timeout)
             )
-        except UnavailableError as error:
+        except OverloadedError as error:
             # The queue is full: to decode the body once more for the application would add to the load.
             answer.settle(error)
         except Exception:  # noqa: BLE001 - the application meets the same, and answers it
@@ -111,6 +111,8 @@ class _Answer:
 def _problem(error: Exception) -> Response:
     if isinstance(error, RequestRefusedError):
         return errors.refused(error)
+    if isinstance(error, OverloadedError):
+        return errors.overloaded(error)
     if isinstance(error, UnavailableError):
         return errors.unavailable(error)
     if isinstance(error, DeadlineExceededError):

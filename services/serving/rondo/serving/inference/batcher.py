@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -20,7 +21,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from rondo.chassis.errors import UnavailableError
-from rondo.serving.errors import DeadlineExceededError
+from rondo.serving.errors import DeadlineExceededError, LogUnavailableError, OverloadedError
 from rondo.serving.inference import joined_rows
 from rondo.serving.inference.buffered_log import BufferedLog
 
@@ -51,6 +52,7 @@ _MAX_LINKS = 16
 _TURNS = 2
 _TRACER = trace.get_tracer("rondo")
 MAX_REQUESTS, MAX_BYTES = 1_000, 64 * 1024 * 1024
+_MOST_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +119,34 @@ class Batcher:
         self._running: asyncio.Task[None] | None = None
         # Of the last micro-batch of about as many rows: one of 64 may take much longer than one of a single row.
         self._seconds = [_INLINE_SECONDS] * (_INLINE_ROWS.bit_length() + 1)
+        # Seconds for each request of the last micro-batch that was answered.
+        self._pace = 0.0
 
     def submit(self, request: Request) -> None:
         """Answer all rows of a request, or none.
 
-        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, with an
-        UnavailableError if Kafka does not take the log and the answer waits for it, and with a DeadlineExceededError if
-        it has a timeout and none of this has come by then. A request that waits then is neither scored nor logged.
+        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, with a
+        LogUnavailableError if Kafka does not take the log and the answer waits for it, and with a DeadlineExceededError
+        if it has a timeout and none of this has come by then. A request that waits then is neither scored nor logged.
 
         Raises:
-            UnavailableError: too many requests wait.
+            OverloadedError: too many requests wait.
 
         """
         size = self._bytes + self._buffered.size
         if self._requests >= MAX_REQUESTS or size + request.size > self._max_bytes:
-            why = f"{self._requests:,} requests of {size:,} bytes wait for an answer or their log already"
-            raise UnavailableError(f"the model {self._model}", why)
+            waiting = f"{self._requests:,} requests of {size:,} bytes wait for the model {self._model} or its log"
+            raise OverloadedError(waiting, self._retry_seconds())
         self._waiting.append(request)
         self._requests, self._bytes = self._requests + 1, self._bytes + request.size
         if request.timeout is not None:
             request.timer = asyncio.get_running_loop().call_later(request.timeout, self._expire, request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+
+    def _retry_seconds(self) -> int:
+        """Return about how long those that wait take, at the pace of the last micro-batch."""
+        return min(max(math.ceil(self._requests * self._pace), 1), _MOST_RETRY_SECONDS)
 
     async def flush(self) -> None:
         """Return once the log of all answers that did not wait for it is in Kafka, or lost."""
@@ -178,12 +186,13 @@ class Batcher:
                     with self._span(taken):
                         await self._answer(taken)
                 except Exception as error:  # noqa: BLE001 - each request has it, and its transport answers or logs it
-                    failed = taken
+                    failed, problem = taken, error
                     if isinstance(error, UnavailableError):
                         # What waits would fail as late, after all that wait before it.
                         failed, self._waiting = [*taken, *self._waiting], []
+                        problem = LogUnavailableError(error.what, error.why)
                     for request in failed:
-                        self._settle(request, error)
+                        self._settle(request, problem)
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
         finally:
@@ -206,6 +215,7 @@ class Batcher:
 
     async def _answer(self, taken: Sequence[Request]) -> None:
         rows = sum(len(request.rows) for request in taken)
+        began = time.monotonic()
         small, magnitude = rows <= _INLINE_ROWS, rows.bit_length()
         if small and self._seconds[magnitude] < _INLINE_SECONDS:
             found = self._score(taken)
@@ -225,6 +235,7 @@ class Batcher:
             await acknowledged
         for request, answer in answers:
             self._settle(request, answer)
+        self._pace = (time.monotonic() - began) / len(taken)
 
     def _score(self, taken: Sequence[Request]) -> _Found:
         groups: dict[tuple[int, int], list[Request]] = {}

@@ -181,7 +181,8 @@ class InferenceService:
 
         Raises:
             RequestRefusedError: the first row that can't be answered, or that is too large for the log.
-            UnavailableError: Kafka does not take a log that is not buffered, or too many requests wait.
+            LogUnavailableError: Kafka does not take a log that is not buffered.
+            OverloadedError: too many requests wait.
             DeadlineExceededError: this took longer than `timeout` seconds.
 
         """

@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
     from rondo.serving.explanations.service import Explained
     from rondo.serving.open_inference.inference_call import InferenceCall
+    from rondo.serving.outputs.schema import OutputSchema
+
+_TENSORS = ("shapley", "standard_error", "base")
+
+
+def names(schema: OutputSchema) -> tuple[str, ...]:
+    """Return the names of the outputs that a request may ask for."""
+    return (*(f"{schema.explained.name}.{name}" for name in _TENSORS), ID, VERSION)
 
 
 def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
-    """Return the body of a response about at least one row.
+    """Return the body of a response about at least one row, with the outputs that the request asks for.
 
     Of the output that is explained it has the Shapley values, shape [N, features] or [N, features, labels], their
     standard errors, and the base that they are added to, shape [N, 1] or [N, labels].
@@ -27,19 +35,17 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
     labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []
     parameters: dict[str, Any] = {"features": features} | ({"labels": labels} if labels else {})
     wide = [len(labels)] if labels else []
-    tensors = [
-        ("shapley", [len(features), *wide], [each.shapley.values for each in rows]),
-        ("standard_error", [len(features), *wide], [each.shapley.errors for each in rows]),
-        ("base", wide or [1], [each.shapley.base for each in rows]),
-    ]
+    shapes = ([len(features), *wide], [len(features), *wide], wide or [1])
+    values = zip(*((each.shapley.values, each.shapley.errors, each.shapley.base) for each in rows), strict=True)
     outputs: list[Any] = [
         {
             "name": f"{first.output.name}.{name}", "datatype": "FP32", "shape": [count, *shape],
-            "parameters": parameters, "data": json_data(np.asarray(values, np.float32).ravel()),
+            "parameters": parameters, "data": json_data(np.asarray(of_rows, np.float32).ravel()),
         }
-        for name, shape, values in tensors
+        for name, shape, of_rows in zip(_TENSORS, shapes, values, strict=True)
     ]  # fmt: skip
     versions = [str(each.version.model_version) for each in rows]
     outputs += [described(ID, "BYTES", count) | {"data": call.rows.ids}]
     outputs += [described(VERSION, "BYTES", count) | {"data": versions}]
-    return msgspec.json.encode({"model_name": call.served.model, "id": call.request_id, "outputs": outputs})
+    asked = [output for output in outputs if output["name"] in call.requested]
+    return msgspec.json.encode({"model_name": call.served.model, "id": call.request_id, "outputs": asked})

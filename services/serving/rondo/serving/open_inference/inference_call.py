@@ -16,12 +16,13 @@ from rondo.serving.requests.rows import SentRows
 from rondo.serving.requests.unknown_names import report_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from rondo.serving.inference.batcher import Answered
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServingTable
     from rondo.serving.open_inference.protocol import InferenceRequest
+    from rondo.serving.outputs.schema import OutputSchema
     from rondo.serving.requests.unknown_names import UnknownName
 
 
@@ -67,14 +68,21 @@ class InferenceCall:
         return cls(served, pinned, request_id, rows, requested, binary, decoded.request.seconds)
 
     @classmethod
-    def of(cls, table: ServingTable, model: str, version: str | None, sent: InferenceRequest) -> Self:
-        """Take a request that is decoded.
+    def of(
+        cls,
+        table: ServingTable,
+        model: str,
+        version: str | None,
+        sent: InferenceRequest,
+        names: Callable[[OutputSchema], tuple[str, ...]] = response.names,
+    ) -> Self:
+        """Take a request that is decoded. `names` returns those of the outputs that it may ask for.
 
         Raises:
             RequestRefusedError: nothing serves that, or this is not a request to it.
 
         """
-        return cls._of(*find(table, model, version), sent)
+        return cls._of(*find(table, model, version), sent, names)
 
     @classmethod
     def of_values(
@@ -92,8 +100,14 @@ class InferenceCall:
         return cls(served, pinned, request_id, rows, response.names(served.outputs))
 
     @classmethod
-    def _of(cls, served: ServedModel, pinned: LoadedVersion | None, sent: InferenceRequest) -> Self:
-        requested = sent.requested_outputs(response.names(served.outputs))
+    def _of(
+        cls,
+        served: ServedModel,
+        pinned: LoadedVersion | None,
+        sent: InferenceRequest,
+        names: Callable[[OutputSchema], tuple[str, ...]] = response.names,
+    ) -> Self:
+        requested = sent.requested_outputs(names(served.outputs))
         request_id = sent.id or _new_id()
         rows = request_rows.rows(sent, served.schema, request_id)
         unknown = request_rows.unknown_tensors(sent, served.schema) if served.schema.ignore_unknown else ()

@@ -33,6 +33,12 @@ class OutputSchema(AnswerSchema):
         """The labels as the inference log and the keys of an answer have them."""
         return tuple(map(str, self.labels))
 
+    @property
+    def explained(self) -> Output:
+        """The output that explanations are about: the probability of each label, else the first number."""
+        kinds = {output.kind: output for output in reversed(self.outputs)}
+        return kinds.get("probabilities") or kinds["number"]
+
     def shape(self, output: Output, rows: int) -> tuple[int, ...]:
         """Return the shape of an output of N rows."""
         return (rows, len(self.labels)) if output.kind == "probabilities" else (rows,)
