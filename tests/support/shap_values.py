@@ -4,12 +4,14 @@
 # ///
 """Prints the exact Shapley values that shap has for rows of a model; arguments: an ONNX file, and a JSON file.
 
-The JSON has `features`, `background` and `rows`, lists of numbers in the order of the features.
+The JSON has `features`, `background` and `rows`, lists of numbers in the order of the features. `texts` has those of a
+feature, whose numbers are places in that list.
 """
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -19,13 +21,18 @@ import shap
 def main() -> None:
     session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
     given = json.loads(Path(sys.argv[2]).read_text())
+    texts = {name: np.array(values, np.object_) for name, values in given["texts"].items()}
 
-    def score(rows: np.ndarray) -> np.ndarray:
-        feeds = {name: rows[:, [at]].astype(np.float32) for at, name in enumerate(given["features"])}
-        return session.run([given["output"]], feeds)[0].reshape(-1)
+    def column(name: str, numbers: Any) -> Any:
+        return texts[name][numbers.astype(int)] if name in texts else numbers.astype(np.float32)
 
-    explainer = shap.ExactExplainer(score, shap.maskers.Independent(np.array(given["background"]), max_samples=1_000))
-    found = explainer(np.array(given["rows"]))
+    def score(rows: Any) -> Any:
+        feeds = {name: column(name, rows[:, [at]]) for at, name in enumerate(given["features"])}
+        return session.run([given["output"]], feeds)[0].reshape(len(rows), -1)
+
+    background, rows = (np.array(given[each], np.float64) for each in ("background", "rows"))
+    explainer = shap.ExactExplainer(score, shap.maskers.Independent(background, max_samples=1_000))
+    found = explainer(rows)
     sys.stdout.write(json.dumps({"values": found.values.tolist(), "base": found.base_values.tolist()}))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.serving.explanations.exact import evaluations, exact_shapley
 from rondo.serving.explanations.shapley import shapley
 
 if TYPE_CHECKING:
@@ -108,3 +109,51 @@ def test_the_memory_does_not_grow_with_the_pairs() -> None:
 
     # 8,192 rows are evaluated at once, so further parts follow after 819 pairs.
     assert peak(8_000) < 1.5 * peak(819)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_by_all_sets_the_values_are_those_of_all_orders(seed: int) -> None:
+    rows = background(seed=seed)
+    found, wanted = exact_shapley(with_interaction, ROW, rows), exact(with_interaction, ROW, rows)
+    assert found.values[:, 0] == pytest.approx(list(wanted.values()), abs=1e-5)
+    assert found.values[:, 1] == pytest.approx(2 * found.values[:, 0], abs=1e-5)
+    assert found.base == pytest.approx(with_interaction(rows).mean(axis=0), abs=1e-5)
+    assert (found.errors.shape, found.errors.any()) == ((4, 2), False)
+
+
+@given(st.lists(FINITE, min_size=4, max_size=4))
+def test_by_all_sets_the_values_add_up_to_the_output_minus_the_base(values: list[float]) -> None:
+    row = dict(zip(NAMES, map(np.float32, values), strict=True))
+    found = exact_shapley(with_interaction, row, background())
+    output = with_interaction({name: np.array([value]) for name, value in row.items()})[0]
+    assert found.values.sum(axis=0) == pytest.approx(output - found.base, abs=1e-3)
+
+
+def test_by_all_sets_texts_are_features_too_and_one_feature_has_everything() -> None:
+    rows = {"carrier": np.array(["AA", "UA"], np.object_)}
+
+    def score(columns: Mapping[str, Any]) -> NDArray[np.float32]:
+        return np.where(columns["carrier"] == "DL", 5, 0).reshape(-1, 1).astype(np.float32)
+
+    found = exact_shapley(score, {"carrier": "DL"}, rows)
+    assert (found.values.tolist(), found.base.tolist()) == ([[5.0]], [0.0])
+
+
+def test_by_all_sets_thirteen_features_are_evaluated_in_parts() -> None:
+    names = [f"f{number}" for number in range(13)]
+    rng, sizes = np.random.default_rng(5), []
+    rows = {name: rng.normal(size=50).astype(np.float32) for name in names}
+    row = {name: np.float32(rng.normal()) for name in names}
+
+    def score(columns: Mapping[str, Any]) -> NDArray[np.float32]:
+        sizes.append(len(columns["f0"]))
+        return (columns["f0"] * columns["f12"] + sum(columns.values())).reshape(-1, 1).astype(np.float32)
+
+    found = exact_shapley(score, row, rows)
+    assert (sum(sizes), max(sizes) <= 8_192) == (evaluations(13, 50), True)
+    alone = [row[name] - rows[name].mean() for name in names]
+    assert found.values[1:12, 0] == pytest.approx(alone[1:12], abs=1e-4)
+    # Each of the two that interact has half of what they do together.
+    half = (row["f0"] * row["f12"] - (rows["f0"] * rows["f12"]).mean()) / 2
+    skew = (rows["f12"].mean() * row["f0"] - rows["f0"].mean() * row["f12"]) / 2
+    assert found.values[0, 0] == pytest.approx(alone[0] + half + skew, abs=1e-4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import numpy as np
 import pytest
 from rondo.contracts.access_tokens import Role
@@ -143,3 +144,30 @@ async def test_a_request_gets_the_outputs_that_it_asks_for(client: httpx.AsyncCl
     assert list(found) == ["score.shapley", "rondo.id"]
     refused = await client.post(EXPLAIN, json=BODY | {"outputs": [{"name": "score"}]})
     assert (refused.status_code, refused.json()["code"]) == (400, "unknown_output")
+
+
+async def test_the_values_are_exact_unless_pairs_are_asked_for(client: httpx.AsyncClient) -> None:
+    exact = await client.post(EXPLAIN, json=BODY)
+    sampled = await client.post(EXPLAIN, json=BODY | {"parameters": {"pairs": 3}})
+    assert [each.json()["parameters"]["method"] for each in (exact, sampled)] == ["exact", "sampled"]
+    found = outputs(exact)
+    assert found["score.shapley"]["data"] == [-1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    assert found["score.standard_error"]["data"] == [0.0] * 8
+    document = (await client.get("/openapi.json")).json()["paths"]["/v2/models/{model}/explain"]["post"]
+    jsonschema.validate(exact.json(), document["responses"]["200"]["content"]["application/json"]["schema"])
+
+
+@pytest.mark.parametrize(("count", "method"), [(17, "exact"), (18, "sampled")])
+@pytest.mark.medium
+async def test_a_model_of_many_features_is_sampled(
+    client: httpx.AsyncClient, models: ServedModels, serve: Callable[..., ServedModel], count: int, method: str
+) -> None:
+    # Three rows of the background and 17 features have 393,216 evaluations, of 500,000 that are allowed.
+    features = {f"f{number}": Feature(type="float") for number in range(count)}
+    background = json.dumps({name: [0.0, 1.0, 2.0] for name in features})
+    metadata = {FittedTask.METADATA: BINARY.model_dump_json(), BACKGROUND: background}
+    version = version_of("delay", 7, build_model(2.0, features, BINARY, metadata), features)
+    models.swap(serve(version, revision=5))
+    answer = await client.post(EXPLAIN, json={"inputs": [tensor(name, "FP32", 3.0) for name in features]})
+    assert answer.json()["parameters"] == {"method": method}
+    assert outputs(answer)["score.shapley"]["data"] == pytest.approx([4.0, *[0.0] * (count - 1)], abs=0.1)

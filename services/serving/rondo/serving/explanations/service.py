@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rondo.serving.errors import OverloadedError, RequestRefusedError
+from rondo.serving.explanations import exact
 from rondo.serving.explanations.shapley import shapley
 from rondo.serving.inference import joined_rows
 from rondo.serving.requests.validation import invalid_rows
@@ -37,11 +38,15 @@ _MOST_WAITING, _RETRY_SECONDS = 8, 2
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One row: the version that answers it, the output that is explained, and the Shapley values of its features."""
+    """One row: the version that answers it, the output that is explained, and the Shapley values of its features.
+
+    `method` says how they were found: `exact`, or `sampled`.
+    """
 
     version: LoadedVersion
     output: Output
     shapley: Shapley
+    method: str
 
 
 @dataclass
@@ -53,9 +58,11 @@ class ExplanationService:
     _waiting: int = 0
 
     async def explain(
-        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, pairs: int
+        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, pairs: int | None
     ) -> list[Explained]:
         """Return the explanation of each row, by so many pairs of permutations.
+
+        Without `pairs` it is exact where that takes no more than `MOST_EVALUATIONS`, and else by `DEFAULT_PAIRS`.
 
         Raises:
             RequestRefusedError: a row can't be answered, the request has too many evaluations, or the artifact has no
@@ -63,7 +70,8 @@ class ExplanationService:
             OverloadedError: other explanations wait already.
 
         """
-        check_size(len(rows), len(served.schema.features), pairs, _width(served.outputs))
+        wanted = DEFAULT_PAIRS if pairs is None else pairs
+        check_size(len(rows), len(served.schema.features), wanted, _width(served.outputs))
         whole = joined_rows.join([rows], served.schema)
         if refused := invalid_rows(whole, served.schema, self.now()):
             raise refused[min(refused)]
@@ -72,20 +80,21 @@ class ExplanationService:
         self._waiting += 1
         try:
             async with self._one:
-                return await asyncio.to_thread(_explain, served, whole, pinned, pairs)
+                is_exact = pairs is None and _may_be_exact(served, len(rows))
+                return await asyncio.to_thread(_explain, served, whole, pinned, None if is_exact else wanted)
         finally:
             self._waiting -= 1
 
 
-def pairs_of(parameters: Mapping[str, Any] | None) -> int:
-    """Return how many pairs of permutations a request asks for.
+def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
+    """Return how many pairs of permutations a request asks for; None if it does not say.
 
     Raises:
         RequestRefusedError: that is no whole number.
 
     """
-    pairs = (parameters or {}).get("pairs", DEFAULT_PAIRS)
-    if type(pairs) is not int:
+    pairs = (parameters or {}).get("pairs")
+    if pairs is not None and type(pairs) is not int:
         message = f"`parameters.pairs` is {str(pairs)[:40]!r}: send a whole number, such as {DEFAULT_PAIRS}"
         raise RequestRefusedError("bad_request", message)
     return pairs
@@ -116,7 +125,15 @@ def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
         raise RequestRefusedError("too_large", message)
 
 
-def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int) -> list[Explained]:
+def _may_be_exact(served: ServedModel, rows: int) -> bool:
+    """Return whether each set of features can be evaluated, whichever version answers."""
+    known = [version.scorer.background for version in served.answering]
+    largest = max((len(next(iter(background.values()))) for background in known if background), default=0)
+    return rows * exact.evaluations(len(served.schema.features), largest) <= MOST_EVALUATIONS
+
+
+def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int | None) -> list[Explained]:
+    """Return explanations by so many pairs of permutations; exact ones without."""
     found, features = [], list(served.schema.features)
     for number in range(len(rows)):
         version = pinned or served.version_for(rows.entities[number] or rows.ids[number])
@@ -130,14 +147,17 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
         output = version.outputs.explained
         # A version in a rollout may lack features of the other.
         row = {name: rows.columns[name][number] for name in version.schema.features}
-        values = shapley(partial(_scores, version, output), row, background, pairs)
+        score = partial(_scores, version, output)
+        if pairs is None:
+            values, method = exact.exact_shapley(score, row, background), "exact"
+        else:
+            values, method = shapley(score, row, background, pairs), "sampled"
         if not np.isfinite(values.values).all():
             where = rows.source.where(number)
             message = f"the row{where} can't be explained: the model gives no finite number for values like it"
             raise RequestRefusedError("unexplainable", message, version.model)
-        found.append(Explained(version, output, values.among(features, list(row))))
+        found.append(Explained(version, output, values.among(features, list(row)), method))
     return found
-
 
 
 def _width(schema: OutputSchema) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SEED = 1
 # That a model is evaluated on at once.
-_MOST_ROWS = 8_192
+MOST_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def shapley(
     orders = rng.permuted(np.tile(np.arange(count), (pairs, 1)), axis=1)
     rows = np.arange(pairs) % len(next(iter(background.values())))
     contributions, base = _Moments(), _Moments()
-    size = max(_MOST_ROWS // (2 * (count + 1)), 1)
+    size = max(MOST_ROWS // (2 * (count + 1)), 1)
     for first in range(0, pairs, size):
         part = slice(first, first + size)
         of_pairs, before = _added(score, row, background, rows[part], orders[part])

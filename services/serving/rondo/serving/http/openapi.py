@@ -75,6 +75,7 @@ MODEL = of(
 EXPLANATION = of(
     model_name=_TEXT,
     id=_TEXT,
+    parameters=of(method=_TEXT | {"description": "`exact`, with standard errors of 0, or `sampled`"}),
     outputs=_output(
         data={"type": "array", "description": "Shapley values, standard errors and bases, in row-major order"}
     ),

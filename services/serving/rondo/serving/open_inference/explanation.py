@@ -30,6 +30,7 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
 
     Of the output that is explained it has the Shapley values, shape [N, features] or [N, features, labels], their
     standard errors, and the base that they are added to, shape [N, 1] or [N, labels].
+    `parameters.method` is how they were found: `exact`, with errors of 0, or `sampled`.
     """
     first, count, features = rows[0], len(rows), list(call.served.schema.features)
     labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []
@@ -48,4 +49,5 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
     outputs += [described(ID, "BYTES", count) | {"data": call.rows.ids}]
     outputs += [described(VERSION, "BYTES", count) | {"data": versions}]
     asked = [output for output in outputs if output["name"] in call.requested]
-    return msgspec.json.encode({"model_name": call.served.model, "id": call.request_id, "outputs": asked})
+    about = {"model_name": call.served.model, "id": call.request_id, "parameters": {"method": first.method}}
+    return msgspec.json.encode(about | {"outputs": asked})
