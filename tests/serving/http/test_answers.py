@@ -228,3 +228,16 @@ async def test_a_tensor_that_is_ignored_is_named_in_the_parameters_of_the_respon
     answer = (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT, tensor(name, "BYTES", "a", "b")]})).json()
     assert (answer["model_version"], name in answer.get("parameters", {}).get("warnings", "")) == ("3", warned)
     assert "parameters" not in (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})).json()
+
+
+async def test_a_repeated_row_is_answered_by_the_cache_and_logged(
+    client: httpx.AsyncClient, models: ServedModels, topic: LogTopic
+) -> None:
+    models.table.find("delay").versions[0].cache.capacity = 10
+    labels = {"model": "delay", "result": "hit"}
+    before = REGISTRY.get_sample_value("rondo_answer_cache_rows_total", labels) or 0
+    answers = [await client.post(INFER, json={"id": f"q{n}", "inputs": [DISTANCE, NIGHT]}) for n in range(2)]
+    assert [each.json()["outputs"][0]["data"] for each in answers] == [[3.0, 6.0]] * 2
+    assert REGISTRY.get_sample_value("rondo_answer_cache_rows_total", labels) == before + 2
+    logged = [(row["id"], row["output.score"]) for batch in topic.batches for row in batch.to_pylist()]
+    assert logged == [("q0/0", 3.0), ("q0/1", 6.0), ("q1/0", 3.0), ("q1/1", 6.0)]
