@@ -6,11 +6,16 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from rondo.contracts.events.monitoring import DriftDetected, WindowClosed
+from rondo.contracts.events.monitoring import DriftDetected, Window, WindowClosed
+from rondo.monitor.alerts import replaced_windows
+from rondo.monitor.alerts.version_alarms import LabelledWindow
 from rondo.monitor.champion_history import MOST_REPLACED
+from rondo.monitor.costs.cost_status import Power, cost_status
+from rondo.monitor.costs.version_cost import VersionCost
 from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.status.model_status import model_status
 
+from tests.monitor.alerts.alarms import SUBJECT
 from tests.monitor.builders import EPOCH, outcomes, times
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
 
@@ -47,6 +52,14 @@ def test_a_window_in_which_a_version_is_replaced_is_one_for_each_version(*, rest
     assert windows(scenario) == [
         (1, 0, "replaced", 1_000, 1_000), (1, 1, "replaced", 400, 400), (2, 1, "champion", 300, 300),
     ]  # fmt: skip
+
+
+def test_the_window_of_a_replaced_version_has_what_its_predictions_cost() -> None:
+    cost = cost_status(3, VersionCost(980, 20), Power())
+    window = LabelledWindow(Window(start=EPOCH, end=EPOCH + DAY, rows=980), 0, (), cost=cost)
+    kept = replaced_windows.closed(SUBJECT, window, DailyScenario().reference).closed
+    assert kept is not None
+    assert kept.cost == cost
 
 
 def test_a_restart_changes_nothing_of_what_is_published() -> None:

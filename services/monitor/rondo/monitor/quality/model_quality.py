@@ -12,7 +12,7 @@ from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
 from rondo.monitor.quality.volume import Volume
-from rondo.monitor.stream.watermark import is_implausible
+from rondo.monitor.stream.watermark import NEVER, is_implausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,11 @@ class ModelQuality:
         """Resolve the open alerts, and begin without any row."""
         parts = (self.streams, self.skew, self.repeats, self.failed, self.volume)
         return [each for part in parts for each in part.resolve(model, at, why)]
+
+    def begin_event_time_again(self) -> None:
+        """Forget what is known of the event times of requests: those to come are before them."""
+        self.volume.clear_counts()
+        self.streams.first_request = NEVER
 
     def snapshot(self) -> ModelQuality:
         return ModelQuality(
