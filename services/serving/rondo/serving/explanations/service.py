@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEFAULT_PAIRS, FEWEST_PAIRS, MOST_PAIRS = 50, 2, 1_000
 # Evaluations of a model in one request. Each is about as costly as a prediction in a micro-batch.
 MOST_EVALUATIONS = 500_000
+# An answer that nobody asked to be exact is to take no more than a quarter of a second of a core.
+_MOST_EXACT = 110_000
 # Shapley values in one response, of which each has an error beside it: about 20 MB of JSON.
 MOST_VALUES = 1_000_000
 # Further ones are asked to come again: explanations take the cores of predictions.
@@ -62,7 +64,7 @@ class ExplanationService:
     ) -> list[Explained]:
         """Return the explanation of each row, by so many pairs of permutations.
 
-        Without `pairs` it is exact where that takes no more than `MOST_EVALUATIONS`, and else by `DEFAULT_PAIRS`.
+        Without `pairs` it is exact where that takes no more than 110,000 evaluations, and else by `DEFAULT_PAIRS`.
 
         Raises:
             RequestRefusedError: a row can't be answered, the request has too many evaluations, or the artifact has no
@@ -129,7 +131,7 @@ def _may_be_exact(served: ServedModel, rows: int) -> bool:
     """Return whether each set of features can be evaluated, whichever version answers."""
     known = [version.scorer.background for version in served.answering]
     largest = max((len(next(iter(background.values()))) for background in known if background), default=0)
-    return rows * exact.evaluations(len(served.schema.features), largest) <= MOST_EVALUATIONS
+    return rows * exact.evaluations(len(served.schema.features), largest) <= _MOST_EXACT
 
 
 def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int | None) -> list[Explained]:
