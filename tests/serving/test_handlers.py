@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import REGISTRY
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.handlers import on_deployment_changed
 
@@ -102,9 +102,19 @@ async def test_versions_that_answer_otherwise_share_no_traffic(
     assert serving(mine) == [2], "alone it may answer otherwise than the version before it"
 
 
-async def test_versions_with_another_threshold_share_the_traffic() -> None:
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (BINARY, BINARY.model_copy(update={"threshold": 0.1})),
+        (INTERVAL, INTERVAL.model_copy(update={"interval": Interval(coverage=0.5, half_width=1.0)})),
+    ],
+    ids=["threshold", "coverage"],
+)
+async def test_versions_with_another_threshold_or_coverage_share_the_traffic(
+    first: FittedTask, second: FittedTask
+) -> None:
     mine, loader, _ = replica()
-    loader.tasks = {2: BINARY.model_copy(update={"threshold": 0.1})}
+    loader.tasks = {1: first, 2: second}
     await on_deployment_changed(deployment(1, route(1, 0.9), route(2, 0.1, role="canary")), mine)
     assert serving(mine) == [1, 2]
 

@@ -111,9 +111,9 @@ async def test_the_outputs_of_every_task(
     for found, tensor_of, (name, datatype, data) in zip(answer["outputs"], described, [*expected, *more], strict=True):
         width = len(fitted.labels) if name == "probabilities" else 1
         about = {"name": name, "datatype": datatype}
-        about |= {"parameters": {"labels": labels}} if name == "probabilities" else {}
-        assert found == about | {"shape": [2, width], "data": data}
-        assert tensor_of == about | {"shape": [-1, width]}
+        labelled = {"parameters": {"labels": labels}} if name == "probabilities" else {}
+        assert found == about | labelled | {"shape": [2, width], "data": data}
+        assert {key: each for key, each in tensor_of.items() if key != "parameters"} == about | {"shape": [-1, width]}
     last = expected[-1][0]
     only = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": last}]})
     assert [each["name"] for each in only.json()["outputs"]] == [last]
@@ -124,6 +124,31 @@ async def test_the_outputs_of_every_task(
     ):
         schema = document[f"/v2/models/{{model}}{path}"][method]["responses"]["200"]["content"]["application/json"]
         jsonschema.validate(content, {"properties": {"outputs": schema["schema"]["properties"]["outputs"]}})
+
+
+@pytest.mark.parametrize(
+    ("fitted", "meanings"),
+    [
+        (BINARY, {"score": {"label": 1}, "label": {"values": [0, 1]}}),
+        (TEXTS, {"score": {"label": "verspätet"}, "label": {"values": ["on time", "verspätet"]}}),
+        (MULTICLASS, {"label": {"values": [*CLASSES]}, "probabilities": {"labels": [*CLASSES]}}),
+        (NUMBERED, {"label": {"values": [-1, 7]}, "probabilities": {"labels": [-1, 7]}}),
+        (REGRESSION, {}),
+        (INTERVAL, {"low": {"coverage": 0.9}, "high": {"coverage": 0.9}}),
+    ],
+    ids=["zero and one", "texts", "classes", "numbers", "value", "interval"],
+)
+async def test_the_metadata_say_what_the_values_of_an_output_mean(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+    fitted: FittedTask,
+    meanings: dict[str, Any],
+) -> None:
+    models.swap(serve(version(4, fitted=fitted)))
+    described = (await client.get("/v2/models/delay")).json()["outputs"]
+    assert {each["name"]: each["parameters"] for each in described if "parameters" in each} == meanings
 
 
 async def test_an_output_of_another_task_is_refused(

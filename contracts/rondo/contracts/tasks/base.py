@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,11 +79,16 @@ class Output:
     A `number` is a float32 for each row, `probabilities` a float32 for each row and class. A `label` is an index into
     the labels in the ONNX graph, and the label itself in answers and in the inference log. The monitor compares the
     distribution of a `watched` output; one that another output decides would only drift with that one.
+
+    A number `of_label` is the probability of the label with that index. `coverage` is that of the interval which a
+    number is an end of; versions that state another one answer alike.
     """
 
     name: str
     kind: OutputKind
     watched: bool = True
+    of_label: int | None = None
+    coverage: float | None = field(default=None, compare=False)
 
     @property
     def tensor(self) -> str:

@@ -132,7 +132,7 @@ class Binary:
         )
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
-        return Output("score", "number"), Output("label", "label", watched=False)
+        return Output("score", "number", of_label=1), Output("label", "label", watched=False)
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         score = raw[:, 0].astype(np.float32)

@@ -108,7 +108,8 @@ class Regression:
         if fitted.interval is None:
             return value
         # They are as far from every value.
-        return (*value, Output("low", "number", watched=False), Output("high", "number", watched=False))
+        ends = (Output(name, "number", watched=False, coverage=fitted.interval.coverage) for name in ("low", "high"))
+        return (*value, *ends)
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         value = raw[:, 0].astype(np.float32)

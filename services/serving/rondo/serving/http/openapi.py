@@ -55,11 +55,21 @@ def of(**properties: dict[str, Any]) -> dict[str, Any]:
 _DESCRIBED = of(name=_TEXT, datatype=_TEXT, shape={"type": "array", "items": {"type": "integer"}})
 _LABELS = {"labels": {"type": "array", "description": "The labels of the second dimension, as `label` has them"}}
 _PARAMETERS = {"type": "object", "properties": _LABELS, "description": "Where there is a probability for each label"}
+_MEANING = {
+    "type": "object",
+    "properties": {
+        **_LABELS,
+        "values": {"type": "array", "description": "The labels that an output of labels may have"},
+        "label": {"description": "The label that a number is the probability of"},
+        "coverage": {"type": "number", "description": "The share of outcomes that the interval shall contain"},
+    },
+    "description": "What the values mean, where there is more to say than the name",
+}
 
 
-def _output(**more: dict[str, Any]) -> dict[str, Any]:
+def _output(parameters: dict[str, Any] = _PARAMETERS, **more: dict[str, Any]) -> dict[str, Any]:
     output = of(**_DESCRIBED["properties"], **more)
-    output["properties"]["parameters"] = _PARAMETERS
+    output["properties"]["parameters"] = parameters
     return {"type": "array", "items": output}
 
 
@@ -70,7 +80,7 @@ MODEL = of(
     versions=_TEXTS,
     platform=_TEXT,
     inputs={"type": "array", "items": _DESCRIBED},
-    outputs=_output(),
+    outputs=_output(_MEANING),
 )
 EXPLANATION = of(
     model_name=_TEXT,

@@ -105,10 +105,23 @@ class InferenceResponse:
 def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
     """Return the body of `GET /v2/models/<model>`."""
     inputs = [described(name, DATATYPES[feature.type], _ANY_NUMBER) for name, feature in served.schema.features.items()]
+    outputs = [_with_meaning(output, served.outputs) for output in served.outputs.outputs]
     return {
         "name": served.model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
-        "inputs": inputs, "outputs": _described(served.outputs, _ANY_NUMBER),
+        "inputs": inputs, "outputs": [*outputs, *_of_rows(_ANY_NUMBER)],
     }  # fmt: skip
+
+
+def _with_meaning(output: Output, schema: OutputSchema) -> Tensor:
+    """Return the description of an output with what its values mean; an answer has the labels of columns alone."""
+    tensor = _output(output, schema, _ANY_NUMBER)
+    if output.kind == "label":
+        return tensor | {"parameters": {"values": list(schema.labels)}}
+    if output.of_label is not None:
+        return tensor | {"parameters": {"label": schema.labels[output.of_label]}}
+    if output.coverage is not None:
+        return tensor | {"parameters": {"coverage": output.coverage}}
+    return tensor
 
 
 @lru_cache(_MAX_DESCRIBED)
@@ -118,7 +131,12 @@ def _described_by_name(schema: OutputSchema, rows: int) -> Mapping[str, Tensor]:
 
 def _described(schema: OutputSchema, rows: int) -> list[Tensor]:
     tensors = [_output(output, schema, rows) for output in schema.outputs]
-    return [*tensors, *(described(name, "BYTES", rows) for name in (ID, VERSION))]
+    return [*tensors, *_of_rows(rows)]
+
+
+def _of_rows(rows: int) -> list[Tensor]:
+    """Return the outputs that every response has."""
+    return [described(name, "BYTES", rows) for name in (ID, VERSION)]
 
 
 def _output(output: Output, schema: OutputSchema, rows: int) -> Tensor:
