@@ -174,6 +174,14 @@ def test_the_comparison_on_the_side_of_the_client_is_noted_where_it_can_be_read(
     assert all(re.search(r"1,000 rows .* 1\.5e-07", message) for message in found)
 
 
+def test_rows_that_the_estimator_refused_on_the_side_of_the_client_are_in_the_note() -> None:
+    model = _converted(LinearRegression().fit(X, TIPS))
+    written = '{"rows": 1000, "left_out": 12, "max_difference": 1.5e-7}'
+    helper.set_model_props(model, {"rondo.compared": written})
+    (note,) = (each for each in _taken(model, "regression", TIPS).notes if each.code == "compared_by_client")
+    assert re.search(r"1,000 rows .*; 12 rows .* left out", note.message)
+
+
 def test_an_interval_that_few_rows_choose_is_a_note_as_of_a_training() -> None:
     candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, prediction={"interval": 0.99})
     assert "few_interval_rows" in _codes(candidate)

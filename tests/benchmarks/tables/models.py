@@ -161,7 +161,8 @@ def elsewhere(task: str) -> tuple[ModelSpec, bytes, float]:
     else:
         estimator = LGBMClassifier(verbose=-1).fit(matrix, labels.astype(str if task == "multiclass" else np.int64))
     converted = convert(estimator, spec.as_dict())
-    return spec, converted.content, compare(estimator, converted, spec.as_dict(), matrix[-COMPARED_ROWS:])
+    compared = compare(estimator, converted, spec.as_dict(), matrix[-COMPARED_ROWS:])
+    return spec, converted.content, compared.max_difference
 
 
 def of_task(task: str, functions: Path) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.external_models.model import read_model
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -35,7 +37,7 @@ from xgboost import XGBClassifier, XGBRegressor
 from tests.trainer.external_models.graphs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 _RNG = np.random.default_rng(4)
@@ -90,8 +92,8 @@ def test_an_estimator_of_an_array_becomes_a_file_that_predicts_as_it_does(
 ) -> None:
     estimator.fit(X, labels)
     converted = convert(estimator, spec(task))
-    assert compare(estimator, converted, spec(task)) <= 1e-4
-    assert compare(estimator, converted, spec(task), rows=X) <= 1e-4
+    assert compare(estimator, converted, spec(task)).max_difference <= 1e-4
+    assert compare(estimator, converted, spec(task), rows=X).max_difference <= 1e-4
     model, raw = as_read(converted, task, NUMBERS, COLUMNS)
     native = estimator.predict(X) if task == "regression" else estimator.predict_proba(X)[:, -raw.shape[1] :]
     np.testing.assert_allclose(raw, native.reshape(raw.shape), atol=1e-5)
@@ -110,8 +112,8 @@ def pipeline() -> Any:
 def test_a_pipeline_of_a_data_frame_has_an_input_for_each_of_its_columns(pipeline: Any) -> None:
     converted = convert(pipeline, spec(features=LISTED))
     assert (converted.columns, converted.named) == (("temp", "carrier"), True)
-    assert compare(pipeline, converted, spec(features=LISTED)) <= 1e-4
-    assert compare(pipeline, converted, spec(features=LISTED), rows=FRAME) <= 1e-4
+    assert compare(pipeline, converted, spec(features=LISTED)).max_difference <= 1e-4
+    assert compare(pipeline, converted, spec(features=LISTED), rows=FRAME).max_difference <= 1e-4
     columns = {"carrier": CARRIER.astype(object), **COLUMNS}
     model, raw = as_read(converted, "binary", LISTED, columns)
     np.testing.assert_allclose(raw[:, 0], pipeline.predict_proba(FRAME.select("temp", "carrier"))[:, 1], atol=1e-5)
@@ -134,7 +136,82 @@ def test_a_graph_that_predicts_otherwise_is_refused_with_the_row() -> None:
     assert refused.value.row.keys() == {"temp", "wind"}
     assert "the ONNX graph differs from the estimator by" in str(refused.value)
     assert "nothing was sent" in str(refused.value)
-    assert compare(one, convert(other, spec()), spec(), rows=X, tolerance=1.0) > 1e-4
+    assert compare(one, convert(other, spec()), spec(), rows=X, tolerance=1.0).max_difference > 1e-4
+
+
+OPTIONAL = {name: each | {"optional": True} for name, each in LISTED.items()}
+
+
+def with_graph(converted: Converted, change: Callable[[onnx.ModelProto], None]) -> Converted:
+    model = onnx.load_model_from_string(converted.content)
+    change(model)
+    return replace(converted, content=model.SerializeToString())
+
+
+def test_a_graph_that_takes_missing_values_otherwise_is_refused() -> None:
+    """A request may lack an optional feature, and neither the given rows nor random ones do."""
+    estimator = make_pipeline(SimpleImputer(strategy="constant", fill_value=9.0), LinearRegression()).fit(X, X[:, 0])
+
+    def impute_otherwise(model: onnx.ModelProto) -> None:
+        (imputer,) = (node for node in model.graph.node if node.op_type == "Imputer")
+        (value,) = (each for each in imputer.attribute if each.name == "imputed_value_floats")
+        value.floats[:] = [-1.0] * len(value.floats)
+
+    described = spec("regression", {name: OPTIONAL[name] for name in NUMBERS})
+    converted = convert(estimator, described)
+    compared = compare(estimator, converted, described, rows=X)
+    assert compared.rows > len(X)
+    assert (compared.left_out, compared.max_difference) == (0, pytest.approx(0, abs=1e-4))
+    otherwise = with_graph(converted, impute_otherwise)
+    for rows in (X, None):
+        with pytest.raises(ConversionDiffersError) as refused:
+            compare(estimator, otherwise, described, rows=rows)
+        assert any(np.isnan(value) for value in refused.value.row.values())
+    required = spec("regression")
+    assert compare(estimator, otherwise, required, rows=X).max_difference < 1e-4, "no request lacks a feature"
+
+
+def test_a_graph_that_takes_a_category_that_is_not_known_otherwise_is_refused(pipeline: Any) -> None:
+    unlisted = spec(features=LISTED | {"carrier": {"type": "category"}})
+    converted = convert(pipeline, unlisted)
+    assert compare(pipeline, converted, unlisted, rows=FRAME).left_out == 0
+
+    def know_another(model: onnx.ModelProto) -> None:
+        (encoder,) = (node for node in model.graph.node if node.op_type == "OneHotEncoder")
+        (names,) = (each for each in encoder.attribute if each.name == "cats_strings")
+        names.strings[:] = ["\U0001f30d".encode() if each == b"UA" else each for each in names.strings]
+
+    with pytest.raises(ConversionDiffersError):
+        compare(pipeline, with_graph(converted, know_another), unlisted, rows=FRAME.filter(pl.col("carrier") != "UA"))
+
+
+def test_edge_rows_that_the_estimator_refuses_are_counted() -> None:
+    """It takes no missing value, and the graph does."""
+    described = spec("regression", {name: OPTIONAL[name] for name in NUMBERS})
+    estimator = LinearRegression().fit(X, X[:, 0])
+    compared = compare(estimator, convert(estimator, described), described, rows=X)
+    assert compared.left_out > 2
+    assert compared.rows > len(X)
+    assert compared.max_difference < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["float", "int", "bool"])
+def test_edge_values_are_those_that_a_request_may_have(kind: str) -> None:
+    seen: list[Any] = []
+
+    class Recorder(LinearRegression):
+        def predict(self, rows: Any) -> Any:
+            seen.append(rows[:, 0])
+            return super().predict(rows)
+
+    limits = {} if kind == "bool" else {"min": 1, "max": 7}
+    described = spec("regression", {"temp": {"type": kind} | limits, "wind": {"type": "float"}})
+    whole = np.column_stack([np.arange(300) % (2 if kind == "bool" else 7) + (kind != "bool"), X[:, 1]])
+    plain = LinearRegression().fit(whole, X[:, 1])
+    estimator = Recorder().fit(whole, X[:, 1])
+    compare(estimator, convert(plain, described), described, rows=whole.astype(np.float32))
+    values = np.concatenate(seen)
+    assert (values.min(), values.max()) == ((0, 1) if kind == "bool" else (1, 7))
 
 
 @pytest.mark.parametrize("rows", [X[:0], FRAME.select("temp", "wind").clear()])
@@ -159,7 +236,7 @@ def test_the_columns_of_an_array_are_the_stated_features_in_their_order() -> Non
     estimator = LogisticRegression().fit(X, LATE)
     converted = convert(estimator, more, ["c", "a"])
     assert converted.columns == ("c", "a")
-    assert compare(estimator, converted, more) < 1e-4
+    assert compare(estimator, converted, more).max_difference < 1e-4
     for stated, why in (
         (["c", "d"], "it was fitted to d, and the features of the spec are a, b, c"),
         (["c"], "fitted to 2 columns without names, and `features` are c: name those that it was fitted to"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -48,7 +49,8 @@ class RegistrationClient(RegistryClient):
         """Register a model that was made elsewhere, and return the outcome; after `seconds` what is known then.
 
         `source` is an ONNX file (a path, or its bytes), or a fitted estimator of scikit-learn, LightGBM or XGBoost,
-        which is converted here and compared with its graph on `rows`, or on random ones, within `tolerance`.
+        which is converted here and compared with its graph on `rows`, or on random ones, and on edge rows, within
+        `tolerance`.
 
         `trained_until` is the newest event time of the rows that the model was fitted to: later ones evaluate it.
         `classes` are those of the probabilities in their order, `features` the columns of an input that has several,
@@ -122,6 +124,5 @@ def _converted(
     estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float, features: Sequence[str] | None
 ) -> bytes:
     converted = conversion.convert(estimator, spec, features)
-    largest = comparison.compare(estimator, converted, spec, rows, tolerance)
-    compared = {"rows": comparison.RANDOM_ROWS if rows is None else len(rows), "max_difference": largest}
-    return with_metadata(converted.content, {COMPARED: json.dumps(compared)})
+    compared = comparison.compare(estimator, converted, spec, rows, tolerance)
+    return with_metadata(converted.content, {COMPARED: json.dumps(asdict(compared))})

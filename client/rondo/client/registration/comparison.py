@@ -1,9 +1,10 @@
-"""Compares an estimator with the ONNX model that it was converted to, on given or random rows."""
+"""Compares an estimator with the ONNX model that it was converted to, on given or random rows and on edge rows."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from rondo.client.registration.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -26,15 +27,32 @@ RANDOM_ROWS = 1_000
 # Sums of float32 differ from those of doubles by less; another branch of a tree differs by far more.
 TOLERANCE = 1e-4
 _SIZES = (1.0, 10.0, 100.0, 1_000.0)
+# Infinity is no edge here: requests can't have it.
+_NUMBERS = (0.0, -0.0, 1.0, -1.0, float(np.finfo(np.float32).smallest_subnormal))
+_TEXTS = ("a category that no row of the training has", "\U0001f30d")
+_MISSING: dict[bool, Any] = {True: "", False: float("nan")}
+# Rows in which each value of an optional feature is missing with this probability.
+_ROWS_WITH_GAPS, _GAPS = 100, 0.1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The largest difference on so many rows; `left_out` are edge rows that the estimator itself refuses."""
+
+    rows: int
+    left_out: int
+    max_difference: float
 
 
 def compare(
     estimator: Any, converted: Converted, spec: Mapping[str, Any], rows: Any = None, tolerance: float = TOLERANCE
-) -> float:
-    """Return the largest difference between the predictions of an estimator and of its ONNX model.
+) -> Comparison:
+    """Return how far the predictions of an estimator and of its ONNX model differ.
 
-    `rows` are as the estimator takes them, a DataFrame or an array; None makes random ones. Probabilities are compared
-    as they are, values by their share of the native one, or of 1 if that is larger.
+    `rows` are as the estimator takes them, a DataFrame or an array; None makes random ones. Rows with edge values that
+    a request may have are compared besides: missing values of optional features, categories that are not known, 0, the
+    least number, and the limits of the spec. Probabilities are compared as they are, values by their share of the
+    native one, or of 1 if that is larger.
 
     Raises:
         ConversionDiffersError: the difference is larger than `tolerance`.
@@ -47,6 +65,11 @@ def compare(
         raise NoRowsToCompareError
     columns = _random(converted, spec) if rows is None else _columns_of(rows, converted, spec)
     native = _native(estimator, _as_fitted(rows, columns, converted))
+    edges = _edge_rows(columns, spec)
+    taken = _taken(lambda part: _native(estimator, _as_fitted(rows, part, converted)), edges, 0, _height(edges))
+    native = np.concatenate([native, *(each for _, each in taken)])
+    kept = np.concatenate([np.zeros(0, np.int64), *(np.arange(*places) for places, _ in taken)])
+    columns = {name: np.concatenate([each, edges[name][kept]]) for name, each in columns.items()}
     graph = _run(converted, columns)
     with np.errstate(invalid="ignore"):
         gaps = np.abs(native - graph) / (1.0 if hasattr(estimator, "classes_") else np.maximum(1.0, np.abs(native)))
@@ -55,7 +78,11 @@ def compare(
     at = int(worst.argmax())
     if worst[at] > tolerance:
         raise ConversionDiffersError(float(worst[at]), tolerance, {name: each[at] for name, each in columns.items()})
-    return float(worst[at])
+    return Comparison(len(worst), _height(edges) - len(kept), float(worst[at]))
+
+
+def _height(columns: Mapping[str, NDArray[Any]]) -> int:
+    return len(next(iter(columns.values())))
 
 
 def _columns_of(rows: Any, converted: Converted, spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -89,6 +116,62 @@ def _values(rng: np.random.Generator, name: str, feature: Mapping[str, Any]) -> 
     elif low is not None or high is not None:
         values = low + np.abs(values) if low is not None else high - np.abs(values)
     return np.asarray(np.round(values) if feature["type"] == "int" else values, np.float32)
+
+
+def _edge_rows(columns: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return rows in which one feature, or each, has its edge values, and rows with gaps. The others are as given."""
+    edges = {name: _edge_values(spec["features"][name]) for name in columns}
+    counts = [len(values) for values in edges.values()]
+    rows = sum(counts) + max(counts) + _ROWS_WITH_GAPS
+    found = {name: np.resize(values, rows) for name, values in columns.items()}
+    start = 0
+    for name, values in edges.items():
+        found[name][start : start + len(values)] = values
+        start += len(values)
+    gaps = np.random.default_rng(1).random((_ROWS_WITH_GAPS, len(edges))) < _GAPS
+    for place, (name, values) in enumerate(edges.items()):
+        if values:
+            found[name][start : start + max(counts)] = [values[at % len(values)] for at in range(max(counts))]
+        if spec["features"][name].get("optional"):
+            found[name][-_ROWS_WITH_GAPS:][gaps[:, place]] = values[0]
+    return found
+
+
+def _edge_values(feature: Mapping[str, Any]) -> list[Any]:
+    """Return the edge values of a feature that a request may have; missing is the first one."""
+    kind, low, high = feature["type"], feature.get("min"), feature.get("max")
+    found = [_MISSING[kind == "category"]] if feature.get("optional") else []
+    if kind == "category":
+        # Requests can't have other categories than those that the spec lists.
+        return found if feature.get("values") else [*found, *_TEXTS]
+    if kind == "bool":
+        return [*found, 0.0, 1.0]
+    least, most = (-np.inf if low is None else low), (np.inf if high is None else high)
+    numbers = [*_NUMBERS, *(limit for limit in (low, high) if limit is not None)]
+    whole = [each for each in numbers if kind != "int" or each == round(each)]
+    return [*found, *(each for each in whole if least <= each <= most)]
+
+
+def _taken(
+    predict: Callable[[dict[str, NDArray[Any]]], NDArray[np.float64]],
+    rows: Mapping[str, NDArray[Any]],
+    start: int,
+    end: int,
+) -> list[tuple[tuple[int, int], NDArray[np.float64]]]:
+    """Return the predictions of the rows that an estimator takes, with the places of these rows.
+
+    Rows that it refuses are halved until the ones that it takes are left.
+    """
+    if start == end:
+        return []
+    try:
+        return [((start, end), predict({name: values[start:end] for name, values in rows.items()}))]
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        # What estimators raise for values that they can't take, such as NaN without an imputer.
+        if end - start == 1:
+            return []
+    middle = (start + end) // 2
+    return [*_taken(predict, rows, start, middle), *_taken(predict, rows, middle, end)]
 
 
 def _as_fitted(rows: Any, columns: Mapping[str, NDArray[Any]], converted: Converted) -> Any:

@@ -29,6 +29,7 @@ class _ComparedByClient(BaseModel):
     """What the metadata says of the comparison of a file with its estimator."""
 
     rows: Annotated[int, Field(gt=0)]
+    left_out: Annotated[int, Field(ge=0)] = 0
     max_difference: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -68,6 +69,11 @@ def _compared_by_client(written: str) -> Iterator[TrainingNote]:
         f"by its metadata, the file was compared with the estimator that it was converted from: on {compared.rows:,}"
         f" rows the predictions differ by at most {compared.max_difference:.2g}"
     )
+    if compared.left_out:
+        message += (
+            f"; {compared.left_out:,} rows with edge values, such as missing ones, were left out, for the estimator"
+            " refuses them: the graph answers them nevertheless"
+        )
     yield TrainingNote(code=NoteCode.COMPARED_BY_CLIENT, message=message)
 
 
