@@ -56,6 +56,7 @@ PERIOD = {
     "decided_by": "registry", "reason": "",
 }  # fmt: skip
 LINEAGE = {
+    "answer_rule": {"threshold": 0.1712, "coverage": None, "half_width": None, "rows": 1_200},
     "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
     "trigger": {"kind": "drift", "detail": "temp drifted"}, "task": "binary", "metrics": {"roc_auc": 0.5},
     "parameters": {

@@ -367,6 +367,7 @@ def test_an_interval_that_few_rows_choose_is_the_largest_error_with_a_note() -> 
     interval = candidate.profile.task.interval
     assert interval is not None
     assert np.isfinite(interval.half_width)
+    assert candidate.profile.task.chosen_on == 5
 
 
 def test_the_rows_that_a_threshold_is_chosen_on_do_not_evaluate_it() -> None:

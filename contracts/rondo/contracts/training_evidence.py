@@ -11,7 +11,14 @@ from pydantic import ConfigDict, Discriminator, Tag
 from pydantic.json_schema import SkipJsonSchema
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.training import FeatureImportance, Parameters, TrainingInputs, TrainingNote, TrainingSummary
+from rondo.contracts.events.training import (
+    AnswerRule,
+    FeatureImportance,
+    Parameters,
+    TrainingInputs,
+    TrainingNote,
+    TrainingSummary,
+)
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
 from rondo.contracts.vocabularies import ProfileKind, known, open_to
@@ -316,4 +323,12 @@ class Evidence(TrainingInputs):
             notes=self.notes,
             parameters=self.parameters,
             importance=self.profile.importance.features[:_MOST_IMPORTANT] if self.profile.importance else (),
+            answer_rule=_answer_rule(self.profile.task),
         )
+
+
+def _answer_rule(task: FittedTask) -> AnswerRule | None:
+    if task.threshold is None and task.interval is None:
+        return None
+    interval = {} if task.interval is None else task.interval.model_dump()
+    return AnswerRule(threshold=task.threshold, rows=task.chosen_on, **interval)

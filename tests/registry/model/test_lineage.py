@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.events.training import AnswerRule
 from rondo.registry.model import lineage
 from rondo.registry.model.deployments import Deployment
 from rondo.registry.model.model import Model
@@ -33,6 +34,7 @@ def test_a_lineage_begins_with_the_trigger_and_ends_with_the_deployments(
     assert (found.training.code_version, found.training.seed) == ("1.0", 7)
     assert (found.training.spec_digest, found.compared_with_version) == (spec.digest, 1)
     assert (found.artifact, found.artifact_bytes) == (second.version(2).digest, known.trained.size)
+    assert found.answer_rule == AnswerRule(threshold=0.5)
     assert (found.metrics, [gate.passed for gate in found.gates]) == ({"roc_auc": 0.7}, [True])
     assert (found.state, [p.revision for p in found.deployments]) == ("champion", [2, 4])
 

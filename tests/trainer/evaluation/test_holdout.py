@@ -37,14 +37,20 @@ def test_the_earlier_half_chooses_the_threshold_that_costs_least() -> None:
 
     cost = {"cost": {"false_positive": 1, "false_negative": 1}}
     evaluating, scored = score_holdout(spec(prediction=cost), ("0", "1"), holdout, predict)
-    least = np.float32(predict(holdout[:200].filter(pl.col("late") == 1)).min())
-    assert scored.task.threshold == least
-    np.testing.assert_array_equal(scored.outputs["label"], predict(evaluating)[:, 0].astype(np.float32) >= least)
-    assert 0.3 <= least < 0.32
+    most, least = (
+        np.float32(of(predict(holdout[:200].filter(pl.col("late") == late)))) for late, of in ((0, np.max), (1, np.min))
+    )
+    assert most < scored.task.threshold < least
+    np.testing.assert_array_equal(
+        scored.outputs["label"], predict(evaluating)[:, 0].astype(np.float32) >= scored.task.threshold
+    )
+    assert 0.28 < most < 0.3 <= least < 0.32
+    assert scored.task.chosen_on == 200
 
 
 def test_a_threshold_of_the_spec_is_taken_as_it_is() -> None:
     raw = np.linspace(0, 1, 400)[:, None]
     _, scored = score_holdout(spec(prediction={"threshold": 0.3}), ("0", "1"), rows(400), lambda _: raw)
     assert scored.task.threshold == np.float32(0.3)
+    assert scored.task.chosen_on is None
     np.testing.assert_array_equal(scored.outputs["label"], raw[:, 0].astype(np.float32) >= np.float32(0.3))

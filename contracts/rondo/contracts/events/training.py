@@ -169,13 +169,28 @@ class FeatureImportance(Value):
     error: float
 
 
+class AnswerRule(Value):
+    """What a model makes of its raw prediction.
+
+    `threshold` is the least score of the positive label. An interval that shall contain the share `coverage` of the
+    outcomes is the value plus and minus `half_width`. So many `rows` of the holdout chose the threshold that costs
+    least, or the width; None for a threshold that nothing chose.
+    """
+
+    threshold: float | None = None
+    coverage: float | None = None
+    half_width: float | None = None
+    rows: int | None = None
+
+
 class TrainingSummary(TrainingInputs):
     """The headline figures of a candidate, notes on its rows, and the inputs of its training.
 
     The rest is in its evidence.
 
     `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`; these are None where the
-    champion could not be scored. `importance` has the features that matter most, the most important first.
+    champion could not be scored. `importance` has the features that matter most, the most important first. A model that
+    decides nothing has no `answer_rule`.
     """
 
     task: Annotated[Text, Field(description=NAME, examples=list(TASKS))]
@@ -185,6 +200,7 @@ class TrainingSummary(TrainingInputs):
     notes: tuple[TrainingNote, ...] = ()
     parameters: Parameters | None = None
     importance: tuple[FeatureImportance, ...] = ()
+    answer_rule: AnswerRule | None = None
 
 
 class TrainingRequested(ModelEvent):

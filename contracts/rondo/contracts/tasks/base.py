@@ -120,7 +120,8 @@ class FittedTask(BaseModel):
 
     `labels` are the classes in the order of the probabilities: of a probability the negative and the positive label, of
     a number none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
-    positive label.
+    positive label. So many rows of the holdout chose it, or the width of the interval, as are in `chosen_on`; None where
+    nothing was chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -133,6 +134,7 @@ class FittedTask(BaseModel):
     threshold: float | None = None
     interval: Interval | None = None
     scale: ResidualScale | None = None
+    chosen_on: int | None = None
 
     @property
     def label_values(self) -> tuple[str | int, ...]:

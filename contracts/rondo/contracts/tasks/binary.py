@@ -128,7 +128,11 @@ class Binary:
         if threshold is None:
             threshold = _ONE_HALF if cost is None else cheapest_threshold(raw[:, 0], targets, **cost)
         return FittedTask(
-            task=self.name, labels=classes, numbers=classes == ("0", "1"), threshold=float(np.float32(threshold))
+            task=self.name,
+            labels=classes,
+            numbers=classes == ("0", "1"),
+            threshold=float(np.float32(threshold)),
+            chosen_on=None if cost is None else len(raw),
         )
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model

@@ -101,7 +101,13 @@ class Regression:
         residuals = targets.astype(np.float64) - raw[:, 0]
         coverage = options.get("interval")
         interval = None if coverage is None else Interval(coverage=coverage, half_width=half_width(residuals, coverage))
-        return FittedTask(task=self.name, labels=classes, interval=interval, scale=scale_of(residuals, targets))
+        return FittedTask(
+            task=self.name,
+            labels=classes,
+            interval=interval,
+            scale=scale_of(residuals, targets),
+            chosen_on=None if interval is None else len(raw),
+        )
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:
         value = (Output("value", "number"),)

@@ -159,6 +159,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
         *_parameters(lineage.get("parameters")),
         *_function_and_members(training),
+        *_answer_rule(lineage.get("answer_rule")),
         ("on its holdout", _metric(lineage)),
         *(("importance", _importance(each)) for each in lineage.get("importance", ())),
         *(("note", note["message"]) for note in lineage["notes"]),
@@ -183,6 +184,19 @@ def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
         others = f"{search['pruned']} pruned, {search['failed']} failed"
         rows.append(("search", f"{found} {search['origin']}: {value} on inner splits ({others})"))
     return rows
+
+
+def _answer_rule(rule: dict[str, Any] | None) -> list[tuple[str, object]]:
+    """Return from which score on a label is the positive one, or how wide the interval is."""
+    if rule is None:
+        return []
+    rows, chosen = rule["rows"], f"{rule['rows'] or 0:,} rows of the holdout"
+    if rule["threshold"] is not None:
+        least = f", which costs least on {chosen}" if rows else ""
+        return [("label", f"the positive one from a score of {_shown(float(rule['threshold']))} on{least}")]
+    covered = f"for {float(rule['coverage']):.4g} of the outcomes"
+    by_rows = f", by the errors on {chosen}" if rows else ""
+    return [("interval", f"the value ± {_shown(float(rule['half_width']))}, {covered}{by_rows}")]
 
 
 def _importance(found: dict[str, Any]) -> str:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import FeatureImportance, Parameters, TrainingInputs, TrainingNote, Trigger
+from rondo.contracts.events.training import (
+    AnswerRule,
+    FeatureImportance,
+    Parameters,
+    TrainingInputs,
+    TrainingNote,
+    Trigger,
+)
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.model.deployments import Deployment, Period, periods
@@ -37,6 +44,7 @@ class Lineage(Value):
     training: TrainingLineage
     parameters: Parameters | None
     importance: tuple[FeatureImportance, ...]
+    answer_rule: AnswerRule | None
     task: str
     metrics: dict[str, float]
     compared_with_version: int | None
@@ -59,6 +67,7 @@ def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Dep
         training=TrainingLineage.model_validate(known),
         parameters=trained.summary.parameters,
         importance=trained.summary.importance,
+        answer_rule=trained.summary.answer_rule,
         task=trained.summary.task,
         metrics=trained.summary.metrics,
         compared_with_version=trained.summary.champion_version if trained.summary.champion_metrics else None,
