@@ -138,9 +138,50 @@ def test_roc_auc_is_that_of_scikit_learn_but_for_the_bins() -> None:
     assert figures["roc_auc"].error == pytest.approx(0.006, abs=0.002)
 
 
-def test_one_class_only_has_no_roc_auc() -> None:
-    only = table(number=[0.2, 0.8], outcome=[1.0, 1.0])
-    assert sketch("binary").figures(sketch("binary").count(only)) == {}
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_figures_of_scores_are_those_of_the_evaluation_but_for_the_bins(threshold: float) -> None:
+    mine, rng = sketch_of(threshold), np.random.default_rng(7)
+    score = rng.beta(0.5, 2, 20_000).astype(np.float32)
+    # They are too low: the calibration error is not that of chance.
+    observed = (rng.random(20_000) < 0.1 + 0.8 * score).astype(np.float64)
+    label = (score >= np.float32(threshold)).astype(np.int64)
+    figures = mine.figures(mine.count(table(number=score, outcome=observed)))
+    scored = Scored(FITTED["binary"], observed.astype(np.float32), {"score": score, "label": label})
+    for name, within in (
+        ("roc_auc", 1e-3), ("average_precision", 1e-3), ("brier", 1e-3), ("ece", 1e-3), ("accuracy", 1e-3),
+        # The least probabilities count as half a bin.
+        ("log_loss", 0.02),
+    ):  # fmt: skip
+        expected = compute(name, scored)
+        assert figures[name].value == pytest.approx(expected, abs=within), name
+    assert figures["ece"].value > 0.05
+    assert figures["accuracy"].value == metrics.accuracy_score(observed, np.floor(score * 1024) >= int(threshold * 1024))
+    losses = -np.log(np.where(observed == 1, score, 1 - score).clip(1 / 2_048))
+    assert figures["log_loss"].error == pytest.approx(losses.std() / 20_000**0.5, rel=0.02)
+
+
+def sketch_of(threshold: float) -> PerformanceSketch:
+    return TASKS["binary"].sketch(FittedTask(task="binary", labels=("0", "1"), threshold=threshold))
+
+
+def test_ties_of_scores_count_as_in_scikit_learn() -> None:
+    """Scores in the middle of their bins are what the bins hold."""
+    rng = np.random.default_rng(8)
+    score = (rng.integers(100, 130, 3_000) + 0.5) / 1_024
+    observed = (rng.random(3_000) < 0.02 + score).astype(np.float64)
+    figures = sketch("binary").figures(sketch("binary").count(table(number=score, outcome=observed)))
+    assert figures["average_precision"].value == pytest.approx(metrics.average_precision_score(observed, score))
+    assert figures["roc_auc"].value == pytest.approx(metrics.roc_auc_score(observed, score))
+    assert figures["log_loss"].value == pytest.approx(metrics.log_loss(observed, score))
+    assert figures["brier"].value == pytest.approx(metrics.brier_score_loss(observed, score))
+
+
+@pytest.mark.parametrize(("outcome", "ranked"), [(1.0, {"average_precision"}), (0.0, set[str]())])
+def test_one_class_only_has_no_roc_auc(outcome: float, ranked: set[str]) -> None:
+    only = table(number=[0.2, 0.8], outcome=[outcome, outcome])
+    figures = sketch("binary").figures(sketch("binary").count(only))
+    assert figures.keys() == {"log_loss", "brier", "ece", "accuracy", *ranked}
+    assert figures["accuracy"].value == 0.5
 
 
 def test_figures_of_classes_are_those_of_scikit_learn() -> None:

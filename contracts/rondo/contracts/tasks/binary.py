@@ -16,6 +16,7 @@ from rondo.contracts.tasks.metrics import (
     AVERAGE_PRECISION,
     BALANCED_ACCURACY,
     BRIER,
+    CALIBRATION_BINS,
     ECE,
     F1,
     LOG_LOSS,
@@ -151,8 +152,8 @@ class Binary:
             node("Cast", ["head.positive"], ["output.label"], name="output.label", to=_INT64),
         ]
 
-    def sketch(self, fitted: FittedTask) -> ScoreHistograms:  # noqa: ARG002 - the same for every model
-        return ScoreHistograms()
+    def sketch(self, fitted: FittedTask) -> ScoreHistograms:
+        return ScoreHistograms(threshold=_ONE_HALF if fitted.threshold is None else fitted.threshold)
 
     def group_sketch(self, fitted: FittedTask) -> GroupScores:
         return GroupScores(_ONE_HALF if fitted.threshold is None else fitted.threshold)
@@ -233,10 +234,12 @@ def cheapest_threshold(
 class ScoreHistograms:
     """Two histograms of the scores in fixed, narrow bins: of the rows with outcome 0, and of those with outcome 1.
 
-    Scores in one bin count as ties: the error of the ROC AUC is at most half the probability that a pair shares a bin.
+    Each score counts as the middle of its bin, and the bin of the threshold as positive. Scores in one bin are ties: the
+    error of the ROC AUC is at most half the probability that a pair shares a bin.
     """
 
     bins: int = 1024
+    threshold: float = _ONE_HALF
 
     @property
     def size(self) -> int:
@@ -253,8 +256,26 @@ class ScoreHistograms:
         return int(counts.sum())
 
     def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        auc = _roc_auc(*counts.reshape(2, self.bins))
-        return {} if auc is None else {"roc_auc": auc}
+        """Return ROC AUC, average precision, log loss, Brier score, calibration error and accuracy.
+
+        A probability that is nearer to 0 or 1 than half a bin counts as half a bin, which bounds the log loss of a row.
+        """
+        negatives, positives = counts.reshape(2, self.bins)
+        rows = int(counts.sum())
+        if not rows:
+            return {}
+        chances = (np.arange(self.bins) + 0.5) / self.bins
+        selected = np.arange(self.bins) >= int(np.float32(self.threshold) * self.bins)
+        right = int(positives[selected].sum() + negatives[~selected].sum())
+        found = {
+            "log_loss": _mean(counts, np.concatenate([-np.log1p(-chances), -np.log(chances)])),
+            "brier": _mean(counts, np.concatenate([chances**2, (1 - chances) ** 2])),
+            "ece": Figure(_calibration_error(negatives, positives, chances)),
+            "accuracy": share_of(right, rows),
+        }
+        auc, precision = _roc_auc(negatives, positives), _average_precision(negatives, positives)
+        ranked = {"roc_auc": auc, "average_precision": precision}
+        return {name: each for name, each in ranked.items() if each is not None} | found
 
 
 @dataclass(frozen=True)
@@ -304,6 +325,31 @@ def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figu
     below = np.cumsum(negatives) - negatives
     auc = float((positives * (below + negatives / 2)).sum() / (n * p))
     return Figure(auc, roc_auc_error(auc, p, n))
+
+
+def _average_precision(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
+    """Return the mean precision over the positives, from the highest bin on; None without a positive."""
+    total = int(positives.sum())
+    if not total:
+        return None
+    true, false = np.cumsum(positives[::-1]), np.cumsum(negatives[::-1])
+    precisions = true / np.maximum(true + false, 1)
+    return Figure(float(positives[::-1] @ precisions / total))
+
+
+def _mean(counts: NDArray[np.int64], losses: NDArray[np.float64]) -> Figure:
+    """Return the mean loss of rows by their bin, and its standard error."""
+    rows = int(counts.sum())
+    mean = float(counts @ losses / rows)
+    return Figure(mean, sqrt(max(0.0, float(counts @ losses**2 / rows) - mean * mean) / rows))
+
+
+def _calibration_error(
+    negatives: NDArray[np.int64], positives: NDArray[np.int64], chances: NDArray[np.float64]
+) -> float:
+    """Return the gap between score and share of positives, weighted by the rows of the bins of the metric `ece`."""
+    gaps = positives - (negatives + positives) * chances
+    return float(np.abs(np.bincount((chances * CALIBRATION_BINS).astype(np.int64), gaps)).sum() / (negatives + positives).sum())
 
 
 def roc_auc_error(auc: float, positives: float, negatives: float) -> float:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     ]
 
 
+# The bins of equal width by which the calibration error compares scores with shares.
+CALIBRATION_BINS = 20
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric of a holdout. `title` is how people write it, `form` the format of its values.

@@ -11,7 +11,17 @@ import pyarrow.compute as pc
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
 from rondo.contracts.tasks.label_values import label_text
-from rondo.contracts.tasks.metrics import ACCURACY, BALANCED_ACCURACY, ECE, F1_MACRO, LOG_LOSS, MCC, ROC_AUC, by_name
+from rondo.contracts.tasks.metrics import (
+    ACCURACY,
+    BALANCED_ACCURACY,
+    CALIBRATION_BINS,
+    ECE,
+    F1_MACRO,
+    LOG_LOSS,
+    MCC,
+    ROC_AUC,
+    by_name,
+)
 from rondo.contracts.tasks.sketches import Figure, share_of
 from rondo.contracts.text import unstorable
 
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
 MAX_CLASSES = 200
 # Longer labels are free text.
 MAX_LABEL_CHARACTERS = 256
-_CONFIDENCE_BINS = 20
+_CONFIDENCE_BINS = CALIBRATION_BINS
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import metrics as sk
 
+from rondo.contracts.tasks.metrics import CALIBRATION_BINS
 from rondo.contracts.tasks.registry import METRICS, task_named
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     Weights = NDArray[np.float64] | None
 
-_CALIBRATION_BINS = 20
 _TWO = 2
 
 
@@ -159,7 +159,7 @@ def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.floa
     score = scored.outputs["score"].astype(np.float64)
     targets = _targets(scored)
     hits = targets == 1 if scored.is_one_probability else targets == scored.outputs["label"]
-    bins = np.clip((score * _CALIBRATION_BINS).astype(np.int64), 0, _CALIBRATION_BINS - 1)
+    bins = np.clip((score * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
     return bins, hits - score
 
 
