@@ -344,6 +344,7 @@ def test_a_model_of_numbers_with_an_interval() -> None:
     candidate = run(frame, spec, champion=ChampionModel(1, champion.model))
     assert candidate.evaluation.metrics["r2"] > 0.8
     assert candidate.evaluation.metrics["interval_coverage"] == pytest.approx(0.9, abs=0.05)
+    assert "low_coverage" not in {note.code for note in candidate.notes}
     for name in ("mae", "rmse", "r2"):
         assert candidate.profile.performance[name].value == pytest.approx(candidate.evaluation.metrics[name], rel=2e-3)
     assert set(candidate.profile.outputs) == {"value"}
@@ -358,6 +359,9 @@ def test_the_rows_that_an_interval_is_chosen_on_do_not_evaluate_it() -> None:
     candidate = run(frame, of_task("regression", prediction={"interval": 0.9}))
     assert candidate.rows_holdout == 200
     assert candidate.evaluation.metrics["interval_coverage"] < 0.6
+    (note,) = (each for each in candidate.notes if each.code == "low_coverage")
+    covered = f"{candidate.evaluation.metrics['interval_coverage']:.1%}"
+    assert re.search(f"{covered} of the 200 rows .* states 0\\.9: ", note.message)
 
 
 def test_an_interval_that_few_rows_choose_is_the_largest_error_with_a_note() -> None:

@@ -137,6 +137,36 @@ def test_a_multiple_of_a_number_is_refused() -> None:
     assert refusal.value.feature == "distance"
 
 
+OF_NUMBERS = {
+    "the number as a text": (pl.col("late").cast(pl.String), True),
+    "a multiple as a text": ((pl.col("late") * 3 + 1).cast(pl.String), True),
+    "a name for each number": (pl.lit("size ") + pl.col("late").cast(pl.String), True),
+    "its logarithm": (pl.col("late").log().cast(pl.Float32), True),
+    "its inverse": ((1 / pl.col("late")).cast(pl.Float32), True),
+    "its tens": (pl.col("late") // 10, True),
+    "an id of the row": (pl.lit("row ") + pl.int_range(pl.len()).cast(pl.String), False),
+    "its hundreds, by name": (pl.lit("size ") + (pl.col("late") // 100).cast(pl.String), False),
+    "its logarithm with noise": (pl.col("late").log() + pl.int_range(pl.len()) % 7 / 100, False),
+    "one row otherwise": (pl.when(pl.int_range(pl.len()) == 1_999).then(0.0).otherwise(pl.col("late").log()), False),
+    "a few steps": (pl.col("late") // 200, False),
+}
+
+
+@pytest.mark.parametrize("copy", OF_NUMBERS)
+def test_what_has_one_value_for_each_number_or_its_order_is_refused(copy: str) -> None:
+    made, is_copy = OF_NUMBERS[copy]
+    label = pl.int_range(pl.len()) * 7919 % 997 + 1.0
+    frame = rows(2_000).with_columns(late=label).with_columns(outcome=made)
+    kind = "category" if frame["outcome"].dtype == pl.String else "float"
+    described = spec(task="regression", features={"outcome": {"type": kind}})
+    if not is_copy:
+        refuse_leak(described, frame)
+        return
+    with pytest.raises(LeakError) as refusal:
+        refuse_leak(described, frame)
+    assert refusal.value.feature == "outcome"
+
+
 AT = pl.int_range(pl.len())
 NEAR_A_MILLION = 1e6 + pl.int_range(pl.len()) % 97 * 0.013
 COPIES = {

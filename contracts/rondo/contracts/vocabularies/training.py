@@ -108,6 +108,7 @@ class NoteCode(StrEnum):
     ROUNDED_LABELS = "rounded_labels"
     FEW_INTERVAL_ROWS = "few_interval_rows"
     UNDIVIDED_HOLDOUT = "undivided_holdout"
+    LOW_COVERAGE = "low_coverage"
     UNKNOWN_CLASS = "unknown_class"
     ABSENT_CLASS = "absent_class"
     SEARCH_SPLIT_SKIPPED = "search_split_skipped"

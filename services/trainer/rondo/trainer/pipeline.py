@@ -21,7 +21,7 @@ from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleErro
 from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
-from rondo.trainer.evaluation.holdout import score_holdout
+from rondo.trainer.evaluation.holdout import coverage_notes, score_holdout
 from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.fitting.choose import can_refit, choose_strategy, refit
 from rondo.trainer.fitting.model_fits import ModelFits
@@ -279,6 +279,7 @@ class Pipeline:
                 *fit.of_rows.notes.result(),
                 *made.notes,
                 *data_checks.calibration_notes(spec, made.holdout),
+                *coverage_notes(scored),
                 *(found.notes if found else ()),
             ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),

@@ -17,7 +17,7 @@ from rondo.trainer.dataset.split import is_comparable, split
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
-from rondo.trainer.evaluation.holdout import score_holdout
+from rondo.trainer.evaluation.holdout import coverage_notes, score_holdout
 from rondo.trainer.evaluation.importance import permutation_importance
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
@@ -137,6 +137,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
             *edge_notes,
             *data_checks.notes_beside_a_model(spec, rows),
             *data_checks.calibration_notes(spec, later),
+            *coverage_notes(scored),
         ),
         parameters=None,
         parity=compared,

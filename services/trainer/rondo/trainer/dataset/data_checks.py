@@ -47,12 +47,13 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     Rows in which the feature is missing do not count.
 
     Raises:
-        LeakError: a feature has one value per class; or, of a number, is a multiple of the label.
+        LeakError: a feature has one value per class; or, of a number, rises or falls with the label in every row, as a
+            multiple does, or is a text with one value per label.
 
     """
     label = rows[spec.data.label]
     of_classes = task_named(spec.task).target != "number"
-    copies, classes = _is_renamed_copy if of_classes else _is_linear_copy, label.n_unique()
+    copies, classes = _is_renamed_copy if of_classes else _is_copy_of_number, label.n_unique()
     for name in spec.features:
         known = _known(rows[name])
         values = rows[name].filter(known)
@@ -248,9 +249,46 @@ def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
     return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
 
 
-def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
-    if not values.dtype.is_numeric():
+def _is_copy_of_number(values: pl.Series, label: pl.Series) -> bool:
+    if values.dtype.is_numeric():
+        return _is_linear_copy(values, label) or _is_monotone_copy(values, label)
+    if values.dtype == pl.Boolean:
         return False
+    texts = values.cast(pl.String)
+    if not texts.head(_PROBE_ROWS).cast(pl.Float64, strict=False).null_count():
+        numbers = texts.cast(pl.Float64, strict=False)
+        known = numbers.is_not_null()
+        return bool(known.any()) and _is_copy_of_number(numbers.filter(known), label.filter(known))
+    return _is_named_copy(texts, label)
+
+
+def _is_named_copy(texts: pl.Series, label: pl.Series) -> bool:
+    """Return whether each text has one label and each label one text, of which most occur in several rows."""
+    for rows in (_PROBE_ROWS, texts.len()):
+        of, by = label.head(rows), texts.head(rows)
+        distinct = by.n_unique()
+        if of.n_unique() != distinct or int(pl.DataFrame({"value": by, "label": of}).n_unique()) != distinct:
+            return False
+    # Two texts may divide the rows as two numbers do; and where each row has its own, as of an id, nothing repeats.
+    return 2 < distinct <= texts.len() / 2  # noqa: PLR2004 - as said
+
+
+def _is_monotone_copy(values: pl.Series, label: pl.Series) -> bool:
+    """Return whether the label never falls, or never rises, as a feature of many values does: as its logarithm."""
+    for rows in (_PROBE_ROWS, values.len()):
+        of, by = label.head(rows), values.head(rows)
+        if min(of.n_unique(), by.n_unique()) < _ENOUGH_ROWS:
+            return False
+        pairs = pl.DataFrame({"value": by, "label": of})
+        if not any(
+            pairs.sort("value", "label", descending=[False, falls])["label"].is_sorted(descending=falls)
+            for falls in (False, True)
+        ):
+            return False
+    return True
+
+
+def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
     x, y = values.to_numpy().astype(np.float64), label.to_numpy().astype(np.float64)
     if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
         return False

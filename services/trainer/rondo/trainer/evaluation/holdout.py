@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import calibration
-from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.metrics import Scored, compute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
+
+_STANDARD_ERRORS = 3
 
 
 def score_holdout(
@@ -32,3 +37,19 @@ def score_holdout(
     if evaluating is not choosing:
         raw, found = predict(evaluating), targets(spec, evaluating, classes)
     return evaluating, Scored(fitted, found, task.predictions(fitted, raw))
+
+
+def coverage_notes(scored: Scored) -> Iterator[TrainingNote]:
+    """Yield a note where an interval covers fewer rows of the holdout than it states, by more than chance."""
+    covered, interval = compute("interval_coverage", scored), scored.task.interval
+    if covered is None or interval is None:
+        return
+    error = sqrt(interval.coverage * (1 - interval.coverage) / len(scored))
+    if covered < interval.coverage - _STANDARD_ERRORS * error:
+        message = (
+            f"the interval covers {covered:.1%} of the {len(scored):,} rows of the holdout that evaluate it, and"
+            f" `prediction.interval` states {interval.coverage:.4g}: the errors were smaller in the rows before, which"
+            f" chose its width. The monitor compares with {covered:.1%}; `gates.interval_coverage.min` refuses such a"
+            " model"
+        )
+        yield TrainingNote(code=NoteCode.LOW_COVERAGE, message=message)
