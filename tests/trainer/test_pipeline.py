@@ -309,7 +309,7 @@ def test_a_model_of_several_classes() -> None:
     candidate = run(frame, spec, champion=ChampionModel(1, champion.model))
     assert candidate.evaluation.metrics["accuracy"] > 0.9
     assert set(candidate.evaluation.metrics) == {
-        "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc", "ece", "mcc",
+        "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc", "average_precision", "brier", "ece", "mcc",
     }  # fmt: skip
     assert candidate.profile.task.labels == ("ash", "elm", "oak")
     assert set(candidate.profile.outputs) == {"label", "score"}

@@ -79,6 +79,9 @@ def test_metrics_of_known_classes() -> None:
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["balanced_accuracy"] == pytest.approx(0.75)
     assert found["f1_macro"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert found["brier"] == pytest.approx((0.5 + 0.08 + 2) / 3)
+    # No row has the third class. Of the first the second of two rows is right, of the second the first and the third.
+    assert found["average_precision"] == pytest.approx((1 / 2 + (1 + 2 / 3) / 2) / 2)
 
 
 def test_metrics_of_known_numbers() -> None:

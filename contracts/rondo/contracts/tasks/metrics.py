@@ -73,7 +73,8 @@ ROC_AUC = Metric(
 AVERAGE_PRECISION = Metric(
     "average_precision",
     "average precision",
-    "Average precision, the area under the curve of precision by recall.",
+    "Average precision, the area under the curve of precision by recall. For `multiclass` the mean over the classes, each"
+    " against all others.",
     higher_is_better=True,
 )
 LOG_LOSS = Metric(
@@ -85,7 +86,8 @@ LOG_LOSS = Metric(
 BRIER = Metric(
     "brier",
     "Brier score",
-    "Brier score, the mean squared distance between score and label.",
+    "Brier score, the mean squared distance between score and label. For `multiclass` the sum of those of the classes,"
+    " from 0 to 2.",
     higher_is_better=False,
     form=".4f",
 )

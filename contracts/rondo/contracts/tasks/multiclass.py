@@ -13,7 +13,9 @@ from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
 from rondo.contracts.tasks.label_values import label_text
 from rondo.contracts.tasks.metrics import (
     ACCURACY,
+    AVERAGE_PRECISION,
     BALANCED_ACCURACY,
+    BRIER,
     CALIBRATION_BINS,
     ECE,
     F1_MACRO,
@@ -67,7 +69,7 @@ class Multiclass:
     description: ClassVar[str] = "one of several"
     target: ClassVar[TargetKind] = "probabilities"
     metrics: ClassVar[Mapping[str, Metric]] = by_name(
-        ACCURACY, BALANCED_ACCURACY, F1_MACRO, LOG_LOSS, ROC_AUC, ECE, MCC
+        ACCURACY, BALANCED_ACCURACY, F1_MACRO, LOG_LOSS, ROC_AUC, AVERAGE_PRECISION, BRIER, ECE, MCC
     )
     primary: ClassVar[str] = ACCURACY.name
     rates: ClassVar[tuple[str, ...]] = ()

@@ -119,9 +119,20 @@ def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights
 
 
 def _average_precision(scored: Scored, weights: Weights) -> float | None:
-    if not scored.targets.any():
+    if scored.is_one_probability:
+        return _one_average_precision(*_by_score(scored, weights), weights)
+    found = [
+        _one_average_precision((_targets(scored) == index).astype(np.int64), column, weights)
+        for index, column in enumerate(scored.outputs["probabilities"].T)
+    ]
+    defined = [value for value in found if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+def _one_average_precision(labels: NDArray[np.int64], scores: NDArray[np.float32], weights: Weights) -> float | None:
+    if not (labels if weights is None else labels[weights > 0]).any():
         return None
-    return float(sk.average_precision_score(*_by_score(scored, weights), sample_weight=weights))
+    return float(sk.average_precision_score(labels, scores, sample_weight=weights))
 
 
 def chances(scored: Scored) -> NDArray[np.float64]:
@@ -140,8 +151,12 @@ def _log_loss(scored: Scored, weights: Weights) -> float:
 
 
 def _brier(scored: Scored, weights: Weights) -> float:
-    chance = scored.outputs["score"].astype(np.float64)
-    return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
+    if scored.is_one_probability:
+        chance = scored.outputs["score"].astype(np.float64)
+        return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
+    found = chances(scored)
+    labels = range(found.shape[1])
+    return float(sk.brier_score_loss(_targets(scored), found, labels=labels, sample_weight=weights, scale_by_half=False))
 
 
 def _calibration_error(scored: Scored, weights: Weights) -> float:

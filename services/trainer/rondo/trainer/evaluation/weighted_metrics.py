@@ -65,8 +65,12 @@ def _dot(weights: Vector, values: Vector) -> float:
 def _row_losses(name: str, scored: Scored) -> Vector | None:
     """Return the values whose mean is the metric, or its square."""
     targets = scored.targets.astype(np.float64)
-    if name == "brier":
+    if name == "brier" and scored.is_one_probability:
         return np.asarray((scored.outputs["score"].astype(np.float64) - targets) ** 2)
+    if name == "brier":
+        distance = chances(scored)
+        distance[np.arange(len(scored)), scored.targets.astype(np.int64)] -= 1
+        return np.einsum("ij,ij->i", distance, distance)
     if name == "log_loss":
         chance = chances(scored)[np.arange(len(scored)), scored.targets.astype(np.int64)]
         return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
@@ -82,17 +86,22 @@ def _row_losses(name: str, scored: Scored) -> Vector | None:
     return None
 
 
-def _mean_roc_auc(scored: Scored) -> OfWeights:
-    if scored.is_one_probability:
-        return _roc_auc(scored.outputs["score"], scored.targets == 1)
-    columns = enumerate(scored.outputs["probabilities"].T)
-    of_classes = [_roc_auc(scores, scored.targets == index) for index, scores in columns]
+def _over_classes(of_one: Callable[[NDArray[np.float32], NDArray[np.bool_]], OfWeights]) -> Callable[[Scored], OfWeights]:
+    """Return a metric of one probability, or its mean over the classes, each against all others."""
 
-    def evaluate(weights: Vector) -> float | None:
-        found = [value for of_class in of_classes if (value := of_class(weights)) is not None]
-        return float(np.mean(found)) if found else None
+    def of(scored: Scored) -> OfWeights:
+        if scored.is_one_probability:
+            return of_one(scored.outputs["score"], scored.targets == 1)
+        columns = enumerate(scored.outputs["probabilities"].T)
+        of_classes = [of_one(scores, scored.targets == index) for index, scores in columns]
 
-    return evaluate
+        def evaluate(weights: Vector) -> float | None:
+            found = [value for of_class in of_classes if (value := of_class(weights)) is not None]
+            return float(np.mean(found)) if found else None
+
+        return evaluate
+
+    return of
 
 
 def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeights:
@@ -114,8 +123,7 @@ def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeig
     return evaluate
 
 
-def _average_precision(scored: Scored) -> OfWeights:
-    scores, positive = scored.outputs["score"], scored.targets == 1
+def _average_precision(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeights:
     order = np.argsort(-scores, kind="stable")
     # A threshold takes all rows of one score.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
@@ -196,8 +204,8 @@ _OF_CONFUSION: dict[str, Callable[[Vector, Vector, Vector], float]] = {
     "mcc": _mcc,
 }
 _OF_ORDER_OR_BINS: dict[str, Callable[[Scored], OfWeights]] = {
-    "roc_auc": _mean_roc_auc,
-    "average_precision": _average_precision,
+    "roc_auc": _over_classes(_roc_auc),
+    "average_precision": _over_classes(_average_precision),
     "ece": _calibration_error,
     "r2": _r2,
 }
