@@ -144,6 +144,15 @@ FAILED = JOB | {
     "reason": "no replica answered",
 }  # fmt: skip
 _REQUESTED = {"model": "late", "status": "requested", "at": DAY}
+_TRIAL = {"origin": "search", "state": "complete", "seconds": 2.5, "values": [0.7, 0.72], "detail": ""}
+TRIALS = [
+    _TRIAL | {"number": 0, "origin": "spec", "params": {"num_leaves": 31}, "value": 0.71},
+    _TRIAL | {"number": 1, "params": {"num_leaves": 63}, "value": None, "state": "failed", "detail": "no memory"},
+    *(
+        _TRIAL | {"number": n, "params": {"learning_rate": n / 100, "num_leaves": 15}, "value": 0.6 + n / 100}
+        for n in range(2, 14)
+    ),
+]
 SCORING: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/scoring-jobs"): (200, {"jobs": [RUNNING, FAILED, JOB]}),
     **{("GET", f"/v1/scoring-jobs/{each['job']}"): (200, each) for each in (JOB, RUNNING, FAILED)},
@@ -191,6 +200,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/models/late/versions?after=1"): (200, {"versions": [], "next": None}),
     ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
     ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
+    ("GET", "/v1/models/late/versions/1"): (200, VERSION | {"evidence": {"trials": TRIALS}}),
     ("POST", "/v1/models/late/promote"): (200, MODEL),
     ("POST", "/v1/models/late/rollback"): (200, MODEL),
     ("POST", "/v1/models/late/train"): (202, {"model": "late", "trigger_id": "t", "status": "requested"}),

@@ -19,9 +19,10 @@ from rondo.contracts.events.training import (
     TrainingNote,
     TrainingSummary,
 )
+from rondo.contracts.spec.policy import Value as ParameterValue
 from rondo.contracts.tasks.base import FittedTask
-from rondo.contracts.text import Text
-from rondo.contracts.vocabularies import ProfileKind, known, open_to
+from rondo.contracts.text import Message, Text
+from rondo.contracts.vocabularies import ParameterOrigin, ProfileKind, known, open_to
 
 
 class SliceMetrics(Value):
@@ -288,11 +289,28 @@ class PairedHoldout(Value):
     loss_variance: float | None = None
 
 
+class SearchTrial(Value):
+    """A trial of a search that ended: `complete`, `pruned` after some of the inner splits, or `failed`.
+
+    `detail` says why it failed. `values` has the metric of each split that was fitted, None where it is not defined,
+    and `value` their mean.
+    """
+
+    number: int
+    origin: Annotated[Text, open_to(ParameterOrigin)]
+    params: dict[Text, ParameterValue]
+    state: Text
+    values: tuple[float | None, ...] = ()
+    value: float | None = None
+    seconds: float
+    detail: Message = ""
+
+
 class Evidence(TrainingInputs):
     """Everything that a gate, an auditor or a repetition needs to know of a candidate.
 
     `champion_version` served at the time. `champion` is None where that version could not be scored;
-    `champion_not_comparable` says why, unless its artifact was lost.
+    `champion_not_comparable` says why, unless its artifact was lost. `trials` are those of the search, by their number.
     """
 
     version: ClassVar[int] = 1
@@ -307,6 +325,7 @@ class Evidence(TrainingInputs):
     parameters: Parameters | None = None
     champion_not_comparable: Text | None = None
     paired: PairedHoldout | None = None
+    trials: tuple[SearchTrial, ...] = ()
 
     def encode(self) -> bytes:
         """Return the document as it is stored."""

@@ -10,11 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.training_evidence import Evidence
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoInnerSplitError
 from rondo.trainer.estimators.lightgbm import LightGbm
 from rondo.trainer.evaluation.candidate import ChampionModel
+from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import Proposal, Trial
 from rondo.trainer.search.inner_splits import inner_splits
 from rondo.trainer.search.objective import Objective, prepare_objective
@@ -135,6 +137,13 @@ def test_the_candidate_has_the_parameters_that_were_found_and_the_next_search_be
     assert fitted.parameters.params == {"n_estimators": 5, "num_leaves": 31}
     assert fitted.parameters.search is not None
     assert fitted.parameters.search.value == pytest.approx(0.9)
+    evidence = assemble_evidence(SPEC, training_set(), made.evaluate(SPEC, fitted, None), "code")
+    recorded = [(each.number, each.params, each.state, each.value) for each in evidence.trials]
+    assert recorded == [
+        (0, {"num_leaves": 31}, "complete", pytest.approx(0.9)), (1, {}, "complete", pytest.approx(0.8)),
+        (2, {}, "failed", None),
+    ]  # fmt: skip
+    assert Evidence.model_validate_json(evidence.encode()).trials == evidence.trials
     assert fitted.model != made.fit(SPEC, training_set()).model
     following = made.plan_search(SPEC, training_set(), ChampionModel(1, fitted.model))
     assert following.plan.starts[0] == ("champion", {"num_leaves": 31})

@@ -174,6 +174,9 @@ def test_what_was_found() -> None:
         "planned": 4, "trials": 4, "pruned": 1, "failed": 1, "best": 1, "metric": "roc_auc", "value": 0.8,
         "origin": "search",
     }  # fmt: skip
+    assert [(each.number, each.state, each.value) for each in found.trials] == [
+        (0, "complete", pytest.approx(0.7)), (1, "complete", 0.8), (2, "pruned", 0.1), (3, "failed", None),
+    ]  # fmt: skip
 
 
 def test_without_a_complete_trial_the_run_fails_with_the_last_reason() -> None:

@@ -296,6 +296,7 @@ class Pipeline:
             adaptation=fit.adaptation,
             refitted=fit.refitted is not None,
             importance=importance,
+            trials=found.trials if found else (),
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:

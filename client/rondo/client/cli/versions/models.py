@@ -10,10 +10,13 @@ from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, dropped_share, monitoring, verdict
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
 from rondo.client.cli.versions.adaptation import explained, rows_of
+from rondo.client.cli.versions.trials import best_trials
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS, headline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rondo.client.asynchronous import AsyncRondo
 
 _MONITORING = "monitoring"
@@ -93,12 +96,21 @@ def history(model: str, json: Json = False) -> None:  # noqa: FBT002
 
 
 def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT002
-    """Show the origin of a version: trigger, data, spec, code, gates, deployments."""
-    found = session.run(lambda rondo: rondo.lineage(model, version))
+    """Show the origin of a version: trigger, data, spec, code, trials, gates, deployments."""
+    found = session.run(lambda rondo: _lineage(rondo, model, version))
     if json:
         print_json(found)
     else:
         print_table(("", f"{model} version {version}, {found['state']}"), _rows(found))
+
+
+async def _lineage(rondo: AsyncRondo, model: str, version: int) -> dict[str, Any]:
+    """Return a lineage, with the `trials` of its search, which are in the evidence alone."""
+    found = await rondo.lineage(model, version)
+    if not (found.get("parameters") or {}).get("search"):
+        return found
+    evidence = (await rondo.version(model, version)).get("evidence") or {}
+    return found | {"trials": evidence.get("trials", [])}
 
 
 def _version_cells(version: dict[str, Any]) -> tuple[object, ...]:
@@ -157,7 +169,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         *explained(training.get("adaptation")),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
-        *_parameters(lineage.get("parameters")),
+        *_parameters(lineage.get("parameters"), lineage.get("trials", ())),
         *_function_and_members(training),
         *_answer_rule(lineage.get("answer_rule")),
         ("on its holdout", _metric(lineage)),
@@ -171,7 +183,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
-def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
+def _parameters(parameters: dict[str, Any] | None, trials: Sequence[dict[str, Any]]) -> list[tuple[str, object]]:
     """Return the rows of the trainer's parameters, and of the search that found them."""
     if parameters is None:
         return []
@@ -183,6 +195,7 @@ def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
         found = f"trial {search['best'] + 1} of {search['trials']} is the best, with parameters of the"
         others = f"{search['pruned']} pruned, {search['failed']} failed"
         rows.append(("search", f"{found} {search['origin']}: {value} on inner splits ({others})"))
+        rows += best_trials(search, trials)
     return rows
 
 

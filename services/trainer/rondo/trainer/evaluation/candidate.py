@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         PairedHoldout,
         Parity,
         ReferenceProfile,
+        SearchTrial,
     )
     from rondo.trainer.evaluation.feature_reference import FeatureReference
     from rondo.trainer.evaluation.metrics import Scored
@@ -38,7 +39,7 @@ class FittedCandidate:
     The model that gave them is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to
     `rows_weighed` more. `model` is that one, or one that is `refitted`, to the holdout as well. Event times and
     reference cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
-    `members` and `adaptation` are as in `TrainingInputs`.
+    `members` and `adaptation` are as in `TrainingInputs`, and `trials` as in `Evidence`.
     """
 
     model: bytes
@@ -59,6 +60,7 @@ class FittedCandidate:
     adaptation: Adaptation | None = None
     importance: Importance | None = None
     refitted: bool = False
+    trials: tuple[SearchTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,4 @@ class Candidate:
     members: tuple[EnsembleMember, ...]
     adaptation: Adaptation | None
     paired: PairedHoldout | None = None
+    trials: tuple[SearchTrial, ...] = ()

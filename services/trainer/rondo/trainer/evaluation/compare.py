@@ -79,6 +79,7 @@ def evaluate_candidate(
         members=fitted.members,
         adaptation=fitted.adaptation,
         paired=paired,
+        trials=fitted.trials,
     )
 
 

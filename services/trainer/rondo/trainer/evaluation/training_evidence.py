@@ -50,6 +50,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         members=candidate.members,
         adaptation=candidate.adaptation,
         paired=candidate.paired,
+        trials=candidate.trials,
     )
 
 

@@ -9,6 +9,7 @@ from rondo.contracts.events.training import SearchSummary, TrainingNote
 from rondo.contracts.spec.parameters.search_checks import faults
 from rondo.contracts.spec.parameters.search_space import own_params, search_space
 from rondo.contracts.tasks.registry import METRICS, task_named
+from rondo.contracts.training_evidence import SearchTrial
 from rondo.contracts.vocabularies import NoteCode, ParameterOrigin
 from rondo.trainer.errors import AllTrialsFailedError
 from rondo.trainer.estimators.base import HyperparameterError
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """The parameters that a search found, as values of the space."""
+    """The parameters that a search found, as values of the space, and all trials by number."""
 
     params: Mapping[str, Value]
     summary: SearchSummary
     notes: tuple[TrainingNote, ...]
+    trials: tuple[SearchTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class SearchPlan:
             value=best.value,
             origin=best.origin,
         )
-        return Found(best.params, summary, tuple(self._notes(ended)))
+        return Found(best.params, summary, tuple(self._notes(ended)), tuple(map(_recorded, ended)))
 
     def _is_out_of_time(self, ended: Sequence[Trial]) -> bool:
         return sum(trial.seconds for trial in ended) >= self.minutes * 60
@@ -95,6 +97,19 @@ class SearchPlan:
             f" {self.minutes:g}`: repeated, it may end with another model"
         )
         return [TrainingNote(code=NoteCode.SEARCH_ENDED_BY_TIME, message=message)]
+
+
+def _recorded(trial: Trial) -> SearchTrial:
+    return SearchTrial(
+        number=trial.number,
+        origin=trial.origin,
+        params=dict(trial.params),
+        state=trial.state,
+        values=trial.values,
+        value=trial.value,
+        seconds=trial.seconds,
+        detail=trial.detail,
+    )
 
 
 def plan_search(spec: ModelSpec, champion: Parameters | None) -> SearchPlan:
