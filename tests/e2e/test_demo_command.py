@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -39,6 +40,21 @@ async def test_a_run_with_too_few_redeployments_exits_with_1_and_reports_why(
     assert "report/report.md and report.json" in steps
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.slow
+async def test_another_example_is_run_by_its_name_in_the_environment(tmp_path: Path) -> None:
+    """Its model is trained by its own function, which the command gives to the trainer."""
+    playing = await play(tmp_path, "demo", "--until", "3", "--json", EXAMPLE="own-function")
+    out, err = await playing.communicate()
+    assert playing.returncode == 0, err.decode()
+    report = orjson.loads(out)
+    assert (report["example"], report["problems"]) == ("own-function", [])
+    assert report["requests"] == report["answered"] == report["expected"] > 25_000
+    assert report["trainings"][0]["ended"] == "version 1 was promoted"
+    trainer = (tmp_path / ".rondo" / "logs" / "trainer.log").read_text()
+    assert re.search(r"delay_net: [\d,]+ rows, log loss", trainer)
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.slow
 async def test_ctrl_c_in_the_middle_ends_within_seconds_and_prints_where_the_data_are(tmp_path: Path) -> None:
@@ -59,9 +75,9 @@ async def test_ctrl_c_in_the_middle_ends_within_seconds_and_prints_where_the_dat
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
-async def play(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
-    """Start the command as a log sees it: no terminal, and nothing set for Rondo."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDO_")}
+async def play(folder: Path, *arguments: str, **more: str) -> asyncio.subprocess.Process:
+    """Start the command as a log sees it: no terminal, and nothing set for Rondo but `more`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDO_")} | more
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         RONDO, *arguments, cwd=folder, env=environment, stdout=pipe, stderr=pipe

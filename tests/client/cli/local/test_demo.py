@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from rondo.client.cli.local import demo
 if TYPE_CHECKING:
     import pytest
     from rondo.flights.view.snapshot import Snapshot
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 class Steps(list[str]):
@@ -30,3 +33,13 @@ async def test_a_trainer_that_runs_already_needs_the_functions_of_an_example(mon
         async with demo._system(options, steps, functions) as (connected, _, _):
             assert connected is connection
         assert ["RONDO_FUNCTIONS=of/example" in step for step in steps] == named
+
+
+def test_make_gives_the_example_to_the_command(tmp_path: Path) -> None:
+    """`make demo EXAMPLE=name` sets a variable of make, which the command reads from its environment."""
+    rondo = tmp_path / "rondo"
+    rondo.write_text('#!/bin/sh\necho "$1 $EXAMPLE"\n')
+    rondo.chmod(0o755)
+    asked = ["make", "--silent", "demo", "EXAMPLE=own-function", f"BIN={tmp_path}", "-o", ".venv/.synced"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    assert done.stdout == "demo own-function\n"
