@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,18 @@ from rondo.client.errors import RondoError
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.contracts.spec.file import parse_spec
 
-from tests.client.spec_proposal.builders import ROWS, checks, columns, each, hours, in_csv, proposed, reasons, typed
+from tests.client.spec_proposal.builders import (
+    ROWS,
+    START,
+    checks,
+    columns,
+    each,
+    hours,
+    in_csv,
+    proposed,
+    reasons,
+    typed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +64,7 @@ def test_the_type_of_a_feature(tmp_path: Path, name: str, value: Callable[[int],
         ("name", each(lambda n: f"n{n % 40}"), "most occur once"),
         ("customer_id", each(lambda n: n % 40), "identifier"),
         ("phone", each(lambda n: 4_915_100_000 + n), "identifier"),
-        ("shipped", hours(), "it is a time"),
+        ("shipped", each(lambda n: f"{n % 28 + 1}.1.2024 10:00"), "it is a time"),
         ("Größe", each(lambda n: n), "rename it to Groesse in the file"),
         ("batch_id", each(lambda n: n % 2), "batch_id"),
     ],
@@ -65,28 +77,43 @@ def test_what_is_left_out_has_a_reason(tmp_path: Path, name: str, values: Any, r
     assert name in checks(proposal, "left out")
 
 
+DAYS = each(lambda n: f"2024-01-{n % 28 + 1:02}")
+MOMENTS = each(lambda n: START + timedelta(hours=n))
+
+
 @pytest.mark.parametrize(
-    ("values", "advice"),
+    ("values", "parts", "optional"),
     [
-        (
-            each(lambda n: f"2024-01-{n % 28 + 1:02}"),
-            "features: add `built_on: {type: category}` to the features, and `prepare: {dates: {built_on: [year, mon",
-        ),
-        (
-            [*hours()[1:], None],
-            "add `built_on: {type: category, optional: true}` to the features, and `prepare: {dates: ",
-        ),
-        (
-            each(lambda n: f"{n % 28 + 1}.1.2024 10:00"),
-            "features: write it as text such as 2013-01-31T10:00:00Z, add `bui",
-        ),
+        (DAYS, ["year", "month"], False),
+        ([*hours()[1:], None], ["month", "weekday", "hour"], True),
+        ([*hours()[1:], "soon"], ["month", "weekday", "hour"], False),
     ],
 )
-def test_the_parts_of_a_time_are_proposed(tmp_path: Path, values: Any, advice: str) -> None:
+def test_the_parts_of_a_time_are_features(tmp_path: Path, values: Any, parts: list[str], optional: bool) -> None:  # noqa: FBT001
     proposal = proposed(in_csv(tmp_path, columns(built_on=values)), event_time="placed_at")
-    assert advice in reasons(proposal)["built_on"]
-    added = as_yaml(proposal).replace("\nfeatures:", "\nfeatures:\n  built_on: {type: category, optional: true}")
-    assert parse_spec(f"{added}prepare: {{dates: {{built_on: [month, weekday, hour]}}}}\n").prepare.dates
+    spec = parse_spec(as_yaml(proposal))
+    assert (spec.features["built_on"].type, spec.features["built_on"].optional) == ("category", optional)
+    assert spec.prepare.dates == {"built_on": tuple(parts)}
+    assert "if a request can't have it" in checks(proposal, "features.built_on")
+
+
+@pytest.mark.parametrize("values", [MOMENTS, [each.date() for each in MOMENTS], [*MOMENTS[1:], None]])
+def test_the_parts_of_a_typed_time_are_features_too(values: Any) -> None:
+    spec = parse_spec(as_yaml(proposed(typed(columns(built_on=values)), event_time="placed_at")))
+    assert spec.features["built_on"].type == "category"
+    assert "month" in spec.prepare.dates["built_on"]
+
+
+def test_a_part_that_is_a_column_already_is_not_made_again(tmp_path: Path) -> None:
+    more = {"built_on": DAYS, "built_on_month": each(lambda n: n % 12 + 1)}
+    proposal = proposed(in_csv(tmp_path, columns(**more)), event_time="placed_at")
+    assert parse_spec(as_yaml(proposal)).prepare.dates == {"built_on": ("year",)}
+
+
+def test_a_time_in_another_form_is_left_out_with_what_to_write(tmp_path: Path) -> None:
+    values = each(lambda n: f"{n % 28 + 1}.1.2024 10:00")
+    proposal = proposed(in_csv(tmp_path, columns(built_on=values)), event_time="placed_at")
+    assert "write it as text such as 2013-01-31T10:00:00Z, add `built_on:" in reasons(proposal)["built_on"]
 
 
 def test_a_type_that_no_feature_has_and_numbers_as_texts_are_left_out() -> None:

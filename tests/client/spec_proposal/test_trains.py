@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,6 +14,7 @@ import pytest
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.proposal import Wishes, propose
 from rondo.client.spec_proposal.render import as_yaml
+from rondo.client.spec_proposal.roles import Chosen
 from rondo.contracts.batch_files.formats import CONTENT_TYPES, EXTENSIONS, GZIP_SUFFIX, split_name
 from rondo.contracts.spec.file import parse_spec
 from rondo.ingestion.validation import file_formats
@@ -58,6 +59,7 @@ def orders(label: Any) -> Columns:
         rebate=each(lambda n: None if n % 5 == 0 else n % 13 / 2, ROWS),
         gift=each(lambda n: n % 2 == 0, ROWS),
         remark=each(lambda n: f"remark {n}", ROWS),
+        booked_at=each(lambda n: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=5 * n), ROWS),
         label=[label(size) for size in sizes],
     )
 
@@ -102,12 +104,14 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
 def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, suffix: str) -> None:
     task, label = LABELS[kind]
     path = written(tmp_path, suffix, orders(label))
-    proposal = propose(files.read(path), "orders", Wishes(), NOW)
+    proposal = propose(files.read(path), "orders", Wishes(Chosen(event_time="placed_at")), NOW)
     assert proposal.label.task == task
     assert [column.name for column in proposal.left_out] == ["remark"]
     spec = parse_spec(as_yaml(proposal))
     batch = accepted(path, spec)
     assert (batch.rows.height, batch.quarantined.height) == (ROWS, 0)
+    assert batch.rows["booked_at"].sort()[1].startswith("2024-01-01")
+    assert spec.prepare.dates.keys() == {"booked_at"}
     candidate = pipeline(1).fit(with_few_trees(spec), TrainingSet(in_order(spec, batch.rows), (), NOW, None, NOW))
     assert candidate.rows_trained == 360
     assert candidate.rows_trained + candidate.holdout.height >= (spec.trainer.min_rows or 0)
@@ -119,7 +123,7 @@ def test_rows_that_the_checks_name_are_those_that_ingestion_quarantines(tmp_path
     found["order_id"][20], found["placed_at"][20] = found["order_id"][19], found["placed_at"][19]
     found["items"][30] = "NA"
     path = written(tmp_path, ".csv", found)
-    proposal = propose(files.read(path), "orders", Wishes(), NOW)
+    proposal = propose(files.read(path), "orders", Wishes(Chosen(event_time="placed_at")), NOW)
     batch = accepted(path, parse_spec(as_yaml(proposal)))
     assert batch.quarantined.height == 9 + proposal.facts.repeated + 1 == 11
     assert "such as NA" in checks(proposal, "features.items")

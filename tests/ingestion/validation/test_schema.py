@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,6 +17,8 @@ from tests.ingestion.validation.builders import CONTRACT, accepted, refused
 
 if TYPE_CHECKING:
     from rondo.contracts.batch_files.formats import FileFormat
+
+DAY, MORNING = date(2013, 1, 31), datetime(2013, 1, 31, 10, 30)  # noqa: DTZ001 - the zone is in the types
 
 
 @pytest.mark.parametrize(
@@ -158,3 +161,21 @@ def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> No
     assert "'rain' is absent" in note
     assert accepted(rides(3, rain=[None, None, None])).notes == ()
     assert accepted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pl.Series([DAY, None, DAY]), ["2013-01-31", None, "2013-01-31"]),
+        (pl.Series([MORNING] * 3), ["2013-01-31T10:30:00"] * 3),
+        (pl.Series([MORNING] * 3, dtype=pl.Datetime("ns")), ["2013-01-31T10:30:00"] * 3),
+        (pl.Series([MORNING] * 3).dt.replace_time_zone("UTC"), ["2013-01-31T10:30:00Z"] * 3),
+        (pl.Series([MORNING] * 3).dt.replace_time_zone("America/New_York"), ["2013-01-31T15:30:00Z"] * 3),
+    ],
+    ids=["dates", "without a zone", "nanoseconds", "UTC", "another zone"],
+)
+def test_a_category_takes_dates_and_times_by_their_type(values: pl.Series, texts: list[str | None]) -> None:
+    contract = contract_of("rides", [spec(booked={"type": "category", "optional": True})])
+    decision = decide(RawBatch(rides(3).with_columns(booked=values)), "Parquet", contract, NOW)
+    assert isinstance(decision, AcceptedBatch), decision
+    assert decision.rows["booked"].to_list() == texts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,7 +14,7 @@ from rondo.client.cli.bulk import rows
 from rondo.client.errors import RefusedError
 from rondo.client.spec_proposal import files
 from rondo.contracts.batch_files import csv_file
-from rondo.contracts.batch_files.times import EPOCHS, parse_time, zone_names
+from rondo.contracts.batch_files.times import EPOCHS, parse_time, written_date, zone_names
 from rondo.ingestion.validation.arrow_columns import from_arrow
 from rondo.ingestion.validation.casting import cast, without_missing
 from rondo.ingestion.validation.contract import Column
@@ -150,3 +150,32 @@ def test_the_first_rows_are_those_of_all_rows() -> None:
     content = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(100))
     assert csv_file.read(io.BytesIO(content), 7).table == csv_file.read(io.BytesIO(content)).table.slice(0, 7)
     assert from_arrow(csv_file.read(io.BytesIO(content)).table).frame.height == 100
+
+
+MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - the zone is drawn
+
+
+@given(st.lists(MOMENTS, min_size=1, max_size=5), st.sampled_from([None, "UTC"]), st.sampled_from(["ms", "us"]))
+@example([datetime(2013, 1, 31, 10, 0, 0, 120_000)], "UTC", "us")  # noqa: DTZ001 - as above
+def test_times_of_a_category_are_written_alike_in_columns_and_in_requests(
+    moments: list[datetime], zone: str | None, unit: Any
+) -> None:
+    column, dtype = Column("x", "category"), pl.Datetime(unit, zone)
+    values = pl.Series("x", moments).cast(pl.Datetime(unit)).dt.replace_time_zone(zone)
+    published = values.to_frame().select(cast(column, dtype, pl.col("x"))).to_series().to_list()
+    source = files.SourceFile("a.parquet", values.to_frame().to_arrow(), keeps_types=True)
+    assert published == [rows.value_of("x", each, "category", source) for each in values.to_list()]
+    days = values.dt.date()
+    assert days.to_frame().select(cast(column, pl.Date(), pl.col("x"))).to_series().to_list() == [
+        rows.value_of("x", each, "category", source) for each in days.to_list()
+    ]
+
+
+def test_a_time_of_a_category_is_an_iso_8601_text() -> None:
+    at = datetime(2013, 1, 31, 10, 0, tzinfo=UTC)
+    abroad = at.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    written = (at, abroad, at.replace(tzinfo=None), at.date(), at.replace(microsecond=5))
+    assert [written_date(each) for each in written] == [
+        "2013-01-31T10:00:00Z", "2013-01-31T10:00:00Z", "2013-01-31T10:00:00", "2013-01-31",
+        "2013-01-31T10:00:00.000005Z",
+    ]  # fmt: skip

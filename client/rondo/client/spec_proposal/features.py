@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rondo.client.spec_proposal.errors import NoFeaturesError
@@ -25,11 +25,15 @@ _FREE_TEXT_WORDS, _FREE_TEXT_LENGTH = 4, 60
 _CODES = frozenset(("zip", "zipcode", "postal", "postcode", "plz", "sku", "ean", "isbn"))
 _LONG_NUMBER = 8  # digits
 _LONGEST_WHOLE = 1e15
+_OF_A_DATE, _OF_A_TIME = ("year", "month"), ("month", "weekday", "hour")
 
 
 @dataclass(frozen=True)
 class ProposedFeature:
-    """A feature of the spec. `notes` are comments, one fact each; `check` is one that a person should look at."""
+    """A feature of the spec. `notes` are comments, one fact each; `check` is one that a person should look at.
+
+    Of a time the parts `dates` become columns.
+    """
 
     name: str
     type: str
@@ -38,6 +42,7 @@ class ProposedFeature:
     max: float | None = None
     notes: tuple[str, ...] = ()
     check: str = ""
+    dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,16 +67,21 @@ def choose_features(
 
     """
     found = list(columns)
-    too_odd = _too_odd([column for column in found if column.name not in copies and not _unusable(column)], most_odd)
+    typed = [each for each in found if each.name not in copies and each.kind != Kind.TIME and not _unusable(each)]
+    too_odd = _too_odd(typed, most_odd)
     features: list[ProposedFeature] = []
     left_out: list[LeftOut] = []
     names = {name.lower(): name for name in taken}
+    every = {column.name.lower() for column in found} | names.keys()
     for column in found:
         first = names.setdefault(column.name.lower(), column.name)
         if column.name in copies:
             left_out.append(LeftOut(column.name, f"{copies[column.name]}: a model would get the answer", leaks=True))
             continue
         decision = _unusable(column) or _same_name(column.name, first) or too_odd.get(column.name) or _decided(column)
+        if isinstance(decision, ProposedFeature) and decision.dates:
+            free = tuple(part for part in decision.dates if f"{column.name}_{part}".lower() not in every)
+            decision = replace(decision, dates=free) if free else "it is a time, whose parts are columns already"
         if isinstance(decision, ProposedFeature):
             features.append(decision)
         else:
@@ -130,7 +140,7 @@ def _unusable(column: ColumnSummary) -> str:
     found = {
         Kind.EMPTY: "it has no value",
         Kind.OTHER: f"it is {_type_of(column)}, and a feature is a text, a number, or true and false",
-        Kind.TIME: _parts_of_a_time(column),
+        Kind.TIME: "" if _is_iso(column) else _rewritten_time(column),
     }.get(column.kind, "")
     if column.distinct == 1 and not column.missing:
         return f"all rows have the value {column.values[0][0]}" if column.values else "all rows have the same value"
@@ -143,20 +153,21 @@ def _type_of(column: ColumnSummary) -> str:
     return "a list" if "list" in column.type_name.split("<")[0] else column.type_name
 
 
-def _parts_of_a_time(column: ColumnSummary) -> str:
-    """Return how parts of a time become features; ISO 8601 texts are taken as they are."""
-    is_date = column.time_form == TimeForm.DATE
-    parts = "[year, month]" if is_date else "[month, weekday, hour]"
-    optional = ", optional: true" if column.missing else ""
-    is_iso_text = column.type_name.endswith("string") and column.time_form in (
-        TimeForm.RFC_3339,
-        TimeForm.NO_ZONE,
-        TimeForm.DATE,
+def _is_iso(column: ColumnSummary) -> bool:
+    """Return whether ingestion has the dates of a column as ISO 8601 writes them: from texts, or from their type."""
+    texts = column.type_name.endswith("string")
+    return column.type_name.startswith(("date", "timestamp")) or (
+        texts and column.time_form in (TimeForm.RFC_3339, TimeForm.NO_ZONE, TimeForm.DATE)
     )
-    first = "" if is_iso_text else f"write it as text such as {'2013-01-31' if is_date else '2013-01-31T10:00:00Z'}, "
+
+
+def _rewritten_time(column: ColumnSummary) -> str:
+    """Return how the parts of a time that is written in another form become features."""
+    optional = ", optional: true" if column.missing else ""
     return (
-        f"it is a time, whose parts can be features: {first}add `{column.name}: {{type: category{optional}}}` to the"
-        f" features, and `prepare: {{dates: {{{column.name}: {parts}}}}}`"
+        "it is a time, whose parts can be features: write it as text such as 2013-01-31T10:00:00Z, add"
+        f" `{column.name}: {{type: category{optional}}}` to the features, and"
+        f" `prepare: {{dates: {{{column.name}: [month, weekday, hour]}}}}`"
     )
 
 
@@ -164,11 +175,20 @@ def _decided(column: ColumnSummary) -> ProposedFeature | str:
     """Return the feature, or why there is none."""
     if column.kind == Kind.BOOL:
         return _feature(column, "bool")
+    if column.kind == Kind.TIME:
+        return _time(column)
     if column.kind == Kind.TEXT:
         return _text(column)
     if column.kind == Kind.INT:
         return _int(column)
     return _number(column, "float")
+
+
+def _time(column: ColumnSummary) -> ProposedFeature:
+    parts = _OF_A_DATE if column.time_form == TimeForm.DATE else _OF_A_TIME
+    check = "a time, whose parts are features: leave it out if a request can't have it"
+    # A text that is no date is a missing number, and no row is quarantined for it.
+    return replace(_feature(replace(column, odd=0), "category", check=check), dates=parts)
 
 
 def _text(column: ColumnSummary) -> ProposedFeature | str:

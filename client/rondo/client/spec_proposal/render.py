@@ -40,6 +40,11 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield "  # Left out:"
     for column in proposal.left_out:
         yield f"  #   {_comment(f'{column.name}: {column.reason}')}"
+    if dated := [feature for feature in proposal.features if feature.dates]:
+        yield ""
+        yield "prepare:"
+        yield "  dates:"
+        yield from (f"    {_scalar(feature.name)}: [{', '.join(feature.dates)}]" for feature in dated)
     if proposal.min_rows is not None:
         yield ""
         yield f"trainer: {{min_rows: {proposal.min_rows}}}  # as the file is small; raise it when there is more data"

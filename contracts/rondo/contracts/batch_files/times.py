@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -122,3 +122,14 @@ def _since_1970(number: float) -> datetime | None:
                 micros = math.floor(number * epoch.unit + 0.5)
             return _START + timedelta(microseconds=micros)
     return None
+
+
+def written_date(value: date) -> str:
+    """Return a date, or a date with a time, as the text that a category has of it.
+
+    A time with a zone is in UTC and ends with `Z`; one without stays as it is. A fraction has six digits, none if it is
+    0.
+    """
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return value.isoformat()
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"

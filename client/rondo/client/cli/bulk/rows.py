@@ -17,7 +17,7 @@ from rondo.client.errors import RefusedError
 from rondo.client.http.batch_files import suffix_of
 from rondo.client.spec_proposal import files
 from rondo.contracts.batch_files.formats import EXTENSIONS
-from rondo.contracts.batch_files.times import parse_time
+from rondo.contracts.batch_files.times import parse_time, written_date
 from rondo.contracts.batch_files.values import parse_boolean, parse_number, parse_whole, with_point
 
 if TYPE_CHECKING:
@@ -163,6 +163,8 @@ def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
         return None
     if isinstance(value, bool) and kind == "category":
         value = str(value).lower()
+    if isinstance(value, date) and kind == "category":
+        value = written_date(value)
     number: Any = None
     if kind == "category":
         return str(value) if isinstance(value, str | int) else _refuse(name, value, kind)

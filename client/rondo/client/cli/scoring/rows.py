@@ -15,6 +15,7 @@ from rondo.client.http.batch_files import suffix_of
 from rondo.client.spec_proposal import files
 from rondo.client.spec_proposal.errors import UnreadableFileError
 from rondo.contracts.batch_files.formats import EXTENSIONS, GZIP_SUFFIX
+from rondo.contracts.batch_files.times import written_date
 from rondo.contracts.events import logs, scores
 
 if TYPE_CHECKING:
@@ -114,12 +115,25 @@ def _check(schema: pa.Schema | None, names: Iterable[str], version: Version, fil
 
 
 def _sent_type(kind: pa.DataType, feature: Feature | None) -> pa.DataType:
-    """Return the type that a column of a typed file is sent in: ingestion takes whole numbers as categories, too."""
-    if feature is not None and feature.type == "category" and pa.types.is_integer(kind):
+    """Return the type that a column of a typed file is sent in. Whole numbers and dates may be categories."""
+    if feature is not None and feature.type == "category" and (pa.types.is_integer(kind) or _is_date(kind)):
         return pa.string()
     if pa.types.is_decimal(kind):
         return pa.float64()
     return kind
+
+
+def _is_date(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
+
+
+def _sent(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return values in the type that they are sent in, dates as ingestion writes them."""
+    if not (_is_date(values.type) and pa.types.is_string(kind)):
+        return pc.cast(values, kind)
+    if pa.types.is_timestamp(values.type):
+        values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
+    return pa.array([None if each is None else written_date(each) for each in values.to_pylist()], kind)
 
 
 def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -149,7 +163,7 @@ def _typed(batch: pa.RecordBatch, version: Version) -> tuple[dict[str, pa.Array]
     for name, feature in version.features.items():
         if name in names:
             values = batch.column(name)
-            values = pc.cast(values, _sent_type(values.type, feature))
+            values = _sent(values, _sent_type(values.type, feature))
             columns[scores.column_of(name)] = (
                 values.dictionary_encode() if feature.type == "category" and pa.types.is_string(values.type) else values
             )

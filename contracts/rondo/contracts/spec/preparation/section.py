@@ -63,7 +63,8 @@ class Prepare(SpecSection):
     """For a category that holds dates, or dates with a time, as ISO 8601 writes them: the parts that become columns,
     named such as `booked_at_hour`. The text itself is then not encoded. `weekday` is 1 on Mondays and 7 on Sundays. The
     parts are those that are written: a time zone shifts none of them. A text that is no date, and the hour of one
-    without a time, is a missing number."""
+    without a time, is a missing number. In Parquet and Arrow files the column may be of dates or timestamps: they are
+    read as such texts, those with a zone in UTC, such as 2013-01-31T10:00:00Z. Requests have texts."""
     derive: Annotated[dict[Column, Text], Sorted] = Field(default_factory=dict)
     """Columns that are computed from the numbers of a row, such as `rate: amount / income`; see below."""
     drop: tuple[Column, ...] = ()

@@ -10,7 +10,7 @@ from rondo.contracts.batch_files.values import COMMA_NUMBER, NO, NOT_FINITE, YES
 from rondo.contracts.tasks.label_values import NUMBER
 from rondo.ingestion.validation.labels import BLANKS, is_text, label_column
 from rondo.ingestion.validation.shorten import excerpt
-from rondo.ingestion.validation.times import TIME, time, time_type_problem
+from rondo.ingestion.validation.times import TIME, is_date, time, time_type_problem, written_dates
 
 if TYPE_CHECKING:
     from rondo.ingestion.validation.contract import Column, Kind
@@ -43,7 +43,7 @@ def type_problem(column: Column, dtype: pl.DataType) -> str | None:
     numeric, boolean = dtype.is_numeric(), dtype == pl.Boolean
     fits = {
         "entity": dtype.is_integer(),
-        "category": dtype.is_integer() or boolean,
+        "category": dtype.is_integer() or boolean or is_date(dtype),
         "label": label_column(column.labels).fits(dtype),
     }.get(column.kind, numeric or boolean)
     return None if fits else wrong_type(column, str(dtype))
@@ -85,7 +85,7 @@ def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
     if column.kind == "time":
         return time(values, dtype, column.zone)
     if column.kind in _VERBATIM:
-        return values.cast(pl.String)
+        return written_dates(values, dtype) if is_date(dtype) else values.cast(pl.String)
     if column.kind == "label":
         return label_column(column.labels).cast(values, dtype)
     convert = {"bool": _boolean, "int": _whole}.get(column.kind, _number)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 TIME = pl.Datetime("us", "UTC")
 _EXAMPLE = "2013-01-01T10:00:00Z"
-_FULL = "%Y-%m-%dT%H:%M:%S%.f"
+_SECONDS = "%Y-%m-%dT%H:%M:%S"
+_FULL = f"{_SECONDS}%.f"
 _ZONELESS = f"{WITHOUT_ZONE}|{DATE}"
 _NAME_ZONE = "set `data.time_zone` in the spec"
 
@@ -45,6 +46,24 @@ def time(values: pl.Expr, dtype: pl.DataType, zone: str | None) -> pl.Expr:
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         return values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
     return _in_zone(values.cast(pl.Datetime("us")), zone)
+
+
+def is_date(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Date | pl.Datetime)
+
+
+def written_dates(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return dates, or dates with a time, as `written_date` writes them."""
+    if not isinstance(dtype, pl.Datetime):
+        return values.dt.to_string("%Y-%m-%d")
+    clock = (
+        values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+        if dtype.time_zone
+        else values.dt.cast_time_unit("us")
+    )
+    zone = "Z" if dtype.time_zone else ""
+    plain, fraction = (clock.dt.to_string(f"{_SECONDS}{digits}{zone}") for digits in ("", "%.6f"))
+    return pl.when(clock.dt.microsecond() == 0).then(plain).otherwise(fraction)
 
 
 def unread_rules(column: Column, dtype: pl.DataType, unread: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
