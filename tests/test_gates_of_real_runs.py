@@ -38,24 +38,30 @@ POOR_BY = {
     # An interval is as wide as its holdout asks for: one that is to cover less is narrower.
     "interval_coverage": {"params": GOOD["params"], "interval": 0.5},
 }
+# A threshold by cost takes half of the holdout, and with the rest these two differ by chance alone.
+WHOLE_HOLDOUT = ("ece", "recall")
 
 
 def described(task: str, model: dict[str, Any]) -> ModelSpec:
     trainer = {"kind": "lightgbm", "params": model["params"], "holdout": 0.4}
-    interval = {"prediction": {"interval": model["interval"]}} if task == "regression" else {}
+    prediction = {
+        "binary": {"cost": {"false_positive": 1, "false_negative": 2}} if model.get("cost", True) else {},
+        "regression": {"interval": model.get("interval")},
+    }
     gates = {
         **{name: {"not_worse_than_champion": 0} for name in TASKS[task].metrics},
         "slices": ["carrier"],
         "fairness": {"by": "carrier", "max_gap": 0},
         "min_slice_rows": 20,
     }
-    return ModelSpec.model_validate(spec(task, trainer).as_dict() | interval | {"gates": gates})
+    asked = {"prediction": prediction.get(task, {}), "gates": gates}
+    return ModelSpec.model_validate(spec(task, trainer).as_dict() | asked)
 
 
 def evidence(task: str, *, good: bool, metric: str = "") -> Evidence:
     """Return the evidence of one model beside the other, which is the better or the worse one by a metric."""
-    poor = POOR_BY.get(metric, POOR)
-    return beside(task, *(map(json.dumps, (GOOD, poor) if good else (poor, GOOD))))
+    models = [each | {"cost": metric not in WHOLE_HOLDOUT} for each in (GOOD, POOR_BY.get(metric, POOR))]
+    return beside(task, *map(json.dumps, models if good else reversed(models)))
 
 
 @cache

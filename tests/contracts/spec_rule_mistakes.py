@@ -201,7 +201,7 @@ RULE_MISTAKES = {
         "gates: {rmse: {max: 2}, slices",
         (
             "line 8: `gates.rmse` is no metric of binary: use one of roc_auc, average_precision, log_loss, brier, ece, "
-            "accuracy, balanced_accuracy, precision, recall, f1, mcc"
+            "accuracy, balanced_accuracy, precision, recall, f1, mcc, cost"
         ),
     ),
     "fairness by an unknown metric": (
@@ -209,8 +209,16 @@ RULE_MISTAKES = {
         "metric: selection_rat, max_gap: 0.1",
         (
             "line 8: `gates.fairness.metric`: 'selection_rat' is no metric of binary: use one of roc_auc, "
-            "average_precision, log_loss, brier, ece, accuracy, balanced_accuracy, precision, recall, f1, mcc, "
+            "average_precision, log_loss, brier, ece, accuracy, balanced_accuracy, precision, recall, f1, mcc, cost, "
             "selection_rate, true_positive_rate, false_positive_rate; did you mean 'selection_rate'?"
+        ),
+    ),
+    "a gate on costs that are not stated": (
+        "gates: {slices",
+        "gates: {cost: {max: 2}, slices",
+        (
+            "line 8: `gates.cost` needs the costs of errors: set `prediction: {cost: {false_positive: 1, "
+            "false_negative: 5}}`, or leave the gate out"
         ),
     ),
     "threshold and cost": (

@@ -403,6 +403,28 @@ def test_the_label_of_the_graph_follows_the_threshold(
     assert 0 < found["label"].mean() < 1
 
 
+def test_both_models_are_judged_by_the_costs_of_the_spec() -> None:
+    """The champion was trained before there were any."""
+    frame, cost = rows(4_000), {"false_positive": 1.0, "false_negative": 5.0}
+    champion = run(frame[:2_000], of_task("binary"))
+    assert "cost" not in champion.evaluation.metrics
+    gates = {"cost": {"max": 0.5, "not_worse_than_champion": 0.0}}
+    spec = of_task("binary", prediction={"cost": cost}, gates=gates)
+    candidate = run(frame, spec, champion=ChampionModel(1, champion.model))
+    label, late = candidate_labels(candidate, frame), frame.tail(200)["late"].to_numpy()
+    expected = ((label == 1) & (late == 0)).mean() + 5 * ((label == 0) & (late == 1)).mean()
+    assert candidate.evaluation.metrics["cost"] == pytest.approx(expected)
+    assert candidate.profile.performance["cost"].value == pytest.approx(expected, abs=0.01)
+    assert candidate.champion is not None
+    assert candidate.champion.metrics["cost"] > candidate.evaluation.metrics["cost"]
+    assert [each.metric for each in candidate.comparisons] == ["cost"]
+
+
+def candidate_labels(candidate: Candidate, frame: pl.DataFrame) -> NDArray[Any]:
+    """Return the labels that a candidate gives the rows that evaluate it."""
+    return Scorer(1)(candidate.model, onnx_inputs(SPEC.features, frame.tail(candidate.rows_holdout)))["label"]
+
+
 def test_a_champion_of_another_task_is_named_without_figures() -> None:
     champion = ChampionModel(3, run(rows(1_000)).model)
     candidate = run(

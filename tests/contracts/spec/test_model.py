@@ -108,3 +108,12 @@ def test_a_spec_is_frozen() -> None:
     with pytest.raises(ValidationError) as caught:
         parse_spec(SPEC).model = "other"
     assert [fault["type"] for fault in caught.value.errors()] == ["frozen_instance"]
+
+
+def test_a_gate_that_is_newer_than_the_digests_is_left_out_where_there_is_none() -> None:
+    plain = parse_spec(SPEC)
+    costs = plain.as_dict() | {"prediction": {"cost": {"false_positive": 1, "false_negative": 5}}}
+    gated = ModelSpec.model_validate(costs | {"gates": {"cost": {"max": 0.5}}})
+    assert "cost" not in plain.as_dict()["gates"]
+    assert gated.gates.metrics["cost"].max == 0.5
+    assert ModelSpec.from_json(gated.canonical_json()) == gated

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.tasks.base import FittedTask, ResidualScale
+from rondo.contracts.tasks.base import Costs, FittedTask, ResidualScale
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
@@ -155,13 +155,29 @@ def test_figures_of_scores_are_those_of_the_evaluation_but_for_the_bins(threshol
         expected = compute(name, scored)
         assert figures[name].value == pytest.approx(expected, abs=within), name
     assert figures["ece"].value > 0.05
-    assert figures["accuracy"].value == metrics.accuracy_score(observed, np.floor(score * 1024) >= int(threshold * 1024))
+    assert figures["accuracy"].value == metrics.accuracy_score(
+        observed, np.floor(score * 1024) >= int(threshold * 1024)
+    )
     losses = -np.log(np.where(observed == 1, score, 1 - score).clip(1 / 2_048))
     assert figures["log_loss"].error == pytest.approx(losses.std() / 20_000**0.5, rel=0.02)
 
 
 def sketch_of(threshold: float) -> PerformanceSketch:
     return TASKS["binary"].sketch(FittedTask(task="binary", labels=("0", "1"), threshold=threshold))
+
+
+@pytest.mark.parametrize("kind", ["sketch", "group_sketch"])
+def test_the_mean_cost_is_that_of_the_errors_at_the_threshold(kind: str) -> None:
+    cost = Costs(false_positive=1, false_negative=20)
+    fitted = FittedTask(task="binary", labels=("0", "1"), threshold=0.25, cost=cost)
+    mine, drawn = getattr(TASKS["binary"], kind)(fitted), rows("binary", 5_000)
+    observed, decided = drawn["outcome"].to_numpy() == 1, drawn["number"].to_numpy() >= 0.25
+    costs = 1.0 * (decided & ~observed) + 20.0 * (observed & ~decided)
+    figure = mine.figures(mine.count(drawn))["cost"]
+    assert figure.value == pytest.approx(costs.mean())
+    assert figure.error == pytest.approx(costs.std() / 5_000**0.5)
+    without = getattr(TASKS["binary"], kind)(fitted.model_copy(update={"cost": None}))
+    assert "cost" not in without.figures(without.count(drawn))
 
 
 def test_ties_of_scores_count_as_in_scikit_learn() -> None:

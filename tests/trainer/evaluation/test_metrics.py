@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.tasks.base import FittedTask, Interval
+from rondo.contracts.tasks.base import Costs, FittedTask, Interval
 from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.evaluation import bootstrap
 from rondo.trainer.evaluation.bootstrap import compare
@@ -17,6 +17,7 @@ from sklearn import metrics as sk
 
 row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
 RNG = np.random.default_rng(5)
+COST = Costs(false_positive=2, false_negative=5)
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 def binary(labels: Any, scores: Any) -> Scored:
     score = np.asarray(scores, np.float32)
     outputs = {"score": score, "label": (score >= 0.5).astype(np.int64)}
-    return Scored(FittedTask(task="binary", labels=("0", "1"), threshold=0.5), np.asarray(labels, np.float32), outputs)
+    task = FittedTask(task="binary", labels=("0", "1"), threshold=0.5, cost=COST)
+    return Scored(task, np.asarray(labels, np.float32), outputs)
 
 
 def classes(labels: Any, raw: Any) -> Scored:
@@ -69,9 +71,17 @@ def test_metrics_of_known_scores() -> None:
         {
             "roc_auc": 1, "average_precision": 1, "log_loss": -np.log(0.75), "brier": 0.0625, "ece": 0.25,
             "accuracy": 1,
-            "balanced_accuracy": 1, "precision": 1, "recall": 1, "f1": 1, "mcc": 1,
+            "balanced_accuracy": 1, "precision": 1, "recall": 1, "f1": 1, "mcc": 1, "cost": 0,
         }
     )  # fmt: skip
+
+
+def test_the_cost_is_that_of_the_errors_of_a_row() -> None:
+    scored = binary([1, 1, 0, 0], [0.1, 0.9, 0.9, 0.1])
+    assert compute("cost", scored) == (2 + 5) / 4
+    assert compute("cost", scored, np.array([3.0, 1.0, 1.0, 0.0])) == (3 * 5 + 2) / 5
+    without = Scored(scored.task.model_copy(update={"cost": None}), scored.targets, scored.outputs)
+    assert compute("cost", without) is None
 
 
 def test_metrics_of_known_classes() -> None:

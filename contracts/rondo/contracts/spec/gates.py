@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, create_model
 
 from rondo.contracts.spec.data import SpecSection
+from rondo.contracts.tasks.metrics import OF_SKLEARN
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Column, Text
 
@@ -69,6 +70,10 @@ class FairnessGate(SpecSection):
     """The largest difference of the metric that is allowed between any two groups."""
 
 
+def _is_none(gate: object) -> bool:
+    return gate is None
+
+
 if TYPE_CHECKING:
     _MetricGates = SpecSection
 else:
@@ -76,7 +81,13 @@ else:
         "_MetricGates",
         __base__=SpecSection,
         **{
-            name: (MetricGate | None, Field(default=None, description=metric.description))
+            # Others than these are left out of the canonical JSON where there is none, so that specs keep their digest.
+            name: (
+                MetricGate | None,
+                Field(
+                    default=None, description=metric.description, exclude_if=None if name in OF_SKLEARN else _is_none
+                ),
+            )
             for name, metric in METRICS.items()
         },
     )

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import Task
 
+# What a metric needs of `prediction`, and an example.
+_OPTIONS = {
+    "interval": "an interval: set `prediction: {interval: 0.9}`",
+    "cost": "the costs of errors: set `prediction: {cost: {false_positive: 1, false_negative: 5}}`",
+}
+
 
 def task_problems(spec: Plain) -> Iterator[Problem]:
     """Yield what does not fit the task of a spec; nothing if the task itself is unknown."""
@@ -22,9 +28,7 @@ def task_problems(spec: Plain) -> Iterator[Problem]:
         return
     yield from _label_texts(task, mapping_at(spec, "data"))
     yield from _outputs(task, mapping_at(spec, "prediction"))
-    yield from _metrics(
-        task, mapping_at(spec, "gates"), has_interval=bool(mapping_at(spec, "prediction").get("interval"))
-    )
+    yield from _metrics(task, mapping_at(spec, "gates"), mapping_at(spec, "prediction"))
 
 
 def _label_texts(task: Task, data: Plain) -> Iterator[Problem]:
@@ -46,15 +50,14 @@ def _outputs(task: Task, prediction: Plain) -> Iterator[Problem]:
         yield Problem(("prediction", "threshold"), message)
 
 
-def _metrics(task: Task, gates: Plain, *, has_interval: bool) -> Iterator[Problem]:
+def _metrics(task: Task, gates: Plain, prediction: Plain) -> Iterator[Problem]:
     for name, metric in METRICS.items():
         if gates.get(name) is None:
             continue
         if name not in task.metrics:
             yield Problem(("gates", name), f"is no metric of {task.name}: use one of {', '.join(task.metrics)}", " ")
-        elif metric.of_interval and not has_interval:
-            message = "needs an interval: set `prediction: {interval: 0.9}`, or leave the gate out"
-            yield Problem(("gates", name), message, " ")
+        elif metric.option is not None and not prediction.get(metric.option):
+            yield Problem(("gates", name), f"needs {_OPTIONS[metric.option]}, or leave the gate out", " ")
     yield from _metric_of_groups(task, gates.get("slice_metric"), ("gates", "slice_metric"), tuple(task.metrics))
     fairness = mapping_at(gates, "fairness").get("metric")
     yield from _metric_of_groups(task, fairness, ("gates", "fairness", "metric"), (*task.metrics, *task.rates))

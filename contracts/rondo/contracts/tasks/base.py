@@ -105,6 +105,15 @@ class Interval(BaseModel):
     half_width: float
 
 
+class Costs(BaseModel):
+    """What the two errors of a label cost, in any unit."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    false_positive: float
+    false_negative: float
+
+
 class ResidualScale(BaseModel):
     """The units in which residuals and labels are counted, and the label that is counted as 0."""
 
@@ -120,8 +129,8 @@ class FittedTask(BaseModel):
 
     `labels` are the classes in the order of the probabilities: of a probability the negative and the positive label, of
     a number none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
-    positive label. So many rows of the holdout chose it, or the width of the interval, as are in `chosen_on`; None where
-    nothing was chosen.
+    positive label. `chosen_on` is how many rows of the holdout chose it, or the width of the interval; None where
+    nothing was chosen. `cost` is that of the spec.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -135,6 +144,7 @@ class FittedTask(BaseModel):
     interval: Interval | None = None
     scale: ResidualScale | None = None
     chosen_on: int | None = None
+    cost: Costs | None = None
 
     @property
     def label_values(self) -> tuple[str | int, ...]:

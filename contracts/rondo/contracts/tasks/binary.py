@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.base import Costs, FittedTask, Output, Storage, TargetKind
 from rondo.contracts.tasks.binned_figures import isotonic
 from rondo.contracts.tasks.label_values import label_text, number
 from rondo.contracts.tasks.metrics import (
@@ -17,6 +17,7 @@ from rondo.contracts.tasks.metrics import (
     BALANCED_ACCURACY,
     BRIER,
     CALIBRATION_BINS,
+    COST,
     ECE,
     F1,
     LOG_LOSS,
@@ -42,6 +43,8 @@ YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 _ONE_HALF = 0.5
 # Unclipped, the log loss of one confident mistake outweighs all other rows.
 _LEAST_CHANCE = 0.01
+# Scores of a graph differ from those of its model by less.
+_MARGIN = 2e-5
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Binary:
     description: ClassVar[str] = "one of two labels"
     target: ClassVar[TargetKind] = "probability"
     metrics: ClassVar[Mapping[str, Metric]] = by_name(
-        ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, MCC
+        ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, MCC, COST
     )
     primary: ClassVar[str] = ROC_AUC.name
     rates: ClassVar[tuple[str, ...]] = ("selection_rate", "true_positive_rate", "false_positive_rate")
@@ -134,6 +137,7 @@ class Binary:
             numbers=classes == ("0", "1"),
             threshold=float(np.float32(threshold)),
             chosen_on=None if cost is None else len(raw),
+            cost=None if cost is None else Costs(**cost),
         )
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
@@ -153,10 +157,10 @@ class Binary:
         ]
 
     def sketch(self, fitted: FittedTask) -> ScoreHistograms:
-        return ScoreHistograms(threshold=_ONE_HALF if fitted.threshold is None else fitted.threshold)
+        return ScoreHistograms(threshold=_ONE_HALF if fitted.threshold is None else fitted.threshold, cost=fitted.cost)
 
     def group_sketch(self, fitted: FittedTask) -> GroupScores:
-        return GroupScores(_ONE_HALF if fitted.threshold is None else fitted.threshold)
+        return GroupScores(_ONE_HALF if fitted.threshold is None else fitted.threshold, cost=fitted.cost)
 
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for all rows
         return None
@@ -212,7 +216,8 @@ def cheapest_threshold(
 ) -> float:
     """Return the threshold with the least total cost of errors; of equal ones the lowest.
 
-    The candidates are the distinct scores, and a threshold above all of them, for which no row is positive.
+    The candidates are in the middle between two distinct scores, below all and above all of them: the graph that serves
+    rounds scores otherwise than the model that gave these, and a score at the threshold would fall on either side.
     """
     if not len(scores):
         return false_positive / (false_positive + false_negative)
@@ -225,21 +230,24 @@ def cheapest_threshold(
     cost = missed * false_negative + (alarms[-1] - alarms) * false_positive
     starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1, [len(values)]])
     best = int(starts[np.argmin(cost[starts])])
-    if best == len(values):
-        return float(np.nextafter(values[-1], np.float32(np.inf)))
-    return float(values[best])
+    below = float(values[best - 1]) if best else max(0.0, float(values[0]) - _MARGIN)
+    above = float(values[best]) if best < len(values) else float(values[-1]) + _MARGIN
+    middle = float(np.float32((below + above) / 2))
+    # Of neighbouring float32 the middle is one of them.
+    return middle if middle > below or not best else above
 
 
 @dataclass(frozen=True)
 class ScoreHistograms:
     """Two histograms of the scores in fixed, narrow bins: of the rows with outcome 0, and of those with outcome 1.
 
-    Each score counts as the middle of its bin, and the bin of the threshold as positive. Scores in one bin are ties: the
-    error of the ROC AUC is at most half the probability that a pair shares a bin.
+    Each score counts as the middle of its bin, and the bin of the threshold as positive. Scores in one bin are ties:
+    the error of the ROC AUC is at most half the probability that a pair shares a bin.
     """
 
     bins: int = 1024
     threshold: float = _ONE_HALF
+    cost: Costs | None = None
 
     @property
     def size(self) -> int:
@@ -256,7 +264,7 @@ class ScoreHistograms:
         return int(counts.sum())
 
     def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return ROC AUC, average precision, log loss, Brier score, calibration error and accuracy.
+        """Return ROC AUC, average precision, log loss, Brier score, calibration error, accuracy and mean cost.
 
         A probability that is nearer to 0 or 1 than half a bin counts as half a bin, which bounds the log loss of a row.
         """
@@ -266,12 +274,13 @@ class ScoreHistograms:
             return {}
         chances = (np.arange(self.bins) + 0.5) / self.bins
         selected = np.arange(self.bins) >= int(np.float32(self.threshold) * self.bins)
-        right = int(positives[selected].sum() + negatives[~selected].sum())
+        false, missed = int(negatives[selected].sum()), int(positives[~selected].sum())
         found = {
             "log_loss": _mean(counts, np.concatenate([-np.log1p(-chances), -np.log(chances)])),
             "brier": _mean(counts, np.concatenate([chances**2, (1 - chances) ** 2])),
             "ece": Figure(_calibration_error(negatives, positives, chances)),
-            "accuracy": share_of(right, rows),
+            "accuracy": share_of(rows - false - missed, rows),
+            **_mean_cost(self.cost, false, missed, rows),
         }
         auc, precision = _roc_auc(negatives, positives), _average_precision(negatives, positives)
         ranked = {"roc_auc": auc, "average_precision": precision}
@@ -287,6 +296,7 @@ class GroupScores:
 
     threshold: float
     bins: int = 64
+    cost: Costs | None = None
 
     @property
     def size(self) -> int:
@@ -313,6 +323,7 @@ class GroupScores:
             "false_positive_rate": (false, n),
         }
         found = {name: share_of(*share) for name, share in shares.items() if share[1]}
+        found |= _mean_cost(self.cost, false, p - true, n + p)
         auc = _roc_auc(negatives, positives)
         return found if auc is None else {"roc_auc": auc, **found}
 
@@ -325,6 +336,15 @@ def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figu
     below = np.cumsum(negatives) - negatives
     auc = float((positives * (below + negatives / 2)).sum() / (n * p))
     return Figure(auc, roc_auc_error(auc, p, n))
+
+
+def _mean_cost(cost: Costs | None, false: int, missed: int, rows: int) -> dict[str, Figure]:
+    """Return the mean cost of so many errors, and its standard error; nothing without costs or rows."""
+    if cost is None or not rows:
+        return {}
+    mean = (false * cost.false_positive + missed * cost.false_negative) / rows
+    square = (false * cost.false_positive**2 + missed * cost.false_negative**2) / rows
+    return {COST.name: Figure(mean, sqrt(max(0.0, square - mean * mean) / rows))}
 
 
 def _average_precision(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
@@ -348,8 +368,9 @@ def _calibration_error(
     negatives: NDArray[np.int64], positives: NDArray[np.int64], chances: NDArray[np.float64]
 ) -> float:
     """Return the gap between score and share of positives, weighted by the rows of the bins of the metric `ece`."""
-    gaps = positives - (negatives + positives) * chances
-    return float(np.abs(np.bincount((chances * CALIBRATION_BINS).astype(np.int64), gaps)).sum() / (negatives + positives).sum())
+    rows = negatives + positives
+    of_bins = np.bincount((chances * CALIBRATION_BINS).astype(np.int64), positives - rows * chances)
+    return float(np.abs(of_bins).sum() / rows.sum())
 
 
 def roc_auc_error(auc: float, positives: float, negatives: float) -> float:

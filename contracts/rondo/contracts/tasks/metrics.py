@@ -34,7 +34,7 @@ class Metric:
     """A metric of a holdout. `title` is how people write it, `form` the format of its values.
 
     `description` documents its gate in a spec. A `relative` metric has the unit of the label, so a loss is given as a
-    share of the reference: 0.1 is a tenth worse. One `of_interval` needs a prediction interval.
+    share of the reference: 0.1 is a tenth worse. One with an `option` needs that key of the spec's `prediction`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Metric:
     description: str
     higher_is_better: bool
     relative: bool = False
-    of_interval: bool = False
+    option: str | None = None
     form: str = ".3f"
     formula: Formula | None = None
 
@@ -73,8 +73,8 @@ ROC_AUC = Metric(
 AVERAGE_PRECISION = Metric(
     "average_precision",
     "average precision",
-    "Average precision, the area under the curve of precision by recall. For `multiclass` the mean over the classes, each"
-    " against all others.",
+    "Average precision, the area under the curve of precision by recall. For `multiclass` the mean over the classes,"
+    " each against all others.",
     higher_is_better=True,
 )
 LOG_LOSS = Metric(
@@ -145,7 +145,7 @@ PINBALL = Metric(
     "The mean pinball loss of both ends of `prediction.interval`.",
     higher_is_better=False,
     relative=True,
-    of_interval=True,
+    option="interval",
     form=".4g",
 )
 INTERVAL_COVERAGE = Metric(
@@ -153,7 +153,15 @@ INTERVAL_COVERAGE = Metric(
     "coverage of the interval",
     "The share of labels in `prediction.interval`.",
     higher_is_better=True,
-    of_interval=True,
+    option="interval",
+)
+COST = Metric(
+    "cost",
+    "mean cost",
+    "The mean cost of a row, by `prediction.cost`: what the errors of its label cost, in that unit.",
+    higher_is_better=False,
+    option="cost",
+    form=".4g",
 )
 # In the order of the gates in a spec, which decides its digest.
 OF_SKLEARN = by_name(

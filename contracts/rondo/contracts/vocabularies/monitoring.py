@@ -35,6 +35,7 @@ class StatisticName(StrEnum):
     AVERAGE_PRECISION = "average_precision"
     LOG_LOSS = "log_loss"
     BRIER = "brier"
+    COST = "cost"
     ACCURACY = "accuracy"
     BALANCED_ACCURACY = "balanced_accuracy"
     F1_MACRO = "f1_macro"

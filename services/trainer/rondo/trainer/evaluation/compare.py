@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from rondo.contracts.tasks.base import Costs
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import Evaluation, PerformanceFigure, ReferenceProfile
 from rondo.trainer.dataset.columns import targets
@@ -154,6 +155,9 @@ def score_champion(
     features, task = builder.read_signature(champion.model), builder.read_task(champion.model)
     if task.task != spec.task:
         return None, f"its task is {task.task}"
+    # Both models are judged by the costs of the spec in force.
+    cost = None if spec.prediction.cost is None else Costs(**spec.prediction.cost.model_dump())
+    task = task.model_copy(update={"cost": cost})
     if absent := sorted(features.keys() - set(rows.columns)):
         return None, f"it needs {', '.join(absent)}, which the rows lack"
     try:

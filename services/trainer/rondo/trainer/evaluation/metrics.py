@@ -155,8 +155,8 @@ def _brier(scored: Scored, weights: Weights) -> float:
         chance = scored.outputs["score"].astype(np.float64)
         return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
     found = chances(scored)
-    labels = range(found.shape[1])
-    return float(sk.brier_score_loss(_targets(scored), found, labels=labels, sample_weight=weights, scale_by_half=False))
+    options = {"labels": range(found.shape[1]), "sample_weight": weights, "scale_by_half": False}
+    return float(sk.brier_score_loss(_targets(scored), found, **options))
 
 
 def _calibration_error(scored: Scored, weights: Weights) -> float:
@@ -274,6 +274,21 @@ def _coverage(scored: Scored, weights: Weights) -> float | None:
     return float(np.average(inside, weights=weights))
 
 
+def costs(scored: Scored) -> NDArray[np.float64] | None:
+    """Return what the decided label of each row costs, shape `[N]`; None of a task without costs."""
+    cost = scored.task.cost
+    if cost is None:
+        return None
+    positive, decided = _targets(scored) == 1, scored.outputs["label"] == 1
+    found = cost.false_positive * (decided & ~positive) + cost.false_negative * (positive & ~decided)
+    return np.asarray(found, np.float64)
+
+
+def _cost(scored: Scored, weights: Weights) -> float | None:
+    found = costs(scored)
+    return None if found is None else float(np.average(found, weights=weights))
+
+
 _METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
     "roc_auc": _roc_auc,
     "average_precision": _average_precision,
@@ -297,4 +312,5 @@ _METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
     "r2": _r2,
     "pinball": _pinball,
     "interval_coverage": _coverage,
+    "cost": _cost,
 }

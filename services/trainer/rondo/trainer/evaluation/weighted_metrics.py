@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.evaluation.metrics import calibration_bins, chances, interval_tails
+from rondo.trainer.evaluation.metrics import calibration_bins, chances, costs, interval_tails
 from rondo.trainer.evaluation.reference_profile import counted_rows
 
 if TYPE_CHECKING:
@@ -65,19 +65,14 @@ def _dot(weights: Vector, values: Vector) -> float:
 def _row_losses(name: str, scored: Scored) -> Vector | None:
     """Return the values whose mean is the metric, or its square."""
     targets = scored.targets.astype(np.float64)
-    if name == "brier" and scored.is_one_probability:
-        return np.asarray((scored.outputs["score"].astype(np.float64) - targets) ** 2)
-    if name == "brier":
-        distance = chances(scored)
-        distance[np.arange(len(scored)), scored.targets.astype(np.int64)] -= 1
-        return np.einsum("ij,ij->i", distance, distance)
-    if name == "log_loss":
-        chance = chances(scored)[np.arange(len(scored)), scored.targets.astype(np.int64)]
-        return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
+    if name in ("brier", "log_loss"):
+        return _losses_of_chances(name, scored)
     if name in ("mae", "rmse", "mape"):
         error = np.abs(scored.answer.astype(np.float64) - targets)
         of_target = np.maximum(np.abs(targets), _EPSILON) if name == "mape" else 1.0
         return np.asarray(error * error if name == "rmse" else error / of_target)
+    if name == "cost":
+        return costs(scored)
     if name == "interval_coverage":
         return np.asarray((scored.outputs["low"] <= scored.targets) & (scored.targets <= scored.outputs["high"]), float)
     if name == "pinball":
@@ -86,7 +81,19 @@ def _row_losses(name: str, scored: Scored) -> Vector | None:
     return None
 
 
-def _over_classes(of_one: Callable[[NDArray[np.float32], NDArray[np.bool_]], OfWeights]) -> Callable[[Scored], OfWeights]:
+def _losses_of_chances(name: str, scored: Scored) -> Vector:
+    if name == "brier" and scored.is_one_probability:
+        return np.asarray((scored.outputs["score"].astype(np.float64) - scored.targets) ** 2)
+    found, place = chances(scored), (np.arange(len(scored)), scored.targets.astype(np.int64))
+    if name == "log_loss":
+        return np.asarray(-np.log(np.clip(found[place], _EPSILON, 1 - _EPSILON)))
+    found[place] -= 1
+    return np.asarray(np.einsum("ij,ij->i", found, found))
+
+
+def _over_classes(
+    of_one: Callable[[NDArray[np.float32], NDArray[np.bool_]], OfWeights],
+) -> Callable[[Scored], OfWeights]:
     """Return a metric of one probability, or its mean over the classes, each against all others."""
 
     def of(scored: Scored) -> OfWeights:
