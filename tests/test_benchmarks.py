@@ -17,7 +17,7 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import experiments, pictures, readme, results, run, serving_tables
-from tests.benchmarks.load import network
+from tests.benchmarks.load import network, training
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, replicas, rest, slow, stream, train
 
@@ -198,7 +198,20 @@ def test_a_training_is_shown_as_a_share_of_its_fit(tmp_path: Path, seconds: floa
     rounds = [({"seconds": each, "cpu": 3.0, "memory": 250.0}, peer) for each in (seconds, 0.9, 9.0)]
     assert results.record(train.table({"lightgbm": rounds}, "a busy machine")) == code
     found = [(line["ours"], line["peer"], line["ratio"], line["machine"]) for line in lines(tmp_path, "train")]
-    assert found == [(ratio, None, ratio, "a busy machine") for ratio in (seconds, 1.5, 2.5)]
+    assert found == [
+        (seconds, None, seconds, "a busy machine"), (1.5, None, 1.5, "a busy machine"),
+        (250, 100, 2.5, "a busy machine"),
+    ]  # fmt: skip
+    shown = readme.train_block()
+    assert shown.splitlines()[-2].startswith(f"| lightgbm | {seconds:.2f}")
+    assert shown.splitlines()[-2].endswith(" | 1.50 | 2.50 (250 and 100 MiB) |")
+
+
+def test_a_default_training_has_no_goal_beside_one_fit(tmp_path: Path) -> None:
+    peer = {"seconds": 1.0, "cpu": 2.0, "memory": 100.0}
+    rounds = [({"seconds": 5.0, "cpu": 9.0, "memory": 250.0}, peer)]
+    assert results.record(train.table({training.DEFAULT: rounds}, "a busy machine")) == 0
+    assert {line["goal"] for line in lines(tmp_path, "train")} == {"shown"}
 
 
 def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:

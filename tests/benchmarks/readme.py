@@ -104,7 +104,11 @@ def train_block() -> str:
     for name, row in newest("train").items():
         trainer = name.partition(" of a training with ")[2].partition(",")[0]
         missed = "" if row["met"] else " (goal missed)"
-        rows.setdefault(trainer, []).append(f"{row['ours']:.2f}{missed}")
+        shown = f"{row['ratio']:.2f}{missed}"
+        # Rows of earlier records have the share alone.
+        if row["unit"] == "MiB":
+            shown += f" ({row['ours']:,.0f} and {row['peer']:,.0f} MiB)"
+        rows.setdefault(trainer, []).append(shown)
     lines = ["| trainer | time | CPU time | peak memory |", "| --- | ---: | ---: | ---: |"]
     lines += [f"| {trainer} | {' | '.join(cells)} |" for trainer, cells in rows.items()]
     return "\n".join([TRAIN_BEGIN, *lines, TRAIN_END])

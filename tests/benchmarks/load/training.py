@@ -30,7 +30,10 @@ SEED = 7
 THREADS = os.cpu_count() or 1
 FOREST = {"n_estimators": 20, "min_samples_leaf": 50}
 # The trainers that are measured, by name, as a spec declares them.
+# What a spec without `trainer` and `retrain` asks for: strategies are compared, and the one that leads is refitted.
+DEFAULT = "lightgbm by default"
 TRAINERS: dict[str, dict[str, Any]] = {
+    DEFAULT: {"kind": "lightgbm"},
     "lightgbm": {"kind": "lightgbm"},
     "xgboost": {"kind": "xgboost"},
     "logistic regression": {
@@ -105,6 +108,7 @@ def fit_imputed_forest(matrix: Any, labels: Any) -> object:
 
 
 FITS: dict[str, Callable[[Any, Any], object]] = {
+    DEFAULT: fit_lightgbm,
     "lightgbm": fit_lightgbm,
     "xgboost": fit_xgboost,
     "logistic regression": fit_logistic,
@@ -127,7 +131,7 @@ def spec_of(trainer: str) -> ModelSpec:
             "data": {"dataset": "bench", "entity": "id", "event_time": "at", "label": "label"},
             "features": numbers | categories,
             # One fit beside one: a refit adds another, and nothing else.
-            "trainer": TRAINERS[trainer] | {"seed": SEED, "refit": False},
+            "trainer": TRAINERS[trainer] | {"seed": SEED} | ({} if trainer == DEFAULT else {"refit": False}),
             "gates": {"roc_auc": {"min": 0.5, "not_worse_than_champion": 0.01}, "slices": ["c0"]},
         }
     )
@@ -192,9 +196,14 @@ def of_pipeline(folder: Path, trainer: str) -> dict[str, float]:
 
     # A member of an ensemble was fitted to rows before the holdout.
     earlier = rows[: int(ROWS * 0.8)]
-    past = [ChampionModel(1, made.fit(spec, training_set(earlier)).model)] if spec.trainer.ensemble > 1 else []
+    with_past = spec.trainer.ensemble > 1 or trainer == DEFAULT
+    past = [ChampionModel(1, made.fit(spec, training_set(earlier)).model)] if with_past else []
 
     def train(part: pl.DataFrame) -> None:
+        if trainer == DEFAULT:
+            chosen = made.choose(spec, made.plan(spec, training_set(part), None, past[0], None), past[0])
+            made.evaluate(spec, made.fit(spec, training_set(part), chosen=chosen), past[0])
+            return
         fitted = made.fit(spec, training_set(part), past)
         made.evaluate(spec, fitted, ChampionModel(1, fitted.model))
 

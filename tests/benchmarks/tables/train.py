@@ -5,13 +5,14 @@ There are 300,000 rows of 16 features, 6 of them categories with 3 to 10,000 lev
 leaks and the notes, the preparation, the fit, the predictions of the holdout, the ONNX graph, its parity with the
 model, the reference profile, all metrics of both models with those of one slice, and the bootstrap of one gate. The
 spec has `trainer.refit: false`: a refit, which is the default, takes the time of another fit, and the strategies of
-`policy: auto` that of more. Not in it are Delta tables, the digest of the rows, artifact store, database and imports.
+`policy: auto` that of more. One row shows LightGBM with both, and has no goal. Not in it are Delta tables, the digest
+of the rows, artifact store, database and imports.
 The peer is the library alone, with the same parameters and threads, on the matrix that those rows are prepared to,
 without the holdout.
 
 Each measurement is a process of its own, and ours and the peer's take turns. A figure is the median of the ratios of
 the rounds; no seconds are recorded, for they depend on what else the machine does. Peak memory is that of the whole
-process, with its libraries and its rows or matrix.
+process, with its libraries and its rows or matrix, and both are recorded in MiB: they depend on nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.load.training import THREADS, TRAINERS
+from tests.benchmarks.load.training import DEFAULT, THREADS, TRAINERS
 from tests.benchmarks.results import Row, record, versions
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -59,11 +60,17 @@ def table(figures: dict[str, list[tuple[Measured, Measured]]], machine: str) -> 
     for trainer, rounds in figures.items():
         for name, key in (("time", "seconds"), ("CPU time", "cpu"), ("peak memory", "memory")):
             ratio = statistics.median(ours[key] / peer[key] for ours, peer in rounds)
-            goal, met = (f"{AT_MOST} at most", ratio <= AT_MOST) if key == "seconds" else ("shown", True)
+            # A default training fits more than one model, which is no cost beside a fit.
+            has_goal = key == "seconds" and trainer != DEFAULT
+            goal, met = (f"{AT_MOST} at most", ratio <= AT_MOST) if has_goal else ("shown", True)
             row = f"{name} of a training with {trainer}, as a share of the fit alone"
-            rows.append(
-                Row("train", row, round(ratio, 3), None, "", goal, met, used, ratio=round(ratio, 3), machine=machine)
-            )
+            mine, theirs, unit = round(ratio, 3), None, ""
+            if key == "memory":
+                mine, theirs = (
+                    round(statistics.median(part[key] for part in parts)) for parts in zip(*rounds, strict=True)
+                )
+                unit = "MiB"
+            rows.append(Row("train", row, mine, theirs, unit, goal, met, used, ratio=round(ratio, 3), machine=machine))
     return rows
 
 

@@ -118,6 +118,17 @@ def test_the_threshold_costs_least_of_all_scores(false_positive: float, false_ne
 
     chosen = cheapest_threshold(scores, targets, false_positive, false_negative)
     assert cost(chosen) == min(cost(each) for each in [*scores.astype(np.float32), 2.0])
+    # A graph gives scores that differ by rounding.
+    assert np.abs(scores - chosen).min() > 5e-6
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "positive"), [([0.0, 1.0], [1, 1], 2), ([0.0, 1.0], [0, 0], 0), ([0.0], [1], 1)]
+)
+def test_a_threshold_may_be_below_or_above_all_scores(scores: list[float], labels: list[int], positive: int) -> None:
+    chosen = cheapest_threshold(np.array(scores), np.array(labels, np.float32), 1.0, 1.0)
+    assert int((np.array(scores) >= chosen).sum()) == positive
+    assert chosen >= 0
 
 
 def test_the_interval_covers_its_share_of_other_rows() -> None:

@@ -17,6 +17,7 @@ from pyarrow import csv
 from rondo.client.cli.scoring import local_file, rows
 from rondo.contracts.events import scores
 from rondo.contracts.events.scores import ScoreRequest
+from rondo.contracts.spec.model import Feature
 from rondo.serving.bulk.answers import answer
 
 from tests.client.stub_services import serving
@@ -310,3 +311,19 @@ def test_an_output_is_never_overwritten_and_names_its_format(score: Run, tmp_pat
     unknown = score("late", 1, "--file", file, "--out", tmp_path / "scores.xlsx", "--json")
     assert orjson.loads(unknown.stdout)["error"] == "unknown_format"
     assert score("late", 1, "--file", file).exit_code == 2
+
+
+def test_dates_of_a_typed_file_are_sent_as_ingestion_publishes_them(tmp_path: Path) -> None:
+    at = datetime(2013, 1, 31, 10, 30, tzinfo=UTC)
+    columns = {
+        "id": ["a", "b"],
+        "at": [at, at],
+        "booked": pa.array([at, None], pa.timestamp("ns", "America/New_York")),
+        "born": pa.array([at.date(), None], pa.date32()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    features = {name: Feature(type="category", optional=True) for name in ("booked", "born")}
+    version = rows.Version("late", 1, "sha256:", features, "id", "at", None)
+    (part,) = rows.opened(tmp_path / "rows.parquet", version).slices
+    assert part.rows.column(scores.column_of("booked")).to_pylist() == ["2013-01-31T10:30:00Z", None]
+    assert part.rows.column(scores.column_of("born")).to_pylist() == ["2013-01-31", None]
