@@ -38,7 +38,7 @@ def request_all(platform: Platform, count: int, model: str = "delay") -> None:
     platform.flush()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
