@@ -178,6 +178,9 @@ def test_a_step_ends_without_evidence_after_its_outcomes_could_count(on_inconclu
 
 def test_by_guards_alone_a_step_lasts_its_length() -> None:
     value = after(rollout(judged_by="guards"), 0.0, blocks=0)
+    assert deciding.guarded_until(value) == BEGAN + HOUR
+    assert deciding.guarded_until(rollout(judged_by="guards")) is None
+    assert deciding.guarded_until(after(rollout(), 0.0, blocks=0)) is None
     assert advance(value, BEGAN + HOUR - timedelta(seconds=1)).action == "wait"
     taken = advance(value, BEGAN + HOUR)
     assert (taken.action, taken.verdict) == ("step", "no_guard")

@@ -122,9 +122,12 @@ async def test_people_pause_resume_and_abort(platform: Platform, spec_text: str)
 async def test_a_decision_by_hand_supersedes_a_rollout(platform: Platform, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     async with platform.store.work() as work:
+        found = await platform.rollout()
+        await work.save_rollout(found.model_copy(update={"inconclusive_at": found.since}))
         await commands.promote(work, "late", 2, ANA, None, override=False)
     await platform.tick()
-    assert (await platform.rollout()).state == "superseded"
+    # Its event has the time of this decision, and not of the verdict before.
+    assert ((ended := await platform.rollout()).state, ended.inconclusive_at) == ("superseded", None)
     assert await platform.routes() == [(2, "primary", 1.0)]
 
 

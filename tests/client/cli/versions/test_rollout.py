@@ -31,6 +31,7 @@ def served(monkeypatch: pytest.MonkeyPatch, answer: tuple[int, Any], action: str
 @pytest.mark.parametrize(
     ("fields", "shown", "hidden"),
     [
+        ({"then": "pass", "asks": None}, "14:10  the step is passed unless a guard", "inconclusive"),
         ({"then": "ask", "asks": None}, "2013-03-01 14:10  inconclusive", "asks at"),
         ({"then": "back", "asks": None}, "it goes back", "asks at"),
         ({"state": "watching", "then": "end", "asks": None}, "2013-03-01 14:10  the rollback window ends", "asks at"),

@@ -70,6 +70,14 @@ def waits_until(rollout: Rollout) -> datetime:
     return max(end, rollout.since + plan.outcome_delay + plan.max_wait)
 
 
+def guarded_until(rollout: Rollout) -> datetime | None:
+    """Return when a step that guards judge is passed if none fires; None where it lacks answers, or one has fired."""
+    plan = rollout.plan
+    if plan.judged_by != JudgedBy.GUARDS or _seen(rollout) < plan.min_answers or _guards(rollout):
+        return None
+    return rollout.since + plan.step_length
+
+
 def pause(rollout: Rollout, now: datetime) -> Rollout:
     """Stop the steps; what speaks against the candidate still counts."""
     return _in_state(rollout, "paused", now, rollout.verdict)
@@ -93,12 +101,11 @@ def abort(rollout: Rollout, now: datetime) -> Advance:
 def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
     """Return why the present step is passed, or nothing."""
     plan, gathered = rollout.plan, rollout.gathered
-    seen = gathered.step_answers if rollout.share > 0 else gathered.step_scored
-    if seen < plan.min_answers:
+    if _seen(rollout) < plan.min_answers:
         return ""
     if plan.judged_by == JudgedBy.GUARDS:
-        over = now - rollout.since >= plan.step_length
-        return RolloutVerdict.NO_GUARD if over and not _guards(rollout) else ""
+        passes = guarded_until(rollout)
+        return RolloutVerdict.NO_GUARD if passes is not None and now >= passes else ""
     if _guards(rollout):
         return ""
     is_better = reaches(gathered.better, plan.false_pass)
@@ -108,6 +115,10 @@ def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
     if reaches(gathered.fit, plan.false_pass):
         return RolloutVerdict.BETTER if is_better else RolloutVerdict.NOT_WORSE
     return ""
+
+
+def _seen(rollout: Rollout) -> int:
+    return rollout.gathered.step_answers if rollout.share > 0 else rollout.gathered.step_scored
 
 
 def _guards(rollout: Rollout) -> Verdict:

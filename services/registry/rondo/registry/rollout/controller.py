@@ -83,7 +83,7 @@ class RolloutController:
         model, rollout = await work.load_for_update(name), await work.rollout(name)
         if model is None:
             if rollout is not None and rollout.is_active:
-                await work.save_rollout(rollout.model_copy(update={"state": "superseded"}))
+                await work.save_rollout(rollout.model_copy(update={"state": "superseded", "inconclusive_at": None}))
             return
         if rollout is not None and rollout.is_active:
             await _advance(work, model, rollout, self._clock(), grown=False)
@@ -181,7 +181,7 @@ _ALLOWED: dict[str, tuple[RolloutState, ...]] = {
 async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime, *, grown: bool) -> None:
     """Decide about a rollout, and save it where something follows, or where its evidence has grown."""
     if not deployments.is_in_force(model, rollout):
-        ended = rollout.model_copy(update={"state": "superseded", "since": now})
+        ended = rollout.model_copy(update={"state": "superseded", "since": now, "inconclusive_at": None})
         await work.save(deployments.supersede(model, ended))
         await work.save_rollout(ended)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import Inconclusive, RolloutVerdict
-from rondo.registry.rollout.advance import step_end, waits_until
+from rondo.registry.rollout.advance import guarded_until, step_end, waits_until
 from rondo.registry.rollout_evidence.bets import log_evidence
 from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
 
@@ -91,7 +91,7 @@ class RolloutView(RolloutSummary):
     false_rollback_rate: float
     min_answers: int
     ends: Utc | None
-    then: Literal["wait", "ask", "back", "end"] | None
+    then: Literal["pass", "wait", "ask", "back", "end"] | None
     asks: Utc | None
     decisions: tuple[RolloutDecision, ...]
 
@@ -156,12 +156,14 @@ def rollout_view(rollout: Rollout, records: Sequence[AuditRecord] = ()) -> Rollo
 
 def _next(
     rollout: Rollout,
-) -> tuple[datetime | None, Literal["wait", "ask", "back", "end"] | None, datetime | None]:
+) -> tuple[datetime | None, Literal["pass", "wait", "ask", "back", "end"] | None, datetime | None]:
     """Return when something follows without evidence, what that is, and when a step that waits asks."""
     if rollout.state == "watching":
         return rollout.since + rollout.plan.rollback_window + rollout.plan.outcome_delay, "end", None
     if rollout.state != "running":
         return None, None, None
+    if (passes := guarded_until(rollout)) is not None:
+        return passes, "pass", None
     ends, decided = step_end(rollout), waits_until(rollout)
     if decided > ends:
         return ends, "wait", decided
