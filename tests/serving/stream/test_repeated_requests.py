@@ -36,6 +36,7 @@ class Replica:
         self.repeats = RepeatedRequests(self.committed, capacity, self.clock)
 
     def find(self, *ids: str, partitions: Sequence[int] | None = None, model: str = "delay") -> Found:
+        self.repeats.follow(self.windows)
         return self.repeats.find(model, self.windows, ids, partitions or [0] * len(ids))
 
     def keep(self, *ids: str, partition: int = 0, model: str = "delay") -> None:
@@ -124,6 +125,23 @@ def test_a_model_that_gets_a_window_or_a_longer_one_is_read_back_and_the_answers
     replica.windows = {"delay": WINDOW}
     assert replica.answered("c") is None
     assert len(replica.committed.asked) == 3
+
+
+@pytest.mark.parametrize("between", [{"delay": WINDOW / 10}, {"price": WINDOW}, {}])
+def test_what_was_dropped_or_not_kept_under_a_shorter_window_is_read_back(between: dict[str, float]) -> None:
+    replica = Replica()
+    replica.find("a")
+    replica.keep("a")
+    replica.committed.add("a", b"the first", replica.clock.seconds)
+    replica.clock.seconds += WINDOW / 2
+    replica.windows = between
+    replica.repeats.follow(between)
+    replica.committed.add("b", b"meanwhile", replica.clock.seconds)
+    for model in between:
+        replica.find("x", model=model)
+        replica.keep("x", model=model)
+    replica.windows = {"delay": WINDOW}
+    assert [replica.answered(each) is not None for each in "ab"] == [True, True]
 
 
 def test_the_capacity_drops_the_oldest_and_is_counted_and_the_window_is_not() -> None:

@@ -287,6 +287,18 @@ def test_what_is_aborted_is_answered_anew_and_what_is_committed_is_not(once: Ser
     assert b"committed" in [value for _, _, value in turn.answers]
 
 
+def test_what_was_answered_while_there_was_no_window_is_repeated_once_there_is_one(once: ServedModels) -> None:
+    committed = Committed()
+    transform = stream(once, committed=committed)
+    transform([Request(request(1))]).committed()
+    found = once.table.find("delay")
+    once.swap(replace(found, deduplicate=None, revision=found.revision + 1))
+    assert Turn(transform([Request(request(2))])).logged == ["r2"]
+    committed.add("r2", b"meanwhile", NOW.timestamp())
+    once.swap(replace(found, revision=found.revision + 2))
+    assert [value for _, _, value in Turn(transform([Request(request(2))])).answers] == [b"meanwhile"]
+
+
 def test_nothing_is_read_back_for_models_that_answer_each_request(models: ServedModels) -> None:
     committed = Committed()
     transform = stream(models, committed=committed)

@@ -80,11 +80,25 @@ class RepeatedRequests:
         self._capacity = capacity
         self._now = now
         self._partitions: dict[int, _Partition] = {}
+        self._windows: Mapping[str, float] = {}
         self._stale = False
 
     def forget(self) -> None:
         """Read the answers back before the next request: a micro-batch was aborted, or partitions may have moved."""
         self._stale = True
+
+    def follow(self, windows: Mapping[str, float]) -> None:
+        """Take the windows in seconds that hold from now on; every micro-batch has to, also one without such a model.
+
+        A shorter window drops answers, and without one none are kept: a longer one later has to read them back.
+        """
+        if windows == self._windows:
+            return
+        self._windows = windows
+        for partition in self._partitions.values():
+            partition.complete = {
+                model: min(seconds, windows[model]) for model, seconds in partition.complete.items() if model in windows
+            }
 
     def find(self, model: str, windows: Mapping[str, float], ids: Sequence[str], partitions: Sequence[int]) -> Found:
         """Return which of N requests to a model are repeated; `partitions` are those of their answers.

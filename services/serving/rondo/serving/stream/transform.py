@@ -93,6 +93,7 @@ class PredictionStream:
     ) -> Iterator[Record | Records]:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
+        self.repeats.follow(table.windows)
         groups = [self._asked(table.models[schema.model], places, rows, turn) for schema, places, rows in parsed.groups]
         inferences = self._infer([(asked.served, asked.rows) for asked in groups])
         for asked, inference in zip(groups, inferences, strict=True):
