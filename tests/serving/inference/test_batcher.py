@@ -122,6 +122,9 @@ async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_on
     found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
     assert [each.why for each in found] == ["Kafka sleeps"] * 2
     assert [type(each) for each in found] == [LogUnavailableError] * 2
+    # What waited for the next micro-batch was not scored, and is not in the log.
+    found = await all_of(service, served, [rows_of("a", *range(200)), rows_of("b", *range(200))])
+    assert [type(each) for each in found] == [LogUnavailableError, UnavailableError]
     topic.failure = None
     assert scores(await service.infer_logged(served, rows_of("c", 3)), 1) == [3]
 

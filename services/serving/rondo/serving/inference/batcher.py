@@ -179,6 +179,10 @@ class Batcher:
                 # It is this request's alone: those after it in the micro-batch wait for theirs.
                 log.exception("the model %s: an answer can't be sent", self._model)
 
+    def _settle_all(self, requests: Sequence[Request], result: Any) -> None:
+        for request in requests:
+            self._settle(request, result)
+
     async def _run(self) -> None:
         try:
             while taken := self._take():
@@ -186,13 +190,13 @@ class Batcher:
                     with self._span(taken):
                         await self._answer(taken)
                 except Exception as error:  # noqa: BLE001 - each request has it, and its transport answers or logs it
-                    failed, problem = taken, error
-                    if isinstance(error, UnavailableError):
-                        # What waits would fail as late, after all that wait before it.
-                        failed, self._waiting = [*taken, *self._waiting], []
-                        problem = LogUnavailableError(error.what, error.why)
-                    for request in failed:
-                        self._settle(request, problem)
+                    if not isinstance(error, UnavailableError):
+                        self._settle_all(taken, error)
+                    else:
+                        self._settle_all(taken, LogUnavailableError(error.what, error.why))
+                        # What waits would fail as late, after all that wait before it. None of it is in the log.
+                        waiting, self._waiting = self._waiting, []
+                        self._settle_all(waiting, error)
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
         finally:

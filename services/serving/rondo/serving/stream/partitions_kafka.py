@@ -1,8 +1,8 @@
 """Assigns an answer to the partition with its request's number, so that a client reads one for the other.
 
 The topics have the same number of partitions until somebody adds some to one of them. If the answers have fewer, the
-number is taken modulo theirs: all answers to one key are still in one partition, in the order of the requests, but not
-in the one that a partitioner would choose for the key.
+number is taken modulo theirs: all answers to one key are still in one partition, in the order of the requests unless
+they are repeated ones, but not in the one that a partitioner would choose for the key.
 """
 
 from __future__ import annotations
