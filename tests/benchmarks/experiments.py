@@ -130,7 +130,9 @@ SERVING: Sections = {
     "stream": ("stream", of_stream),
     "rest": ("rest", beside_peers),
     "grpc": ("grpc", beside_peers),
-} | {name: (name, listed) for name in ("bulk", "crayfish", "replicas", "slow", "redeploy", "swaps", "kills")}
+} | {
+    name: (name, listed) for name in ("bulk", "crayfish", "replicas", "slow", "redeploy", "swaps", "kills", "rollouts")
+}
 PAGES: dict[Path, Sections] = {
     DOCS / "monitoring-experiments.md": MONITORING,
     DOCS / "serving-experiments.md": SERVING,
