@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events.broker import create_topics
@@ -123,9 +123,72 @@ def test_a_transaction_that_does_not_end_is_an_outage(
     writer.commit()
 
 
+def also_consuming(message: Message) -> type[Consumer]:
+    """Return a consumer that gets this message besides each time, for 100 times at most."""
+
+    class Also(Consumer):
+        calls = 0
+
+        def consume(self, *args: Any, **more: Any) -> list[Message]:
+            Also.calls += 1
+            assert Also.calls < 100, "it reads without end"
+            return [*super().consume(*args, **more), message]
+
+    return Also
+
+
 @pytest.mark.medium
-async def test_a_retention_below_the_window_is_logged_once(
-    connection: KafkaConnection, caplog: pytest.LogCaptureFixture
+def test_an_error_that_librdkafka_does_not_recover_from_is_an_outage_at_once(
+    connection: KafkaConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Message(topic=TOPIC, partition=2, error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    monkeypatch.setattr(committed_answers_kafka, "Consumer", also_consuming(refused))
+    writer = Writer(connection, "a")
+    writer.begin(1)
+    with pytest.raises(UnavailableError) as caught:
+        read(connection, [2])
+    assert isinstance(caught.value.__cause__, KafkaException)
+    assert caught.value.__cause__.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    writer.commit()
+
+
+@pytest.mark.medium
+def test_errors_that_pass_are_no_progress_and_are_the_reason_of_an_outage(
+    connection: KafkaConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committed_answers_kafka, "_SILENCE_SECONDS", 0.5)
+    away = Message(topic=TOPIC, partition=2, error=KafkaError(KafkaError._TRANSPORT))
+    monkeypatch.setattr(committed_answers_kafka, "Consumer", also_consuming(away))
+    writer = Writer(connection, "a")
+    writer.begin(1)
+    with pytest.raises(UnavailableError) as caught:
+        read(connection, [2])
+    assert isinstance(caught.value.__cause__, KafkaException)
+    assert caught.value.__cause__.args[0].code() == KafkaError._TRANSPORT
+    writer.commit()
+    assert read(connection, [2]) == [(2, "r1")]
+
+
+@pytest.mark.medium
+def test_records_of_a_partition_that_is_read_are_no_progress(
+    connection: KafkaConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committed_answers_kafka, "_SILENCE_SECONDS", 0.5)
+    other = Message(topic=TOPIC, partition=4, offset=1_000, value=b"another's")
+    monkeypatch.setattr(committed_answers_kafka, "Consumer", also_consuming(other))
+    writer = Writer(connection, "a")
+    writer.begin(1, partition=4)
+    writer.commit()
+    writer.begin(2)
+    with pytest.raises(UnavailableError) as caught:
+        read(connection, [2, 4])
+    assert caught.value.__cause__ is None
+    writer.commit()
+
+
+@pytest.mark.medium
+async def test_a_retention_below_the_window_is_logged_once_for_the_longest_window_that_was_compared(
+    connection: KafkaConnection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin, topic = AdminClient(connection.confluent()), ConfigResource(ResourceType.TOPIC, TOPIC)
 
@@ -140,12 +203,24 @@ async def test_a_retention_below_the_window_is_logged_once(
     admin.incremental_alter_configs([changed])[changed].result(10)
     await until(lambda: retention() == "3600000")
     answers = KafkaAnswers(connection, "test")
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            assert [each.id for each in answers.since([2], time.time() - 7_200, 9)] == ["r1"]
-        assert [each.id for each in KafkaAnswers(connection, "test").since([2], time.time() - 3_500, 9)] == ["r1"]
-    found = [record.levelname for record in caplog.records if record.name == committed_answers_kafka.__name__]
-    assert found == ["WARNING"]
+
+    def warnings(window: float) -> int:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert [each.id for each in answers.since([2], time.time() - window, 9)] == ["r1"]
+        return sum(record.name == committed_answers_kafka.__name__ for record in caplog.records)
+
+    assert [warnings(window) for window in (3_500, 7_200, 7_200, 3_500, 9_000)] == [0, 1, 0, 0, 1]
+
+    def unanswered(_: AdminClient, resources: list[ConfigResource], **__: Any) -> dict[ConfigResource, Future[Any]]:
+        answer = Future[Any]()
+        answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+        return dict.fromkeys(resources, answer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committed_answers_kafka.AdminClient, "describe_configs", unanswered)
+        assert warnings(10_000) == 1, "the retention is unknown"
+    assert (warnings(10_000), warnings(10_000)) == (1, 0)
 
 
 @pytest.mark.medium

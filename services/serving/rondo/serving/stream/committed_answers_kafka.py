@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.kafka_records import place, readable
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.serving.stream.repeated_requests import CommittedAnswer
 
@@ -34,7 +35,7 @@ _ANSWER_SECONDS = 10
 _TOPIC = PredictionMade.topic
 # Longer than a transaction may be open: one of a replica that was killed delays what follows it until its timeout.
 _SILENCE_SECONDS = 45.0
-
+_EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
 
 _CUT = (
     "only the last %d answers of %d partitions are read back, and the window has more: a request that repeats an older"
@@ -57,7 +58,8 @@ class KafkaAnswers:
 
     kafka: KafkaConnection
     name: str
-    _checked: bool = False
+    # The longest window, in whole seconds, that was compared with the topic's retention.
+    _checked: int = 0
 
     def since(self, partitions: Collection[int], time: float, most: int) -> Iterator[CommittedAnswer]:
         try:
@@ -84,18 +86,9 @@ class KafkaAnswers:
         count = 0
         try:
             consumer.assign([TopicPartition(_TOPIC, each, starts[each]) for each in unread])
-            heard = time.monotonic()
-            while unread:
-                messages = consumer.consume(1_000, 0.1)
-                if messages:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > _SILENCE_SECONDS:
-                    why = f"a transaction in its partition {min(unread)} does not end"
-                    raise UnavailableError(f"the topic {_TOPIC}", why)
-                for message in messages:
-                    if (answer := _read(message, unread)) is not None:
-                        count += 1
-                        yield answer
+            for answer in _answers(consumer, unread):
+                count += 1
+                yield answer
         finally:
             consumer.close()
         log.info(
@@ -104,17 +97,19 @@ class KafkaAnswers:
         )  # fmt: skip
 
     def _warn_of_retention(self, admin: AdminClient, since: float) -> None:
-        """Log at the first time if the topic may have dropped answers of the window."""
-        if self._checked:
+        """Log once if the topic may have dropped answers of the window."""
+        # In whole seconds: some milliseconds have passed since the caller read the clock.
+        seconds = int(time.time() - since)
+        if seconds <= self._checked:
             return
-        self._checked = True
-        resource, window = ConfigResource(ResourceType.TOPIC, _TOPIC), timedelta(seconds=time.time() - since)
+        resource, window = ConfigResource(ResourceType.TOPIC, _TOPIC), timedelta(seconds=seconds)
         try:
             answer = admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)[resource]
             found = answer.result(_ANSWER_SECONDS)
         except KafkaException as error:  # a principal needs the right to answer, and not that to read the configuration
             log.warning("whether %s keeps answers for %s is unknown: %s", _TOPIC, window, error.args[0].str())
             return
+        self._checked = seconds
         retention = timedelta(milliseconds=int(found["retention.ms"].value))
         if timedelta(0) <= retention < window:
             log.warning(
@@ -145,20 +140,43 @@ def _offsets(admin: AdminClient, partitions: Collection[int], spec: OffsetSpec) 
     return {place.partition: int(answer.result(_ANSWER_SECONDS).offset) for place, answer in found.items()}
 
 
-def _read(message: Message, unread: dict[int, int]) -> CommittedAnswer | None:
-    """Return the answer of a message, if it is one, and remove a partition from `unread` that is read to its end."""
-    partition, offset, error, value = message.partition(), message.offset(), message.error(), message.value()
-    if partition is None or offset is None:
-        return None  # an error of no partition
-    position = offset if error is not None else offset + 1
-    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        return None
-    if position >= unread.get(partition, position):
-        unread.pop(partition, None)
-    if error is not None or value is None:
+def _answers(consumer: Consumer, unread: dict[int, int]) -> Iterator[CommittedAnswer]:
+    """Yield the answers of the partitions in `unread` up to the offsets there; removes each that is read so far."""
+    advanced, error = time.monotonic(), None
+    while unread:
+        messages = consumer.consume(1_000, 0.1)
+        records = readable(messages)
+        if failed := [found for message in messages if (found := message.error()) is not None and found.code() != _EOF]:
+            error = failed[-1]
+        # What arrives of other partitions is no progress: it could arrive without end.
+        advances = [_advance(message, unread) for message in messages]
+        if any(advances):
+            advanced, error = time.monotonic(), None
+        elif time.monotonic() - advanced > _SILENCE_SECONDS:
+            if error is not None:
+                raise KafkaException(error)
+            raise UnavailableError(f"the topic {_TOPIC}", f"a transaction in its partition {min(unread)} does not end")
+        yield from filter(None, map(_answer, records))
+
+
+def _advance(message: Message, unread: dict[int, int]) -> bool:
+    """Return whether a record or the end of a partition that is unread was read; remove it if that was all of it."""
+    if (error := message.error()) is not None and error.code() != _EOF:
+        return False
+    _, partition, offset = place(message)
+    if (end := unread.get(partition)) is None:
+        return False
+    if (offset if error is not None else offset + 1) >= end:
+        del unread[partition]
+    return True
+
+
+def _answer(record: Message) -> CommittedAnswer | None:
+    """Return the answer that a record has, if it is one."""
+    if (value := record.value()) is None:
         return None
     try:
         answer = _DECODE(value)
     except msgspec.MsgspecError:  # nothing of ours: whoever may write to the topic may write anything
         return None
-    return CommittedAnswer(partition, answer.model, answer.id, answer.made_at.timestamp(), value)
+    return CommittedAnswer(place(record)[1], answer.model, answer.id, answer.made_at.timestamp(), value)
