@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections import Counter, defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 from rondo.contracts.events import logs
 
 from tests.serving.prediction_topics import MADE, at_least, once
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,3 +90,29 @@ def test_repeated_requests_are_scored_and_logged_once_across_kills_and_rebalance
     assert {each: len(found) for each, found in values.items()} == dict.fromkeys(once(range(count)), 4)
     assert {len(set(found)) for found in values.values()} == {1}
     assert logged(platform) == once(range(count))
+
+
+@pytest.mark.medium
+def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platform, model: Callable[..., bytes]) -> None:
+    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
+    request_all(platform, 50)
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
+    other = Producer({"bootstrap.servers": platform.bootstrap, "transactional.id": "other"})
+    other.init_transactions(30)
+    other.begin_transaction()
+
+    def reads_requests() -> bool:
+        [group] = admin.describe_consumer_groups(["serving"]).values()
+        try:
+            return any(member.assignment.topic_partitions for member in group.result(10).members)
+        except KafkaException:  # its coordinator is being elected
+            return False
+
+    with platform.serving() as process:
+        for partition in admin.list_topics(MADE, timeout=10).topics[MADE].partitions:
+            other.produce(MADE, b"not committed", b"k", partition)
+        other.flush(30)
+        asyncio.run(until(reads_requests))
+        process.signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    other.abort_transaction(30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -221,6 +222,38 @@ async def test_a_retention_below_the_window_is_logged_once_for_the_longest_windo
         patch.setattr(committed_answers_kafka.AdminClient, "describe_configs", unanswered)
         assert warnings(10_000) == 1, "the retention is unknown"
     assert (warnings(10_000), warnings(10_000)) == (1, 0)
+
+
+@pytest.mark.medium
+def test_a_stop_ends_a_read_that_awaits_a_transaction_and_each_later_one(connection: KafkaConnection) -> None:
+    writer, answers = Writer(connection, "a"), KafkaAnswers(connection, "test")
+    writer.begin(1)
+
+    def read_all() -> list[str]:
+        return [each.id for each in answers.since([2], time.time() - 60.0, 9)]
+
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(read_all)
+        with pytest.raises(TimeoutError):
+            reading.result(1.0)
+        asyncio.run(answers.stop())
+        with pytest.raises(UnavailableError):
+            reading.result(5.0)
+    writer.commit()
+    with pytest.raises(UnavailableError):
+        read_all()
+
+
+@pytest.mark.medium
+def test_a_stop_ends_a_read_that_awaits_kafka(free_port: Callable[[], int]) -> None:
+    answers = KafkaAnswers(KafkaConnection(f"127.0.0.1:{free_port()}"), "test")
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(lambda: list(answers.since([2], time.time() - 60.0, 9)))
+        with pytest.raises(TimeoutError):
+            reading.result(0.5)
+        asyncio.run(answers.stop())
+        with pytest.raises(UnavailableError):
+            reading.result(5.0)
 
 
 @pytest.mark.medium

@@ -116,6 +116,7 @@ async def _answering(
     direct.service = service
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
+    shared.health.on_shutdown(answers.stop)
     methods = GrpcApi(shared.models, service, shared.health.report).methods()
     async with (
         background(stream.run(), log.run(), *_bulk_stream(settings, bulk)),

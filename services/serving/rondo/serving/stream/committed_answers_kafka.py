@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -60,6 +61,13 @@ class KafkaAnswers:
     name: str
     # The longest window, in whole seconds, that was compared with the topic's retention.
     _checked: int = 0
+    # A future, so that answers of the broker are awaited together with it.
+    _stopped: Future[None] = field(default_factory=Future)
+
+    async def stop(self) -> None:
+        """End a read that runs, and each later one, with UnavailableError: another replica answers instead."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
     def since(self, partitions: Collection[int], time: float, most: int) -> Iterator[CommittedAnswer]:
         try:
@@ -74,8 +82,8 @@ class KafkaAnswers:
         admin = AdminClient(self.kafka.confluent() | {"client.id": self.name, "log_level": 0})
         self._warn_of_retention(admin, since)
         # The ends with what is not committed yet: the offsets of a request are known before its answer is visible.
-        ends = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        starts = _offsets(admin, partitions, OffsetSpec.for_timestamp(int(since * 1000)))
+        ends = self._offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        starts = self._offsets(admin, partitions, OffsetSpec.for_timestamp(int(since * 1000)))
         # A negative offset: no record is as young.
         unread = {each: end for each, end in ends.items() if 0 <= starts[each] < end}
         # A transaction of one answer has two offsets: its marker has one, too.
@@ -86,7 +94,7 @@ class KafkaAnswers:
         count = 0
         try:
             consumer.assign([TopicPartition(_TOPIC, each, starts[each]) for each in unread])
-            for answer in _answers(consumer, unread):
+            for answer in _answers(consumer, unread, self._stopped):
                 count += 1
                 yield answer
         finally:
@@ -105,7 +113,7 @@ class KafkaAnswers:
         resource, window = ConfigResource(ResourceType.TOPIC, _TOPIC), timedelta(seconds=seconds)
         try:
             answer = admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)[resource]
-            found = answer.result(_ANSWER_SECONDS)
+            found = self._result(answer)
         except KafkaException as error:  # a principal needs the right to answer, and not that to read the configuration
             log.warning("whether %s keeps answers for %s is unknown: %s", _TOPIC, window, error.args[0].str())
             return
@@ -118,6 +126,18 @@ class KafkaAnswers:
                 " `serving.deduplicate`",
                 _TOPIC, retention, window,
             )  # fmt: skip
+
+    def _offsets(self, admin: AdminClient, partitions: Collection[int], spec: OffsetSpec) -> dict[int, int]:
+        asked = {TopicPartition(_TOPIC, partition): spec for partition in partitions}
+        level = IsolationLevel.READ_UNCOMMITTED
+        found = admin.list_offsets(asked, isolation_level=level, request_timeout=_ANSWER_SECONDS)
+        return {place.partition: int(self._result(answer).offset) for place, answer in found.items()}
+
+    def _result(self, answer: Future[Any]) -> Any:
+        """Return what the broker answers, unless the service stops before."""
+        wait([answer, self._stopped], _ANSWER_SECONDS, FIRST_COMPLETED)
+        _check_running(self._stopped)
+        return answer.result(0)
 
     def _config(self) -> dict[str, str | int | float | bool]:
         return {
@@ -134,16 +154,16 @@ class KafkaAnswers:
         }
 
 
-def _offsets(admin: AdminClient, partitions: Collection[int], spec: OffsetSpec) -> dict[int, int]:
-    asked = {TopicPartition(_TOPIC, partition): spec for partition in partitions}
-    found = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS)
-    return {place.partition: int(answer.result(_ANSWER_SECONDS).offset) for place, answer in found.items()}
+def _check_running(stopped: Future[None]) -> None:
+    if stopped.done():
+        raise UnavailableError(f"the topic {_TOPIC}", "this replica stops")
 
 
-def _answers(consumer: Consumer, unread: dict[int, int]) -> Iterator[CommittedAnswer]:
+def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) -> Iterator[CommittedAnswer]:
     """Yield the answers of the partitions in `unread` up to the offsets there; removes each that is read so far."""
     advanced, error = time.monotonic(), None
     while unread:
+        _check_running(stopped)
         messages = consumer.consume(1_000, 0.1)
         records = readable(messages)
         if failed := [found for message in messages if (found := message.error()) is not None and found.code() != _EOF]:
