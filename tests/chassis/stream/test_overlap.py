@@ -42,11 +42,14 @@ class Moving:
 class Message:
     """A message of one partition, with a value of so many bytes."""
 
-    def __init__(self, partition: int, size: int = 1) -> None:
-        self._partition, self._size = partition, size
+    def __init__(self, partition: int, size: int = 1, key: bytes | None = None) -> None:
+        self._partition, self._size, self._key = partition, size, key
 
     def __len__(self) -> int:
         return self._size
+
+    def key(self) -> bytes | None:
+        return self._key
 
     def error(self) -> None:
         return None
@@ -127,20 +130,37 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
     writer.close()
 
 
-def test_a_micro_batch_takes_no_more_once_it_has_the_bytes_that_it_may_have() -> None:
-    transactions, asked = Slow(), iter(range(100))
+class Flood:
+    """A consumer for which 1,000 messages arrive in a second, besides those that are read ahead."""
+
+    def __init__(self, size: int, key: bytes | None = None, ahead: int = 0) -> None:
+        self._message, self._ahead = Message(0, size, key), ahead
+
+    def consume(self, count: int, seconds: float) -> list[Message]:
+        found = [self._message] * min(count, self._ahead + int(1_000 * seconds))
+        self._ahead = max(self._ahead - count, 0)
+        return found
+
+
+@pytest.mark.parametrize("idle", [True, False])
+@pytest.mark.parametrize(("size", "key"), [(1 << 20, None), (1, bytes(1 << 20))])
+def test_a_micro_batch_takes_no_more_once_it_has_the_bytes_that_it_may_have(
+    size: int, key: bytes | None, *, idle: bool
+) -> None:
+    transactions = Slow()
     writer = Writer("s", transactions)  # type: ignore[arg-type]
-    writer.submit(MicroBatch([], Output([]), [], None, 0.0))
-
-    class Flood:
-        """A consumer that always has one more message of 10 MiB."""
-
-        def consume(self, _: int, __: float) -> list[Message]:
-            return [Message(next(asked), 10 << 20)]
-
-    assert len(unconnected()._gather(Flood(), writer)) == 4  # type: ignore[arg-type]
+    if not idle:
+        writer.submit(MicroBatch([], Output([]), [], None, 0.0))
+    stream = unconnected(linger=60.0)
+    stream._last_gathered = time.monotonic()
+    assert 32 <= len(stream._gather(Flood(size, key), writer)) <= 64  # type: ignore[arg-type]
     transactions.released.set()
     writer.close()
+
+
+def test_a_micro_batch_of_small_messages_is_full() -> None:
+    stream, idle = unconnected(), Writer("s", Slow())  # type: ignore[arg-type]
+    assert len(stream._gather(Flood(1, ahead=10_000), idle)) == stream._settings.max_records  # type: ignore[arg-type]
 
 
 async def test_a_micro_batch_is_transformed_while_the_one_before_is_committed(
