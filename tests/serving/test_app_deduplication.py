@@ -37,10 +37,25 @@ def logged(platform: Platform) -> Counter[str]:
     return Counter(each for batch in batches for each in batch.column("id").to_pylist())
 
 
-def request_all(platform: Platform, count: int, model: str = "delay") -> None:
-    for number in range(count):
+def request_all(platform: Platform, count: int, model: str = "delay", first: int = 0) -> None:
+    for number in range(first, first + count):
         platform.request(number, flush=False, model=model)
     platform.flush()
+
+
+def wait_readers(admin: AdminClient, *replicas: str) -> None:
+    """Wait until each of the replicas has partitions of the requests; one of an earlier test may still be a member."""
+    expected = {f"serving-{replica}" for replica in replicas}
+
+    def found() -> bool:
+        [group] = admin.describe_consumer_groups(["serving"]).values()
+        try:
+            members = group.result(10).members
+        except KafkaException:  # its coordinator is being elected
+            return False
+        return expected <= {member.client_id for member in members if member.assignment.topic_partitions}
+
+    asyncio.run(until(found, 60))
 
 
 @pytest.mark.slow
@@ -92,7 +107,29 @@ def test_repeated_requests_are_scored_and_logged_once_across_kills_and_rebalance
     assert logged(platform) == once(range(count))
 
 
-@pytest.mark.medium
+@pytest.mark.slow
+def test_a_partition_that_comes_back_has_the_answers_that_its_owner_in_between_made(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
+    request_all(platform, 50)
+    with platform.serving("stays"):
+        platform.read(MADE, at_least(50))
+        with platform.serving("leaves") as other:
+            wait_readers(admin, "stays", "leaves")
+            request_all(platform, 50, first=50)
+            platform.read(MADE, at_least(100))
+            assert other.stop() == 0
+        request_all(platform, 50, first=50)
+        made = platform.read(MADE, at_least(150), quiet=0.5)
+    values = values_by_id(made)
+    again = {f"r{number}" for number in range(50, 100)}
+    assert {each for each, found in values.items() if len(found) == 2} == again
+    assert {len(set(found)) for found in values.values()} == {1}
+
+
+@pytest.mark.slow
 def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platform, model: Callable[..., bytes]) -> None:
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
     request_all(platform, 50)
@@ -101,18 +138,11 @@ def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platfor
     other.init_transactions(30)
     other.begin_transaction()
 
-    def reads_requests() -> bool:
-        [group] = admin.describe_consumer_groups(["serving"]).values()
-        try:
-            return any(member.assignment.topic_partitions for member in group.result(10).members)
-        except KafkaException:  # its coordinator is being elected
-            return False
-
-    with platform.serving() as process:
+    with platform.serving("stops") as process:
         for partition in admin.list_topics(MADE, timeout=10).topics[MADE].partitions:
             other.produce(MADE, b"not committed", b"k", partition)
         other.flush(30)
-        asyncio.run(until(reads_requests))
+        wait_readers(admin, "stops")
         process.signal(signal.SIGTERM)
         assert process.wait(15) == 0
     other.abort_transaction(30)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from rondo.chassis.stream import exactly_once
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
 from rondo.chassis.stream.transactions import Transactions
@@ -107,6 +108,33 @@ def test_a_rebalance_waits_for_the_micro_batch_in_flight() -> None:
     assert stream._revoked == {("source", 1)}
     assert writer.wait(0)
     writer.close()
+
+
+def test_a_transform_learns_of_partitions_that_move_before_the_next_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Subscribing:
+        """A consumer that is closed before it gets messages."""
+
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def subscribe(self, *_: object, **__: object) -> None:
+            seen.append("subscribes")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(exactly_once, "Transactions", lambda *_: Slow())
+    monkeypatch.setattr(exactly_once, "Consumer", Subscribing)
+    stream, partitions = unconnected(lambda: seen.append("moved")), [TopicPartition("source", 1)]
+    stream._stop.set()
+    for _ in range(2):
+        stream._turn_until_stopped()
+    assert seen == ["moved", "subscribes"] * 2
+    stream._writer = None
+    for leave in (stream._on_revoke, stream._on_lost):
+        seen.clear()
+        leave(None, partitions)  # type: ignore[arg-type]
+        assert seen == ["moved"]
 
 
 def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_committed() -> None:
