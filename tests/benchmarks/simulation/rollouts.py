@@ -61,8 +61,8 @@ class Traffic:
 
     @property
     def minutes(self) -> int:
-        """The longest time of a rollout in two steps."""
-        return 2 * self.step_minutes
+        """The longest time of a rollout in two steps, each of which waits for its first outcomes."""
+        return 2 * (self.step_minutes + self.delay)
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,7 @@ def plan(traffic: Traffic, of_holdout: PairedHoldout | None, block: timedelta = 
         steps=steps,
         step_length=length,
         max_wait=length,
+        outcome_delay=timedelta(minutes=traffic.delay),
         rollback_window=timedelta(0),
         stakes=stakes(known.bound, known.margin, known.variance) if known else stakes(1.0, 0.01),
         block=timedelta(seconds=known.block_seconds) if known else block,
