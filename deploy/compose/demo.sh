@@ -93,4 +93,6 @@ nobody_is_root
 RONDO_TOKEN=$("${compose[@]}" exec -T registry cat /run/rondo/token-admin)
 export RONDO_TOKEN
 echo "ready after $SECONDS s"
-"$rondo" demo --against-running --until 6 --redeployments 1 --report-to .rondo/demo-compose "$@"
+# Half the speed: on two cores the containers fall behind a replay of four months in 15 s, and the replay may be over
+# before the first training of new labels.
+SPEED=${SPEED:-0.5} "$rondo" demo --against-running --until 6 --redeployments 1 --report-to .rondo/demo-compose "$@"
