@@ -22,7 +22,7 @@ from rondo.contracts.events.training import (
 from rondo.contracts.spec.policy import Value as ParameterValue
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Message, Text
-from rondo.contracts.vocabularies import ParameterOrigin, ProfileKind, known, open_to
+from rondo.contracts.vocabularies import EndedTrialState, ParameterOrigin, ProfileKind, known, open_to
 
 
 class SliceMetrics(Value):
@@ -299,7 +299,7 @@ class SearchTrial(Value):
     number: int
     origin: Annotated[Text, open_to(ParameterOrigin)]
     params: dict[Text, ParameterValue]
-    state: Text
+    state: Annotated[Text, open_to(EndedTrialState)]
     values: tuple[float | None, ...] = ()
     value: float | None = None
     seconds: float

@@ -43,6 +43,7 @@ from rondo.contracts.vocabularies.monitoring import (
 )
 from rondo.contracts.vocabularies.training import (
     AdaptationStrategy,
+    EndedTrialState,
     NoteCode,
     ParameterOrigin,
     RetrainPolicy,
@@ -55,6 +56,7 @@ __all__ = [
     "AdaptationStrategy",
     "AlertKind",
     "ColumnStatisticName",
+    "EndedTrialState",
     "EstimateMethod",
     "EvidenceScope",
     "GateName",

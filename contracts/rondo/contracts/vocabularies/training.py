@@ -92,6 +92,17 @@ class ParameterOrigin(StrEnum):
     SEARCH = "search"
 
 
+class EndedTrialState(StrEnum):
+    """How a trial of a search ended: with a metric on each inner split, after some of them, or by an error.
+
+    Unknown: shown as it is.
+    """
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
 class NoteCode(StrEnum):
     """What a note on a training is about: its rows, its search, its ensemble, or a model that was made elsewhere.
 

@@ -10,7 +10,8 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import calibration
-from rondo.trainer.evaluation.metrics import Scored, compute
+from rondo.trainer.evaluation import metrics
+from rondo.trainer.evaluation.metrics import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ def score_holdout(
 
 def coverage_notes(scored: Scored) -> Iterator[TrainingNote]:
     """Yield a note where an interval covers fewer rows of the holdout than it states, by more than chance."""
-    covered, interval = compute("interval_coverage", scored), scored.task.interval
+    covered, interval = metrics.compute("interval_coverage", scored), scored.task.interval
     if covered is None or interval is None:
         return
     error = sqrt(interval.coverage * (1 - interval.coverage) / len(scored))
