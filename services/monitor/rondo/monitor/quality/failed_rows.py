@@ -10,22 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
-from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.degraded import degraded
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
     from rondo.monitor.costs.version_cost import VersionCost
 
 LARGEST_SHARE = 0.05
 FEWEST_ROWS = 100
-_PROBLEM = QualityProblem.FAILED_ROWS
 
 
 @dataclass
@@ -63,26 +62,13 @@ class FailedRows:
 
     def _raise(self, subject: Subject, cost: VersionCost, share: float, window: Window) -> list[Announcement]:
         statistic = Statistic(statistic=StatisticName.FAILED_ROWS, value=share, reference=0.0, threshold=LARGEST_SHARE)
-        finding = DataQualityDegraded(
-            model=subject.model,
-            finding_id=subject.finding_id(_PROBLEM, window.end),
-            model_version=subject.version,
-            problem=_PROBLEM,
-            window=window,
-            since=window.start,
-            statistics=(statistic,),
-        )
         about = f"the model fails on {share:.1%} of {cost.rows + cost.failed:,} rows"
-        alert = AlertRaised(
-            model=subject.model,
-            model_version=subject.version,
-            alert_id=finding.finding_id,
-            kind=AlertKind.FAILED_ROWS,
-            severity=Severity.WARNING,
-            title=f"{subject.model} version {subject.version}: {about}",
-            detail=f"{about}. They get no answer. The log of serving has the error of the model; `rondo rollback "
-            f"{subject.model}` takes the version before.",
-            raised_at=window.end,
+        detail = (
+            f"{about}. They get no answer. The log of serving has the error of the model; `rondo rollback "
+            f"{subject.model}` takes the version before."
         )
-        self.alert = alert.alert_id
-        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+        self.alert, announced = degraded(
+            subject, QualityProblem.FAILED_ROWS, (statistic,), window,
+            (f"{subject.model} version {subject.version}: {about}", detail), alert_version=subject.version,
+        )  # fmt: skip
+        return announced

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from rondo.chassis.profiles.row_hashes import row_hashes
 from rondo.contracts.events.logs import FEATURE
-from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
-from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.vocabularies import QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.degraded import degraded
 from rondo.monitor.quality.distinct_sketch import DistinctSketch
 from rondo.monitor.quality.repeated_features import RepeatedFeatures
 from rondo.monitor.windows.tumbling import to_time
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.training_evidence import RepeatedRows
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
 
 LARGEST_SHARE = 0.05
 FEWEST_REQUESTS = 100
@@ -186,26 +186,11 @@ class Repeats:
     def _raise(
         self, subject: Subject, problem: QualityProblem, statistic: Statistic, window: Window, about: str
     ) -> list[Announcement]:
-        finding = DataQualityDegraded(
-            model=subject.model,
-            finding_id=subject.finding_id(problem, window.end),
-            model_version=subject.version,
-            problem=problem,
-            window=window,
-            since=window.start,
-            statistics=(statistic,),
-        )
-        alert = AlertRaised(
-            model=subject.model,
-            alert_id=finding.finding_id,
-            kind=AlertKind(problem),
-            severity=Severity.WARNING,
-            title=f"{subject.model}: {about.partition(';')[0]}",
-            detail=f"{about}. {_ADVICE[problem]}",
-            raised_at=window.end,
-        )
-        self.open[problem] = alert.alert_id
-        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+        self.open[problem], announced = degraded(
+            subject, problem, (statistic,), window,
+            (f"{subject.model}: {about.partition(';')[0]}", f"{about}. {_ADVICE[problem]}"),
+        )  # fmt: skip
+        return announced
 
 
 def _shares(window: WindowRepeats) -> RepeatShares:

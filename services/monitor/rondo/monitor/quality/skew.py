@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
-from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.degraded import degraded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from rondo.contracts.events.data import SkewExample, SkewMeasured
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
 
 ENOUGH_CASES = 1_000
 MOST_BATCHES = 50
@@ -132,35 +132,23 @@ class SkewAlarm:
         self, subject: Subject, measured: ServedSkew, skewed: Sequence[FeatureShare], at: datetime
     ) -> list[Announcement]:
         since = min(each.event_time_from for each in measured.batches if each.features)
-        finding = DataQualityDegraded(
-            model=subject.model,
-            finding_id=subject.finding_id(QualityProblem.SKEW, at),
-            model_version=subject.version,
-            problem=QualityProblem.SKEW,
-            window=Window(start=since, end=at, rows=measured.cases),
-            since=since,
-            statistics=tuple(
-                Statistic(
-                    feature=each.feature, statistic=StatisticName.SKEW, value=each.share, reference=0.0,
-                    threshold=LARGEST_SHARE,
-                )
-                for each in skewed
-            ),
+        statistics = tuple(
+            Statistic(
+                feature=each.feature, statistic=StatisticName.SKEW, value=each.share, reference=0.0,
+                threshold=LARGEST_SHARE,
+            )
+            for each in skewed
         )  # fmt: skip
         named = "; ".join(map(_described, skewed[:_MOST_NAMED]))
         more = f"; and {len(skewed) - _MOST_NAMED} more features" if len(skewed) > _MOST_NAMED else ""
-        alert = AlertRaised(
-            model=subject.model,
-            alert_id=finding.finding_id,
-            kind=AlertKind.SKEW,
-            severity=Severity.WARNING,
-            title=f"{subject.model}: features were published with other values than they were served with",
-            detail=f"{named}{more}. Compare how the requests and the batches compute them: a training takes the served "
-            f"values where it has them, and the published ones elsewhere. `rondo drift {subject.model}` has examples.",
-            raised_at=at,
+        detail = (
+            f"{named}{more}. Compare how the requests and the batches compute them: a training takes the served "
+            f"values where it has them, and the published ones elsewhere. `rondo drift {subject.model}` has examples."
         )
-        self.alert = alert.alert_id
-        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+        title = f"{subject.model}: features were published with other values than they were served with"
+        window = Window(start=since, end=at, rows=measured.cases)
+        self.alert, announced = degraded(subject, QualityProblem.SKEW, statistics, window, (title, detail))
+        return announced
 
 
 def _described(each: FeatureShare) -> str:

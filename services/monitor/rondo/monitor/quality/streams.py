@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
+from rondo.contracts.events.monitoring import Statistic, Window
 from rondo.contracts.figures import duration
-from rondo.contracts.vocabularies import QualityProblem, Severity, StatisticName
+from rondo.contracts.vocabularies import QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.degraded import degraded
 from rondo.monitor.quality.limits import lag_limit, longest_gap, silence_limit
 from rondo.monitor.quality.rhythm import WEEK, Rhythm, live_weeks
 from rondo.monitor.stream.watermark import NEVER
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
 
 Stream = Literal["requests", "outcomes"]
 STREAMS: tuple[Stream, ...] = ("requests", "outcomes")
@@ -170,26 +170,12 @@ class StreamQuality:
         self, problem: QualityProblem, subject: Subject, statistic: Statistic, between: tuple[int, int], detail: str
     ) -> list[Announcement]:
         start, end = map(to_time, between)
-        finding = DataQualityDegraded(
-            model=subject.model,
+        self.open[problem], announced = degraded(
+            subject, problem, (statistic,), Window(start=start, end=end, rows=0),
+            (f"{subject.model}: {detail.partition(';')[0]}", f"{detail}. {_ADVICE[problem]}"),
             finding_id=subject.finding_id(problem, start),
-            model_version=subject.version,
-            problem=problem,
-            window=Window(start=start, end=end, rows=0),
-            since=start,
-            statistics=(statistic,),
-        )
-        alert = AlertRaised(
-            model=subject.model,
-            alert_id=finding.finding_id,
-            kind=problem,
-            severity=Severity.WARNING,
-            title=f"{subject.model}: {detail.partition(';')[0]}",
-            detail=f"{detail}. {_ADVICE[problem]}",
-            raised_at=end,
-        )
-        self.open[problem] = alert.alert_id
-        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+        )  # fmt: skip
+        return announced
 
 
 def _duration(micros: int) -> str:

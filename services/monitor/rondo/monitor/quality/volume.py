@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
-from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.alerts.hysteresis import AlarmState
+from rondo.monitor.quality.degraded import degraded
 from rondo.monitor.quality.rhythm import HOUR
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.alerts.findings import Announcement, Subject
 
 _WEEK = 7 * 24
 KEPT_WEEKS = 4
@@ -164,25 +164,15 @@ class Volume:
             statistic=StatisticName.VOLUME, value=period.rows,
             reference=period.least if period.is_low else period.most, threshold=bound,
         )  # fmt: skip
-        finding = DataQualityDegraded(
-            model=subject.model,
-            finding_id=finding_id,
-            model_version=subject.version,
-            problem=QualityProblem.VOLUME,
-            window=window,
-            since=since,
-            statistics=(statistic,),
-        )
-        alert = AlertRaised(
-            model=subject.model,
-            alert_id=finding_id,
-            kind=AlertKind.VOLUME,
-            severity=Severity.WARNING,
-            title=f"{subject.model}: far {'fewer' if period.is_low else 'more'} requests than usual",
-            detail=f"{described(period)}. Check what sends the requests.",
-            raised_at=end,
-        )
-        return [Announcement(finding, finding_id), Announcement(alert, f"{finding_id}-raised")]
+        _, announced = degraded(
+            subject, QualityProblem.VOLUME, (statistic,), window,
+            (
+                f"{subject.model}: far {'fewer' if period.is_low else 'more'} requests than usual",
+                f"{described(period)}. Check what sends the requests.",
+            ),
+            since=since, finding_id=finding_id,
+        )  # fmt: skip
+        return announced
 
 
 def described(period: PeriodVolume) -> str:
