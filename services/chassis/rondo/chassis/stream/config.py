@@ -82,3 +82,23 @@ class StreamSettings:
             "partitioner": "murmur2_random",
             "log_level": 3,
         } | self.producer
+
+
+def assigned_consumer_config(kafka: KafkaConnection, name: str) -> dict[str, Any]:
+    """Return librdkafka's options for a consumer of committed records whose partitions are assigned by hand.
+
+    It commits nothing, and reports the end of each partition.
+    """
+    return {
+        **kafka.confluent(),
+        "client.id": name,
+        "group.id": f"{name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 50,
+        # A process may have several of them, and each fetches so much ahead.
+        "queued.max.messages.kbytes": 16_384,
+        "log_level": 3,
+    }

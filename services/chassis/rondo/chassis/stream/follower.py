@@ -18,6 +18,7 @@ from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import readable
 from rondo.chassis.retry import Retry
+from rondo.chassis.stream.config import assigned_consumer_config
 from rondo.chassis.stream.offsets import lag
 
 if TYPE_CHECKING:
@@ -166,7 +167,9 @@ class Follower:
         loop = asyncio.get_running_loop()
         # One thread for all calls: a cancelled `consume` continues until its timeout, and `close` must not overtake it.
         with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
-            consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
+            consumer = Consumer(
+                assigned_consumer_config(self._kafka, self._name), logger=logging.getLogger("librdkafka")
+            )
             try:
                 saved = await self._state.load()
                 assigned, ends = await loop.run_in_executor(thread, self._assignment, consumer, saved)
@@ -234,21 +237,6 @@ class Follower:
                 topic, partition, first, self._name, position,
             )  # fmt: skip
         return int(end)
-
-    def _config(self) -> dict[str, str | int | float | bool]:
-        return {
-            **self._kafka.confluent(),
-            "client.id": self._name,
-            "group.id": f"{self._name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "fetch.wait.max.ms": 50,
-            # A replica of the monitor has several followers, and each fetches so much ahead.
-            "queued.max.messages.kbytes": 16_384,
-            "log_level": 3,
-        }
 
 
 def _go_on() -> None:

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import place, readable
+from rondo.chassis.stream.config import assigned_consumer_config
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.serving.stream.repeated_requests import CommittedAnswer
 
@@ -90,7 +91,7 @@ class KafkaAnswers:
         if cut := {each: end - 2 * most for each, end in unread.items() if end - 2 * most > starts[each]}:
             starts |= cut
             log.warning(_CUT, most, len(cut))
-        consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
+        consumer = Consumer(assigned_consumer_config(self.kafka, self.name), logger=logging.getLogger("librdkafka"))
         count = 0
         try:
             consumer.assign([TopicPartition(_TOPIC, each, starts[each]) for each in unread])
@@ -138,20 +139,6 @@ class KafkaAnswers:
         wait([answer, self._stopped], _ANSWER_SECONDS, FIRST_COMPLETED)
         _check_running(self._stopped)
         return answer.result(0)
-
-    def _config(self) -> dict[str, str | int | float | bool]:
-        return {
-            **self.kafka.confluent(),
-            "client.id": self.name,
-            "group.id": f"{self.name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 16_384,
-            "log_level": 3,
-        }
 
 
 def _check_running(stopped: Future[None]) -> None:
