@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rondo.serving.errors import RequestRefusedError
+    from rondo.serving.models.serving_table import ServedModels
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 FEATURES = {
@@ -100,6 +101,22 @@ def beside(
     primary, other = version(), version(2, 2.0).in_role(role)
     both = Compared(primary, other, other.in_role(RouteRole.SHADOW), all_rows=all_rows)
     return ServedModel("delay", 1, (other, primary), (share, 1 - share), compared=both)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """40 keys in a rollout: the version that answers each, and how many rows the log has by version and role."""
+
+    versions: Mapping[str, int]
+    logged: Counter[tuple[int, str]]
+
+
+def in_rollout(models: ServedModels, rolling: ServedModel) -> Rollout:
+    """Serve a rollout of version 2 beside version 1, and return what is to come of one row for each key."""
+    models.swap(rolling)
+    versions = {f"N{number}": rolling.version_for(f"N{number}").model_version for number in range(40)}
+    canary = [*versions.values()].count(2)
+    return Rollout(versions, +Counter({(1, "primary"): 40, (2, "canary"): canary, (2, "shadow"): 40 - canary}))
 
 
 def rows_by_role(batches: Iterable[Any]) -> Counter[tuple[int, str]]:

@@ -14,9 +14,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
+from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
-from tests.serving.builders import BINARY, FEATURES, build_model, version_of
+from tests.serving.builders import BINARY, FEATURES, Rollout, beside, build_model, in_rollout, version_of
 from tests.support.access import publish_tokens
 from tests.support.processes import ServiceProcess
 from tests.support.spans import exporter as ended_spans
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
     from rondo.contracts.tasks.base import FittedTask
+    from rondo.serving.models.serving_table import ServedModels
 
 
 def make_version(
@@ -178,3 +180,11 @@ def serve() -> Callable[..., ServedModel]:
 @pytest.fixture(scope="session")
 def model() -> Callable[..., bytes]:
     return build_model
+
+
+@pytest.fixture(params=[(0.4, RouteRole.CANARY), (0.0, RouteRole.SHADOW)], ids=["canary", "shadow"])
+def rollout(request: pytest.FixtureRequest, models: ServedModels, version: Callable[..., LoadedVersion]) -> Rollout:
+    share, role = request.param
+    found = in_rollout(models, beside(version, share, role=role))
+    assert (2 in found.versions.values()) == (share > 0)
+    return found

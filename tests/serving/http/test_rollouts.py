@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING
 
-import pytest
-from rondo.contracts.vocabularies import RouteRole
-
-from tests.serving.builders import beside, rows_by_role
+from tests.serving.builders import rows_by_role
 from tests.serving.http.inference_api import INFER, LogTopic, tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx
-    from rondo.serving.models.loaded_version import LoadedVersion
-    from rondo.serving.models.serving_table import ServedModels
+
+    from tests.serving.builders import Rollout
 
 
-@pytest.mark.parametrize(("share", "role"), [(0.4, RouteRole.CANARY), (0.0, RouteRole.SHADOW)])
 async def test_in_a_rollout_the_key_decides_whose_answer_is_sent_and_both_versions_are_in_the_log(
-    client: httpx.AsyncClient,
-    models: ServedModels,
-    version: Callable[..., LoadedVersion],
-    topic: LogTopic,
-    share: float,
-    role: RouteRole,
+    client: httpx.AsyncClient, rollout: Rollout, topic: LogTopic
 ) -> None:
-    rolling = beside(version, share, role=role)
-    models.swap(rolling)
-    expected = {f"N{number}": rolling.version_for(f"N{number}").model_version for number in range(40)}
-    canary = [*expected.values()].count(2)
-    assert (canary > 0) == (share > 0)
-
     async def infer(first: int) -> list[tuple[str, str, float]]:
         entities = [f"N{number}" for number in range(first, first + 4)]
         inputs = [
@@ -47,7 +29,5 @@ async def test_in_a_rollout_the_key_decides_whose_answer_is_sent_and_both_versio
 
     # At the same time, so that rows of several requests are scored together.
     answers = [each for rows in await asyncio.gather(*map(infer, range(0, 40, 4))) for each in rows]
-    assert answers == [(key, str(found), n * float(found)) for n, (key, found) in enumerate(expected.items())]
-    assert +rows_by_role(topic.batches) == +Counter(
-        {(1, "primary"): 40, (2, "canary"): canary, (2, "shadow"): 40 - canary}
-    )
+    assert answers == [(key, str(found), n * float(found)) for n, (key, found) in enumerate(rollout.versions.items())]
+    assert +rows_by_role(topic.batches) == rollout.logged
