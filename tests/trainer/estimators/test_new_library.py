@@ -101,8 +101,7 @@ def test_it_trains_to_a_candidate() -> None:
     with_average = replace(made, estimators={**made.estimators, "average": Average(1)})
     calls = np.random.default_rng(1).normal(10, 2, 2_000)
     at = [START + timedelta(hours=hour) for hour in range(2_000)]
-    heat = np.random.default_rng(2).normal(calls**2, 5).astype(np.float32)
-    rows = pl.DataFrame({"id": ["a"] * 2_000, "at": at, "heat": heat, "calls": calls})
+    rows = pl.DataFrame({"id": ["a"] * 2_000, "at": at, "heat": calls.astype(np.float32) ** 2, "calls": calls})
     training_set = TrainingSet(rows.cast({"at": pl.Datetime("us", "UTC")}), (), at[-1], None, at[-1])
     spec = parse_spec(spec_text())
     candidate = with_average.evaluate(spec, with_average.fit(spec, training_set), None)

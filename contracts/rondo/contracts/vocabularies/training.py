@@ -120,6 +120,7 @@ class NoteCode(StrEnum):
     FEW_INTERVAL_ROWS = "few_interval_rows"
     UNDIVIDED_HOLDOUT = "undivided_holdout"
     LOW_COVERAGE = "low_coverage"
+    DETERMINES_LABEL = "determines_label"
     UNKNOWN_CLASS = "unknown_class"
     ABSENT_CLASS = "absent_class"
     SEARCH_SPLIT_SKIPPED = "search_split_skipped"

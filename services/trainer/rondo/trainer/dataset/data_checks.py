@@ -47,13 +47,12 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     Rows in which the feature is missing do not count.
 
     Raises:
-        LeakError: a feature has one value per class; or, of a number, rises or falls with the label in every row, as a
-            multiple does, or is a text with one value per label.
+        LeakError: a feature has one value per class; or, of a number, is a multiple of the label.
 
     """
     label = rows[spec.data.label]
     of_classes = task_named(spec.task).target != "number"
-    copies, classes = _is_renamed_copy if of_classes else _is_copy_of_number, label.n_unique()
+    copies, classes = _is_renamed_copy if of_classes else _is_multiple, label.n_unique()
     for name in spec.features:
         known = _known(rows[name])
         values = rows[name].filter(known)
@@ -77,6 +76,8 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
     else:
         yield from _same_label(training[label], "training", "the model answers with that alone")
         yield from _rounded(pl.concat([training[label], holdout[label]]))
+        for name in spec.features:
+            yield from _determines(training[name], training[label])
     yield from _repeated_rows(spec, training, "training")
 
 
@@ -249,20 +250,32 @@ def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
     return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
 
 
-def _is_copy_of_number(values: pl.Series, label: pl.Series) -> bool:
+def _determines(values: pl.Series, label: pl.Series) -> Iterator[TrainingNote]:
+    """Yield a note on a feature that gives the label, a number, by itself: it may be made from the label, or a law."""
+    known = _known(values)
+    values, label = values.filter(known), label.filter(known)
+    relation = _is_monotone if values.dtype.is_numeric() else _is_named
+    if values.len() >= _ENOUGH_ROWS and values.dtype != pl.Boolean and relation(values, label):
+        message = (
+            f"the feature {values.name!r} gives the label {label.name!r} by itself in every row: make sure that a"
+            " request has it before the label is known, else take it out of `features`"
+        )
+        yield TrainingNote(code=NoteCode.DETERMINES_LABEL, feature=values.name, message=message)
+
+
+def _is_multiple(values: pl.Series, label: pl.Series) -> bool:
+    """Return whether a number, or the text of one, is a linear function of the label."""
     if values.dtype.is_numeric():
-        return _is_linear_copy(values, label) or _is_monotone_copy(values, label)
-    if values.dtype == pl.Boolean:
-        return False
+        return _is_linear_copy(values, label)
     texts = values.cast(pl.String)
-    if not texts.head(_PROBE_ROWS).cast(pl.Float64, strict=False).null_count():
-        numbers = texts.cast(pl.Float64, strict=False)
-        known = numbers.is_not_null()
-        return bool(known.any()) and _is_copy_of_number(numbers.filter(known), label.filter(known))
-    return _is_named_copy(texts, label)
+    if values.dtype == pl.Boolean or texts.head(_PROBE_ROWS).cast(pl.Float64, strict=False).null_count():
+        return False
+    numbers = texts.cast(pl.Float64, strict=False)
+    known = numbers.is_not_null()
+    return bool(known.any()) and _is_linear_copy(numbers.filter(known), label.filter(known))
 
 
-def _is_named_copy(texts: pl.Series, label: pl.Series) -> bool:
+def _is_named(texts: pl.Series, label: pl.Series) -> bool:
     """Return whether each text has one label and each label one text, of which most occur in several rows."""
     for rows in (_PROBE_ROWS, texts.len()):
         of, by = label.head(rows), texts.head(rows)
@@ -273,7 +286,7 @@ def _is_named_copy(texts: pl.Series, label: pl.Series) -> bool:
     return 2 < distinct <= texts.len() / 2  # noqa: PLR2004 - as said
 
 
-def _is_monotone_copy(values: pl.Series, label: pl.Series) -> bool:
+def _is_monotone(values: pl.Series, label: pl.Series) -> bool:
     """Return whether the label never falls, or never rises, as a feature of many values does: as its logarithm."""
     for rows in (_PROBE_ROWS, values.len()):
         of, by = label.head(rows), values.head(rows)
