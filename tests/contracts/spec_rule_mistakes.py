@@ -221,6 +221,22 @@ RULE_MISTAKES = {
             "false_negative: 5}}`, or leave the gate out"
         ),
     ),
+    "slices by costs that are not stated": (
+        "gates: {slices",
+        "gates: {slice_metric: cost, slices",
+        (
+            "line 8: `gates.slice_metric`: 'cost' needs the costs of errors: set `prediction: {cost: {false_positive: "
+            "1, false_negative: 5}}`, or take another metric"
+        ),
+    ),
+    "fairness by costs that are not stated": (
+        "max_gap: 0.1",
+        "metric: cost, max_gap: 0.1",
+        (
+            "line 8: `gates.fairness.metric`: 'cost' needs the costs of errors: set `prediction: {cost: "
+            "{false_positive: 1, false_negative: 5}}`, or take another metric"
+        ),
+    ),
     "threshold and cost": (
         "rollout:",
         "prediction: {threshold: 0.4, cost: {false_positive: 1, false_negative: 5}}\nrollout:",

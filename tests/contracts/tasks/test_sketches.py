@@ -162,6 +162,17 @@ def test_figures_of_scores_are_those_of_the_evaluation_but_for_the_bins(threshol
     assert figures["log_loss"].error == pytest.approx(losses.std() / 20_000**0.5, rel=0.02)
 
 
+@pytest.mark.parametrize(("threshold", "decided"), [(0.0005, False), (0.3001, True), (2 / 1024, True)])
+def test_labels_of_rare_events_that_share_a_bin_with_the_threshold_have_no_figures(
+    threshold: float,
+    decided: bool,  # noqa: FBT001
+) -> None:
+    mine, score = sketch_of(threshold), np.linspace(0, 0.002, 1_000)
+    figures = mine.figures(mine.count(table(number=score, outcome=(score > 0.0019).astype(np.float64))))
+    assert ("accuracy" in figures) == decided
+    assert "brier" in figures
+
+
 def sketch_of(threshold: float) -> PerformanceSketch:
     return TASKS["binary"].sketch(FittedTask(task="binary", labels=("0", "1"), threshold=threshold))
 

@@ -54,8 +54,8 @@ class MetricGate(SpecSection):
     """The greatest value that the candidate may have."""
     not_worse_than_champion: Annotated[float, Field(ge=0)] | None = None
     """How much worse than the champion, on the same rows, is accepted: in the unit of the metric, and for metrics in
-    units of the label, such as MAE, as a share of the champion's value. The candidate fails if it is worse by more than
-    that with a confidence of `gates.confidence`."""
+    units of the label or of costs, such as MAE, as a share of the champion's value. The candidate fails if it is worse
+    by more than that with a confidence of `gates.confidence`."""
 
 
 class FairnessGate(SpecSection):
@@ -108,8 +108,8 @@ class Gates(_MetricGates):
     slice_metric: Text | None = None
     """The metric of the slices. By default ROC AUC for `binary`, accuracy for `multiclass`, MAE for `regression`."""
     slice_tolerance: Annotated[float, Field(ge=0)] = 0.05
-    """How much worse than the champion a slice may be. For metrics in units of the label, such as MAE, it is a share of
-    the champion's value."""
+    """How much worse than the champion a slice may be. For metrics in units of the label or of costs, such as MAE, it
+    is a share of the champion's value."""
     min_slice_rows: Annotated[int, Field(ge=1)] = 200
     """Slices and groups with fewer rows of the holdout are not evaluated."""
     fairness: FairnessGate | None = None

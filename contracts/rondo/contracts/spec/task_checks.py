@@ -58,9 +58,16 @@ def _metrics(task: Task, gates: Plain, prediction: Plain) -> Iterator[Problem]:
             yield Problem(("gates", name), f"is no metric of {task.name}: use one of {', '.join(task.metrics)}", " ")
         elif metric.option is not None and not prediction.get(metric.option):
             yield Problem(("gates", name), f"needs {_OPTIONS[metric.option]}, or leave the gate out", " ")
-    yield from _metric_of_groups(task, gates.get("slice_metric"), ("gates", "slice_metric"), tuple(task.metrics))
     fairness = mapping_at(gates, "fairness").get("metric")
-    yield from _metric_of_groups(task, fairness, ("gates", "fairness", "metric"), (*task.metrics, *task.rates))
+    of_groups = (
+        (gates.get("slice_metric"), ("gates", "slice_metric"), tuple(task.metrics)),
+        (fairness, ("gates", "fairness", "metric"), (*task.metrics, *task.rates)),
+    )
+    for name, path, known in of_groups:
+        yield from _metric_of_groups(task, name, path, known)
+        option = METRICS[name].option if isinstance(name, str) and name in known and name in METRICS else None
+        if option is not None and not prediction.get(option):
+            yield Problem(path, f"{name!r} needs {_OPTIONS[option]}, or take another metric")
 
 
 def _metric_of_groups(task: Task, name: object, path: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Problem]:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 _ONE_HALF = 0.5
+# The share of rows in the bin of a threshold up to which a window has figures of the labels it decides.
+_MOST_AT_EDGE = 0.01
 # Unclipped, the log loss of one confident mistake outweighs all other rows.
 _LEAST_CHANCE = 0.01
 # Scores of a graph differ from those of its model by less.
@@ -267,20 +269,24 @@ class ScoreHistograms:
         """Return ROC AUC, average precision, log loss, Brier score, calibration error, accuracy and mean cost.
 
         A probability that is nearer to 0 or 1 than half a bin counts as half a bin, which bounds the log loss of a row.
+        Rows in the bin of the threshold count as predicted positive. Where they are more than a hundredth of all, as of
+        a rare event, accuracy and cost are left out.
         """
         negatives, positives = counts.reshape(2, self.bins)
         rows = int(counts.sum())
         if not rows:
             return {}
         chances = (np.arange(self.bins) + 0.5) / self.bins
-        selected = np.arange(self.bins) >= int(np.float32(self.threshold) * self.bins)
+        edge = float(np.float32(self.threshold)) * self.bins
+        selected = np.arange(self.bins) >= int(edge)
         false, missed = int(negatives[selected].sum()), int(positives[~selected].sum())
+        at_edge = int((negatives + positives)[int(edge) : int(edge) + 1].sum()) if edge != int(edge) else 0
+        decided = {"accuracy": share_of(rows - false - missed, rows), **_mean_cost(self.cost, false, missed, rows)}
         found = {
             "log_loss": _mean(counts, np.concatenate([-np.log1p(-chances), -np.log(chances)])),
             "brier": _mean(counts, np.concatenate([chances**2, (1 - chances) ** 2])),
             "ece": Figure(_calibration_error(negatives, positives, chances)),
-            "accuracy": share_of(rows - false - missed, rows),
-            **_mean_cost(self.cost, false, missed, rows),
+            **(decided if at_edge <= _MOST_AT_EDGE * rows else {}),
         }
         auc, precision = _roc_auc(negatives, positives), _average_precision(negatives, positives)
         ranked = {"roc_auc": auc, "average_precision": precision}

@@ -160,6 +160,7 @@ COST = Metric(
     "mean cost",
     "The mean cost of a row, by `prediction.cost`: what the errors of its label cost, in that unit.",
     higher_is_better=False,
+    relative=True,
     option="cost",
     form=".4g",
 )

@@ -45,11 +45,14 @@ def coverage_notes(scored: Scored) -> Iterator[TrainingNote]:
     covered, interval = metrics.compute("interval_coverage", scored), scored.task.interval
     if covered is None or interval is None:
         return
-    error = sqrt(interval.coverage * (1 - interval.coverage) / len(scored))
+    # The width is an estimate, too, of the rows that chose it.
+    chosen_on = scored.task.chosen_on
+    inverse = 1 / len(scored) + (1 / chosen_on if chosen_on else 0.0)
+    error = sqrt(interval.coverage * (1 - interval.coverage) * inverse)
     if covered < interval.coverage - _STANDARD_ERRORS * error:
         message = (
             f"the interval covers {covered:.1%} of the {len(scored):,} rows of the holdout that evaluate it, and"
-            f" `prediction.interval` states {interval.coverage:.4g}: the errors were smaller in the rows before, which"
+            f" `prediction.interval` states {interval.coverage:.4g}: the errors may have been smaller in the rows that"
             f" chose its width. The monitor compares with {covered:.1%}; `gates.interval_coverage.min` refuses such a"
             " model"
         )
