@@ -56,8 +56,10 @@ def _share(ended: list[Ended], state: str) -> float:
     return sum(each.state == state for each in ended) / len(ended)
 
 
-def _answers(ended: list[Ended], state: str) -> float:
-    return float(np.median([each.answers for each in ended if each.state == state] or [0]))
+def _answers(name: str, ended: list[Ended], state: str) -> Iterator[Row]:
+    """Yield the median of the candidates' answers until an end that some of the rollouts have."""
+    if answers := [each.answers for each in ended if each.state == state]:
+        yield _row(name, float(np.median(answers)))
 
 
 def of_setting(setting: Setting) -> Iterator[Row]:
@@ -66,7 +68,7 @@ def of_setting(setting: Setting) -> Iterator[Row]:
     back = _share(equal, "rolled_back")
     yield _row(f"{setting.name}: equal, rolled back", back, f"at most {RATE:g}", met=back <= RATE)
     yield _row(f"{setting.name}: equal, promoted", _share(equal, "watching"))
-    yield _row(f"{setting.name}: equal, answers until promoted", _answers(equal, "watching"))
+    yield from _answers(f"{setting.name}: equal, answers until promoted", equal, "watching")
     for name, noise in (("worse by 3 points", WORSE_BY_3), ("worse by 1 point", WORSE_BY_1)):
         worse = runs(setting, noise, OTHER_RUNS)
         caught = _share(worse, "rolled_back")
@@ -75,7 +77,7 @@ def of_setting(setting: Setting) -> Iterator[Row]:
         else:
             yield _row(f"{setting.name}: {name}, rolled back", caught)
         yield _row(f"{setting.name}: {name}, promoted", _share(worse, "watching"))
-        yield _row(f"{setting.name}: {name}, answers until rolled back", _answers(worse, "rolled_back"))
+        yield from _answers(f"{setting.name}: {name}, answers until rolled back", worse, "rolled_back")
 
 
 def _row(name: str, value: float, goal: str = "shown", *, met: bool = True) -> Row:
