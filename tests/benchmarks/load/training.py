@@ -29,9 +29,9 @@ NUMBERS = 16 - len(LEVELS)
 SEED = 7
 THREADS = os.cpu_count() or 1
 FOREST = {"n_estimators": 20, "min_samples_leaf": 50}
-# The trainers that are measured, by name, as a spec declares them.
 # What a spec without `trainer` and `retrain` asks for: strategies are compared, and the one that leads is refitted.
 DEFAULT = "lightgbm by default"
+# The trainers that are measured, by name, as a spec declares them.
 TRAINERS: dict[str, dict[str, Any]] = {
     DEFAULT: {"kind": "lightgbm"},
     "lightgbm": {"kind": "lightgbm"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, create_model
 
 from rondo.contracts.spec.data import SpecSection
-from rondo.contracts.tasks.metrics import OF_SKLEARN
+from rondo.contracts.tasks.metrics import IN_EVERY_DIGEST
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Column, Text
 
@@ -85,7 +85,9 @@ else:
             name: (
                 MetricGate | None,
                 Field(
-                    default=None, description=metric.description, exclude_if=None if name in OF_SKLEARN else _is_none
+                    default=None,
+                    description=metric.description,
+                    exclude_if=None if name in IN_EVERY_DIGEST else _is_none,
                 ),
             )
             for name, metric in METRICS.items()

@@ -237,7 +237,7 @@ class Serving(SpecSection):
     model."""
     deduplicate: Annotated[PositiveDuration | None, Field(exclude_if=lambda window: window is None)] = None
     """For so long after an answer over Kafka, a request with the same `id` and the same message key gets that answer
-    again, without an inference and without a second row of the inference log. By default each request is answered anew.
+    again, without an inference and without a second row of the inference log. By default each request is scored.
     It counts by the clock, and is at most 7d, for which answers are kept. Requests over HTTP and gRPC have no part in
     it. A change takes effect with the next deployment of the model."""
 

@@ -164,8 +164,8 @@ COST = Metric(
     option="cost",
     form=".4g",
 )
-# In the order of the gates in a spec, which decides its digest.
-OF_SKLEARN = by_name(
+# The gates that each spec has in its digest, also where they are not set, in this order: a new metric is none of them.
+IN_EVERY_DIGEST = by_name(
     ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, F1_MACRO, MCC,
     RMSE, MAE, MEDIAN_ABSOLUTE_ERROR, MAPE, R2, PINBALL, INTERVAL_COVERAGE,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rondo.contracts.tasks.base import NAMES
 from rondo.contracts.tasks.binary import BINARY
-from rondo.contracts.tasks.metrics import OF_SKLEARN
+from rondo.contracts.tasks.metrics import IN_EVERY_DIGEST
 from rondo.contracts.tasks.multiclass import MULTICLASS
 from rondo.contracts.tasks.regression import REGRESSION
 
@@ -22,7 +22,7 @@ NAMES.extend(TASKS)
 # That of a spec which names none.
 DEFAULT = BINARY.name
 METRICS: Mapping[str, Metric] = {
-    **OF_SKLEARN,
+    **IN_EVERY_DIGEST,
     **{name: metric for task in TASKS.values() for name, metric in task.metrics.items()},
 }
 

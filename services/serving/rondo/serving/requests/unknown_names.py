@@ -1,4 +1,4 @@
-"""Names in a request that nothing knows, where its model answers it all the same: what the caller is told of them.
+"""Names in a request that nothing knows, where its model answers it all the same: the warnings about them.
 
 With `warn` a request is decoded as one that has none, and only those that fail are looked at. With `ignore` nothing is
 known of most requests: a sample of them is looked at for names that resemble one of the request's own.

@@ -41,7 +41,7 @@ _EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
 
 _CUT = (
     "only the last %d answers of %d partitions are read back, and the window has more: a request that repeats an older"
-    " one is answered anew. Raise RONDO_DEDUPLICATED_ANSWERS, or lower `serving.deduplicate`"
+    " one is scored and logged again. Raise RONDO_DEDUPLICATED_ANSWERS, or lower `serving.deduplicate`"
 )
 
 
@@ -123,7 +123,7 @@ class KafkaAnswers:
         if timedelta(0) <= retention < window:
             log.warning(
                 "%s keeps answers for %s only, and requests are deduplicated for %s: after a restart or a rebalance a"
-                " request that repeats an older one is answered anew. Raise retention.ms of the topic, or lower"
+                " request that repeats an older one is scored again. Raise retention.ms of the topic, or lower"
                 " `serving.deduplicate`",
                 _TOPIC, retention, window,
             )  # fmt: skip
