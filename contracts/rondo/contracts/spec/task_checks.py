@@ -63,11 +63,11 @@ def _metrics(task: Task, gates: Plain, prediction: Plain) -> Iterator[Problem]:
         (gates.get("slice_metric"), ("gates", "slice_metric"), tuple(task.metrics)),
         (fairness, ("gates", "fairness", "metric"), (*task.metrics, *task.rates)),
     )
-    for name, path, known in of_groups:
-        yield from _metric_of_groups(task, name, path, known)
-        option = METRICS[name].option if isinstance(name, str) and name in known and name in METRICS else None
+    for chosen, path, known in of_groups:
+        yield from _metric_of_groups(task, chosen, path, known)
+        option = METRICS[chosen].option if isinstance(chosen, str) and chosen in known and chosen in METRICS else None
         if option is not None and not prediction.get(option):
-            yield Problem(path, f"{name!r} needs {_OPTIONS[option]}, or take another metric")
+            yield Problem(path, f"{chosen!r} needs {_OPTIONS[option]}, or take another metric")
 
 
 def _metric_of_groups(task: Task, name: object, path: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Problem]:
