@@ -32,7 +32,8 @@ from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 
-from tests.support import class_cache
+from tests.support import class_cache, scheduling
+from tests.support.scheduling import FewBrokers
 from tests.support.topics import remove_topics
 
 # Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
@@ -93,7 +94,7 @@ _STARTS = {
 }
 _MEDIUM = "\npytestmark = pytest.mark.medium\n"
 _PROCESSES = ("tests/e2e/", "tests/embedded/")
-_RANK = {"process": 0, "kafka": 1, "postgres": 2, "unit": 3}
+_RANK = {"kafka": 0, "process": 1, "postgres": 2, "unit": 3}
 
 
 @cache
@@ -133,7 +134,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FewBrokers | None:
+    """Divide the tests as `scheduling.py` says, where a file's tests are to stay together."""
+    return FewBrokers(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test by what it needs, and put the files that take longest first: all workers then end together."""
     rank: dict[Path, int] = {}
     for item in items:
@@ -141,8 +147,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(marker)
             rank[item.path] = min(rank.get(item.path, len(_RANK)), _RANK[marker])
         if item.get_closest_marker("medium"):
-            rank[item.path] = 0
+            rank[item.path] = min(rank[item.path], _RANK["process"])
     items.sort(key=lambda item: rank[item.path])
+    scheduling.tell(config, items)
 
 
 @pytest.hookimpl(wrapper=True)

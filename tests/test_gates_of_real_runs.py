@@ -40,6 +40,7 @@ POOR_BY = {
 }
 # A threshold by cost takes half of the holdout, and with the rest these two differ by chance alone.
 WHOLE_HOLDOUT = ("ece", "recall")
+WITH_OTHER_MODELS = {*POOR_BY, *WHOLE_HOLDOUT}
 
 
 def described(task: str, model: dict[str, Any]) -> ModelSpec:
@@ -90,7 +91,10 @@ def test_a_bound_on_a_metric_passes_and_refuses(task: str, metric: str) -> None:
         assert not passes(task, {metric: {bound: worse}}, good=True, gate=f"{metric}.{bound}")
 
 
-@pytest.mark.parametrize(("task", "metric"), PAIRS)
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [pytest.param(*pair, marks=pytest.mark.slow if pair[1] in WITH_OTHER_MODELS else ()) for pair in PAIRS],
+)
 def test_a_model_that_is_worse_than_the_champion_is_refused_and_with_a_tolerance_passes(task: str, metric: str) -> None:
     gate, refused = f"{metric}.not_worse_than_champion", 0
     # A poor model may have the better recall (it names everybody), so either may be the worse one.

@@ -88,7 +88,7 @@ def served(first: int, count: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("prefix", ["data", "my%20data/ü/50%25"])
+@pytest.mark.parametrize("prefix", [pytest.param("data", marks=pytest.mark.slow), "my%20data/ü/50%25"])
 async def test_what_ingestion_publishes_in_a_bucket_is_what_the_trainer_reads(
     bucket: str, prefix: str, tmp_path: Path
 ) -> None:

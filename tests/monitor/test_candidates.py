@@ -146,7 +146,7 @@ def seen_at_once() -> tuple[list[bytes], CandidateStatus, list[AlertRaised]]:
     return interleaved(others), found, alerts
 
 
-@settings(max_examples=5)
+@settings(max_examples=settings().max_examples // 7)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.medium
 async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candidate(

@@ -20,6 +20,7 @@ from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.worker.app import pipeline
 
 from tests.serving.builders import infer_values, version_of
+from tests.support.combinations import combinations
 
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -112,8 +113,10 @@ def small(kind: str, task: str) -> FittedCandidate:
     return fit(task, trainer_of(kind, task), rows(task, 200))
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+every_kind_and_task = pytest.mark.parametrize(("kind", "task"), combinations(list(KINDS), list(TASKS)))
+
+
+@every_kind_and_task
 def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, task: str) -> None:
     frame = rows(task)
     fitted = fit(task, trainer_of(kind, task), frame)
@@ -129,22 +132,19 @@ def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, t
         assert np.mean([classes[index] == true for index, true in zip(found["label"], label, strict=True)]) > 0.75
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind_and_task
 def test_the_same_rows_give_the_same_bytes_whatever_the_threads(kind: str, task: str) -> None:
     again = fit(task, trainer_of(kind, task), rows(task, 200), threads=2)
     assert again.model == small(kind, task).model
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind_and_task
 def test_200_rows_are_enough(kind: str, task: str) -> None:
     fitted = small(kind, task)
     assert (fitted.rows_trained, fitted.holdout.height) == (180, 20)
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind_and_task
 def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str) -> None:
     frame = rows(task, 300).with_columns(carrier=pl.lit("AA"), temp=pl.lit(1.5, pl.Float32), distance=pl.lit(9))
     fitted = fit(task, trainer_of(kind, task), frame)
@@ -152,8 +152,7 @@ def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str
     assert all(np.isfinite(values).all() and (values == values[0]).all() for values in outputs.values())
 
 
-@pytest.mark.parametrize("size", [1e6, 1e-6])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "size"), combinations(list(KINDS), [1e6, 1e-6]))
 def test_labels_may_be_large_or_small(kind: str, size: float) -> None:
     """Their mean is 0, so that sums of large leaves give some small predictions."""
     label = pl.col("label") - pl.col("label").mean()

@@ -25,6 +25,7 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.worker.app import pipeline
 
 from tests.client.spec_proposal.builders import Columns, checks, columns, each, write_csv
+from tests.support.combinations import combinations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
 
 @pytest.mark.parametrize(
     ("kind", "suffix"),
-    [*((kind, suffix) for kind in LABELS for suffix in USUAL), *(("two texts", suffix) for suffix in OTHERS)],
+    [*combinations(list(LABELS), USUAL), *combinations(["two texts"], OTHERS)],
 )
 def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, suffix: str) -> None:
     task, label = LABELS[kind]

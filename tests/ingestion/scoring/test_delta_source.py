@@ -14,6 +14,7 @@ from rondo.ingestion.delta.location import Location
 from rondo.ingestion.scoring.delta_source import DeltaSource
 
 from tests.ingestion.scoring.stage import Stage, check, data, fill, requested
+from tests.support.combinations import combinations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,11 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("planned", [False, True], ids=["at the plan", "between two parts"])
-@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "missing", "flipped", "shorter"])
+@pytest.mark.parametrize(
+    ("damage", "planned"),
+    combinations(["cut", "garbage", "empty", "missing", "flipped", "shorter"], [False, True]),
+    ids=lambda each: {False: "at the plan", True: "between two parts"}.get(each, each),
+)
 async def test_data_that_can_not_be_read_fails_its_job_and_no_other(
     tmp_path: Path,
     damage: str,

@@ -59,7 +59,7 @@ def scenario_of(stream: Stream, outcomes: Callable[[Data], np.ndarray] | None = 
         (BINARY, lambda data: (data["score"] > 0.4).astype(np.float64), "low"),
         (BINARY, lambda data: (data["score"] > 0.6).astype(np.float64), "high"),
         # Always right, and less sure than that.
-        (MULTICLASS, lambda data: data["label"], "low"),
+        pytest.param(MULTICLASS, lambda data: data["label"], "low", marks=pytest.mark.slow),
         (REGRESSION, lambda data: data["value"] - NOISE / 2, "high"),
     ],
     ids=["binary too low", "binary too high", "multiclass", "regression"],

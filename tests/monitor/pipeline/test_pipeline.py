@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
-@settings(max_examples=settings().max_examples // 5)
+@settings(max_examples=settings().max_examples // 7)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.medium
 async def test_batches_and_crashes_change_no_published_event(stream: Stream, seed: int) -> None:

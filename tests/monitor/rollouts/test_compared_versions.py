@@ -87,7 +87,9 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     assert sum(m.primary_errors for m in minutes) == 0
 
 
-@pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.0, 0.0), (0.3, 0.1, 0.3)])
+@pytest.mark.parametrize(
+    ("noise", "low", "high"), [pytest.param(0.0, 0.0, 0.0, marks=pytest.mark.slow), (0.3, 0.1, 0.3)]
+)
 @pytest.mark.medium
 async def test_a_minute_has_the_difference_of_the_predictions(noise: float, low: float, high: float) -> None:
     found = await evidence_of(scored_by_another(value, noise, "shadow") for value in PREDICTED)
@@ -110,7 +112,7 @@ async def test_predictions_are_compared_without_any_outcome() -> None:
     assert minute.disagreement
 
 
-@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("restart", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.medium
 async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) -> None:
     cost = InferenceCost((900,), 10, 0, 3, 0)

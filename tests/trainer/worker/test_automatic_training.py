@@ -244,8 +244,8 @@ async def test_a_champion_that_is_much_better_stays_unless_somebody_asks(harness
         ({"window": "1000m"}, 700, 300, 1_000),
         # The champion was fitted to the other 160 rows of the holdout.
         ({"holdout": 0.2}, 1_840, 300, 2_300),
-        ({"holdout_rows": 460}, 1_840, 300, 2_300),
-        ({"holdout_span": "460m"}, 1_840, 300, 2_300),
+        pytest.param({"holdout_rows": 460}, 1_840, 300, 2_300, marks=pytest.mark.slow),
+        pytest.param({"holdout_span": "460m"}, 1_840, 300, 2_300, marks=pytest.mark.slow),
         # Of a large share, too: the model that is evaluated is fitted to 920 rows.
         ({"holdout": 0.6}, 920, 300, 2_300),
         ({"refit": False}, 2_000, 300, 2_000),

@@ -12,6 +12,7 @@ from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.worker.app import pipeline
 
+from tests.support.combinations import combinations
 from tests.trainer import builders
 
 if TYPE_CHECKING:
@@ -108,13 +109,15 @@ def spec(task: str, policy: str, trainer: dict[str, Any]) -> ModelSpec:
     return type(builders.spec()).model_validate(described | parts)
 
 
-@pytest.mark.parametrize("case", [*NOTES, "out of balance", "one class", "200 rows", "leak"])
 @pytest.mark.parametrize(
-    ("task", "policy", "trainer"), TRAINERS, ids=lambda each: "-".join(each) if isinstance(each, dict) else each
+    ("trained", "case"),
+    combinations(TRAINERS, [*NOTES, "out of balance", "one class", "200 rows", "leak"]),
+    ids=lambda each: each if isinstance(each, str) else "-".join((*each[:2], *each[2])),
 )
 async def test_odd_rows_end_in_a_sentence(
-    harness: WorkerHarness, tmp_path: Path, task: str, policy: str, trainer: dict[str, Any], case: str
+    harness: WorkerHarness, tmp_path: Path, trained: tuple[str, str, dict[str, Any]], case: str
 ) -> None:
+    task, policy, trainer = trained
     (tmp_path / "functions" / "own").mkdir(parents=True)
     (tmp_path / "functions" / "own" / "train.py").write_text(OWN.read_text())
     builders.write_batch(harness.data, odd(task)[case])

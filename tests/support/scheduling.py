@@ -1,0 +1,52 @@
+"""How the tests are divided among the workers of a parallel run.
+
+The tests of a file stay together. The files whose tests use the shared broker are two units, which two workers begin
+with: each more broker takes 25 CPU seconds, and these tests wait for theirs while other workers compute.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+    from xdist.remote import Producer
+
+
+_UNITS = 2
+# Where a worker, which knows the fixtures, tells the scheduler, which does not.
+_KEY = "rondo/files_with_kafka"
+
+
+def tell(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Let the scheduler know which files have a test of Kafka."""
+    if hasattr(config, "workerinput") and (cache := _cache(config)):
+        files = {item.nodeid.split("::", 1)[0] for item in items if item.get_closest_marker("kafka")}
+        cache.set(_KEY, sorted(files))
+
+
+def _cache(config: pytest.Config) -> pytest.Cache | None:
+    """Return the cache of the run; None where it is turned off, and no file is known then."""
+    return getattr(config, "cache", None)
+
+
+class FewBrokers(LoadScopeScheduling):
+    """Like `--dist loadfile`, but for the files whose tests use the shared broker."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        self._unit = dict[str, str]()
+
+    def schedule(self) -> None:
+        cache = _cache(self.config)
+        files = cache.get(_KEY, []) if cache else []
+        self._unit = {file: f"kafka {number % _UNITS}" for number, file in enumerate(files)}
+        super().schedule()
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return self._unit.get(file, file)
