@@ -15,6 +15,7 @@ from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watc
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact
 
 RATE = 0.01
+WEEK = 7 * 24 * 60 * MINUTE
 
 
 def normal(rows: int, components: int = 2, seed: int = 1) -> np.ndarray:
@@ -144,8 +145,8 @@ def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() ->
     evidence = compared(live=96)
     note_judged(evidence, RATE, ["inputs", "loss"], 1 * MINUTE)
     assert evidence.judged_since == {}
-    # 32 of 128 rows, one a minute, are missing.
-    assert evidence.due == {"inputs": 2 * 128 * MINUTE}
+    # 32 of 128 rows, one a minute, are missing: a week is longer than twice the 128 minutes.
+    assert evidence.due == {"inputs": WEEK}
     evidence.take("inputs", buckets_of(normal(64, seed=3), 1, first=96))
     for end in (2, 3):
         note_judged(evidence, RATE, ["inputs", "loss"], end * MINUTE)
@@ -156,3 +157,32 @@ def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() ->
     note_judged(evidence, RATE, ["inputs"], 400_000 * MINUTE)
     assert evidence.judged_since == {}
     assert evidence.due == {"inputs": 400_000 * MINUTE}, "the next window at the earliest"
+
+
+@pytest.mark.parametrize(
+    ("days", "due"),
+    [([0, 1, 2, 3], [7, 7, 7]), ([0, 7, 14, 21], [7, 28, 28])],
+    ids=["daily batches", "weekly batches"],
+)
+def test_rows_that_come_in_bursts_are_judged_before_they_are_due(days: list[int], due: list[int]) -> None:
+    """500 rows in five minutes of a day, where 2,000 are needed: the rate within a burst says nothing."""
+    test = BlockTest.of("v", exact(normal(12)) / np.sqrt(500), np.zeros(2, np.bool_), one_sided=False)
+    evidence, day = of_two_columns(StagedTest(test, 500)), 24 * 60
+    assert {each.needed for each in verdicts(evidence, RATE)} == {2_000}
+    rows, found = normal(2_000, seed=5), []
+    for number, at in enumerate(days):
+        evidence.take("inputs", buckets_of(rows[:, 500 * number :][:, :500], 100, first=at * day))
+        note_judged(evidence, RATE, ["inputs"], (at + 1) * day * MINUTE)
+        found += [due // (day * MINUTE) for due in evidence.due.values()]
+    assert found == due
+    assert evidence.judged_since == {"inputs": (days[-1] + 1) * day * MINUTE}
+
+
+def test_slices_are_not_awaited() -> None:
+    components = (Component("slices", "city", "level", 0, "a"),)
+    test = BlockTest.of("v", exact(normal(12, 1)), np.zeros(1, np.bool_), one_sided=True)
+    evidence = VersionEvidence([Watched(components, StagedTest(test, 32))])
+    evidence.take_slice("city", "a", buckets_of(normal(32, 1, seed=2), 1))
+    assert [each.judged for each in verdicts(evidence, RATE, ["slices"])] == [False]
+    note_judged(evidence, RATE, ["slices"], 1 * MINUTE)
+    assert evidence.due == {}

@@ -173,12 +173,11 @@ class AlertKind(StrEnum):
     """What an alert is about.
 
     `drift`, `performance` and `quality` are those of the findings, and `slices` is a worse performance for slices.
-    `no_verdict` is that the inputs can't be judged after twice the time that was expected at first, or
-    as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
-    many requests count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`,
-    `repeated_features`, `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed` is that a detector
-    of the user's own reports nothing of a window. `canary` and `shadow` are that what such a version is asked or
-    answers differs from its own training.
+    `no_verdict` is that the inputs can't be judged after a week and twice the expected time, or after as many rows as
+    the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that many requests count
+    in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`, `failed_rows` and
+    `volume` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports nothing of a
+    window. `canary` and `shadow` are that what such a version is asked or answers differs from its own training.
 
     Unknown: shown as it is.
     """

@@ -1,9 +1,9 @@
 """Why a version can't be judged yet, as people read it, and the alert when that lasts.
 
-The alert opens once a version has had as many rows as its reference, or twice the time has passed that was expected at
-first, and something of it is still not judged: then the rows of the reference are correlated over too long a time, or
-too few rows or outcomes arrive. A version without any outcome raises none for its performance: `quality/streams.py`
-reports that.
+The alert opens once a version has had as many rows as its reference, or a week has passed and twice the time that the
+rows of a week let expect, and something of it is still not judged: then the rows of the reference are correlated over
+too long a time, or too few rows or outcomes arrive. A version without any outcome raises none for its performance:
+`quality/streams.py` reports that.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def overdue(
 def _missed(evidence: VersionEvidence, late: Sequence[Verdict], end: int) -> str | None:
     """Return by when the groups should have been judged whose time has passed; None where none's has."""
     due = [evidence.due[each.group] for each in late if end > evidence.due.get(each.group, end)]
-    return f"it was due by {to_time(max(due)):%Y-%m-%d %H:%M} UTC, twice the time expected at first" if due else None
+    return f"it was due by {to_time(max(due)):%Y-%m-%d %H:%M} UTC" if due else None
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:

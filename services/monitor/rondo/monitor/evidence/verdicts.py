@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BASE_10 = math.log(10)
 _MOST_EXTENSIONS = 20
 _LONGEST_WAIT_SECONDS = 2 * 365 * 86_400
+# Rows come by office hours, in daily or in weekly batches: the rate within less time says nothing.
+_SHORTEST_WAIT = 7 * 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequ
     """Note which groups can be judged at the end of a window, in microseconds, since when, and when others should be.
 
     Columns that are out of reach are not waited for. A group with a column that waits, also again, is not judged.
-    It should be after twice the time that is expected at first.
+    It should be after twice the time that is expected by the rows of a week, and a week after the first row at the
+    earliest. No alert is about slices, so they are not waited for.
     """
     found = verdicts(evidence, false_alarm_rate, groups)
     for group in groups:
@@ -94,12 +97,18 @@ def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequ
             evidence.due.pop(group, None)
             continue
         evidence.judged_since.pop(group, None)
-        twice = []
-        for missing, taken in ((each.missing, each.taken) for each in mine):
-            if (at := expected_at(missing, taken.rows, taken.first, taken.last)) is not None:
-                twice.append(2 * at - taken.first)
-        if twice and group not in evidence.due:
-            evidence.due[group] = max(end, *twice)
+        if group != SLICES:
+            _note_due(evidence, group, mine, end)
+
+
+def _note_due(evidence: VersionEvidence, group: Group, waiting: Sequence[Verdict], end: int) -> None:
+    """Note when a group should be judged. That is settled once its rows are of more than a week."""
+    due = []
+    for missing, taken in ((each.missing, each.taken) for each in waiting):
+        if (at := expected_at(missing, taken.rows, taken.first, taken.last)) is not None:
+            due.append(max(2 * at - taken.first, taken.first + _SHORTEST_WAIT))
+    if due and evidence.due.get(group, 0) <= waiting[0].taken.first + _SHORTEST_WAIT:
+        evidence.due[group] = max(end, *due)
 
 
 @lru_cache(maxsize=1_024)
