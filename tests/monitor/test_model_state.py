@@ -77,6 +77,16 @@ def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_at_gr
     assert tuple(scenario.state.open_alerts) == ("drift",)
 
 
+def test_windows_whose_last_step_has_no_rows_repeat_a_finding_and_end_the_alert_that_nothing_is_judged() -> None:
+    """Rows come in the first twelve hours of each day, which are a step."""
+    scenario = days(DailyScenario(), 0, 3, length=0.4)
+    assert scenario.state.evidence.versions[1].judged_since.keys() == {"inputs", "outputs", "loss"}
+    scenario.state.alarms.unjudged["no_verdict"] = "some"
+    days(scenario, 3, 9, shift=1.5, length=0.4)
+    assert [each.alert_id for each in scenario.all(AlertResolved)] == ["some"]
+    assert 2 <= len(scenario.all(DriftDetected)) - 1 <= 3
+
+
 def test_the_change_is_looked_for_only_where_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
 

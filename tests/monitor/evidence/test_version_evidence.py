@@ -200,7 +200,7 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
     model.open.add(1, starts, np.array([4, 1, 2, 2, 7]), counts)
     lengths = Lengths(5 * MINUTE, 5 * MINUTE, MINUTE)
     assert list(model.close(1, reference, 5 * MINUTE - 1, lengths)) == []
-    assert list(model.close(1, reference, 16 * MINUTE, lengths)) == [5 * MINUTE, 15 * MINUTE]
+    assert list(model.close(1, reference, 16 * MINUTE, lengths)) == [(5 * MINUTE, True), (15 * MINUTE, True)]
     assert model.versions[1].taken["inputs"].rows == model.versions[1].taken["outputs"].rows == 9
     assert [key for key, _, _ in model.open] == [(1, 15 * MINUTE)]
     model.keep([2])
@@ -224,7 +224,7 @@ def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_c
         model, found = ModelEvidence(), {}
         model.open.add(1, starts, rows, counts.copy())
         for upto in range(at_once, number + 1, at_once):
-            for end in model.close(1, reference, upto * MINUTE, lengths):
+            for end, _ in model.close(1, reference, upto * MINUTE, lengths):
                 evidence = model.versions[1]
                 shown = np.concatenate([each.state.evidence for each in evidence.watched]).tolist()
                 found[end] = (shown, evidence.taken["inputs"].rows)
@@ -233,13 +233,13 @@ def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_c
     one_by_one, together = closed(10), closed(4_000)
     assert len(one_by_one) == 400
     assert all(one_by_one[end] == each for end, each in together.items())
-    # Whatever changes is seen with the same step, and windows end with all of their rows.
+    # Whatever changes is seen with the same step, and so are the first steps of windows.
     changes = [
         end
         for end, before in zip(list(one_by_one)[1:], one_by_one, strict=False)
         if one_by_one[end][0] != one_by_one[before][0]
     ]
-    assert {*changes, *(200 * MINUTE * (1 + window) for window in range(20))} <= together.keys()
+    assert {*changes, *(MINUTE * (10 + 200 * window) for window in range(20))} <= together.keys()
     assert max(one_by_one[4_000 * MINUTE][0]) > 20
     assert len(together) < (300 if rows_of_bucket == 4 else 401)
 

@@ -96,7 +96,7 @@ class Candidates:
             reference = references.get(each.digest)
             if reference is None or tumbling is None:
                 continue
-            for end in self.evidence.close(each.version, reference, watermark.passed, tumbling.lengths):
+            for end, _ in self.evidence.close(each.version, reference, watermark.passed, tumbling.lengths):
                 looked, evidence = True, self.evidence.versions[each.version]
                 if role in self.alerts:
                     continue

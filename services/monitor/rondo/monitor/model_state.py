@@ -336,9 +336,8 @@ class ModelState:
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:
         assert self.champion is not None  # noqa: S101 - the caller has looked
         version = self.champion.version
-        for end in self.evidence.close(version, reference, upto, tumbling.lengths):
+        for end, repeat in self.evidence.close(version, reference, upto, tumbling.lengths):
             evidence = self.evidence.versions[version]
-            repeat = end % tumbling.length == 0
             yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)
 
     def _subject(self, evidence: VersionEvidence) -> Subject:

@@ -1,8 +1,8 @@
 """What the evidence about the champion leads to: findings, suspicions, alerts; and which alerts are open.
 
 What needs no outcomes is looked at after each step of event time, and the losses after each closed window. So what is
-published depends on the rows alone, not on how they arrived. With `repeat`, at the end of a window, a finding may be
-published again.
+published depends on the rows alone, not on how they arrived. With `repeat`, at the first step with rows of a window, a
+finding may be published again, and it is noted what can be judged. The last step of a window may never have rows.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.window_lengths import Lengths
+
+
+class ClosedStep(NamedTuple):
+    """The `end` of a step, in microseconds, and whether it is in another window than the step with rows before it."""
+
+    end: int
+    begins_window: bool
 
 
 @dataclass
@@ -38,10 +45,10 @@ class ModelEvidence:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
         return self.versions[version]
 
-    def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[int]:
-        """Take the rows of the steps that end at or before `upto`; yields ends of steps with rows, in order.
+    def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[ClosedStep]:
+        """Take the rows of the steps that end at or before `upto`; yields steps with rows, in order.
 
-        Those are yielded that end a window, and those in which the evidence may have changed. The others are taken
+        Those are yielded that begin a window, and those in which the evidence may have changed. The others are taken
         together with the step after them, which takes a fraction of the time.
         """
         parts = self.open.pop(version, upto - upto % lengths.step)
@@ -60,6 +67,9 @@ class ModelEvidence:
         starts = found[INPUT_GROUPS[0]].starts
         ends = starts - starts % lengths.step + lengths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
+        taken_before, windows = evidence.taken[INPUT_GROUPS[0]], (ends - 1) // lengths.window
+        window_before = (taken_before.last - 1) // lengths.window if taken_before.rows else windows[0] - 1
+        begins = (np.diff(windows, prepend=window_before) != 0).tolist()
         rows, fullest = found[INPUT_GROUPS[0]].rows, int(found[INPUT_GROUPS[0]].rows.max())
         expected = [evidence.expect(group, Buckets(*each, lengths.bucket)) for group, each in found.items()]
         taken, waiting = 0, 0
@@ -67,13 +77,12 @@ class ModelEvidence:
             if predicted:
                 evidence.predict(int(starts[first]), predicted.counts[first:last].sum(axis=0))
             waiting += int(rows[first:last].sum())
-            end = int(ends[first])
-            if last < len(ends) and end % lengths.window and waiting < evidence.rows_until_look(fullest):
+            if last < len(ends) and not begins[first] and waiting < evidence.rows_until_look(fullest):
                 continue
             for each in expected:
                 evidence.take_expected(each, slice(taken, last))
             taken, waiting = last, 0
-            yield end
+            yield ClosedStep(int(ends[first]), begins[first])
 
     def take_losses(
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],

@@ -83,7 +83,7 @@ def verdicts(
 
 
 def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group], end: int) -> None:
-    """Note which groups can be judged at the end of a window, in microseconds, since when, and when others should be.
+    """Note which groups can be judged since the `end` of a window or step, in microseconds, and when others should be.
 
     Columns that are out of reach are not waited for. A group with a column that waits, also again, is not judged.
     It should be after twice the time that is expected by the rows of a week, and a week after the first row at the

@@ -174,9 +174,9 @@ class ExpectedBuckets(NamedTuple):
 class VersionEvidence:
     """The tests of a version, what each group and each slice has taken, and what was `predicted`, if that is counted.
 
-    `loss_bounds` are of the mean loss, where there are losses to compare with. `judged_since` is the end of the window,
-    in microseconds, since which all columns of a group can be judged, and `due` when those that wait should be, see
-    `verdicts.note_judged`.
+    `loss_bounds` are of the mean loss, where there are losses to compare with. `judged_since` is the end of the window
+    or step, in microseconds, since which all columns of a group can be judged, and `due` when those that wait should
+    be, see `verdicts.note_judged`.
     """
 
     watched: list[Watched]

@@ -75,9 +75,9 @@ class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
 
     `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `judged_since` is, by
-    group of columns (`inputs`, `outputs`, `loss`, `slices`), the end of the first window at which all that ever can be
-    judged of the group could be; a group that waits is not there. `estimates` are the
-    performance that is to be expected of the newest rows, as in `ModelStatus.newest`.
+    group of columns (`inputs`, `outputs`, `loss`, `slices`), the first time at which all that ever can be judged of the
+    group could be: the end of a window, or of the first step of one; a group that waits is not there. `estimates` are
+    the performance that is to be expected of the newest rows, as in `ModelStatus.newest`.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
     of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
