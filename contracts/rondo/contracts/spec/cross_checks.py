@@ -31,7 +31,7 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
     yield from _labels_are_two(data)
     for name, feature in features.items():
         if isinstance(feature, Mapping):
-            yield from _limits_fit_the_type(name, feature)
+            yield from limits_fit_the_type(("features", name), feature)
     yield from _functions_have_a_name(mapping_at(spec, "trainer"))
     yield from _steps_are_of_sklearn(mapping_at(spec, "trainer"))
     yield from _ensembles_are_not_refitted(mapping_at(spec, "trainer"))
@@ -80,17 +80,18 @@ def _labels_are_two(data: Plain) -> Iterator[Problem]:
         yield Problem(("data", "negative"), f"{negative!r} is also `positive`: the two labels must differ")
 
 
-def _limits_fit_the_type(name: str, feature: Plain) -> Iterator[Problem]:
-    kind, low, high = feature.get("type"), feature.get("min"), feature.get("max")
+def limits_fit_the_type(path: Path, column: Plain) -> Iterator[Problem]:
+    """Yield the limits of a feature, or of a column of a dataset, that its type can't have or that leave no value."""
+    kind, low, high = column.get("type"), column.get("min"), column.get("max")
     if kind == "category":
         for key in ("min", "max"):
-            if feature.get(key) is not None:
-                yield Problem(("features", name, key), f"a category has no {key}: list its `values` instead")
-    elif kind in ("float", "int", "bool") and feature.get("values") is not None:
+            if column.get(key) is not None:
+                yield Problem((*path, key), f"a category has no {key}: list its `values` instead")
+    elif kind in ("float", "int", "bool") and column.get("values") is not None:
         message = f"`values` is for a category, and this is a {kind}: use min and max"
-        yield Problem(("features", name, "values"), message)
+        yield Problem((*path, "values"), message)
     if (least := _number(low)) is not None and (most := _number(high)) is not None and least > most:
-        yield Problem(("features", name, "min"), f"min {least:g} is above max {most:g}")
+        yield Problem((*path, "min"), f"min {least:g} is above max {most:g}")
 
 
 def _functions_have_a_name(trainer: Plain) -> Iterator[Problem]:

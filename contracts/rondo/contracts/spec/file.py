@@ -1,19 +1,25 @@
-"""Parses `rondo.yaml`: unknown keys, wrong types and contradictions are errors with their line."""
+"""Parses the files of specs: unknown keys, wrong types and contradictions are errors with their line."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from rondo.contracts.spec import cross_checks, support_checks, yaml
 from rondo.contracts.spec.cross_checks import Problem
+from rondo.contracts.spec.data import SpecSection
+from rondo.contracts.spec.dataset.checks import dataset_problems
+from rondo.contracts.spec.dataset.section import KIND, DatasetSpec
 from rondo.contracts.spec.model import ModelSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pydantic_core import ErrorDetails
 
+_Spec = TypeVar("_Spec", bound=SpecSection)
 MAX_BYTES = 256 * 1024
 _EMPTY = "line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml"
 # Messages in the terms of YAML (lists, keys, quotes) in the place of pydantic's, which are in those of Python.
@@ -74,31 +80,74 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
         SpecError: the text has problems; all of them are reported, with their lines.
 
     """
+    return _parse_model(*_content(text, source), source)
+
+
+def parse_dataset(text: str, source: str = "dataset.yaml") -> DatasetSpec:
+    """Parse a dataset spec from YAML text, as `parse_spec` a model spec.
+
+    Raises:
+        SpecError: the text has problems; all of them are reported, with their lines.
+
+    """
+    return _parse(DatasetSpec, dataset_problems, *_content(text, source), source)
+
+
+def parse_any(text: str, source: str = "rondo.yaml") -> ModelSpec | DatasetSpec:
+    """Parse a spec of the kind that its key `kind` names: `dataset`, or a model where it is absent.
+
+    Raises:
+        SpecError: the text has problems; all of them are reported, with their lines.
+
+    """
+    content, lines = _content(text, source)
+    if content.get("kind") == KIND:
+        return _parse(DatasetSpec, dataset_problems, content, lines, source)
+    return _parse_model(content, lines, source)
+
+
+def _content(text: str, source: str) -> tuple[dict[str, Any], dict[yaml.Path, int]]:
+    """Return the keys of a file with the line of each."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise SpecError(source, (f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a model spec",))
+        raise SpecError(source, (f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a spec",))
     try:
         content, lines = yaml.load(text)
     except yaml.YamlError as error:
         raise SpecError(source, tuple(str(error).splitlines())) from None
     if not isinstance(content, dict):
         raise SpecError(source, (_EMPTY,))
+    return content, lines
+
+
+def _parse_model(content: dict[str, Any], lines: dict[yaml.Path, int], source: str) -> ModelSpec:
+    return _parse(ModelSpec, _model_problems, content, lines, source)
+
+
+def _model_problems(content: cross_checks.Plain) -> Iterable[Problem]:
+    return (*support_checks.unsupported(content), *cross_checks.contradictions(content))
+
+
+def _parse(
+    kind: type[_Spec],
+    check: Callable[[cross_checks.Plain], Iterable[Problem]],
+    content: dict[str, Any],
+    lines: dict[yaml.Path, int],
+    source: str,
+) -> _Spec:
+    """Return the content as a spec of a kind; `check` yields the problems of the parts against each other."""
     errors: list[ErrorDetails] = []
-    spec: ModelSpec | None = None
+    spec: _Spec | None = None
     try:
-        spec = ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
+        spec = kind.model_validate(content, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
         errors = error.errors()
-    problems = _problems(errors, content if spec is None else spec.model_dump(by_alias=True))
+    plain = content if spec is None else spec.model_dump(by_alias=True)
+    # A contradiction is also an error of the class of a model.
+    problems = list(dict.fromkeys((*(_problem(error, kind) for error in errors), *check(plain))))
     if spec is None or problems:
         ordered = sorted(problems, key=lambda problem: _line(problem.path, lines))
         raise SpecError(source, tuple(_described(problem, lines) for problem in ordered))
     return spec
-
-
-def _problems(errors: list[ErrorDetails], content: cross_checks.Plain) -> list[Problem]:
-    """Return the problems of single values and of the parts against each other, without duplicates."""
-    checks = (*support_checks.unsupported(content), *cross_checks.contradictions(content))
-    return list(dict.fromkeys((*map(_problem, errors), *checks)))
 
 
 def _line(path: yaml.Path, lines: dict[yaml.Path, int]) -> int:
@@ -111,10 +160,10 @@ def _described(problem: Problem, lines: dict[yaml.Path, int]) -> str:
     return f"line {_line(problem.path, lines)}: {place}{problem.message}"
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails, kind: type[BaseModel]) -> Problem:
     path: yaml.Path = tuple(part for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
-        return Problem(path, f"is not a known key{_suggestion(path)}", " ")
+        return Problem(path, f"is not a known key{_suggestion(path, kind)}", " ")
     if error["type"] == "missing":
         return Problem(path, "is missing", " ")
     return Problem(path, _message(error))
@@ -134,18 +183,17 @@ def _message(error: ErrorDetails) -> str:
     return _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
-def _suggestion(path: yaml.Path) -> str:
-    known = _known_keys(path[:-1])
+def _suggestion(path: yaml.Path, kind: type[BaseModel]) -> str:
+    known = _known_keys(path[:-1], kind)
     close = get_close_matches(str(path[-1]), known, n=1)
     return f": did you mean `{close[0]}`?" if close else f"; known here: {', '.join(known)}"
 
 
-def _known_keys(path: yaml.Path) -> list[str]:
-    model: type[BaseModel] = ModelSpec
+def _known_keys(path: yaml.Path, model: type[BaseModel]) -> list[str]:
     for part in path:
         field = model.model_fields.get(str(part))
         if field is None:
-            continue  # the name of a feature
+            continue  # the name of a feature or a column
         arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
         model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -13,7 +13,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts.spec import cron
-from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
+from rondo.contracts.spec.cross_checks import Path, Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.spec.duration import format_duration, parse_duration
 from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
@@ -40,7 +40,7 @@ from rondo.contracts.vocabularies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from enum import StrEnum
 
 # The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
@@ -80,7 +80,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from _taken_names(spec)
     for name, feature in mapping_at(spec, "features").items():
         if isinstance(feature, Mapping):
-            yield from _limits_leave_no_value(name, feature)
+            yield from limits_leave_no_value(("features", name), feature)
     yield from preparation_problems(spec)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
     yield from parameter_problems(spec)
@@ -108,10 +108,7 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     if isinstance(policy, str) and policy not in list(RetrainPolicy):
         message = f"{policy!r} is unknown: use one of {', '.join(known(RetrainPolicy))}"
         yield Problem(("retrain", "policy"), message)
-    unknown_columns = mapping_at(spec, "data").get("unknown_columns")
-    if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
-        message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"
-        yield Problem(("data", "unknown_columns"), message)
+    yield from unknown_columns_problem(("data", "unknown_columns"), mapping_at(spec, "data").get("unknown_columns"))
     delivery = mapping_at(spec, "serving").get("log")
     if isinstance(delivery, str) and delivery not in list(LogDelivery):
         yield Problem(("serving", "log"), f"{delivery!r} is unknown: use one of {', '.join(known(LogDelivery))}")
@@ -128,6 +125,12 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
                 "it in the requests, and leave out `from`, `on` and `max_age`"
             )
             yield Problem(("features", name, join_keys[0]), message, " ")
+
+
+def unknown_columns_problem(path: Path, word: object) -> Iterator[Problem]:
+    """Yield the problem of a word that is not of the vocabulary `UnknownColumns`."""
+    if isinstance(word, str) and word not in list(UnknownColumns):
+        yield Problem(path, f"{word!r} is unknown: use one of {', '.join(known(UnknownColumns))}")
 
 
 def _deduplication_past_retention(serving: Plain) -> Iterator[Problem]:
@@ -195,10 +198,13 @@ def _steps_of_one(rollout: Plain) -> Iterator[Problem]:
 
 
 def _taken_names(spec: Plain) -> Iterator[Problem]:
-    columns: list[tuple[object, tuple[str, str]]] = [
-        (name, ("features", name)) for name in mapping_at(spec, "features")
-    ]
+    columns: list[tuple[object, Path]] = [(name, ("features", name)) for name in mapping_at(spec, "features")]
     columns += [(mapping_at(spec, "data").get(key), ("data", key)) for key in ("entity", "event_time", "label")]
+    yield from taken_names(columns)
+
+
+def taken_names(columns: Iterable[tuple[object, Path]]) -> Iterator[Problem]:
+    """Yield the columns, each with its path, that a table can't have beside its own and the ones before."""
     seen: dict[str, str] = {}
     for name, path in columns:
         if not isinstance(name, str):
@@ -211,21 +217,21 @@ def _taken_names(spec: Plain) -> Iterator[Problem]:
             yield Problem(path, message)
 
 
-def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Problem]:
-    """Limits that no value meets would reject every row and every request."""
-    limits = {key: float(value) for key in ("min", "max") if _is_number(value := feature.get(key))}
+def limits_leave_no_value(path: Path, column: Plain) -> Iterator[Problem]:
+    """Yield limits that no value meets: they would reject every row and every request."""
+    limits = {key: float(value) for key in ("min", "max") if _is_number(value := column.get(key))}
     for key, limit in limits.items():
         if abs(limit) > LARGEST_FLOAT32:
-            yield Problem(("features", name, key), f"{limit:g} is more than float32 holds, and a model reads float32")
-        elif feature.get("type") == "int" and abs(limit) > LARGEST_EXACT_INT:
+            yield Problem((*path, key), f"{limit:g} is more than float32 holds, and a model reads float32")
+        elif column.get("type") == "int" and abs(limit) > LARGEST_EXACT_INT:
             message = (
                 f"a model reads float32, which holds whole numbers up to {LARGEST_EXACT_INT:,} exactly: use `type: "
                 "category` for an identifier, or `type: float` for an amount that may be rounded to seven digits"
             )
-            yield Problem(("features", name, key), message)
+            yield Problem((*path, key), message)
     low, high = limits.get("min", -math.inf), limits.get("max", math.inf)
-    if feature.get("type") == "int" and low <= high and math.isfinite(low) and math.ceil(low) > high:
-        yield Problem(("features", name, "min"), f"no whole number is from {low:g} to {high:g}")
+    if column.get("type") == "int" and low <= high and math.isfinite(low) and math.ceil(low) > high:
+        yield Problem((*path, "min"), f"no whole number is from {low:g} to {high:g}")
 
 
 def _is_number(value: object) -> TypeGuard[float]:
