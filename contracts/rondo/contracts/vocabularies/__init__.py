@@ -8,6 +8,7 @@ from rondo.contracts.vocabularies.access import (
     Role,
 )
 from rondo.contracts.vocabularies.data import (
+    SchemaChange,
     ScoringState,
     Source,
     UnknownColumns,
@@ -76,6 +77,7 @@ __all__ = [
     "RolloutStrategy",
     "RolloutVerdict",
     "RouteRole",
+    "SchemaChange",
     "ScoringState",
     "Severity",
     "SkipReason",

@@ -37,3 +37,19 @@ class ScoringState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class SchemaChange(StrEnum):
+    """How the contract of a dataset changed from one revision of its spec to the next.
+
+    Unknown: shown as it is.
+    """
+
+    ADDED = "added"
+    DROPPED = "dropped"
+    MADE_OPTIONAL = "made_optional"
+    MADE_REQUIRED = "made_required"
+    WIDENED = "widened"
+    NARROWED = "narrowed"
+    RETYPED = "retyped"
+    KEY_CHANGED = "key_changed"

@@ -1,0 +1,149 @@
+"""Which changes of a dataset spec are allowed: batches that are stored must stay readable by the new contract.
+
+A row that was accepted keeps the types it was stored with, and the columns by which it is identified. So types and
+keys don't change, limits do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.contracts.figures import figure
+from rondo.contracts.spec.dataset.section import DatasetColumn
+from rondo.contracts.vocabularies import SchemaChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rondo.contracts.spec.dataset.section import DatasetSpec
+
+# Stored rows would have another type, or another identity.
+_REFUSED = (SchemaChange.RETYPED, SchemaChange.KEY_CHANGED)
+_ENTITY = DatasetColumn(type="category")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a column, or of a key of the spec. With `is_stricter`, batches that fitted before may not fit now."""
+
+    column: str
+    kind: SchemaChange
+    sentence: str
+    is_stricter: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether stored rows forbid it."""
+        return self.kind in _REFUSED
+
+
+def changes(history: Sequence[DatasetSpec], after: DatasetSpec) -> tuple[Change, ...]:
+    """Return what changes against the last spec of `history`, which has all specs of the dataset, oldest first.
+
+    A column that a spec before the last one had keeps the type that it had there. Nothing changes for the first spec.
+    """
+    if not history:
+        return ()
+    before, known = history[-1], _last_columns(history)
+    return (*_of_keys(before, after), *_of_columns(before, after), *_of_types(known, after))
+
+
+def _last_columns(history: Sequence[DatasetSpec]) -> dict[str, DatasetColumn]:
+    """Return each column that a spec ever had, as the last one had it."""
+    return {name: column for spec in history for name, column in _columns(spec).items()}
+
+
+def _columns(spec: DatasetSpec) -> dict[str, DatasetColumn]:
+    """Return the columns with those of the entity, which are categories whether they are listed or not."""
+    return dict.fromkeys(spec.entity, _ENTITY) | spec.columns
+
+
+def _of_keys(before: DatasetSpec, after: DatasetSpec) -> Iterator[Change]:
+    if before.entity != after.entity:
+        yield _key("entity", ", ".join(before.entity), ", ".join(after.entity))
+    if before.event_time != after.event_time:
+        yield _key("event_time", before.event_time, after.event_time)
+    if before.time_zone is None and after.time_zone is not None:
+        sentence = f"`time_zone` is new: event times without a zone are now taken to be of {after.time_zone}"
+        yield Change("time_zone", SchemaChange.WIDENED, sentence)
+    elif before.time_zone is not None and after.time_zone is None:
+        sentence = "`time_zone` is gone: event times without a zone are now invalid"
+        yield Change("time_zone", SchemaChange.NARROWED, sentence, is_stricter=True)
+    elif before.time_zone is not None and before.time_zone != after.time_zone:
+        yield _key("time_zone", before.time_zone, str(after.time_zone))
+
+
+def _key(key: str, before: str, after: str) -> Change:
+    sentence = (
+        f"`{key}` changes from {before} to {after}, and stored rows are identified by the former: declare a dataset of "
+        "another name"
+    )
+    return Change(key, SchemaChange.KEY_CHANGED, sentence)
+
+
+def _of_columns(before: DatasetSpec, after: DatasetSpec) -> Iterator[Change]:
+    old, new = _columns(before), _columns(after)
+    for name, column in new.items():
+        if name in old:
+            yield from _of_column(name, old[name], column)
+        elif column.optional:
+            yield Change(name, SchemaChange.ADDED, f"{name} is new and optional")
+        else:
+            sentence = f"{name} is new: a batch without it is rejected from now on"
+            yield Change(name, SchemaChange.ADDED, sentence, is_stricter=True)
+    for name in old:
+        if name not in new:
+            sentence = f"{name} is dropped: the table keeps its values, and new rows have none"
+            yield Change(name, SchemaChange.DROPPED, sentence, is_stricter=True)
+
+
+def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Change]:
+    if new.optional and not old.optional:
+        yield Change(name, SchemaChange.MADE_OPTIONAL, f"{name} is optional now")
+    if old.optional and not new.optional:
+        sentence = f"{name} is required now: rows without it are quarantined from now on"
+        yield Change(name, SchemaChange.MADE_REQUIRED, sentence, is_stricter=True)
+    if old.type != new.type:
+        return  # their limits can't be compared; `_of_types` reports the type
+    allowed = (_allowed(old), _allowed(new))
+    if allowed[0] == allowed[1]:
+        return
+    if _includes(new, old):
+        yield Change(name, SchemaChange.WIDENED, f"{name} may be {allowed[1]} now, and was {allowed[0]}")
+    else:
+        sentence = f"{name} must be {allowed[1]} from now on, and was {allowed[0]}: other rows are quarantined"
+        yield Change(name, SchemaChange.NARROWED, sentence, is_stricter=True)
+
+
+def _of_types(known: dict[str, DatasetColumn], after: DatasetSpec) -> Iterator[Change]:
+    for name, column in _columns(after).items():
+        old = known.get(name, column).type
+        if (old, column.type) == ("int", "float"):
+            yield Change(name, SchemaChange.WIDENED, f"{name} may be any number now, and was a whole one")
+        elif old != column.type:
+            sentence = (
+                f"{name} changes from {old} to {column.type}, and stored rows have the former: give the column another "
+                "name, or declare a dataset of another name"
+            )
+            yield Change(name, SchemaChange.RETYPED, sentence)
+
+
+def _includes(wide: DatasetColumn, narrow: DatasetColumn) -> bool:
+    """Return whether every value that the second allows is allowed by the first, which has the same type."""
+    if wide.min is not None and (narrow.min is None or narrow.min < wide.min):
+        return False
+    if wide.max is not None and (narrow.max is None or narrow.max > wide.max):
+        return False
+    return wide.values is None or (narrow.values is not None and set(narrow.values) <= set(wide.values))
+
+
+def _allowed(column: DatasetColumn) -> str:
+    if column.values is not None:
+        return f"one of {', '.join(sorted(column.values))}"
+    low, high = (None if bound is None else figure(bound) for bound in (column.min, column.max))
+    if low is not None and high is not None:
+        return f"from {low} to {high}"
+    if low is not None:
+        return f"at least {low}"
+    return f"at most {high}" if high is not None else f"any {column.type}"

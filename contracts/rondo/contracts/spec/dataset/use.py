@@ -1,0 +1,79 @@
+"""What a model may take from a declared dataset: columns that it has, of types that the model reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.contracts.spec.data import Feature
+    from rondo.contracts.spec.dataset.section import DatasetSpec
+    from rondo.contracts.spec.model import ModelSpec
+
+# A table that an undeclared contract began may hold labels as these numbers, as texts of their digits.
+_STORED_DIGITS = {"positive": "0", "negative": "1"}
+# Keys of a model spec that the spec of a declared dataset has in their place.
+_OF_DATASET = ("max_bad_share", "unknown_columns")
+
+
+def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
+    """Yield why a model can't be trained on the rows of its declared dataset, a sentence for each reason."""
+    yield from _keys(model, dataset)
+    for name, feature in model.features.items():
+        if feature.source is None:
+            yield from _feature(name, feature, dataset)
+    yield from _label(model, dataset)
+
+
+def ignored_keys(model: ModelSpec) -> Iterator[str]:
+    """Yield the keys of a model's `data` that do nothing because its dataset is declared, as its file has them."""
+    for key in _OF_DATASET:
+        if key in model.data.model_fields_set:
+            yield f"data.{key}"
+
+
+def _keys(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
+    data, name = model.data, dataset.dataset
+    if len(dataset.entity) > 1:
+        columns = ", ".join(dataset.entity)
+        yield f"rows of {name} are identified by {columns}, and a model is trained on a dataset with one entity column"
+    elif data.entity != dataset.entity[0]:
+        yield f"`data.entity` is {data.entity}, and that of {name} is {dataset.entity[0]}: write that"
+    if data.event_time != dataset.event_time:
+        yield f"`data.event_time` is {data.event_time}, and that of {name} is {dataset.event_time}: write that"
+    if data.time_zone is not None and data.time_zone != dataset.time_zone:
+        of = dataset.time_zone or "absent"
+        yield f"`data.time_zone` is {data.time_zone}, and `time_zone` of {name} is {of}: leave it out of the model spec"
+
+
+def _feature(name: str, feature: Feature, dataset: DatasetSpec) -> Iterator[str]:
+    if name not in dataset.columns:
+        yield f"{dataset.dataset} has no column {name}: take it out of `features`, or add it to `columns`"
+        return
+    column = dataset.columns[name]
+    if column.type != feature.type and (column.type, feature.type) != ("int", "float"):
+        yield f"the feature {name} is {feature.type}, and {dataset.dataset} has it as {column.type}: write that"
+
+
+def _label(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
+    data, name = model.data, dataset.dataset
+    if data.label not in dataset.columns:
+        yield f"{name} has no column {data.label}, which is the label: add it to `columns`"
+        return
+    found, allowed = dataset.columns[data.label].type, _label_types(model)
+    if found not in allowed:
+        yield f"the label {data.label} is {found} in {name}, and the task needs {' or '.join(allowed)}: declare it so"
+    for key, digit in _STORED_DIGITS.items():
+        if getattr(data, key) == digit:
+            yield (
+                f"`data.{key}` is {digit!r}, which rows published before {name} was declared may have for the other "
+                "label: use another text in the column"
+            )
+
+
+def _label_types(model: ModelSpec) -> tuple[str, ...]:
+    """Return the types of columns that have the labels of a model."""
+    if model.data.positive is not None:
+        return ("category",)
+    return ("category", "int", "bool") if model.labels.storage == "text" else ("bool", "int", "float")
