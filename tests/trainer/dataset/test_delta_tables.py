@@ -127,6 +127,18 @@ def test_predictions_without_an_outcome_do_not_move_the_window(data: Path) -> No
     assert found.since == found.until - timedelta(days=7)
 
 
+def test_published_rows_without_a_label_do_not_move_the_window(data: Path) -> None:
+    """A declared dataset may have an optional label, which comes with a later publication."""
+    labelled = builders.rows(100)
+    builders.write_batch(data, labelled)
+    later = builders.rows(10, builders.START + timedelta(days=40), "l").with_columns(late=pl.lit(None, pl.Float64))
+    builders.write_batch(data, later.with_columns(later["late"].cast(labelled["late"].dtype)), "b2")
+    spec, by_hand = builders.spec(trainer={"window": "7d"}), builders.START + timedelta(days=41)
+    found = DeltaDatasets(str(data)).read(spec, by_hand)
+    assert found.rows.height == 100
+    assert found.until == labelled["departure"].max()
+
+
 def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path) -> None:
     """The event time of a request is optional."""
     builders.write_batch(data, builders.rows(100))

@@ -80,3 +80,22 @@ def test_an_outcome_of_another_task_replaces_none_of_the_present_one() -> None:
     ).with_columns(known_at=pl.Series([at(1), at(2)], dtype=TIME))
     assert assemble(spec, Tables(None, asked, known.lazy()), None, LATER, LATER)["late"].to_list() == ["oak"]
     assert join_feedback(spec, Tables(None, asked, known.lazy()), LATER).collect().height == 1
+
+
+def test_the_texts_of_a_declared_dataset_are_mapped_and_the_numbers_of_older_rows_kept() -> None:
+    """The rows that were published before the declaration have 0 and 1, which became texts in the table."""
+    spec = SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"positive": "UP", "negative": "2"})})
+    stored = pl.Series(["UP", "2", " UP ", "1", "0", "up", "3", None])
+    flights = [(f"p{n}", float(n), 0, "UA", 1.0) for n in range(stored.len())]
+    rows = published(*flights).with_columns(stored.alias("late"))
+    found = assemble(spec, Tables(rows, None, None), None, LATER, LATER)
+    assert found.select("flight", "late").rows() == [("p0", 1.0), ("p1", 0.0), ("p2", 1.0), ("p3", 1.0), ("p4", 0.0)]
+
+
+def test_a_column_of_truths_is_a_label() -> None:
+    assert labelled("binary", pl.Series([True, False, None])).to_list() == [1.0, 0.0]
+
+
+def test_a_text_that_is_no_class_is_no_label() -> None:
+    """A declared column may have any text; outcomes have neither blanks around them nor more than 256 characters."""
+    assert labelled("multiclass", pl.Series([" oak", "x" * 257, " ", "elm"])).to_list() == ["oak", "elm"]

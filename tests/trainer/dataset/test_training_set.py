@@ -147,8 +147,46 @@ def test_published_rows_without_a_required_feature_are_counted_unless_they_were_
     )  # fmt: skip
     tables = Tables(rows, served(("1", "f1", 4)), outcomes(("1", None, 1, 5)))
     found = assemble(SPEC, tables, at(0), LATER, LATER)
-    assert rows_left_out(SPEC, rows, at(0), LATER, found) == RowsLeftOut(2, {"carrier": 2})
-    assert rows_left_out(SPEC, published(("a", 1, 0, "UA", 1.0)), at(0), LATER, found) is None
+    assert rows_left_out(SPEC, rows, at(0), LATER, found) == (RowsLeftOut(2, {"carrier": 2}), None)
+    assert rows_left_out(SPEC, published(("a", 1, 0, "UA", 1.0)), at(0), LATER, found) == (None, None)
+
+
+LIMITED = ModelSpec.model_validate(
+    SPEC.model_dump(mode="json", exclude_unset=True)
+    | {
+        "features": {
+            "carrier": {"type": "category", "values": ["AA", "UA"], "optional": True},
+            "distance": {"type": "float", "min": 0.1, "max": 100},
+            "gust": {"type": "float", "optional": True, "max": 90},
+        }
+    }
+)
+
+
+def test_published_rows_outside_the_limits_of_the_model_are_left_out_and_counted() -> None:
+    """The dataset may be declared with wider ones. A value that equals a limit as float32 is allowed."""
+    rows = published(
+        ("low", 1, 0, "UA", 0.05), ("high", 2, 0, "UA", 101.0), ("other", 3, 0, "DL", 300.0),
+        ("least", 4, 0, "AA", 0.1), ("most", 5, 1, None, 100.0),
+        ("corrected", 6, 1, "DL", 50.0), ("corrected", 6, 1, "UA", 50.0),
+        ("no label", 7, None, "DL", 50.0), ("before", -1, 1, "DL", 50.0),
+    )  # fmt: skip
+    batches = pl.Series("batch_id", ["1"] * 6 + ["2"] * 3)
+    rows = rows.collect().with_columns(batches).lazy()
+    found = assemble(LIMITED, Tables(rows, None, None, {"1": 1, "2": 2}), at(0), LATER, LATER)
+    assert [name for name, _ in labels(found)] == ["least", "most", "corrected"]
+    assert rows_left_out(LIMITED, rows, at(0), LATER, found) == (None, RowsLeftOut(3, {"carrier": 1, "distance": 3}))
+
+
+def test_a_row_that_was_corrected_to_a_value_outside_the_limits_is_out() -> None:
+    rows = published(("a", 1, 0, "UA", 50.0), ("a", 1, 0, "UA", 500.0)).collect()
+    tables = Tables(rows.with_columns(batch_id=pl.Series(["1", "2"])).lazy(), None, None, {"1": 1, "2": 2})
+    assert labels(assemble(LIMITED, tables, at(0), LATER, LATER)) == []
+
+
+def test_a_served_row_is_in_whatever_the_limits_are_now() -> None:
+    tables = Tables(None, served(("1", "f1", 1)), outcomes(("1", None, 1, 5)))
+    assert labels(assemble(LIMITED, tables, at(0), LATER, LATER)) == [("f1", 1.0)]
 
 
 @pytest.mark.parametrize("name", ["len", "count", "literal", "index"])
@@ -158,7 +196,7 @@ def test_a_feature_may_have_a_name_that_polars_gives_to_what_it_computes(name: s
     rows = published(("a", 1, 0, None, 1.0), ("b", 2, 1, "UA", 1.0)).rename({"carrier": name})
     found = assemble(spec, Tables(rows, None, None), at(0), LATER, LATER)
     assert found[name].to_list() == ["UA"]
-    assert rows_left_out(spec, rows, at(0), LATER, found) == RowsLeftOut(1, {name: 1})
+    assert rows_left_out(spec, rows, at(0), LATER, found) == (RowsLeftOut(1, {name: 1}), None)
 
 
 def test_only_the_window_counts() -> None:

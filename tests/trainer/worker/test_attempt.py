@@ -130,6 +130,26 @@ async def test_a_skipped_run_says_how_many_rows_lack_a_feature_and_what_to_do(ha
     assert "`rondo publish flights FILE --batch-id NEW`" in skipped.detail
 
 
+async def test_a_skipped_run_says_how_many_rows_are_outside_the_limits_and_what_to_do(harness: WorkerHarness) -> None:
+    windy = pl.when(pl.int_range(3000) < 1000).then(pl.lit(0.5)).otherwise(pl.lit(7.0)).cast(pl.Float32)
+    builders.write_batch(harness.data, builders.rows(3000).with_columns(windy.alias("wind")))
+    spec = builders.spec(features={"wind": {"type": "float", "max": 1}}, trainer={"min_rows": 2000})
+    (skipped,) = await harness.run((spec, builders.trigger()))
+    assert (skipped.reason, "1,000 of 2,000 labelled rows" in skipped.detail) == ("not_enough_data", True)
+    assert "2,000 published rows of flights have values of 'wind' that the spec does not allow" in skipped.detail
+    assert "are left out: 1,000 rows remain" in skipped.detail
+    assert "widen `min`, `max` or `values` in the spec" in skipped.detail
+
+
+async def test_a_training_notes_the_rows_outside_the_limits(harness: WorkerHarness) -> None:
+    windy = pl.when(pl.int_range(3000) < 2500).then(pl.lit(0.5)).otherwise(pl.lit(7.0)).cast(pl.Float32)
+    builders.write_batch(harness.data, builders.rows(3000).with_columns(windy.alias("wind")))
+    (trained,) = await harness.run((builders.spec(features={"wind": {"type": "float", "max": 1}}), builders.trigger()))
+    assert isinstance(trained, ModelTrained)
+    (note,) = (note for note in trained.summary.notes if note.code == "rows_outside_limits")
+    assert note.feature == "wind"
+
+
 async def test_a_fault_of_spec_or_data_fails_the_run_with_a_message(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000).with_columns(late=1.0))
     failed = await harness.run(

@@ -111,6 +111,7 @@ class NoteCode(StrEnum):
 
     REPEATED_ROWS = "repeated_rows"
     ROWS_WITHOUT_FEATURE = "rows_without_feature"
+    ROWS_OUTSIDE_LIMITS = "rows_outside_limits"
     NO_VALUES = "no_values"
     CONSTANT = "constant"
     UNSEEN_CATEGORY = "unseen_category"

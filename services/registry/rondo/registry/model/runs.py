@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     )
     from rondo.registry.model.model import Actor
 
+# Notes on published rows that a training could not use.
+_LEFT_OUT = (NoteCode.ROWS_WITHOUT_FEATURE, NoteCode.ROWS_OUTSIDE_LIMITS)
 RunState = Literal["running", "trained", "failed", "skipped"]
 
 
@@ -81,7 +83,7 @@ def progressed(event: TrainingProgressed) -> Run:
 def trained(event: ModelTrained) -> Run:
     """Return the run that made a candidate; `detail` says why it took its rows, and which ones it could not use."""
     chosen = [event.summary.adaptation.reason] if event.summary.adaptation else []
-    left_out = [note.message for note in event.summary.notes if note.code == NoteCode.ROWS_WITHOUT_FEATURE]
+    left_out = [note.message for note in event.summary.notes if note.code in _LEFT_OUT]
     return Run(
         run_id=event.run_id,
         model=event.model,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.spec.data import LARGEST_EXACT_INT
+from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.tasks.label_values import LARGEST_WHOLE
+from rondo.contracts.tasks.multiclass import MAX_LABEL_CHARACTERS
 from rondo.contracts.tasks.registry import task_named
 
 if TYPE_CHECKING:
@@ -43,16 +44,53 @@ def required(spec: ModelSpec) -> list[str]:
 def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return stored labels, of the type `dtype`, as the task has them: text or float64.
 
-    A value that is no label of the task is null: the model may have had another task when it was stored.
+    A value that is no label of the task is null: the model may have had another task when it was stored. A declared
+    dataset has labels as they were sent: `data.positive` and `data.negative` are texts there, and numbers elsewhere.
     """
     if spec.labels.storage == "text":
-        return stored if dtype == pl.String else _text(stored, dtype)
-    number = stored.cast(pl.Float64, strict=False)
+        return _class(stored) if dtype == pl.String else _text(stored, dtype)
+    number = _number(spec, stored, dtype)
 
     def includes(values: pl.Series) -> pl.Series:
         return pl.Series(spec.labels.includes(values.to_numpy()))
 
     return pl.when(number.map_batches(includes, return_dtype=pl.Boolean, is_elementwise=True)).then(number)
+
+
+def _class(stored: pl.Expr) -> pl.Expr:
+    """Return texts as classes. A declared dataset may have texts that are none, and blanks around others."""
+    text = stored.str.strip_chars()
+    return pl.when(text.str.len_chars().is_between(1, MAX_LABEL_CHARACTERS)).then(text)
+
+
+def _number(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    number = stored.cast(pl.Float64, strict=False)
+    positive, negative = spec.data.positive, spec.data.negative
+    if dtype != pl.String or positive is None or negative is None:
+        return number
+    texts = {negative: 0.0, positive: 1.0}
+    mapped = stored.str.strip_chars().replace_strict(
+        list(texts), list(texts.values()), default=None, return_dtype=pl.Float64
+    )
+    # Rows from before the dataset was declared have numbers, which became texts beside the texts of later rows.
+    return pl.coalesce(mapped, number)
+
+
+def outside_limits(name: str, described: Feature) -> pl.Expr | None:
+    """Return which values of `feature` a request may not have; None where the feature has no limits."""
+    value, found = pl.col(name), []
+    if described.min is not None:
+        found.append(value < _bound(described.min))
+    if described.max is not None:
+        found.append(value > _bound(described.max))
+    if described.values is not None:
+        found.append(~value.is_in(list(described.values)))
+    return pl.any_horizontal(found).fill_null(value=False) if found else None
+
+
+def _bound(declared: float) -> pl.Expr:
+    """Return a limit as a model's numbers are. A limit beyond float32 is none."""
+    return pl.lit(min(max(declared, -LARGEST_FLOAT32), LARGEST_FLOAT32), pl.Float32)
 
 
 def targets(spec: ModelSpec, rows: pl.DataFrame, classes: tuple[str, ...]) -> NDArray[np.float32]:

@@ -115,14 +115,32 @@ def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[Traini
 
 
 def left_out_notes(spec: ModelSpec, training_set: TrainingSet) -> Iterator[TrainingNote]:
-    """Yield a note on published rows that are no training rows, as they lack a required feature."""
-    if training_set.left_out is None:
-        return
-    names = list(training_set.left_out.by_feature)
-    yield TrainingNote(
-        code=NoteCode.ROWS_WITHOUT_FEATURE,
-        feature=names[0] if len(names) == 1 else None,
-        message=described_left_out(spec, training_set.left_out, training_set.rows.height),
+    """Yield notes on published rows that are no training rows, as they lack a required feature or are out of limits."""
+    remaining = training_set.rows.height
+    if training_set.left_out is not None:
+        yield _left_out_note(
+            NoteCode.ROWS_WITHOUT_FEATURE,
+            training_set.left_out,
+            described_left_out(spec, training_set.left_out, remaining),
+        )
+    if training_set.outside is not None:
+        yield _left_out_note(
+            NoteCode.ROWS_OUTSIDE_LIMITS, training_set.outside, described_outside(spec, training_set.outside, remaining)
+        )
+
+
+def _left_out_note(code: NoteCode, rows: RowsLeftOut, message: str) -> TrainingNote:
+    names = list(rows.by_feature)
+    return TrainingNote(code=code, feature=names[0] if len(names) == 1 else None, message=message)
+
+
+def described_outside(spec: ModelSpec, outside: RowsLeftOut, remaining: int) -> str:
+    """Return how many rows have values that the spec excludes, and what to do about it."""
+    features = ", ".join(repr(name) for name in outside.by_feature)
+    return (
+        f"{outside.rows:,} published rows of {spec.data.dataset} have values of {features} that the spec does not"
+        f" allow, as requests with them are refused, and are left out: {remaining:,} rows remain. If the model is to"
+        " see such values, widen `min`, `max` or `values` in the spec"
     )
 
 

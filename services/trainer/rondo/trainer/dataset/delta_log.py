@@ -22,16 +22,22 @@ _COMMITS_SEARCHED = 20
 _STATISTICS_STEP = timedelta(milliseconds=1)
 
 
-def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datetime | None:
+def newest_time(table: DeltaTable | None, column: str, until: datetime, label: str | None = None) -> datetime | None:
     """Return the newest time of a column up to `until`, rounded up by a millisecond at most; None where there is none.
 
-    It comes from the statistics of the files where they are complete and not after `until`, else from the rows.
+    It comes from the statistics of the files where they are complete and not after `until`, else from the rows. With
+    `label`, rows without a value of that column don't count.
     """
-    if table is None or column not in {field.name for field in table.schema().fields}:
+    names = () if table is None else {field.name for field in table.schema().fields}
+    if table is None or column not in names:
         return None
-    if found := newest(_from_statistics(table, column), until):
+    label = label if label in names else None
+    if found := newest(_from_statistics(table, column, label), until):
         return found + _STATISTICS_STEP
-    return newest(pl.scan_delta(table).select(pl.col(column).cast(TIME).alias("time")), until)
+    rows = pl.scan_delta(table)
+    if label is not None:
+        rows = rows.filter(pl.col(label).is_not_null())
+    return newest(rows.select(pl.col(column).cast(TIME).alias("time")), until)
 
 
 def newest(times: pl.LazyFrame, until: datetime) -> datetime | None:
@@ -56,12 +62,15 @@ def digest(table: DeltaTable) -> str:
     return f"sha256:{listed.hexdigest()}"
 
 
-def _from_statistics(table: DeltaTable, column: str) -> pl.LazyFrame:
-    """Return the largest time by the statistics; no row where a file has none.
+def _from_statistics(table: DeltaTable, column: str, label: str | None) -> pl.LazyFrame:
+    """Return the largest time by the statistics; no row where a file has none, or has rows without the label.
 
     A time after the year 9999 is null in them, so a file without a largest time may still have rows.
     """
-    adds, largest = pl.DataFrame(table.get_add_actions(flatten=True)), f"max.{column}"
+    adds, largest, missing = pl.DataFrame(table.get_add_actions(flatten=True)), f"max.{column}", f"null_count.{label}"
+    unknown = pl.LazyFrame(schema={"time": TIME})
     if largest not in adds.columns or adds[largest].null_count():
-        return pl.LazyFrame(schema={"time": TIME})
+        return unknown
+    if label is not None and missing in adds.columns and adds[missing].fill_null(0).sum():
+        return unknown
     return adds.lazy().select(pl.col(largest).max().cast(TIME).alias("time"))

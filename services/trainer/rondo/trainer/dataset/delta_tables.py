@@ -77,16 +77,16 @@ class DeltaDatasets:
         joined = feedback.collect() if feedback is not None and spec.trainer.window is None else None
         served_times = feedback if joined is None else joined.lazy()
         newest = (
-            delta_log.newest_time(published, spec.data.event_time, as_of),
+            delta_log.newest_time(published, spec.data.event_time, as_of, spec.data.label),
             _newest_served(spec, served_times, as_of),
         )
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         rows = training_set.assemble(spec, tables, since, until, as_of, joined)
         versions = tuple(_version(table) for table in opened if table is not None)
-        left_out = (
-            None if tables.published is None else training_set.rows_left_out(spec, tables.published, since, until, rows)
-        )
-        return TrainingSet(rows, versions, as_of, since, until, left_out)
+        if tables.published is None:
+            return TrainingSet(rows, versions, as_of, since, until)
+        left_out, outside = training_set.rows_left_out(spec, tables.published, since, until, rows)
+        return TrainingSet(rows, versions, as_of, since, until, left_out, outside)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ import polars as pl
 
 from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset.batches import latest_publication, published_rows
-from rondo.trainer.dataset.columns import BEGINNING, in_order, required
+from rondo.trainer.dataset.columns import BEGINNING, in_order, outside_limits, required
 from rondo.trainer.dataset.digest import digest_of
 from rondo.trainer.dataset.label_join import served_rows
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowsLeftOut:
-    """Labelled rows of the window that have no value of a required feature, and each such feature's number of them."""
+    """Labelled published rows of the window that are no training rows, and how many of them each feature is why for."""
 
     rows: int
     by_feature: Mapping[str, int]
@@ -51,6 +51,7 @@ class TrainingSet:
     since: datetime | None
     until: datetime
     left_out: RowsLeftOut | None = None
+    outside: RowsLeftOut | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -59,7 +60,7 @@ class TrainingSet:
 
 
 # A feature may be called `len`. No column of a spec has a dot in its name.
-_LEFT_OUT, _USABLE = "rows.left_out", "rows.usable"
+_LACKING, _OUTSIDE, _USABLE = "rows.lacking", "rows.outside", "rows.usable"
 
 
 @dataclass(frozen=True)
@@ -130,36 +131,68 @@ def assemble(
         found.append(feedback.filter(usable).collect())
     if tables.published is not None:
         batches = published_rows(spec, tables.published, tables.publications)
-        rows = latest_publication(spec, batches.filter(usable).collect())
+        rows = _within_limits(spec, latest_publication(spec, batches.filter(usable).collect()))
         found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
     return in_order(spec, pl.concat(found))
 
 
+def _within_limits(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that a request could have: the model will see no others.
+
+    The dataset may allow more than the model does, or an earlier spec did. A row that was corrected to such a value
+    is out as well, so this follows the choice of the latest publication.
+    """
+    outside = list(_outside(spec).values())
+    if not outside:
+        return published
+    mask = published.select(pl.any_horizontal(outside).alias(_OUTSIDE))[_OUTSIDE]
+    # A filter would copy all rows.
+    return published.filter(~mask) if mask.any() else published
+
+
+def _outside(spec: ModelSpec) -> dict[str, pl.Expr]:
+    """Return by feature with limits which rows have a value outside of them."""
+    found = ((name, outside_limits(name, described)) for name, described in spec.features.items())
+    return {name: outside for name, outside in found if outside is not None}
+
+
 def rows_left_out(
     spec: ModelSpec, published: pl.LazyFrame, since: datetime | None, until: datetime, rows: pl.DataFrame
-) -> RowsLeftOut | None:
-    """Return the published rows of a window that lack a required feature; None where no row does.
+) -> tuple[RowsLeftOut | None, RowsLeftOut | None]:
+    """Return the published rows of a window that lack a required feature, and those with a value outside its limits.
 
-    Ingestion quarantines rows without a required feature, so these were published before the feature was required.
-    `rows` are those of `assemble`: a row among them is not left out, as it was published again or served.
+    None stands for no row. Ingestion quarantines such rows by the contract in force, so these were published before
+    the spec asked for it, or the contract is that of a declared dataset. `rows` are those of `assemble`: a row among
+    them is not left out, as it was published again or served.
     """
-    key, names = spec.data.row_key, required(spec)
-    if not names:
-        return None
+    key, lacking = spec.data.row_key, {name: pl.col(name).is_null() for name in required(spec)}
+    marks = {f"{_LACKING}.{name}": mark for name, mark in lacking.items()}
+    marks |= {f"{_OUTSIDE}.{name}": mark for name, mark in _outside(spec).items()}
+    if not marks:
+        return None, None
     time, label = pl.col(spec.data.event_time), pl.col(spec.data.label)
-    lacking = (
+    totals = {
+        kind: pl.any_horizontal([pl.col(name) for name in marks if name.startswith(kind)] or [pl.lit(value=False)])
+        for kind in (_LACKING, _OUTSIDE)
+    }
+    found = (
         published_rows(spec, published, {})
         .filter(time > (since or BEGINNING), time <= until, label.is_not_null())
-        .filter(pl.any_horizontal([pl.col(name).is_null() for name in names]))
+        .select(*key, *(mark.alias(name) for name, mark in marks.items()))
+        .filter(pl.any_horizontal([pl.col(name) for name in marks]))
         .group_by(key)
-        .agg(pl.col(name).is_null().any() for name in names)
+        .agg(pl.col(name).any() for name in marks)
         .join(rows.lazy().select(key), on=key, how="anti")
-        .select(pl.len().alias(_LEFT_OUT), *(pl.col(name).sum() for name in names))
+        .select(*(total.sum().alias(kind) for kind, total in totals.items()), *(pl.col(name).sum() for name in marks))
         .collect()
         .row(0, named=True)
     )
-    total = lacking.pop(_LEFT_OUT)
-    return RowsLeftOut(total, {name: count for name, count in lacking.items() if count}) if total else None
+    return _left_out(found, _LACKING), _left_out(found, _OUTSIDE)
+
+
+def _left_out(found: Mapping[str, int], kind: str) -> RowsLeftOut | None:
+    of_kind = {name.removeprefix(f"{kind}."): count for name, count in found.items() if name.startswith(f"{kind}.")}
+    return RowsLeftOut(found[kind], {name: n for name, n in of_kind.items() if n}) if found[kind] else None
 
 
 def _usable(spec: ModelSpec, since: datetime, until: datetime) -> pl.Expr:

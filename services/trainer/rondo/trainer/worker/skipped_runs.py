@@ -8,7 +8,7 @@ from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.growth import GAINED_NOTHING, GROWTH, rows_needed, rows_of_drop
-from rondo.trainer.dataset.data_checks import described_left_out
+from rondo.trainer.dataset.data_checks import described_left_out, described_outside
 from rondo.trainer.fitting.report import report
 from rondo.trainer.triggers.admission import HARM
 
@@ -36,10 +36,12 @@ def reason_to_skip(
     rows, spec = training_set.rows.height, run.spec
     if rows < spec.trainer.min_rows:
         detail = f"{rows:,} of {spec.trainer.min_rows:,} labelled rows {_window(run, training_set)}"
-        if training_set.left_out is None:
-            detail = f"{detail}; waiting for more batches or outcomes"
-        else:
-            detail = f"{detail}; {described_left_out(spec, training_set.left_out, rows)}"
+        reasons = []
+        if training_set.left_out is not None:
+            reasons.append(described_left_out(spec, training_set.left_out, rows))
+        if training_set.outside is not None:
+            reasons.append(described_outside(spec, training_set.outside, rows))
+        detail = "; ".join([detail, *(reasons or ["waiting for more batches or outcomes"])])
         return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
     if last is None or run.trigger.kind in (TriggerKind.MANUAL, TriggerKind.REGISTRATION):
         return None
