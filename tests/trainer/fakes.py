@@ -99,7 +99,7 @@ class MemoryStore:
     deferred: dict[tuple[str, str], Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
-    skips: dict[str, str] = field(default_factory=dict)
+    skips: dict[str, dict[str, str]] = field(default_factory=dict)
     trainings: dict[str, StoredTraining] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
     published: list[tuple[str | None, Event]] = field(default_factory=list)
@@ -210,11 +210,11 @@ class MemoryUnitOfWork:
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows
 
-    async def last_skip(self, model: str) -> str | None:
-        return self.store.skips.get(model)
+    async def last_skip(self, model: str, kind: str) -> str | None:
+        return self.store.skips.get(model, {}).get(kind)
 
-    async def save_skip(self, model: str, reason: str) -> None:
-        self.store.skips[model] = reason
+    async def save_skip(self, model: str, kind: str, reason: str) -> None:
+        self.store.skips.setdefault(model, {})[kind] = reason
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         known = self.store.specs.get(spec.model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.models import ModelRemoved
 from rondo.contracts.events.monitoring import DataQualityDegraded, Finding, PerformanceDegraded
@@ -203,6 +204,33 @@ async def test_a_finding_during_a_run_is_not_deferred(work: MemoryUnitOfWork) ->
     await handlers.on_drift_detected(builders.enveloped(builders.drift("one")), work)
     await handlers.on_drift_detected(builders.enveloped(builders.drift("two")), work)
     assert work.store.deferred == {}
+
+
+def counted(kind: str, decision: str) -> float:
+    labels = {"kind": kind, "decision": decision}
+    return REGISTRY.get_sample_value("rondo_training_triggers_total", labels) or 0.0
+
+
+async def test_a_thousand_findings_are_few_skips_and_each_is_counted(work: MemoryUnitOfWork) -> None:
+    """A monitor that catches up publishes a finding of each step, of several kinds in turn, while one run trains."""
+    spec = builders.spec(retrain={"policy": "triggers", "on": ["drift"]})
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
+    before = {decision: counted("drift", decision) for decision in ("started", "in_flight")}
+    for n in range(500):
+        await handlers.on_drift_detected(builders.enveloped(builders.drift(f"drift-{n}")), work)
+        await handlers.on_performance_suspected(builders.enveloped(builders.suspected(f"suspected-{n}")), work)
+    assert [(each.trigger.id, each.reason) for each in work.store.events] == [
+        ("suspected-0", "not_subscribed"), ("drift-1", "in_flight"),
+    ]  # fmt: skip
+    assert {name: counted("drift", name) - count for name, count in before.items()} == {"started": 1, "in_flight": 499}
+
+
+async def test_a_finding_about_another_version_is_another_decision(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    for name, version in (("one", 1), ("two", 1), ("three", 2), ("four", 2)):
+        found = builders.drift(name).model_copy(update={"model_version": version})
+        await handlers.on_drift_detected(builders.enveloped(found), work)
+    assert [each.trigger.id for each in work.store.events] == ["one", "three"]
 
 
 async def test_drift_of_a_model_without_a_spec_is_skipped(work: MemoryUnitOfWork) -> None:

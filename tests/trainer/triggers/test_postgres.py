@@ -134,21 +134,23 @@ async def test_labelled_rows_add_up_for_each_model(begin: Any) -> None:
         assert (await work.history("flight-delay")).labels == Labels(23)
 
 
-async def test_the_last_skip_of_a_model_is_kept_until_a_run_is_queued_or_the_model_is_removed(begin: Any) -> None:
+async def test_the_last_skip_of_each_kind_is_kept_until_a_run_is_queued_or_the_model_is_removed(begin: Any) -> None:
     async with begin("1") as work:
-        assert await work.last_skip("flight-delay") is None
-        await work.save_skip("flight-delay", "one")
+        assert await work.last_skip("flight-delay", "drift") is None
+        await work.save_skip("flight-delay", "drift", "one")
         await work.count_labels("flight-delay", 3)
-        await work.save_skip("flight-delay", "two")
-        await work.save_skip("other", "three")
+        await work.save_skip("flight-delay", "drift", "two")
+        await work.save_skip("flight-delay", "suspicion", "other kind")
+        await work.save_skip("other", "drift", "three")
     async with begin("2") as work:
         assert (await work.history("flight-delay")).labels == Labels(3)
-        assert await work.last_skip("flight-delay") == "two"
+        kept = [await work.last_skip("flight-delay", kind) for kind in ("drift", "suspicion", "quality")]
+        assert kept == ["two", "other kind", None]
         await work.enqueue("run-1", builders.trigger(name="one"), builders.spec())
-        assert await work.last_skip("flight-delay") is None
-        await work.save_skip("flight-delay", "four")
+        assert [await work.last_skip("flight-delay", kind) for kind in ("drift", "suspicion")] == [None, None]
+        await work.save_skip("flight-delay", "drift", "four")
         await work.remove_spec(ModelRemoved(model="flight-delay", revision=2, decided_by="ana"))
-        assert [await work.last_skip(model) for model in ("flight-delay", "other")] == [None, "three"]
+        assert [await work.last_skip(model, "drift") for model in ("flight-delay", "other")] == [None, "three"]
 
 
 async def test_the_history_has_the_version_that_serves(begin: Any) -> None:
@@ -203,7 +205,7 @@ async def test_concurrent_findings_queue_one_run(store: Database) -> None:
 
     await asyncio.gather(*(found(n) for n in range(20)))
     assert await count(store, "runs") == 1
-    assert await count(store, "outbox where topic = 'training.skipped'") == 19
+    assert await count(store, "outbox where topic = 'training.skipped'") == 1
 
 
 async def trained_once(store: Database, spec: ModelSpec) -> None:
@@ -240,7 +242,7 @@ async def test_a_thousand_findings_at_once_make_one_training(store: Database, po
     await asyncio.gather(*(found(n) for n in range(1_000)))
     assert await count(store, "runs where state = 'queued'") == 1
     assert await count(store, "runs") == 2
-    assert await count(store, "outbox where topic = 'training.skipped'") == 999
+    assert await count(store, "outbox where topic = 'training.skipped'") == 1
     assert await count(store, "deferred") == (1 if auto else 0), "one drop waits for the end of the run"
 
 

@@ -20,7 +20,6 @@ from rondo.contracts.vocabularies import QualityProblem, StatisticName, TriggerK
 from rondo.trainer.triggers.handle_trigger import (
     handle_deferred_triggers,
     handle_new_labels,
-    handle_repeated_trigger,
     handle_trigger,
 )
 
@@ -143,27 +142,23 @@ async def on_training_requested(envelope: Envelope[TrainingRequested], work: Uni
 
 
 async def on_drift_detected(envelope: Envelope[DriftDetected], work: UnitOfWork) -> None:
-    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.DRIFT), work)
+    await _handle_finding(envelope.data, TriggerKind.DRIFT, work)
 
 
 async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work: UnitOfWork) -> None:
-    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.PERFORMANCE), work)
+    await _handle_finding(envelope.data, TriggerKind.PERFORMANCE, work)
 
 
 async def on_performance_suspected(envelope: Envelope[PerformanceSuspected], work: UnitOfWork) -> None:
     """Look into a suspicion by `policy: auto`. By any other it is skipped, for its rate of errors is not bounded."""
-    suspected = envelope.data
-    spec = await work.spec(suspected.model)
-    if spec is None:
-        return
-    handle = handle_trigger if spec.retrain.is_automatic else handle_repeated_trigger
-    await handle(suspected.model, _trigger(suspected, TriggerKind.SUSPICION), work)
+    if await work.spec(envelope.data.model) is not None:
+        await _handle_finding(envelope.data, TriggerKind.SUSPICION, work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:
     """Trigger a training for what values show. One on a stream that has stopped would have no new rows."""
     if envelope.data.problem == QualityProblem.VALUES:
-        await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY), work)
+        await _handle_finding(envelope.data, TriggerKind.QUALITY, work)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: UnitOfWork) -> None:
@@ -174,6 +169,11 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Uni
 async def on_model_rolled_back(envelope: Envelope[ModelRolledBack], work: UnitOfWork) -> None:
     """Save which version was withdrawn: no ensemble has its model, unless it becomes the champion again."""
     await work.save_rollback(envelope.data, envelope.time)
+
+
+async def _handle_finding(finding: Finding, kind: TriggerKind, work: UnitOfWork) -> None:
+    """Handle a finding, which the monitor publishes again while it lasts, and within a second where it catches up."""
+    await handle_trigger(finding.model, _trigger(finding, kind), work, repeated=True)
 
 
 def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:

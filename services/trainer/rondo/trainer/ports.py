@@ -107,12 +107,12 @@ class UnitOfWork(Protocol):
         """Add labelled rows that an event reported; `history` has those since the last training."""
         ...
 
-    async def last_skip(self, model: str) -> str | None:
-        """Return what `save_skip` saved since the last run was queued, or the model was removed; None without any."""
+    async def last_skip(self, model: str, kind: str) -> str | None:
+        """Return what `save_skip` saved of a kind since the last run was queued, or the model was removed, or None."""
         ...
 
-    async def save_skip(self, model: str, reason: str) -> None:
-        """Save why a trigger that is repeated was skipped."""
+    async def save_skip(self, model: str, kind: str, reason: str) -> None:
+        """Save why a trigger of a kind that is repeated was skipped."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:

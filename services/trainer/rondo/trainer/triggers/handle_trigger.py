@@ -21,8 +21,12 @@ log = logging.getLogger(__name__)
 _PASSING = (SkipReason.IN_FLIGHT, SkipReason.NOT_ENOUGH_DATA, SkipReason.COOLDOWN, SkipReason.BUDGET)
 
 
-async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None:
-    """Queue a run for a trigger, or publish `TrainingSkipped` with the reason."""
+async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork, *, repeated: bool = False) -> None:
+    """Queue a run for a trigger, or publish `TrainingSkipped` with the reason.
+
+    With `repeated` it is of a kind that comes all the time. Its skip is published if its reason is another than that of
+    the last one of its kind, or it is about another version, or a run was queued meanwhile. The metric counts each.
+    """
     # Before the first read: a concurrent handler of the model commits first, and its spec and runs are visible below.
     await work.lock_model(model)
     spec = await work.spec(model)
@@ -35,17 +39,27 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
     if isinstance(decision, AlreadyHandled):
         log.debug("the trigger %s of %s has its run already: %s", trigger.id, model, decision.run_id)
     elif isinstance(decision, Skip):
-        await work.publish(_skipped(model, trigger, decision))
-        if _is_kept(trigger, decision, spec):
+        if not repeated or await _is_new(model, trigger, decision, work):
+            await work.publish(_skipped(model, trigger, decision))
+        if _is_kept(trigger, decision, spec, repeated=repeated):
             await work.defer(model, trigger)
     elif spec is not None:
         await work.enqueue(run_id(model, trigger), with_growth(trigger, spec, history.labels), spec)
 
 
+async def _is_new(model: str, trigger: Trigger, skip: Skip, work: UnitOfWork) -> bool:
+    """Return whether a skip differs from the last one of its kind, and save it."""
+    reason = skip.reason if trigger.model_version is None else f"{skip.reason} {trigger.model_version}"
+    if await work.last_skip(model, trigger.kind) == reason:
+        return False
+    await work.save_skip(model, trigger.kind, reason)
+    return True
+
+
 async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, quiet: bool) -> None:
     """Handle a deferred drop of the performance if the labels suffice for it now, else the trigger itself.
 
-    Where `quiet`, it is handled as a repeated one: windows close all the time.
+    Where `quiet`, it is handled as a repeated one: windows close all the time, and none of them is a request.
     """
     await work.lock_model(model)
     spec = await work.spec(model)
@@ -59,26 +73,7 @@ async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, q
         if isinstance(admit(harm, spec, history), Start):
             return await handle_trigger(model, harm, work)
         await work.defer(model, harm)
-    if quiet:
-        return await handle_repeated_trigger(model, trigger, work)
-    return await handle_trigger(model, trigger, work)
-
-
-async def handle_repeated_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None:
-    """Handle a trigger of a kind that comes all the time.
-
-    A skip is published if its reason is another than that of the last one, or a run was queued meanwhile: each decision
-    not to train is on record, and not each window.
-    """
-    await work.lock_model(model)
-    decision = admit(trigger, await work.spec(model), await work.history(model))
-    if not isinstance(decision, Skip):
-        return await handle_trigger(model, trigger, work)
-    reason = f"{trigger.kind} {decision.reason}"
-    if await work.last_skip(model) != reason:
-        await work.save_skip(model, reason)
-        await work.publish(_skipped(model, trigger, decision))
-    return None
+    return await handle_trigger(model, trigger, work, repeated=quiet)
 
 
 async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
@@ -98,7 +93,7 @@ def run_id(model: str, trigger: Trigger) -> str:
     return f"run-{cause.hexdigest()[:16]}"
 
 
-def _is_kept(trigger: Trigger, skip: Skip, spec: ModelSpec | None) -> bool:
+def _is_kept(trigger: Trigger, skip: Skip, spec: ModelSpec | None, *, repeated: bool) -> bool:
     """Return whether a skipped trigger is deferred: it is sent only once. The monitor repeats a finding while it lasts.
 
     A drop of the performance waits for labels, for the end of a cooldown, or for a budget.
@@ -108,7 +103,7 @@ def _is_kept(trigger: Trigger, skip: Skip, spec: ModelSpec | None) -> bool:
     if trigger.kind in HARM and spec is not None and spec.retrain.is_automatic:
         return skip.reason in _PASSING
     sent_once = (TriggerKind.DATA, TriggerKind.NEW_LABELS, TriggerKind.MANUAL)
-    return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in sent_once
+    return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in sent_once and not repeated
 
 
 def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:

@@ -75,7 +75,7 @@ class PostgresUnitOfWork:
             "update specs set removed_revision = greatest(removed_revision, $2) where model = $1",
             removed.model, removed.revision,
         )  # fmt: skip
-        await self._forget_skip(removed.model)
+        await self._forget_skips(removed.model)
         await self._connection.execute(
             "delete from trainings where model = $1 and spec_revision < $2", removed.model, removed.revision
         )
@@ -179,19 +179,21 @@ class PostgresUnitOfWork:
             model, rows,
         )  # fmt: skip
 
-    async def last_skip(self, model: str) -> str | None:
-        found: str | None = await self._connection.fetchval("select skipped from labels where model = $1", model)
+    async def last_skip(self, model: str, kind: str) -> str | None:
+        found: str | None = await self._connection.fetchval(
+            "select reason from skips where model = $1 and kind = $2", model, kind
+        )
         return found
 
-    async def save_skip(self, model: str, reason: str) -> None:
+    async def save_skip(self, model: str, kind: str, reason: str) -> None:
         await self._connection.execute(
-            """insert into labels (model, skipped) values ($1, $2)
-            on conflict (model) do update set skipped = excluded.skipped""",
-            model, reason,
+            """insert into skips (model, kind, reason) values ($1, $2, $3)
+            on conflict (model, kind) do update set reason = excluded.reason""",
+            model, kind, reason,
         )  # fmt: skip
 
-    async def _forget_skip(self, model: str) -> None:
-        await self._connection.execute("update labels set skipped = null where model = $1", model)
+    async def _forget_skips(self, model: str) -> None:
+        await self._connection.execute("delete from skips where model = $1", model)
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         await self._connection.execute(
@@ -200,7 +202,7 @@ class PostgresUnitOfWork:
             run_id, spec.model, trigger.id, trigger.model_dump(mode="json"), spec.digest, spec.canonical_json(),
             self._transaction.traceparent,
         )  # fmt: skip
-        await self._forget_skip(spec.model)
+        await self._forget_skips(spec.model)
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
