@@ -130,10 +130,20 @@ def test_a_suspicion_comes_no_later_than_the_finding_and_raises_no_alert() -> No
 
 def test_what_lasts_is_published_with_windows_without_outcomes_too_each_time_with_its_own_id() -> None:
     scenario = days(days(DailyScenario(), 0, 3), 3, 6, skill=0.3)
+    before = len(scenario.all(PerformanceSuspected))
     days(scenario, 6, 9, labels=False)
     events = [*scenario.all(PerformanceSuspected), *scenario.all(PerformanceDegraded)]
-    assert len(scenario.all(PerformanceSuspected)) >= 4
+    assert len(scenario.all(PerformanceSuspected)) > before > 0
     assert len({each.finding_id for each in events}) == len(events)
+
+
+@pytest.mark.medium
+def test_a_suspicion_that_lasts_is_published_at_growing_distances() -> None:
+    scenario = days(days(DailyScenario(), 0, 3, count=200), 3, 22, skill=0.2, count=200)
+    found = [n for n, each in enumerate(scenario.published) if isinstance(each, PerformanceSuspected)]
+    closed = [sum(isinstance(each, WindowClosed) for each in scenario.published[:at]) for at in found]
+    assert [number - closed[0] for number in closed] == [0, 1, 2, 4, 8, 15][: len(closed)]
+    assert len(closed) >= 5
 
 
 def test_missing_values_are_found() -> None:

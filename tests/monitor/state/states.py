@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rondo.monitor.alerts.alarms import Repetition
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import ChampionRevision
@@ -50,6 +51,7 @@ def filled_state() -> ModelState:
     state.promote(ChampionRevision(3, 1, DIGEST))
     add_rows(state, 0, 30)
     state.settle()
+    state.alarms.suspicions["losses"] = Repetition(1, 2)
     return state
 
 

@@ -29,6 +29,22 @@ LONGEST_INTERVAL = timedelta(days=7)
 
 
 @dataclass(frozen=True)
+class Repetition:
+    """When a finding was published `first` and `last`, in microseconds of event time."""
+
+    first: int
+    last: int
+
+    def is_due(self, at: datetime) -> bool:
+        """Return whether the finding is to be published again."""
+        since_last = at - to_time(self.last)
+        return since_last >= min(to_time(self.last) - to_time(self.first), LONGEST_INTERVAL)
+
+    def again(self, at: datetime) -> Repetition:
+        return Repetition(self.first, to_micros(at))
+
+
+@dataclass(frozen=True)
 class EvidenceAlarm:
     """`alert_id` is that of the open alert. `known` is the number of components that have been reported.
 
@@ -44,8 +60,7 @@ class EvidenceAlarm:
 
     def repeats_at(self, at: datetime) -> bool:
         """Return whether an open alarm's finding is due again."""
-        since_last = at - to_time(self.last)
-        return since_last >= min(to_time(self.last) - to_time(self.first), LONGEST_INTERVAL)
+        return Repetition(self.first, self.last).is_due(at)
 
 
 def update_alarm(

@@ -8,11 +8,12 @@ finding may be published again, and it is noted what can be judged. The last ste
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from rondo.contracts.events.monitoring import PerformanceSuspected
 from rondo.contracts.vocabularies import AlertKind
 from rondo.monitor.alerts import findings, no_verdict, user_detectors
-from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
+from rondo.monitor.alerts.alarms import EvidenceAlarm, Repetition, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rondo.monitor.statistics.slice_figures import SliceFigures
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
+SuspicionSource = Literal["losses", "expected_harm"]
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ class VersionAlarms:
     """The alarms of a version by kind; `unjudged` are the ids of the open alerts that something can't be judged.
 
     These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
-    Beside them is `detector_failed`, of users' detectors.
+    Beside them is `detector_failed`, of users' detectors. `suspicions` are those that have been published.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
         default_factory=lambda: dict.fromkeys(FINDING_KINDS, EvidenceAlarm())
     )
     unjudged: dict[str, str] = field(default_factory=dict)
+    suspicions: dict[SuspicionSource, Repetition] = field(default_factory=dict)
 
     @property
     def open(self) -> dict[str, str]:
@@ -115,7 +118,7 @@ class VersionAlarms:
         published = [findings.closed(subject, kept)]
         losses = list(evidence.alarms(rate, (LOSS, SLICES)))
         published += self._found(("performance", "slices"), losses, subject, end, repeat=True)
-        if (suspicion := evidence.suspicion) and suspicion.found:
+        if (suspicion := evidence.suspicion) and suspicion.found and self._is_due("losses", end):
             published.append(findings.suspected(subject, suspicion.found, end))
         published += self._user_detectors(subject, closed.failures, end)
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
@@ -136,8 +139,21 @@ class VersionAlarms:
             self.by_kind[kind], found = update_alarm(
                 self.by_kind[kind], kind, subject, mine, at, repeat=repeat, assess=assess
             )
-            published += found
+            # A new component is published at once, and says nothing new about the performance.
+            published += [
+                each
+                for each in found
+                if not isinstance(each.event, PerformanceSuspected) or self._is_due("expected_harm", at)
+            ]
         return published
+
+    def _is_due(self, source: SuspicionSource, at: datetime) -> bool:
+        """Return whether a suspicion is to be published, as it is then."""
+        before = self.suspicions.get(source)
+        if before is not None and not before.is_due(at):
+            return False
+        self.suspicions[source] = before.again(at) if before else Repetition(to_micros(at), to_micros(at))
+        return True
 
     def _unjudged(
         self, name: str, groups: Sequence[Group], subject: Subject, evidence: VersionEvidence, reference: Reference,

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from rondo.chassis.profiles.slices import Slices
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
-from rondo.monitor.alerts.alarms import EvidenceAlarm
+from rondo.monitor.alerts.alarms import EvidenceAlarm, Repetition
 from rondo.monitor.alerts.candidate_alerts import CandidateAlert
 from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.findings import FINDING_KINDS
@@ -213,9 +213,10 @@ def _watermark(figures: Mapping[str, Any]) -> Watermark:
 
 
 def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
-    # A checkpoint of an earlier release has no alarm of slices.
+    # A checkpoint of an earlier release has no alarm of slices, and no suspicions.
     by_kind = {kind: EvidenceAlarm(**figures["by_kind"].get(kind, {})) for kind in FINDING_KINDS}
-    return VersionAlarms(by_kind, dict(figures["unjudged"]))
+    suspicions = {source: Repetition(**each) for source, each in figures.get("suspicions", {}).items()}
+    return VersionAlarms(by_kind, dict(figures["unjudged"]), suspicions)
 
 
 def _encoded_window_cost(cost: VersionCost) -> dict[str, object]:
