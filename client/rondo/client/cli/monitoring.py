@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.output import minute, print_note
 from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
-from rondo.contracts.events.monitoring import Estimate, described_estimate
+from rondo.contracts.events.monitoring import GROUP_NAMES, Estimate, described_estimate
 from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
@@ -73,10 +73,6 @@ def verdict(summary: dict[str, Any] | None) -> str:
     return "; ".join(filter(None, (f"no verdict yet: {reason}", never, since)))
 
 
-# The words for groups of columns, as in the report of the monitor.
-_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "slices"}
-
-
 def judged_since(known: dict[str, Any]) -> list[str]:
     """Return which groups of columns can be judged since when, of a summary or a status.
 
@@ -84,7 +80,7 @@ def judged_since(known: dict[str, Any]) -> list[str]:
     """
     by_time: dict[str, list[str]] = {}
     for group, at in known.get("judged_since", {}).items():
-        by_time.setdefault(f"{minute(at)} UTC", []).append(_GROUPS.get(group, group))
+        by_time.setdefault(f"{minute(at)} UTC", []).append(GROUP_NAMES.get(group, group))
     return [f"{_listed(groups)} since {at}" for at, groups in by_time.items()]
 
 

@@ -65,6 +65,8 @@ class Estimate(Value):
     assumption: Message
 
 
+# How people name the groups of columns of which the monitor has evidence. An unknown one is shown as it is.
+GROUP_NAMES = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "slices"}
 # How people write a statistic that is no metric: its name and the format of its values.
 _WRITTEN = {
     StatisticName.PSI: ("PSI", ".2f"),

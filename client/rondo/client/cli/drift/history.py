@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rondo.client.cli.drift import slices
 from rondo.client.cli.drift.line import printable
 from rondo.client.cli.output import minute
+from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.vocabularies import WindowRole
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _RATE = "selection_rate"
-_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance"}
 _SLICES = "slices"
 
 
@@ -52,7 +52,7 @@ class Figures(NamedTuple):
     @classmethod
     def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
         sliced = any(each["group"] == _SLICES for window in windows for each in window["evidence"])
-        groups = _GROUPS | ({_SLICES: _SLICES} if sliced else {})
+        groups = {group: name for group, name in GROUP_NAMES.items() if sliced or group != _SLICES}
         # An older monitor has no costs.
         costs = any(window.get("cost") for window in windows)
         return cls(metrics(windows), estimated(windows), gaps(windows), groups, costs)

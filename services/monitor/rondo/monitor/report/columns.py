@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.monitor.report import plots
 from rondo.monitor.report.markup import Markup, element, joined
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rondo.monitor.status.column_status import ColumnStatus
     from rondo.monitor.status.histograms import Histogram
 
-GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "performance of slices"}
 _HARM = {"loss", "slices"}
 # With more plots a page is hard to load, and nobody looks at them.
 _MOST_PLOTS = 60
@@ -105,7 +105,7 @@ def not_judged(columns: Sequence[ColumnStatus], reason: str | None, out_of_reach
 def over_time(columns: Sequence[ColumnStatus], windows: Sequence[ClosedWindow]) -> Markup | None:
     """Return the strongest evidence of each group when each window closed, as a share of its threshold."""
     series: list[tuple[str, list[Point]]] = []
-    for group in GROUPS:
+    for group in GROUP_NAMES:
         points = [
             (window.evidence_until.get(group, window.end), max(each.evidence / each.threshold for each in mine))
             for window in reversed(windows)
@@ -115,7 +115,7 @@ def over_time(columns: Sequence[ColumnStatus], windows: Sequence[ClosedWindow]) 
             series.append((group, points))
     if max((len(points) for _, points in series), default=0) < 2:  # noqa: PLR2004 - a line has two ends
         return None
-    legend = [element("span", GROUPS[group], class_=group) for group, _ in series]
+    legend = [element("span", GROUP_NAMES[group], class_=group) for group, _ in series]
     return element(
         "section",
         element("h2", "Evidence over time"),
@@ -158,7 +158,7 @@ def _row(column: ColumnStatus) -> Markup:
     return element(
         "tr",
         element(
-            "td", column.name, element("div", GROUPS.get(column.group, column.group), class_="soft"), class_="wide"
+            "td", column.name, element("div", GROUP_NAMES.get(column.group, column.group), class_="soft"), class_="wide"
         ),
         element("td", powers(column), plots.meter(_share(column), kind), class_="wide"),
         element("td", state, class_="state"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.monitor.report import columns
 from rondo.monitor.report.costs import costs
 from rondo.monitor.report.markup import Markup, element, joined
@@ -80,7 +81,7 @@ def _header(status: ModelStatus) -> Markup:
 
 def _judged(status: ModelStatus) -> str:
     return ", ".join(
-        f"{columns.GROUPS.get(group, group)} since {at:%Y-%m-%d %H:%M} UTC" for group, at in status.judged_since.items()
+        f"{GROUP_NAMES.get(group, group)} since {at:%Y-%m-%d %H:%M} UTC" for group, at in status.judged_since.items()
     )
 
 

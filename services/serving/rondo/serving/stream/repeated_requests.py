@@ -42,7 +42,7 @@ class CommittedAnswers(Protocol):
         It ends once all is read of which any transaction had begun to be written when this was called.
 
         Raises:
-            UnavailableError: Kafka does not answer, or a transaction does not end.
+            UnavailableError: Kafka does not answer, a transaction does not end, or the service stops.
 
         """
         ...
