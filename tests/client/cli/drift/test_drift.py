@@ -70,8 +70,8 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert "Not judged yet" not in found
     judged = " ".join(" ".join(found["Judged"]).split())
     since = status()["judged_since"]
-    assert f"since {since['loss'][:10]} {since['loss'][11:16]} UTC" in judged
-    assert judged.startswith("inputs, predictions and performance since ")
+    assert f"performance since {since['loss'][:10]} {since['loss'][11:16]} UTC" in judged
+    assert judged.startswith("inputs and predictions since ")
 
 
 def test_the_coverage_of_the_interval_is_shown_beside_that_of_the_holdout(rondo: Run, answers: Any) -> None:
