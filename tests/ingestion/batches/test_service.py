@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -23,10 +24,11 @@ from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import SpooledFile
 from rondo.ingestion.batches.submission import Submission
 from rondo.ingestion.delta.tables import DeltaTables
-from rondo.ingestion.errors import BatchConflictError, ReportLostError
+from rondo.ingestion.errors import BatchConflictError, ReportLostError, TableDamagedError
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import NOW, parquet, rides, spec
+from tests.ingestion.delta.damages import DAMAGES, damaged, log_of
 from tests.ingestion.fakes import DyingTables, MemoryBatchStore, PowerCutError
 
 if TYPE_CHECKING:
@@ -227,6 +229,29 @@ async def test_a_batch_that_cannot_be_recorded_does_not_stop_the_start(
     await service(DeltaTables(str(tmp_path)), tmp_path, batches).recover()
     assert list(batches.records) == [("rides", "february")]
     assert [record.args[0] for record in caplog.records if record.args] == ["january"]
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("how", DAMAGES)
+async def test_a_damaged_table_does_not_stop_the_start(tmp_path: Path, how: str) -> None:
+    specs = SpecCache([spec(), spec("sails", "boats")])
+    for dataset in ("boats", "rides"):
+        for batch_id in ("january", "february"):
+            tables = DeltaTables(str(tmp_path))
+            with pytest.raises(PowerCutError):
+                await service(tables, tmp_path, MemoryBatchStore(dying=True), specs=specs).submit(
+                    replace(submission(rides(10), tmp_path, batch_id), dataset=dataset)
+                )
+    batches = MemoryBatchStore()
+    again = service(DeltaTables(str(tmp_path)), tmp_path, batches, specs=specs)
+    with damaged(log_of(tmp_path / "datasets/boats")[0], how):
+        await again.recover()
+        assert list(batches.records) == [("rides", "january"), ("rides", "february")]
+        with pytest.raises(TableDamagedError):
+            await again.submit(replace(submission(rides(10), tmp_path, "march"), dataset="boats"))
+        assert (await again.submit(submission(rides(10), tmp_path, "march"))).record.status == "accepted"
+    await again.recover()
+    assert ("boats", "january") in batches.records
 
 
 async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:

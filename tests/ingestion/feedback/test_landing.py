@@ -82,17 +82,17 @@ def outcomes(first: int, count: int) -> bytes:
     return observed(BinaryLabels(), *(outcome(n) for n in range(first, first + count)))
 
 
-def observed(labels: Labels, *values: bytes) -> bytes:
+def observed(labels: Labels, *values: bytes, model: str = "tips") -> bytes:
     """Return a message of `outcomes.log`."""
-    return logs.encode(parse_outcomes(values, {"tips": labels}, NOW).valid["tips"].batch("tips"))
+    return logs.encode(parse_outcomes(values, {model: labels}, NOW).valid[model].batch(model))
 
 
 def sent(log: str, at: int, content: bytes) -> Any:
     return Sent(log, at, content)
 
 
-def read(folder: Path, table: str) -> pl.DataFrame:
-    return pl.read_delta(str(folder / "feedback" / "tips" / table))
+def read(folder: Path, table: str, model: str = "tips") -> pl.DataFrame:
+    return pl.read_delta(str(folder / "feedback" / model / table))
 
 
 async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -> None:

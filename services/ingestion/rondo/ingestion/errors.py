@@ -86,6 +86,19 @@ class InvalidNameError(IngestionError):
         super().__init__(f"invalid {what} {self.name!r}: use {rule}")
 
 
+class TableDamagedError(IngestionError):
+    """Files of a Delta table are damaged or lost, so that it can't be read or written. A retry does not help."""
+
+    code = "table_damaged"
+
+    def __init__(self, table: str, why: str) -> None:
+        self.table, self.why = table, why
+        super().__init__(
+            f"the table {table} is damaged ({why}): restore its files from a backup, or follow "
+            "docs/runbooks/damaged-table.md; other tables are not affected"
+        )
+
+
 class BatchNotFoundError(IngestionError):
     """No batch with this id was received."""
 

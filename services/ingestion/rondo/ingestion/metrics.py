@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 BATCHES = Counter("rondo_ingestion_batches", "Batches by source and outcome", ["source", "outcome"])
 ROWS = Counter("rondo_ingestion_rows", "Rows of accepted batches, by outcome (accepted, quarantined)", ["outcome"])
@@ -11,4 +11,5 @@ LANDED = Counter("rondo_ingestion_landed_rows", "Rows of the logs that were comm
 LANDING_SECONDS = Histogram("rondo_ingestion_landing_seconds", "Time to commit the buffered rows of the logs")
 UNREADABLE = Counter("rondo_ingestion_unreadable_log_messages", "Log messages that could not be decoded", ["log"])
 OUTCOMES = Counter("rondo_ingestion_outcomes", "Outcomes by result (accepted, dead_letter)", ["outcome"])
+DAMAGED = Gauge("rondo_ingestion_damaged_table", "1 while files of the Delta table are damaged or lost", ["table"])
 UNRECOVERED = Counter("rondo_ingestion_unrecovered_batches", "Committed batches that could not be recorded at a start")

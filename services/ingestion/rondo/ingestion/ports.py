@@ -114,7 +114,11 @@ class LandingStore(Protocol):
 
 
 class Tables(Protocol):
-    """The Delta tables. Calls block: run them on a thread."""
+    """The Delta tables. Calls block: run them on a thread.
+
+    Each that names a table raises TableDamagedError where its files are damaged or lost, and UnavailableError where
+    the storage is unavailable.
+    """
 
     def append(
         self,

@@ -18,7 +18,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.ingestion import metrics
 from rondo.ingestion.batches import report
 from rondo.ingestion.batches.submission import check_names
-from rondo.ingestion.errors import BatchConflictError, UnreadableFileError
+from rondo.ingestion.errors import BatchConflictError, TableDamagedError, UnreadableFileError
 from rondo.ingestion.ports import BatchRecord
 from rondo.ingestion.validation import file_formats
 from rondo.ingestion.validation.contract import NoContractError
@@ -62,6 +62,7 @@ class BatchService:
             InvalidNameError: the dataset or the batch id is not a valid name.
             BatchConflictError: a batch with this id and other content was accepted.
             ReportLostError: the batch was accepted before, and its report is lost.
+            TableDamagedError: the table of the dataset or of its quarantine is damaged; nothing was stored.
             UnavailableError: PostgreSQL or a storage is unavailable; the same batch may be sent again.
 
         """
@@ -117,14 +118,19 @@ class BatchService:
     async def recover(self) -> None:
         """Save and announce the batches that a crashed process committed to a table only.
 
-        One that can't be saved is logged and left as it is: it must not keep the service from starting.
+        One that can't be saved, and a table that is damaged, is logged and left as it is: it must not keep the
+        service from starting.
 
         Raises:
             UnavailableError: PostgreSQL or the data storage is unavailable.
 
         """
         for dataset in await asyncio.to_thread(self.publisher.datasets):
-            committed = await asyncio.to_thread(self.publisher.committed, dataset)
+            try:
+                committed = await asyncio.to_thread(self.publisher.committed, dataset)
+            except TableDamagedError:
+                log.warning("batches of %s that have no record yet are recorded at a later start", dataset)
+                continue
             unknown = set(await self.batches.not_accepted(dataset, [record.batch_id for record in committed]))
             for record in committed:
                 if record.batch_id in unknown:

@@ -48,10 +48,14 @@ class Location:
             return []
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
 
-    def sizes(self, folder: str) -> dict[str, int]:
-        """Return the sizes in bytes of the files below a folder, by their paths in it."""
+    def sizes(self, folder: str, after: str = "") -> dict[str, int]:
+        """Return the sizes in bytes of the files below a folder, by their paths in it.
+
+        With `after`, those whose path comes later in the order of texts.
+        """
+        offset = f"{folder}/{after}" if after else None
         try:
-            found = [each for chunk in self._opened().list(folder) for each in chunk]
+            found = [each for chunk in self._opened().list(folder, offset=offset) for each in chunk]
         except (NotFoundError, FileNotFoundError):
             return {}
         return {each["path"].removeprefix(f"{folder}/"): each["size"] for each in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # No space left, the quota is exceeded, the file is larger than allowed.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MAX_TEXT = 300
+# Of object_store; the kernel of delta-rs begins with the same word where the log is not what it should be.
+_OF_STORE = re.compile("os error|Generic (?!delta kernel)")
 
 
 def storage_unavailable(error: Exception, location: object) -> UnavailableError:
@@ -42,7 +45,7 @@ def is_of_storage(error: Exception) -> bool:
     delta-rs raises one of several classes for it; the message is object_store's, which begins with `Generic`, or has
     the number of the system's error.
     """
-    return not isinstance(error, DeltaError) or "os error" in str(error) or "Generic " in str(error)
+    return not isinstance(error, DeltaError) or _OF_STORE.search(str(error)) is not None
 
 
 def describe(error: Exception, location: object) -> str:

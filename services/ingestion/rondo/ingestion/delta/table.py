@@ -9,8 +9,10 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
+from rondo.chassis import object_store
 from rondo.ingestion.delta.column_types import as_text, conflicting_columns
 from rondo.ingestion.delta.content_digest import chained_digest
+from rondo.ingestion.errors import TableDamagedError
 from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
@@ -31,23 +33,24 @@ _PROPERTIES = {
 class OpenTable:
     """`digest` is the content digest, `compacted` the version of the last compaction."""
 
+    name: str
     table: DeltaTable
     digest: str | None
     compacted: int
 
     @classmethod
-    def open(cls, uri: str) -> OpenTable | None:
+    def open(cls, name: str, uri: str) -> OpenTable | None:
         """Open a table; None if there is none."""
         try:
             table = DeltaTable(uri)
         except TableNotFoundError:
             return None
-        last: dict[str, Any] = table.history(1)[0]
-        return cls(table, last.get(DIGEST), table.version())
+        last: dict[str, Any] = next(iter(table.history(1)), {})
+        return cls(name, table, last.get(DIGEST), table.version())
 
     @classmethod
     def create(
-        cls, uri: str, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]
+        cls, name: str, uri: str, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]
     ) -> OpenTable:
         digest = chained_digest(None, rows)
         write_deltalake(
@@ -57,7 +60,7 @@ class OpenTable:
             configuration=_PROPERTIES,
             commit_properties=_properties(digest, transactions, metadata),
         )
-        return cls(DeltaTable(uri), digest, 0)
+        return cls(name, DeltaTable(uri), digest, 0)
 
     @property
     def version(self) -> int:
@@ -87,10 +90,17 @@ class OpenTable:
 
     def _widen(self, names: set[str]) -> None:
         """Rewrite the table with columns as text. It is rare: a feature changed its type, or a label its task."""
-        rows = as_text(self.table.to_pyarrow_table(), names).combine_chunks()
+        rows = as_text(self._rows(), names).combine_chunks()
         write_deltalake(
             self.table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=self._same_rows()
         )
+
+    def _rows(self) -> pa.Table:
+        try:
+            return self.table.to_pyarrow_table()
+        except (pa.ArrowException, FileNotFoundError) as error:
+            # It is never the storage: a disk that is not there has no log, either.
+            raise TableDamagedError(self.name, object_store.reason(error)) from error
 
     def compact(self) -> None:
         """Rewrite many small files as one. Rows and digest stay the same."""

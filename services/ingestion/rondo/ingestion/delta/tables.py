@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from rondo.ingestion.delta import storage_errors
+from rondo.ingestion import metrics
+from rondo.ingestion.delta import damage, storage_errors
 from rondo.ingestion.delta.column_types import normalize
 from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.table import OpenTable
+from rondo.ingestion.errors import TableDamagedError
 from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
@@ -33,12 +34,16 @@ _COMPACT_EVERY = 200
 
 
 class DeltaTables:
-    """The tables under `root`, a folder or the URL of an object store."""
+    """The tables under `root`, a folder or the URL of an object store.
+
+    Each call that names a table raises TableDamagedError where its files are damaged or lost.
+    """
 
     def __init__(self, root: str, compact_every: int = _COMPACT_EVERY) -> None:
         self._root = Location(root)
         self._compact_every = compact_every
         self._open: dict[str, OpenTable] = {}
+        self._damaged: set[str] = set()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def append(
@@ -48,16 +53,17 @@ class DeltaTables:
 
         Raises:
             UnavailableError: the storage is full or can't be written; nothing became visible.
+            TableDamagedError: files of the table are damaged or lost.
 
         """
         # One chunk: delta-rs writes several in an arbitrary order, and the digest depends on the order of rows.
         data = normalize(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows).combine_chunks()
-        with self._locks[name], self._changing(name):
+        with self._locks[name], self._using(name), self._changing(name):
             if opened := self._table(name):
                 opened.append(data, transactions, metadata)
             else:
                 self._root.create(name)
-                opened = self._open[name] = OpenTable.create(self._root.uri(name), data, transactions, metadata)
+                opened = self._open[name] = OpenTable.create(name, self._root.uri(name), data, transactions, metadata)
             # The version of these rows, not of a compaction after them: a restart reads the same version in the log.
             commit = Commit(opened.version, opened.digest or "", dict(metadata))
             self._compact(name, opened)
@@ -66,15 +72,30 @@ class DeltaTables:
     @contextmanager
     def _changing(self, name: str) -> Iterator[None]:
         try:
-            with self._reaching():
-                yield
-        except BaseException:
+            yield
+        except BaseException as error:
             # Only the table knows whether the commit succeeded, so it is opened again (delta-rs #2279).
             self._open.pop(name, None)
+            if isinstance(error, DeltaError) and not storage_errors.is_of_storage(error):
+                self._table(name)  # raises where it is damaged; else the rows are what delta-rs refused
             raise
 
-    def _reaching(self) -> AbstractContextManager[None]:
-        return storage_errors.translated(self._root)
+    @contextmanager
+    def _using(self, name: str) -> Iterator[None]:
+        """Note whether the table is damaged, and translate what its storage fails with."""
+        try:
+            with storage_errors.translated(self._root):
+                yield
+        except TableDamagedError as error:
+            self._open.pop(name, None)
+            if name not in self._damaged:
+                log.error("%s", error)  # noqa: TRY400 - it says everything
+                self._damaged.add(name)
+                metrics.DAMAGED.labels(name).set(1)
+            raise
+        if name in self._damaged:
+            self._damaged.remove(name)
+            metrics.DAMAGED.remove(name)
 
     def _compact(self, name: str, opened: OpenTable) -> None:
         """Compact the table now and then.
@@ -91,32 +112,39 @@ class DeltaTables:
             self._open.pop(name)
 
     def _table(self, name: str) -> OpenTable | None:
-        if name not in self._open and (opened := OpenTable.open(self._root.uri(name))):
+        if name not in self._open:
+            with damage.as_errors(self._root, name):
+                opened = OpenTable.open(name, self._root.uri(name))
+            if opened is None:
+                return None
+            if (problem := damage.lost_commit(self._root, name, opened.version)) is not None:
+                raise TableDamagedError(name, problem)
             self._open[name] = opened
-        return self._open.get(name)
+        return self._open[name]
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[OpenTable | None]:
+        with self._locks[name], self._using(name), damage.as_errors(self._root, name):
+            yield self._table(name)
 
     def transaction_version(self, name: str, application: str) -> int | None:
-        with self._locks[name], self._reaching():
-            opened = self._table(name)
+        with self._reading(name) as opened:
             return opened.table.transaction_version(application) if opened else None
 
     def commits(self, name: str, after: int = -1) -> list[Commit]:
-        with self._locks[name], self._reaching():
-            opened = self._table(name)
+        with self._reading(name) as opened:
             return opened.commits(after) if opened else []
 
     def names(self, folder: str) -> list[str]:
-        with self._reaching():
+        with storage_errors.translated(self._root):
             return self._root.names(folder)
 
     def scan(self, name: str) -> pl.LazyFrame | None:
-        with self._locks[name], self._reaching():
-            opened = self._table(name)
+        with self._reading(name) as opened:
             # polars.scan_delta does not decode the paths of files: it finds none in a folder with a blank in its name.
             return pl.scan_pyarrow_dataset(opened.table.to_pyarrow_dataset()) if opened else None
 
     def current(self, name: str) -> Commit | None:
         """Return the latest version of a table and its digest."""
-        with self._locks[name], self._reaching():
-            opened = self._table(name)
+        with self._reading(name) as opened:
             return Commit(opened.version, opened.digest or "") if opened else None

@@ -3,6 +3,10 @@
 A table's transaction identifiers hold the next offset of each partition, so no row is written twice. The landing store
 only gives the offset at which reading starts. A model's feedback tables are `feedback/<model>/predictions` and
 `.../outcomes`.
+
+The rows of a table that is damaged stay in Kafka: the saved position of their partition stays before them, and the
+other tables go on. Once the table can be read again, reading starts from there; what the others have is not written
+twice.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from rondo.contracts.events import logs
 from rondo.contracts.vocabularies import RouteRole
 from rondo.ingestion import metrics
 from rondo.ingestion.delta.column_types import concatenate
+from rondo.ingestion.errors import TableDamagedError
 from rondo.ingestion.feedback import log_rows, outcome_events
+from rondo.ingestion.feedback.held_rows import HeldRows
 from rondo.ingestion.feedback.recent_predictions import RecentPredictions
 
 if TYPE_CHECKING:
@@ -39,12 +45,16 @@ TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG)
 
 @dataclass
 class _Buffer:
-    """The rows of one table's next commit, and the next offset by partition that it will record."""
+    """The rows of one table's next commit, and by partition the next offset that it will record.
+
+    `begins` is the offset of the first row by (topic, partition).
+    """
 
     model: str
     topic: str
     rows: list[pa.Table] = field(default_factory=list)
     offsets: dict[str, int] = field(default_factory=dict)
+    begins: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,17 +72,27 @@ class FeedbackLanding:
     _positions: dict[tuple[str, int], int] = field(default_factory=dict)
     _rows: int = 0
     _since: float = 0.0
+    _held: HeldRows = field(default_factory=HeldRows)
 
     async def load(self) -> Mapping[tuple[str, int], int]:
         """Discard the buffers, announce commits that are not announced yet, and return the saved positions."""
         self._clear()
         self._landed.clear()
+        self._held.clear()
         announced = await self.store.announced()
         await self._save(await asyncio.to_thread(self._unannounced, announced))
         return await self.store.positions()
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Buffer the rows of these messages, and commit the buffers when they are due."""
+        """Buffer the rows of these messages, and commit the buffers when they are due.
+
+        Raises:
+            TableRestoredError: a table that was damaged can be read again.
+            UnavailableError: PostgreSQL or the data storage is unavailable.
+
+        """
+        if self._held.is_due(self.clock()):
+            await asyncio.to_thread(self._held.try_tables, self.tables)
         if messages:
             await asyncio.to_thread(self._buffer, messages)
         if self._rows and (self._rows >= self.max_rows or self.clock() - self._since >= self.every):
@@ -95,22 +115,32 @@ class FeedbackLanding:
                 log.error("offset %d of %s-%d is skipped: %s", offset, topic, partition, error)  # noqa: TRY400
                 metrics.UNREADABLE.labels(topic).inc()
                 continue
-            application = f"{topic}-{partition}"
-            if found.rows.num_rows and offset >= self._next_offset(found.table, application):
-                self._add(found, topic, application, offset)
+            if found.rows.num_rows and self._is_new(found.table, topic, partition, offset):
+                self._add(found, topic, partition, offset)
+
+    def _is_new(self, table: str, topic: str, partition: int, offset: int) -> bool:
+        """Return whether a table is to take the rows of a message; one that is damaged takes none for now."""
+        if table not in self._held:
+            try:
+                return offset >= self._next_offset(table, f"{topic}-{partition}")
+            except TableDamagedError:
+                self._held.add(table, self.clock())
+        self._held.hold({(topic, partition): offset})
+        return False
 
     def _next_offset(self, table: str, application: str) -> int:
         if (table, application) not in self._landed:
             self._landed[table, application] = self.tables.transaction_version(table, application) or 0
         return self._landed[table, application]
 
-    def _add(self, found: LogRows, topic: str, application: str, offset: int) -> None:
+    def _add(self, found: LogRows, topic: str, partition: int, offset: int) -> None:
         if not self._rows:
             self._since = self.clock()
         buffer = self._buffers.setdefault(found.table, _Buffer(found.model, topic))
         positioned = topic == logs.OUTCOMES_LOG
         buffer.rows.append(log_rows.with_positions(found.rows, offset) if positioned else found.rows)
-        buffer.offsets[application] = offset + 1
+        buffer.offsets[f"{topic}-{partition}"] = offset + 1
+        buffer.begins.setdefault((topic, partition), offset)
         self._rows += found.rows.num_rows
         if topic == logs.PREDICTIONS_LOG:
             primary = found.rows.filter(pc.equal(found.rows["role"], RouteRole.PRIMARY))
@@ -124,7 +154,12 @@ class FeedbackLanding:
             metadata = {}
             if buffer.topic == logs.OUTCOMES_LOG:
                 metadata = outcome_events.metadata(rows, self._joined(buffer.model, rows))
-            commit = self.tables.append(table, rows, buffer.offsets, metadata)
+            try:
+                commit = self.tables.append(table, rows, buffer.offsets, metadata)
+            except TableDamagedError:
+                self._held.add(table, self.clock())
+                self._held.hold(buffer.begins)
+                continue
             self._landed.update({(table, application): end for application, end in buffer.offsets.items()})
             metrics.LANDED.labels(buffer.topic).inc(rows.num_rows)
             commits += outcome_events.outcomes_commits(buffer.model, table, [commit])
@@ -136,14 +171,15 @@ class FeedbackLanding:
     def _unannounced(self, announced: Mapping[str, int]) -> list[OutcomesCommit]:
         commits = []
         for model in self.tables.names(log_rows.FOLDER):
-            table = log_rows.table_of(model, logs.OUTCOMES_LOG)
-            commits += outcome_events.outcomes_commits(
-                model, table, self.tables.commits(table, announced.get(model, -1))
-            )
+            table, after = log_rows.table_of(model, logs.OUTCOMES_LOG), announced.get(model, -1)
+            try:
+                commits += outcome_events.outcomes_commits(model, table, self.tables.commits(table, after))
+            except TableDamagedError:
+                self._held.add(table, self.clock(), after)
         return commits
 
     async def _save(self, commits: list[OutcomesCommit]) -> None:
         if commits or self._positions:
             events = [(each.event, each.event_id) for each in commits]
             versions = {each.event.model: each.event.data_version.version for each in commits}
-            await self.store.save(self._positions, events, versions)
+            await self.store.save(self._held.before(self._positions), events, versions)

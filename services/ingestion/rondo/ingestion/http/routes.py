@@ -45,6 +45,7 @@ _STATUSES: dict[type[Exception], int] = {
     errors.UnknownContentTypeError: 415,
     errors.BatchConflictError: 409,
     errors.ReportLostError: 409,
+    errors.TableDamagedError: 500,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,
     errors.ScoringJobNotFoundError: 404,
