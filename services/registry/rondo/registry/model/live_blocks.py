@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scipy.special import chdtri
+
 from rondo.contracts.events.base import Value
 from rondo.registry.model.blocks import Arms, Block, OpenBlock
 from rondo.registry.rollout_evidence.interval import Moments
@@ -21,7 +23,6 @@ LENGTHS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
 # Fewer blocks say too little of their variance.
 _FEWEST_BLOCKS = 6
 _MOST_DESIGN_EFFECT = 1.25
-_NINETY_FIVE_PERCENT = 1.645
 
 
 class BlocksOfLength(Value):
@@ -70,10 +71,5 @@ def length_needed(live: Live) -> BlocksOfLength | None:
 
 
 def _by_chance(freedom: int) -> float:
-    """Return the 95% quantile of a variance of `freedom` degrees relative to the true one.
-
-    By Wilson and Hilferty, "The distribution of chi-square", PNAS 1931.
-    """
-    part = 2 / (9 * freedom)
-    quantile: float = (1 - part + _NINETY_FIVE_PERCENT * part**0.5) ** 3
-    return quantile
+    """Return the 95% quantile of a variance of `freedom` degrees relative to the true one."""
+    return float(chdtri(freedom, 0.05)) / freedom
