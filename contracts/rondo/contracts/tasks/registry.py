@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.base import NAMES
 from rondo.contracts.tasks.binary import BINARY
 from rondo.contracts.tasks.metrics import IN_EVERY_DIGEST
@@ -37,6 +38,16 @@ def headline(task: str, metrics: Mapping[str, float]) -> str | None:
     if task not in TASKS or (name := TASKS[task].primary) not in metrics:
         return None
     return METRICS[name].written(metrics[name])
+
+
+def title(name: str) -> str:
+    """Return how people write a metric or a rate of groups."""
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
+def written(name: str, value: float) -> str:
+    """Return the value of a metric or a rate of groups as text."""
+    return METRICS[name].figure(value) if name in METRICS else figure(value, ".3f")
 
 
 class UnknownTaskError(ValueError):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rondo.client.cli.drift import slices
 from rondo.client.cli.drift.line import printable
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.contracts.figures import figure
-from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.tasks.registry import METRICS, title, written
 from rondo.contracts.vocabularies import WindowRole
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Figures(NamedTuple):
 def columns(figures: Figures) -> tuple[str, ...]:
     """Return the heads of the table; the evidence of a group is that of its column that is nearest to an alarm."""
     titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
-    apart = (f"{slices.title(name)} gap by {printable(column)}" for column, name in figures.gaps)
+    apart = (f"{title(name)} gap by {printable(column)}" for column, name in figures.gaps)
     known = (METRICS[name].title for name in figures.metrics)
     cost = ("errors", "p95 ms") if figures.costs else ()
     return ("from", "version", "rows", "outcomes", *titles, *known, *apart, *figures.groups.values(), *cost)
@@ -72,7 +71,7 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
     expected = {each["statistic"]: each["value"] for each in window["estimates"]}
     estimates = (METRICS[name].figure(float(expected[name])) if name in expected else None for name in shown.estimated)
     known = {(gap["column"], gap["figure"]): float(gap["gap"]) for gap in window["gaps"]}
-    apart = (slices.written(key[1], known[key]) if key in known else None for key in shown.gaps)
+    apart = (written(key[1], known[key]) if key in known else None for key in shown.gaps)
     values = {each["statistic"]: each["value"] for each in window["statistics"] if each["feature"] is None}
     figures = (METRICS[name].figure(float(values[name])) if name in values else None for name in shown.metrics)
     evidence = (_strongest(window, group) for group in shown.groups)

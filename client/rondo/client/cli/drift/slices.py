@@ -7,8 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.drift.line import Line, printable
-from rondo.contracts.figures import figure
-from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.tasks.registry import title, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,16 +36,6 @@ def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:
         gap = _figure(each["figure"], each["gap"], each["reference"])
         text = printable(f"  gap by {each['column']}, {between}: {gap}")
         yield from (Line(line) for line in textwrap.wrap(text, width, subsequent_indent=" " * 6))
-
-
-def title(name: str) -> str:
-    """Return how people write a metric or a rate."""
-    return METRICS[name].title if name in METRICS else name.replace("_", " ")
-
-
-def written(name: str, value: float) -> str:
-    """Return the value of a metric or a rate as text."""
-    return METRICS[name].figure(value) if name in METRICS else figure(value, ".3f")
 
 
 def _figure(name: str, value: float, reference: float | None) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.figures import figure
-from rondo.contracts.tasks.registry import METRICS
+from rondo.contracts.tasks.registry import title, written
 from rondo.monitor.report.markup import Markup, element
 
 if TYPE_CHECKING:
@@ -68,13 +67,3 @@ def _gaps(windows: Sequence[ClosedWindow]) -> Markup | None:
         first = element("td", f"{window.start:%Y-%m-%d %H:%M}")
         rows.append(element("tr", first, *(element("td", cell, class_="number") for cell in cells)))
     return element("div", element("table", *rows), class_="card scroll")
-
-
-def title(name: str) -> str:
-    """Return how people write a metric or a rate."""
-    return METRICS[name].title if name in METRICS else name.replace("_", " ")
-
-
-def written(name: str, value: float) -> str:
-    """Return the value of a metric or a rate as text."""
-    return METRICS[name].figure(value) if name in METRICS else figure(value, ".3f")
