@@ -15,6 +15,7 @@ from tests.monitor.streams import BINARY
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import pytest
     from rondo.monitor.pipeline import MonitorPipeline
 
 import numpy as np
@@ -43,7 +44,10 @@ async def started(store: MemoryStore, clock: FakeClock) -> MonitorPipeline:
     return pipeline
 
 
-async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row() -> None:
+async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "rondo.monitor.pipeline")
     store, clock = await filled_store(), FakeClock()
     pipeline = await started(store, clock)
     pipeline.caught_up()
@@ -61,6 +65,10 @@ async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
     await pipeline.advance(messages([requests(EPOCH + timedelta(days=9), 1)], first=1))
     assert kinds(store)[2:] == ["AlertResolved"]
     assert "silence" not in (await pipeline.status(MODEL)).alerts
+    (raised,) = (e.event for e in store.published if isinstance(e.event, AlertRaised) and e.event.kind == "silence")
+    (resolved,) = (each.event for each in store.published if isinstance(each.event, AlertResolved))
+    logged = [record.args for record in caplog.records if record.levelname == "INFO"]
+    assert logged[-2:] == [(MODEL, "silence", raised.title), (MODEL, raised.alert_id, resolved.detail)]
 
 
 async def test_time_in_which_the_monitor_is_down_is_no_silence_and_time_before_it_counts() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.kafka_records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
-from rondo.contracts.events.monitoring import WindowClosed
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.candidates import CANDIDATE_ROLES
@@ -330,6 +330,10 @@ class MonitorPipeline:
             metrics.FINDINGS.labels(type(each.event).__name__).inc()
             if isinstance(each.event, WindowClosed):
                 metrics.WINDOWS_CLOSED.labels(each.event.key).inc()
+            elif isinstance(each.event, AlertRaised):
+                log.info("%s: alert %s opened: %s", each.event.model, each.event.kind, each.event.title)
+            elif isinstance(each.event, AlertResolved):
+                log.info("%s: alert %s is resolved: %s", each.event.model, each.event.alert_id, each.event.detail)
 
     def _state(self, model: str) -> ModelState:
         if model not in self.models:
