@@ -134,7 +134,7 @@ def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_befor
     scenario, asked = DailyScenario(spec=spec(labels={"budget_per_day": 10})), list[Announcement]()
     for day in (2_990, 2_999):
         try_model(scenario, day)
-        scenario.state.look_at_quality(NOTHING_MEASURED)
+        scenario.state.look_at_quality(NOTHING_MEASURED, outcomes_idle=True)
         asked += request_labels(scenario.state)
     tried = np.array([micros(2_999)])
     scenario.state.quality.take(MODEL, "requests", tried, tried)
@@ -142,7 +142,7 @@ def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_befor
     asked.clear()
     for tenth in range(60):
         replay(scenario, tenth)
-        scenario.state.look_at_quality(NOTHING_MEASURED)
+        scenario.state.look_at_quality(NOTHING_MEASURED, outcomes_idle=True)
         asked += request_labels(scenario.state)
         scenario.close()
     assert [each.event.window.start for each in asked if isinstance(each.event, LabelsWanted)] == [

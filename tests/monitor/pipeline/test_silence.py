@@ -109,14 +109,32 @@ async def test_rows_that_arrive_after_a_long_step_of_the_monitor_end_the_silence
 
 async def test_outcomes_that_never_come_are_reported_unless_the_spec_says_that_none_do() -> None:
     for judged_by, open_alerts in (("outcomes", {"no_outcomes"}), ("guards", set())):
-        store = await filled_store()
+        store, clock = await filled_store(), FakeClock()
         rollout = SPEC.rollout.model_copy(update={"judged_by": judged_by})
         await store.save_spec(MODEL, 2, SPEC.model_copy(update={"rollout": rollout}))
-        pipeline = await started(store, FakeClock())
+        pipeline = await started(store, clock)
+        pipeline.caught_up()
         await pipeline.advance(messages([requests(EPOCH, 144 * 2)]))
+        clock.now += 60.0
+        await pipeline.advance([])
         assert (await pipeline.status(MODEL)).alerts.keys() == set()
         await pipeline.advance(messages([requests(EPOCH + timedelta(days=2), 144 * 2)], first=1))
         assert (await pipeline.status(MODEL)).alerts.keys() == open_alerts
         again = await started(store, FakeClock())
         await again.advance(messages([requests(EPOCH + timedelta(days=5), 144)], first=2))
         assert (await again.status(MODEL)).alerts.keys() == open_alerts
+
+
+async def test_outcomes_are_not_missed_while_their_log_is_read() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = await started(store, clock)
+    await pipeline.advance(messages([requests(EPOCH, 144 * 5)]))
+    clock.now += HOURS
+    await pipeline.advance([])
+    pipeline.caught_up()
+    clock.now += 59.0
+    await pipeline.advance([])
+    assert (await pipeline.status(MODEL)).alerts.keys() == set()
+    clock.now += 1.0
+    await pipeline.advance([])
+    assert (await pipeline.status(MODEL)).alerts.keys() == {"no_outcomes"}

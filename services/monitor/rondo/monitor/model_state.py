@@ -246,14 +246,17 @@ class ModelState:
             rows, times = rows.filter(pa.array(~implausible)), times[~implausible]
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
-    def look_at_quality(self, skew: ServedSkew) -> list[Announcement]:
-        """Return what the quality of the data leads to by now; `skew` compares served with published values."""
+    def look_at_quality(self, skew: ServedSkew, *, outcomes_idle: bool) -> list[Announcement]:
+        """Return what the quality of the data leads to by now; `skew` compares served with published values.
+
+        `outcomes_idle` says that the outcomes that have been written are read.
+        """
         if self.champion is None or self.spec is None:
             return []
         subject = Subject(self.model, self.champion.version, self.spec.monitor.false_alarm_rate, 0)
         return self.quality.look(
             subject, self.tumbling, self.watermark.passed, skew,
-            outcomes_come=self.spec.rollout.judged_by != JudgedBy.GUARDS,
+            missed_outcomes=outcomes_idle and self.spec.rollout.judged_by != JudgedBy.GUARDS,
             costs=self.costs.by_window(self.champion.version),
         )  # fmt: skip
 

@@ -102,7 +102,7 @@ class MonitorPipeline:
         self._advance_idle_watermarks(now)
         for model, state in self.models.items():
             announcements += state.dropped.drain_alerts()
-            announcements += self._look_at_quality(model, state)
+            announcements += self._look_at_quality(model, state, now)
             stepped, alerts = state.look_at_candidates(self._control_plane.references)
             announcements += alerts
             self._checkpointer.changed |= {model} if stepped else set()
@@ -193,9 +193,10 @@ class MonitorPipeline:
                 self._checkpointer.changed.add(model)
         return announcements
 
-    def _look_at_quality(self, model: str, state: ModelState) -> list[Announcement]:
+    def _look_at_quality(self, model: str, state: ModelState, now: float) -> list[Announcement]:
         looked_at = state.quality.skew.number
-        found = state.look_at_quality(self._control_plane.snapshot.skews.get(model, NOTHING_MEASURED))
+        skew = self._control_plane.snapshot.skews.get(model, NOTHING_MEASURED)
+        found = state.look_at_quality(skew, outcomes_idle=self._outcomes_idle(model, now))
         if found or state.quality.skew.number > looked_at:
             self._checkpointer.changed.add(model)
         return found

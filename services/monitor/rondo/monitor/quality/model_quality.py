@@ -54,16 +54,17 @@ class ModelQuality:
         passed: int,
         measured: ServedSkew,
         *,
-        outcomes_come: bool,
+        missed_outcomes: bool,
         costs: Mapping[int, VersionCost],
     ) -> list[Announcement]:
         """Return what to publish by now; the watermark of the requests has `passed` that event time.
 
-        `outcomes_come` is False where the spec says that none do. `costs` are those of the subject by window.
+        With `missed_outcomes` some are to come, and all that have been written are read: so those that are not there
+        are missed. `costs` are those of the subject by window.
         """
         if tumbling is None:
             return self.streams.look(subject, 0) + self.skew.look(subject, measured)
-        first = FirstOutcomes(passed, tumbling.length, tumbling.label_delay) if outcomes_come else None
+        first = FirstOutcomes(passed, tumbling.length, tumbling.label_delay) if missed_outcomes else None
         found = self.streams.look(subject, tumbling.label_delay, first)
         found += self.repeats.look(subject, tumbling.length, passed)
         found += self.failed.look(subject, costs, tumbling.length, passed)

@@ -3,7 +3,8 @@
 An alert opens when a stream is silent for longer than its rhythm allows, and resolves with the next row. Only time in
 which the monitor runs counts as silence: after a start it can't know what it missed.
 
-Outcomes that never began have no rhythm. They are missed in event time: once the first requests should have theirs.
+Outcomes that never began have no rhythm. They are missed in event time: once the first requests should have theirs, and
+the log of outcomes is read to its end.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class StreamQuality:
         """Return what to publish by now: findings, and alerts that open or resolve.
 
         `label_delay` is the microseconds from a request to its outcome at the most. `first` says when the first
-        outcomes are missed; None where none are to come.
+        outcomes are missed; None where none are to come, or their log is still being read.
         """
         published, self.pending = self.pending, []
         for stream, rhythm in self.rhythms.items():

@@ -88,5 +88,5 @@ class SavedModelAnswers:
         if champion is not None and (state.champion is None or state.champion.revision < champion.revision):
             state.promote(champion)
         state.apply_spec(now.specs[model])
-        state.look_at_quality(now.skews.get(model, NOTHING_MEASURED))
+        state.look_at_quality(now.skews.get(model, NOTHING_MEASURED), outcomes_idle=False)
         return state
