@@ -18,7 +18,7 @@ from rondo.contracts.events.monitoring import (
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.labelling.requests import request_labels
 from rondo.monitor.quality.skew import NOTHING_MEASURED
-from rondo.monitor.stream.watermark import MANY_UNDATED, NEVER
+from rondo.monitor.stream.watermark import MANY_UNDATED
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 
 from tests.monitor.builders import (
@@ -149,7 +149,7 @@ def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_befor
         EPOCH + timedelta(days=day) for day in range(5)
     ]
     assert sorted(scenario.state.quality.repeats.closed) == [micros(day) for day in range(5)]
-    assert (scenario.state.quality.volume.hours, scenario.state.quality.streams.first_request) == ({}, NEVER)
+    assert (scenario.state.quality.volume.hours, scenario.state.quality.streams.first_request) == ({}, micros(0))
 
 
 def test_a_row_of_the_next_century_advances_no_watermark_and_is_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events import logs
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DataQualityDegraded
 
 from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions, predictions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rondo.monitor.pipeline import MonitorPipeline
 
 import numpy as np
+import pyarrow as pa
 
 HOURS = 3_600.0
 
@@ -138,3 +140,28 @@ async def test_outcomes_are_not_missed_while_their_log_is_read() -> None:
     clock.now += 1.0
     await pipeline.advance([])
     assert (await pipeline.status(MODEL)).alerts.keys() == {"no_outcomes"}
+
+
+def replayed(begin: datetime, count: int, *, dated: bool = True) -> bytes:
+    """Return requests of ten minutes each that are made in the year after, with their event time or without one."""
+    batch = logs.decode(requests(begin, count))
+    made = pa.array([EPOCH + timedelta(days=366)] * count, logs.TIMESTAMP)
+    table = pa.Table.from_batches([batch]).set_column(batch.schema.get_field_index("made_at"), "made_at", made)
+    if not dated:
+        at = batch.schema.get_field_index("event_time")
+        table = table.set_column(at, "event_time", pa.nulls(count, logs.TIMESTAMP))
+    return logs.encode(table.combine_chunks().to_batches()[0].replace_schema_metadata(batch.schema.metadata))
+
+
+async def test_outcomes_of_a_replay_are_missed_from_its_first_request_on() -> None:
+    """A request without an event time came before it, so event time starts over with its 500th request."""
+    store, clock = await filled_store(), FakeClock()
+    pipeline = await started(store, clock)
+    pipeline.caught_up()
+    sent = [replayed(EPOCH, 1, dated=False), *(replayed(EPOCH + timedelta(days=day), 144) for day in range(5))]
+    for number, message in enumerate(sent):
+        await pipeline.advance(messages([message], first=number))
+    clock.now += 60.0
+    await pipeline.advance([])
+    assert pipeline.models[MODEL].quality.streams.first_request == int(EPOCH.timestamp()) * 1_000_000
+    assert (await pipeline.status(MODEL)).alerts.keys() >= {"no_outcomes"}

@@ -404,7 +404,7 @@ class ModelState:
         self.watermark, times, passed, restarted = self.watermark.arrive(times, made, given, self.max_out_of_orderness)
         if restarted:
             self._discard_counts()
-            self.quality.begin_event_time_again()
+            self.quality.begin_event_time_again(self.watermark.dated_since)
             self.closed_until, self.labels_until = NEVER, None
         return times, made, passed
 

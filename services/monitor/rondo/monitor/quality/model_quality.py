@@ -12,7 +12,7 @@ from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
 from rondo.monitor.quality.volume import Volume
-from rondo.monitor.stream.watermark import NEVER, is_implausible
+from rondo.monitor.stream.watermark import is_implausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,10 +76,13 @@ class ModelQuality:
         parts = (self.streams, self.skew, self.repeats, self.failed, self.volume)
         return [each for part in parts for each in part.resolve(model, at, why)]
 
-    def begin_event_time_again(self) -> None:
-        """Forget what is known of the event times of requests: those to come are before them."""
+    def begin_event_time_again(self, first_request: int) -> None:
+        """Forget what is known of the event times of requests: those to come are before them.
+
+        The `first_request` of those that lead by now has come already, and its outcome is awaited.
+        """
         self.volume.clear_counts()
-        self.streams.first_request = NEVER
+        self.streams.first_request = first_request
 
     def snapshot(self) -> ModelQuality:
         return ModelQuality(

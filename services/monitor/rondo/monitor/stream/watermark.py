@@ -56,7 +56,8 @@ class Watermark:
     `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
     (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
     newest event time that a sender gave, and `undated_rows` are the rows without one in a row since. `undated_ever`
-    counts all of them up to `MANY_UNDATED`, and `dated_rows` those with one in a row.
+    counts all of them up to `MANY_UNDATED`, and `dated_rows` those with one in a row, of which `dated_since` is the
+    earliest event time.
     """
 
     newest: int = NEVER
@@ -68,6 +69,7 @@ class Watermark:
     undated_rows: int = 0
     undated_ever: int = 0
     dated_rows: int = 0
+    dated_since: int = NEVER
 
     def arrive(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], max_out_of_orderness: int
@@ -79,9 +81,13 @@ class Watermark:
         """
         if given.all() and given.size and self.undated_ever in (0, MANY_UNDATED):
             # As below, and every row advances event time.
-            newest = int(np.where(is_implausible(times, made), NEVER, times).max())
+            sent = np.where(is_implausible(times, made), NEVER, times)
             dated = replace(
-                self, dated=max(self.dated, newest), undated_rows=0, dated_rows=self.dated_rows + given.size
+                self,
+                dated=max(self.dated, int(sent.max())),
+                undated_rows=0,
+                dated_rows=self.dated_rows + given.size,
+                dated_since=_earliest(sent, self.dated_since),
             )
             after, passed = dated.advance(times, made, max_out_of_orderness)
             return Arrived(after, times, passed)
@@ -129,12 +135,14 @@ class Watermark:
         undated_rows = _run_lengths(~given, self.undated_rows)
         still = ~given & ~self._led_by_undated(np.where(given, sent, times), dated, undated_rows)
         far = still & (made > dated + MAX_AHEAD)
+        run = int(_run_lengths(given, 0)[-1])
         after = replace(
             self,
             dated=int(dated[-1]),
             undated_rows=int(undated_rows[-1]),
             undated_ever=min(self.undated_ever + int((~given).sum()), MANY_UNDATED),
             dated_rows=int(_run_lengths(given, self.dated_rows)[-1]),
+            dated_since=_earliest(sent[given.size - run :], self.dated_since if run == given.size else NEVER),
         )
         return after, still, far
 
@@ -182,6 +190,13 @@ class Watermark:
 def is_implausible(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which event times lie before the year 1900, or more than `MAX_AHEAD` after their row was made."""
     return (times > made + MAX_AHEAD) | (times < MIN_TIME)
+
+
+def _earliest(times: NDArray[np.int64], before: int) -> int:
+    """Return the earliest of some times and the one before; `NEVER` is none of them."""
+    known = times[times > NEVER]
+    found = [int(known.min())] if known.size else []
+    return min(found if before == NEVER else [*found, before], default=NEVER)
 
 
 def _run_lengths(mask: NDArray[np.bool_], before: int) -> NDArray[np.int64]:
