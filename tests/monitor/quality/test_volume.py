@@ -102,10 +102,46 @@ def test_an_hour_without_requests_before_is_not_strange_by_itself() -> None:
 
 def test_a_week_without_requests_is_none_to_compare_with() -> None:
     volume = Volume()
-    for day in range(28):
+    for day in range(29):
         take(volume, day, 0 if day // 7 == 2 else 1_000)
     assert look(volume, 28) == []
-    assert volume.newest is None or volume.newest.least == 1_000
+    assert volume.newest is not None
+    assert (volume.newest.rows, volume.newest.least, volume.newest.weeks) == (1_000, 1_000, 2)
+
+
+def test_days_without_any_request_open_no_alert_and_end_none() -> None:
+    """Event time passes by later requests; the silence is an alert of its own."""
+    volume = running(28)
+    take(volume, 30, 1_000)
+    assert look(volume, 30) == []
+    assert volume.open == {}
+    low = running(28)
+    for day in (28, 29):
+        take(low, day, 10)
+    assert len(look(low, 29)) == 2
+    take(low, 32, 10)
+    assert look(low, 32) == []
+    assert low.open.keys() == {"volume"}
+
+
+def test_a_stream_of_few_requests_has_no_high_volume() -> None:
+    """29 a day are usual, so four times as many may be chance; of 30 they are not."""
+    for usual, found in ((29, 0), (30, 2)):
+        volume = Volume()
+        for day in range(30):
+            take(volume, day, 4 * usual if day >= 28 else usual)
+            events = look(volume, day)
+        assert len(events) == found
+
+
+def test_late_requests_of_hours_that_were_looked_at_do_not_count() -> None:
+    volume = running(28)
+    before = dict(volume.hours)
+    take(volume, 20, 5_000)
+    take(volume, 27, 5_000)
+    assert volume.hours == before
+    take(volume, 28, 1_000)
+    assert sum(volume.hours.values()) == sum(before.values()) + 1_000
 
 
 def test_what_is_kept_does_not_grow_with_time() -> None:

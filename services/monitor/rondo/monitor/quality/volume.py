@@ -3,8 +3,8 @@
 Requests have a day and a week, so a period is compared with the same hours of the week. Periods have the length of a
 window, in whole hours, a week at most. Rows count by event time: a replay of old data has the volume of that time.
 There is no test, for the volume of few weeks has no known distribution: a period is strange with less than a third of
-the least, or more than three times the most of these weeks, and two in a row open the alert. Requests that stop at all
-are a silence, for event time does not pass without them.
+the least, or more than three times the most of these weeks, and two in a row open the alert. A period without any
+request is a silence: it opens no alert and ends none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEPT_WEEKS = 4
 FEWEST_WEEKS = 2
 FACTOR = 3
 FEWEST_ROWS = 30
-"""With fewer rows, usual or now, a third or three times as many may be chance."""
+"""Where fewer are usual, a third or three times as many may be chance."""
 _CONSECUTIVE = 2
 
 
@@ -57,12 +57,19 @@ class PeriodVolume:
 
     @property
     def is_low(self) -> bool:
-        return self.least >= FEWEST_ROWS and FACTOR * self.rows < self.least
+        """Whether the rows are far fewer than those of any of the weeks, but some: none is a silence."""
+        return self.least >= FEWEST_ROWS and 0 < FACTOR * self.rows < self.least
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether there is no row where the weeks have some: `streams` reports that."""
+        return self.least >= FEWEST_ROWS and self.rows == 0
 
     @property
     def is_high(self) -> bool:
         """Whether the rows are far more than those of any of the weeks, and than a period has at other hours."""
-        return self.rows >= FEWEST_ROWS and self.rows > FACTOR * max(self.most, self.usual)
+        most = max(self.most, self.usual)
+        return most >= FEWEST_ROWS and self.rows > FACTOR * most
 
 
 @dataclass
@@ -85,10 +92,11 @@ class Volume:
         return {AlertKind.VOLUME: self.alarm.alert_id} if self.alarm.alert_id else {}
 
     def take(self, times: NDArray[np.int64]) -> None:
-        """Take requests by their event times, in microseconds."""
-        if not times.size:
+        """Take requests by their event times, in microseconds; those of hours that were looked at are late."""
+        hours = times // HOUR
+        found, counts = np.unique(hours[hours >= self.looked], return_counts=True)
+        if not found.size:
             return
-        found, counts = np.unique(times // HOUR, return_counts=True)
         for hour, count in zip(found.tolist(), counts.tolist(), strict=True):
             self.hours[hour] = self.hours.get(hour, 0) + count
         self.first = int(found[0]) if self.first == NEVER else self.first
@@ -131,6 +139,8 @@ class Volume:
         if self.newest is None:
             alert, self.alarm = self.alarm.alert_id, AlarmState()
             return [findings.resolved(subject.model, alert, end, "its weeks begin again")] if alert else []
+        if self.newest.is_silence:
+            return []
         finding_id = subject.finding_id(QualityProblem.VOLUME, end)
         before, strange = self.alarm.alert_id, self.newest.is_low or self.newest.is_high
         self.alarm, transition = self.alarm.observe(finding_id, _CONSECUTIVE, exceeded=strange)
