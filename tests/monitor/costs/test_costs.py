@@ -119,3 +119,13 @@ def test_costs_of_windows_that_never_close_are_bounded() -> None:
     assert min(start for version, start in costs.windows if version == 1) == 101
     assert costs.close(1, 100) is None
     assert set(costs.by_window(1)) == set(range(101, MOST_WINDOWS + 5))
+
+
+def test_of_windows_with_one_start_those_of_older_versions_are_left_out() -> None:
+    costs = ModelCosts()
+    for version in (2, 1):
+        for start in range(MOST_WINDOWS // 2 + 1):
+            costs.add(version, InferenceCost((1,), 1, 1, 0, 1), start)
+    assert ((1, 0) in costs.windows, (2, 0) in costs.windows, len(costs.windows)) == (False, False, MOST_WINDOWS)
+    costs.add(1, InferenceCost((1,), 1, 1, 0, 1), MOST_WINDOWS)
+    assert ((1, 1) in costs.windows, (2, 1) in costs.windows) == (False, True)

@@ -20,7 +20,7 @@ _PER_OCTAVE = 8
 _BINS = 27 * _PER_OCTAVE
 # Of a model; the oldest are left out.
 MOST_VERSIONS = 8
-# Of a model: windows that fill, and those whose outcomes are awaited.
+# Of a model: windows that fill, and those whose outcomes are awaited. The oldest are left out.
 MOST_WINDOWS = 512
 
 
@@ -67,6 +67,7 @@ class ModelCosts:
     """The cost of each version of a model, the newest ones, in every role, and that in open windows.
 
     `windows` are by version and start, as the open windows of the model, and have what versions cost as the primary.
+    The start is `NEVER` for what a version cost before there were windows, or any request with an event time.
     """
 
     versions: dict[int, VersionCost] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class ModelCosts:
     def add(self, version: int, cost: InferenceCost, window: int | None = None) -> None:
         """Add the cost of a message of the log; one without any changes nothing. `window` is the start of its window.
 
-        Without a window it counts for the version alone.
+        With None it counts for the version alone.
         """
         if not cost.micros:
             return
@@ -85,7 +86,8 @@ class ModelCosts:
         if window is None:
             return
         self.windows[version, window] = self.windows.get((version, window), VersionCost()).plus(cost)
-        for key in sorted(self.windows, key=lambda key: key[1])[:-MOST_WINDOWS]:
+        # Of windows with one start the version decides, so that a restart leaves out the same ones.
+        for key in sorted(self.windows, key=lambda key: (key[1], key[0]))[:-MOST_WINDOWS]:
             del self.windows[key]
 
     def close(self, version: int, start: int) -> VersionCost | None:
