@@ -43,6 +43,18 @@ def test_an_alert_opens_while_the_window_fills_and_ends_with_a_whole_window_of_f
     assert failed.open == {}
 
 
+def test_a_window_of_few_rows_that_passes_ends_the_alert_and_the_one_before_opens_none() -> None:
+    failed = FailedRows()
+    assert len(look(failed, 0, (900, 100))) == 2
+    assert look(failed, HOUR, (900, 100), (3, 0)) == [], "it fills yet"
+    assert look(failed, 2 * HOUR, (900, 100), (9, 1)) == [], "a tenth of few"
+    (resolved,) = look(failed, 3 * HOUR, (900, 100), (9, 1), (3, 0))
+    assert isinstance(resolved, AlertResolved)
+    assert look(failed, 3 * HOUR, (900, 100), (9, 1), (3, 0)) == []
+    assert look(failed, 4 * HOUR, (900, 100), (9, 1), (3, 0), (1, 9)) == [], "few rows open none"
+    assert look(failed, 4 * HOUR, (900, 100), (9, 1), (3, 0), (0, 0)) == []
+
+
 def test_a_model_that_fails_on_every_row_is_reported() -> None:
     failed = FailedRows()
     found = look(failed, 0, (0, 100))

@@ -149,15 +149,16 @@ class ModelState:
         self.candidates.promoted(champion.version)
         if before is None or before.version == champion.version:
             return []
+        why = f"version {champion.version} is in production instead of version {before.version}"
+        newest = self.watermark.newest if self.watermark.newest != NEVER else self.quality.failed.written
+        ended = self.quality.failed.resolve(self.model, to_time(newest), why)
         self.closed_until, self.recent = NEVER, RecentWindows()
         if self.history.is_replaced(self.quality.repeats.features.version):
             self.quality.repeats.clear_features()
         if before.digest == champion.digest:
             self.evidence.rename(before.version, champion.version)
         self.evidence.keep(version for version in self.evidence.known if not self.history.is_replaced(version))
-        if before.digest == champion.digest:
-            return []
-        return self._resolve_alarms(f"version {champion.version} is in production instead of version {before.version}")
+        return ended if before.digest == champion.digest else [*ended, *self._resolve_alarms(why)]
 
     def _resolve_alarms(self, why: str, at: datetime | None = None) -> list[Announcement]:
         """Begin without alarms; returns the ends of their alerts, at the newest event time unless `at` is given."""
@@ -171,8 +172,8 @@ class ModelState:
         digests |= {each.digest for each in self.candidates.by_role.values()}
         return digests | {self.champion.digest} if self.champion else digests
 
-    def add_cost(self, predictions: Predictions) -> None:
-        """Add what a message of `predictions.log` has of the cost of its version.
+    def add_cost(self, predictions: Predictions, written: int) -> None:
+        """Add what a message of `predictions.log` has of the cost of its version; it was `written` then, microseconds.
 
         It counts in the window of the newest request of the message, or so far where the version failed on every row.
         """
@@ -181,8 +182,10 @@ class ModelState:
         if predictions.rows.num_rows and predictions.cost.micros:
             times, made = log_messages.event_times(predictions.rows)
             newest = int(times[~is_implausible(times, made)].max(initial=NEVER))
-        if self.tumbling is not None and predictions.role == RouteRole.PRIMARY and newest != NEVER:
-            window = int(self.tumbling.starts(np.array([newest]))[0])
+        if predictions.role == RouteRole.PRIMARY:
+            known = self.tumbling if newest != NEVER else None
+            window = int(known.starts(np.array([newest]))[0]) if known else NEVER
+            self.quality.failed.written = max(self.quality.failed.written, written)
         self.costs.add(predictions.version, predictions.cost, window)
 
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:

@@ -226,7 +226,7 @@ class MonitorPipeline:
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
             state = self._state_at(topic, predictions.model)
-            state.add_cost(predictions)
+            state.add_cost(predictions, message.timestamp()[1] * 1_000)
             champion = state.champion.version if state.champion else 0
             self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
             # A version that fails on every row logs what it costs, without rows.

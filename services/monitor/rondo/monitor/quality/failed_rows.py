@@ -2,18 +2,20 @@
 
 A failure has no event time, so it counts in the window of the newest request that its record is logged with. A model
 that fails on every row logs no request at all, and its window never ends: so the window that fills is looked at, too.
+One that does so from its start has no window, and is reported by when its failures were written.
 No row is to be expected to fail, so there is no test: the limits are those of repeated requests.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Statistic, Window
 from rondo.contracts.vocabularies import AlertKind, QualityProblem, StatisticName
 from rondo.monitor.alerts import findings
 from rondo.monitor.quality.degraded import degraded
+from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -29,9 +31,10 @@ FEWEST_ROWS = 100
 
 @dataclass
 class FailedRows:
-    """The alert about failed rows: its id where it is open."""
+    """The alert about failed rows: its id where it is open. The newest cost was `written` then, in microseconds."""
 
     alert: str | None = None
+    written: int = field(default=NEVER, compare=False)
 
     @property
     def open(self) -> dict[str, str]:
@@ -39,17 +42,26 @@ class FailedRows:
         return {AlertKind.FAILED_ROWS: self.alert} if self.alert else {}
 
     def look(self, subject: Subject, costs: Mapping[int, VersionCost], length: int, passed: int) -> list[Announcement]:
-        """Return what the newest window of `FEWEST_ROWS` rows leads to; `costs` are by the start of a window."""
-        start = max((at for at, cost in costs.items() if cost.rows + cost.failed >= FEWEST_ROWS), default=None)
-        if start is None:
+        """Return what the newest window leads to that has passed, or has `FEWEST_ROWS` rows already.
+
+        `costs` are by the start of a window of this length, see `ModelCosts.windows`.
+        """
+        passed_by = (at for at, cost in costs.items() if _rows(cost) and at + length <= passed)
+        known = [*passed_by, *(at for at, cost in costs.items() if _rows(cost) >= FEWEST_ROWS)]
+        start = max(known, default=NEVER)
+        if not known or (start == NEVER == self.written):
             return []
-        cost, end = costs[start], to_time(start + length)
-        share = cost.failed / (cost.rows + cost.failed)
-        if self.alert is None and share > LARGEST_SHARE:
-            return self._raise(subject, cost, share, Window(start=to_time(start), end=end, rows=cost.rows))
+        cost, share = costs[start], costs[start].failed / _rows(costs[start])
+        window = Window(
+            start=to_time(self.written if start == NEVER else start),
+            end=to_time(self.written if start == NEVER else start + length),
+            rows=cost.rows,
+        )
+        if self.alert is None and share > LARGEST_SHARE and _rows(cost) >= FEWEST_ROWS:
+            return self._raise(subject, cost, share, window)
         # While a window fills its failures may come yet.
         if self.alert is not None and share < LARGEST_SHARE / 2 and start + length <= passed:
-            return self.resolve(subject.model, end, f"{share:.1%} of the rows of a window failed")
+            return self.resolve(subject.model, window.end, f"{share:.1%} of the rows of a window failed")
         return []
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
@@ -62,7 +74,7 @@ class FailedRows:
 
     def _raise(self, subject: Subject, cost: VersionCost, share: float, window: Window) -> list[Announcement]:
         statistic = Statistic(statistic=StatisticName.FAILED_ROWS, value=share, reference=0.0, threshold=LARGEST_SHARE)
-        about = f"the model fails on {share:.1%} of {cost.rows + cost.failed:,} rows"
+        about = f"the model fails on {share:.1%} of {_rows(cost):,} rows"
         detail = (
             f"{about}. They get no answer. The log of serving has the error of the model; `rondo rollback "
             f"{subject.model}` takes the version before."
@@ -72,3 +84,7 @@ class FailedRows:
             (f"{subject.model} version {subject.version}: {about}", detail), alert_version=subject.version,
         )  # fmt: skip
         return announced
+
+
+def _rows(cost: VersionCost) -> int:
+    return cost.rows + cost.failed

@@ -63,7 +63,8 @@ class ModelQuality:
         are missed. `costs` are those of the subject by window.
         """
         if tumbling is None:
-            return self.streams.look(subject, 0) + self.skew.look(subject, measured)
+            found = self.streams.look(subject, 0) + self.failed.look(subject, costs, 0, passed)
+            return found + self.skew.look(subject, measured)
         first = FirstOutcomes(passed, tumbling.length, tumbling.label_delay) if missed_outcomes else None
         found = self.streams.look(subject, tumbling.label_delay, first)
         found += self.repeats.look(subject, tumbling.length, passed)
