@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
+from polars.exceptions import PanicException
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
@@ -27,6 +28,7 @@ from rondo.ingestion.scoring.plan import Speed
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import NOW, parquet, rides, spec
+from tests.ingestion.delta.damages import damaged, log_of
 from tests.ingestion.fakes import MemoryBatchStore
 from tests.ingestion.scoring.memory_jobs import MemoryJobs
 from tests.ingestion.scoring.test_coordinator import requested
@@ -113,6 +115,31 @@ async def test_every_refusal_is_a_problem(
         answer = await client.request(method, path, content=content, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_panic_of_a_library_is_a_problem_and_the_next_batch_is_accepted(tmp_path: Path) -> None:
+    class Panicking(MemoryBatchStore):
+        async def find(self, dataset: str, batch_id: str) -> Any:
+            if batch_id == "january":
+                raise PanicException("not yet implemented")
+            return await super().find(dataset, batch_id)
+
+    async with serving(tmp_path, Panicking()) as client:
+        answer = await client.post(JANUARY, content=parquet(rides(10), tmp_path), headers=PARQUET)
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        other = await client.post(f"{RIDES}/batches/march", content=parquet(rides(10), tmp_path), headers=PARQUET)
+        assert other.status_code == 201
+
+
+async def test_a_batch_for_a_damaged_table_is_a_problem_that_names_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        await client.post(JANUARY, content=parquet(rides(10), tmp_path), headers=PARQUET)
+    with damaged(log_of(tmp_path / "data/datasets/rides")[0], "cut"):
+        async with serving(tmp_path) as client:
+            march = f"{RIDES}/batches/march"
+            answer = await client.post(march, content=parquet(rides(3), tmp_path), headers=PARQUET)
+    assert (answer.status_code, answer.json()["code"]) == (500, "table_damaged")
+    assert answer.json()["table"] == "datasets/rides"
 
 
 async def test_an_accepted_batch_id_with_other_content_is_a_conflict(tmp_path: Path) -> None:

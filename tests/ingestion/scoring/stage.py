@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,8 +29,8 @@ VERSION = version_of("delay", 7, build_model(2.0), FEATURES)
 AT = datetime(2013, 1, 1, tzinfo=UTC)
 
 
-class KilledError(Exception):
-    """The process dies here."""
+class KilledError(asyncio.CancelledError):
+    """The process dies here: to what goes on, it looks like the end of its task, and no error of the job."""
 
 
 def fill(root: str, *batches: int) -> int:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pytest
 from rondo.contracts.events.data import BatchAccepted, DataVersion, RowCounts, SkewMeasured
 from rondo.contracts.vocabularies import Source
 from rondo.ingestion.delta.tables import DeltaTables
+from rondo.ingestion.skew import comparison
 from rondo.ingestion.skew.comparer import Comparer
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import START, rides, spec
+from tests.ingestion.delta.damages import DAMAGES, log_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
+    from rondo.contracts.spec.model import ModelSpec
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -124,3 +128,39 @@ async def test_a_batch_without_a_table_waits_no_longer(tmp_path: Path) -> None:
     store = MemoryComparisons([batch()])
     await Comparer(DeltaTables(str(tmp_path)), store, SpecCache([spec()])).tick()
     assert (store.waiting, store.events) == ([], [])
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("table", ["datasets/rides", "feedback/tips/predictions"])
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("of_log", [True, False], ids=["log", "rows"])
+async def test_a_damaged_table_hinders_no_other_batch(tmp_path: Path, how: str, table: str, of_log: bool) -> None:  # noqa: FBT001
+    tables, store = DeltaTables(str(tmp_path)), MemoryComparisons([batch(), batch(dataset="boats")])
+    for dataset in ("rides", "boats"):
+        publish(tables, rides(5), dataset=dataset)
+    for model in ("tips", "sails"):
+        serve(tables, rides(5), model)
+    [file] = log_of(tmp_path / table) if of_log else (tmp_path / table).glob("*.parquet")
+    DAMAGES[how](file)
+    await Comparer(DeltaTables(str(tmp_path)), store, SpecCache([spec(), spec("sails", "boats")])).tick()
+    assert [event.key for event, _ in store.events] == ["sails"]
+    assert store.waiting == []
+
+
+async def test_an_unexpected_error_hinders_no_other_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, store = DeltaTables(str(tmp_path)), MemoryComparisons([batch(), batch(dataset="boats")])
+    for dataset in ("rides", "boats"):
+        publish(tables, rides(5), dataset=dataset)
+    for model in ("tips", "sails"):
+        serve(tables, rides(5), model)
+    compare = comparison.compare
+
+    def failing(spec: ModelSpec, *rest: Any) -> Any:
+        if spec.model == "tips":
+            raise pl.exceptions.PanicException("index out of bounds")
+        return compare(spec, *rest)
+
+    monkeypatch.setattr(comparison, "compare", failing)
+    await Comparer(tables, store, SpecCache([spec(), spec("sails", "boats")])).tick()
+    assert [event.key for event, _ in store.events] == ["sails"]
+    assert store.waiting == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.vocabularies import ScoringState
+from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring.jobs import starts, table_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -
 
 
 async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRequests, tables: DeltaScores) -> None:
-    """Queue the job if it is new or has failed, or if its table was removed.
+    """Queue the job if it is new or has failed, or if its table was removed or is damaged.
 
     Raises:
         UnavailableError: the data storage is unavailable.
@@ -38,9 +39,16 @@ async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRe
     """
     request = envelope.data
     state = await work.state(request.job)
-    if state == ScoringState.DONE and await asyncio.to_thread(tables.committed, table_of(request), request.job) is None:
-        await work.forget_parts(request.job)
-        await work.queue(request)
+    if state == ScoringState.DONE:
+        try:
+            committed = await asyncio.to_thread(tables.committed, table_of(request), request.job)
+        except ScoringFailedError:
+            # The job that runs again meets the same, and its event says why.
+            await work.queue(request)
+            return
+        if committed is None:
+            await work.forget_parts(request.job)
+            await work.queue(request)
     elif starts(state):
         await work.queue(request)
 

@@ -48,6 +48,14 @@ def is_of_storage(error: Exception) -> bool:
     return not isinstance(error, DeltaError) or _OF_STORE.search(str(error)) is not None
 
 
+def file_is_lost(error: OSError) -> bool:
+    """Return whether a file of rows is missing or shorter than it was, and not the storage unavailable.
+
+    An unavailable storage has no log of the table, either, which is read first.
+    """
+    return isinstance(error, FileNotFoundError) or "Requested range was invalid" in str(error)
+
+
 def describe(error: Exception, location: object) -> str:
     """Return the system's message, and what to do where space is the problem."""
     text = object_store.reason(error)[:_MAX_TEXT]

@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
 from rondo.chassis import object_store
+from rondo.ingestion.delta import storage_errors
 from rondo.ingestion.delta.column_types import as_text, conflicting_columns
 from rondo.ingestion.delta.content_digest import chained_digest
 from rondo.ingestion.errors import TableDamagedError
@@ -98,8 +99,9 @@ class OpenTable:
     def _rows(self) -> pa.Table:
         try:
             return self.table.to_pyarrow_table()
-        except (pa.ArrowException, FileNotFoundError) as error:
-            # It is never the storage: a disk that is not there has no log, either.
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and not storage_errors.file_is_lost(error):
+                raise
             raise TableDamagedError(self.name, object_store.reason(error)) from error
 
     def compact(self) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rondo.chassis import object_store
+from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.contracts.events import scores
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring import jobs as scoring_jobs
@@ -38,6 +40,7 @@ _SILENCE = 60.0
 _TRIES = 10
 # The run is checked so often: by then another process may run the job, and without use the run is lost.
 _CHECK_SECONDS = 5.0
+_MAX_TEXT = 200
 # After these errors the same parts would fail again, so the next attempt divides the data again.
 _PLANS_AGAIN = frozenset({"part_too_large", "data_changed"})
 
@@ -73,11 +76,7 @@ class Coordinator:
             self._job = self._last = request.job
             self._error = None
             try:
-                committed = await _while_held(run, self._run(run))
-                error = None
-            except ScoringFailedError as failed:
-                log.warning("scoring job %s fails: %s", request.job, failed)
-                committed, error = None, failed
+                committed, error = await self._result(run)
             finally:
                 self._job = None
                 self._open.clear()
@@ -85,6 +84,22 @@ class Coordinator:
             job = None if again else await self.jobs.job(request.job)
             await run.end(scoring_jobs.ended(request, job, self.clock(), committed, error), forget_parts=again)
             return 0.0
+
+    async def _result(self, run: JobRun) -> tuple[DataVersion | None, ScoringFailedError | None]:
+        """Return the version that was committed, or why there is none."""
+        try:
+            with panics_as_errors():
+                return await _while_held(run, self._run(run)), None
+        except UnavailableError:
+            raise
+        except ScoringFailedError as error:
+            log.warning("scoring job %s fails: %s", run.request.job, error)
+            return None, error
+        except Exception as error:  # the boundary: the service would meet the same job again, and run no other
+            log.exception("scoring job %s fails", run.request.job)
+            what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
+            advice = "the log of ingestion has the details; the same command again lets the job go on"
+            return None, ScoringFailedError("internal_error", f"{what}. {advice}")
 
     def answered(self, job: str, part: int) -> None:
         """Note that a part is done."""

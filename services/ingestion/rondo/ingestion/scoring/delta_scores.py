@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from rondo.contracts.events import scores
 from rondo.contracts.events.data import DataVersion
-from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.delta import damage, storage_errors
 from rondo.ingestion.delta.table import DIGEST, PREFIX
+from rondo.ingestion.errors import ScoringFailedError, TableDamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rondo.contracts.events.scoring import ScoringRequested
     from rondo.ingestion.delta.location import Location
@@ -78,10 +80,11 @@ class DeltaScores:
 
         Raises:
             UnavailableError: the data storage can't be written.
+            ScoringFailedError: the log of the table is damaged.
 
         """
         digest = _digest(parts)
-        with storage_errors.translated(self.root):
+        with self._using(table):
             if (found := self._committed(table, request.job)) is not None:
                 return found
             schema = pq.read_schema(pa.BufferReader(self.root.get(f"{table}/{_file(parts[0].number)}")))
@@ -103,18 +106,36 @@ class DeltaScores:
         return DataVersion(table=table, version=0, digest=digest)
 
     def committed(self, table: str, job: str) -> DataVersion | None:
-        """Return the version that a job has committed, None if it has not."""
-        with storage_errors.translated(self.root):
+        """Return the version that a job has committed, None if it has not.
+
+        Raises:
+            UnavailableError: the data storage can't be read.
+            ScoringFailedError: the log of the table is damaged.
+
+        """
+        with self._using(table):
             return self._committed(table, job)
 
-    def _committed(self, table: str, job: str) -> DataVersion | None:
+    @contextmanager
+    def _using(self, table: str) -> Iterator[None]:
         try:
-            found = DeltaTable(self.root.uri(table), version=0)
-        except TableNotFoundError:
-            return None
-        if found.transaction_version(_application(job)) is None:
-            return None
-        return DataVersion(table=table, version=0, digest=str(found.history(1)[0][DIGEST]))
+            with storage_errors.translated(self.root):
+                yield
+        except TableDamagedError as error:
+            advice = "restore it, or remove it, and run the same command again: the scores themselves are kept"
+            raise ScoringFailedError(
+                "scores_damaged", f"the folder {table}/_delta_log is damaged ({error.why}): {advice}"
+            ) from error
+
+    def _committed(self, table: str, job: str) -> DataVersion | None:
+        with damage.as_errors(self.root, table):
+            try:
+                found = DeltaTable(self.root.uri(table), version=0)
+            except TableNotFoundError:
+                return None
+            if found.transaction_version(_application(job)) is None:
+                return None
+            return DataVersion(table=table, version=0, digest=str(found.history(1)[0][DIGEST]))
 
 
 def _file(number: int) -> str:

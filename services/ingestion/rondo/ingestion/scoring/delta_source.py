@@ -14,7 +14,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from rondo.contracts.events import logs, scores
 from rondo.ingestion.batches.publisher import table_of
-from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.delta import damage, storage_errors
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring.plan import Part, RowGroup, divide, most_rows
 
@@ -124,6 +124,8 @@ class DeltaSource:
         if not 0 <= request.data_version <= table.version():
             what = f"{request.dataset} has no version {request.data_version}: its versions are 0 to {table.version()}"
             raise ScoringFailedError("data_missing", what)
+        if (problem := damage.lost_commit(self.root, table_of(request.dataset), request.data_version)) is not None:
+            raise _unreadable(request, problem)
         try:
             table.load_as_version(request.data_version)
         except DeltaError as error:

@@ -15,10 +15,13 @@ from uuid import NAMESPACE_URL, uuid5
 import polars as pl
 import pyarrow as pa
 
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import PanicError, UnavailableError, panics_as_errors
 from rondo.contracts.events.data import SkewMeasured
 from rondo.contracts.events.logs import PREDICTIONS_LOG
+from rondo.ingestion import metrics
 from rondo.ingestion.batches.publisher import table_of
+from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.errors import TableDamagedError
 from rondo.ingestion.feedback import log_rows
 from rondo.ingestion.skew import comparison
 from rondo.ingestion.validation.contract import BATCH_ID
@@ -35,7 +38,7 @@ log = logging.getLogger(__name__)
 # How often the store is asked for batches, in seconds. Nothing waits for the result.
 PAUSE = 2.0
 # Tables hold what earlier specs allowed, so a column may have been text that is a number now. A file may be damaged.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException)
+_UNREADABLE = (pl.exceptions.PolarsError, PanicError, pa.ArrowException, OSError, TableDamagedError)
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,26 @@ class Comparer:
             return True
 
     def _measured(self, batch: BatchAccepted) -> Iterator[SkewMeasured]:
-        published = self.tables.scan(table_of(batch.dataset))
-        if published is None:
-            return
         for spec in self.specs.of_dataset(batch.dataset):
             try:
-                if (event := self._of_model(spec, batch, published)) is not None:
+                with panics_as_errors():
+                    event = self._of_model(spec, batch)
+            except UnavailableError:
+                raise
+            except Exception as error:  # the boundary: the service would meet the same batch again, and no other
+                if isinstance(error, OSError) and not storage_errors.file_is_lost(error):
+                    raise UnavailableError("the data storage", str(error)) from error
+                metrics.UNCOMPARED.inc()
+                trace = None if isinstance(error, _UNREADABLE) else error
+                log.warning("%s: batch %s is not compared: %s", spec.model, batch.batch_id, error, exc_info=trace)
+            else:
+                if event is not None:
                     yield event
-            except _UNREADABLE as error:
-                log.warning("%s: batch %s is not compared: %s", spec.model, batch.batch_id, error)
-            except OSError as error:
-                raise UnavailableError("the data storage", str(error)) from error
 
-    def _of_model(self, spec: ModelSpec, batch: BatchAccepted, published: pl.LazyFrame) -> SkewMeasured | None:
+    def _of_model(self, spec: ModelSpec, batch: BatchAccepted) -> SkewMeasured | None:
+        published = self.tables.scan(table_of(batch.dataset))
         predictions = self.tables.scan(log_rows.table_of(spec.model, PREDICTIONS_LOG))
-        if predictions is None or spec.data.event_time not in published.collect_schema():
+        if published is None or predictions is None or spec.data.event_time not in published.collect_schema():
             return None
         since, until = batch.event_time_from, batch.event_time_to
         time = pl.col(spec.data.event_time)
