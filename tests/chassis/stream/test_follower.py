@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
-from rondo.chassis.errors import PanicError, UnavailableError
+from rondo.chassis.errors import Backoff, PanicError, UnavailableError
 from rondo.chassis.kafka_records import place
 from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
@@ -252,15 +252,60 @@ async def test_a_topic_that_is_not_there_yet_is_waited_for(kafka: str) -> None:
     assert sorted(saved.values) == everything(4)
 
 
-async def test_a_panic_of_a_library_is_an_error(kafka: str, topic: str) -> None:
-    class Panic(BaseException):
-        pass
+class Panic(BaseException):
+    """As PyO3 raises it."""
 
+
+@dataclass
+class Picky(Store):
+    """A state that fails on some values; what came before them in the same call is not saved."""
+
+    bad: frozenset[bytes] = frozenset()
+    tried: list[bytes] = field(default_factory=list)
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if (value := message.value() or b"") in self.bad:
+                self.tried.append(value)
+                raise Panic(value)
+        await super().advance(messages)
+
+
+def skipped() -> float:
+    return REGISTRY.get_sample_value("rondo_stream_skipped_records_total", {"stream": "test"}) or 0.0
+
+
+async def test_a_message_that_fails_alone_is_skipped_and_the_others_arrive_once(kafka: str, topic: str) -> None:
+    send(kafka, topic, range(40))
+    before, state = skipped(), Picky(Saved(), bad=frozenset([b"7", b"30", b"39"]))
+    async with following(kafka, topic, state) as follower:
+        await until(lambda: len(state.saved.values) >= 37 and state.saved.positions[topic, 0] == 20)
+        send(kafka, topic, range(40, 44))
+        await until(lambda: len(state.saved.values) >= 41)
+        await follower.check()
+    assert sorted(state.saved.values) == sorted(set(everything(44)) - state.bad)
+    assert skipped() - before == 3
+    assert state.saved.positions == {(topic, 0): 22, (topic, 1): 22}
+
+
+async def test_messages_that_all_fail_are_not_skipped_but_end_the_follower(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "Backoff", lambda **_: Backoff(first=0.001, cap=0.001))
+    send(kafka, topic, range(60))
+    state = Picky(Saved(), bad=frozenset(everything(60)[1:]))
+    follower = Follower(KafkaConnection(kafka), "test", (topic,), state, linger=0.02)
+    with pytest.raises(PanicError):
+        await asyncio.wait_for(follower.run(), 60)
+    assert 20 < len(state.tried) <= 22
+    assert set(state.saved.values) <= {b"0"}
+
+
+async def test_an_error_without_a_message_ends_the_follower(kafka: str, topic: str) -> None:
     class Panicking(Store):
         async def advance(self, messages: Sequence[Message]) -> None:
             raise Panic(len(messages))
 
-    state = Panicking(Saved())
-    follower = Follower(KafkaConnection(kafka), "test", (topic,), state, linger=0.02, caught_up=state.caught_up)
+    follower = Follower(KafkaConnection(kafka), "test", (topic,), Panicking(Saved()), linger=0.02)
     with pytest.raises(PanicError):
         await asyncio.wait_for(follower.run(), 20)

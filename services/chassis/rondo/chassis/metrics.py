@@ -19,4 +19,5 @@ HTTP_REQUEST_SECONDS = Histogram(
 STREAM_RECORDS = Counter("rondo_stream_records", "Records that a stream read", ["stream"])
 STREAM_BATCH_SECONDS = Histogram("rondo_stream_batch_seconds", "Time for one micro-batch, commit included", ["stream"])
 STREAM_LAG = Gauge("rondo_stream_lag_records", "Records between the end of the topic and the stream", ["stream"])
+STREAM_SKIPPED = Counter("rondo_stream_skipped_records", "Records that a follower fails on and skips", ["stream"])
 STREAM_RESTARTS = Counter("rondo_stream_restarts", "Restarts of a stream after a failure", ["stream"])

@@ -16,9 +16,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
-from rondo.chassis.kafka_records import readable
+from rondo.chassis.kafka_records import place, readable
 from rondo.chassis.retry import Retry
 from rondo.chassis.stream.config import assigned_consumer_config
+from rondo.chassis.stream.failed_messages import FailedMessages
 from rondo.chassis.stream.offsets import lag
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class PositionLostError(UnavailableError):
         )
 
 
+class MessageFailedError(UnavailableError):
+    """The state could not process messages: the saved one is loaded, and they are read again one by one."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(name, f"{type(error).__name__}: {error}; the messages are read again one by one")
+
+
 class State(Protocol):
     """The state that a follower feeds."""
 
@@ -62,7 +70,9 @@ class State(Protocol):
     async def advance(self, messages: Sequence[Message]) -> None:
         """Process messages, and save the effects together with the positions after them, at any time.
 
-        An empty batch means that no message arrived within the linger time.
+        An empty batch means that no message arrived within the linger time, or that one was skipped.
+
+        An error on one message alone, twice, has it skipped. An error on no message ends the follower.
         """
         ...
 
@@ -132,11 +142,15 @@ class Follower:
         self._rank = rank
         self._retry = Retry(name, (KafkaException, UnavailableError), Backoff(first=0.2), self._note)
         self._last_turn = self._lag_measured = 0.0
+        self._failed = FailedMessages()
         self._started = False
         self._trouble: str | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled. After Kafka or the state's store was unavailable, load the saved state again."""
+        """Follow until cancelled.
+
+        After Kafka or the state's store was unavailable, or messages failed, the saved state is loaded again.
+        """
         try:
             await self._retry.call(self._follow)
         finally:
@@ -177,10 +191,10 @@ class Follower:
                 assigned, backlog = next(backlogs)
                 consumer.assign(assigned)
                 while True:
-                    messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
+                    most = self._failed.batch_size(self._max_records)
+                    messages = await loop.run_in_executor(thread, consumer.consume, most, self._linger)
                     arrived = readable(messages)
-                    with panics_as_errors():
-                        await self._state.advance(arrived)
+                    await self._advance(arrived)
                     backlog.read(messages)
                     if backlog.is_read and (following := next(backlogs, None)):
                         assigned, backlog = following
@@ -195,13 +209,38 @@ class Follower:
             finally:
                 await loop.run_in_executor(thread, consumer.close)
 
+    async def _advance(self, messages: Sequence[Message]) -> None:
+        """Advance the state, without a message that has failed alone.
+
+        Raises:
+            MessageFailedError: the messages are to be read again, from the saved positions.
+
+        """
+        places = [] if self._failed.clean else list(map(place, messages))
+        skipped = self._failed.is_skipped(places)
+        if skipped and self._failed.is_new_skip(places[0]):
+            log.error("%s: offset %d of %s-%d is skipped", self._name, places[0][2], *places[0][:2])
+            metrics.STREAM_SKIPPED.labels(self._name).inc()
+        try:
+            with panics_as_errors():
+                await self._state.advance([] if skipped else messages)
+        except (KafkaException, UnavailableError):
+            raise
+        except Exception as error:  # the boundary: the process would meet the same message again, and read no other
+            if skipped or not self._failed.failed(list(map(place, messages))):
+                raise
+            log.exception("%s: %d messages could not be processed", self._name, len(messages))
+            raise MessageFailedError(self._name, error) from error
+        if places:
+            self._failed.passed(places)
+
     def _backlogs(
         self, assigned: Sequence[TopicPartition], ends: Mapping[Position, int]
     ) -> Iterator[tuple[list[TopicPartition], Backlog]]:
         """Yield the partitions of each rank and what they hold, in the order in which they are read."""
         ranks = sorted({rank for each in assigned if (rank := self._rank(each.partition)) is not None}) or [0]
         for rank in ranks:
-            backlog = {place: end for place, end in ends.items() if self._rank(place[1]) == rank}
+            backlog = {each: end for each, end in ends.items() if self._rank(each[1]) == rank}
             done = self._caught_up if rank == ranks[-1] else _go_on
             yield [each for each in assigned if self._rank(each.partition) == rank], Backlog(backlog, done)
 

@@ -1,0 +1,73 @@
+"""Decides which message a follower skips, from failures and offsets alone.
+
+After a failure the saved state is loaded, and the messages are read again one by one, up to those that failed. So what
+a message did before it failed is undone. One that fails alone twice is skipped. Where nothing but failures follow one
+another, the program is at fault and not the messages: none of them is to be lost for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Place = tuple[str, int, int]
+TRIES = 2
+MAX_FAILURES = 20
+
+
+@dataclass
+class FailedMessages:
+    """Call `failed` or `passed` with the places of the messages of each call of `advance`."""
+
+    # By partition the offset up to which messages are read one by one, and the last one that was processed since then.
+    _until: dict[tuple[str, int], int] = field(default_factory=dict)
+    _passed: dict[tuple[str, int], int] = field(default_factory=dict)
+    _alone: dict[Place, int] = field(default_factory=dict)
+    _skipped: set[Place] = field(default_factory=set)
+    _failures: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing has failed since the last progress, so that `passed` changes nothing."""
+        return not (self._until or self._failures)
+
+    def batch_size(self, max_records: int) -> int:
+        """Return how many messages to read next at most."""
+        return 1 if self._until else max_records
+
+    def is_skipped(self, places: Sequence[Place]) -> bool:
+        """Return whether these are one message that is to be skipped."""
+        return len(places) == 1 and self._alone.get(places[0], 0) >= TRIES
+
+    def is_new_skip(self, place: Place) -> bool:
+        """Return whether a message was not skipped before; it may be read again for a later one that fails."""
+        is_new = place not in self._skipped
+        self._skipped.add(place)
+        return is_new
+
+    def failed(self, places: Sequence[Place]) -> bool:
+        """Note a failure; return whether to read again. Without, the program is at fault."""
+        self._failures += 1
+        if not places or self._failures > MAX_FAILURES:
+            return False
+        if len(places) == 1:
+            self._alone[places[0]] = self._alone.get(places[0], 0) + 1
+        for topic, partition, offset in places:
+            self._until[topic, partition] = max(offset, self._until.get((topic, partition), offset))
+        return True
+
+    def passed(self, places: Sequence[Place]) -> None:
+        """Note messages that were processed or skipped."""
+        skipped = self.is_skipped(places)
+        for topic, partition, offset in places:
+            if not skipped and offset > self._passed.get((topic, partition), -1):
+                self._passed[topic, partition], self._failures = offset, 0
+            if offset >= self._until.get((topic, partition), offset + 1):
+                del self._until[topic, partition]
+        if self.clean:
+            self._passed.clear()
+            self._alone.clear()
+            self._skipped.clear()
