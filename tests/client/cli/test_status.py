@@ -80,6 +80,16 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
             "no verdict yet: 1 of 9 outcomes; judged: inputs since 2013-03-01 12:00 UTC",
             "none",
         ),
+        (
+            {"unjudged_slices": "slice city=c: 12 of about 300 outcomes"},
+            "judged; no verdict yet: slice city=c: 12 of about 300 outcomes",
+            "none",
+        ),
+        (
+            {"no_verdict": "1 of 9 outcomes", "unjudged_slices": "slice city=c: 12 of about 300 outcomes"},
+            "no verdict yet: 1 of 9 outcomes; slice city=c: 12 of about 300 outcomes",
+            "none",
+        ),
         ({"open_alerts": ["drift", "no_verdict"]}, "judged", "drift, no verdict"),
         (
             {"open_alerts": ["drift", "no_verdict"], "evident_over_models": False},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.alerts import no_verdict
 from rondo.monitor.evidence.component_sums import SLICES
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.reference import Reference
@@ -53,6 +54,20 @@ def take(
             evidence.take_slice("city", city, buckets)
         else:
             evidence.take("loss", buckets)
+
+
+def test_the_slice_that_lacks_the_most_outcomes_is_named_until_all_are_judged() -> None:
+    reference = reference_of(BINARY)
+    evidence = begun(reference)
+    take(evidence, BINARY, reference, PART)
+    waiting = [each for each in verdicts(evidence, RATE, [SLICES]) if not each.judged]
+    most = max(waiting, key=lambda each: each.missing)
+    assert len(waiting) == len(CITIES)
+    assert no_verdict.unjudged_slices(evidence, RATE) == (
+        f"slice city={most.value}: {most.rows} of about {most.needed:,} outcomes, and fewer for {len(CITIES) - 1} more"
+    )
+    take(evidence, BINARY, reference, 100 * PART, first=1)
+    assert no_verdict.unjudged_slices(evidence, RATE) is None
 
 
 def test_the_loss_of_all_rows_and_the_slices_have_half_of_a_third_of_the_rate() -> None:

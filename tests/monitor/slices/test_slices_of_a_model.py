@@ -10,7 +10,7 @@ from rondo.contracts.events.monitoring import AlertRaised, PerformanceDegraded
 from rondo.contracts.vocabularies import AlertKind, StatisticName
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.report.page import report_page
-from rondo.monitor.status.model_status import model_status
+from rondo.monitor.status.model_status import model_status, summary
 
 from tests.monitor.builders import SPEC, instants, outcomes
 from tests.monitor.scenarios import DailyScenario
@@ -72,6 +72,17 @@ def test_the_status_and_the_report_name_the_slice_and_no_input(seen: DailyScenar
     assert "city c" in found.verdict.sentence
     assert found.expected_harm is None, "the inputs have not changed"
     assert "<h3>city c</h3>" in report_page(found, ())
+
+
+def test_a_slice_of_too_few_outcomes_is_in_the_summary_and_raises_no_alert() -> None:
+    scenario = DailyScenario(stream=STREAM, given=REFERENCE)
+    for day in range(2):
+        scenario.day(day, count=60)
+        scenario.close()
+    found = summary(scenario.state, SPEC, REFERENCE).unjudged_slices
+    assert found is not None
+    assert found.startswith("slice city=")
+    assert scenario.all(AlertRaised) == []
 
 
 def test_losses_of_a_slice_are_counted_by_part_and_a_correction_moves_none() -> None:

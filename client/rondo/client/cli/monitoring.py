@@ -63,14 +63,17 @@ def verdict(summary: dict[str, Any] | None) -> str:
     never: str | None = summary.get("out_of_reach")
     judged = ", ".join(judged_since(summary))
     since = f"judged: {judged}" if judged else None
+    # An older monitor does not say it.
+    slices: str | None = summary.get("unjudged_slices")
     if reason is None:
-        return f"{since or 'judged'}{f', but {never}' if never else ''}"
+        unjudged = f"; no verdict yet: {slices}" if slices else ""
+        return f"{since or 'judged'}{f', but {never}' if never else ''}{unjudged}"
     if reason.startswith(_NOT_MONITORED):
         return reason
     late: int = summary["late_outcomes"]
     if late and "outcomes" in reason:
         reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
-    return "; ".join(filter(None, (f"no verdict yet: {reason}", never, since)))
+    return "; ".join(filter(None, (f"no verdict yet: {reason}", slices, never, since)))
 
 
 def judged_since(known: dict[str, Any]) -> list[str]:

@@ -88,6 +88,6 @@ def _findings(summary: dict[str, Any]) -> list[str]:
     While something is not judged, the performance to be expected stands beside it.
     """
     is_unjudged = bool(summary["no_verdict"] or summary.get("out_of_reach"))
-    judged = [verdict(summary)] if is_unjudged or summary.get("judged_since") else []
+    judged = [verdict(summary)] if is_unjudged or summary.get("judged_since") or summary.get("unjudged_slices") else []
     expected = estimates(summary) if is_unjudged else []
     return [*judged, *(f"alert: {each}" for each in alerts(summary)), *dropped_share(summary), *expected]

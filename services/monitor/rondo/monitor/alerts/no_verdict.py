@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rondo.monitor.alerts import findings
 from rondo.monitor.evidence.block_length import SHORTEST
-from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS
+from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS, SLICES
 from rondo.monitor.evidence.verdicts import expected_at, verdicts
 from rondo.monitor.windows.tumbling import to_time
 
@@ -77,6 +77,20 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
     if not found and not evidence.taken[LOSS].rows:
         return NO_OUTCOMES
     return next((_progress(each, "outcomes") for each in found if _waits(each)), None)
+
+
+def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
+    """Return which slices are not judged yet, such as `slice city=c: 12 of about 300 outcomes`; None if all are.
+
+    No alert is about them: the others are judged without them.
+    """
+    found = [each for each in verdicts(evidence, false_alarm_rate, [SLICES]) if _waits(each)]
+    if not found:
+        return None
+    first = max(found, key=lambda each: each.missing)
+    fewer = f", and fewer for {len(found) - 1} more" if len(found) > 1 else ""
+    name = f"{first.column}={first.value or '(missing)'}"
+    return f"slice {name}: {first.rows:,} of about {first.needed:,} outcomes{fewer}"
 
 
 def out_of_reach(

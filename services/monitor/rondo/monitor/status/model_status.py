@@ -11,7 +11,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts.findings import estimate_of
-from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach
+from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach, unjudged_slices
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
 from rondo.monitor.estimates.reliance import reliance
@@ -76,8 +76,9 @@ class ModelSummary(Value):
 
     `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `judged_since` is, by
     group of columns (`inputs`, `outputs`, `loss`, `slices`), the first time at which all that ever can be judged of the
-    group could be: the end of a window, or of the first step of one; a group that waits is not there. `estimates` are
-    the performance that is to be expected of the newest rows, as in `ModelStatus.newest`.
+    group could be: the end of a window, or of the first step of one; a group that waits is not there. `unjudged_slices`
+    is which slices have too few outcomes yet, and how many. `estimates` are the performance that is to be expected of
+    the newest rows, as in `ModelStatus.newest`.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
     of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
@@ -92,6 +93,7 @@ class ModelSummary(Value):
     no_verdict: str | None
     out_of_reach: str | None = None
     judged_since: dict[str, Utc] = Field(default_factory=dict)
+    unjudged_slices: str | None = None
     estimates: tuple[Estimate, ...] = ()
     last_window: Utc | None
     watermark: Utc | None
@@ -165,6 +167,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         no_verdict=_no_verdict(state, spec, reference),
         out_of_reach=_out_of_reach(state, spec),
         judged_since=_judged_since(state),
+        unjudged_slices=_unjudged_slices(state, spec),
         estimates=_estimates(state, reference),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
@@ -241,6 +244,11 @@ def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None)
 def _out_of_reach(state: ModelState, spec: ModelSpec) -> str | None:
     evidence = _evidence(state)
     return out_of_reach(evidence, spec.monitor.false_alarm_rate) if evidence else None
+
+
+def _unjudged_slices(state: ModelState, spec: ModelSpec) -> str | None:
+    evidence = _evidence(state)
+    return unjudged_slices(evidence, spec.monitor.false_alarm_rate) if evidence else None
 
 
 def _judged_since(state: ModelState) -> dict[str, datetime]:
