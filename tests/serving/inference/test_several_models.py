@@ -31,7 +31,7 @@ def test_slow_models_are_under_way_at_the_same_time(asked: list[Any], monkeypatc
         together.wait()  # it breaks unless all models come
         return Inference(rows, {})
 
-    assert [list(each.scored) for each in SeveralModels(infer)(asked)] == [["a"], ["b"], ["c"]]
+    assert [list(each.scored) for each, _ in SeveralModels(infer)(asked)] == [["a"], ["b"], ["c"]]
 
 
 def test_fast_models_are_scored_by_the_caller(asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_fast_models_are_scored_by_the_caller(asked: list[Any], monkeypatch: pyt
 
     several = SeveralModels(infer)
     for _ in range(2):
-        assert [list(each.scored) for each in several(asked)] == [["a"], ["b"], ["c"]]
+        assert [list(each.scored) for each, _ in several(asked)] == [["a"], ["b"], ["c"]]
     assert threads == [threading.get_ident()] * 6
 
 
@@ -69,4 +69,4 @@ def test_a_model_without_rows_is_not_asked(asked: list[Any]) -> None:
         return Inference(rows, {})
 
     found = SeveralModels(infer)([asked[0], (asked[1][0], [])])
-    assert [list(each.scored) for each in found] == [["a"], []]
+    assert [list(each.scored) for each, _ in found] == [["a"], []]

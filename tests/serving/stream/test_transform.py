@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import orjson
@@ -22,9 +22,11 @@ from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference import several_models
+from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.models.serving_table import ServedModels
+from rondo.serving.stream.own_queues import OwnQueues
 from rondo.serving.stream.partitions_kafka import Partitions
 from rondo.serving.stream.repeated_requests import RepeatedRequests
 from rondo.serving.stream.telemetry import plausible
@@ -99,6 +101,10 @@ async def never(_: str, __: bytes) -> None:
     raise AssertionError
 
 
+def no_reader() -> NoReturn:
+    raise AssertionError
+
+
 def stream(
     models: ServedModels,
     pending: PendingDeployments | None = None,
@@ -107,8 +113,9 @@ def stream(
 ) -> PredictionStream:
     counted, service = Partitions(lambda _: partitions), InferenceService(never, lambda: NOW)
     repeats = RepeatedRequests(committed or Committed(), 1_000, lambda: NOW)
+    queues = OwnQueues(lambda _: no_reader(), Paces(), seconds=60.0)
     return PredictionStream(
-        models, pending or PendingDeployments(), service, counted, repeats, "serving", model_timeout=0.05
+        models, pending or PendingDeployments(), service, counted, repeats, queues, "serving", model_timeout=0.05
     )
 
 

@@ -35,12 +35,15 @@ from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.error_field import AddErrorField
 from rondo.serving.http.without_asgi import DirectInferences
+from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
 from rondo.serving.stream.committed_answers_kafka import KafkaAnswers
+from rondo.serving.stream.own_queues import OwnQueues
 from rondo.serving.stream.partitions_kafka import Partitions, partition_count
 from rondo.serving.stream.repeated_requests import RepeatedRequests
+from rondo.serving.stream.requests_kafka import KafkaRequests
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
@@ -108,8 +111,11 @@ async def _answering(
     partitions = Partitions(partial(partition_count, settings.kafka))
     answers = KafkaAnswers(settings.kafka, f"{settings.instance}-answers")
     repeats = RepeatedRequests(answers, settings.deduplicated_answers, service.now)
-    transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, settings.service)
-    stream = ExactlyOnceStream(stream_settings(settings), transform, moved=repeats.forget)
+    queues = OwnQueues(
+        lambda model: KafkaRequests(settings.kafka, f"{settings.instance}-{model}"), Paces(), settings.queue_after
+    )
+    transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, queues, settings.service)
+    stream = ExactlyOnceStream(stream_settings(settings), transform, moved=transform.forget, notes=queues)
     bulk = _bulk_versions(settings)
     direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
     shared.http.app = api(shared.models, service, shared.health.report, direct_bulk)
@@ -124,6 +130,7 @@ async def _answering(
     ):
         yield
         await service.flush()
+    await asyncio.to_thread(queues.close)
 
 
 def _bulk_versions(settings: Settings) -> BulkVersions | None:

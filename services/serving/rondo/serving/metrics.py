@@ -45,6 +45,11 @@ ANSWERS_FORGOTTEN = Counter(
     "Answers that were dropped before the window of their model ended: RONDO_DEDUPLICATED_ANSWERS is too small",
     ["model"],
 )
+QUEUE_SECONDS = Gauge(
+    "rondo_queue_seconds",
+    "Age of the oldest request in the queue that a slow model has of its own; 0 where it has none",
+    ["model"],
+)
 UNKNOWN_NAMES = Counter(
     "rondo_requests_with_unknown_names",
     "Requests that were answered with a warning about a feature or field that the model does not have",

@@ -31,7 +31,8 @@ from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import Record, place, readable
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
-from rondo.chassis.stream.offsets import ends, lag
+from rondo.chassis.stream.noted_offsets import NotedOffsets
+from rondo.chassis.stream.offsets import lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker
 from rondo.chassis.stream.transactions import Transactions
 from rondo.chassis.stream.transform import Output
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rondo.chassis.stream.config import StreamSettings
-    from rondo.chassis.stream.transform import Transform
+    from rondo.chassis.stream.transform import Notes, Transform
 
 log = logging.getLogger(__name__)
 # Otherwise librdkafka writes to standard error, and not as JSON.
@@ -49,6 +50,8 @@ _KEY = methodcaller("key")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
+# Instead, while the transform may have output without messages.
+_ACTIVE_SECONDS = 0.02
 _LAG_SECONDS = 1.0
 # Messages are awaited for so long at a time while a commit is on its way.
 _COMMIT_LOOK_SECONDS = 0.002
@@ -89,13 +92,19 @@ class ExactlyOnceStream:
         backoff: Backoff | None = None,
         end_process: Callable[[], object] = end_process,
         moved: Callable[[], object] = lambda: None,
+        notes: Notes | None = None,
     ) -> None:
-        """Call `moved` on the transform's thread before messages of partitions that may have had another owner."""
+        """Call `moved` on the transform's thread before messages of partitions that may have had another owner.
+
+        `notes` are the transform's, if it has any. Those of a partition are restored after `moved`.
+        """
         self._settings = settings
         self._transform = transform
         self._backoff = backoff or Backoff(first=0.2)
         self._end_process = end_process
         self._moved = moved
+        self._notes = notes
+        self._offsets = NotedOffsets(notes)
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
         self._stop = threading.Event()
@@ -168,6 +177,7 @@ class ExactlyOnceStream:
         transactions = self._transactions = Transactions(settings, self._stop, _LIBRARY_LOG)
         writer = self._writer = Writer(settings.name, transactions)
         consumer = Consumer(settings.consumer_config(), logger=_LIBRARY_LOG)
+        self._offsets.forget()
         self._moved()
         began = time.monotonic()
         hanging = HangingTransactionCheck(settings.hanging_after)
@@ -195,7 +205,7 @@ class ExactlyOnceStream:
         early waits for that commit, and what arrives meanwhile for another one.
         """
         self._revoked.clear()
-        messages = consumer.consume(1, _IDLE_SECONDS)
+        messages = consumer.consume(1, _ACTIVE_SECONDS if self._active else _IDLE_SECONDS)
         if messages:
             until = self._last_gathered + self._settings.linger
             size = self._poison.batch_size(self._settings.max_records)
@@ -227,6 +237,7 @@ class ExactlyOnceStream:
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked.update((partition.topic, partition.partition) for partition in partitions)
+        self._offsets.forget()
         self._moved()
 
     def _measure_lag(self, consumer: Consumer) -> None:
@@ -242,18 +253,29 @@ class ExactlyOnceStream:
         if not self._poison.clean:
             self._settle(writer)  # its outcome decides what is read next
         messages = self._gather(consumer, writer)
+        self._offsets.restore(consumer, messages)
         if not messages:
-            self._settle(writer)
             if not self._poison.clean and (assigned := consumer.assignment()):
                 self._poison.assigned({(each.topic, each.partition) for each in assigned})
-            return
+            if not self._active:
+                self._settle(writer)
+                return
         group = consumer.consumer_group_metadata()
         if not consumer.memberid():
+            if not messages:
+                return
             # Metadata of no member would not be checked. Read after it: only `consume` lets this consumer join again.
             raise PartitionsMovedError({place(message)[:2] for message in messages})
         output = self._transformed(messages, writer)
         self._settle(writer, output)
-        writer.submit(MicroBatch(messages, output, ends(messages), group, self._last_gathered))
+        if not messages and not output.records and not output.notes:
+            return
+        offsets = self._offsets.after(messages, output.notes)
+        writer.submit(MicroBatch(messages, output, offsets, group, self._last_gathered))
+
+    @property
+    def _active(self) -> bool:
+        return self._notes is not None and self._notes.active
 
     def _transformed(self, messages: list[Message], writer: Writer) -> Output:
         """Return the output of a micro-batch; that of a message that fails repeatedly is a dead letter."""
@@ -264,7 +286,7 @@ class ExactlyOnceStream:
                 return self._transform(messages)
         except Exception as error:
             self._settle(writer)  # the micro-batch before is no part of this failure
-            if _its_own(error):
+            if messages and _its_own(error):
                 self._poison.failed(_places(messages), error)
             raise
 
@@ -280,10 +302,10 @@ class ExactlyOnceStream:
         batch, error = settled
         if batch.committed:
             # Also if its report failed: its messages are not read again, so they can't be at fault.
-            if not self._poison.clean:
+            if batch.messages and not self._poison.clean:
                 self._poison.passed(_places(batch.messages))
             self._commits += 1
-        elif error is not None and _its_own(error):
+        elif error is not None and batch.messages and _its_own(error):
             self._poison.failed(_places(batch.messages), error)
         if error is not None:
             if behind is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts
@@ -39,5 +40,4 @@ class ArtifactLoader:
         log = VersionLog(model, route.model_version, route.digest, route.features, scorer.outputs)
         cache = AnswerCache(model, scorer.outputs)
         version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log, cache)
-        await asyncio.to_thread(warm_up, version, live=self._live)
-        return version
+        return replace(version, row_seconds=await asyncio.to_thread(warm_up, version, live=self._live))

@@ -49,3 +49,14 @@ class Inference:
     scored: Sequence[Scored]
     refused: dict[int, RequestRefusedError]
     silent: Sequence[Scored] = ()
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Inference]]) -> Inference:
+    """Return the inferences of parts of some rows as one; each part has the numbers of its rows."""
+    refused: dict[int, RequestRefusedError] = {}
+    scored, silent = list[Scored](), list[Scored]()
+    for rows, part in parts:
+        refused |= {rows[number]: error for number, error in part.refused.items()}
+        scored += [replace(each, numbers=[rows[number] for number in each.numbers]) for each in part.scored]
+        silent += [replace(each, numbers=[rows[number] for number in each.numbers]) for each in part.silent]
+    return Inference(scored, refused, silent)

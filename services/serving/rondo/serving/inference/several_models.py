@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.scored import Inference
 
 if TYPE_CHECKING:
@@ -29,29 +30,41 @@ class SeveralModels:
     """Calls `infer` for each model; for one caller at a time."""
 
     infer: Callable[[ServedModel, Rows], Inference]
+    paces: Paces = field(default_factory=Paces)
     _seconds: dict[str, float] = field(default_factory=dict)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "stream-inference"))
 
-    def __call__(self, asked: Sequence[tuple[ServedModel, Rows]]) -> list[Inference]:
-        """Return the inference of each model, in order. Raises what `infer` raises, once all have ended."""
+    def __call__(
+        self, asked: Sequence[tuple[ServedModel, Rows]], seconds: float | None = None
+    ) -> list[tuple[Inference, int]]:
+        """Return the inference of each model, in order, with the number of rows that it is of: the first ones.
+
+        It is of all rows, unless they take longer than `seconds`. Raises what `infer` raises, once all have ended.
+        """
+        until = None if seconds is None else time.perf_counter() + seconds
         # Of the last inference of each; unknown at first.
-        seconds = [self._seconds.get(served.model, 0.0) for served, _ in asked]
-        if sum(seconds) - max(seconds, default=0.0) < _WORTH_SECONDS:
-            return [self._timed(served, rows) for served, rows in asked]
-        slowest = seconds.index(max(seconds))
-        others: dict[int, Future[Inference]] = {
-            place: self._threads.submit(self._timed, *each) for place, each in enumerate(asked) if place != slowest
+        known = [self._seconds.get(served.model, 0.0) for served, _ in asked]
+        if sum(known) - max(known, default=0.0) < _WORTH_SECONDS:
+            return [self._timed(served, rows, until) for served, rows in asked]
+        slowest = known.index(max(known))
+        others: dict[int, Future[tuple[Inference, int]]] = {
+            place: self._threads.submit(self._timed, *each, until)
+            for place, each in enumerate(asked)
+            if place != slowest
         }
         try:
-            mine = self._timed(*asked[slowest])
+            mine = self._timed(*asked[slowest], until)
         finally:
             wait(others.values())  # what they use is held by the caller
         return [mine if place == slowest else others[place].result() for place in range(len(asked))]
 
-    def _timed(self, served: ServedModel, rows: Rows) -> Inference:
+    def _timed(self, served: ServedModel, rows: Rows, until: float | None) -> tuple[Inference, int]:
         if not len(rows):
-            return Inference([], {})
+            return Inference([], {}), 0
         began = time.perf_counter()
-        inference = self.infer(served, rows)
+        if until is None:
+            found = self.paces.infer(self.infer, served, rows), len(rows)
+        else:
+            found = self.paces.infer_until(self.infer, served, rows, until)
         self._seconds[served.model] = time.perf_counter() - began
-        return inference
+        return found

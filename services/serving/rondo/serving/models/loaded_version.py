@@ -35,7 +35,8 @@ class Scorer(Protocol):
 class LoadedVersion:
     """A version in memory, with the schemas of its requests and its answers, and its log.
 
-    With `takes_part` requests have features of other versions beside it, too, and it scores its own.
+    With `takes_part` requests have features of other versions beside it, too, and it scores its own. `row_seconds` is
+    what a row took when it was warmed up, without the cache.
     """
 
     model: str
@@ -47,6 +48,7 @@ class LoadedVersion:
     log: VersionLog
     cache: AnswerCache
     takes_part: bool = False
+    row_seconds: float = 0.0
 
     def own(self, rows: Rows) -> Rows:
         """Return rows with the features of this version, in its order."""
@@ -101,6 +103,13 @@ class ServedModel:
     def answering(self) -> tuple[LoadedVersion, ...]:
         """The versions whose answers are sent."""
         return tuple(version for version in self.versions if version.log.role != RouteRole.SHADOW)
+
+    @property
+    def row_seconds(self) -> float:
+        """What a row took when the versions were warmed up, of those that score it."""
+        if self.compared is None:
+            return max(version.row_seconds for version in self.versions)
+        return self.compared.primary.row_seconds + self.compared.other.row_seconds
 
     @property
     def schema(self) -> RequestSchema:

@@ -19,7 +19,7 @@ from rondo.serving import metrics
 from rondo.serving.requests.unknown_names import report_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from confluent_kafka import Message
     from numpy.typing import NDArray
@@ -67,6 +67,11 @@ class BatchReport:
     _refusals: Counter[str] = field(default_factory=Counter)
     _repeated: Counter[str] = field(default_factory=Counter)
     _warned: list[tuple[str, Sequence[UnknownName]]] = field(default_factory=list)
+    _left: set[int] = field(default_factory=set)
+
+    def leave(self, places: Collection[int]) -> None:
+        """Forget the messages at these places of the micro-batch: they are answered later."""
+        self._left |= set(places)
 
     def answered(self, served: ServedModel, scored: Scored) -> None:
         self._answers.append((served, scored.version, len(scored.rows)))
@@ -97,7 +102,10 @@ class BatchReport:
             metrics.PREDICTIONS.labels(model, "", "repeated").inc(rows)
         for model, names in self._warned:
             report_unknown(model, names)
-        waited = at - np.array(self.timestamps) / 1000
+        stamps = self.timestamps
+        if self._left:
+            stamps = [stamp for place, stamp in enumerate(stamps) if place not in self._left]
+        waited = at - np.array(stamps) / 1000
         metrics.END_TO_END_SECONDS.observe(valid := plausible(waited))
         metrics.TIMESTAMPS_IGNORED.inc(len(waited) - len(valid))
         self.span.end()

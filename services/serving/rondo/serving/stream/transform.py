@@ -14,28 +14,31 @@ from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.serving.inference.scored import Inference
 from rondo.serving.inference.several_models import SeveralModels
 from rondo.serving.prediction_log.batch import CONTENT_TYPE
 from rondo.serving.requests.request_errors import key_too_long
 from rondo.serving.requests.rows import chosen_rows
 from rondo.serving.requests.unknown_names import with_warnings
 from rondo.serving.stream.encode import encode_answers
+from rondo.serving.stream.model_queue import model_of
 from rondo.serving.stream.telemetry import StreamTelemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
     from rondo.serving.deployments.pending import PendingDeployments
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.inference.scored import Inference, Scored
+    from rondo.serving.inference.scored import Scored
     from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
     from rondo.serving.requests.rows import Rows
     from rondo.serving.requests.unknown_names import UnknownName
+    from rondo.serving.stream.own_queues import OwnQueues
     from rondo.serving.stream.partitions_kafka import Partitions
     from rondo.serving.stream.repeated_requests import RepeatedRequests
     from rondo.serving.stream.telemetry import BatchReport
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 # Below the transaction timeout: a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
+# Requests of a queue that are answered at a time, at most.
+_QUEUED = 1_000
 _KEY, _VALUE = methodcaller("key"), methodcaller("value")
 
 
@@ -56,27 +61,49 @@ class PredictionStream:
     service: InferenceService
     partitions: Partitions
     repeats: RepeatedRequests
+    queues: OwnQueues
     group: str
     model_timeout: float = _MODEL_TIMEOUT_SECONDS
 
     def __post_init__(self) -> None:
         self._telemetry = StreamTelemetry()
-        self._infer = SeveralModels(self.service.infer)
+        self._infer = SeveralModels(self.service.infer, self.queues.paces)
 
     def __call__(self, messages: Sequence[Message]) -> Output:
-        """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered."""
-        report = self._telemetry.begin(messages)
+        """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered.
+
+        Also what a queue has answered since the last call.
+        """
+        reports: list[BatchReport] = []
+
+        def committed() -> None:
+            now = time.time()
+            for report in reports:
+                report.committed(now)
 
         def aborted() -> None:
-            self.repeats.forget()
-            report.aborted()
+            self.forget()
+            for report in reports:
+                report.aborted()
 
+        queued = _Queued(self, reports)
         try:
-            records = self._records(messages, report)
+            records = list(self.queues.answered(queued))
+            if shared := self.queues.shared(messages):
+                reports.append(report := self._telemetry.begin(shared))
+                records += self._records(shared, report)
+            self.queues.passed(messages)
+            records += self.queues.start(queued)
+            notes = self.queues.notes(messages)
         except BaseException:
             aborted()
             raise
-        return Output(records, lambda: report.committed(time.time()), aborted)
+        return Output(records, committed, aborted, notes)
+
+    def forget(self) -> None:
+        """Read back what is committed before the next messages: partitions may have moved."""
+        self.repeats.forget()
+        self.queues.forget()
 
     def _records(self, messages: Sequence[Message], report: BatchReport) -> list[Record | Records]:
         batch, refused = split_by_key_size(messages)
@@ -91,18 +118,44 @@ class PredictionStream:
     def _answer(
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
+        chunk = self._begin(batch, table, parsed, report)
+        # Where nothing else is served, nothing waits for a slow model.
+        seconds = self.queues.seconds if len(table.models) > 1 and not self.queues.full else None
+        found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
+        for index, (asked, (_, rows)) in enumerate(zip(chunk.groups, found, strict=True)):
+            if rows < len(asked.places):
+                left = self._leave(batch, asked, rows)
+                chunk.groups[index] = asked.without(left)
+                chunk.turn.leave(left)
+        yield from self._finish(chunk, [inference for inference, _ in found], refused)
+
+    def _begin(self, batch: Columns, table: ServingTable, parsed: ParsedRequests, report: BatchReport) -> _Chunk:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
         self.repeats.follow(table.windows)
         groups = [self._asked(table.models[schema.model], places, rows, turn) for schema, places, rows in parsed.groups]
-        inferences = self._infer([(asked.served, asked.rows) for asked in groups])
-        for asked, inference in zip(groups, inferences, strict=True):
+        return _Chunk(batch, table, turn, groups)
+
+    def _finish(self, chunk: _Chunk, inferences: Sequence[Inference], refused: Refused) -> Iterator[Record | Records]:
+        turn = chunk.turn
+        for asked, inference in zip(chunk.groups, inferences, strict=True):
             yield from self._answers(asked, inference, turn)
-        refused = refused + [(batch.messages[place], error) for place, error in turn.errors.items()]
+        refused = refused + [(chunk.batch.messages[place], error) for place, error in turn.errors.items()]
         for message, error in refused:
             letter = dead_letter(message, PREDICTIONS_FAILED, self.group, error, reason=error.code)
             yield replace(letter, partition=self.partitions.of(PREDICTIONS_FAILED, [message])[0])
-        report.refused([error for _, error in refused])
+        turn.report.refused([error for _, error in refused])
+
+    def _leave(self, batch: Columns, asked: _Asked, rows: int) -> set[int]:
+        """Leave the requests from the first one that is not scored on to the model's queue; return their places.
+
+        The queue finds them by the model that they name, so it gets those, too, that are refused or repeated.
+        """
+        model, places = asked.served.model, range(asked.places[rows], len(batch.messages))
+        left = [place for place in places if model_of(batch.messages[place]) == model]
+        assert set(asked.places[rows:]) <= set(left)  # noqa: S101 - a request that names two models is refused
+        self.queues.wait(model, [batch.messages[place] for place in left])
+        return set(left)
 
     def _asked(self, served: ServedModel, places: Sequence[int], rows: Rows, turn: _Turn) -> _Asked:
         """Return the requests to a model, without those that were answered within its window."""
@@ -158,6 +211,22 @@ class _Asked:
     repeats: Mapping[int, int] = field(default_factory=dict)
     once: bool = False
 
+    def without(self, left: Collection[int]) -> _Asked:
+        """Return this without the repetitions at these places. Rows there have no inference, and so no answer."""
+        answers = {place: answer for place, answer in self.answers.items() if place not in left}
+        repeats = {place: first for place, first in self.repeats.items() if place not in left}
+        return replace(self, answers=answers, repeats=repeats)
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Requests on their way to their answers: a micro-batch, or some of a queue."""
+
+    batch: Columns
+    table: ServingTable
+    turn: _Turn
+    groups: list[_Asked]
+
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
@@ -169,6 +238,12 @@ class _Turn:
     errors: dict[int, RequestRefusedError]
     unknown: Mapping[int, Sequence[UnknownName]]
     report: BatchReport
+
+    def leave(self, places: Collection[int]) -> None:
+        """Forget the requests at these places: they are not answered here."""
+        for place in places:
+            self.errors.pop(place, None)
+        self.report.leave(places)
 
     def with_warnings(self, model: str, places: Sequence[int], answers: Sequence[bytes]) -> list[bytes]:
         """Return the answers to the requests at these places, with warnings where a request has unknown names."""
@@ -225,3 +300,50 @@ def _log_records(scored: Scored) -> Iterator[Record]:
     version = scored.version
     for value in version.log.encode(scored.log()):
         yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": CONTENT_TYPE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """Implements `Answers` for the queues. Each chunk leases the table from `begin` to `finish` or `drop`."""
+
+    stream: PredictionStream
+    reports: list[BatchReport]
+
+    def most(self, model: str, seconds: float) -> int:
+        if (served := self.stream.models.table.models.get(model)) is None:
+            return _QUEUED
+        return min(max(self.stream.queues.paces.rows(served, seconds), 1), _QUEUED)
+
+    def begin(self, messages: Sequence[Message]) -> _Chunk:
+        stream = self.stream
+        batch, _ = split_by_key_size(messages)
+        table = stream.models.acquire()
+        try:
+            report = stream._telemetry.begin(messages)  # noqa: SLF001 - a part of the stream
+            return stream._begin(batch, table, table.parser.parse(batch.values), report)  # noqa: SLF001
+        except BaseException:
+            stream.models.release(table)
+            raise
+
+    def score(self, chunk: _Chunk) -> list[Inference]:
+        stream = self.stream
+        return [
+            stream.queues.paces.infer(stream.service.infer, asked.served, asked.rows)
+            if len(asked.rows) else Inference([], {})
+            for asked in chunk.groups
+        ]  # fmt: skip
+
+    def finish(self, chunk: _Chunk, scored: Sequence[Inference]) -> Iterator[Record | Records]:
+        yield from self.stream._finish(chunk, scored, [])  # noqa: SLF001
+        self.reports.append(chunk.turn.report)
+        self.stream.models.release(chunk.table)
+
+    def drop(self, chunk: _Chunk) -> None:
+        self.stream.repeats.forget()  # it may know answers that are not written
+        chunk.turn.report.aborted()
+        self.stream.models.release(chunk.table)
+
+    def give_up(self, message: Message, error: BaseException, attempts: int) -> Record:
+        stream = self.stream
+        letter = dead_letter(message, PREDICTIONS_FAILED, stream.group, error, attempts, reason="unprocessable")
+        return replace(letter, partition=stream.partitions.of(PREDICTIONS_FAILED, [message])[0])

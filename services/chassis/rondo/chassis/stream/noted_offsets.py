@@ -1,0 +1,95 @@
+"""The offsets that a stream commits, each with the note of the transform: a text in the metadata of the offset.
+
+A commit replaces the metadata, so each commit of a partition has its note again, also one without the transform.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from rondo.chassis.kafka_records import place
+from rondo.chassis.stream.offsets import ends
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from confluent_kafka import Consumer, Message
+
+    from rondo.chassis.stream.transform import Notes
+
+    Partition = tuple[str, int]
+
+_ANSWER_SECONDS = 10.0
+# Of partitions without messages: an open transaction of their last owner may delay the answer, but no others.
+_IDLE_ANSWER_SECONDS = 0.25
+_LOOK_SECONDS = 1.0
+
+
+class NotedOffsets:
+    """The offsets after what was read of each partition, with its note. For the thread that reads."""
+
+    def __init__(self, notes: Notes | None) -> None:
+        self._notes = notes
+        self._known: dict[Partition, tuple[int, str]] = {}
+        self._looked = 0.0
+
+    def forget(self) -> None:
+        """Forget all partitions: some may have had another owner, and the transform has forgotten its notes."""
+        self._known.clear()
+
+    def restore(self, consumer: Consumer, messages: Sequence[Message]) -> None:
+        """Give the transform the committed notes of partitions that are new, before the messages read from them.
+
+        Raises:
+            KafkaException: Kafka does not return the committed offsets of the partitions of these messages.
+
+        """
+        if self._notes is None:
+            return
+        # Kafka has returned the offset of a partition before its messages: its transactions have ended.
+        if new := {place(message)[:2] for message in messages} - self._known.keys():
+            self._restore(consumer, new, _ANSWER_SECONDS)
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        assigned = [(each.topic, each.partition) for each in consumer.assignment()]
+        for each in assigned:
+            if each not in self._known and _is_read(consumer, each):
+                try:
+                    self._restore(consumer, {each}, _IDLE_ANSWER_SECONDS)
+                except KafkaException:
+                    return  # asked again, and needed only once messages come
+
+    def after(self, messages: Sequence[Message], changed: Mapping[Partition, str]) -> list[TopicPartition]:
+        """Return the offsets to commit: after the last message of each partition, and where a note has changed."""
+        offsets = ends(messages)
+        if self._notes is None:
+            return offsets
+        for each in offsets:
+            _, note = self._known.get((each.topic, each.partition), (-1, ""))
+            self._known[each.topic, each.partition] = each.offset, note
+        for partition, note in changed.items():
+            self._known[partition] = self._known[partition][0], note
+        partitions = {(each.topic, each.partition) for each in offsets} | changed.keys()
+        known = [(partition, *self._known[partition]) for partition in sorted(partitions)]
+        return [TopicPartition(*partition, offset, note) for partition, offset, note in known]
+
+    def _restore(self, consumer: Consumer, partitions: Collection[Partition], seconds: float) -> None:
+        asked = [TopicPartition(*each) for each in sorted(partitions)]
+        found: dict[Partition, tuple[int, str]] = {}
+        for each in consumer.committed(asked, timeout=seconds):
+            if each.error is not None:
+                raise KafkaException(each.error)
+            found[each.topic, each.partition] = max(each.offset, -1), each.metadata or ""
+        self._known |= found
+        assert self._notes is not None  # noqa: S101 - the caller has looked
+        self._notes.restore(found)
+
+
+def _is_read(consumer: Consumer, partition: Partition) -> bool:
+    """Return whether Kafka has answered a fetch of a partition, so that it had returned the committed offset."""
+    watermarks = consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+    return watermarks is not None and watermarks[1] >= 0

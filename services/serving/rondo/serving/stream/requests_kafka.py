@@ -1,0 +1,36 @@
+"""Reads requests again, for a model that has a queue of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, TopicPartition
+
+from rondo.chassis.kafka_records import readable
+from rondo.chassis.stream.config import assigned_consumer_config
+from rondo.contracts.events.predictions import PredictionRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from confluent_kafka import Message
+
+    from rondo.contracts.kafka_connection import KafkaConnection
+
+
+class KafkaRequests:
+    """Implements `Requests`. `name` is the client's name for the broker."""
+
+    def __init__(self, kafka: KafkaConnection, name: str) -> None:
+        options = assigned_consumer_config(kafka, name) | {"enable.partition.eof": False}
+        self._consumer = Consumer(options, logger=logging.getLogger("librdkafka"))
+
+    def assign(self, offsets: Mapping[int, int]) -> None:
+        self._consumer.assign([TopicPartition(PredictionRequested.topic, *each) for each in sorted(offsets.items())])
+
+    def read(self, most: int) -> Sequence[Message]:
+        return readable(self._consumer.consume(most, 0))
+
+    def close(self) -> None:
+        self._consumer.close()

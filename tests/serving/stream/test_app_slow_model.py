@@ -1,0 +1,85 @@
+"""A slow model in a replica: it has a queue of its own, through everything that goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+from rondo.contracts.events import logs
+
+from tests.serving.prediction_topics import MADE, answered, at_least, once
+from tests.serving.stream.slow_model import slow_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.serving.conftest import Platform
+
+
+def of_model(messages: list[Any], model: str) -> list[Any]:
+    return [each for each in messages if orjson.loads(each.value())["model"] == model]
+
+
+def milliseconds(asked: list[Any], made: list[Any]) -> list[float]:
+    """Return, for each answer, the time from its request's time stamp to its own."""
+    sent = {orjson.loads(m.value())["id"]: m.timestamp()[1] for m in asked}
+    return [m.timestamp()[1] - sent[orjson.loads(m.value())["id"]] for m in made]
+
+
+def in_order(messages: list[Any]) -> bool:
+    """Return whether the answers of each key are in the order of the requests, whose ids count up."""
+    by_key: dict[bytes, list[int]] = defaultdict(list)
+    for message in messages:
+        by_key[message.key()].append(int(orjson.loads(message.value())["id"][1:]))
+    return all(numbers == sorted(numbers) for numbers in by_key.values())
+
+
+def logged(platform: Platform) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for message in platform.read(logs.PREDICTIONS_LOG, at_least(1), quiet=1):
+        batch = logs.decode(message.value())
+        found[logs.metadata(batch)["model"]].update(batch.column("id").to_pylist())
+    return found
+
+
+def send(platform: Platform, number: int, model: str) -> None:
+    """Send a request with one of five keys."""
+    value = b'{"id":"r%d","model":"%b","features":{"distance":%d,"night":false}}' % (number, model.encode(), number)
+    platform.send("predictions.requested", value, f"k{number % 5}")
+
+
+@pytest.mark.slow
+def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_count(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    platform.deploy(1, model(), model="quick")
+    platform.deploy(1, slow_model(1.0), model="slow")
+    slow, quick = range(16), range(16, 316)
+    early: list[Any] = []
+    with platform.serving() as process:
+        platform.wait_replica("available", 1, times=2)
+        for number in quick:
+            send(platform, number, "quick")
+            if number == quick[0]:
+                platform.read(MADE, at_least(1))
+                for each in slow:
+                    send(platform, each, "slow")
+            if number == quick[200]:
+                early = platform.read(MADE, lambda found: len(of_model(found, "quick")) >= 200)
+                process.kill()
+                process.start()
+            time.sleep(0.01)
+        made = platform.read(MADE, at_least(316), quiet=1)
+    assert answered(made) == once(range(316))
+    assert logged(platform) == {"slow": once(slow), "quick": once(quick)}
+    assert in_order(of_model(made, "slow"))
+    assert in_order(of_model(made, "quick"))
+    asked = platform.read("predictions.requested", at_least(316))
+    assert len(of_model(early, "slow")) < len(slow), "the slow one is under way"
+    waited = milliseconds(asked, of_model(early, "quick")[1:])
+    assert np.quantile(waited, 0.99) < 1_000, "a second row of the slow one would take that long"
+    assert max(milliseconds(asked, of_model(made, "slow"))) > 5_000

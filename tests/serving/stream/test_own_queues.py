@@ -1,0 +1,375 @@
+"""Requests to slow models wait in queues of their own: each is answered once and in order, whatever happens."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.kafka_records import Record, Records
+from rondo.contracts.events import logs
+from rondo.serving.deployments.pending import PendingDeployments
+from rondo.serving.inference.pace import Paces
+from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.serving_table import ServedModels
+from rondo.serving.stream.model_queue import ModelQueue, model_of
+from rondo.serving.stream.own_queues import MAX_QUEUES, OwnQueues
+from rondo.serving.stream.partitions_kafka import Partitions
+from rondo.serving.stream.queue_positions import MAX_NOTE_BYTES, decode_positions, encode_positions
+from rondo.serving.stream.repeated_requests import RepeatedRequests
+from rondo.serving.stream.transform import PredictionStream
+
+from tests.serving.builders import NOW, request
+from tests.serving.stream.committed import Committed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+
+TOPIC = "predictions.requested"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as confluent-kafka hands it out."""
+
+    content: bytes | None
+    at: int
+    of: int = 0
+    name: bytes | None = b"k"
+
+    def value(self) -> bytes | None:
+        return self.content
+
+    def key(self) -> bytes | None:
+        return self.name
+
+    def headers(self) -> None:
+        return None
+
+    def topic(self) -> str:
+        return TOPIC
+
+    def partition(self) -> int:
+        return self.of
+
+    def offset(self) -> int:
+        return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, int(time.time() * 1000) - 5_000
+
+
+class Reader:
+    """Implements `Requests` on lists of messages."""
+
+    def __init__(self, topic: Mapping[int, list[Message]]) -> None:
+        self._topic, self._next = topic, dict[int, int]()
+
+    def assign(self, offsets: Mapping[int, int]) -> None:
+        self._next = dict(offsets)
+
+    def read(self, most: int) -> Sequence[Any]:
+        found: list[Message] = []
+        for partition, offset in self._next.items():
+            mine = self._topic[partition][offset : offset + min(most, 3)]
+            self._next[partition] += len(mine)
+            found += mine
+        return found
+
+    def close(self) -> None:
+        self._next.clear()
+
+
+class Drawn(Paces):
+    """Expects of each model, each time anew, that it scores up to three rows in time."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = random.Random(seed)
+
+    def rows(self, served: ServedModel, _: float) -> int:
+        return self.random.randrange(4) if served.model != "quick" else 1_000
+
+    def is_slow(self, _: str, __: float) -> bool:
+        return self.random.random() < 0.5
+
+
+async def never(_: str, __: bytes) -> None:
+    raise AssertionError
+
+
+@dataclass
+class Kafka:
+    """A topic with two partitions, the offsets and notes that are committed, and what was written with them."""
+
+    models: ServedModels
+    paces: Paces
+    topic: dict[int, list[Message]] = field(default_factory=lambda: {0: [], 1: []})
+    committed: dict[int, tuple[int, str]] = field(default_factory=dict)
+    answers: list[tuple[str, str, bytes | None]] = field(default_factory=list)
+    logged: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[bytes | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        service = InferenceService(never, lambda: NOW)
+        self.queues = OwnQueues(lambda _: Reader(self.topic), self.paces, 60.0)
+        repeats = RepeatedRequests(Committed(), 1_000, lambda: NOW)
+        counted = Partitions(lambda _: 2)
+        self.stream = PredictionStream(
+            self.models, PendingDeployments(), service, counted, repeats, self.queues, "serving"
+        )
+        self.restart()
+
+    def send(self, content: bytes, partition: int = 0, key: bytes = b"k") -> None:
+        mine = self.topic[partition]
+        mine.append(Message(content, len(mine), partition, key))
+
+    def restart(self) -> None:
+        """Begin as a new owner of the partitions does."""
+        self.stream.forget()
+        self.known = {partition: self.committed.get(partition, (-1, "")) for partition in self.topic}
+        self.queues.restore({(TOPIC, partition): known for partition, known in self.known.items()})
+        self.read = {partition: max(offset, 0) for partition, (offset, _) in self.known.items()}
+
+    def turn(self, most: int = 5, *, crash: bool = False) -> None:
+        """Answer a micro-batch, and commit it unless this is a crash."""
+        messages: list[Any] = []
+        for partition, offset in self.read.items():
+            mine = self.topic[partition][offset : offset + most]
+            self.read[partition] += len(mine)
+            messages += mine
+        output = self.stream(messages)
+        if crash:
+            output.aborted()
+            self.restart()
+            return
+        for partition in {message.partition() for message in messages}:
+            self.known[partition] = self.read[partition], self.known[partition][1]
+        for (_, partition), note in output.notes.items():
+            self.known[partition] = self.known[partition][0], note
+            assert self.known[partition][0] >= 0
+        changed = {message.partition() for message in messages} | {partition for _, partition in output.notes}
+        self.committed |= {partition: self.known[partition] for partition in changed}
+        for record in output.records:
+            self._write(record)
+        output.committed()
+
+    def _write(self, record: Record | Records) -> None:
+        if isinstance(record, Records):
+            for key, value in zip(record.keys, record.values, strict=True):
+                answer = orjson.loads(value)
+                self.answers.append((answer["model"], answer["id"], key))
+        elif record.topic == logs.PREDICTIONS_LOG:
+            batch = logs.decode(record.value or b"")
+            self.logged += [(logs.metadata(batch)["model"], each) for each in batch.column("id").to_pylist()]
+        else:
+            self.refused.append(record.value)
+
+    def finish(self, crashes: random.Random | None = None) -> None:
+        """Take turns until all is answered, and two more."""
+        until = time.monotonic() + 30
+        while any(self.read[each] < len(self.topic[each]) for each in self.topic) or self.queues.active:
+            assert time.monotonic() < until
+            self.turn(crash=crashes is not None and crashes.random() < 0.1)
+        self.turn()
+        self.turn()
+
+
+@pytest.fixture
+def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModels:
+    models = ServedModels()
+    for name in ("quick", "slow", "slower"):
+        models.swap(serve(version(model=name)))
+    return models
+
+
+def fill(kafka: Kafka, chance: random.Random, count: int) -> tuple[Counter[tuple[str, str]], list[bytes]]:
+    """Send requests; return the ids that are to be answered, by model, and what is to be refused."""
+    answered: Counter[tuple[str, str]] = Counter()
+    refused: list[bytes] = []
+    for number in range(count):
+        model, key = chance.choice(["quick", "slow", "slower"]), b"%d" % chance.randrange(4)
+        if chance.random() < 0.15:
+            content = chance.choice([b"spoiled %d" % number, request(number, model, features={"distance": "far"})])
+            refused.append(content)
+        else:
+            content = request(number, model)
+            answered[model, f"r{number}"] = 1
+        kafka.send(content, partition=key[0] % 2, key=key)
+    return answered, refused
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("seed", range(12))
+def test_each_request_is_answered_or_refused_once_and_in_order_through_crashes(models: ServedModels, seed: int) -> None:
+    kafka, chance = Kafka(models, Drawn(seed)), random.Random(seed)
+    answered, refused = fill(kafka, chance, 120)
+    kafka.finish(crashes=chance)
+    assert Counter((model, each) for model, each, _ in kafka.answers) == answered
+    assert Counter(kafka.logged) == answered
+    assert Counter(kafka.refused) == Counter(refused)
+    by_key: dict[tuple[str, bytes | None], list[int]] = defaultdict(list)
+    for model, each, key in kafka.answers:
+        by_key[model, key].append(int(each[1:]))
+    assert all(numbers == sorted(numbers) for numbers in by_key.values())
+    assert kafka.committed == {partition: (len(kafka.topic[partition]), "") for partition in kafka.topic}
+
+
+class Slow(Paces):
+    """Expects that no row of `slow` is scored in time, and three in a run of its queue, until it is `released`."""
+
+    released = False
+
+    def rows(self, served: ServedModel, seconds: float) -> int:
+        if self.released or served.model != "slow":
+            return 1_000
+        return 3 if seconds < 1 else 0
+
+    def is_slow(self, model: str, _: float) -> bool:
+        return not self.released and model == "slow"
+
+
+def wait_scored(kafka: Kafka) -> None:
+    """Wait until what the queues run is scored."""
+    for queue in kafka.queues._queues.values():
+        if queue.running is not None:
+            queue.running.inference.exception(10)
+
+
+def test_others_are_answered_at_once_and_the_note_says_what_is_not(models: ServedModels) -> None:
+    kafka = Kafka(models, Slow())
+    for number, model in enumerate(["quick", "slow", "quick", "slow", "quick"]):
+        kafka.send(request(number, model))
+    kafka.turn()
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r2", "r4"]
+    assert kafka.committed == {0: (5, encode_positions({"slow": 1}))}
+    wait_scored(kafka)
+    kafka.turn()
+    assert kafka.committed[0] == (5, encode_positions({"slow": 1})), "the queue reads after the turn it was made in"
+    wait_scored(kafka)
+    for _ in range(3):
+        kafka.turn()
+        wait_scored(kafka)
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r2", "r4", "r1", "r3"]
+    assert kafka.committed[0] == (5, encode_positions({"slow": 5})), "a slow model keeps its queue"
+    kafka.paces.released = True  # type: ignore[attr-defined]
+    kafka.turn()
+    assert kafka.committed[0] == (5, "")
+    assert not kafka.queues.active
+
+
+def test_a_single_model_has_no_queue(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> None:
+    models = ServedModels()
+    models.swap(serve(version(model="slow")))
+    kafka = Kafka(models, Slow())
+    kafka.send(request(1, "slow"))
+    kafka.turn()
+    assert [each for _, each, _ in kafka.answers] == ["r1"]
+
+
+def test_repeated_requests_to_a_slow_model_get_the_first_answer(models: ServedModels) -> None:
+    found = models.table.find("slow")
+    models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
+    kafka = Kafka(models, Drawn(1))
+    for number in (1, 2, 1, 3, 2, 1, 4, 1):
+        kafka.send(request(number, "slow"))
+    kafka.finish()
+    assert Counter(each for _, each, _ in kafka.answers) == {"r1": 4, "r2": 2, "r3": 1, "r4": 1}
+    assert Counter(kafka.logged) == {("slow", f"r{number}"): 1 for number in range(1, 5)}
+
+
+def test_a_request_on_which_a_queue_fails_becomes_a_dead_letter_and_stops_no_other(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, infer = Kafka(models, Slow()), InferenceService.infer
+
+    def failing(service: InferenceService, served: ServedModel, rows: Any) -> Any:
+        if "r1" in rows.ids:
+            message = "stumbled"
+            raise RuntimeError(message)
+        return infer(service, served, rows)
+
+    monkeypatch.setattr(InferenceService, "infer", failing)
+    for number in range(6):
+        kafka.send(request(number, "slow"))
+    for _ in range(40):
+        kafka.turn()
+        wait_scored(kafka)
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r2", "r3", "r4", "r5"]
+    assert kafka.refused == [request(1, "slow")]
+    kafka.queues.close()
+    assert not models.table.leases
+
+
+def test_the_metric_says_how_old_the_first_request_of_a_queue_is(models: ServedModels) -> None:
+    def seconds() -> float:
+        return REGISTRY.get_sample_value("rondo_queue_seconds", {"model": "slow"}) or 0.0
+
+    kafka = Kafka(models, Slow())
+    kafka.send(request(1, "slow"))
+    kafka.turn()
+    kafka.queues._measured = 0.0
+    kafka.turn()
+    assert 5.0 <= seconds() < 60.0
+    kafka.restart()
+    kafka.stream([])
+    kafka.queues.close()
+    assert seconds() == 0.0
+
+
+def test_what_was_lost_to_another_owner_is_dropped(models: ServedModels) -> None:
+    kafka = Kafka(models, Slow())
+    kafka.send(request(1, "slow"))
+    kafka.turn()
+    kafka.turn()
+    kafka.stream.forget()
+    assert not kafka.queues.active
+    assert kafka.stream([]).records == []
+    kafka.queues.close()
+    assert not models.table.leases
+
+
+def test_the_names_of_all_models_with_a_queue_fit_into_a_note() -> None:
+    positions = {f"{number:03}" + "m" * 60: 2**63 - 1 for number in range(MAX_QUEUES)}
+    note = encode_positions(positions)
+    assert len(note.encode()) <= MAX_NOTE_BYTES
+    assert decode_positions(note) == positions
+
+
+@pytest.mark.parametrize("note", ["x", "{}", '{"waiting":{"a":"b"}}', '{"waiting":{},"more":1}'])
+def test_a_note_of_another_release_stops_the_stream(note: str) -> None:
+    with pytest.raises(UnavailableError):
+        decode_positions(note)
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "model"),
+    [
+        (request(1, "slow"), b"k", "slow"),
+        (request(1, "slow"), b"k" * 5_000, None),
+        (b'{"model":1}', None, None),
+        (b"spoiled", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_model_of_a_message_is_in_its_bytes(value: bytes | None, key: bytes | None, model: str | None) -> None:
+    message: Any = Message(value, 0, name=key)
+    assert model_of(message) == model
+
+
+def test_a_queue_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = {0: [Message(request(number, "slow", pad="x" * 1_000_000), number) for number in range(40)]}
+    queue = ModelQueue("slow", Reader(topic))
+    queue.add({0: 0})
+    for _ in range(20):
+        queue.read()
+    assert 16 <= len(queue.take(100, {0: 40})) <= 20
