@@ -37,7 +37,7 @@ class Replica:
 
     def find(self, *ids: str, partitions: Sequence[int] | None = None, model: str = "delay") -> Found:
         self.repeats.follow(self.windows)
-        return self.repeats.find(model, self.windows, ids, partitions or [0] * len(ids))
+        return self.repeats.find(model, self.windows, ids, partitions or [0] * len(ids), [b""] * len(ids))
 
     def keep(self, *ids: str, partition: int = 0, model: str = "delay") -> None:
         answers = [f"{model} {each} at {self.clock.seconds:g}".encode() for each in ids]
@@ -74,7 +74,7 @@ def test_a_repetition_does_not_prolong_the_window() -> None:
 
 
 def test_the_first_of_a_micro_batch_is_answered_and_the_others_repeat_it() -> None:
-    assert Replica().find("a", "b", "a", "a", "b") == Found([0, 1], {}, {2: 0, 3: 0, 4: 1})
+    assert Replica().find("a", "b", "a", "a", "b") == Found([0, 1], {}, [[(0, 0), (2, 0), (3, 0)], [(1, 1), (4, 1)]])
 
 
 def test_an_id_is_known_by_model_and_by_partition() -> None:

@@ -21,6 +21,7 @@ from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.deployments.pending import PendingDeployments
+from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference import several_models
 from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
@@ -273,15 +274,52 @@ def test_requests_of_one_micro_batch_with_one_id_are_scored_once(once: ServedMod
     assert len({value for _, _, value in turn.answers}) == 1
 
 
-def test_what_repeats_a_refused_request_of_its_micro_batch_is_refused_and_is_tried_again_later(
-    once: ServedModels,
-) -> None:
+SPOILED = request(2, features={"distance": 2, "night": False, "carrier": "a\0"})
+OTHERWISE = request(2, features={"distance": 20, "night": False})
+
+
+def test_what_repeats_a_refused_request_word_for_word_is_refused_and_is_tried_again_later(once: ServedModels) -> None:
     transform = stream(once)
     transform([Request(request(1))]).committed()
-    spoiled = request(2, features={"distance": 2, "night": False, "carrier": "a\0"})
-    turn = Turn(transform([Request(request(1)), Request(spoiled), Request(request(2))]))
+    turn = Turn(transform([Request(request(1)), Request(SPOILED), Request(SPOILED)]))
     assert (len(turn.answers), turn.refused) == (1, ["unstorable_text"] * 2)
     assert Turn(transform([Request(request(2))])).logged == ["r2"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "refused", "scores"),
+    [
+        ((SPOILED, request(2)), 1, [2.0]),
+        ((SPOILED, SPOILED, request(2), SPOILED), 2, [2.0, 2.0]),
+        ((SPOILED, request(2), OTHERWISE, request(2)), 1, [2.0] * 3),
+        ((OTHERWISE, request(2), SPOILED), 0, [20.0] * 3),
+        ((request(2), request(2)), 0, [2.0] * 2),
+    ],
+)
+def test_a_corrected_request_is_judged_by_itself_and_answers_what_follows_it(
+    once: ServedModels, requests: tuple[bytes, ...], refused: int, scores: list[float]
+) -> None:
+    turn = Turn(stream(once)(list(map(Request, requests))))
+    assert turn.refused == ["unstorable_text"] * refused
+    assert [orjson.loads(value)["output"]["score"] for _, _, value in turn.answers] == scores
+    assert len({value for _, _, value in turn.answers}) == 1
+    assert turn.logged == ["r2"]
+
+
+def test_a_request_that_the_model_fails_on_may_be_corrected_in_its_micro_batch(
+    once: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infer = InferenceService.infer
+
+    def failing(service: InferenceService, served: ServedModel, rows: Any) -> Any:
+        found = infer(service, served, rows)
+        scored = [each.without([0]) for each in found.scored]
+        return replace(found, scored=scored, refused={0: RequestRefusedError("no_prediction", "")})
+
+    monkeypatch.setattr(InferenceService, "infer", failing)
+    turn = Turn(stream(once)([Request(OTHERWISE), Request(request(2)), Request(OTHERWISE)]))
+    assert (turn.refused, turn.logged) == (["no_prediction"], ["r2"])
+    assert [orjson.loads(value)["output"]["score"] for _, _, value in turn.answers] == [2.0, 2.0]
 
 
 def test_what_is_aborted_is_answered_anew_and_what_is_committed_is_not(once: ServedModels) -> None:

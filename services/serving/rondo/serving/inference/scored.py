@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.serving.outputs.schema import take_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -36,6 +36,14 @@ class Scored:
     def log(self) -> pa.RecordBatch:
         """Return the rows of the inference log."""
         return self.version.log.batch(self.rows, self.outputs, self.made_at)
+
+    def without(self, numbers: Collection[int]) -> Scored:
+        """Return this without the rows of these numbers."""
+        kept = [place for place, number in enumerate(self.numbers) if number not in numbers]
+        if len(kept) == len(self.numbers):
+            return self
+        mine = [self.numbers[place] for place in kept]
+        return replace(self, numbers=mine, rows=self.rows.take(kept), outputs=take_rows(self.outputs, kept))
 
     def without_rows(self) -> Scored:
         """Return this without its rows: its log says what the inference cost."""

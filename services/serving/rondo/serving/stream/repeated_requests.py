@@ -52,13 +52,14 @@ class CommittedAnswers(Protocol):
 class Found:
     """The rows of a micro-batch's requests to one model.
 
-    `new` are to be answered, `answers` has what the repeated ones get by row, and `repeats` has, by row, the new row of
-    the same id that precedes it.
+    `new` are to be scored, and `answers` has what the repeated ones get by row. `shared` has the requests of each id
+    that has several of them, in order: their rows, each with the new row of the same content. The first one that can
+    be answered answers those after it.
     """
 
     new: list[int] = field(default_factory=list)
     answers: dict[int, bytes] = field(default_factory=dict)
-    repeats: dict[int, int] = field(default_factory=dict)
+    shared: list[list[tuple[int, int]]] = field(default_factory=list)
 
 
 @dataclass
@@ -100,10 +101,17 @@ class RepeatedRequests:
                 model: min(seconds, windows[model]) for model, seconds in partition.complete.items() if model in windows
             }
 
-    def find(self, model: str, windows: Mapping[str, float], ids: Sequence[str], partitions: Sequence[int]) -> Found:
+    def find(
+        self,
+        model: str,
+        windows: Mapping[str, float],
+        ids: Sequence[str],
+        partitions: Sequence[int],
+        contents: Sequence[bytes | None],
+    ) -> Found:
         """Return which of N requests to a model are repeated; `partitions` are those of their answers.
 
-        `windows` has the window in seconds of each model that has one.
+        `windows` has the window in seconds of each model that has one, `contents` the bytes of each request.
 
         Raises:
             UnavailableError: Kafka does not return the answers that are committed.
@@ -112,15 +120,22 @@ class RepeatedRequests:
         now = self._now().timestamp()
         self._read_back(model, windows, set(partitions), now)
         after = now - windows[model]
-        found, first = Found(), dict[tuple[int, str], int]()
+        found, requests = Found(), dict[tuple[int, str], dict[bytes | None, int]]()
+        several: dict[tuple[int, str], list[tuple[int, int]]] = {}
         for row, (partition, each) in enumerate(zip(partitions, ids, strict=True)):
             kept = self._partitions[partition].kept.get((model, each))
             if kept is not None and kept[0] >= after:
                 found.answers[row] = kept[1]
-            elif (before := first.setdefault((partition, each), row)) != row:
-                found.repeats[row] = before
-            else:
+                continue
+            if (before := requests.get((partition, each))) is None:
+                requests[partition, each] = {contents[row]: row}
                 found.new.append(row)
+                continue
+            if (same := before.setdefault(contents[row], row)) == row:
+                found.new.append(row)
+            first = next(iter(before.values()))
+            several.setdefault((partition, each), [(first, first)]).append((row, same))
+        found.shared = list(several.values())
         return found
 
     def keep(

@@ -133,7 +133,10 @@ class PredictionStream:
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
         self.repeats.follow(table.windows)
-        groups = [self._asked(table.models[schema.model], places, rows, turn) for schema, places, rows in parsed.groups]
+        groups = [
+            self._asked(table.models[schema.model], places, rows, turn, batch.values)
+            for schema, places, rows in parsed.groups
+        ]
         return _Chunk(batch, table, turn, groups)
 
     def _finish(self, chunk: _Chunk, inferences: Sequence[Inference], refused: Refused) -> Iterator[Record | Records]:
@@ -157,22 +160,30 @@ class PredictionStream:
         self.queues.wait(model, [batch.messages[place] for place in left])
         return set(left)
 
-    def _asked(self, served: ServedModel, places: Sequence[int], rows: Rows, turn: _Turn) -> _Asked:
+    def _asked(
+        self, served: ServedModel, places: Sequence[int], rows: Rows, turn: _Turn, values: Sequence[bytes | None]
+    ) -> _Asked:
         """Return the requests to a model, without those that were answered within its window."""
         if served.model not in turn.windows:
             return _Asked(served, places, rows)
-        partitions = [turn.partitions[place] for place in places]
-        found = self.repeats.find(served.model, turn.windows, rows.ids, partitions)
+        partitions, contents = [turn.partitions[place] for place in places], [values[place] for place in places]
+        found = self.repeats.find(served.model, turn.windows, rows.ids, partitions, contents)
         answers = {places[row]: answer for row, answer in found.answers.items()}
-        repeats = {places[row]: places[first] for row, first in found.repeats.items()}
+        shared = [[(places[row], places[same]) for row, same in each] for each in found.shared]
         new = [places[row] for row in found.new]
-        return _Asked(served, new, chosen_rows(rows, found.new), answers, repeats, once=True)
+        return _Asked(served, new, chosen_rows(rows, found.new), answers, shared, once=True)
 
     def _answers(self, asked: _Asked, inference: Inference, turn: _Turn) -> Iterator[Record | Records]:
         places = asked.places
         turn.errors.update((places[row], error) for row, error in inference.refused.items())
+        scored_at = {places[row] for scored in inference.scored for row in scored.numbers}
+        first = asked.first_answered(scored_at, turn.errors)
+        # What could be answered, but the id has an answer by then.
+        unused = {row for row, place in enumerate(places) if place in first} if first else set()
         again = dict(asked.answers)
-        for scored in inference.scored:
+        for scored in (each.without(unused) for each in inference.scored):
+            if not scored.numbers:
+                continue
             answers, answered = _encoded(scored), [places[row] for row in scored.numbers]
             if turn.unknown:
                 answers = turn.with_warnings(asked.served.model, answered, answers)
@@ -182,11 +193,9 @@ class PredictionStream:
             if asked.once:
                 self._keep(scored, answered, answers, turn)
                 made = dict(zip(answered, answers, strict=True))
-                again |= {place: made[first] for place, first in asked.repeats.items() if first in made}
+                again |= {place: made[source] for place, source in first.items() if source in made}
         for scored in inference.silent:
-            yield from _log_records(scored)
-        shared = {place: turn.errors[first] for place, first in asked.repeats.items() if first in turn.errors}
-        turn.errors.update(shared)
+            yield from _log_records(scored.without(unused) if scored.numbers else scored)
         if again:
             yield turn.records(list(again), list(again.values()))
             turn.report.repeated(asked.served.model, len(again))
@@ -200,22 +209,41 @@ class PredictionStream:
 class _Asked:
     """The requests to one model that are to be scored, at these places of the micro-batch.
 
-    Where an id is answered `once`, `answers` has what others get again, by place, and `repeats` has, by place, that of
-    the request whose answer or error they share.
+    Where an id is answered `once`, `answers` has what others get again, by place. `shared` has the requests of each id
+    that has several, in order: their places, each with the place of the one of the same content that is scored.
     """
 
     served: ServedModel
     places: Sequence[int]
     rows: Rows
     answers: Mapping[int, bytes] = field(default_factory=dict)
-    repeats: Mapping[int, int] = field(default_factory=dict)
+    shared: Sequence[Sequence[tuple[int, int]]] = ()
     once: bool = False
 
     def without(self, left: Collection[int]) -> _Asked:
         """Return this without the repetitions at these places. Rows there have no inference, and so no answer."""
         answers = {place: answer for place, answer in self.answers.items() if place not in left}
-        repeats = {place: first for place, first in self.repeats.items() if place not in left}
-        return replace(self, answers=answers, repeats=repeats)
+        shared = [[(place, same) for place, same in each if place not in left] for each in self.shared]
+        return replace(self, answers=answers, shared=shared)
+
+    def first_answered(self, scored: Collection[int], errors: dict[int, RequestRefusedError]) -> dict[int, int]:
+        """Return, by place, the place of the request whose answer one gets that repeats it, whatever its content.
+
+        Each request is judged by itself until one of its id can be answered. One of the same content as a refused one
+        before it has its error: this updates `errors`.
+        """
+        found: dict[int, int] = {}
+        for requests in self.shared:
+            answered: int | None = None
+            for place, same in requests:
+                if answered is not None:
+                    found[place] = answered
+                    errors.pop(place, None)
+                elif same in scored:
+                    answered = place
+                elif same in errors:
+                    errors[place] = errors[same]
+        return found
 
 
 @dataclass(slots=True)
