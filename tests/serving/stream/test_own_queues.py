@@ -310,6 +310,27 @@ def test_a_request_on_which_a_queue_fails_becomes_a_dead_letter_and_stops_no_oth
     assert not models.table.leases
 
 
+def test_what_a_queue_fails_to_write_is_not_known_as_answered(models: ServedModels) -> None:
+    found, stumbles = models.table.find("slow"), iter([True, True])
+    models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
+    kafka = Kafka(models, Slow())
+
+    class Stumbling(PredictionStream):
+        def _keep(self, *args: Any) -> None:
+            super()._keep(*args)
+            if next(stumbles, False):
+                raise RuntimeError
+
+    kafka.stream.__class__ = Stumbling
+    for number in (1, 2, 1):
+        kafka.send(request(number, "slow"))
+    for _ in range(10):
+        kafka.turn()
+        wait_scored(kafka)
+    assert Counter(each for _, each, _ in kafka.answers) == {"r1": 2, "r2": 1}
+    assert Counter(kafka.logged) == {("slow", "r1"): 1, ("slow", "r2"): 1}
+
+
 def test_the_metric_says_how_old_the_first_request_of_a_queue_is(models: ServedModels) -> None:
     def seconds() -> float:
         return REGISTRY.get_sample_value("rondo_queue_seconds", {"model": "slow"}) or 0.0

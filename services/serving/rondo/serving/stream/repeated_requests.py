@@ -150,11 +150,18 @@ class RepeatedRequests:
         """Keep N answers of one model that were made at the same time."""
         at = made_at.timestamp()
         for each, partition, answer in zip(ids, partitions, answers, strict=True):
-            kept = self._partitions[partition].kept
-            kept.pop((model, each), None)  # one whose window has ended; the new one belongs at the end
-            kept[model, each] = at, answer
-        for partition in set(partitions):
+            if (known := self._partitions.get(partition)) is None:
+                continue  # forgotten since these were looked up: what is made of them is dropped
+            known.kept.pop((model, each), None)  # one whose window has ended; the new one belongs at the end
+            known.kept[model, each] = at, answer
+        for partition in self._partitions.keys() & partitions:
             self._drop(self._partitions[partition].kept, windows, at)
+
+    def discard(self, model: str, ids: Sequence[str], partitions: Sequence[int]) -> None:
+        """Drop what was kept of N answers that are not written."""
+        for each, partition in zip(ids, partitions, strict=True):
+            if (known := self._partitions.get(partition)) is not None:
+                known.kept.pop((model, each), None)
 
     def _read_back(self, model: str, windows: Mapping[str, float], partitions: set[int], now: float) -> None:
         if self._stale:

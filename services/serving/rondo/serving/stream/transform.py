@@ -102,8 +102,9 @@ class PredictionStream:
 
     def forget(self) -> None:
         """Read back what is committed before the next messages: partitions may have moved."""
-        self.repeats.forget()
+        # In this order: what a queue has answered is kept only while the partitions are known.
         self.queues.forget()
+        self.repeats.forget()
 
     def _records(self, messages: Sequence[Message], report: BatchReport) -> list[Record | Records]:
         batch, refused = split_by_key_size(messages)
@@ -362,12 +363,18 @@ class _Queued:
         ]  # fmt: skip
 
     def finish(self, chunk: _Chunk, scored: Sequence[Inference]) -> Iterator[Record | Records]:
-        yield from self.stream._finish(chunk, scored, [])  # noqa: SLF001
+        try:
+            yield from self.stream._finish(chunk, scored, [])  # noqa: SLF001
+        except Exception:
+            # They may be known as answered, and are not.
+            for asked in chunk.groups:
+                partitions = [chunk.turn.partitions[place] for place in asked.places]
+                self.stream.repeats.discard(asked.served.model, asked.rows.ids, partitions)
+            raise
         self.reports.append(chunk.turn.report)
         self.stream.models.release(chunk.table)
 
     def drop(self, chunk: _Chunk) -> None:
-        self.stream.repeats.forget()  # it may know answers that are not written
         chunk.turn.report.aborted()
         self.stream.models.release(chunk.table)
 
