@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import (
     ChampionRevision,
@@ -60,6 +61,18 @@ class MemoryStore:
 
     async def save_skew(self, model: str, skew: ServedSkew) -> None:
         self.skews[model] = skew
+
+    async def is_removed(self, model: str) -> bool:
+        return model in self.specs and self.specs[model][1] is None
+
+    async def open_alerts(self, model: str, kind: str) -> list[str]:
+        events = [each.event for each in self.published]
+        over = {each.alert_id for each in events if isinstance(each, AlertResolved)}
+        raised = [each for each in events if isinstance(each, AlertRaised) and (each.model, each.kind) == (model, kind)]
+        return [each.alert_id for each in raised if each.alert_id not in over]
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        self.published += announcements
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[MemoryStore]:

@@ -165,7 +165,7 @@ CONTROL_PLANE = (
     _control(models.ModelRetired, "registry", "client"),
     _control(deployment.DeploymentChanged, "registry", "serving", "monitor", "trainer", "client", cleanup="compact"),
     _control(deployment.ReplicaChanged, "serving", "registry", "client"),
-    _control(deployment.RolloutChanged, "registry", "client"),
+    _control(deployment.RolloutChanged, "registry", "monitor", "client"),
     _control(monitoring.RolloutEvidence, "monitor", "registry", "client"),
     _control(monitoring.LabelsWanted, "monitor", "client"),
     _control(scoring.ScoringRequested, "registry", "ingestion", "client"),

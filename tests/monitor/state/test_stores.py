@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ import pytest
 from rondo.chassis.postgres import pool
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import RolloutChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor import handlers
@@ -186,3 +187,38 @@ async def test_the_newest_comparisons_are_kept_and_a_removal_discards_them(under
     assert skew == ServedSkew().plus(measured(0, x=40)).plus(measured(1, city=2))
     await under_test.handle(ModelRemoved(model=MODEL, revision=2, decided_by="tests"))
     assert (await under_test.store.control_plane()).skews[MODEL] == ServedSkew(3)
+
+
+def rollout(state: str, hour: int = 0, model: str = MODEL, verdict: str = "inconclusive") -> RolloutChanged:
+    at = EPOCH + timedelta(hours=hour)
+    return RolloutChanged(
+        model=model, candidate=2, champion=1, strategy="canary", state=state, share=0.25, verdict=verdict,
+        answers=1_200, at=at,
+    )  # fmt: skip
+
+
+async def test_a_rollout_that_asks_opens_one_alert_that_ends_once_somebody_decides(under_test: StoreUnderTest) -> None:
+    await under_test.handle(rollout("running"))
+    assert await under_test.published() == []
+    for _ in range(2):
+        await under_test.handle(rollout("asking", 1))
+    [raised] = await under_test.published()
+    await under_test.handle(rollout("paused", 2, model="other"))
+    assert await under_test.published() == [raised]
+    await under_test.handle(rollout("running", 2))
+    await under_test.handle(rollout("asking", 3))
+    await under_test.handle(rollout("aborted", 4))
+    first, over, second, over_again = await under_test.published()
+    assert (first, over) == (raised, raised.replace("-raised", "-resolved"))
+    assert over_again == second.replace("-raised", "-resolved")
+    assert second != first
+
+
+@pytest.mark.parametrize("removed_first", [True, False])
+async def test_a_model_that_is_removed_asks_nobody(under_test: StoreUnderTest, *, removed_first: bool) -> None:
+    await under_test.handle(SpecApplied(model=MODEL, revision=1, digest=SPEC.digest, spec=SPEC))
+    removal = ModelRemoved(model=MODEL, revision=2, decided_by="ana")
+    for each in (removal, rollout("asking")) if removed_first else (rollout("asking"), removal):
+        await under_test.handle(each)
+    kinds = [each.rpartition("-")[2] for each in await under_test.published()]
+    assert kinds == ([] if removed_first else ["raised", "resolved"])

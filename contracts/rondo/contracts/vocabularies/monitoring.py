@@ -178,6 +178,7 @@ class AlertKind(StrEnum):
     in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`, `failed_rows` and
     `volume` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports nothing of a
     window. `canary` and `shadow` are that what such a version is asked or answers differs from its own training.
+    `undecided_rollout` is that a rollout waits for the decision of a person.
 
     Unknown: shown as it is.
     """
@@ -200,3 +201,4 @@ class AlertKind(StrEnum):
     REPEATED_FEATURES = "repeated_features"
     FAILED_ROWS = "failed_rows"
     VOLUME = "volume"
+    UNDECIDED_ROLLOUT = "undecided_rollout"

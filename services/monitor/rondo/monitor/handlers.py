@@ -5,22 +5,26 @@ The pipeline reads them when `ChangeSignal` is set.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import PermanentError
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.data import SkewMeasured
-from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.deployment import DeploymentChanged, RolloutChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.tasks.registry import UnknownTaskError, task_named
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import AlertKind, RouteRole
+from rondo.monitor.alerts import undecided_rollout
 from rondo.monitor.ports import ChampionRevision, Work
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
     from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
+
+log = logging.getLogger(__name__)
 
 
 def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
@@ -33,6 +37,7 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
         ModelRemoved: on_model_removed,
         ModelTrained: trained,
         DeploymentChanged: on_deployment_changed,
+        RolloutChanged: on_rollout_changed,
         SkewMeasured: on_skew_measured,
     }
 
@@ -44,9 +49,12 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
-    """Delete the spec: no window of the model is evaluated from now on."""
+    """Delete the spec: no window of the model is evaluated from now on. A rollout of it asks nobody any more."""
     model = envelope.data.model
     await work.save_spec(model, envelope.data.revision, None)
+    if await work.is_removed(model):
+        opened = await work.open_alerts(model, AlertKind.UNDECIDED_ROLLOUT)
+        await work.announce(undecided_rollout.ended(model, opened, envelope.time))
     await work.save_skew(model, (await work.skew(model)).cleared())
 
 
@@ -73,6 +81,16 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     for route in event.routes:
         if route.role == RouteRole.PRIMARY:
             await work.save_champion(event.model, ChampionRevision(event.revision, route.model_version, route.digest))
+
+
+async def on_rollout_changed(envelope: Envelope[RolloutChanged], work: Work) -> None:
+    """Open an alert while a rollout asks a person, and end it with the next change."""
+    event = envelope.data
+    opened = await work.open_alerts(event.model, AlertKind.UNDECIDED_ROLLOUT)
+    found = undecided_rollout.look(event, opened, removed=await work.is_removed(event.model))
+    await work.announce(found)
+    for each in found:
+        log.info("%s: %s: the rollout of version %d is %s", event.model, each.event_id, event.candidate, event.state)
 
 
 async def on_skew_measured(envelope: Envelope[SkewMeasured], work: Work) -> None:

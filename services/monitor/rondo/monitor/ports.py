@@ -114,6 +114,18 @@ class Work(Protocol):
 
     async def save_skew(self, model: str, skew: ServedSkew) -> None: ...
 
+    async def is_removed(self, model: str) -> bool:
+        """Return whether a removal is the newest revision of a model's spec."""
+        ...
+
+    async def open_alerts(self, model: str, kind: str) -> Sequence[str]:
+        """Return the ids of the alerts of a kind that are open."""
+        ...
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Publish alerts, and keep which are open."""
+        ...
+
 
 class Store(Protocol):
     """Holds the checkpoints of a partition number, and the control plane's data of its models.

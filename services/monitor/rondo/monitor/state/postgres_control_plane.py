@@ -14,10 +14,12 @@ from weakref import WeakSet
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.retry import Retry
 from rondo.contracts.events.data import SkewMeasured
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
+from rondo.monitor.notifications.postgres_alerts import save_alert
 from rondo.monitor.quality.skew import ServedSkew
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rondo.chassis.events.consumer import Begin
     from rondo.chassis.postgres.pool import Database
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
+    from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.ports import ChampionRevision, Work
 
 _CHANNEL = "monitor_control_plane"
@@ -82,7 +85,7 @@ class PostgresWork:
     """Implements `ports.Work` in the transaction of an event."""
 
     def __init__(self, transaction: Transaction) -> None:
-        self._connection = transaction.connection
+        self._transaction, self._connection = transaction, transaction.connection
 
     async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
         await self._connection.execute(
@@ -120,6 +123,20 @@ class PostgresWork:
             " on conflict (model) do update set number = excluded.number, batches = excluded.batches",
             model, skew.number, batches,
         )  # fmt: skip
+
+    async def is_removed(self, model: str) -> bool:
+        query = "select exists (select from specs where model = $1 and spec is null)"
+        return bool(await self._connection.fetchval(query, model))
+
+    async def open_alerts(self, model: str, kind: str) -> Sequence[str]:
+        query = "select alert_id from alerts where model = $1 and kind = $2 and closed_at is null order by alert_id"
+        return [row["alert_id"] for row in await self._connection.fetch(query, model, kind)]
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        for each in announcements:
+            await self._transaction.publish(each.event, each.event_id)
+            if isinstance(each.event, AlertRaised | AlertResolved):
+                await save_alert(self._connection, each.event)
 
 
 def read_skew(row: Mapping[str, Any]) -> ServedSkew:
