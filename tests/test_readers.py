@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import pytest
 from faststream.kafka import KafkaBroker
 from rondo.contracts.events.access import TokenChanged
+from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
@@ -39,7 +40,12 @@ USED = {
     ("ingestion", "Follower"): lambda: (*landing.TOPICS, *answers.TOPICS),
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_outcomes.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
-    ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic, ModelRemoved.topic),
+    ("ingestion", "CompactedTopic"): lambda: (
+        SpecApplied.topic,
+        ModelRemoved.topic,
+        DatasetApplied.topic,
+        DatasetRemoved.topic,
+    ),
     ("monitor", "Follower"): lambda: pipeline.TOPICS,
     ("serving", "ExactlyOnceStream"): lambda: (
         *serving_app.stream_settings(Mock()).topics,

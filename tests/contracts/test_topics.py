@@ -77,6 +77,8 @@ def test_only_topics_of_state_are_compacted() -> None:
         "deployments.changed",
         "access.tokens",
         "models.removed",
+        "datasets.applied",
+        "datasets.removed",
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.file import parse_dataset, parse_spec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
@@ -17,6 +18,7 @@ from rondo.docgen.asyncapi import SPEC_PAGE
 from rondo.docgen.spec_page import spec_page
 
 PAGE = SPEC_PAGE.read_text()
+DATASETS_PAGE = SPEC_PAGE.with_name("datasets.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
 # One example is of one task; `cost` replaces `threshold`, `holdout` the other two.
@@ -72,3 +74,16 @@ def test_every_parameter_has_a_row() -> None:
 def test_its_links_lead_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", PAGE) if not (SPEC_PAGE.parent / link).exists()]
     assert links == []
+
+
+def test_every_key_of_a_dataset_has_a_row_with_its_meaning() -> None:
+    schema = DatasetSpec.model_json_schema(mode="serialization")
+    part = PAGE[PAGE.index("## The dataset spec") :]
+    keys = [*schema["properties"], *schema["$defs"]["DatasetColumn"]["properties"]]
+    assert [key for key in keys if not re.search(rf"^\| `{key}` \| .+ \| .* \| .{{20,}} \|$", part, re.MULTILINE)] == []
+
+
+def test_the_page_of_datasets_has_a_valid_spec() -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", DATASETS_PAGE, re.MULTILINE | re.DOTALL)
+    spec = parse_dataset(example)
+    assert f"rondo publish {spec.dataset} " in DATASETS_PAGE

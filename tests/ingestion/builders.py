@@ -10,6 +10,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 from rondo.contracts.events import logs
+from rondo.contracts.spec.dataset.section import DatasetSpec
 from rondo.contracts.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -104,3 +105,17 @@ def predictions(
         columns, metadata=logs.version_metadata(model, version, "sha256:" + "0" * 64, role)
     )
     return logs.encode(batch)
+
+
+def declared_rides(columns: dict[str, Any] | None = None, **keys: Any) -> DatasetSpec:
+    """Return a spec of the dataset `rides` that fits the rows of `rides`; the label is optional."""
+    given: dict[str, Any] = {
+        "zone": {"type": "category"},
+        "distance": {"type": "float", "min": 0},
+        "stops": {"type": "int"},
+        "night": {"type": "bool"},
+        "rain": {"type": "float", "optional": True},
+        "tipped": {"type": "int", "min": 0, "max": 1, "optional": True},
+    }
+    known = {"kind": "dataset", "dataset": "rides", "entity": ["ride"], "event_time": "started", "max_bad_share": 0.2}
+    return DatasetSpec.model_validate(known | {"columns": given | (columns or {})} | keys)

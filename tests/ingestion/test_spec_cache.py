@@ -6,14 +6,20 @@ import asyncio
 
 import pytest
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.registry import UnknownTaskError, task_named
-from rondo.ingestion.handlers import on_model_removed, on_spec_applied
+from rondo.ingestion.handlers import (
+    on_dataset_applied,
+    on_dataset_removed,
+    on_model_removed,
+    on_spec_applied,
+)
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.ingestion.validation.contract import NoContractError
 
-from tests.ingestion.builders import NOW
+from tests.ingestion.builders import NOW, declared_rides
 
 SPEC = ModelSpec.model_validate(
     {
@@ -68,6 +74,44 @@ async def test_a_removed_model_has_no_spec_in_any_order_of_the_topics(order: tup
     assert specs.labels == {}
     specs.put(SPEC, 3)
     assert specs.contract("rides")
+
+
+def declared(revision: int) -> Envelope[DatasetApplied]:
+    spec = declared_rides()
+    event = DatasetApplied(dataset="rides", revision=revision, digest=spec.digest, spec=spec)
+    return Envelope("x", "rondo/registry", NOW, event)
+
+
+async def test_a_batch_waits_for_a_declared_dataset_that_no_model_uses() -> None:
+    specs = SpecCache()
+    waiting = asyncio.create_task(specs.wait_for_dataset("rides", seconds=10))
+    await asyncio.sleep(0)
+    await on_dataset_applied(declared(1), specs)
+    await waiting
+    assert specs.contract("rides").is_declared
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_a_removed_declaration_leaves_the_models_contract_in_any_order_of_the_topics(
+    order: tuple[int, ...],
+) -> None:
+    specs = SpecCache([SPEC])
+    for revision in order:
+        if revision == 1:
+            await on_dataset_applied(declared(1), specs)
+        else:
+            removed = DatasetRemoved(dataset="rides", revision=2, decided_by="ana")
+            await on_dataset_removed(Envelope("y", "rondo/registry", NOW, removed), specs)
+    assert not specs.contract("rides").is_declared
+    await on_dataset_applied(declared(3), specs)
+    assert specs.contract("rides").is_declared
+
+
+async def test_a_model_and_a_dataset_of_one_name_have_revisions_of_their_own() -> None:
+    specs = SpecCache()
+    specs.put(SPEC.model_copy(update={"model": "rides"}), 7)
+    await on_dataset_applied(declared(1), specs)
+    assert specs.contract("rides").is_declared
 
 
 def test_the_labels_are_those_of_the_task_and_an_unknown_task_affects_only_its_model() -> None:

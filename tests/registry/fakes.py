@@ -13,8 +13,9 @@ from rondo.chassis.errors import AlreadyHandledError
 from rondo.contracts.events.models import SpecApplied
 from rondo.registry.audit import hash_chain as audit
 from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
-from rondo.registry.errors import StaleRevisionError, UnknownModelError
+from rondo.registry.errors import StaleRevisionError, UnknownDatasetError, UnknownModelError
 from rondo.registry.model import runs
+from rondo.registry.model.dataset import DATASET_CHAINS, Dataset
 from rondo.registry.model.deployments import Deployment
 from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
 from rondo.registry.model.runs import ListedRun, RunPosition
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import Run
@@ -48,10 +50,14 @@ class State:
     removed: set[str] = field(default_factory=set)
     tokens: dict[str, TokenChanged] = field(default_factory=dict)
     uploads: dict[str, str] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
 
     def active(self) -> tuple[str, ...]:
         """Return the names of the models that have a spec."""
         return tuple(sorted(self.models.keys() - self.removed))
+
+    def declared(self) -> list[Dataset]:
+        return [each for _, each in sorted(self.datasets.items()) if each.is_declared]
 
     def audit_head(self, chain: str) -> ChainHead:
         records = self.audit.get(chain)
@@ -97,6 +103,15 @@ class FakeStore:
     async def specs(self) -> Sequence[ModelSpec]:
         return [model.spec for model in await self.models()]
 
+    async def datasets(self) -> Sequence[Dataset]:
+        return self.state.declared()
+
+    async def dataset(self, name: str) -> Dataset:
+        found = self.state.datasets.get(name)
+        if found is None or not found.is_declared:
+            raise UnknownDatasetError(name, tuple(each.name for each in self.state.declared()))
+        return found
+
     async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
         versions, known = self._known(model).versions, self.state.candidates.get(model, {})
         return [RegisteredVersion(versions[n], *known[n]) for n in sorted(known) if n > after][:limit]
@@ -116,7 +131,10 @@ class FakeStore:
         return self.state.audit.get(chain, [])[after : after + limit], head
 
     async def audit_head(self, chain: str) -> ChainHead:
-        if chain != audit.TOKENS_CHAIN:
+        if chain.startswith(DATASET_CHAINS):
+            if chain not in self.state.audit:
+                raise UnknownDatasetError(chain.removeprefix(DATASET_CHAINS))
+        elif chain != audit.TOKENS_CHAIN:
             self._known(chain)
         return self.state.audit_head(chain)
 
@@ -190,6 +208,23 @@ class FakeWork:
         await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
         await self.append_audit(spec.model, actor, AuditEntry("spec_applied", evidence))
+
+    async def load_dataset_for_update(self, name: str) -> Dataset:
+        return self.state_.datasets.get(name, Dataset(name))
+
+    async def dataset_names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.state_.declared())
+
+    async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
+        specs = (self.state_.models[model].spec for model in self.state_.active())
+        return tuple(spec for spec in specs if spec.data.dataset == name)
+
+    async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None:  # noqa: ARG002 - the port
+        history = self.state_.datasets.get(spec.dataset, Dataset(spec.dataset)).history
+        self.state_.datasets[spec.dataset] = Dataset(spec.dataset, revision, (*history, spec), is_declared=True)
+
+    async def save_dataset_removal(self, name: str, revision: int) -> None:
+        self.state_.datasets[name] = Dataset(name, revision, self.state_.datasets[name].history)
 
     async def save(self, decision: Decision) -> None:
         name, after, now = decision.after.name, decision.after, datetime.now(UTC)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events import (
     access,
     data,
+    datasets,
     deployment,
     logs,
     models,
@@ -142,6 +143,8 @@ DATA_PLANE = (
 
 CONTROL_PLANE = (
     _control(models.SpecApplied, "registry", "ingestion", "trainer", "monitor", "client", cleanup="compact"),
+    _control(datasets.DatasetApplied, "registry", "ingestion", "client", key="dataset", cleanup="compact"),
+    _control(datasets.DatasetRemoved, "registry", "ingestion", "client", key="dataset", cleanup="compact"),
     _control(data.BatchAccepted, "ingestion", "trainer", "client", key="dataset"),
     _control(data.BatchRejected, "ingestion", "client", key="dataset"),
     _control(data.OutcomesAccepted, "ingestion", "client"),

@@ -27,7 +27,7 @@ from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.errors import BatchConflictError, ReportLostError, TableDamagedError
 from rondo.ingestion.spec_cache import SpecCache
 
-from tests.ingestion.builders import NOW, parquet, rides, spec
+from tests.ingestion.builders import NOW, declared_rides, parquet, rides, spec
 from tests.ingestion.delta.damages import DAMAGES, damaged, log_of
 from tests.ingestion.fakes import DyingTables, MemoryBatchStore, PowerCutError
 
@@ -102,6 +102,64 @@ async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(t
     assert read(tmp_path, "datasets/rides").height == 9
     assert (await after_a_crash(tmp_path, batches, batch)).repeated
     assert len(batches.announced) == 1
+
+
+async def test_a_declared_dataset_takes_batches_without_a_model_and_labels_that_come_later(tmp_path: Path) -> None:
+    tables = DeltaTables(str(tmp_path))
+    ingestion = service(tables, tmp_path, specs=SpecCache(datasets=[declared_rides()]))
+    first = await ingestion.submit(submission(rides(10).drop("tipped"), tmp_path))
+    later = await ingestion.submit(submission(rides(10, distance=[-1.0, *[1.0] * 9]), tmp_path, "february"))
+    assert [each.record.headline["rows"]["accepted"] for each in (first, later)] == [10, 9]
+    found = read(tmp_path, "datasets/rides").sort("batch_id", "ride")
+    assert found["tipped"].to_list() == [*(n % 2 for n in range(1, 10)), *[None] * 10]
+    assert found.schema["tipped"] == pl.Int64
+
+
+async def test_a_model_with_narrower_limits_rejects_no_row_of_a_declared_dataset(tmp_path: Path) -> None:
+    narrow = spec(distance={"type": "float", "max": 3})
+    for name, datasets, accepted in (("union", [], 4), ("declared", [declared_rides()], 5)):
+        specs = SpecCache([narrow], datasets)
+        folder = tmp_path / name
+        folder.mkdir()
+        result = await service(DeltaTables(str(folder)), folder, specs=specs).submit(submission(rides(5), folder))
+        assert result.record.headline["rows"]["accepted"] == accepted
+
+
+async def test_a_changed_declaration_is_what_a_rejected_batch_is_validated_by(tmp_path: Path) -> None:
+    specs, batches = SpecCache(datasets=[declared_rides({"wind": {"type": "float"}})]), MemoryBatchStore()
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, batches, specs=specs)
+    batch = submission(rides(5), tmp_path)
+    rejected = await ingestion.submit(batch)
+    assert rejected.record.status == "rejected"
+    specs.put_dataset(declared_rides({"wind": {"type": "float", "optional": True}}), 2)
+    assert (await ingestion.submit(batch)).record.status == "accepted"
+
+
+async def test_a_label_that_is_declared_in_another_type_is_text_for_old_rows_and_new(tmp_path: Path) -> None:
+    """The trainer reads 1 and true alike."""
+    specs = SpecCache([spec()])
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, specs=specs)
+    await ingestion.submit(submission(rides(2), tmp_path))
+    specs.put_dataset(declared_rides({"tipped": {"type": "bool"}}), 1)
+    await ingestion.submit(submission(rides(2, 2), tmp_path, "february"))
+    assert read(tmp_path, "datasets/rides").sort("ride")["tipped"].to_list() == ["0", "1", "false", "true"]
+
+
+async def test_rows_are_identified_by_all_columns_of_the_entity(tmp_path: Path) -> None:
+    several = declared_rides(entity=["ride", "leg"])
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, specs=SpecCache(datasets=[several]))
+    same = rides(6, ride=["a"] * 6, started=[rides(1)["started"][0]] * 6, leg=["1", "2", "3", "4", "5", "5"])
+    result = await ingestion.submit(submission(same, tmp_path))
+    [reason] = read(tmp_path, "quarantine/rides")["reason"]
+    assert result.record.headline["rows"]["accepted"] == 5
+    assert {"ride", "leg", "started"} <= {*reason.split()}
+
+
+async def test_the_values_of_an_entity_may_be_listed(tmp_path: Path) -> None:
+    listed = declared_rides({"ride": {"type": "category", "values": ["r0", "r1", "r2", "r3", "r4"]}})
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, specs=SpecCache(datasets=[listed]))
+    await ingestion.submit(submission(rides(6), tmp_path))
+    assert read(tmp_path, "datasets/rides")["ride"].to_list() == ["r0", "r1", "r2", "r3", "r4"]
 
 
 async def test_a_rejected_batch_is_validated_again_and_announced_again_only_if_the_result_changed(

@@ -7,7 +7,7 @@ import re
 import pytest
 from rondo.ingestion.validation.contract import NoContractError, contract_of
 
-from tests.ingestion.builders import spec
+from tests.ingestion.builders import declared_rides, spec
 
 
 def test_two_models_of_a_dataset_get_the_strictest_bounds_of_both() -> None:
@@ -117,3 +117,32 @@ def test_an_unknown_dataset_suggests_the_close_one() -> None:
     with pytest.raises(NoContractError) as raised:
         contract_of("ride", [spec()])
     assert re.findall("'[a-z]+'|`.*`", str(raised.value)) == ["'ride'", "'rides'", "`data: {dataset: ride}`"]
+
+
+def test_a_declared_dataset_has_its_own_contract_alone() -> None:
+    """No model is needed, and the narrower limits of one reject nothing."""
+    own = declared_rides()
+    alone = contract_of("rides", [], {"rides": own})
+    used = contract_of("rides", [spec(distance={"type": "float", "min": 5}, wind={"type": "float"})], {"rides": own})
+    assert (alone.digest, used.digest) == (own.digest, own.digest)
+    assert alone.names == used.names == ("ride", "started", "zone", "distance", "stops", "night", "rain", "tipped")
+    assert [column.low for column in used.columns if column.name == "distance"] == [0]
+    assert (alone.row_keys, alone.max_bad_share) == ((("started", "ride"),), 0.2)
+
+
+def test_a_column_of_a_declared_dataset_names_the_models_that_need_it() -> None:
+    contract = contract_of("rides", [spec(), spec("fares", stops={"type": "int", "optional": True})],
+                           {"rides": declared_rides()})  # fmt: skip
+    assert {column.name: column.models for column in contract.columns} == {
+        "ride": ("fares", "tips"), "started": ("fares", "tips"), "zone": ("fares", "tips"),
+        "distance": ("fares", "tips"), "stops": ("tips",), "night": ("fares", "tips"), "rain": (),
+        "tipped": ("fares", "tips"),
+    }  # fmt: skip
+
+
+def test_other_datasets_are_not_concerned_by_a_declaration() -> None:
+    boats = spec("boat", dataset="boats")
+    assert contract_of("boats", [boats], {"rides": declared_rides()}) == contract_of("boats", [boats])
+    with pytest.raises(NoContractError) as raised:
+        contract_of("ridse", [boats], {"rides": declared_rides()})
+    assert "did you mean 'rides'?" in str(raised.value)

@@ -33,9 +33,13 @@ def every_route(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
 async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None:
     routes = list(every_route(app.api().routes))
     assert sorted(routes) == [
+        ("DELETE", "/v1/datasets/{dataset}"),
         ("DELETE", "/v1/models/{model}"),
         ("DELETE", "/v1/tokens/{token_id}"),
         ("GET", "/openapi.json"),
+        ("GET", "/v1/datasets"),
+        ("GET", "/v1/datasets/{dataset}"),
+        ("GET", "/v1/datasets/{dataset}/audit"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{model}"),
         ("GET", "/v1/models/{model}/audit"),

@@ -92,8 +92,9 @@ def test_the_texts_of_a_declared_dataset_are_mapped_and_the_numbers_of_older_row
     assert found.select("flight", "late").rows() == [("p0", 1.0), ("p1", 0.0), ("p2", 1.0), ("p3", 1.0), ("p4", 0.0)]
 
 
-def test_a_column_of_truths_is_a_label() -> None:
-    assert labelled("binary", pl.Series([True, False, None])).to_list() == [1.0, 0.0]
+@pytest.mark.parametrize("stored", [[True, False, None], ["true", "false", None], ["1", "false", "2"]])
+def test_truths_are_labels_also_beside_the_numbers_of_older_rows(stored: list[Any]) -> None:
+    assert labelled("binary", pl.Series(stored)).to_list() == [1.0, 0.0]
 
 
 def test_a_text_that_is_no_class_is_no_label() -> None:

@@ -48,7 +48,8 @@ class Data(SpecSection):
 
     dataset: Name
     """The dataset whose batches this model is trained on: the first argument of `rondo publish`. Several models may
-    share one; a batch must then fit the contracts of all of them."""
+    share one; a batch must then fit the contracts of all of them. If it is declared by a spec of its own, that alone
+    decides about batches, and must have the columns of this spec in their types."""
     entity: Column
     """The column that identifies the subject of a row: text or whole numbers. Predictions and outcomes are joined by
     it: a prediction gets the first outcome of its entity that is known at or after the prediction's event time."""
@@ -73,7 +74,7 @@ class Data(SpecSection):
     for this long."""
     max_bad_share: Share = 0.05
     """The largest share of invalid rows with which a batch is accepted; they go to the quarantine. With more, the batch
-    is rejected as a whole."""
+    is rejected as a whole. The spec of a declared dataset has it in the place of this one, and the next key, too."""
     unknown_columns: Annotated[Text, Field(examples=known(UnknownColumns))] = UnknownColumns.REPORT.value
     """What happens to a batch with columns that no model of the dataset names. `report` drops and reports them, and
     rejects a batch in which such a column looks like a misspelling of an optional one that is absent. `reject` rejects

@@ -120,6 +120,11 @@ def _content(text: str, source: str) -> tuple[dict[str, Any], dict[yaml.Path, in
 
 
 def _parse_model(content: dict[str, Any], lines: dict[yaml.Path, int], source: str) -> ModelSpec:
+    if "kind" in content:
+        found = f"`kind: {KIND}` is that of a dataset spec; a model spec has no `kind`: leave it out"
+        if content["kind"] == KIND:
+            found = "this is a dataset spec, and a model spec is needed here"
+        raise SpecError(source, (_described(Problem(("kind",), found), lines),))
     return _parse(ModelSpec, _model_problems, content, lines, source)
 
 

@@ -37,7 +37,7 @@ def words(node: Json) -> str:
 def kind(node: Json) -> str:
     if "anyOf" in node:
         return " or ".join(_alternatives(node["anyOf"]))
-    if values := node.get("enum") or node.get("examples"):
+    if values := [node["const"]] if "const" in node else node.get("enum") or node.get("examples"):
         return ", ".join(f"`{value}`" for value in values)
     if "pattern" in node:
         return next(words for start, words in _WORDS.items() if node["pattern"].startswith(start))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
@@ -23,6 +23,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
+from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.scores import SCORES_REQUESTED
 from rondo.ingestion import handlers
@@ -84,11 +85,19 @@ async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[S
     specs = SpecCache()
     applied = CompactedTopic(settings.kafka, SpecApplied, partial(handlers.on_spec_applied, specs=specs))
     removed = CompactedTopic(settings.kafka, ModelRemoved, partial(handlers.on_model_removed, specs=specs))
-    health.add("specs", applied.check)
-    health.add("removals", removed.check)
-    async with background(applied.run(), removed.run()):
-        await applied.caught_up.wait()
-        await removed.caught_up.wait()
+    declared = CompactedTopic(settings.kafka, DatasetApplied, partial(handlers.on_dataset_applied, specs=specs))
+    undeclared = CompactedTopic(settings.kafka, DatasetRemoved, partial(handlers.on_dataset_removed, specs=specs))
+    tables: dict[str, CompactedTopic[Any]] = {
+        "specs": applied,
+        "removals": removed,
+        "datasets": declared,
+        "dataset removals": undeclared,
+    }
+    for name, topic in tables.items():
+        health.add(name, topic.check)
+    async with background(*(topic.run() for topic in tables.values())):
+        for topic in tables.values():
+            await topic.caught_up.wait()
         yield specs
 
 

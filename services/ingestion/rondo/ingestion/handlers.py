@@ -14,6 +14,7 @@ from rondo.ingestion.scoring.jobs import starts, table_of
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
     from rondo.contracts.events.models import ModelRemoved, SpecApplied
     from rondo.ingestion.scoring.delta_scores import DeltaScores
     from rondo.ingestion.scoring.store import JobRequests
@@ -28,6 +29,16 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], specs: SpecCache) -> 
 async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -> None:
     """Delete the spec: its dataset takes no batch from now on, unless another model's spec names it."""
     specs.remove(envelope.data.model, envelope.data.revision)
+
+
+async def on_dataset_applied(envelope: Envelope[DatasetApplied], specs: SpecCache) -> None:
+    """Cache the spec unless a later revision is cached. It alone decides about batches of the dataset from now on."""
+    specs.put_dataset(envelope.data.spec, envelope.data.revision)
+
+
+async def on_dataset_removed(envelope: Envelope[DatasetRemoved], specs: SpecCache) -> None:
+    """Delete the spec: the models that name the dataset decide about its batches from now on."""
+    specs.remove_dataset(envelope.data.dataset, envelope.data.revision)
 
 
 async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRequests, tables: DeltaScores) -> None:

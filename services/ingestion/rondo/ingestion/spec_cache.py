@@ -1,4 +1,4 @@
-"""The specs in force, as the compacted topic `specs.applied` lists them."""
+"""The specs in force, as the compacted topics `specs.applied` and `datasets.applied` list them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from rondo.ingestion.validation.contract import Contract, contract_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import Labels
 
 
 class SpecCache:
-    """One spec per model. The mapping is replaced as a whole, so the stream's thread can read it without a lock."""
+    """One spec per model and per declared dataset.
 
-    def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
+    The mappings are replaced as a whole, so the stream's thread can read them without a lock.
+    """
+
+    def __init__(self, specs: Iterable[ModelSpec] = (), datasets: Iterable[DatasetSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
+        self._declared = {spec.dataset: spec for spec in datasets}
+        self._dataset_revisions = dict.fromkeys(self._declared, 0)
         self._revisions = dict.fromkeys(self._by_model, 0)
         self._changed = asyncio.Event()
 
@@ -29,8 +35,7 @@ class SpecCache:
             return
         self._revisions[spec.model] = revision
         self._by_model = self._by_model | {spec.model: spec}
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._notify()
 
     def remove(self, model: str, revision: int) -> None:
         """Delete the spec of a removed model, and ignore every spec with a lower revision that arrives later."""
@@ -39,6 +44,25 @@ class SpecCache:
         self._revisions[model] = revision
         self._by_model = {name: spec for name, spec in self._by_model.items() if name != model}
 
+    def put_dataset(self, spec: DatasetSpec, revision: int) -> None:
+        """Cache the spec of a dataset unless a later revision is cached."""
+        if revision < self._dataset_revisions.get(spec.dataset, 0):
+            return
+        self._dataset_revisions[spec.dataset] = revision
+        self._declared = self._declared | {spec.dataset: spec}
+        self._notify()
+
+    def remove_dataset(self, dataset: str, revision: int) -> None:
+        """Delete the spec of a dataset that is no longer declared, as `remove` that of a model."""
+        if revision < self._dataset_revisions.get(dataset, 0):
+            return
+        self._dataset_revisions[dataset] = revision
+        self._declared = {name: spec for name, spec in self._declared.items() if name != dataset}
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def wait_for_dataset(self, dataset: str, seconds: float) -> None:
         """Return once a spec names the dataset, or after `seconds`.
 
@@ -46,10 +70,13 @@ class SpecCache:
         """
         try:
             async with asyncio.timeout(seconds):
-                while all(spec.data.dataset != dataset for spec in self._by_model.values()):
+                while not self._has_spec(dataset):
                     await self._changed.wait()
         except TimeoutError:
             return  # `contract` raises NoContractError, which names the known datasets
+
+    def _has_spec(self, dataset: str) -> bool:
+        return dataset in self._declared or any(spec.data.dataset == dataset for spec in self._by_model.values())
 
     def of_dataset(self, dataset: str) -> list[ModelSpec]:
         """Return the specs that name the dataset, by model."""
@@ -65,10 +92,10 @@ class SpecCache:
         """Return the contract of a dataset.
 
         Raises:
-            NoContractError: no spec names the dataset, its specs contradict each other, or one has an unknown task.
+            NoContractError: nothing names the dataset, its models contradict each other, or one has an unknown task.
 
         """
-        return contract_of(dataset, self._by_model.values())
+        return contract_of(dataset, self._by_model.values(), self._declared)
 
 
 def _labels(spec: ModelSpec) -> Labels | UnknownTaskError:

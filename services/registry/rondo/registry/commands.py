@@ -10,6 +10,7 @@ from rondo.contracts.events.scoring import ScoringRequested, job_id
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.vocabularies import TriggerKind
 from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.datasets.review import review_use
 from rondo.registry.errors import AlreadyServingError, RefusedSpecError, UnknownModelError, UnknownSpecError
 from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.chassis.security.principal import Principal
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.model import Model
-    from rondo.registry.ports import ModelTables, Registrations
+    from rondo.registry.ports import ModelTables, Registrations, SpecTables
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ class Requester:
         return Actor(self.principal.name, self.reason)
 
 
-async def apply_spec(work: ModelTables, spec: ModelSpec, by: Requester) -> Applied:
+async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applied:
     """Bring a spec into force. Applying the spec that is in force changes nothing.
 
     Raises:
-        RefusedSpecError: it asks for what is not supported, or would break what serves.
+        RefusedSpecError: it asks for what is not supported, would break what serves, or does not fit its declared
+            dataset.
 
     """
     model = await work.load_for_update(spec.model)
@@ -64,11 +66,12 @@ async def apply_spec(work: ModelTables, spec: ModelSpec, by: Requester) -> Appli
         champion.number if champion else None,
         champion.route().features if champion else {},
     )
-    if review.refusals:
-        raise RefusedSpecError(spec.model, review.refusals)
+    of_dataset = review_use(spec, (await work.load_dataset_for_update(spec.data.dataset)).spec)
+    if refusals := (*review.refusals, *of_dataset.refusals):
+        raise RefusedSpecError(spec.model, refusals)
     revision = await work.spec_revision(spec.model) + 1
     await work.apply(spec, revision, by.actor)
-    return Applied(revision, changed=True, warnings=review.warnings)
+    return Applied(revision, changed=True, warnings=(*review.warnings, *of_dataset.warnings))
 
 
 async def promote(

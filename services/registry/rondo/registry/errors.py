@@ -65,6 +65,44 @@ class RefusedSpecError(RegistryError):
         super().__init__("\n".join((f"the spec of {model} can't be applied:", *(f"  {p}" for p in problems))))
 
 
+class RefusedDatasetError(RegistryError):
+    """The dataset spec is well formed, but stored rows, or the models that use the dataset, would not fit it."""
+
+    code = "refused_dataset"
+
+    def __init__(self, dataset: str, problems: tuple[str, ...]) -> None:
+        self.dataset, self.problems = dataset, problems
+        super().__init__(
+            "\n".join((f"the spec of the dataset {dataset} can't be applied:", *(f"  {p}" for p in problems)))
+        )
+
+
+class UnknownDatasetError(RegistryError):
+    """The dataset is not declared."""
+
+    code = "unknown_dataset"
+
+    def __init__(self, dataset: str, known: tuple[str, ...] = ()) -> None:
+        self.dataset, self.known = dataset, known
+        there = f"; there are {', '.join(known[:10])}" if known else ""
+        super().__init__(
+            f"no dataset {dataset!r} is declared{there}: apply its spec first (`rondo apply dataset.yaml`)"
+        )
+
+
+class DatasetInUseError(RegistryError):
+    """The declaration of a dataset can't be removed while models name the dataset."""
+
+    code = "dataset_in_use"
+
+    def __init__(self, dataset: str, models: tuple[str, ...]) -> None:
+        self.dataset, self.models = dataset, models
+        super().__init__(
+            f"the declaration of {dataset} can't be removed, for {', '.join(models[:10])} name it: remove these models"
+            " first, or apply their specs with another `data.dataset`"
+        )
+
+
 class NotOnnxError(RegistryError):
     """The file that is to be registered is no ONNX model."""
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.deployment import ReplicaChanged
+    from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
+    from rondo.registry.model.dataset import Dataset
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
     from rondo.registry.model.rollouts import Rollout
@@ -33,7 +35,7 @@ class Journal(Protocol):
         ...
 
     async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
-        """Append to an audit chain: that of a model, or `TOKENS_CHAIN`."""
+        """Append to an audit chain: that of a model or of a dataset, or `TOKENS_CHAIN`."""
         ...
 
 
@@ -75,6 +77,33 @@ class ModelTables(Journal, Protocol):
 
         """
         ...
+
+
+class DatasetTable(Journal, Protocol):
+    """Declared datasets, and the specs of the models that name them."""
+
+    async def load_dataset_for_update(self, name: str) -> Dataset:
+        """Load a dataset and lock it against every other writer until the work ends, whether it is declared or not.
+
+        A model spec that names it is written under this lock, too.
+        """
+        ...
+
+    async def dataset_names(self) -> tuple[str, ...]:
+        """Return the names of the declared datasets, sorted."""
+        ...
+
+    async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
+        """Return the specs in force that name a dataset, by model."""
+        ...
+
+    async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None: ...
+
+    async def save_dataset_removal(self, name: str, revision: int) -> None: ...
+
+
+class SpecTables(ModelTables, DatasetTable, Protocol):
+    """What applying a model spec needs."""
 
 
 class ReplicaTable(ModelTables, Protocol):
@@ -146,7 +175,7 @@ class TokenTable(Journal, Protocol):
     async def save_token(self, token: TokenChanged) -> None: ...
 
 
-class Work(ReplicaTable, RolloutTable, RunTable, UploadTable, ScheduleTable, TokenTable, Protocol):
+class Work(ReplicaTable, RolloutTable, RunTable, UploadTable, ScheduleTable, TokenTable, DatasetTable, Protocol):
     """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
 
 
@@ -169,6 +198,23 @@ class ModelQueries(Protocol):
 
     async def specs(self) -> Sequence[ModelSpec]:
         """Return the spec in force of each model, by name."""
+        ...
+
+
+class DatasetQueries(Protocol):
+    """Declared datasets."""
+
+    async def datasets(self) -> Sequence[Dataset]:
+        """Return the datasets that are declared, by name."""
+        ...
+
+    async def dataset(self, name: str) -> Dataset:
+        """Return a dataset that is declared.
+
+        Raises:
+            UnknownDatasetError: it is not.
+
+        """
         ...
 
 
@@ -242,7 +288,15 @@ class TokenQueries(Protocol):
 
 
 class Queries(
-    ModelQueries, VersionQueries, AuditQueries, ReplicaQueries, RolloutQueries, RunQueries, TokenQueries, Protocol
+    ModelQueries,
+    DatasetQueries,
+    VersionQueries,
+    AuditQueries,
+    ReplicaQueries,
+    RolloutQueries,
+    RunQueries,
+    TokenQueries,
+    Protocol,
 ):
     """The read model. Reads see one consistent state, and wait for no writer.
 

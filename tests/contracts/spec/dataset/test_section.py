@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.spec.dataset.section import DatasetSpec
-from rondo.contracts.spec.file import SpecError, parse_any, parse_dataset
+from rondo.contracts.spec.file import SpecError, parse_any, parse_dataset, parse_spec
 
 from tests.contracts.spec.dataset.builders import TEXT, dataset_of
 from tests.contracts.spec_mistakes import GOOD
@@ -82,3 +82,12 @@ def test_the_mistakes_of_all_parts_are_reported_at_once() -> None:
 def test_a_stored_spec_with_a_later_key_is_read() -> None:
     later = dataset_of().as_dict() | {"freshness": "26h"}
     assert DatasetSpec.model_validate(later) == dataset_of()
+
+
+def test_a_dataset_is_no_model_spec_and_a_model_has_no_kind() -> None:
+    for text in (TEXT, f"kind: model\n{GOOD}", "kind: datset\ndataset: weather\n"):
+        with pytest.raises(SpecError) as caught:
+            parse_spec(text)
+        assert ["`kind`" in problem for problem in caught.value.problems] == [True]
+    with pytest.raises(SpecError):
+        parse_any("kind: datset\ndataset: weather\n")

@@ -163,7 +163,13 @@ async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     commit = await asyncio.to_thread(ingestion.tables.current, table)
     version = DataVersion(table=table, version=commit.version, digest=commit.digest) if commit else None
     columns = [ColumnView.of(column) for column in contract.columns]
-    return DatasetView(dataset=dataset, data_version=version, contract=contract.digest, columns=columns)
+    return DatasetView(
+        dataset=dataset,
+        data_version=version,
+        contract=contract.digest,
+        declared=contract.is_declared,
+        columns=columns,
+    )
 
 
 @router.get(

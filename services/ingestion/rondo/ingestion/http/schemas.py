@@ -76,9 +76,13 @@ class ColumnView(BaseModel):
 
 
 class DatasetView(BaseModel):
-    """The contract of a dataset, and its current version; None if no batch was accepted yet."""
+    """The contract of a dataset, and its current version; None if no batch was accepted yet.
+
+    `declared` says whether the dataset has a spec of its own; else its models' specs are combined.
+    """
 
     dataset: str
     data_version: DataVersion | None
     contract: str
+    declared: bool
     columns: list[ColumnView]

@@ -1,4 +1,4 @@
-"""The contract of a dataset: the requirements of all models that use it, combined."""
+"""The contract of a dataset: its own spec where it is declared, else the requirements of all its models, combined."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from rondo.ingestion.validation.shorten import excerpt, names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rondo.contracts.spec.model import Feature, ModelSpec
+    from rondo.contracts.spec.data import Feature
+    from rondo.contracts.spec.dataset.section import DatasetSpec
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import Labels
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
@@ -51,14 +53,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns of a batch of `dataset`, the row keys of its models, and when a batch is rejected as a whole."""
+    """The columns of a batch of `dataset`, its row keys, and when a batch is rejected as a whole.
+
+    A row key is the column of the event time, then those of the entity. With `is_declared` the dataset has a spec of
+    its own.
+    """
 
     dataset: str
     columns: tuple[Column, ...]
-    row_keys: tuple[tuple[str, str], ...]
+    row_keys: tuple[tuple[str, ...], ...]
     max_bad_share: float
     unknown_columns: str
     digest: str
+    is_declared: bool = False
+
+    def key_of_spec(self, name: str) -> str:
+        """Return how the spec that decides has a key: under `data` in that of a model."""
+        return name if self.is_declared else f"data.{name}"
 
     @property
     def event_time(self) -> str:
@@ -76,7 +87,9 @@ class Contract:
 
 
 class NoContractError(ValueError):
-    """A dataset has no contract: no spec names it, two of its specs contradict each other, or one has an unknown task.
+    """A dataset has no contract: it is not declared and no model's spec names it, or its models' specs don't combine.
+
+    They contradict each other, or one has a task that this release does not know.
 
     A batch of it is rejected, and may be sent again once it has one.
     """
@@ -84,18 +97,24 @@ class NoContractError(ValueError):
     code: ClassVar[str] = "no_contract"
 
 
-def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
-    """Combine the specs of `dataset`: per column, the strictest requirement of them.
+def contract_of(
+    dataset: str, specs: Iterable[ModelSpec], declared: Mapping[str, DatasetSpec] | None = None
+) -> Contract:
+    """Return the contract of the declared spec of `dataset`, else the specs of its models combined.
+
+    Combined is per column the strictest requirement of them. `declared` has all dataset specs by name.
 
     Raises:
-        NoContractError: no spec names the dataset, two of them contradict each other about a column, or one has a task
+        NoContractError: nothing names the dataset, two models contradict each other about a column, or one has a task
             that this release does not know.
 
     """
     known = sorted(specs, key=lambda spec: spec.model)
     mine = [spec for spec in known if spec.data.dataset == dataset]
+    if declared and (own := declared.get(dataset)):
+        return _declared_contract(own, mine)
     if not mine:
-        raise NoContractError(_no_spec(dataset, sorted({spec.data.dataset for spec in known})))
+        raise NoContractError(_no_spec(dataset, sorted({*(spec.data.dataset for spec in known), *(declared or {})})))
     columns: dict[str, Column] = {}
     named_by: dict[str, str] = {}
     for spec in mine:
@@ -115,6 +134,43 @@ def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
         _unknown_columns(mine),
         f"sha256:{digest}",
     )
+
+
+def _declared_contract(own: DatasetSpec, models: list[ModelSpec]) -> Contract:
+    """Return the contract of a dataset spec. Its models only say who needs a column: their limits reject nothing."""
+    columns = [_entity(name, own, models) for name in own.entity]
+    columns.append(Column(own.event_time, "time", models=tuple(spec.model for spec in models), zone=own.time_zone))
+    columns += [
+        Column(
+            name, column.type, column.optional, column.min, column.max, _listed(column.values),
+            models=tuple(spec.model for spec in models if _needs(spec, name)),
+        )
+        for name, column in own.columns.items() if name not in own.entity
+    ]  # fmt: skip
+    return Contract(
+        own.dataset,
+        tuple(columns),
+        ((own.event_time, *own.entity),),
+        own.max_bad_share,
+        own.unknown_columns,
+        own.digest,
+        is_declared=True,
+    )
+
+
+def _entity(name: str, own: DatasetSpec, models: list[ModelSpec]) -> Column:
+    values = _listed(own.columns[name].values) if name in own.columns else None
+    return Column(name, "entity", values=values, models=tuple(spec.model for spec in models))
+
+
+def _listed(values: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(values)
+
+
+def _needs(spec: ModelSpec, name: str) -> bool:
+    """Return whether a model is trained on rows with a value of this column alone."""
+    feature = spec.features.get(name)
+    return name == spec.data.label or (feature is not None and feature.source is None and not feature.optional)
 
 
 def _no_spec(dataset: str, datasets: list[str]) -> str:

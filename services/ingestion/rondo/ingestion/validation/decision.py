@@ -92,9 +92,10 @@ def _accepted(frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad
 
 def _rejected(frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad: pl.Series) -> RejectedBatch:
     bad, counts = int(is_bad.sum()), _counts(checks)
+    key, allowed, share = contract.key_of_spec("max_bad_share"), contract.max_bad_share, bad / frame.height
     head = (
-        f"{bad:,} of {frame.height:,} rows ({bad / frame.height:.1%}) are bad, and the contract allows "
-        f"{contract.max_bad_share:.1%} (data.max_bad_share): correct the rows named below, or allow more in the spec"
+        f"{bad:,} of {frame.height:,} rows ({share:.1%}) are bad, and the contract allows {allowed:.1%} ({key}):"
+        " correct the rows named below, or allow more in the spec"
     )
     top = sorted(counts, key=lambda reason: -counts[reason])[:_TOP]
     lines = (f"{reason}: {counts[reason]:,} rows, {_example(frame, checks, reason)}" for reason in top)

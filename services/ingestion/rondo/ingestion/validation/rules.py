@@ -58,7 +58,8 @@ def check_rows(batch: RawBatch, contract: Contract, latest: datetime) -> RowChec
     masks = both.select([rule.fill_null(value=False).alias(reason) for reason, _, rule in rules])
     where = {reason: name for reason, name, _ in rules}
     for key in contract.row_keys:
-        reason = f"{key[1]}: duplicate, an earlier row of this batch has the same {' and '.join(reversed(key))}"
+        same = " and ".join((*key[1:], key[0]))
+        reason = f"{key[1]}: duplicate, an earlier row of this batch has the same {same}"
         masks = masks.with_columns(_repeated(both, key, masks).alias(reason))
         where[reason] = key[1]
     found = [reason for reason, hit in zip(masks.columns, masks.select(pl.all().any()).row(0), strict=True) if hit]

@@ -39,9 +39,9 @@ def schema_problems(batch: RawBatch, file_format: FileFormat, contract: Contract
         elif column.name in batch.unsupported:
             problems.append(wrong_type(column, batch.unsupported[column.name]))
         elif not column.optional:
-            problems.append(_missing(column, unknown))
+            problems.append(_missing(column, unknown, contract))
         elif contract.unknown_columns != UnknownColumns.IGNORE:
-            problems.append(_misspelt(column, unknown))
+            problems.append(_misspelt(column, unknown, contract))
     if contract.unknown_columns == UnknownColumns.REJECT:
         problems += [f"column {excerpt(name)!r} is not in the contract: leave it out" for name in unknown]
     return [problem for problem in problems if problem]
@@ -110,21 +110,21 @@ def _text_problem(column: Column, file_format: FileFormat) -> str:
     return f"{found}: {file_format} keeps types, so send it with that type"
 
 
-def _missing(column: Column, unknown: list[str]) -> str:
+def _missing(column: Column, unknown: list[str], contract: Contract) -> str:
     if close := nearest(column.name, unknown):
         return (
             f"column {column.name!r} is missing; {excerpt(close)!r} is not in the contract: rename it to "
             f"{column.name!r}"
         )
-    models = " and ".join(map(repr, column.models))
+    by = f"the spec of {contract.dataset!r}" if contract.is_declared else " and ".join(map(repr, column.models))
     remedy = "" if column.kind in ("entity", "time", "label") else ", or make it `optional` in the spec"
-    return f"column {column.name!r} is missing, and {models} asks for it: add it{remedy}"
+    return f"column {column.name!r} is missing, and {by} asks for it: add it{remedy}"
 
 
-def _misspelt(column: Column, unknown: list[str]) -> str | None:
+def _misspelt(column: Column, unknown: list[str], contract: Contract) -> str | None:
     if close := nearest(column.name, unknown):
         return (
             f"the optional column {column.name!r} is missing; {excerpt(close)!r} is not in the contract: rename it to "
-            f"{column.name!r}, or set `data.unknown_columns: ignore` in the spec"
+            f"{column.name!r}, or set `{contract.key_of_spec('unknown_columns')}: ignore` in the spec"
         )
     return None

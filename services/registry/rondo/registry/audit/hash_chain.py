@@ -1,4 +1,4 @@
-"""The audit log: append-only chains of hashes, one per model and one for the access tokens.
+"""The audit log: append-only chains of hashes, one per model, per declared dataset, and one for the access tokens.
 
 Each record's hash covers its content and the hash of the previous record (Haber and Stornetta, "How to Time-Stamp a
 Digital Document", 1991). A record that is changed, removed or inserted breaks every later hash. The head is stored
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Action = Literal[
     "spec_applied",
+    "dataset_applied",
+    "dataset_removed",
     "registered",
     "rejected",
     "promoted",
@@ -51,7 +53,7 @@ ROLLOUT_ACTIONS: tuple[Action, ...] = (
     "rollout_superseded",
 )
 GENESIS = "0" * 64
-# The other chains are named by their model, and no model's name has a dot.
+# Chains without a dot in their name are those of models: no model's name has one.
 TOKENS_CHAIN = "access.tokens"
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from rondo.chassis.http.api import Approver, Engineer  # noqa: TC001 - FastAPI reads it at run time
 from rondo.chassis.http.body import BodyTooLargeError, read_body
 from rondo.chassis.http.openapi import Problem
-from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
+from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_any
 from rondo.registry import commands
 from rondo.registry.commands import Requester
+from rondo.registry.datasets.commands import apply_dataset
 from rondo.registry.errors import ModelFileTooLargeError, RegistryError
 from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.models import ModelView, model_view
 from rondo.registry.http.schemas import (
+    AppliedDataset,
     AppliedSpec,
     Promote,
     Reason,
@@ -29,6 +32,9 @@ from rondo.registry.http.schemas import (
 )
 from rondo.registry.registration import uploads
 from rondo.registry.registration.onnx_check import require_onnx
+
+if TYPE_CHECKING:
+    from rondo.registry.http.dependencies import ApiContext
 
 router = APIRouter(prefix="/v1", responses=CONFLICT)
 _MODEL_BODY = {
@@ -46,10 +52,15 @@ _ENCODED: dict[int | str, dict[str, Any]] = {
 _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
-@router.put("/specs", openapi_extra=_SPEC_BODY, responses=_ENCODED, summary="Apply a model spec")
-async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec:
-    """Bring `rondo.yaml` (the body) into force; applying the spec that is in force changes nothing."""
-    spec = parse_spec(await _text(request))
+@router.put("/specs", openapi_extra=_SPEC_BODY, responses=_ENCODED, summary="Apply a spec")
+async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec | AppliedDataset:
+    """Bring the spec of a model or a dataset (the body) into force; applying it again changes nothing.
+
+    A body with `kind: dataset` is that of a dataset.
+    """
+    spec = parse_any(await _text(request))
+    if isinstance(spec, DatasetSpec):
+        return await _apply_dataset(spec, context, Requester(principal))
     async with context.store.work() as work:
         applied = await commands.apply_spec(work, spec, Requester(principal))
     return AppliedSpec(
@@ -57,6 +68,19 @@ async def apply_spec(request: Request, context: Context, principal: Engineer) ->
         revision=applied.revision,
         digest=spec.digest,
         changed=applied.changed,
+        warnings=applied.warnings,
+    )
+
+
+async def _apply_dataset(spec: DatasetSpec, context: ApiContext, by: Requester) -> AppliedDataset:
+    async with context.store.work() as work:
+        applied = await apply_dataset(work, spec, by.actor)
+    return AppliedDataset(
+        dataset=spec.dataset,
+        revision=applied.revision,
+        digest=spec.digest,
+        changed=applied.changed,
+        changes=applied.changes,
         warnings=applied.warnings,
     )
 
@@ -161,7 +185,7 @@ async def _text(request: Request) -> str:
     try:
         content = await read_body(request, MAX_BYTES)
     except BodyTooLargeError:
-        problem = f"it is larger than {MAX_BYTES // 1024} KiB, the limit for a model spec: send a spec"
+        problem = f"it is larger than {MAX_BYTES // 1024} KiB, the limit for a spec: send a spec"
         raise SpecError("the spec", (problem,)) from None
     try:
         return content.decode()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
+from rondo.contracts.events.datasets import ContractChange
 from rondo.contracts.text import Digest, Name, Text
 from rondo.contracts.times import EventTime, Utc
 
@@ -62,6 +63,20 @@ class AppliedSpec(Value):
     revision: int
     digest: Digest
     changed: bool
+    warnings: tuple[str, ...] = ()
+
+
+class AppliedDataset(Value):
+    """The dataset spec is in force as `revision`; `changed` is false if it was in force already.
+
+    `changes` are those against the spec before. `warnings` are sentences, also about changes.
+    """
+
+    dataset: str
+    revision: int
+    digest: Digest
+    changed: bool
+    changes: tuple[ContractChange, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.audit.hash_chain import ROLLOUT_ACTIONS, TOKENS_CHAIN, ChainHead
-from rondo.registry.errors import UnknownModelError, UnknownVersionError
+from rondo.registry.errors import UnknownDatasetError, UnknownModelError, UnknownVersionError
+from rondo.registry.model.dataset import DATASET_CHAINS
 from rondo.registry.postgres import audit as postgres_audit
+from rondo.registry.postgres import datasets as postgres_datasets
 from rondo.registry.postgres import models as postgres_models
 from rondo.registry.postgres import replica_reports as postgres_reports
 from rondo.registry.postgres import rollouts as postgres_rollouts
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
     from rondo.contracts.events.access import TokenChanged
     from rondo.registry.audit.hash_chain import AuditRecord
+    from rondo.registry.model.dataset import Dataset
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Model, RegisteredVersion
     from rondo.registry.model.rollouts import Rollout
@@ -73,6 +76,18 @@ class PostgresQueries:
     async def specs(self) -> Sequence[ModelSpec]:
         async with self._snapshot() as sql:
             return [ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_SPECS_SQL)]
+
+    async def datasets(self) -> Sequence[Dataset]:
+        async with self._snapshot() as sql:
+            return await postgres_datasets.load_declared(sql)
+
+    async def dataset(self, name: str) -> Dataset:
+        async with self._snapshot() as sql:
+            found = await postgres_datasets.load(sql, name)
+            if found.is_declared:
+                return found
+            known = tuple(each.name for each in await postgres_datasets.load_declared(sql))
+        raise UnknownDatasetError(name, known)
 
     async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
         async with self._snapshot() as sql:
@@ -125,6 +140,9 @@ class PostgresQueries:
 
 async def _head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead:
     head = await postgres_audit.load_head(sql, chain)
+    if head is None and chain.startswith(DATASET_CHAINS):
+        known = tuple(each.name for each in await postgres_datasets.load_declared(sql))
+        raise UnknownDatasetError(chain.removeprefix(DATASET_CHAINS), known)
     if head is None and chain != TOKENS_CHAIN:
         await _unknown(sql, chain)
     return head or ChainHead(chain)

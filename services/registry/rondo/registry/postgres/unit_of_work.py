@@ -12,6 +12,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.postgres import (
     audit,
+    datasets,
     decisions,
     models,
     replica_reports,
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.registry.audit.hash_chain import ChainHead
+    from rondo.registry.model.dataset import Dataset
     from rondo.registry.model.model import Actor, Candidate, Decision, Model
     from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import Run
@@ -118,6 +121,22 @@ class PostgresWork:
         await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
         await self.append_audit(spec.model, actor, AuditEntry("spec_applied", evidence))
+
+    async def load_dataset_for_update(self, name: str) -> Dataset:
+        await datasets.lock(self._sql, name)
+        return await datasets.load(self._sql, name)
+
+    async def dataset_names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in await datasets.load_declared(self._sql))
+
+    async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
+        return await datasets.load_users(self._sql, name)
+
+    async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None:
+        await datasets.save_spec(self._sql, spec, revision, actor)
+
+    async def save_dataset_removal(self, name: str, revision: int) -> None:
+        await datasets.save_removal(self._sql, name, revision)
 
     async def save(self, decision: Decision) -> None:
         await decisions.save(self._sql, decision)

@@ -24,6 +24,8 @@ TIME = pl.Datetime("us", "UTC")
 # The first instant that `datetime` can hold.
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How ingestion writes true and false where a column becomes text.
+_TRUTHS = {"false": 0.0, "true": 1.0}
 # No column of a table has a dot in its name.
 _INEXACT = "inexact."
 
@@ -65,14 +67,14 @@ def _class(stored: pl.Expr) -> pl.Expr:
 
 def _number(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     number = stored.cast(pl.Float64, strict=False)
-    positive, negative = spec.data.positive, spec.data.negative
-    if dtype != pl.String or positive is None or negative is None:
+    if dtype != pl.String:
         return number
-    texts = {negative: 0.0, positive: 1.0}
+    positive, negative = spec.data.positive, spec.data.negative
+    texts = _TRUTHS if positive is None or negative is None else {negative: 0.0, positive: 1.0}
     mapped = stored.str.strip_chars().replace_strict(
         list(texts), list(texts.values()), default=None, return_dtype=pl.Float64
     )
-    # Rows from before the dataset was declared have numbers, which became texts beside the texts of later rows.
+    # Rows from before the dataset was declared have numbers, which became texts beside what later rows have.
     return pl.coalesce(mapped, number)
 
 

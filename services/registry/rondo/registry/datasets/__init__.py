@@ -1,0 +1,1 @@
+"""Declared datasets: which spec may be applied, and who uses it."""

@@ -1,0 +1,74 @@
+"""The specs of declared datasets, and the models that name a dataset."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.model import ModelSpec
+from rondo.registry.model.dataset import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg.pool import PoolConnectionProxy
+
+    from rondo.registry.model.model import Actor
+
+# The first key of the advisory locks of datasets; the second is the hash of the name.
+_DATASET_LOCKS = 1_919_247_221
+_DATASETS_SQL = """
+select d.name, d.spec_revision, s.revision, s.spec from datasets d join dataset_specs s on s.dataset = d.name
+where $1::text is null or d.name = $1 order by d.name, s.revision
+"""
+_USERS_SQL = """
+select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision
+where s.spec::jsonb -> 'data' ->> 'dataset' = $1 order by m.name
+"""
+
+
+async def lock(sql: PoolConnectionProxy[Any], name: str) -> None:
+    """Lock a dataset, declared or not, against every other writer until the transaction ends."""
+    await sql.execute("select pg_advisory_xact_lock($1::int, hashtext($2))", _DATASET_LOCKS, name)
+
+
+async def load(sql: PoolConnectionProxy[Any], name: str) -> Dataset:
+    return next(iter(await _load_all(sql, name)), Dataset(name))
+
+
+async def load_declared(sql: PoolConnectionProxy[Any]) -> tuple[Dataset, ...]:
+    """Load the datasets that are declared, by name."""
+    return tuple(each for each in await _load_all(sql, None) if each.is_declared)
+
+
+async def _load_all(sql: PoolConnectionProxy[Any], name: str | None) -> Sequence[Dataset]:
+    found: dict[str, Dataset] = {}
+    for row in await sql.fetch(_DATASETS_SQL, name):
+        before = found.get(row["name"], Dataset(row["name"]))
+        history = (*before.history, DatasetSpec.from_json(row["spec"]))
+        found[row["name"]] = Dataset(
+            row["name"], row["spec_revision"], history, is_declared=row["revision"] == row["spec_revision"]
+        )
+    return list(found.values())
+
+
+async def load_users(sql: PoolConnectionProxy[Any], name: str) -> tuple[ModelSpec, ...]:
+    return tuple(ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_USERS_SQL, name))
+
+
+async def save_spec(sql: PoolConnectionProxy[Any], spec: DatasetSpec, revision: int, actor: Actor) -> None:
+    await sql.execute(
+        "insert into datasets (name, spec_revision) values ($1, $2)"
+        " on conflict (name) do update set spec_revision = excluded.spec_revision",
+        spec.dataset, revision,
+    )  # fmt: skip
+    await sql.execute(
+        "insert into dataset_specs (dataset, revision, digest, spec, applied_at, applied_by)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        spec.dataset, revision, spec.digest, spec.canonical_json(), datetime.now(UTC), actor.name,
+    )  # fmt: skip
+
+
+async def save_removal(sql: PoolConnectionProxy[Any], name: str, revision: int) -> None:
+    await sql.execute("update datasets set spec_revision = $2 where name = $1", name, revision)

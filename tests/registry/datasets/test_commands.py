@@ -1,0 +1,130 @@
+"""Dataset specs are applied, refused and removed; on the store in memory and on real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.model import ModelSpec
+from rondo.registry import commands
+from rondo.registry.datasets.commands import AppliedContract, apply_dataset, remove_dataset
+from rondo.registry.errors import DatasetInUseError, RefusedDatasetError, RefusedSpecError, UnknownDatasetError
+
+from tests.registry.scenarios import ANA, apply, audit_of, published_types
+
+if TYPE_CHECKING:
+    from tests.registry.scenarios import Backend
+
+COLUMNS: dict[str, Any] = {
+    "carrier": {"type": "category"}, "distance": {"type": "float", "optional": True}, "late": {"type": "bool"},
+}  # fmt: skip
+
+
+def flights(columns: dict[str, Any] | None = None, **keys: Any) -> DatasetSpec:
+    known = {"kind": "dataset", "dataset": "flights", "entity": ["id"], "event_time": "at"}
+    return DatasetSpec.model_validate(known | {"columns": COLUMNS | (columns or {})} | keys)
+
+
+async def declare(store: Backend, spec: DatasetSpec) -> AppliedContract:
+    async with store.work() as work:
+        return await apply_dataset(work, spec, ANA.actor)
+
+
+async def undeclare(store: Backend, name: str = "flights") -> int:
+    async with store.work() as work:
+        return await remove_dataset(work, name, ANA.actor)
+
+
+async def test_the_same_spec_twice_changes_nothing(store: Backend) -> None:
+    assert await declare(store, flights()) == AppliedContract(1, changed=True)
+    assert await declare(store, flights()) == AppliedContract(1, changed=False)
+    assert await published_types(store) == ["DatasetApplied"]
+    assert (await store.dataset("flights")).spec == flights()
+    assert [each.name for each in await store.datasets()] == ["flights"]
+
+
+async def test_a_change_is_listed_published_and_audited(store: Backend) -> None:
+    await declare(store, flights())
+    applied = await declare(store, flights({"gate": {"type": "category"}, "wind": {"type": "float", "optional": True}}))
+    assert (applied.revision, [(each.column, each.change) for each in applied.changes]) == (
+        2, [("gate", "added"), ("wind", "added")],
+    )  # fmt: skip
+    assert [warning.split()[0] for warning in applied.warnings] == ["gate"]
+    records = await audit_of(store, "dataset.flights")
+    assert [(record.action, record.decided_by) for record in records] == [("dataset_applied", "ana")] * 2
+    assert json.loads(records[1].evidence)["changes"] == [each.message for each in applied.changes]
+
+
+async def test_a_change_that_stored_rows_forbid_leaves_nothing_behind(store: Backend) -> None:
+    await declare(store, flights())
+    for spec in (flights({"late": {"type": "category"}}), flights(entity=["id", "leg"])):
+        with pytest.raises(RefusedDatasetError):
+            await declare(store, spec)
+    assert (await store.dataset("flights")).history == (flights(),)
+    assert await published_types(store) == ["DatasetApplied"]
+
+
+async def test_a_removal_does_not_make_the_types_of_stored_rows_free(store: Backend) -> None:
+    await declare(store, flights())
+    assert await undeclare(store) == 2
+    assert list(await store.datasets()) == []
+    with pytest.raises(UnknownDatasetError):
+        await store.dataset("flights")
+    with pytest.raises(RefusedDatasetError):
+        await declare(store, flights({"late": {"type": "category"}}))
+    assert (await declare(store, flights())).revision == 3
+    assert await published_types(store) == ["DatasetApplied", "DatasetRemoved", "DatasetApplied"]
+    assert [record.action for record in await audit_of(store, "dataset.flights")] == [
+        "dataset_applied", "dataset_removed", "dataset_applied",
+    ]  # fmt: skip
+
+
+async def test_what_is_not_declared_can_not_be_removed(store: Backend) -> None:
+    await declare(store, flights())
+    with pytest.raises(UnknownDatasetError) as caught:
+        await undeclare(store, "boats")
+    assert caught.value.known == ("flights",)
+
+
+async def test_a_model_spec_must_fit_its_declared_dataset(store: Backend, spec: ModelSpec) -> None:
+    narrower = flights()
+    del narrower.columns["distance"]
+    await declare(store, narrower)
+    with pytest.raises(RefusedSpecError) as caught:
+        await apply(store, spec)
+    assert ["distance" in problem for problem in caught.value.problems] == [True]
+    assert list(await store.models()) == []
+    await declare(store, flights())
+    assert (await apply(store, spec)).revision == 1
+
+
+async def test_a_dataset_is_not_changed_under_the_models_that_use_it(store: Backend, spec: ModelSpec) -> None:
+    await declare(store, flights())
+    await apply(store, spec)
+    without = flights()
+    del without.columns["distance"]
+    with pytest.raises(RefusedDatasetError) as refused:
+        await declare(store, without)
+    assert all("late" in problem and "distance" in problem for problem in refused.value.problems)
+    with pytest.raises(DatasetInUseError) as in_use:
+        await undeclare(store)
+    assert in_use.value.models == ("late",)
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    assert (await declare(store, without)).revision == 2
+    assert await undeclare(store) == 3
+
+
+async def test_a_dataset_can_be_declared_under_a_model_that_fits_it(store: Backend, spec: ModelSpec) -> None:
+    await apply(store, spec)
+    with pytest.raises(RefusedDatasetError):
+        await declare(store, flights(event_time="departed"))
+    assert (await declare(store, flights())).changed
+
+
+async def test_a_key_of_the_model_that_does_nothing_is_warned_of(store: Backend, spec: ModelSpec) -> None:
+    await declare(store, flights())
+    loose = ModelSpec.model_validate(spec.as_dict() | {"data": {**spec.as_dict()["data"], "max_bad_share": 0.5}})
+    assert any("max_bad_share" in warning for warning in (await apply(store, loose)).warnings)
