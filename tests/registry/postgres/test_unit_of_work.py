@@ -130,17 +130,18 @@ async def test_a_new_head_of_the_audit_log_is_logged(
     assert (await PostgresQueries(registry_database).audit_head("late")) == head
 
 
-@pytest.mark.parametrize("table", ["audit", "deployments", "specs"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("audit", "chain"), ("deployments", "model"), ("specs", "model"), ("dataset_specs", "dataset")],
+)
 @pytest.mark.parametrize(
     "change", ["update {table} set {column} = 'x'", "delete from {table}", "truncate {table} cascade"]
 )
 async def test_decisions_are_append_only(
-    registry_database: Database, stores: list[PostgresStore], table: str, change: str
+    registry_database: Database, stores: list[PostgresStore], table: str, column: str, change: str
 ) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
-        await registry_database.pool.execute(
-            change.format(table=table, column="chain" if table == "audit" else "model")
-        )
+        await registry_database.pool.execute(change.format(table=table, column=column))
     assert str(caught.value).startswith(f"{table} ")
 
 
