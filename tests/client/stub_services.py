@@ -18,6 +18,24 @@ model: late
 data: {dataset: trips, entity: id, event_time: at, label: late}
 features: {distance: {type: float}}
 """
+WEATHER = """\
+kind: dataset
+dataset: weather
+entity: [origin]
+event_time: at
+columns: {temp: {type: float}}
+"""
+DATASET_SPEC = {
+    "dataset": "weather", "revision": 2, "digest": DIGEST, "models": ["late"],
+    "spec": {"dataset": "weather", "entity": ["origin"], "event_time": "at", "columns": {"temp": {"type": "float"}}},
+}  # fmt: skip
+APPLIED_DATASET = {
+    "dataset": "weather", "revision": 2, "digest": DIGEST, "changed": True, "warnings": ["strict"],
+    "changes": [
+        {"column": "temp", "change": "added", "message": "strict", "is_stricter": True},
+        {"column": "rain", "change": "added", "message": "harmless", "is_stricter": False},
+    ],
+}  # fmt: skip
 MODEL = {
     "model": "late", "spec_revision": 1, "spec_digest": DIGEST, "revision": 2, "champion": 2, "last_version": 2,
     "routes": [{"model_version": 2, "digest": DIGEST, "role": "primary", "share": 1.0, "features": {}}],
@@ -169,6 +187,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
         200,
         {"model": "late", "revision": 1, "digest": DIGEST, "changed": True, "warnings": ["slow"]},
     ),
+    ("GET", "/v1/datasets"): (200, {"datasets": [DATASET_SPEC]}),
+    ("DELETE", "/v1/datasets/weather?reason=unused"): (200, {"dataset": "weather", "revision": 3}),
     ("GET", "/v1/models"): (200, {"models": [MODEL]}),
     ("GET", "/v1/runs"): (200, {"runs": [RUN]}),
     ("GET", "/v1/runs?model=late"): (200, {"runs": [RUN]}),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.client.prediction import shown
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted, SkewMeasured
+from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, RolloutChanged
 from rondo.contracts.events.models import (
     ModelPromoted,
@@ -72,6 +73,17 @@ def _(event: SpecApplied) -> str:
 @summarize.register
 def _(event: ModelRemoved) -> str:
     return f"the model was removed, decided by {event.decided_by}"
+
+
+@summarize.register
+def _(event: DatasetApplied) -> str:
+    changes = f": {'; '.join(change.message for change in event.changes)}" if event.changes else ""
+    return f"dataset spec {event.revision} applied, {len(event.spec.columns)} columns{changes}"
+
+
+@summarize.register
+def _(event: DatasetRemoved) -> str:
+    return f"the dataset is no longer declared, decided by {event.decided_by}"
 
 
 @summarize.register

@@ -144,6 +144,8 @@ class Rondo:
     watch = _iterating(AsyncRondo.watch)
     models = _blocking(AsyncRondo.models)
     model = _blocking(AsyncRondo.model)
+    declared_datasets = _blocking(AsyncRondo.declared_datasets)
+    remove_dataset = _blocking(AsyncRondo.remove_dataset)
     spec = _blocking(AsyncRondo.spec)
     versions = _blocking(AsyncRondo.versions)
     version = _blocking(AsyncRondo.version)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from rondo.client.http.registry import RegistryClient
 
 from tests.client.stub_services import (
+    APPLIED_DATASET,
+    DATASET_SPEC,
     GATE,
     LINEAGE,
     PERIOD,
@@ -17,14 +21,13 @@ from tests.client.stub_services import (
     SPEC,
     TOKEN,
     VERSION,
+    WEATHER,
     Monitor,
     Services,
     summary,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from click.testing import Result
 
 Run = Callable[..., "Result"]
@@ -189,6 +192,58 @@ def test_a_model_is_not_removed_where_nobody_can_confirm(rondo: Run, monkeypatch
     assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
     assert "add --yes" in orjson.loads(refused.stdout)["message"]
     assert rondo("remove", "late", "--reason", "obsolete", "--json", "--yes").exit_code == 0
+
+
+def test_a_dataset_is_applied_with_its_changes(rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Services.answers, ("PUT", "/v1/specs"), (200, APPLIED_DATASET))
+    (tmp_path / "weather.yaml").write_text(WEATHER)
+    applied = rondo("apply", "weather.yaml")
+    assert applied.stdout.splitlines()[0].startswith("dataset weather: revision 2 ")
+    assert "harmless" in applied.stdout
+    assert "warning: strict" in applied.stderr
+    assert orjson.loads(rondo("apply", "weather.yaml", "--json").stdout) == APPLIED_DATASET
+
+
+def test_several_files_are_all_checked_first_and_datasets_applied_first(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    apply = RegistryClient.apply
+
+    async def recorded(self: Any, text: str, source: str = "rondo.yaml") -> Any:
+        sent.append(Path(source).name)
+        return await apply(self, text, source)
+
+    monkeypatch.setattr(RegistryClient, "apply", recorded)
+    (tmp_path / "late.yaml").write_text(SPEC)
+    (tmp_path / "weather.yaml").write_text(WEATHER)
+    (tmp_path / "wrong.yaml").write_text(WEATHER.replace("float", "flaot"))
+    assert rondo("apply", "late.yaml", "wrong.yaml").exit_code == 1
+    assert sent == []
+    found = orjson.loads(rondo("apply", "late.yaml", "weather.yaml", "--json").stdout)
+    assert (sent, len(found)) == (["weather.yaml", "late.yaml"], 2)
+
+
+def test_the_declared_datasets_are_listed_with_their_models(rondo: Run) -> None:
+    head, row = rondo("datasets").stdout.splitlines()
+    assert head.split() == ["dataset", "revision", "entity", "event", "time", "columns", "models"]
+    assert row.split() == ["weather", "2", "origin", "at", "1", "late"]
+    assert orjson.loads(rondo("datasets", "--json").stdout) == [DATASET_SPEC]
+
+
+def test_the_declaration_of_a_dataset_is_removed(rondo: Run) -> None:
+    assert rondo("remove", "weather", "--dataset", "--reason", "unused").exit_code == 2
+    removed = rondo("remove", "weather", "--dataset", "--reason", "unused", "--yes", "--json")
+    assert orjson.loads(removed.stdout) == {"dataset": "weather", "revision": 3}
+
+
+def test_a_model_of_a_declared_dataset_is_the_registrys_to_judge(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"columns": KEYS, "data_version": {"version": 3}, "declared": True}
+    monkeypatch.setitem(Services.answers, DATASET, (200, answer))
+    (tmp_path / "late.yaml").write_text(SPEC)
+    assert "so far" not in rondo("apply", "late.yaml").stderr
 
 
 def test_a_created_token_is_alone_on_stdout(rondo: Run) -> None:

@@ -100,6 +100,7 @@ for command in (
     status.status,
     init.init,
     publish.apply,
+    publish.datasets,
     publish.publish,
     predict.predict,
     scoring.score,

@@ -1,7 +1,9 @@
-"""`rondo apply` and `rondo publish`: specs and batches."""
+"""`rondo apply`, `rondo datasets` and `rondo publish`: specs and batches."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +11,11 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rondo.client.cli import session
-from rondo.client.cli.output import Json, print_json, print_note, print_text, stderr
+from rondo.client.cli.output import Json, print_json, print_note, print_table, print_text, stderr
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
 from rondo.client.http import batch_files
-from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.file import parse_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,29 +26,81 @@ if TYPE_CHECKING:
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
 
 
-def apply(file: File, json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Apply a model spec (rondo.yaml). Its faults are reported by line, before anything is sent."""
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+
+
+@dataclass(frozen=True)
+class _SpecFile:
+    file: Path
+    text: str
+    spec: ModelSpec | DatasetSpec
+
+
+def apply(files: Files, json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Apply specs of models (rondo.yaml) and of datasets (`kind: dataset`), those of datasets first.
+
+    Faults are reported by line, before anything is sent.
+    """
+    specs = [_read_spec(file) for file in files]  # first, so that a fault is reported also where no Rondo runs
+    specs.sort(key=lambda each: not isinstance(each.spec, DatasetSpec))
+    results = []
+    for each in specs:
+        applied = session.run(partial(_apply_spec, each=each))
+        for warning in applied["warnings"]:
+            print_note(f"warning: {warning}")
+        results.append(applied)
+        if not json:
+            _print_applied(applied)
+    if json:
+        print_json(results[0] if len(results) == 1 else results)
+
+
+def _read_spec(file: Path) -> _SpecFile:
     try:
         text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise RefusedError(
             f"{file} is not UTF-8 text (byte {error.start}): save it as UTF-8", code="not_utf8"
         ) from None
-    spec = parse_spec(text, str(file))  # first, so that a fault is reported also where no Rondo runs
+    return _SpecFile(file, text, parse_any(text, str(file)))
 
-    async def send(rondo: AsyncRondo) -> dict[str, Any]:
-        before = await _contract(rondo, spec.data.dataset)
-        applied = await rondo.apply(text, str(file))
-        return applied | {"warnings": [*applied.get("warnings", ()), *_warnings(spec, before)]}
 
-    applied = session.run(send)
-    for warning in applied["warnings"]:
-        print_note(f"warning: {warning}")
-    if json:
-        print_json(applied)
-        return
+async def _apply_spec(rondo: AsyncRondo, each: _SpecFile) -> dict[str, Any]:
+    if isinstance(each.spec, DatasetSpec):
+        applied = await rondo.apply(each.text, str(each.file))
+        return applied | {"warnings": applied.get("warnings", [])}
+    before = await _contract(rondo, each.spec.data.dataset)
+    applied = await rondo.apply(each.text, str(each.file))
+    return applied | {"warnings": [*applied.get("warnings", ()), *_warnings(each.spec, before)]}
+
+
+def _print_applied(applied: dict[str, Any]) -> None:
     state = "is in force" if applied.get("changed", True) else "was in force already"
-    print_text(f"{applied['model']}: revision {applied['revision']} {state} ({applied['digest']})")
+    name = applied.get("model") or f"dataset {applied['dataset']}"
+    print_text(f"{name}: revision {applied['revision']} {state} ({applied['digest']})")
+    for change in applied.get("changes", ()):
+        if not change["is_stricter"]:  # the others are warnings
+            print_text(f"  {change['message']}")
+
+
+def datasets(json: Json = False) -> None:  # noqa: FBT002
+    """List the declared datasets, with the models that use them. Specs of models alone name the other datasets."""
+    found = session.run(lambda rondo: rondo.declared_datasets())
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (
+            each["dataset"],
+            each["revision"],
+            ", ".join(each["spec"]["entity"]),
+            each["spec"]["event_time"],
+            len(each["spec"]["columns"]),
+            ", ".join(each["models"]) or "none",
+        )
+        for each in found
+    ]
+    print_table(("dataset", "revision", "entity", "event time", "columns", "models"), rows)
 
 
 def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
@@ -55,7 +110,8 @@ def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
             f"{spec.model} has no gates: a new version is promoted whatever its metrics are. Add `gates` to refuse "
             "one that is too poor"
         )
-    if before is None or before["data_version"] is None:
+    # The registry refuses a spec that does not fit its declared dataset. An earlier ingestion does not say `declared`.
+    if before is None or before["data_version"] is None or before.get("declared"):
         return
     accepted = {column["name"] for column in before["columns"]}
     lacking = [name for name in _required(spec) if name not in accepted]
@@ -84,7 +140,9 @@ async def _contract(rondo: AsyncRondo, dataset: str) -> dict[str, Any] | None:
 
 
 def publish(
-    dataset: Annotated[str, typer.Argument(help="The dataset, as the spec's `data.dataset` names it.")],
+    dataset: Annotated[
+        str, typer.Argument(help="The dataset, as its spec or `data.dataset` of a model's spec names it.")
+    ],
     file: File,
     batch_id: Annotated[
         str | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from rondo.client import event_times
-from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.spec.file import parse_any
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -21,16 +21,34 @@ class RegistryClient:
     _http: HttpTransport
 
     async def apply(self, spec_text: str, source: str = "rondo.yaml") -> dict[str, Any]:
-        """Apply a model spec, and return its model, revision and digest. `source` is its name in errors.
+        """Apply the spec of a model or a dataset, and return its revision and digest. `source` is its name in errors.
+
+        The result has `model`, or for `kind: dataset` `dataset` and `changes`, those against the spec before.
 
         Raises:
             SpecError: with every fault and its line; nothing was sent.
             RefusedError: the registry does not support it; `problems` names the parts.
 
         """
-        parse_spec(spec_text, source)
+        parse_any(spec_text, source)
         headers = {"content-type": "application/yaml"}
         return await self._http.json("registry", "PUT", "/v1/specs", content=spec_text.encode(), headers=headers)
+
+    async def declared_datasets(self) -> list[dict[str, Any]]:
+        """Return the specs of the declared datasets, by name, each with the `models` that name it."""
+        found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/datasets"))["datasets"]
+        return found
+
+    async def remove_dataset(self, dataset: str, reason: str = "") -> dict[str, Any]:
+        """Remove the declaration of a dataset, and return its name and revision. Its rows stay.
+
+        Raises:
+            NotFoundError: it is not declared.
+            RefusedError: a model names it.
+
+        """
+        path = f"/v1/datasets/{quote(dataset, safe='')}?{urlencode({'reason': reason})}"
+        return await self._http.json("registry", "DELETE", path)
 
     async def models(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/models"))["models"]

@@ -53,24 +53,33 @@ def train(
 
 
 def remove(
-    model: str,
+    name: Annotated[str, typer.Argument(help="The model, or with --dataset the dataset.")],
     reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "",
+    dataset: Annotated[bool, typer.Option("--dataset", help="Remove the declaration of a dataset instead.")] = False,  # noqa: FBT002
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Remove a model: it is no longer served, trained or monitored, and its data contract no longer applies.
 
-    The events, versions and audit log of the model stay. Needs the role approver.
+    The events, versions and audit log of the model stay. Needs the role approver. A dataset must be used by no model;
+    its rows stay.
     """
     if not yes:
         if json or not _interactive():
-            raise typer.BadParameter("nobody can be asked for a confirmation here: add --yes to remove the model")
-        typer.confirm(f"Remove {model}? It answers no more requests then.", abort=True, err=True)
-    removed = session.run(lambda rondo: rondo.remove(model, reason))
+            what = "dataset" if dataset else "model"
+            raise typer.BadParameter(f"nobody can be asked for a confirmation here: add --yes to remove the {what}")
+        follows = "Its batches have no contract of their own" if dataset else "It answers no more requests"
+        typer.confirm(f"Remove {name}? {follows} then.", abort=True, err=True)
+    if dataset:
+        removed = session.run(lambda rondo: rondo.remove_dataset(name, reason))
+        text = f"the dataset {name} is no longer declared; its rows stay, and `rondo apply` declares it again"
+    else:
+        removed = session.run(lambda rondo: rondo.remove(name, reason))
+        text = f"{name} is removed; `rondo apply` brings it back, with its versions"
     if json:
         print_json(removed)
     else:
-        print_text(f"{model} is removed; `rondo apply` brings it back, with its versions")
+        print_text(text)
 
 
 def _interactive() -> bool:
