@@ -146,3 +146,45 @@ def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platfor
         process.signal(signal.SIGTERM)
         assert process.wait(15) == 0
     other.abort_transaction(30)
+
+
+@pytest.mark.slow
+def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partition_of_that_model_alone(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
+    platform.deploy(1, model(), model="price")
+    request_all(platform, 50)
+    request_all(platform, 50, "price")
+    with platform.serving() as process:
+        platform.read(MADE, at_least(100))
+        process.kill()
+    other = Producer({"bootstrap.servers": platform.bootstrap, "transactional.id": "other"})
+    other.init_transactions(30)
+    other.begin_transaction()
+    other.produce(MADE, b"{}", partition=0)
+    assert not other.flush(10)
+    request_all(platform, 50)
+    request_all(platform, 50, "price", first=50)
+    # Of the answers in partition 0 a reader sees none while the transaction is open.
+    blocked = {m.key() for m in platform.read("predictions.requested", at_least(200)) if m.partition() == 0}
+    expected = [f"k{number}".encode() for number in range(50)] + [f"k{number}".encode() for number in range(50, 100)]
+    visible = sum(key not in blocked for key in expected)
+    assert visible < len(expected)
+    with platform.serving():
+        made = platform.read(MADE, at_least(100 + visible), seconds=25)
+        logged_then = platform.read(logs.PREDICTIONS_LOG, lambda found: logged_rows(found)["price"] >= 100, seconds=25)
+        assert logged_rows(logged_then) == {"delay": 50, "price": 100}, "also the requests of partition 0"
+        other.abort_transaction()
+        made = platform.read(MADE, at_least(200), quiet=1)
+    values = [m.value() for m in made if orjson.loads(m.value())["model"] == "delay"]
+    assert Counter(Counter(values).values()) == {2: 50}, "each is answered again"
+    assert len(made) == 200
+
+
+def logged_rows(messages: list[Any]) -> dict[str, int]:
+    rows: Counter[str] = Counter()
+    for message in messages:
+        batch = logs.decode(message.value())
+        rows[logs.metadata(batch)["model"]] += batch.num_rows
+    return rows

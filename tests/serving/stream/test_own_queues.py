@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -113,6 +114,8 @@ class Kafka:
 
     models: ServedModels
     paces: Paces
+    seconds: float = 60.0
+    answered_before: Committed = field(default_factory=Committed)
     topic: dict[int, list[Message]] = field(default_factory=lambda: {0: [], 1: []})
     committed: dict[int, tuple[int, str]] = field(default_factory=dict)
     answers: list[tuple[str, str, bytes | None]] = field(default_factory=list)
@@ -121,8 +124,8 @@ class Kafka:
 
     def __post_init__(self) -> None:
         service = InferenceService(never, lambda: NOW)
-        self.queues = OwnQueues(lambda _: Reader(self.topic), self.paces, 60.0)
-        repeats = RepeatedRequests(Committed(), 1_000, lambda: NOW)
+        self.queues = OwnQueues(lambda _: Reader(self.topic), self.paces, self.seconds)
+        repeats = RepeatedRequests(self.answered_before, 1_000, lambda: NOW)
         counted = Partitions(lambda _: 2)
         self.stream = PredictionStream(
             self.models, PendingDeployments(), service, counted, repeats, self.queues, "serving"
@@ -180,6 +183,8 @@ class Kafka:
         while any(self.read[each] < len(self.topic[each]) for each in self.topic) or self.queues.active:
             assert time.monotonic() < until
             self.turn(crash=crashes is not None and crashes.random() < 0.1)
+            if crashes is None or crashes.random() < 0.5:
+                wait_scored(self)  # turns are much quicker than threads: otherwise none would end before a crash
         self.turn()
         self.turn()
 
@@ -239,7 +244,10 @@ class Slow(Paces):
 
 
 def wait_scored(kafka: Kafka) -> None:
-    """Wait until what the queues run is scored."""
+    """Wait until what the queues run is scored, and what they wait for is read back."""
+    for reading in kafka.stream.repeats._readings.values():
+        if not kafka.answered_before.blocked:
+            reading.answers.result(10)
     for queue in kafka.queues._queues.values():
         if queue.running is not None:
             queue.running.inference.exception(10)
@@ -285,6 +293,47 @@ def test_repeated_requests_to_a_slow_model_get_the_first_answer(models: ServedMo
     kafka.finish()
     assert Counter(each for _, each, _ in kafka.answers) == {"r1": 4, "r2": 2, "r3": 1, "r4": 1}
     assert Counter(kafka.logged) == {("slow", f"r{number}"): 1 for number in range(1, 5)}
+
+
+def test_only_a_model_and_a_partition_whose_answers_are_being_read_back_wait_for_them(models: ServedModels) -> None:
+    found = models.table.find("slow")
+    models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
+    kafka = Kafka(models, Paces(), seconds=0.01)
+    kafka.answered_before.blocked[0] = Event()
+    made = b'{"model":"slow","id":"r2"}'
+    kafka.answered_before.add("r2", made, NOW.timestamp(), model="slow")
+    for partition, model, number in ((0, "slow", 1), (0, "quick", 2), (1, "slow", 3), (0, "slow", 2), (1, "quick", 4)):
+        kafka.send(request(number, model), partition)
+    for _ in range(3):
+        kafka.turn()
+        wait_scored(kafka)
+    assert sorted(kafka.answers) == [("quick", "r2", b"k"), ("quick", "r4", b"k"), ("slow", "r3", b"k")]
+    assert kafka.committed == {0: (3, encode_positions({"slow": 0})), 1: (2, "")}
+    kafka.send(request(5, "slow"))
+    kafka.answered_before.blocked[0].set()
+    kafka.finish()
+    assert Counter(each for model, each, _ in kafka.answers if model == "slow") == dict.fromkeys(
+        ("r1", "r2", "r3", "r5"), 1
+    )
+    assert Counter(kafka.logged)["slow", "r2"] == 0, "it was answered before"
+    assert kafka.committed == {0: (4, ""), 1: (2, "")}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("seed", range(6))
+def test_requests_are_answered_once_while_answers_are_read_back_again_and_again(
+    models: ServedModels, seed: int
+) -> None:
+    for name in ("slow", "slower"):
+        found = models.table.find(name)
+        models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
+    kafka, chance = Kafka(models, Drawn(seed), seconds=0.0), random.Random(seed)
+    answered, refused = fill(kafka, chance, 60)
+    kafka.finish(crashes=chance)
+    assert Counter((model, each) for model, each, _ in kafka.answers) == answered
+    assert Counter(kafka.logged) == answered
+    assert Counter(kafka.refused) == Counter(refused)
+    assert kafka.committed == {partition: (len(kafka.topic[partition]), "") for partition in kafka.topic}
 
 
 def test_a_request_on_which_a_queue_fails_becomes_a_dead_letter_and_stops_no_other(

@@ -131,6 +131,7 @@ async def _answering(
         yield
         await service.flush()
     await asyncio.to_thread(queues.close)
+    await asyncio.to_thread(repeats.close)
 
 
 def _bulk_versions(settings: Settings) -> BulkVersions | None:

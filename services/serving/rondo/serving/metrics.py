@@ -47,7 +47,7 @@ ANSWERS_FORGOTTEN = Counter(
 )
 QUEUE_SECONDS = Gauge(
     "rondo_queue_seconds",
-    "Age of the oldest request in the queue that a slow model has of its own; 0 where it has none",
+    "Age of the oldest request in the queue that a model has of its own; 0 where it has none",
     ["model"],
 )
 UNKNOWN_NAMES = Counter(

@@ -17,7 +17,7 @@ from rondo.chassis.kafka_records import place
 from rondo.chassis.stream.poison_pill import PoisonPillTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
 
     from confluent_kafka import Message
@@ -105,13 +105,16 @@ class ModelQueue:
                 if model_of(message) == self.model:
                     self._held.append(message)
 
-    def take(self, most: int, ends: Mapping[int, int]) -> list[Message]:
-        """Return the first requests, which the stream has passed: those below the `ends` of their partitions."""
+    def take(self, most: int, ends: Mapping[int, int], pending: Collection[int] = ()) -> list[Message]:
+        """Return the first requests, which the stream has passed: those below the `ends` of their partitions.
+
+        Those in `pending` partitions stay.
+        """
         taken: list[Message] = []
         left: deque[Message] = deque()
         for message in self._held:
             _, partition, offset = place(message)
-            if len(taken) < most and offset < ends[partition]:
+            if len(taken) < most and offset < ends[partition] and partition not in pending:
                 taken.append(message)
             else:
                 left.append(message)

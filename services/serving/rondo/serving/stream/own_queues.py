@@ -1,6 +1,7 @@
-"""Queues of the models that are too slow for the micro-batches that they share with others.
+"""Queues of models whose requests would delay the micro-batches that they share with others.
 
-A model that does not score its part of a micro-batch in time gets a queue of its own: the stream passes its requests,
+A model that does not score its part of a micro-batch in time, or whose answers are read back (`repeated_requests.py`),
+gets a queue of its own: the stream passes its requests,
 and a note that is committed with the offset of a partition says from where on they are not answered
 (`queue_positions.py`). The queue reads them again (`model_queue.py`), a thread scores some at a time, and their answers
 and the new position are committed with the next micro-batch. Where the queue has caught up the model shares the
@@ -24,7 +25,7 @@ from rondo.serving.stream.model_queue import ModelQueue, Run, model_of
 from rondo.serving.stream.queue_positions import decode_positions, encode_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from confluent_kafka import Message
@@ -48,6 +49,10 @@ class Answers(Protocol):
 
     def most(self, model: str, seconds: float, /) -> int:
         """Return how many requests to a model are expected to take `seconds` at most; at least one."""
+        ...
+
+    def pending(self, model: str, partitions: Collection[int], /) -> set[int]:
+        """Return those of the partitions whose requests to a model can't be begun yet."""
         ...
 
     def begin(self, messages: Sequence[Message], /) -> Any:
@@ -102,7 +107,7 @@ class OwnQueues:
                 continue
             self._ends[partition] = offset
             for model, position in decode_positions(note).items():
-                self._queue(model).add({partition: position})
+                self._queue(model, "its requests waited when the partition came here").add({partition: position})
 
     @property
     def active(self) -> bool:
@@ -125,13 +130,14 @@ class OwnQueues:
             if each.partition() not in partitions or (model_of(each), each.partition()) not in left
         ]  # fmt: skip
 
-    def wait(self, model: str, messages: Sequence[Message]) -> None:
-        """Leave these requests of a micro-batch, the last ones to a model, to its queue."""
-        positions: dict[int, int] = {}
+    def wait(self, model: str, messages: Sequence[Message], reason: str) -> None:
+        """Leave these requests of a micro-batch, the last ones to a model in their partitions, to its queue."""
+        queue, positions = self._queue(model, reason), dict[int, int]()
         for message in messages:
             _, partition, offset = place(message)
-            positions.setdefault(partition, offset)
-        self._queue(model).add(positions)
+            if partition not in queue.positions:
+                positions.setdefault(partition, offset)
+        queue.add(positions)
         self._changed |= positions.keys()
 
     def passed(self, messages: Sequence[Message]) -> None:
@@ -163,7 +169,8 @@ class OwnQueues:
             if queue.running is not None:
                 continue
             most = answers.most(queue.model, _RUN_SECONDS)
-            if not (messages := queue.take(queue.poison.batch_size(most), self._ends)):
+            most, pending = queue.poison.batch_size(most), answers.pending(queue.model, queue.positions)
+            if not (messages := queue.take(most, self._ends, pending)):
                 continue
             places = list(map(place, messages))
             if failure := queue.poison.poison(places):
@@ -188,9 +195,9 @@ class OwnQueues:
         self._drop_stale()
         self._threads.shutdown()
 
-    def _queue(self, model: str) -> ModelQueue:
+    def _queue(self, model: str, reason: str) -> ModelQueue:
         if model not in self._queues:
-            log.info("%s has a queue of its own: its part of a micro-batch takes longer than %g s", model, self.seconds)
+            log.info("%s has a queue of its own: %s", model, reason)
             self._queues[model] = ModelQueue(model, self.requests(model))
         return self._queues[model]
 

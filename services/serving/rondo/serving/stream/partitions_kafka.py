@@ -40,11 +40,18 @@ class Partitions:
             UnavailableError: Kafka does not answer.
 
         """
-        if topic not in self._counts:
-            self._counts[topic] = self._count(topic)
-        count = self._counts[topic]
+        count = self._count_of(topic)
         found = list(map(_PARTITION, messages))
         return found if max(found, default=0) < count else [partition % count for partition in found]
+
+    def number(self, topic: str, partition: int) -> int:
+        """Return the partition of `topic` for messages of this one. Raises as `of`."""
+        return partition % self._count_of(topic)
+
+    def _count_of(self, topic: str) -> int:
+        if topic not in self._counts:
+            self._counts[topic] = self._count(topic)
+        return self._counts[topic]
 
 
 def partition_count(kafka: KafkaConnection, topic: str) -> int:

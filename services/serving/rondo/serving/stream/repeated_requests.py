@@ -9,6 +9,7 @@ which it repeats, so what is read back lasts as long as what was kept.
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     # By model and id: when an answer was made, in seconds since the epoch, and its bytes.
     Kept = OrderedDict[tuple[str, str], tuple[float, bytes]]
+
+
+# Reads at the same time, at most: also of those that were given up, which may last until a transaction ends.
+_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class CommittedAnswer:
 
 
 class CommittedAnswers(Protocol):
-    """Reads answers back."""
+    """Reads answers back; several threads may, each another partition."""
 
     def since(self, partitions: Collection[int], time: float, most: int, /) -> Iterator[CommittedAnswer]:
         """Yield at least the last `most` answers that each of these partitions has from `time` on, in order.
@@ -70,10 +75,19 @@ class _Partition:
     complete: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """A read of the answers of one partition, for the windows that the models then had."""
+
+    windows: Mapping[str, float]
+    answers: Future[_Partition]
+
+
 class RepeatedRequests:
     """The answers of the partitions that this replica reads; at most `capacity` are kept of each.
 
-    Of the methods only `forget` may be called on another thread than the one that reads.
+    Each partition is read back on a thread: where the transaction of a replica that died is awaited in one, the others
+    are known. Of the methods only `forget` may be called on another thread than the one that reads.
     """
 
     def __init__(self, committed: CommittedAnswers, capacity: int, now: Callable[[], datetime]) -> None:
@@ -81,6 +95,8 @@ class RepeatedRequests:
         self._capacity = capacity
         self._now = now
         self._partitions: dict[int, _Partition] = {}
+        self._readings: dict[int, _Reading] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "read-back")
         self._windows: Mapping[str, float] = {}
         self._stale = False
 
@@ -111,15 +127,15 @@ class RepeatedRequests:
     ) -> Found:
         """Return which of N requests to a model are repeated; `partitions` are those of their answers.
 
-        `windows` has the window in seconds of each model that has one, `contents` the bytes of each request.
+        `windows` has the window in seconds of each model that has one, `contents` the bytes of each request. Waits for
+        partitions that are pending.
 
         Raises:
             UnavailableError: Kafka does not return the answers that are committed.
 
         """
-        now = self._now().timestamp()
-        self._read_back(model, windows, set(partitions), now)
-        after = now - windows[model]
+        self._await(model, windows, set(partitions))
+        after = self._now().timestamp() - windows[model]
         found, requests = Found(), dict[tuple[int, str], dict[bytes | None, int]]()
         several: dict[tuple[int, str], list[tuple[int, int]]] = {}
         for row, (partition, each) in enumerate(zip(partitions, ids, strict=True)):
@@ -163,32 +179,78 @@ class RepeatedRequests:
             if (known := self._partitions.get(partition)) is not None:
                 known.kept.pop((model, each), None)
 
-    def _read_back(self, model: str, windows: Mapping[str, float], partitions: set[int], now: float) -> None:
+    def pending(
+        self, model: str, windows: Mapping[str, float], partitions: Collection[int], seconds: float
+    ) -> set[int]:
+        """Return those of the partitions of answers that are not read back yet for a model.
+
+        Begins to read those that are new, and waits for them for `seconds` at most.
+
+        Raises:
+            UnavailableError: Kafka does not return the answers that are committed.
+
+        """
+        now = self._now().timestamp()
+        begun = self._begin(self._missing(model, windows, partitions), model, windows, now)
+        if begun and seconds > 0:
+            wait([self._readings[each].answers for each in begun], seconds)
+        self._take_over(windows, now)
+        return self._missing(model, windows, partitions)
+
+    def close(self) -> None:
+        """End, once no read can be under way any more."""
+        self._threads.shutdown()
+
+    def _missing(self, model: str, windows: Mapping[str, float], partitions: Collection[int]) -> set[int]:
         if self._stale:
             # An abort that comes later is of the micro-batch before: it drops what this one becomes, too.
             self._stale = False
             self._partitions.clear()
-        missing = {
+            self._readings.clear()
+        return {
             partition
             for partition in partitions
             if (known := self._partitions.get(partition)) is None or known.complete.get(model, 0.0) < windows[model]
         }
-        if not missing:
-            return
-        read = {partition: _Partition(complete=dict(windows)) for partition in missing}
-        for each in self._committed.since(missing, now - max(windows.values()), self._capacity):
-            kept = read[each.partition].kept
+
+    def _begin(self, missing: Collection[int], model: str, windows: Mapping[str, float], now: float) -> list[int]:
+        """Read partitions that are not being read for a window as long; return them."""
+        begun = [
+            each for each in missing
+            if (reading := self._readings.get(each)) is None or reading.windows.get(model, 0.0) < windows[model]
+        ]  # fmt: skip
+        for each in begun:
+            answers = self._threads.submit(self._read, each, dict(windows), now)
+            self._readings[each] = _Reading(dict(windows), answers)
+        return begun
+
+    def _read(self, partition: int, windows: Mapping[str, float], now: float) -> _Partition:
+        found = _Partition(complete=dict(windows))
+        for each in self._committed.since({partition}, now - max(windows.values()), self._capacity):
             # The first one wins: a later one is a repeat, or was made before the model had a window.
             if each.made_at >= now - windows.get(each.model, 0.0):
-                kept.setdefault((each.model, each.id), (each.made_at, each.answer))
-            if len(kept) > self._capacity:
-                self._drop(kept, windows, now)
-        for partition, mine in read.items():
+                found.kept.setdefault((each.model, each.id), (each.made_at, each.answer))
+            if len(found.kept) > self._capacity:
+                self._drop(found.kept, windows, now)
+        return found
+
+    def _take_over(self, windows: Mapping[str, float], now: float) -> None:
+        """Know what has been read back by now."""
+        for partition in [each for each, reading in self._readings.items() if reading.answers.done()]:
+            mine = self._readings.pop(partition).answers.result()
+            # Windows may have changed meanwhile.
+            mine.complete = {
+                model: min(seconds, windows[model]) for model, seconds in mine.complete.items() if model in windows
+            }
             if partition in self._partitions:
                 for key, value in self._partitions[partition].kept.items():
                     mine.kept.setdefault(key, value)
             self._drop(mine.kept, windows, now)
-        self._partitions |= read
+            self._partitions[partition] = mine
+
+    def _await(self, model: str, windows: Mapping[str, float], partitions: Collection[int]) -> None:
+        while missing := self.pending(model, windows, partitions, 0):
+            wait([self._readings[each].answers for each in missing if each in self._readings])
 
     def _drop(self, kept: Kept, windows: Mapping[str, float], now: float) -> None:
         """Drop the oldest answers: those that no window reaches, and what is beyond the capacity."""

@@ -119,7 +119,7 @@ class PredictionStream:
     def _answer(
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
-        chunk = self._begin(batch, table, parsed, report)
+        chunk = self._begin(batch, table, parsed, report, leave=not self.queues.full)
         # Where nothing else is served, nothing waits for a slow model.
         seconds = self.queues.seconds if len(table.models) > 1 and not self.queues.full else None
         found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
@@ -130,14 +130,21 @@ class PredictionStream:
                 chunk.turn.leave(left)
         yield from self._finish(chunk, [inference for inference, _ in found], refused)
 
-    def _begin(self, batch: Columns, table: ServingTable, parsed: ParsedRequests, report: BatchReport) -> _Chunk:
+    def _begin(
+        self, batch: Columns, table: ServingTable, parsed: ParsedRequests, report: BatchReport, *, leave: bool
+    ) -> _Chunk:
+        """Return what is to be scored; with `leave` without requests whose partition is not read back yet."""
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
         self.repeats.follow(table.windows)
-        groups = [
-            self._asked(table.models[schema.model], places, rows, turn, batch.values)
-            for schema, places, rows in parsed.groups
-        ]
+        groups = []
+        for schema, places, rows in parsed.groups:
+            left = self._leave_pending(schema.model, batch, places, turn) if leave else set()
+            mine, chosen = places, rows
+            if left:
+                kept = [row for row, place in enumerate(places) if place not in left]
+                mine, chosen = [places[row] for row in kept], chosen_rows(rows, kept)
+            groups.append(self._asked(table.models[schema.model], mine, chosen, turn, batch.values))
         return _Chunk(batch, table, turn, groups)
 
     def _finish(self, chunk: _Chunk, inferences: Sequence[Inference], refused: Refused) -> Iterator[Record | Records]:
@@ -158,7 +165,23 @@ class PredictionStream:
         model, places = asked.served.model, range(asked.places[rows], len(batch.messages))
         left = [place for place in places if model_of(batch.messages[place]) == model]
         assert set(asked.places[rows:]) <= set(left)  # noqa: S101 - a request that names two models is refused
-        self.queues.wait(model, [batch.messages[place] for place in left])
+        self.queues.wait(model, [batch.messages[place] for place in left], "it is too slow for its micro-batches")
+        return set(left)
+
+    def _leave_pending(self, model: str, batch: Columns, places: Sequence[int], turn: _Turn) -> set[int]:
+        """Leave requests to a model in partitions that are not read back yet to its queue; return their places."""
+        if model not in turn.windows:
+            return set()
+        partitions = {turn.partitions[place] for place in places}
+        if not (pending := self.repeats.pending(model, turn.windows, partitions, self.queues.seconds)):
+            return set()
+        left = [
+            place
+            for place, message in enumerate(batch.messages)
+            if turn.partitions[place] in pending and model_of(message) == model
+        ]
+        self.queues.wait(model, [batch.messages[place] for place in left], "answers are read back for its requests")
+        turn.leave(left)
         return set(left)
 
     def _asked(
@@ -343,13 +366,21 @@ class _Queued:
             return _QUEUED
         return min(max(self.stream.queues.paces.rows(served, seconds), 1), _QUEUED)
 
+    def pending(self, model: str, partitions: Collection[int]) -> set[int]:
+        stream, windows = self.stream, self.stream.models.table.windows
+        if model not in windows:
+            return set()
+        of_answers = {each: stream.partitions.number(PredictionMade.topic, each) for each in partitions}
+        pending = stream.repeats.pending(model, windows, of_answers.values(), 0)
+        return {each for each, number in of_answers.items() if number in pending}
+
     def begin(self, messages: Sequence[Message]) -> _Chunk:
         stream = self.stream
         batch, _ = split_by_key_size(messages)
         table = stream.models.acquire()
         try:
             report = stream._telemetry.begin(messages)  # noqa: SLF001 - a part of the stream
-            return stream._begin(batch, table, table.parser.parse(batch.values), report)  # noqa: SLF001
+            return stream._begin(batch, table, table.parser.parse(batch.values), report, leave=False)  # noqa: SLF001
         except BaseException:
             stream.models.release(table)
             raise
