@@ -1,7 +1,8 @@
 """A field of an event that a service fills with constants carries words: it has an open vocabulary.
 
 A constant is followed from where the event is made to literals, module constants and enums, through local variables,
-through the parameters of functions, and by the type of a field of the same name in the package that makes the event.
+through the parameters of functions and the attributes of errors, and by the type of a field of the same name in the
+package that makes the event.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Sources:
 
     def __init__(self) -> None:
         self.calls: dict[str, list[tuple[Place, ast.Call]]] = defaultdict(list)
+        self.classes: dict[str, list[tuple[str, ast.ClassDef]]] = defaultdict(list)
         self.modules: dict[str, ast.Module] = {}
         for package in PACKAGES:
             base = ROOT / package if package == "contracts" else ROOT / "services" / package
@@ -102,6 +104,8 @@ class Sources:
             if isinstance(child, ast.Call):
                 called = child.func.id if isinstance(child.func, ast.Name) else getattr(child.func, "attr", "")
                 self.calls[called].append((Place(module, child, function), child))
+            elif isinstance(child, ast.ClassDef):
+                self.classes[child.name].append((module, child))
             self._index(module, child, inner)
 
     def constants(self, place: Place, depth: int = 0) -> set[str]:
@@ -115,6 +119,10 @@ class Sources:
                 pass
             case ast.NamedExpr(value=value):
                 parts = [value]
+            case ast.Call(func=ast.Name(id="str"), args=[value]):
+                parts = [value]
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if errors := _errors(place.function, name):
+                return set().union(*(self._of_errors(place.module, each, attribute, depth + 1) for each in errors))
             case ast.Name(id=name) if place.function is not None and depth < DEEPEST and name in _bound(place.function):
                 return self._of_local(place.module, name, place.function, depth + 1)
             case ast.Name() | ast.Attribute():
@@ -122,6 +130,41 @@ class Sources:
             case _:
                 return set()
         return set().union(*(self.constants(place._replace(node=part), depth) for part in parts))
+
+    def _of_errors(self, used: str, name: str, attribute: str, depth: int) -> set[str]:
+        """Return the constants of an attribute of a class of errors, and of those derived from it, in one package."""
+        found = set[str]()
+        for module, node in self.classes[name] if depth < DEEPEST else ():
+            if module.split(".")[1] != used.split(".")[1]:
+                continue
+            for statement in node.body:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == attribute:
+                        found |= self.constants(Place(module, value, None), depth)
+                    case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == attribute:
+                        found |= self.constants(Place(module, value, None), depth)
+                    case ast.FunctionDef(name="__init__"):
+                        found |= self._of_init(module, node.name, statement, attribute, depth)
+            derived = [each for each, nodes in self.classes.items() if any(_derives(node, name) for _, node in nodes)]
+            found |= set().union(*(self._of_errors(used, each, attribute, depth) for each in derived))
+        return found
+
+    def _of_init(self, module: str, name: str, init: ast.FunctionDef, attribute: str, depth: int) -> set[str]:
+        """Return the constants that `self.attribute = parameter` gets from the calls of a class."""
+        found, arguments = set[str](), [each.arg for each in init.args.args[1:]]
+        for node in ast.walk(init):
+            match node:
+                case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=target)], value=value) if (
+                    target == attribute
+                ):
+                    used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+                    for place, call in self.calls[name]:
+                        if place.module.split(".")[1] == module.split(".")[1]:
+                            given = [*zip(arguments, call.args, strict=False)]
+                            given += [(each.arg or "", each.value) for each in call.keywords]
+                            values = [place._replace(node=each) for argument, each in given if argument in used]
+                            found |= set().union(*(self.constants(each, depth) for each in values))
+        return found
 
     def _of_local(self, module: str, name: str, function: Any, depth: int) -> set[str]:
         values = [Place(module, value, function) for target, value in _assigned(function) if target == name]
@@ -133,6 +176,27 @@ class Sources:
                     values.append(where._replace(node=call.args[position]))
                 values += [where._replace(node=each.value) for each in call.keywords if each.arg == name]
         return set().union(*(self.constants(value, depth) for value in values))
+
+
+def _errors(function: Any, name: str) -> set[str]:
+    """Return the classes of errors that a local variable may have: of a parameter, or of an `except`."""
+    if function is None:
+        return set()
+    arguments = function.args
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    types: list[ast.expr | None] = [each.annotation for each in every if each.arg == name]
+    types += [node.type for node in ast.walk(function) if isinstance(node, ast.ExceptHandler) and node.name == name]
+    named = {node for each in types if each is not None for node in ast.walk(each)}
+    return {node.id for node in named if isinstance(node, ast.Name) and node.id.endswith("Error")}
+
+
+def _derives(node: ast.ClassDef, name: str) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == name for base in node.bases)
+
+
+@cache
+def all_sources() -> Sources:
+    return Sources()
 
 
 def _bound(function: Any) -> set[str]:
@@ -179,7 +243,7 @@ def _is_word(value: object) -> bool:
 def typed_words(makers: dict[str, set[str]]) -> set[tuple[str, str]]:
     """Return the text fields whose namesake, in a package that makes the event, is typed as one of several words."""
     found = set()
-    for name in Sources().modules:
+    for name in all_sources().modules:
         package = name.split(".")[1]
         module = importlib.import_module(name)
         for owner in vars(module).values():
@@ -201,8 +265,19 @@ def _evaluate(hint: str, types: dict[str, Any]) -> Any:
     return get_type_hints(type("Owner", (), {"__annotations__": {"value": hint}}), types)["value"]
 
 
+def test_the_words_of_an_error_are_followed_to_where_it_is_raised() -> None:
+    module = "rondo.ingestion.scoring.jobs"
+    source = ast.parse("def ended(error: ScoringFailedError | None):\n    code = error.code if error else ''")
+    [function] = source.body
+    assert isinstance(function, ast.FunctionDef)
+    [assignment] = function.body
+    assert isinstance(assignment, ast.Assign)
+    found = all_sources().constants(Place(module, assignment.value, function))
+    assert {"no_answer", "data_changed", "scores_lost"} <= found
+
+
 def test_no_text_of_an_event_is_a_word_without_a_vocabulary() -> None:
-    sources, found = Sources(), defaultdict(set)
+    sources, found = all_sources(), defaultdict(set)
     makers: dict[str, set[str]] = defaultdict(set)
     for event, fields in text_fields().items():
         for place, call in sources.calls[event]:

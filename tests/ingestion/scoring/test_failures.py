@@ -10,9 +10,12 @@ import polars as pl
 import pytest
 from deltalake.exceptions import DeltaError
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.scores import InvalidScoreRequestError, ScoreRequestTooLargeError
+from rondo.contracts.vocabularies import ScoringFailure, known
 from rondo.ingestion.handlers import on_scoring_requested
 from rondo.ingestion.scoring.delta_source import DeltaSource
 from rondo.ingestion.scoring.jobs import table_of
+from rondo.serving.errors import VersionRefusedError
 
 from tests.ingestion.delta.damages import DAMAGES, damaged, log_of
 from tests.ingestion.scoring.stage import Stage, check, fill, requested
@@ -107,3 +110,8 @@ async def test_an_unexpected_error_fails_the_job_alone(
     ]  # fmt: skip
     advice = "the log of ingestion has the details; the same command again lets the job go on"
     assert stage.jobs.events[0].reason.endswith(advice)
+
+
+def test_the_codes_with_which_serving_refuses_a_part_are_known() -> None:
+    errors = (VersionRefusedError, InvalidScoreRequestError, ScoreRequestTooLargeError)
+    assert {each.code for each in errors} <= set(known(ScoringFailure))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, ClassVar
 
+from pydantic import Field
+
 from rondo.contracts.events.base import ModelEvent
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.base import NAME
+from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import ScoringState, open_to
+from rondo.contracts.vocabularies import ScoringFailure, ScoringState, open_to
 
 
 class ScoringRequested(ModelEvent):
@@ -31,7 +35,7 @@ class ScoringRequested(ModelEvent):
     event_time: Column
     dataset: Text
     data_version: int
-    task: Text = ""
+    task: Annotated[Text, Field(description=NAME, examples=list(TASKS))] = ""
     requested_by: Text
     at: Utc
 
@@ -40,7 +44,7 @@ class ScoringEnded(ModelEvent):
     """A scoring job is done, or it failed.
 
     `rows` are those that were scored or refused, `refused` those without outputs. `scores` is the table of a job that
-    is done; `code` and `reason` say why it failed.
+    is done; `code` and `reason` say why it failed, and are empty if it did not.
     """
 
     topic: ClassVar[str] = "scoring.ended"
@@ -54,7 +58,7 @@ class ScoringEnded(ModelEvent):
     rows: int
     refused: int
     scores: DataVersion | None = None
-    code: Text = ""
+    code: Annotated[Text, open_to(ScoringFailure)] = ""
     reason: Message = ""
     at: Utc
 

@@ -9,6 +9,7 @@ from rondo.contracts.vocabularies.access import (
 )
 from rondo.contracts.vocabularies.data import (
     SchemaChange,
+    ScoringFailure,
     ScoringState,
     Source,
     UnknownColumns,
@@ -78,6 +79,7 @@ __all__ = [
     "RolloutVerdict",
     "RouteRole",
     "SchemaChange",
+    "ScoringFailure",
     "ScoringState",
     "Severity",
     "SkipReason",

@@ -53,3 +53,27 @@ class SchemaChange(StrEnum):
     NARROWED = "narrowed"
     RETYPED = "retyped"
     KEY_CHANGED = "key_changed"
+
+
+class ScoringFailure(StrEnum):
+    """Why a scoring job failed; `reason` says what to do.
+
+    Its data are missing, damaged, made anew meanwhile, do not fit the version, or have rows too long for a message. Its
+    scores were lost, or the log of their table is damaged. Serving did not answer, or it refused the version or the
+    message. Or ingestion failed for a reason that it does not know.
+
+    Unknown: shown as it is, with the reason. The job has failed all the same.
+    """
+
+    DATA_MISSING = "data_missing"
+    DATA_UNREADABLE = "data_unreadable"
+    DATA_CHANGED = "data_changed"
+    SCHEMA_MISMATCH = "schema_mismatch"
+    PART_TOO_LARGE = "part_too_large"
+    SCORES_LOST = "scores_lost"
+    SCORES_DAMAGED = "scores_damaged"
+    NO_ANSWER = "no_answer"
+    VERSION_REFUSED = "version_refused"
+    TOO_LARGE = "too_large"
+    INVALID_SCORE_REQUEST = "invalid_score_request"
+    INTERNAL_ERROR = "internal_error"

@@ -120,10 +120,13 @@ class DatasetNotFoundError(IngestionError):
 
 
 class ScoringFailedError(IngestionError):
-    """A scoring job can't go on. The same request lets it go on from where it is."""
+    """A scoring job can't go on. The same request lets it go on from where it is.
+
+    `code` is a word of ScoringFailure, or the code of an answer of a newer serving.
+    """
 
     def __init__(self, code: str, message: str) -> None:
-        self.code = code  # type: ignore[misc] # of an instance: serving has some of the codes
+        self.code = str(code)  # type: ignore[misc] # of an instance: serving has some of the codes
         super().__init__(message)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis import object_store
 from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.contracts.events import scores
+from rondo.contracts.vocabularies import ScoringFailure
 from rondo.ingestion.errors import ScoringFailedError
 from rondo.ingestion.scoring import jobs as scoring_jobs
 
@@ -42,7 +43,7 @@ _TRIES = 10
 _CHECK_SECONDS = 5.0
 _MAX_TEXT = 200
 # After these errors the same parts would fail again, so the next attempt divides the data again.
-_PLANS_AGAIN = frozenset({"part_too_large", "data_changed"})
+_PLANS_AGAIN = frozenset({ScoringFailure.PART_TOO_LARGE, ScoringFailure.DATA_CHANGED})
 
 
 @dataclass
@@ -99,7 +100,7 @@ class Coordinator:
             log.exception("scoring job %s fails", run.request.job)
             what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
             advice = "the log of ingestion has the details; the same command again lets the job go on"
-            return None, ScoringFailedError("internal_error", f"{what}. {advice}")
+            return None, ScoringFailedError(ScoringFailure.INTERNAL_ERROR, f"{what}. {advice}")
 
     def answered(self, job: str, part: int) -> None:
         """Note that a part is done."""
@@ -122,7 +123,7 @@ class Coordinator:
             parts = await asyncio.to_thread(self.source.parts, request)
             if not parts:
                 what = f"version {request.data_version} of {request.dataset} has no rows: publish a batch"
-                raise ScoringFailedError("data_missing", what)
+                raise ScoringFailedError(ScoringFailure.DATA_MISSING, what)
             await run.check()
             await self.jobs.save_plan(request.job, parts)
         for _ in range(_TRIES):
@@ -133,7 +134,7 @@ class Coordinator:
             if rows != planned:
                 what = f"the parts of the job have {rows:,} rows, and its plan has {planned or 0:,}"
                 raise ScoringFailedError(
-                    "data_changed", f"{what}: run the same command again, and it starts from the beginning"
+                    ScoringFailure.DATA_CHANGED, f"{what}: run the same command again, and it starts from the beginning"
                 )
             if not (lost := await asyncio.to_thread(self.tables.lost, table, written)):
                 return await asyncio.to_thread(self.tables.commit, table, request, written)
@@ -142,7 +143,7 @@ class Coordinator:
             await self.jobs.reopen(request.job, lost)
         what = f"files of {table} are lost as often as they are written ({_TRIES} times)"
         advice = "see that nothing removes files of the data storage, and run the same command again"
-        raise ScoringFailedError("scores_lost", f"{what}: {advice}")
+        raise ScoringFailedError(ScoringFailure.SCORES_LOST, f"{what}: {advice}")
 
     async def _score(self, run: JobRun) -> None:
         """Return once all parts are done; sends again what has no answer.
@@ -157,7 +158,7 @@ class Coordinator:
             if tries > _TRIES:
                 what = f"no replica answered for {_TRIES * self.silence / 60:g} minutes"
                 advice = "see that serving runs, with RONDO_BULK_THREADS above 0, and run the same command again"
-                raise ScoringFailedError("no_answer", f"{what}, {len(parts):,} parts are left: {advice}")
+                raise ScoringFailedError(ScoringFailure.NO_ANSWER, f"{what}, {len(parts):,} parts are left: {advice}")
             before = len(parts)
             await self._send_all(run, parts)
 
@@ -216,7 +217,7 @@ def _encoded(part: Part, rows: pa.RecordBatch) -> bytes:
         size = max(len(value), rows.nbytes, texts)
         what = f"{part.rows:,} rows from row {part.first_row:,} on have {size:,} bytes"
         message = f"{what}, more than a message may have: shorten the values of {longest}, which has most of them"
-        raise ScoringFailedError("part_too_large", message)
+        raise ScoringFailedError(ScoringFailure.PART_TOO_LARGE, message)
     return value
 
 

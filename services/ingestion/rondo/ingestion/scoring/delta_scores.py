@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from rondo.contracts.events import scores
 from rondo.contracts.events.data import DataVersion
+from rondo.contracts.vocabularies import ScoringFailure
 from rondo.ingestion.delta import damage, storage_errors
 from rondo.ingestion.delta.table import DIGEST, PREFIX
 from rondo.ingestion.errors import ScoringFailedError, TableDamagedError
@@ -124,7 +125,7 @@ class DeltaScores:
         except TableDamagedError as error:
             advice = "restore it, or remove it, and run the same command again: the scores themselves are kept"
             raise ScoringFailedError(
-                "scores_damaged", f"the folder {table}/_delta_log is damaged ({error.why}): {advice}"
+                ScoringFailure.SCORES_DAMAGED, f"the folder {table}/_delta_log is damaged ({error.why}): {advice}"
             ) from error
 
     def _committed(self, table: str, job: str) -> DataVersion | None:

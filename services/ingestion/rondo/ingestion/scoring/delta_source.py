@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from rondo.contracts.events import logs, scores
+from rondo.contracts.vocabularies import ScoringFailure
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.delta import damage, storage_errors
 from rondo.ingestion.errors import ScoringFailedError
@@ -47,7 +48,7 @@ class DeltaSource:
                 what = f"version {request.data_version} of {request.dataset}"
                 wanted = f"{request.model_version} of {request.model}: {'; '.join(problems)}"
                 message = f"{what} does not fit version {wanted}; score a dataset with these columns"
-                raise ScoringFailedError("schema_mismatch", message)
+                raise ScoringFailedError(ScoringFailure.SCHEMA_MISMATCH, message)
             return divide(_row_groups(data), most=most_rows(request.features, request.task))
 
     def read(
@@ -79,7 +80,7 @@ class DeltaSource:
             if wanted:
                 what = f"version {request.data_version} of {request.dataset} has other files than when the job began"
                 raise ScoringFailedError(
-                    "data_changed", f"{what}: run the same command again, and it starts from the beginning"
+                    ScoringFailure.DATA_CHANGED, f"{what}: run the same command again, and it starts from the beginning"
                 )
 
     @contextmanager
@@ -120,10 +121,10 @@ class DeltaSource:
             table = DeltaTable(self.root.uri(table_of(request.dataset)))
         except TableNotFoundError:
             what = f"the dataset {request.dataset} has no rows yet: publish a batch (`rondo publish`)"
-            raise ScoringFailedError("data_missing", what) from None
+            raise ScoringFailedError(ScoringFailure.DATA_MISSING, what) from None
         if not 0 <= request.data_version <= table.version():
             what = f"{request.dataset} has no version {request.data_version}: its versions are 0 to {table.version()}"
-            raise ScoringFailedError("data_missing", what)
+            raise ScoringFailedError(ScoringFailure.DATA_MISSING, what)
         if (problem := damage.lost_commit(self.root, table_of(request.dataset), request.data_version)) is not None:
             raise _unreadable(request, problem)
         try:
@@ -132,7 +133,7 @@ class DeltaSource:
             if storage_errors.is_of_storage(error):
                 raise
             what = f"version {request.data_version} of {request.dataset} can't be read ({error}): score a newer one"
-            raise ScoringFailedError("data_missing", what) from error
+            raise ScoringFailedError(ScoringFailure.DATA_MISSING, what) from error
         return table.to_pyarrow_dataset()
 
 
@@ -148,7 +149,8 @@ def _is_of_storage(error: Exception) -> bool:
 def _unreadable(request: ScoringRequested, why: str) -> ScoringFailedError:
     what = f"version {request.data_version} of {request.dataset} can't be read ({why})"
     return ScoringFailedError(
-        "data_unreadable", f"{what}: restore its files and run the same command again, or score another version"
+        ScoringFailure.DATA_UNREADABLE,
+        f"{what}: restore its files and run the same command again, or score another version",
     )
 
 
