@@ -106,3 +106,21 @@ class MemoryJobs:
 
     async def save_positions(self, positions: Mapping[int, int]) -> None:
         self.read.update(positions)
+
+
+@dataclass
+class MemoryRequests:
+    """Implements `store.JobRequests`."""
+
+    jobs: MemoryJobs
+
+    async def state(self, job: str) -> str | None:
+        known = self.jobs.requests.get(job)
+        return known.state if known else None
+
+    async def queue(self, request: ScoringRequested) -> None:
+        self.jobs.requests.pop(request.job, None)
+        self.jobs.request(request)
+
+    async def forget_parts(self, job: str) -> None:
+        del self.jobs.parts[job]

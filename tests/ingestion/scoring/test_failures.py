@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,33 +17,13 @@ from rondo.ingestion.scoring.jobs import table_of
 from rondo.serving.errors import VersionRefusedError
 
 from tests.ingestion.delta.damages import DAMAGES, damaged, log_of
+from tests.ingestion.scoring.memory_jobs import MemoryRequests
 from tests.ingestion.scoring.stage import Stage, check, fill, requested
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rondo.contracts.events.scoring import ScoringRequested
-
-    from tests.ingestion.scoring.memory_jobs import MemoryJobs
-
 pytestmark = pytest.mark.usefixtures("small_parts")
-
-
-@dataclass
-class MemoryRequests:
-    """Implements `store.JobRequests` for jobs that are done."""
-
-    jobs: MemoryJobs
-
-    async def state(self, job: str) -> str | None:
-        return self.jobs.requests[job].state
-
-    async def queue(self, request: ScoringRequested) -> None:
-        del self.jobs.requests[request.job]
-        self.jobs.request(request)
-
-    async def forget_parts(self, job: str) -> None:
-        del self.jobs.parts[job]
 
 
 @pytest.mark.medium
