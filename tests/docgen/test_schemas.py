@@ -15,11 +15,13 @@ from rondo.contracts.events.base import Event, ModelEvent
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.training_evidence import Evidence
 from rondo.docgen.schemas import (
+    DIGESTS,
     EXAMPLES,
     PUBLISHED,
     SNAPSHOTS,
     IncompatibleSchemaError,
     Published,
+    digest_line,
     is_current,
     problems_with_older,
     schema_of,
@@ -227,19 +229,34 @@ def test_a_snapshot_keeps_fields_that_are_called_title_or_description() -> None:
     assert "title" not in snapshot_of(Titled)
 
 
-def test_no_snapshot_has_changed_since_they_were_started() -> None:
+def test_every_snapshot_is_what_the_list_of_digests_says() -> None:
     """A snapshot is what messages in a topic were written by: it is never edited, and never deleted."""
+    listed = (SNAPSHOTS / DIGESTS).read_text(encoding="utf-8").splitlines()
+    found = {digest_line(path) for path in SNAPSHOTS.glob("*/v*/*.json")}
+    assert set(listed) == found, "restore a snapshot that was edited, and run `make schemas`"
+    assert len(listed) == len(found)
+
+
+def test_no_line_of_the_digests_has_changed_since_the_list_was_started() -> None:
     git = shutil.which("git")
     if git is None or not (SNAPSHOTS.parents[1] / ".git").exists():
         pytest.skip("this is no checkout")
 
-    def lines(*arguments: str) -> list[str]:
-        ran = subprocess.run([git, *arguments], cwd=SNAPSHOTS, check=True, capture_output=True, text=True)  # noqa: S603
-        return ran.stdout.split()
+    def output(*arguments: str) -> str:
+        return subprocess.run([git, *arguments], cwd=SNAPSHOTS, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
-    # The page was last changed when the snapshots were started anew.
-    started = lines("log", "-1", "--format=%H", "--", "README.md")
+    started = output("log", "-1", "--diff-filter=A", "--format=%H", "--", DIGESTS).split()
     if not started:
         pytest.skip("the checkout has no history of it")
-    changed = lines("diff", "--diff-filter=MDR", "--name-only", started[0], "--", ".", ":!README.md")
-    assert not changed, f"{changed} must stay as they were: write new ones with `make schemas`"
+    later = output("log", "--format=%H", f"{started[0]}..", "--", DIGESTS).split()
+    now = set((SNAPSHOTS / DIGESTS).read_text(encoding="utf-8").splitlines())
+    for commit in (*started, *later):
+        lost = set(output("show", f"{commit}:./{DIGESTS}").splitlines()) - now
+        assert not lost, f"{lost} must stay as they were"
+
+
+def test_a_new_snapshot_adds_its_digest_to_the_list(tmp_path: Path) -> None:
+    for event in (LampLit, Better):
+        list(write_snapshots((event,), tmp_path))
+    first, second = (tmp_path / DIGESTS).read_text().splitlines()
+    assert (first, second) == tuple(digest_line(path, tmp_path) for path in snapshots(Better, tmp_path))

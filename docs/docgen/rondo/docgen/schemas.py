@@ -1,13 +1,14 @@
 """The JSON Schemas of the events and of the evidence, and the snapshots that they must be compatible with.
 
 `contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
-change adds the next number beside it; none is ever edited or deleted. `python -m rondo.docgen.schemas` writes
-what is missing. A snapshot holds what binds, without titles, descriptions and examples: they may change without a new
-one.
+change adds the next number beside it; none is ever edited or deleted, and `digests.txt` there has the digest of each.
+`python -m rondo.docgen.schemas` writes what is missing. A snapshot holds what binds, without titles, descriptions and
+examples: they may change without a new one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ Published = type["Event"] | type[Evidence]
 PUBLISHED: tuple[Published, ...] = (*EVENTS, Evidence)
 # Beside the package in the repository; a wheel carries neither snapshots nor examples.
 SNAPSHOTS = Path(__file__).parents[4] / "contracts" / "schemas"
+# A line for each snapshot, as sha256sum writes it; lines are added and never changed.
+DIGESTS = "digests.txt"
 EXAMPLES = Path(__file__).parents[4] / "contracts" / "examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOT_FINITE = {"enum": ["NaN", "Infinity", "-Infinity"], "type": "string"}
@@ -111,6 +114,21 @@ def is_current(event: Published, folder: Path = SNAPSHOTS) -> bool:
     return bool(paths) and json.loads(paths[-1].read_text(encoding="utf-8")) == snapshot_of(event)
 
 
+def digest_line(snapshot: Path, folder: Path = SNAPSHOTS) -> str:
+    """Return the line of a snapshot in the list of digests."""
+    return f"{hashlib.sha256(snapshot.read_bytes()).hexdigest()}  {snapshot.relative_to(folder).as_posix()}"
+
+
+def list_digests(folder: Path = SNAPSHOTS) -> None:
+    """Add the digests of snapshots that the list does not name; those of the others stay as they are."""
+    digests = folder / DIGESTS
+    lines = digests.read_text(encoding="utf-8").splitlines() if digests.exists() else []
+    named = {line.partition("  ")[2] for line in lines}
+    new = [path for path in sorted(folder.glob("*/v*/*.json")) if path.relative_to(folder).as_posix() not in named]
+    added = [*lines, *(digest_line(path, folder) for path in new)]
+    digests.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")
+
+
 def write_snapshots(events: tuple[Published, ...] = PUBLISHED, folder: Path = SNAPSHOTS) -> Iterator[Path]:
     """Write the next snapshot of each event that changed, and yield its path.
 
@@ -127,6 +145,7 @@ def write_snapshots(events: tuple[Published, ...] = PUBLISHED, folder: Path = SN
         path = folder / event.__name__ / f"v{event.version}" / f"{number}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(snapshot_of(event), indent=2) + "\n", encoding="utf-8")
+        list_digests(folder)
         yield path
 
 
@@ -134,6 +153,7 @@ def main() -> int:
     """Write the missing snapshots, and print their paths."""
     try:
         written = list(write_snapshots())
+        list_digests()
     except IncompatibleSchemaError as error:
         sys.stderr.write(f"{error}\n")
         return 1
