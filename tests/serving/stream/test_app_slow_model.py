@@ -81,5 +81,7 @@ def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_co
     asked = platform.read("predictions.requested", at_least(316))
     assert len(of_model(early, "slow")) < len(slow), "the slow one is under way"
     waited = milliseconds(asked, of_model(early, "quick")[1:])
-    assert np.quantile(waited, 0.99) < 1_000, "a second row of the slow one would take that long"
-    assert max(milliseconds(asked, of_model(made, "slow"))) > 5_000
+    # Both take longer where other processes need the cores.
+    last = max(milliseconds(asked, of_model(made, "slow")))
+    assert last > 5_000
+    assert np.quantile(waited, 0.99) < last / 10, "micro-batches with the slow one would take about as long as that"
