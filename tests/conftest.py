@@ -28,6 +28,7 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck, settings
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
@@ -358,7 +359,7 @@ def _kafka_in_docker() -> Iterator[str]:
 
 def _wait_for_kafka(bootstrap: str) -> None:
     """Wait for an answer, not for a line of its log: what it logs is the image's business."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({**KafkaConnection(bootstrap).confluent(), "log_level": 0})
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

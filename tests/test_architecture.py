@@ -197,13 +197,14 @@ def test_every_kafka_client_is_made_from_a_connection() -> None:
     bare = re.compile(r"bootstrap\.servers|bootstrap_servers")
     offenders = [
         str(file.relative_to(ROOT))
-        for folder in ("contracts", "services", "client", "deploy", "examples", "tests/benchmarks", "tests/support")
+        for folder in ("contracts", "services", "client", "deploy", "examples", "tests")
         for file in (ROOT / folder).rglob("*.py")
         if ".venv" not in file.parts and bare.search(file.read_text())
     ]
+    this = str(Path(__file__).relative_to(ROOT))
     # The benchmark's peers are loops by hand without Rondo installed.
     peers = [f"tests/benchmarks/peers/serving/stream_{name}.py" for name in ("crayfish", "loops")]
-    assert sorted(offenders) == ["contracts/rondo/contracts/kafka_connection.py", *peers]
+    assert sorted(offenders) == ["contracts/rondo/contracts/kafka_connection.py", *peers, this]
 
 
 def test_only_the_chassis_listens_for_http() -> None:

@@ -83,7 +83,7 @@ async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
         chassis_kafka.create_topics(
             KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, DEAD_LETTERS)]
         )
-        producer = Producer({"bootstrap.servers": server.bootstrap, "log_level": 0})
+        producer = Producer({**KafkaConnection(server.bootstrap).confluent(), "log_level": 0})
         producer.produce(SOURCE, b"1")
         producer.flush(10)
         loop, dead = asyncio.get_running_loop(), asyncio.Event()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
+from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ _READABLE_BYTES, _OTHER_BYTES = b"\x14unreadable", b"\x14unread\xff\xfe\xff\xfe"
 
 async def send_batch(bootstrap: str, topic: str, *records: tuple[bytes, Headers], partition: int = 0) -> None:
     """Send records as one batch; the header UNREADABLE of any of them gets a name that is no UTF-8."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+    async with AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka()) as producer:
         batch = producer.create_batch()
         for value, headers in records:
             batch.append(key=b"m", value=value, timestamp=None, headers=list(headers))

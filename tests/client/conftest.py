@@ -60,8 +60,10 @@ async def serving(kafka_with_topics: str) -> AsyncIterator[Connection]:
 
 
 async def answer_requests(bootstrap: str, started: asyncio.Event) -> None:
-    consumer = AIOKafkaConsumer("predictions.requested", bootstrap_servers=bootstrap, auto_offset_reset="latest")
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="stand-in")
+    consumer = AIOKafkaConsumer(
+        "predictions.requested", **KafkaConnection(bootstrap).aiokafka(), auto_offset_reset="latest"
+    )
+    producer = AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka(), transactional_id="stand-in")
     async with consumer, producer:
         await consumer.seek_to_end()
         for partition in consumer.assignment():

@@ -36,7 +36,7 @@ def dead_letter(kafka: str, topics: tuple[str, str], number: int, **about: str) 
     }
     headers = {"ce_id": f"event-{number}", "reason": "no"}
     headers |= {f"__dlq.errors.{name}": value for name, value in about_error.items()}
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(KafkaConnection(kafka).confluent())
     producer.produce(topics[1], b'{"n": %d}' % number, b"key", partition=0, headers=headers)
     producer.flush()
 
@@ -48,7 +48,7 @@ def redrive(kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def arrived(kafka: str, topic: str) -> list[Message]:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "unused", "enable.partition.eof": True})
+    consumer = Consumer({**KafkaConnection(kafka).confluent(), "group.id": "unused", "enable.partition.eof": True})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(3)])
     found, ended = list[Message](), set[int | None]()
     while len(ended) < 3:

@@ -16,6 +16,7 @@ import polars as pl
 from confluent_kafka import Producer
 from deltalake import DeltaTable
 from rondo.client import RondoError
+from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +67,13 @@ class Traffic:
         self._pause = 10 / per_second
         self._stop = threading.Event()
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 5, "log_level": 0}
+            {
+                **KafkaConnection(bootstrap).confluent(),
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 5,
+                "log_level": 0,
+            }
         )
 
     def run(self) -> None:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from rondo.client import AsyncRondo, Connection, RondoError
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.stack import Stack
 from rondo.flights.observers.auditor import Auditor
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from rondo.contracts.kafka_connection import KafkaConnection
 
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 STATEFUL = ("ingestion", "trainer", "registry", "monitor")
@@ -212,7 +212,7 @@ async def event_ids(stack: Stack, topic: str, batch_id: str) -> int:
 def read(bootstrap: str, topic: str) -> list[Any]:
     """Return what a topic has now, committed."""
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
+        {**KafkaConnection(bootstrap).confluent(), "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
     )
     try:
         places = [TopicPartition(topic, p, 0) for p in consumer.list_topics(topic, timeout=10).topics[topic].partitions]

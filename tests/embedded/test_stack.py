@@ -131,7 +131,7 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
             "RONDO_POSTGRES to get a new one, or continue with them with `rondo up`."
         )
         create_topics(KafkaConnection(clean_kafka))
-        async with AIOKafkaProducer(bootstrap_servers=clean_kafka) as producer:
+        async with AIOKafkaProducer(**KafkaConnection(clean_kafka).aiokafka()) as producer:
             await producer.send_and_wait("models.promoted", b"{}")
         with pytest.raises(UsedKafkaError) as events:
             await Stack(home, services=[]).__aenter__()

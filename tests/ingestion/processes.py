@@ -15,6 +15,7 @@ import polars as pl
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.support.access import bearer
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def produce(bootstrap: str, topic: str, *values: bytes, key: bytes = b"tips", headers: Any = None) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    producer = Producer({**KafkaConnection(bootstrap).confluent(), "linger.ms": 5})
     for value in values:
         while True:
             try:
@@ -40,7 +41,7 @@ def read_all(bootstrap: str, topic: str) -> list[Message]:
     """Read a topic from its beginning to its end, as an independent read_committed reader."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **KafkaConnection(bootstrap).confluent(),
             "group.id": uuid4().hex,
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -62,7 +63,7 @@ def read_all(bootstrap: str, topic: str) -> list[Message]:
 
 async def apply(bootstrap: str, *specs: ModelSpec) -> None:
     """Apply the first revision of each spec, as the registry does."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    producer = Producer({**KafkaConnection(bootstrap).confluent(), "linger.ms": 5})
     for each in specs:
         event = SpecApplied(model=each.model, revision=1, digest=each.digest, spec=each)
         envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event)

@@ -151,13 +151,13 @@ async def test_batches_and_outcomes_survive_an_outage_of_postgresql(
         await connection.close()
         async with application(own), client(own) as http:
             running = IngestionClient(own, http)
-            await apply(own.kafka, spec())
+            await apply(own.kafka.servers, spec())
             await until(running.knows)
             body = parquet(rides(10), tmp_path)
             assert (await running.upload("january", body)).status_code == 201
-            produce(own.kafka, "outcomes.observed", *(outcome(n) for n in range(10)))
+            produce(own.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(10)))
             server.kill()
-            produce(own.kafka, "outcomes.observed", *(outcome(n) for n in range(10, 20)))
+            produce(own.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(10, 20)))
             other = parquet(rides(10, start=10), tmp_path)
             refusal = await running.upload("february", other)
             assert (refusal.status_code, refusal.json()["code"]) == (503, "unavailable")

@@ -43,7 +43,7 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     answer = await ingestion.upload("by-http", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "batch_rejected")
     headers = [("dataset", b"rides"), ("batch_id", b"by-kafka"), ("content-type", b"application/vnd.apache.parquet")]
-    produce(kafka, "batches.submitted", body, key=b"rides", headers=headers)
+    produce(kafka.servers, "batches.submitted", body, key=b"rides", headers=headers)
     (inbox / "rides").mkdir(parents=True)
     (inbox / "rides" / "by-folder.parquet").write_bytes(body)
 
@@ -161,7 +161,7 @@ async def test_a_batch_over_kafka_keeps_its_trace(ingestion: IngestionClient, tm
 
 def test_a_batch_that_is_too_large_for_kafka_is_refused_at_the_sender(clean_kafka: str) -> None:
     chassis_kafka.create_topics(KafkaConnection(clean_kafka))
-    producer = Producer({"bootstrap.servers": clean_kafka, "message.max.bytes": 16 * 1024 * 1024})
+    producer = Producer({**KafkaConnection(clean_kafka).confluent(), "message.max.bytes": 16 * 1024 * 1024})
     published: list[str] = []
     producer.produce(
         "batches.submitted", os.urandom(8 * 1024 * 1024 + 1), on_delivery=lambda error, _: published.append(error.str())

@@ -23,6 +23,7 @@ from rondo.contracts.events.monitoring import (
     PerformanceSuspected,
     WindowClosed,
 )
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.settings import MonitorTimings
@@ -105,7 +106,7 @@ class PublishedEvents:
         self.topics: dict[str, str] = {}
         self.consumer = Consumer(
             {
-                "bootstrap.servers": kafka,
+                **KafkaConnection(kafka).confluent(),
                 "group.id": "published-events",
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
@@ -134,7 +135,7 @@ class PublishedEvents:
 
 def publish(kafka: str, logs: Mapping[str, Logs], control_events: Sequence[Event] = ()) -> None:
     """Write messages of each model's logs, and events of the control plane."""
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    producer = Producer({**KafkaConnection(kafka).confluent(), "partitioner": "murmur2_random"})
     for n, event in enumerate(control_events):
         envelope = Envelope(f"e{n}", "test", datetime.now(UTC), event)
         producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))

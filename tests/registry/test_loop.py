@@ -15,6 +15,7 @@ from rondo.contracts.events import cloudevents
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, SpecApplied
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.support.access import bearer
 from tests.support.evidence import put_evidence
@@ -73,8 +74,8 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
         await ready(running.url)
         headers = bearer()
         topics = [e.topic for e in (SpecApplied, ModelPromoted, DeploymentChanged)]
-        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=clean_kafka, auto_offset_reset="earliest")
-        producer = AIOKafkaProducer(bootstrap_servers=clean_kafka)
+        consumer = AIOKafkaConsumer(*topics, **KafkaConnection(clean_kafka).aiokafka(), auto_offset_reset="earliest")
+        producer = AIOKafkaProducer(**KafkaConnection(clean_kafka).aiokafka())
         async with consumer, producer, httpx.AsyncClient(base_url=running.url, headers=headers) as http:
             listener = Listener(consumer)
             answer = await http.put("/v1/specs", content=spec_text)

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.vocabularies import RouteRole
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
@@ -48,7 +49,7 @@ class Platform:
     def __init__(self, bootstrap: str, folder: Path) -> None:
         self.bootstrap, self.folder = bootstrap, folder
         self.artifacts = Artifacts(str(folder / "artifacts"))
-        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 32 << 20})
+        self._producer = Producer({**KafkaConnection(bootstrap).confluent(), "message.max.bytes": 32 << 20})
         self._revision = 0
 
     def deploy(
@@ -94,7 +95,7 @@ class Platform:
         """Send a request with a header whose name is no UTF-8, as clients in other languages can."""
 
         async def send() -> None:
-            async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            async with AIOKafkaProducer(**KafkaConnection(self.bootstrap).aiokafka()) as producer:
                 batch = producer.create_batch()
                 batch.append(key=None, value=value, timestamp=None, headers=[("name", b"v")])
                 batch.close()
@@ -112,7 +113,7 @@ class Platform:
     def read(self, topic: str, until: Callable[[list[Any]], bool], seconds: float = 60, quiet: float = 0) -> list[Any]:
         """Read what is committed from the beginning until `until` holds, and then `quiet` seconds more."""
         consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": "reader", "isolation.level": "read_committed"}
+            {**KafkaConnection(self.bootstrap).confluent(), "group.id": "reader", "isolation.level": "read_committed"}
         )
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, p, 0) for p in partitions])

@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from rondo.contracts.events import logs
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.serving.prediction_topics import MADE, at_least, once
 from tests.support.waiting import until
@@ -112,7 +113,7 @@ def test_a_partition_that_comes_back_has_the_answers_that_its_owner_in_between_m
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
+    admin = AdminClient(KafkaConnection(platform.bootstrap).confluent())
     request_all(platform, 50)
     with platform.serving("stays"):
         platform.read(MADE, at_least(50))
@@ -133,8 +134,8 @@ def test_a_partition_that_comes_back_has_the_answers_that_its_owner_in_between_m
 def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platform, model: Callable[..., bytes]) -> None:
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
     request_all(platform, 50)
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
-    other = Producer({"bootstrap.servers": platform.bootstrap, "transactional.id": "other"})
+    admin = AdminClient(KafkaConnection(platform.bootstrap).confluent())
+    other = Producer({**KafkaConnection(platform.bootstrap).confluent(), "transactional.id": "other"})
     other.init_transactions(30)
     other.begin_transaction()
 
@@ -159,7 +160,7 @@ def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partit
     with platform.serving() as process:
         platform.read(MADE, at_least(100))
         process.kill()
-    other = Producer({"bootstrap.servers": platform.bootstrap, "transactional.id": "other"})
+    other = Producer({**KafkaConnection(platform.bootstrap).confluent(), "transactional.id": "other"})
     other.init_transactions(30)
     other.begin_transaction()
     other.produce(MADE, b"{}", partition=0)

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from rondo.contracts.events import logs
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.support.access import bearer
 
@@ -87,7 +88,7 @@ def _wait_refused(port: int) -> None:
 def test_a_replica_without_a_partition_answers_over_http(
     platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap, "log_level": 0})
+    admin = AdminClient({**KafkaConnection(platform.bootstrap).confluent(), "log_level": 0})
     admin.delete_topics(["predictions.requested"])["predictions.requested"].result()
     while "predictions.requested" in admin.list_topics(timeout=10).topics:
         time.sleep(0.02)

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.serving.prediction_topics import FAILED, MADE, answered, at_least, once, request
 
@@ -57,7 +58,7 @@ def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops
 ) -> None:
     platform.deploy(1, model())
     packing = Producer(
-        {"bootstrap.servers": platform.bootstrap, "compression.type": "gzip", "message.max.bytes": 32 << 20}
+        {**KafkaConnection(platform.bootstrap).confluent(), "compression.type": "gzip", "message.max.bytes": 32 << 20}
     )
     packing.produce("predictions.requested", b" " * (20 << 20), b"huge")
     assert packing.flush(20) == 0
@@ -74,7 +75,7 @@ def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops
 def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, model: Callable[..., bytes]) -> None:
     platform.deploy(1, model())
     packing = Producer(
-        {"bootstrap.servers": platform.bootstrap, "compression.type": "gzip", "message.max.bytes": 4 << 20}
+        {**KafkaConnection(platform.bootstrap).confluent(), "compression.type": "gzip", "message.max.bytes": 4 << 20}
     )
     packing.produce("predictions.requested", request(1), b"k" * (1 << 20))
     packing.produce("predictions.requested", b"spoiled", b"k", headers=[("long", b"v" * (1 << 20)), ("mine", b"kept")])
@@ -97,11 +98,11 @@ def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, 
 def test_partitions_that_the_requests_alone_gained_stop_nothing(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap, "log_level": 0})
+    admin = AdminClient({**KafkaConnection(platform.bootstrap).confluent(), "log_level": 0})
     grown = NewPartitions("predictions.requested", 12)
     admin.create_partitions([grown])["predictions.requested"].result()
     platform.deploy(1, model())
-    asking, failures = Producer({"bootstrap.servers": platform.bootstrap}), Counter[bool]()
+    asking, failures = Producer(KafkaConnection(platform.bootstrap).confluent()), Counter[bool]()
     while _led(asking, "predictions.requested") < 12:
         time.sleep(0.02)
     for number in range(24):

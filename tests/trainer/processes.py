@@ -78,8 +78,10 @@ class Trainer:
 async def kafka_clients(bootstrap: str) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
     await chassis_kafka.wait_for_kafka(KafkaConnection(bootstrap))
     written = [topic for topic in TOPICS if topic.writer == "trainer"]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=20)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(
+        **KafkaConnection(bootstrap).aiokafka(), auto_offset_reset="earliest", fetch_max_wait_ms=20
+    )
+    producer = AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka())
     await consumer.start()
     await producer.start()
     try:

@@ -28,7 +28,7 @@ class ShareChanged(ModelEvent):
 
 
 def send(bootstrap: str, share: int | None, raw: bytes | None = None) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer(KafkaConnection(bootstrap).confluent())
     if share is None:
         producer.produce(ShareChanged.topic, raw, "delay")
     else:

@@ -19,6 +19,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.models import ModelRetired
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import dead_letters
 
 from tests.chassis.unreadable import UNREADABLE, send_batch
@@ -66,7 +67,7 @@ async def consuming(settings: PostgresSettings, handler: Any) -> AsyncIterator[c
 
 
 async def send(bootstrap: str, *messages: tuple[bytes | None, list[tuple[str, Any]]], **options: Any) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
+    producer = AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka(), **options)
     await producer.start()
     for value, headers in messages:
         await producer.send_and_wait(ModelRetired.topic, value, key=b"m", headers=headers)
@@ -84,7 +85,9 @@ def message(version: int, event_id: str) -> tuple[bytes, list[tuple[str, bytes]]
 
 
 async def read(bootstrap: str, topic: str, count: int) -> list[Any]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
+    consumer = AIOKafkaConsumer(
+        topic, **KafkaConnection(bootstrap).aiokafka(), auto_offset_reset="earliest", group_id=None
+    )
     await consumer.start()
     try:
         async with asyncio.timeout(20):

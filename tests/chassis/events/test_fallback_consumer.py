@@ -85,7 +85,7 @@ async def test_a_takeover_in_the_middle_of_such_a_batch_continues_at_the_commit(
 
 @pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
 async def test_however_an_application_compresses_it_is_read(kafka: str, topic: str, compression: str) -> None:
-    producer = Producer({"bootstrap.servers": kafka, "compression.type": compression, "linger.ms": 100})
+    producer = Producer({**KafkaConnection(kafka).confluent(), "compression.type": compression, "linger.ms": 100})
     for number in range(15):
         producer.produce(topic, b"%d" % number + b" " * 1000, partition=0, headers={"name": b"v"})
     producer.flush(10)

@@ -298,7 +298,9 @@ async def _versions(bootstrap: str, count: int) -> list[int]:
 
     The outbox delivers at least once: the server may die after Kafka has an event and before its row is deleted.
     """
-    consumer = AIOKafkaConsumer(ModelRetired.topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        ModelRetired.topic, **KafkaConnection(bootstrap).aiokafka(), auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         async with asyncio.timeout(20):

@@ -63,7 +63,7 @@ class Topics:
         chassis_kafka.create_topics(KafkaConnection(bootstrap), [*topics, BY_NAME[PREDICTIONS_FAILED]])
 
     def fill(self, count: int) -> None:
-        producer = Producer({"bootstrap.servers": self.bootstrap})
+        producer = Producer(KafkaConnection(self.bootstrap).confluent())
         for number in range(count):
             producer.produce(self.source, b"%d" % number, b"k%d" % number)
         producer.flush(10)
@@ -81,7 +81,9 @@ class Topics:
         return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
 
     def _read(self, topic: str, partitions: int, count: int, mine: Callable[[Any], bool]) -> list[Any]:
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
+        consumer = Consumer(
+            {**KafkaConnection(self.bootstrap).confluent(), "group.id": "r", "isolation.level": "read_committed"}
+        )
         consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
         found: list[Any] = []
         until = time.monotonic() + _READ_SECONDS

@@ -14,6 +14,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import Record, Records
 from rondo.chassis.stream import hanging_transactions
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.chassis.stream.copies import Copy, Topics, running
 
@@ -47,7 +48,7 @@ async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
         await stream.polling.wait()
         await stream.check()
     assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(500))
-    source = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "r"})
+    source = Consumer({**KafkaConnection(topics.bootstrap).confluent(), "group.id": "r"})
     source.assign([TopicPartition(topics.source, p, 0) for p in range(4)])
     asked: list[Any] = []
     while len(asked) < 500:
@@ -143,8 +144,8 @@ async def test_readiness_names_a_hanging_transaction(topics: Topics, monkeypatch
     topics.fill(50)
     async with running(topics.stream(Copy(topics.target))):
         await asyncio.to_thread(topics.read, 50)
-    dead = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": f"dead-{topics.name}"})
-    reader = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": topics.name})
+    dead = Producer({**KafkaConnection(topics.bootstrap).confluent(), "transactional.id": f"dead-{topics.name}"})
+    reader = Consumer({**KafkaConnection(topics.bootstrap).confluent(), "group.id": topics.name})
     dead.init_transactions(10)
     dead.begin_transaction()
     held = [TopicPartition(topics.source, partition, 0) for partition in range(4)]

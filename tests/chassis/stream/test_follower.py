@@ -84,12 +84,12 @@ def topic(kafka: str) -> str:
 
 
 def create(kafka: str, name: str) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(KafkaConnection(kafka).confluent())
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(20)
 
 
 def send(kafka: str, topic: str, numbers: range) -> None:
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(KafkaConnection(kafka).confluent())
     for number in numbers:
         producer.produce(topic, str(number).encode(), partition=number % 2)
     assert producer.flush(20) == 0
@@ -176,7 +176,7 @@ async def test_a_follower_reloads_and_loses_nothing_while_the_store_is_unavailab
 
 
 def transact(kafka: str, topic: str, numbers: range) -> None:
-    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer = Producer({**KafkaConnection(kafka).confluent(), "transactional.id": topic})
     producer.init_transactions(20)
     producer.begin_transaction()
     for number in numbers:
@@ -190,7 +190,7 @@ def transact(kafka: str, topic: str, numbers: range) -> None:
 
 
 def _ends(kafka: str, topic: str, isolation: str) -> list[int]:
-    asking = Consumer({"bootstrap.servers": kafka, "group.id": "unused", "isolation.level": isolation})
+    asking = Consumer({**KafkaConnection(kafka).confluent(), "group.id": "unused", "isolation.level": isolation})
     ends = [asking.get_watermark_offsets(TopicPartition(topic, partition), 10)[1] for partition in (0, 1)]
     asking.close()
     return ends

@@ -50,8 +50,8 @@ async def test_a_record_after_a_gap_is_answered_within_half_a_second(kafka: str)
     source, target = f"{name}.source", f"{name}.target"
     create_topics(connection, [Topic(each, "test", (), "", partitions=1) for each in (source, target)])
     create_topics(connection, [BY_NAME[PREDICTIONS_FAILED]])
-    producer = Producer({"bootstrap.servers": kafka, "linger.ms": 0})
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": name, "isolation.level": "read_committed"})
+    producer = Producer({**KafkaConnection(kafka).confluent(), "linger.ms": 0})
+    consumer = Consumer({**KafkaConnection(kafka).confluent(), "group.id": name, "isolation.level": "read_committed"})
     consumer.assign([TopicPartition(target, 0, 0)])
 
     def ask(number: int) -> float:

@@ -68,7 +68,7 @@ async def noting(topics: Topics, transform: Noting) -> AsyncIterator[ExactlyOnce
 
 
 def committed(topics: Topics) -> Restored:
-    consumer = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": topics.name})
+    consumer = Consumer({**KafkaConnection(topics.bootstrap).confluent(), "group.id": topics.name})
     found = consumer.committed([TopicPartition(topics.source, each) for each in range(4)], timeout=10)
     consumer.close()
     return {(each.topic, each.partition): (each.offset, each.metadata or "") for each in found if each.offset >= 0}

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from rondo.client import AsyncRondo, Connection, NotFoundError
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelPromoted
+from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.support.topics import remove_topics
 
@@ -43,7 +44,7 @@ def promoted(version: int) -> Envelope[ModelPromoted]:
 
 
 async def send(kafka: str, *envelopes: Envelope[Any]) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+    async with AIOKafkaProducer(**KafkaConnection(kafka).aiokafka()) as producer:
         for envelope in envelopes:
             headers = [(name, value.encode()) for name, value in envelope.headers().items()]
             await producer.send_and_wait(envelope.data.topic, envelope.value(), b"late", headers=headers)
@@ -98,7 +99,7 @@ async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
     connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, after = datetime.now(UTC) - timedelta(milliseconds=1), promoted(4)
-    async with AIOKafkaProducer(bootstrap_servers=str(connection.kafka)) as producer:
+    async with AIOKafkaProducer(**connection.kafka.aiokafka()) as producer:
         await producer.send_and_wait("models.promoted", b"nonsense", b"late")
     await send(str(connection.kafka), after)
     async with AsyncRondo(connection) as rondo:

@@ -142,7 +142,7 @@ async def test_an_error_of_the_source_ends_a_stream(serving: Connection) -> None
 
 async def test_an_outcome_arrives_in_the_form_of_the_contract(serving: Connection) -> None:
     consumer = AIOKafkaConsumer(
-        OutcomeObserved.topic, bootstrap_servers=str(serving.kafka), auto_offset_reset="earliest", group_id=None
+        OutcomeObserved.topic, **serving.kafka.aiokafka(), auto_offset_reset="earliest", group_id=None
     )
     async with AsyncRondo(serving) as rondo, consumer:
         await rondo.send_outcome("late", 1, DAY, entity="flight 1")

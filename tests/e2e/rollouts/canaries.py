@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from confluent_kafka import Producer
+from rondo.contracts.kafka_connection import KafkaConnection
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -38,7 +39,7 @@ class Rides:
 
     def __init__(self, bootstrap: str, keys: int | None = None) -> None:
         self.sent, self._keys = 0, keys
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all"})
+        self._producer = Producer({**KafkaConnection(bootstrap).confluent(), "enable.idempotence": True, "acks": "all"})
         self._draw = random.Random(7)
 
     def send(self, count: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import Kafka
 from rondo.embedded.errors import KafkaDataError, NotReadyError
 from rondo.embedded.kafka.config import MESSAGE_MAX_BYTES
@@ -33,7 +34,7 @@ async def test_a_topic_takes_and_gives_messages(kafka: Kafka) -> None:
 
 async def test_topics_appear_only_by_intent(kafka: Kafka) -> None:
     """A typo in a topic's name must not make one."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+    async with AIOKafkaProducer(**KafkaConnection(kafka.bootstrap).aiokafka()) as producer:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await producer.partitions_for("typo")
@@ -50,7 +51,7 @@ async def test_twenty_megabytes_are_refused_by_the_broker(kafka: Kafka) -> None:
 async def test_transactions_work(kafka: Kafka) -> None:
     """The exactly-once stream needs the transaction log on one node."""
     await create_topic(kafka, "exact")
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id="t")
+    producer = AIOKafkaProducer(**KafkaConnection(kafka.bootstrap).aiokafka(), transactional_id="t")
     async with producer, producer.transaction():
         await producer.send_and_wait("exact", b"once")
     assert await first(kafka, "exact") == b"once"
@@ -129,7 +130,7 @@ def test_data_of_a_newer_kafka_is_not_touched_and_the_message_has_the_next_step(
 
 async def create_topic(kafka: Kafka, name: str) -> None:
     """Create a topic with one partition."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    admin = AIOKafkaAdminClient(**KafkaConnection(kafka.bootstrap).aiokafka())
     await admin.start()
     try:
         answer = await admin.create_topics([NewTopic(name, 1, 1)])
@@ -139,7 +140,7 @@ async def create_topic(kafka: Kafka, name: str) -> None:
 
 
 async def topics(kafka: Kafka) -> list[str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    admin = AIOKafkaAdminClient(**KafkaConnection(kafka.bootstrap).aiokafka())
     await admin.start()
     try:
         return sorted(await admin.list_topics())
@@ -149,13 +150,15 @@ async def topics(kafka: Kafka) -> list[str]:
 
 async def send(kafka: Kafka, topic: str, value: bytes) -> None:
     """Send one message and wait for its acknowledgement."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=32 << 20) as producer:
+    async with AIOKafkaProducer(**KafkaConnection(kafka.bootstrap).aiokafka(), max_request_size=32 << 20) as producer:
         await producer.send_and_wait(topic, value)
 
 
 async def first(kafka: Kafka, topic: str) -> bytes | None:
     """Return the topic's first message."""
-    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(
+        topic, **KafkaConnection(kafka.bootstrap).aiokafka(), auto_offset_reset="earliest"
+    ) as consumer:
         async with asyncio.timeout(30):
             value: bytes | None = (await consumer.getone()).value
             return value

@@ -46,7 +46,7 @@ class Logs:
     def __init__(self, kafka: str) -> None:
         self.kafka, run = kafka, uuid4().hex[:8]
         self.topics, self.group = (f"predictions-{run}", f"outcomes-{run}"), f"group-{run}"
-        self.admin = AdminClient({"bootstrap.servers": kafka})
+        self.admin = AdminClient(KafkaConnection(kafka).confluent())
         for future in self.admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics]).values():
             future.result(20)
 

@@ -48,7 +48,7 @@ async def replicas(
 
 def add_partitions(kafka: str, *topics: str) -> None:
     create_topics(KafkaConnection(kafka))
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(KafkaConnection(kafka).confluent())
     for future in admin.create_partitions([NewPartitions(topic, MORE) for topic in topics]).values():
         future.result(20)
 

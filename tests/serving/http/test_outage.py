@@ -69,7 +69,7 @@ class Clients:
 
 def logged(bootstrap: str) -> Counter[str]:
     """Count the ids in the log, up to its end."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
+    consumer = Consumer({**KafkaConnection(bootstrap).confluent(), "group.id": "reader"})
     found: Counter[str] = Counter()
     for partition in consumer.list_topics(logs.PREDICTIONS_LOG, timeout=10).topics[logs.PREDICTIONS_LOG].partitions:
         place = TopicPartition(logs.PREDICTIONS_LOG, partition, 0)
