@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from rondo.chassis.kafka_records import place
-from rondo.chassis.stream.offsets import ends
+from rondo.chassis.stream.offsets import ends, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -50,7 +49,7 @@ class NotedOffsets:
         if self._notes is None:
             return
         # Kafka has returned the offset of a partition before its messages: its transactions have ended.
-        if new := {place(message)[:2] for message in messages} - self._known.keys():
+        if new := partitions(messages) - self._known.keys():
             self._restore(consumer, new, _ANSWER_SECONDS)
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
@@ -73,12 +72,12 @@ class NotedOffsets:
             self._known[each.topic, each.partition] = each.offset, note
         for partition, note in changed.items():
             self._known[partition] = self._known[partition][0], note
-        partitions = {(each.topic, each.partition) for each in offsets} | changed.keys()
-        known = [(partition, *self._known[partition]) for partition in sorted(partitions)]
+        all_of = {(each.topic, each.partition) for each in offsets} | changed.keys()
+        known = [(partition, *self._known[partition]) for partition in sorted(all_of)]
         return [TopicPartition(*partition, offset, note) for partition, offset, note in known]
 
-    def _restore(self, consumer: Consumer, partitions: Collection[Partition], seconds: float) -> None:
-        asked = [TopicPartition(*each) for each in sorted(partitions)]
+    def _restore(self, consumer: Consumer, new: Collection[Partition], seconds: float) -> None:
+        asked = [TopicPartition(*each) for each in sorted(new)]
         found: dict[Partition, tuple[int, str]] = {}
         for each in consumer.committed(asked, timeout=seconds):
             if each.error is not None:

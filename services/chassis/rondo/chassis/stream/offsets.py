@@ -21,6 +21,12 @@ def ends(messages: Sequence[Message]) -> list[TopicPartition]:
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
 
 
+def partitions(messages: Sequence[Message]) -> set[tuple[str, int]]:
+    """Return the topics and partitions of messages."""
+    found: set[Any] = set(zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True))
+    return found
+
+
 def lag(consumer: Consumer) -> int:
     """Return the records between a consumer's positions and the ends of the partitions in the last fetch responses.
 

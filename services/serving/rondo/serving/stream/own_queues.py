@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rondo.chassis.errors import panics_as_errors
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _TOPIC = PredictionRequested.topic
+_PARTITION, _OFFSET = methodcaller("partition"), methodcaller("offset")
 # The names of so many are within what the metadata of an offset may have.
 MAX_QUEUES = 32
 _THREADS = 8
@@ -142,9 +144,8 @@ class OwnQueues:
 
     def passed(self, messages: Sequence[Message]) -> None:
         """Note that the stream has passed these messages: all of a micro-batch."""
-        for message in messages:
-            _, partition, offset = place(message)
-            self._ends[partition] = offset + 1
+        last: dict[Any, Any] = dict(zip(map(_PARTITION, messages), map(_OFFSET, messages), strict=True))
+        self._ends |= {partition: offset + 1 for partition, offset in last.items()}
 
     def answered(self, answers: Answers) -> Iterator[Record | Records]:
         """Yield the records of what has been scored, and leave partitions to the stream where a queue has caught up."""
