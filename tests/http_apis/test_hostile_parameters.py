@@ -28,12 +28,12 @@ from rondo.ingestion.postgres import PostgresBatchStore
 from rondo.ingestion.scoring.postgres_jobs import PostgresScoringJobs
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.monitor import http as monitor
+from rondo.monitor.assignment.postgres_replicas import ReplicaList
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.history.postgres_windows import WindowLog
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
 from rondo.monitor.notifications.webhook_delivery import Deliveries
-from rondo.monitor.sharing.postgres_replicas import ReplicaList
 from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app as registry
 from rondo.registry.http import dependencies

@@ -14,7 +14,7 @@ from rondo.contracts.events.monitoring import AlertRaised
 from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
-from rondo.monitor.labelling.wanted_labels import WantedLabels, wanted_labels
+from rondo.monitor.label_requests.wanted_labels import WantedLabels, wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary, model_status, summary

@@ -16,7 +16,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.monitor.alerts.findings import Announcement
-from rondo.monitor.labelling.requests import request_labels
+from rondo.monitor.label_requests.requests import request_labels
 from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.stream.watermark import MANY_UNDATED
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows

@@ -18,11 +18,11 @@ import pyarrow as pa
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.registry.model.blocks import Arms, Block
 from rondo.registry.model.rollouts import Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout.plan import of_arms
 from rondo.registry.rollout_evidence.bets import stakes
+from rondo.registry.rollout_evidence.blocks import Arms, Block
 from rondo.trainer.evaluation.paired_holdout import paired_holdout
 
 if TYPE_CHECKING:

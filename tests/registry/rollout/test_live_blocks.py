@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rondo.registry.model import live_blocks
-from rondo.registry.model.blocks import Block
 from rondo.registry.model.rollouts import Plan, Rollout, new_rollout
+from rondo.registry.rollout_evidence import live_blocks
 from rondo.registry.rollout_evidence.bets import log_evidence, stakes
+from rondo.registry.rollout_evidence.blocks import Block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

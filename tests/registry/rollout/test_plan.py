@@ -12,11 +12,11 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
 from rondo.monitor.evidence.window_lengths import Density, window_length
-from rondo.registry.model.blocks import Block
 from rondo.registry.model.rollouts import Minute, new_rollout
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout.outcome_delay import outcome_delay
 from rondo.registry.rollout.plan import plan_of
+from rondo.registry.rollout_evidence.blocks import Block
 
 from tests.registry.conftest import SPEC
 

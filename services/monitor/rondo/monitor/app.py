@@ -24,21 +24,21 @@ from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.monitor import handlers, http
-from rondo.monitor.detectors.process_runtime import DetectorProcess
+from rondo.monitor.assignment.kafka_group import PartitionGroup
+from rondo.monitor.assignment.model_answers import ModelAnswers
+from rondo.monitor.assignment.postgres_replicas import PostgresReplicas
+from rondo.monitor.assignment.replica import Replica
+from rondo.monitor.assignment.saved_models import SavedModelAnswers
 from rondo.monitor.history.postgres_windows import WindowLog
 from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
 from rondo.monitor.notifications.webhook import Webhook, signer
 from rondo.monitor.notifications.webhook_delivery import Deliveries
 from rondo.monitor.pipeline import TOPICS, MonitorPipeline
-from rondo.monitor.sharing.kafka_group import PartitionGroup
-from rondo.monitor.sharing.model_answers import ModelAnswers
-from rondo.monitor.sharing.postgres_replicas import PostgresReplicas
-from rondo.monitor.sharing.replica import Replica
-from rondo.monitor.sharing.saved_models import SavedModelAnswers
 from rondo.monitor.state.postgres_control_plane import ControlPlaneChanges, handling
 from rondo.monitor.state.postgres_state import PostgresModels, PostgresStore, saved_count
 from rondo.monitor.stream.partition_numbers import count_of_numbers
+from rondo.monitor.user_detectors.process_runtime import DetectorProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -13,9 +13,9 @@ from rondo.monitor.windows.tumbling import window_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rondo.monitor.detectors.user_figures import UserFigures
     from rondo.monitor.evidence.model_evidence import ModelEvidence
     from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.user_detectors.user_figures import UserFigures
     from rondo.monitor.windows.recent_windows import CountedPeriod
 
 

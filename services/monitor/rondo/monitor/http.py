@@ -12,14 +12,14 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
+from rondo.monitor.assignment.postgres_replicas import ReplicaList  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, UnknownReceiverError, UnknownSilenceError
 from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
-from rondo.monitor.labelling.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.label_requests.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.notifications import http as notifications
 from rondo.monitor.notifications.http import ModelName  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
-from rondo.monitor.sharing.postgres_replicas import ReplicaList  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:

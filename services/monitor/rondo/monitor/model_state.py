@@ -25,13 +25,13 @@ from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.costs.cost_status import Power, cost_status
 from rondo.monitor.costs.version_cost import ModelCosts
 from rondo.monitor.described_window import described_window, take_outcomes
-from rondo.monitor.detectors.user_figures import NO_USER_FIGURES, NO_USER_WINDOWS, UserFigures, UserFiguresByWindow
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import BucketedRows
 from rondo.monitor.quality.model_quality import ModelQuality
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
+from rondo.monitor.user_detectors.user_figures import NO_USER_FIGURES, NO_USER_WINDOWS, UserFigures, UserFiguresByWindow
 from rondo.monitor.windows.candidate_windows import discard_older
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows

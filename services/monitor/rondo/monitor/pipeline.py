@@ -17,10 +17,9 @@ from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.candidates import CANDIDATE_ROLES
 from rondo.monitor.costs.cost_status import Power
-from rondo.monitor.detectors.user_figures import is_user_class
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
-from rondo.monitor.labelling.requests import request_labels
-from rondo.monitor.labelling.wanted_labels import wanted_labels
+from rondo.monitor.label_requests.requests import request_labels
+from rondo.monitor.label_requests.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.state.checkpointer import Checkpointer
@@ -29,6 +28,7 @@ from rondo.monitor.status.model_status import model_status, over_models, summary
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 from rondo.monitor.stream.partition_numbers import EVERYTHING, PartitionNumber, number_of
+from rondo.monitor.user_detectors.user_figures import is_user_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.user_figures import UserFiguresByWindow
-    from rondo.monitor.labelling.wanted_labels import WantedLabels
+    from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.ports import ChangeSignal, Position, Store, UserDetectors
     from rondo.monitor.settings import MonitorTimings
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
     from rondo.monitor.stream.log_messages import Outcomes, Predictions
+    from rondo.monitor.user_detectors.user_figures import UserFiguresByWindow
 
 log = logging.getLogger(__name__)
 TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)

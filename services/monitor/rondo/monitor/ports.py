@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.user_figures import UserFigures
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.quality.skew import ServedSkew
+    from rondo.monitor.user_detectors.user_figures import UserFigures
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # A topic and a partition.

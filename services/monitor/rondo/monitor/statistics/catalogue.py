@@ -1,4 +1,4 @@
-"""The statistics by the names that `monitor.detectors` of a spec selects them by; `detectors/` runs users' classes."""
+"""The statistics by the names in `monitor.detectors` of a spec; `user_detectors/` runs the classes of users."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import EvidenceScope
-from rondo.registry.model import live_blocks
-from rondo.registry.model.blocks import Arms, Block, OpenBlock
-from rondo.registry.model.live_blocks import BlocksOfLength, Live
-from rondo.registry.rollout_evidence import bets, disagreement, error_guard
+from rondo.registry.rollout_evidence import bets, disagreement, error_guard, live_blocks
 from rondo.registry.rollout_evidence.bets import Capitals, Stakes, bet, log_evidence
+from rondo.registry.rollout_evidence.blocks import Arms, Block, OpenBlock
 from rondo.registry.rollout_evidence.interval import Moments
+from rondo.registry.rollout_evidence.live_blocks import BlocksOfLength, Live
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

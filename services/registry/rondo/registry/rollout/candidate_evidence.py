@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import OutcomeCause
-from rondo.registry.model.blocks import Arms, Block
 from rondo.registry.model.rollouts import Minute
+from rondo.registry.rollout_evidence.blocks import Arms, Block
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from rondo.monitor.labelling.wanted_labels import WantedLabels
+    from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 

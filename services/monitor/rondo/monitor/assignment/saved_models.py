@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.evidence.reference import Reference
-from rondo.monitor.labelling.wanted_labels import wanted_labels
+from rondo.monitor.label_requests.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.state.codec import decode_state
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.costs.cost_status import Power
-    from rondo.monitor.labelling.wanted_labels import WantedLabels
+    from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.ports import ModelRevision, SavedModel, SavedModels
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import LabelsWanted
-from rondo.monitor.labelling.periods import DAY, MOST_PERIODS, due_periods, last_end
-from rondo.monitor.labelling.requests import MOST_OF_AN_EVENT, request_labels
-from rondo.monitor.labelling.wanted_labels import wanted_labels
+from rondo.monitor.label_requests.periods import DAY, MOST_PERIODS, due_periods, last_end
+from rondo.monitor.label_requests.requests import MOST_OF_AN_EVENT, request_labels
+from rondo.monitor.label_requests.wanted_labels import wanted_labels
 
 from tests.monitor.builders import EPOCH, MODEL, outcomes, times
 from tests.monitor.builders import spec as spec_with

@@ -16,7 +16,7 @@ from rondo.monitor.stream.partition_numbers import PartitionNumber, changed_numb
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from rondo.monitor.sharing.ports import Assignment, Group, Part
+    from rondo.monitor.assignment.ports import Assignment, Group, Part
 
 log = logging.getLogger(__name__)
 # To load the state of a number that was gained. Until then the replica stays ready: its other numbers advance.

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from rondo.monitor.estimates.label_sampling import probabilities, sampled, uniforms
-from rondo.monitor.labelling.wanted_labels import wanted_labels
+from rondo.monitor.label_requests.wanted_labels import wanted_labels
 
 from tests.monitor.alerts.alarms import micros
 from tests.monitor.builders import MODEL, outcomes, times

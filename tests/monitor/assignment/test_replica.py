@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.stream.follower import NotStartedError
+from rondo.monitor.assignment.ports import Assignment
+from rondo.monitor.assignment.replica import Replica
 from rondo.monitor.errors import PartitionsChangedError, PartitionsDifferError
-from rondo.monitor.sharing.ports import Assignment
-from rondo.monitor.sharing.replica import Replica
 from rondo.monitor.stream.partition_numbers import PartitionNumber, count_of_numbers, number_of
 
 from tests.monitor.fakes import FakeClock

@@ -18,7 +18,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.kafka_records import readable
 from rondo.chassis.retry import Retry
-from rondo.monitor.sharing.ports import Assignment
+from rondo.monitor.assignment.ports import Assignment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -14,22 +14,22 @@ from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.monitor import handlers
+from rondo.monitor.assignment.model_answers import ModelAnswers
+from rondo.monitor.assignment.ports import Assignment
+from rondo.monitor.assignment.saved_models import SavedModelAnswers
 from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
-from rondo.monitor.sharing.model_answers import ModelAnswers
-from rondo.monitor.sharing.ports import Assignment
-from rondo.monitor.sharing.saved_models import SavedModelAnswers
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresModels, PostgresStore, saved_count
 from rondo.monitor.status.model_status import over_models
 
+from tests.monitor.assignment.test_replica import running
 from tests.monitor.builders import DIGEST_2, MODEL, SPEC
 from tests.monitor.events import control_plane, deployed
 from tests.monitor.fakes import FakeClock, messages
 from tests.monitor.pipeline.stores import KNOWN, PREDICTED
-from tests.monitor.sharing.test_replica import running
 from tests.support.evidence import EvidenceStore
 from tests.support.settings import load
 

@@ -15,9 +15,9 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.monitor.stream.partition_numbers import number_of
 
+from tests.monitor.assignment.replicas import Replicas
 from tests.monitor.builders import encode_predictions, instants, predictions
 from tests.monitor.events import control_plane
-from tests.monitor.sharing.replicas import Replicas
 from tests.monitor.streams import BINARY
 from tests.monitor.test_integration import publish
 from tests.support.access import bearer, publish_tokens

@@ -15,7 +15,7 @@ from rondo.monitor.stream.partition_numbers import number_of
 
 if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
-    from rondo.monitor.sharing.replica import Replica
+    from rondo.monitor.assignment.replica import Replica
 
 _SAVE_SECONDS = 5.0
 # After this time a replica is taken for ended.

@@ -11,15 +11,15 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.kafka_connection import KafkaConnection
-from rondo.monitor.sharing import kafka_group
-from rondo.monitor.sharing.kafka_group import PartitionGroup
+from rondo.monitor.assignment import kafka_group
+from rondo.monitor.assignment.kafka_group import PartitionGroup
 
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from rondo.monitor.sharing.ports import Assignment
+    from rondo.monitor.assignment.ports import Assignment
 
 pytestmark = pytest.mark.medium
 PARTITIONS = 4

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rondo.monitor.status.model_status import over_models
 
 if TYPE_CHECKING:
-    from rondo.monitor.labelling.wanted_labels import WantedLabels
-    from rondo.monitor.sharing.ports import Models, OtherModels
-    from rondo.monitor.sharing.replica import Replica
+    from rondo.monitor.assignment.ports import Models, OtherModels
+    from rondo.monitor.assignment.replica import Replica
+    from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 

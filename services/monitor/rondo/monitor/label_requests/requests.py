@@ -9,8 +9,8 @@ import numpy as np
 from rondo.contracts.events.monitoring import LabelsWanted, WantedPrediction, Window
 from rondo.monitor.alerts.findings import Announcement, Subject
 from rondo.monitor.estimates.label_sampling import sampled, uniforms
-from rondo.monitor.labelling.periods import due_periods, last_end
-from rondo.monitor.labelling.wanted_labels import candidates
+from rondo.monitor.label_requests.periods import due_periods, last_end
+from rondo.monitor.label_requests.wanted_labels import candidates
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from rondo.monitor.labelling.periods import Period
+    from rondo.monitor.label_requests.periods import Period
     from rondo.monitor.model_state import ModelState
 
 # An id has up to 256 characters, and a message up to 1 MiB.

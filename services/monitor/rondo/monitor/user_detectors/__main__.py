@@ -1,4 +1,4 @@
-"""The process of users' detectors: `python -m rondo.monitor.detectors <descriptor of the answers> <folder>`.
+"""The process of users' detectors: `python -m rondo.monitor.user_detectors <descriptor of the answers> <folder>`.
 
 Each line of standard input is a request, each line of the answers its answer. A request without columns imports a
 detector, one with columns is for a window. The process ends with its input, and where a request takes longer than its
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from rondo.monitor.detectors.user_figures import Column
+from rondo.monitor.user_detectors.user_figures import Column
 
 _MOST = 500
 # An event has room for names of this length, and can store these characters.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
-from rondo.monitor.detectors.process_runtime import DetectorProcess
-from rondo.monitor.detectors.user_figures import UserFigures
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
+from rondo.monitor.user_detectors.process_runtime import DetectorProcess
+from rondo.monitor.user_detectors.user_figures import UserFigures
 
 from tests.monitor.builders import MODEL, SPEC
 from tests.monitor.fakes import FakeClock, MemoryStore, messages

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scipy.special import chdtri
 
 from rondo.contracts.events.base import Value
-from rondo.registry.model.blocks import Arms, Block, OpenBlock
+from rondo.registry.rollout_evidence.blocks import Arms, Block, OpenBlock
 from rondo.registry.rollout_evidence.interval import Moments
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rondo.monitor.detectors.user_figures import UserFigures, columns_of, is_user_class, statistics_of
+from rondo.monitor.user_detectors.user_figures import UserFigures, columns_of, is_user_class, statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ class DetectorProcess:
         self.close()
         reading, writing = os.pipe()
         # Isolated (-I): without the environment and the working directory.
-        command = [sys.executable, "-I", "-m", "rondo.monitor.detectors", str(writing), self._folder]
+        command = [sys.executable, "-I", "-m", "rondo.monitor.user_detectors", str(writing), self._folder]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,

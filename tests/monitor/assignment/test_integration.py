@@ -13,9 +13,9 @@ from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Window
 from rondo.contracts.topics import DATA_PARTITIONS
 from rondo.monitor.stream.partition_numbers import number_of
 
+from tests.monitor.assignment.replicas import Replicas
 from tests.monitor.builders import log_of_days
 from tests.monitor.events import control_plane
-from tests.monitor.sharing.replicas import Replicas
 from tests.monitor.test_integration import PublishedEvents, Receiver, ask, publish, receiver, uninterrupted
 from tests.support.access import publish_tokens
 from tests.support.evidence import put_evidence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rondo.monitor.detectors.process_runtime import DetectorProcess
+from rondo.monitor.user_detectors.process_runtime import DetectorProcess
 
 from tests.monitor.builders import REFERENCE
 from tests.monitor.statistics.windows import window
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rondo.monitor.detectors.user_figures import UserFigures
+    from rondo.monitor.user_detectors.user_figures import UserFigures
 
 # The detectors run in a process.
 pytestmark = pytest.mark.process
