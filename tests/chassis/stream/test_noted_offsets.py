@@ -140,3 +140,33 @@ def test_a_partition_without_messages_whose_offset_is_not_known_yet_stops_no_oth
     assert consumer.asked == [[1]], "the offset of the other one may be pending for long"
     offsets.restore(consumer, [])  # type: ignore[arg-type]
     assert consumer.asked == [[1]], "it is not asked in each turn"
+
+
+class Unassigned:
+    """A consumer whose partitions have gone to others."""
+
+    def assignment(self) -> list[TopicPartition]:
+        return []
+
+
+class Counted(Noting):
+    def __init__(self) -> None:
+        super().__init__("target")
+        self.calls = 0
+
+    def restore(self, notes: Mapping[tuple[str, int], tuple[int, str]]) -> None:
+        super().restore(notes)
+        self.calls += 1
+
+
+def test_a_transform_whose_last_partition_has_moved_is_told_once_without_a_message() -> None:
+    """Otherwise it would hold what belongs to another owner until the next message, which may never come."""
+    transform = Counted()
+    offsets = NotedOffsets(transform)
+    offsets.restore(Unassigned(), [])  # type: ignore[arg-type]
+    assert transform.calls == 0
+    offsets.forget()
+    for _ in range(2):
+        offsets._looked = 0.0
+        offsets.restore(Unassigned(), [])  # type: ignore[arg-type]
+    assert transform.calls == 1

@@ -60,7 +60,7 @@ def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_co
     platform.deploy(1, slow_model(1.0), model="slow")
     slow, quick = range(16), range(16, 316)
     early: list[Any] = []
-    with platform.serving() as process:
+    with platform.serving(RONDO_QUEUE_AFTER="0.25") as process:
         platform.wait_replica("available", 1, times=2)
         for number in quick:
             send(platform, number, "quick")

@@ -443,3 +443,16 @@ def test_a_queue_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> N
     for _ in range(20):
         queue.read()
     assert 16 <= len(queue.take(100, {0: 40})) <= 20
+
+
+@pytest.mark.parametrize(("seconds", "models", "fit"), [(0.1, 32, True), (0.1, 33, False), (None, 1, False)])
+def test_models_get_queues_only_where_all_of_a_micro_batch_could(
+    seconds: float | None,
+    models: int,
+    fit: bool,  # noqa: FBT001
+) -> None:
+    """A note that names more of them may be larger than the metadata of an offset."""
+    queues = OwnQueues(lambda _: Reader({}), Paces(), seconds)
+    queues.wait("m0", [Message(b"{}", 0, 0, b"k")], "it is slow")
+    assert queues.fit([f"m{number}" for number in range(models)]) == fit
+    queues.close()

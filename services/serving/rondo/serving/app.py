@@ -112,7 +112,9 @@ async def _answering(
     answers = KafkaAnswers(settings.kafka, f"{settings.instance}-answers")
     repeats = RepeatedRequests(answers, settings.deduplicated_answers, service.now)
     queues = OwnQueues(
-        lambda model: KafkaRequests(settings.kafka, f"{settings.instance}-{model}"), Paces(), settings.queue_after
+        lambda model: KafkaRequests(settings.kafka, f"{settings.instance}-{model}"),
+        Paces(),
+        settings.queue_after or None,
     )
     transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, queues, settings.service)
     stream = ExactlyOnceStream(stream_settings(settings), transform, moved=transform.forget, notes=queues)

@@ -34,10 +34,12 @@ class NotedOffsets:
         self._notes = notes
         self._known: dict[Partition, tuple[int, str]] = {}
         self._looked = 0.0
+        self._owed = False
 
     def forget(self) -> None:
         """Forget all partitions: some may have had another owner, and the transform has forgotten its notes."""
         self._known.clear()
+        self._owed = True
 
     def restore(self, consumer: Consumer, messages: Sequence[Message]) -> None:
         """Give the transform the committed notes of partitions that are new, before the messages read from them.
@@ -55,6 +57,10 @@ class NotedOffsets:
             return
         self._looked = time.monotonic()
         assigned = [(each.topic, each.partition) for each in consumer.assignment()]
+        if self._owed and not assigned:
+            # Of a replica without partitions no message comes: what the transform holds for others ends here.
+            self._owed = False
+            self._notes.restore({})
         for each in assigned:
             if each not in self._known and _is_read(consumer, each):
                 try:
@@ -84,6 +90,7 @@ class NotedOffsets:
                 raise KafkaException(each.error)
             found[each.topic, each.partition] = max(each.offset, -1), each.metadata or ""
         self._known |= found
+        self._owed = False
         assert self._notes is not None  # noqa: S101 - the caller has looked
         self._notes.restore(found)
 

@@ -41,30 +41,30 @@ class SeveralModels:
 
         It is of all rows, unless they take longer than `seconds`. Raises what `infer` raises, once all have ended.
         """
-        until = None if seconds is None else time.perf_counter() + seconds
         # Of the last inference of each; unknown at first.
         known = [self._seconds.get(served.model, 0.0) for served, _ in asked]
         if sum(known) - max(known, default=0.0) < _WORTH_SECONDS:
-            return [self._timed(served, rows, until) for served, rows in asked]
+            return [self._timed(served, rows, seconds) for served, rows in asked]
         slowest = known.index(max(known))
         others: dict[int, Future[tuple[Inference, int]]] = {
-            place: self._threads.submit(self._timed, *each, until)
+            place: self._threads.submit(self._timed, *each, seconds)
             for place, each in enumerate(asked)
             if place != slowest
         }
         try:
-            mine = self._timed(*asked[slowest], until)
+            mine = self._timed(*asked[slowest], seconds)
         finally:
             wait(others.values())  # what they use is held by the caller
         return [mine if place == slowest else others[place].result() for place in range(len(asked))]
 
-    def _timed(self, served: ServedModel, rows: Rows, until: float | None) -> tuple[Inference, int]:
+    def _timed(self, served: ServedModel, rows: Rows, seconds: float | None) -> tuple[Inference, int]:
         if not len(rows):
             return Inference([], {}), 0
         began = time.perf_counter()
-        if until is None:
+        if seconds is None:
             found = self.paces.infer(self.infer, served, rows), len(rows)
         else:
-            found = self.paces.infer_until(self.infer, served, rows, until)
+            # From its own turn on: a model after a slow one is not to be taken for slow.
+            found = self.paces.infer_until(self.infer, served, rows, began + seconds)
         self._seconds[served.model] = time.perf_counter() - began
         return found

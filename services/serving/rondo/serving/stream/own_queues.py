@@ -82,12 +82,13 @@ class Answers(Protocol):
 class OwnQueues:
     """Implements `Notes`. Only `forget` may be called on another thread than the one that reads.
 
-    `requests` makes the reader of a model. A model has `seconds` for its part of a micro-batch.
+    `requests` makes the reader of a model. A model has `seconds` for its part of a micro-batch. With None it has all
+    the time that it takes, and only queues that another replica has begun are worked off.
     """
 
     requests: Callable[[str], Requests]
     paces: Paces
-    seconds: float
+    seconds: float | None
     now: Callable[[], float] = time.time
     _queues: dict[str, ModelQueue] = field(default_factory=dict)
     # The offset after what the stream has passed, by partition.
@@ -115,10 +116,9 @@ class OwnQueues:
     def active(self) -> bool:
         return bool(self._queues) and not self._stale
 
-    @property
-    def full(self) -> bool:
-        """Whether no further model can get a queue."""
-        return len(self._queues) >= MAX_QUEUES
+    def fit(self, models: Collection[str]) -> bool:
+        """Return whether each of these models has a queue, or can get one: as many as a note may name."""
+        return self.seconds is not None and len(self._queues.keys() | set(models)) <= MAX_QUEUES
 
     def shared(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the messages of a micro-batch without the requests that wait in a queue."""
@@ -157,7 +157,8 @@ class OwnQueues:
                     continue
                 yield from self._finished(queue, queue.running, answers)
             self._moved |= queue.advance(self._ends)
-            if (ended := queue.caught_up(self._ends)) and not self.paces.is_slow(queue.model, self.seconds):
+            too_slow = self.seconds is not None and self.paces.is_slow(queue.model, self.seconds)
+            if (ended := queue.caught_up(self._ends)) and not too_slow:
                 queue.leave(ended)
                 self._changed |= ended
                 if not queue.positions:
@@ -232,6 +233,7 @@ class OwnQueues:
 
     def _close(self, queue: ModelQueue) -> None:
         if queue.running is not None:
+            queue.running.inference.cancel()
             queue.running.inference.add_done_callback(queue.running.dropped)
         queue.requests.close()
         del self._queues[queue.model]

@@ -119,9 +119,10 @@ class PredictionStream:
     def _answer(
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
-        chunk = self._begin(batch, table, parsed, report, leave=not self.queues.full)
+        fit = self.queues.fit([schema.model for schema, _, _ in parsed.groups])
+        chunk = self._begin(batch, table, parsed, report, leave=fit)
         # Where nothing else is served, nothing waits for a slow model.
-        seconds = self.queues.seconds if len(table.models) > 1 and not self.queues.full else None
+        seconds = self.queues.seconds if len(table.models) > 1 and fit else None
         found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
         for index, (asked, (_, rows)) in enumerate(zip(chunk.groups, found, strict=True)):
             if rows < len(asked.places):
@@ -173,7 +174,7 @@ class PredictionStream:
         if model not in turn.windows:
             return set()
         partitions = {turn.partitions[place] for place in places}
-        if not (pending := self.repeats.pending(model, turn.windows, partitions, self.queues.seconds)):
+        if not (pending := self.repeats.pending(model, turn.windows, partitions, self.queues.seconds or 0)):
             return set()
         left = [
             place
