@@ -51,6 +51,7 @@ class State:
     tokens: dict[str, TokenChanged] = field(default_factory=dict)
     uploads: dict[str, str] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    undeclared: dict[tuple[str, str], ModelSpec] = field(default_factory=dict)
 
     def active(self) -> tuple[str, ...]:
         """Return the names of the models that have a spec."""
@@ -203,6 +204,8 @@ class FakeWork:
         known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
         self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
         self.state_.specs[spec.model, spec.digest] = spec
+        if (await self.load_dataset_for_update(spec.data.dataset)).spec is None:
+            self.state_.undeclared[spec.data.dataset, spec.model] = spec
         self.state_.removed.discard(spec.model)
         self.state_.applied_at[spec.model] = datetime.now(UTC)
         await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
@@ -218,6 +221,9 @@ class FakeWork:
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
         specs = (self.state_.models[model].spec for model in self.state_.active())
         return tuple(spec for spec in specs if spec.data.dataset == name)
+
+    async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:
+        return tuple(spec for (dataset, _), spec in sorted(self.state_.undeclared.items()) if dataset == name)
 
     async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None:  # noqa: ARG002 - the port
         history = self.state_.datasets.get(spec.dataset, Dataset(spec.dataset)).history

@@ -128,3 +128,34 @@ async def test_a_key_of_the_model_that_does_nothing_is_warned_of(store: Backend,
     await declare(store, flights())
     loose = ModelSpec.model_validate(spec.as_dict() | {"data": {**spec.as_dict()["data"], "max_bad_share": 0.5}})
     assert any("max_bad_share" in warning for warning in (await apply(store, loose)).warnings)
+
+
+def with_texts(spec: ModelSpec, model: str, positive: str, negative: str) -> ModelSpec:
+    known = spec.as_dict()
+    data = known["data"] | {"positive": positive, "negative": negative}
+    return ModelSpec.model_validate(known | {"model": model, "data": data})
+
+
+async def test_no_model_reads_the_labels_of_older_rows_the_other_way_round(store: Backend, spec: ModelSpec) -> None:
+    """Rows from before the declaration have 1 for the positive text of the models of that time, removed ones, too."""
+    texts = flights({"late": {"type": "category"}})
+    await apply(store, with_texts(spec, "late", "late", "on_time"))
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    await apply(store, with_texts(spec, "early", "on_time", "late"))
+    with pytest.raises(RefusedDatasetError):
+        await declare(store, texts)
+    async with store.work() as work:
+        await commands.remove(work, "early", ANA, None)
+    await declare(store, texts)
+    for positive, negative in (("on_time", "late"), ("cancelled", "on_time")):
+        with pytest.raises(RefusedSpecError):
+            await apply(store, with_texts(spec, "punctual", positive, negative))
+
+
+async def test_models_of_a_dataset_without_older_rows_have_the_texts_they_want(store: Backend, spec: ModelSpec) -> None:
+    await declare(store, flights({"late": {"type": "category"}}))
+    for model, positive in (("late", "late"), ("cancelled", "cancelled")):
+        assert (await apply(store, with_texts(spec, model, positive, "on_time"))).changed
+    await declare(store, flights({"late": {"type": "category"}, "gate": {"type": "category", "optional": True}}))
+    assert (await apply(store, with_texts(spec, "punctual", "on_time", "late"))).changed

@@ -66,7 +66,8 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
         champion.number if champion else None,
         champion.route().features if champion else {},
     )
-    of_dataset = review_use(spec, (await work.load_dataset_for_update(spec.data.dataset)).spec)
+    dataset = await work.load_dataset_for_update(spec.data.dataset)
+    of_dataset = review_use(spec, dataset.spec, await work.undeclared_users(dataset.name))
     if refusals := (*review.refusals, *of_dataset.refusals):
         raise RefusedSpecError(spec.model, refusals)
     revision = await work.spec_revision(spec.model) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rondo.contracts.spec.data import Feature
     from rondo.contracts.spec.dataset.section import DatasetSpec
@@ -24,6 +24,31 @@ def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
         if feature.source is None:
             yield from _feature(name, feature, dataset)
     yield from _label(model, dataset)
+
+
+def label_contradictions(model: ModelSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
+    """Yield why a model would read the labels of older rows otherwise than they were published.
+
+    Rows from before the declaration have 1 for `data.positive` of the models of that time (`undeclared`), and 0 for
+    `data.negative`.
+    """
+    data = model.data
+    for other in undeclared:
+        same = (other.task, other.data.label) == (model.task, data.label)
+        if same and _texts(other) != _texts(model):
+            yield (
+                f"`data.positive` and `data.negative` are {_shown(model)}, and rows of {data.dataset} from before it "
+                f"was declared have the labels of {other.model}, where they are {_shown(other)}: write those, or give "
+                "the label another column"
+            )
+
+
+def _texts(model: ModelSpec) -> tuple[str | None, str | None]:
+    return (model.data.positive, model.data.negative)
+
+
+def _shown(model: ModelSpec) -> str:
+    return "absent" if model.data.positive is None else f"{model.data.positive!r} and {model.data.negative!r}"
 
 
 def ignored_keys(model: ModelSpec) -> Iterator[str]:

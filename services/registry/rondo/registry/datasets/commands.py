@@ -38,7 +38,8 @@ async def apply_dataset(work: DatasetTable, spec: DatasetSpec, actor: Actor) -> 
     before = await work.load_dataset_for_update(spec.dataset)
     if before.spec is not None and before.spec.digest == spec.digest:
         return AppliedContract(before.revision, changed=False)
-    review = review_dataset(spec, before, await work.dataset_users(spec.dataset))
+    users, undeclared = await work.dataset_users(spec.dataset), await work.undeclared_users(spec.dataset)
+    review = review_dataset(spec, before, users, undeclared)
     if review.refusals:
         raise RefusedDatasetError(spec.dataset, review.refusals)
     revision = before.revision + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.dataset.evolution import changes
-from rondo.contracts.spec.dataset.use import ignored_keys, misfits
+from rondo.contracts.spec.dataset.use import ignored_keys, label_contradictions, misfits
 from rondo.registry.registration.spec_review import Review
 
 if TYPE_CHECKING:
@@ -16,22 +16,36 @@ if TYPE_CHECKING:
     from rondo.registry.model.dataset import Dataset
 
 
-def review_dataset(spec: DatasetSpec, before: Dataset, users: Sequence[ModelSpec]) -> Review:
-    """Review a dataset spec against those that were in force, and the specs of the models that name the dataset."""
+def review_dataset(
+    spec: DatasetSpec, before: Dataset, users: Sequence[ModelSpec], undeclared: Sequence[ModelSpec]
+) -> Review:
+    """Review a dataset spec against those that were in force, and the specs of the models that name the dataset.
+
+    `undeclared` are the specs that named it while it was not declared.
+    """
     found = changes(before.history, spec)
     refusals = [change.sentence for change in found if change.is_refused]
-    refusals += [f"the model {model.model}: {problem}" for model in users for problem in misfits(model, spec)]
+    refusals += [
+        f"the model {model.model}: {problem}" for model in users for problem in _problems(model, spec, undeclared)
+    ]
     warnings = [change.sentence for change in found if change.is_stricter]
     warnings += [_ignored(model.model, key, spec.dataset) for model in users for key in ignored_keys(model)]
     return Review(tuple(refusals), tuple(warnings))
 
 
-def review_use(model: ModelSpec, dataset: DatasetSpec | None) -> Review:
-    """Review a model spec against the spec of its dataset; there is nothing to review where it is not declared."""
+def review_use(model: ModelSpec, dataset: DatasetSpec | None, undeclared: Sequence[ModelSpec]) -> Review:
+    """Review a model spec against the spec of its dataset; there is nothing to review where it is not declared.
+
+    `undeclared` are the specs that named the dataset while it was not.
+    """
     if dataset is None:
         return Review()
     warnings = tuple(_ignored(model.model, key, dataset.dataset) for key in ignored_keys(model))
-    return Review(tuple(misfits(model, dataset)), warnings)
+    return Review(_problems(model, dataset, undeclared), warnings)
+
+
+def _problems(model: ModelSpec, dataset: DatasetSpec, undeclared: Sequence[ModelSpec]) -> tuple[str, ...]:
+    return (*misfits(model, dataset), *label_contradictions(model, undeclared))
 
 
 def _ignored(model: str, key: str, dataset: str) -> str:

@@ -26,6 +26,18 @@ _USERS_SQL = """
 select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision
 where s.spec::jsonb -> 'data' ->> 'dataset' = $1 order by m.name
 """
+# When a dataset was removed is not stored. A model spec between the last dataset spec before the removal and the next
+# one counts as one of an undeclared dataset.
+_UNDECLARED_USERS_SQL = """
+select distinct on (s.model) s.spec from specs s
+left join lateral (
+    select revision from dataset_specs where dataset = $1 and applied_at <= s.applied_at order by revision desc limit 1
+) d on true
+where s.spec::jsonb -> 'data' ->> 'dataset' = $1 and (d.revision is null or (
+    d.revision <> (select spec_revision from datasets where name = $1)
+    and not exists (select from dataset_specs where dataset = $1 and revision = d.revision + 1)
+)) order by s.model, s.revision desc
+"""
 
 
 async def lock(sql: PoolConnectionProxy[Any], name: str) -> None:
@@ -55,6 +67,10 @@ async def _load_all(sql: PoolConnectionProxy[Any], name: str | None) -> Sequence
 
 async def load_users(sql: PoolConnectionProxy[Any], name: str) -> tuple[ModelSpec, ...]:
     return tuple(ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_USERS_SQL, name))
+
+
+async def load_undeclared_users(sql: PoolConnectionProxy[Any], name: str) -> tuple[ModelSpec, ...]:
+    return tuple(ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_UNDECLARED_USERS_SQL, name))
 
 
 async def save_spec(sql: PoolConnectionProxy[Any], spec: DatasetSpec, revision: int, actor: Actor) -> None:

@@ -132,6 +132,9 @@ class PostgresWork:
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
         return await datasets.load_users(self._sql, name)
 
+    async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:
+        return await datasets.load_undeclared_users(self._sql, name)
+
     async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None:
         await datasets.save_spec(self._sql, spec, revision, actor)
 
