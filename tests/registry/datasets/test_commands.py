@@ -159,3 +159,14 @@ async def test_models_of_a_dataset_without_older_rows_have_the_texts_they_want(s
         assert (await apply(store, with_texts(spec, model, positive, "on_time"))).changed
     await declare(store, flights({"late": {"type": "category"}, "gate": {"type": "category", "optional": True}}))
     assert (await apply(store, with_texts(spec, "punctual", "on_time", "late"))).changed
+
+
+async def test_a_column_of_older_rows_has_no_other_capitals(store: Backend, spec: ModelSpec) -> None:
+    await apply(store, spec)
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    renamed = flights({"Distance": {"type": "float", "optional": True}})
+    del renamed.columns["distance"]
+    with pytest.raises(RefusedDatasetError):
+        await declare(store, renamed)
+    assert (await declare(store, flights())).changed

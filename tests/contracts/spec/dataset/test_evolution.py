@@ -79,6 +79,14 @@ def test_a_column_that_was_dropped_comes_back_with_its_type_alone() -> None:
     assert (same.kind, [each.kind for each in other]) == (Is.ADDED, [Is.ADDED, Is.RETYPED])
 
 
+def test_a_column_does_not_come_back_with_other_capitals() -> None:
+    """Tables can't tell the two apart, and refuse to have both: no batch could be stored any more."""
+    for dropped in ([], [dataset_of({"temp": FLOAT})]):
+        history = [dataset_of({"temp": FLOAT, "gusts": INT}), *dropped]
+        found = changes(history, dataset_of({"temp": FLOAT, "Gusts": INT}))
+        assert [each.column for each in found if each.is_refused] == ["Gusts"]
+
+
 COLUMN = st.builds(
     lambda kind, optional, low, width: {
         "type": kind,

@@ -49,9 +49,9 @@ def changes(history: Sequence[DatasetSpec], after: DatasetSpec) -> tuple[Change,
     return (*_of_keys(before, after), *_of_columns(before, after), *_of_types(known, after))
 
 
-def _last_columns(history: Sequence[DatasetSpec]) -> dict[str, DatasetColumn]:
-    """Return each column that a spec ever had, as the last one had it."""
-    return {name: column for spec in history for name, column in _columns(spec).items()}
+def _last_columns(history: Sequence[DatasetSpec]) -> dict[str, tuple[str, DatasetColumn]]:
+    """Return each column that a spec ever had, as the last one had it, by its name in small letters."""
+    return {name.lower(): (name, column) for spec in history for name, column in _columns(spec).items()}
 
 
 def _columns(spec: DatasetSpec) -> dict[str, DatasetColumn]:
@@ -116,9 +116,13 @@ def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Ch
         yield Change(name, SchemaChange.NARROWED, sentence, is_stricter=True)
 
 
-def _of_types(known: dict[str, DatasetColumn], after: DatasetSpec) -> Iterator[Change]:
+def _of_types(known: dict[str, tuple[str, DatasetColumn]], after: DatasetSpec) -> Iterator[Change]:
     for name, column in _columns(after).items():
-        old = known.get(name, column).type
+        stored, last = known.get(name.lower(), (name, column))
+        if stored != name:
+            yield Change(name, SchemaChange.RETYPED, other_capitals(name, stored))
+            continue
+        old = last.type
         if (old, column.type) == ("int", "float"):
             yield Change(name, SchemaChange.WIDENED, f"{name} may be any number now, and was a whole one")
         elif old != column.type:
@@ -127,6 +131,11 @@ def _of_types(known: dict[str, DatasetColumn], after: DatasetSpec) -> Iterator[C
                 "name, or declare a dataset of another name"
             )
             yield Change(name, SchemaChange.RETYPED, sentence)
+
+
+def other_capitals(name: str, stored: str) -> str:
+    """Say why a column can't be called `name`: a table has no two columns that differ by capitals alone."""
+    return f"{name} differs by capitals alone from {stored}, which stored rows have: write {stored}"
 
 
 def _includes(wide: DatasetColumn, narrow: DatasetColumn) -> bool:

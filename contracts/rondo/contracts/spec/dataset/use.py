@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.spec.dataset.evolution import other_capitals
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -24,6 +26,20 @@ def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
         if feature.source is None:
             yield from _feature(name, feature, dataset)
     yield from _label(model, dataset)
+
+
+def name_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
+    """Yield which columns differ by capitals alone from one that older rows have by the specs of `undeclared`."""
+    names = {name.lower(): name for name in (*dataset.entity, dataset.event_time, *dataset.columns)}
+    for stored in dict.fromkeys(name for model in undeclared for name in _sent(model)):
+        name = names.get(stored.lower(), stored)
+        if name != stored:
+            yield other_capitals(name, stored)
+
+
+def _sent(model: ModelSpec) -> Iterator[str]:
+    yield from (model.data.entity, model.data.event_time, model.data.label)
+    yield from (name for name, feature in model.features.items() if feature.source is None)
 
 
 def label_contradictions(model: ModelSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:

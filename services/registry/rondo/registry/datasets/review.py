@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.dataset.evolution import changes
-from rondo.contracts.spec.dataset.use import ignored_keys, label_contradictions, misfits
+from rondo.contracts.spec.dataset.use import ignored_keys, label_contradictions, misfits, name_contradictions
 from rondo.registry.registration.spec_review import Review
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def review_dataset(
     """
     found = changes(before.history, spec)
     refusals = [change.sentence for change in found if change.is_refused]
+    refusals += name_contradictions(spec, undeclared)
     refusals += [
         f"the model {model.model}: {problem}" for model in users for problem in _problems(model, spec, undeclared)
     ]
