@@ -66,6 +66,13 @@ def test_a_change_of_a_key(before: dict[str, Any], after: dict[str, Any], kind: 
     assert any(change.is_refused for change in found) is (kind is Is.KEY_CHANGED)
 
 
+def test_a_time_zone_that_was_left_out_comes_back_as_it_was() -> None:
+    history = [dataset_of(time_zone="Europe/Berlin"), dataset_of(), dataset_of()]
+    (same,) = changes(history, dataset_of(time_zone="Europe/Berlin"))
+    (other,) = changes(history, dataset_of(time_zone="America/New_York"))
+    assert (same.kind, other.kind) == (Is.WIDENED, Is.KEY_CHANGED)
+
+
 def test_the_first_spec_and_the_same_spec_change_nothing() -> None:
     assert changes([], dataset_of()) == ()
     assert changes([dataset_of()], dataset_of(max_bad_share=0.5)) == ()

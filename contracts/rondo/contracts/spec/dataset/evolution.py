@@ -46,7 +46,7 @@ def changes(history: Sequence[DatasetSpec], after: DatasetSpec) -> tuple[Change,
     if not history:
         return ()
     before, known = history[-1], _last_columns(history)
-    return (*_of_keys(before, after), *_of_columns(before, after), *_of_types(known, after))
+    return (*_of_keys(history, after), *_of_columns(before, after), *_of_types(known, after))
 
 
 def _last_columns(history: Sequence[DatasetSpec]) -> dict[str, tuple[str, DatasetColumn]]:
@@ -59,19 +59,21 @@ def _columns(spec: DatasetSpec) -> dict[str, DatasetColumn]:
     return dict.fromkeys(spec.entity, _ENTITY) | spec.columns
 
 
-def _of_keys(before: DatasetSpec, after: DatasetSpec) -> Iterator[Change]:
+def _of_keys(history: Sequence[DatasetSpec], after: DatasetSpec) -> Iterator[Change]:
+    before = history[-1]
     if before.entity != after.entity:
         yield _key("entity", ", ".join(before.entity), ", ".join(after.entity))
     if before.event_time != after.event_time:
         yield _key("event_time", before.event_time, after.event_time)
-    if before.time_zone is None and after.time_zone is not None:
+    zone = next((spec.time_zone for spec in reversed(history) if spec.time_zone is not None), after.time_zone)
+    if zone is not None and after.time_zone not in (None, zone):
+        yield _key("time_zone", zone, str(after.time_zone))
+    elif before.time_zone is None and after.time_zone is not None:
         sentence = f"`time_zone` is new: event times without a zone are now taken to be of {after.time_zone}"
         yield Change("time_zone", SchemaChange.WIDENED, sentence)
     elif before.time_zone is not None and after.time_zone is None:
         sentence = "`time_zone` is gone: event times without a zone are now invalid"
         yield Change("time_zone", SchemaChange.NARROWED, sentence, is_stricter=True)
-    elif before.time_zone is not None and before.time_zone != after.time_zone:
-        yield _key("time_zone", before.time_zone, str(after.time_zone))
 
 
 def _key(key: str, before: str, after: str) -> Change:
