@@ -78,6 +78,12 @@ def test_the_first_spec_and_the_same_spec_change_nothing() -> None:
     assert changes([dataset_of()], dataset_of(max_bad_share=0.5)) == ()
 
 
+def test_limits_that_become_narrower_beside_a_wider_type_are_stricter() -> None:
+    before = dataset_of({"x": INT | {"max": 9}})
+    found = changes([before], dataset_of({"x": FLOAT | {"max": 8}}))
+    assert [(each.kind, each.is_stricter) for each in found] == [(Is.NARROWED, True), (Is.WIDENED, False)]
+
+
 def test_a_column_that_was_dropped_comes_back_with_its_type_alone() -> None:
     """The table still has its values."""
     history = [dataset_of({"temp": FLOAT, "x": FLOAT}), dataset_of({"temp": FLOAT})]

@@ -106,11 +106,11 @@ def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Ch
     if old.optional and not new.optional:
         sentence = f"{name} is required now: rows without it are quarantined from now on"
         yield Change(name, SchemaChange.MADE_REQUIRED, sentence, is_stricter=True)
-    if old.type != new.type:
+    if old.type != new.type and (old.type, new.type) != ("int", "float"):
         return  # their limits can't be compared; `_of_types` reports the type
-    allowed = (_allowed(old), _allowed(new))
-    if allowed[0] == allowed[1]:
+    if _limits(old) == _limits(new):
         return
+    allowed = (_allowed(old), _allowed(new))
     if _includes(new, old):
         yield Change(name, SchemaChange.WIDENED, f"{name} may be {allowed[1]} now, and was {allowed[0]}")
     else:
@@ -141,12 +141,16 @@ def other_capitals(name: str, stored: str) -> str:
 
 
 def _includes(wide: DatasetColumn, narrow: DatasetColumn) -> bool:
-    """Return whether every value that the second allows is allowed by the first, which has the same type."""
+    """Return whether the first allows every value that the second does, which is of the same type, or `int`."""
     if wide.min is not None and (narrow.min is None or narrow.min < wide.min):
         return False
     if wide.max is not None and (narrow.max is None or narrow.max > wide.max):
         return False
     return wide.values is None or (narrow.values is not None and set(narrow.values) <= set(wide.values))
+
+
+def _limits(column: DatasetColumn) -> tuple[float | None, float | None, frozenset[str] | None]:
+    return column.min, column.max, None if column.values is None else frozenset(column.values)
 
 
 def _allowed(column: DatasetColumn) -> str:
