@@ -61,3 +61,24 @@ def test_a_model_that_fails_on_every_row_is_reported() -> None:
     assert [type(each) for each in found] == [DataQualityDegraded, AlertRaised]
     assert [each.event.detail for each in failed.resolve(MODEL, to_time(BEGIN), "removed")] == ["removed"]  # type: ignore[attr-defined]
     assert failed == FailedRows()
+
+
+def test_the_alert_ends_on_a_stream_whose_next_window_is_full_at_once() -> None:
+    """There the newest window that is known is always the one that fills."""
+    failed = FailedRows()
+    (_, alert) = look(failed, 0, (900, 100))
+    assert isinstance(alert, AlertRaised)
+    assert look(failed, HOUR, (900, 100), (500, 0)) == []
+    (resolved,) = look(failed, 2 * HOUR, (900, 100), (1_000, 0), (500, 0))
+    assert isinstance(resolved, AlertResolved)
+    assert (resolved.alert_id, resolved.resolved_at) == (alert.alert_id, to_time(BEGIN + 2 * HOUR))
+
+
+def test_no_window_before_that_of_the_alert_ends_it_and_none_while_the_next_one_fails() -> None:
+    failed = FailedRows()
+    assert len(look(failed, HOUR, (1_000, 0), (900, 100))) == 2
+    assert look(failed, HOUR, (1_000, 0), (5_000, 100)) == [], "by the window before"
+    assert look(failed, 2 * HOUR, (1_000, 0), (5_000, 100), (80, 20)) == [], "the next one fails"
+    (resolved,) = look(failed, 2 * HOUR, (1_000, 0), (5_000, 100), (800, 20))
+    assert isinstance(resolved, AlertResolved)
+    assert failed == FailedRows()

@@ -3,6 +3,7 @@
 A failure has no event time, so it counts in the window of the newest request that its record is logged with. A model
 that fails on every row logs no request at all, and its window never ends: so the window that fills is looked at, too.
 One that does so from its start has no window, and is reported by when its failures were written.
+The newest window opens the alert, and one that has passed ends it: on a dense stream the newest one always fills.
 No row is to be expected to fail, so there is no test: the limits are those of repeated requests.
 """
 
@@ -31,9 +32,13 @@ FEWEST_ROWS = 100
 
 @dataclass
 class FailedRows:
-    """The alert about failed rows: its id where it is open. The newest cost was `written` then, in microseconds."""
+    """The alert about failed rows: its id where it is open, and the start of the `window` that opened it.
+
+    The newest cost was `written` then. Both times are in microseconds.
+    """
 
     alert: str | None = None
+    window: int = NEVER
     written: int = field(default=NEVER, compare=False)
 
     @property
@@ -46,27 +51,30 @@ class FailedRows:
 
         `costs` are by the start of a window of this length, see `ModelCosts.windows`.
         """
-        passed_by = (at for at, cost in costs.items() if _rows(cost) and at + length <= passed)
+        passed_by = [at for at, cost in costs.items() if _rows(cost) and at + length <= passed]
         known = [*passed_by, *(at for at, cost in costs.items() if _rows(cost) >= FEWEST_ROWS)]
         start = max(known, default=NEVER)
         if not known or (start == NEVER == self.written):
             return []
-        cost, share = costs[start], costs[start].failed / _rows(costs[start])
-        window = Window(
-            start=to_time(self.written if start == NEVER else start),
-            end=to_time(self.written if start == NEVER else start + length),
-            rows=cost.rows,
-        )
-        if self.alert is None and share > LARGEST_SHARE and _rows(cost) >= FEWEST_ROWS:
-            return self._raise(subject, cost, share, window)
-        # While a window fills its failures may come yet.
-        if self.alert is not None and share < LARGEST_SHARE / 2 and start + length <= passed:
-            return self.resolve(subject.model, window.end, f"{share:.1%} of the rows of a window failed")
-        return []
+        cost, fails = costs[start], _share(costs[start]) > LARGEST_SHARE and _rows(costs[start]) >= FEWEST_ROWS
+        if self.alert is None and fails:
+            window = Window(
+                start=to_time(self.written if start == NEVER else start),
+                end=to_time(self.written if start == NEVER else start + length),
+                rows=cost.rows,
+            )
+            self.window = start
+            return self._raise(subject, cost, _share(cost), window)
+        # While a window fills its failures may come yet. Those before the one that opened the alert say nothing.
+        ending = max((at for at in passed_by if at >= self.window), default=NEVER)
+        if self.alert is None or fails or ending == NEVER or _share(costs[ending]) >= LARGEST_SHARE / 2:
+            return []
+        why = f"{_share(costs[ending]):.1%} of the rows of a window failed"
+        return self.resolve(subject.model, to_time(ending + length), why)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the alert if it is open."""
-        alert, self.alert = self.alert, None
+        alert, self.alert, self.window = self.alert, None, NEVER
         return [findings.resolved(model, alert, at, why)] if alert else []
 
     def snapshot(self) -> FailedRows:
@@ -88,3 +96,7 @@ class FailedRows:
 
 def _rows(cost: VersionCost) -> int:
     return cost.rows + cost.failed
+
+
+def _share(cost: VersionCost) -> float:
+    return cost.failed / _rows(cost)

@@ -12,7 +12,7 @@ from rondo.monitor.quality.repeats import Repeats
 from rondo.monitor.quality.skew import SkewAlarm
 from rondo.monitor.quality.streams import FirstOutcomes, StreamQuality
 from rondo.monitor.quality.volume import Volume
-from rondo.monitor.stream.watermark import is_implausible
+from rondo.monitor.stream.watermark import NEVER, is_implausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,7 @@ class ModelQuality:
         The `first_request` of those that lead by now has come already, and its outcome is awaited.
         """
         self.volume.clear_counts()
+        self.failed.window = NEVER
         self.streams.first_request = first_request
 
     def snapshot(self) -> ModelQuality:

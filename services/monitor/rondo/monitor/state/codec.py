@@ -135,7 +135,7 @@ def decode_state(
             # A checkpoint of an earlier release has neither.
             SkewAlarm(**figures.get("skew", {})),
             decode_repeats(figures.get("repeats", {})),
-            FailedRows(figures.get("failed_rows")),
+            FailedRows(figures.get("failed_rows"), figures.get("failed_rows_window", NEVER)),
             _volume(figures.get("volume")),
         ),
         costs=ModelCosts(
@@ -178,6 +178,7 @@ def _figures(state: ModelState) -> dict[str, object]:
             for (version, start), cost in sorted(state.costs.windows.items())
         ],
         "failed_rows": state.quality.failed.alert,
+        "failed_rows_window": state.quality.failed.window,
         "volume": _encoded_volume(state.quality.volume),
         "compared": compared_versions.encoded(state.candidates.compared),
         "repeats": encode_repeats(state.quality.repeats),
