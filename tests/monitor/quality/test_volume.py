@@ -124,14 +124,25 @@ def test_days_without_any_request_open_no_alert_and_end_none() -> None:
     assert low.open.keys() == {"volume"}
 
 
-def test_a_stream_of_few_requests_has_no_high_volume() -> None:
-    """29 a day are usual, so four times as many may be chance; of 30 they are not."""
-    for usual, found in ((29, 0), (30, 2)):
-        volume = Volume()
-        for day in range(30):
-            take(volume, day, 4 * usual if day >= 28 else usual)
-            events = look(volume, day)
-        assert len(events) == found
+@pytest.mark.parametrize(
+    ("usual", "rows", "found"), [(28, 90, 0), (28, 91, 2), (0, 100_000, 2), (30, 90, 0), (34, 102, 0), (34, 120, 2)]
+)
+def test_far_more_than_few_requests_are_more_than_ninety(usual: int, rows: int, found: int) -> None:
+    """Three times as many as a few may be chance. Each week has a row by which it is one to compare with."""
+    volume = Volume()
+    for day in range(30):
+        take(volume, day, rows if day >= 28 else usual or int(day % 7 == 6))
+        events = look(volume, day)
+    assert len(events) == found
+
+
+def test_nights_without_requests_neither_end_the_alert_nor_open_it_again() -> None:
+    """With windows of an hour and office hours, of 100 requests each; there are 1,000 from the 28th day on."""
+    volume, found = Volume(), []
+    for day in range(31):
+        take(volume, day, 10_000 if day >= 28 else 1_000)
+        found += look(volume, day, HOUR)
+    assert [type(each) for each in found] == [DataQualityDegraded, AlertRaised]
 
 
 def test_late_requests_of_hours_that_were_looked_at_do_not_count() -> None:

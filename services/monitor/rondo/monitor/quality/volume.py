@@ -4,7 +4,7 @@ Requests have a day and a week, so a period is compared with the same hours of t
 window, in whole hours, a week at most. Rows count by event time: a replay of old data has the volume of that time.
 There is no test, for the volume of few weeks has no known distribution: a period is strange with less than a third of
 the least, or more than three times the most of these weeks, and two in a row open the alert. A period without any
-request is a silence: it opens no alert and ends none.
+request says nothing: it is a silence, or a night as every other. It opens no alert and ends none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEPT_WEEKS = 4
 FEWEST_WEEKS = 2
 FACTOR = 3
 FEWEST_ROWS = 30
-"""Where fewer are usual, a third or three times as many may be chance."""
+"""Where fewer are usual, a third or three times as many may be chance: 30 are taken as usual for the upper limit."""
 _CONSECUTIVE = 2
 
 
@@ -61,15 +61,13 @@ class PeriodVolume:
         return self.least >= FEWEST_ROWS and 0 < FACTOR * self.rows < self.least
 
     @property
-    def is_silence(self) -> bool:
-        """Whether there is no row where the weeks have some: `streams` reports that."""
-        return self.least >= FEWEST_ROWS and self.rows == 0
+    def highest(self) -> float:
+        """The most rows that are not far more than those of any of the weeks, or than a period has at other hours."""
+        return FACTOR * max(self.most, self.usual, FEWEST_ROWS)
 
     @property
     def is_high(self) -> bool:
-        """Whether the rows are far more than those of any of the weeks, and than a period has at other hours."""
-        most = max(self.most, self.usual)
-        return most >= FEWEST_ROWS and self.rows > FACTOR * most
+        return self.rows > self.highest
 
 
 @dataclass
@@ -139,7 +137,7 @@ class Volume:
         if self.newest is None:
             alert, self.alarm = self.alarm.alert_id, AlarmState()
             return [findings.resolved(subject.model, alert, end, "its weeks begin again")] if alert else []
-        if self.newest.is_silence:
+        if self.newest.rows == 0:
             return []
         finding_id = subject.finding_id(QualityProblem.VOLUME, end)
         before, strange = self.alarm.alert_id, self.newest.is_low or self.newest.is_high
@@ -167,7 +165,7 @@ class Volume:
         return sum(self.hours.get(hour, 0) for hour in range(start, start + hours))
 
     def _raised(self, subject: Subject, period: PeriodVolume, finding_id: str, end: datetime) -> list[Announcement]:
-        bound = period.least / FACTOR if period.is_low else FACTOR * max(period.most, period.usual)
+        bound = period.least / FACTOR if period.is_low else period.highest
         window = Window(start=to_time(period.start * HOUR), end=end, rows=period.rows)
         since = to_time((period.start - (_CONSECUTIVE - 1) * period.hours) * HOUR)
         statistic = Statistic(
