@@ -15,6 +15,7 @@ from rondo.contracts.events.monitoring import (
     LabelsWanted,
     WindowClosed,
 )
+from rondo.monitor.alerts.alarms import Repetition
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.label_requests.requests import request_labels
 from rondo.monitor.quality.skew import NOTHING_MEASURED
@@ -128,6 +129,17 @@ def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alon
     assert scenario.state.dropped.counts["late_rows"] == MANY_UNDATED - 1
     assert [each.window.rows for each in scenario.all(WindowClosed)] == [1_000 - MANY_UNDATED + 1, *[1_000] * 4]
     assert scenario.state.evidence.versions[1].taken["inputs"].first < micros(1)
+
+
+def test_suspicions_are_published_again_after_event_time_starts_over() -> None:
+    """One of day 3,000 would hold back all of the replay."""
+    scenario = DailyScenario()
+    try_model(scenario, 3_000)
+    at = micros(3_000)
+    scenario.state.alarms.suspicions["losses"] = Repetition(at, at)
+    for tenth in range(6):
+        replay(scenario, tenth)
+    assert scenario.state.alarms.suspicions == {}
 
 
 def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_before_it() -> None:

@@ -60,6 +60,22 @@ async def test_a_version_that_fails_from_its_start_is_reported_until_another_one
     assert (await again.status(MODEL)).alerts == {}
 
 
+async def test_what_a_version_failed_on_before_it_was_replaced_opens_no_alert_once_it_serves_again() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    pipeline.caught_up()
+    await pipeline.advance(messages([logged(5, 0), logged(0, 200)]))
+    assert quality(store) == ["DataQualityDegraded", "AlertRaised"]
+    for revision, version in ((2, 2), (3, 1)):
+        async with store.work() as work:
+            await work.save_champion(MODEL, ChampionRevision(revision, version, DIGEST))
+        await pipeline.advance([])
+    assert quality(store)[2:] == ["AlertResolved"]
+    await pipeline.advance(messages([logged(0, 200, day=2)], first=2))
+    assert quality(store)[3:] == ["DataQualityDegraded", "AlertRaised"], "what it fails on since is reported"
+
+
 async def test_the_alert_ends_with_a_whole_window_without_failures() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock)

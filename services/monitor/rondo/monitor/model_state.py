@@ -145,11 +145,15 @@ class ModelState:
         It resets the alarms and resolves their alerts. Where it is the same artifact again nothing has changed: it
         takes over the evidence and the alarms.
         """
-        before, self.history = self.champion, self.history.promoted(champion)
+        before, returns = self.champion, self.history.is_replaced(champion.version)
+        self.history = self.history.promoted(champion)
         self.candidates.promoted(champion.version)
         if before is None or before.version == champion.version:
             return []
         why = f"version {champion.version} is in production instead of version {before.version}"
+        if returns:
+            # What it failed on before it was replaced has opened its alert, and another one would have its id.
+            self.costs.discard_windows(champion.version)
         newest = self.watermark.newest if self.watermark.newest != NEVER else self.quality.failed.written
         ended = self.quality.failed.resolve(self.model, to_time(newest), why)
         self.closed_until, self.recent = NEVER, RecentWindows()
@@ -415,6 +419,8 @@ class ModelState:
         """Discard what is counted of predictions: those to come have other windows, or an event time before these."""
         self.windows, self.recent, self.history = {}, RecentWindows(), self.history.without_windows()
         self.costs.windows = {}
+        # Those to come are of evidence that starts over, and may have earlier event times.
+        self.alarms.suspicions.clear()
         self.quality.repeats.clear_windows()
         for counted in (self.evidence, self.candidates, self.labelled):
             counted.clear()

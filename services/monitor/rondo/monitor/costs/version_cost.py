@@ -96,6 +96,10 @@ class ModelCosts:
         self.windows = {key: each for key, each in self.windows.items() if key[0] != version or key[1] > start}
         return found
 
+    def discard_windows(self, version: int) -> None:
+        """Discard the cost of a version in its open windows; that so far stays."""
+        self.windows = {key: each for key, each in self.windows.items() if key[0] != version}
+
     def by_window(self, version: int | None) -> dict[int, VersionCost]:
         """Return the cost of a version in its open windows, by their starts."""
         return {start: cost for (of, start), cost in self.windows.items() if of == version}
