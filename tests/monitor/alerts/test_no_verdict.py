@@ -14,7 +14,7 @@ from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.verdicts import expected_at, note_judged, verdicts
-from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence
 from rondo.monitor.windows.tumbling import to_micros, to_time
 
 from tests.monitor.alerts.alarms import SUBJECT, at
@@ -180,7 +180,9 @@ def test_the_alert_opens_after_twice_the_time_that_was_expected_at_first() -> No
         return [each.event.kind for each in found if isinstance(each.event, AlertRaised)]
 
     assert kinds(1) == [], "it is the first window"
-    evidence.due["inputs"] = evidence.due["outputs"] = to_micros(at(3))
+    for group in ("inputs", "outputs"):
+        evidence.taken[group] = Taken(150, to_micros(at(-30)), to_micros(at(0)))
+        evidence.due[group] = to_micros(at(3))
     assert (kinds(2), kinds(3)) == ([], [])
     reason = no_verdict.overdue(evidence, REFERENCE, RATE, ["inputs", "outputs"], to_micros(at(4)))
     assert reason is not None

@@ -178,6 +178,32 @@ def test_rows_that_come_in_bursts_are_judged_before_they_are_due(days: list[int]
     assert evidence.judged_since == {"inputs": (days[-1] + 1) * day * MINUTE}
 
 
+def test_a_first_step_with_few_rows_does_not_settle_when_a_group_is_due() -> None:
+    """Two rows in twelve hours let expect 128 rows after a month; then a row a minute comes."""
+    evidence, hour = compared(), 60
+    for first in (0, 12 * hour):
+        evidence.take("inputs", buckets_of(normal(1, seed=first), 1, first=first))
+    note_judged(evidence, RATE, ["inputs"], 13 * hour * MINUTE)
+    assert evidence.due["inputs"] > 7 * WEEK
+    evidence.take("inputs", buckets_of(normal(60, seed=3), 1, first=13 * hour))
+    note_judged(evidence, RATE, ["inputs"], 14 * hour * MINUTE)
+    assert evidence.due == {"inputs": WEEK}
+
+
+def test_when_a_group_is_due_gets_no_later_after_it_and_sooner_with_more_rows() -> None:
+    evidence, day = compared(), 24 * 60
+    for first in (0, 3 * day):
+        evidence.take("inputs", buckets_of(normal(1, seed=first), 1, first=first))
+    note_judged(evidence, RATE, ["inputs"], 4 * day * MINUTE)
+    before = evidence.due["inputs"]
+    assert before > 20 * WEEK
+    note_judged(evidence, RATE, ["inputs"], before + WEEK)
+    assert evidence.due == {"inputs": before}, "no row came"
+    evidence.take("inputs", buckets_of(normal(100, seed=3), 1, first=8 * day))
+    note_judged(evidence, RATE, ["inputs"], 9 * day * MINUTE)
+    assert evidence.due["inputs"] < 3 * WEEK
+
+
 def test_slices_are_not_awaited() -> None:
     components = (Component("slices", "city", "level", 0, "a"),)
     test = BlockTest.of("v", exact(normal(12, 1)), np.zeros(1, np.bool_), one_sided=True)

@@ -64,7 +64,7 @@ def test_the_slice_that_lacks_the_most_outcomes_is_named_until_all_are_judged() 
     most = max(waiting, key=lambda each: each.missing)
     assert len(waiting) == len(CITIES)
     assert no_verdict.unjudged_slices(evidence, RATE) == (
-        f"slice city={most.value}: {most.rows} of about {most.needed:,} outcomes, and fewer for {len(CITIES) - 1} more"
+        f"slice city={most.value}: {most.rows} of about {most.needed:,} outcomes; {len(CITIES) - 1} more slices wait"
     )
     take(evidence, BINARY, reference, 100 * PART, first=1)
     assert no_verdict.unjudged_slices(evidence, RATE) is None

@@ -88,9 +88,10 @@ def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str |
     if not found:
         return None
     first = max(found, key=lambda each: each.missing)
-    fewer = f", and fewer for {len(found) - 1} more" if len(found) > 1 else ""
+    more = len(found) - 1
+    others = f"; {more} more {'slice waits' if more == 1 else 'slices wait'}" if more else ""
     name = f"{first.column}={first.value or '(missing)'}"
-    return f"slice {name}: {first.rows:,} of about {first.needed:,} outcomes{fewer}"
+    return f"slice {name}: {first.rows:,} of about {first.needed:,} outcomes{others}"
 
 
 def out_of_reach(

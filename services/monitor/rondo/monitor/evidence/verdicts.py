@@ -102,13 +102,21 @@ def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequ
 
 
 def _note_due(evidence: VersionEvidence, group: Group, waiting: Sequence[Verdict], end: int) -> None:
-    """Note when a group should be judged. That is settled once its rows are of more than a week."""
+    """Note when a group should be judged. Once that is expected by the rows of a week, it gets no later.
+
+    A first step may be slow: the rate of less than a week settles nothing. A time that has passed stays.
+    """
     due = []
     for missing, taken in ((each.missing, each.taken) for each in waiting):
         if (at := expected_at(missing, taken.rows, taken.first, taken.last)) is not None:
             due.append(max(2 * at - taken.first, taken.first + _SHORTEST_WAIT))
-    if due and evidence.due.get(group, 0) <= waiting[0].taken.first + _SHORTEST_WAIT:
-        evidence.due[group] = max(end, *due)
+    if not due:
+        return
+    found, before, taken = max(end, *due), evidence.due.get(group, 0), waiting[0].taken
+    week = taken.first + _SHORTEST_WAIT
+    if before > week and (taken.last >= week or end > before):
+        found = min(found, before)
+    evidence.due[group] = found
 
 
 @lru_cache(maxsize=1_024)
