@@ -266,6 +266,15 @@ def test_a_whole_number_outside_the_window_is_not_looked_at() -> None:
     assert assemble(spec, Tables(rows, None, None), at(1), LATER, LATER)["cents"].to_list() == [5.0]
 
 
+def test_a_whole_number_outside_the_limits_is_left_out_and_fails_no_run() -> None:
+    limited = {"features": {"cents": {"type": "int", "max": 1000}}}
+    spec = ModelSpec.model_validate(SPEC.as_dict() | limited)
+    rows = published(("a", 1, 0, "UA", 1.0), ("b", 2, 1, "UA", 2.0)).with_columns(cents=pl.Series([2**30 + 1, 5]))
+    found = assemble(spec, Tables(rows, None, None), None, LATER, LATER)
+    assert found["cents"].to_list() == [5.0]
+    assert rows_left_out(spec, rows, None, LATER, found) == (None, RowsLeftOut(1, {"cents": 1}))
+
+
 def test_the_digest_is_that_of_the_rows() -> None:
     def made(*rows: tuple[str, float, int | None, str | None, float]) -> TrainingSet:
         found = assemble(SPEC, Tables(published(*rows), None, None), None, LATER, LATER)

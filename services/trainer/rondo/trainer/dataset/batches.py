@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, label, pop_inexact, required
+from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, label, outsides, pop_inexact, required
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Ingestion writes the id of each row's batch into this column.
 BATCH_ID = "batch_id"
 # No column of a dataset has a dot in its name.
-_PUBLICATION = "published.order"
+_PUBLICATION, _OUTSIDE = "published.order", "published.outside"
 
 
 def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[str, int]) -> pl.LazyFrame:
@@ -45,16 +45,29 @@ def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[s
 def latest_publication(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
     """Keep of each row the version that was published last; within one batch the last in the order of values.
 
+    Of these stay the rows that a request could have: the model will see no others. The dataset may allow more than the
+    model does, or an earlier spec did. A row that was corrected to a value outside the limits is out as well.
+
     Raises:
-        InexactIntegerError: an `int` feature has a value that float32 can't hold exactly.
+        InexactIntegerError: an `int` feature of such a row has a value that float32 can't hold exactly.
 
     """
     key = spec.data.row_key
     ordered = published.sort(*key, _PUBLICATION, spec.data.label, *spec.features)
-    rows, inexact = pop_inexact(ordered.unique(key, keep="last", maintain_order=True).drop(_PUBLICATION))
+    latest = ordered.unique(key, keep="last", maintain_order=True).drop(_PUBLICATION)
+    rows, inexact = pop_inexact(_within_limits(spec, latest))
     if inexact:
         raise InexactIntegerError(spec.data.dataset, inexact)
     return rows
+
+
+def _within_limits(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
+    outside = list(outsides(spec).values())
+    if not outside:
+        return published
+    mask = published.select(pl.any_horizontal(outside).alias(_OUTSIDE))[_OUTSIDE]
+    # A filter would copy all rows.
+    return published.filter(~mask) if mask.any() else published
 
 
 def _order(publications: Mapping[str, int], present: Iterable[str]) -> pl.Expr:

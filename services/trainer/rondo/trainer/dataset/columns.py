@@ -78,7 +78,13 @@ def _number(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return pl.coalesce(mapped, number)
 
 
-def outside_limits(name: str, described: Feature) -> pl.Expr | None:
+def outsides(spec: ModelSpec) -> dict[str, pl.Expr]:
+    """Return by feature with limits which rows have a value outside of them."""
+    found = ((name, _outside_limits(name, described)) for name, described in spec.features.items())
+    return {name: outside for name, outside in found if outside is not None}
+
+
+def _outside_limits(name: str, described: Feature) -> pl.Expr | None:
     """Return which values of `feature` a request may not have; None where the feature has no limits."""
     value, found = pl.col(name), []
     if described.min is not None:

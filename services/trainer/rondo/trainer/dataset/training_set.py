@@ -16,7 +16,7 @@ import polars as pl
 
 from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset.batches import latest_publication, published_rows
-from rondo.trainer.dataset.columns import BEGINNING, in_order, outside_limits, required
+from rondo.trainer.dataset.columns import BEGINNING, in_order, outsides, required
 from rondo.trainer.dataset.digest import digest_of
 from rondo.trainer.dataset.label_join import served_rows
 
@@ -131,29 +131,9 @@ def assemble(
         found.append(feedback.filter(usable).collect())
     if tables.published is not None:
         batches = published_rows(spec, tables.published, tables.publications)
-        rows = _within_limits(spec, latest_publication(spec, batches.filter(usable).collect()))
+        rows = latest_publication(spec, batches.filter(usable).collect())
         found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
     return in_order(spec, pl.concat(found))
-
-
-def _within_limits(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that a request could have: the model will see no others.
-
-    The dataset may allow more than the model does, or an earlier spec did. A row that was corrected to such a value
-    is out as well, so this follows the choice of the latest publication.
-    """
-    outside = list(_outside(spec).values())
-    if not outside:
-        return published
-    mask = published.select(pl.any_horizontal(outside).alias(_OUTSIDE))[_OUTSIDE]
-    # A filter would copy all rows.
-    return published.filter(~mask) if mask.any() else published
-
-
-def _outside(spec: ModelSpec) -> dict[str, pl.Expr]:
-    """Return by feature with limits which rows have a value outside of them."""
-    found = ((name, outside_limits(name, described)) for name, described in spec.features.items())
-    return {name: outside for name, outside in found if outside is not None}
 
 
 def rows_left_out(
@@ -167,7 +147,7 @@ def rows_left_out(
     """
     key, lacking = spec.data.row_key, {name: pl.col(name).is_null() for name in required(spec)}
     marks = {f"{_LACKING}.{name}": mark for name, mark in lacking.items()}
-    marks |= {f"{_OUTSIDE}.{name}": mark for name, mark in _outside(spec).items()}
+    marks |= {f"{_OUTSIDE}.{name}": mark for name, mark in outsides(spec).items()}
     if not marks:
         return None, None
     time, label = pl.col(spec.data.event_time), pl.col(spec.data.label)
