@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,40 @@ def test_published_rows_without_a_label_do_not_move_the_window(data: Path) -> No
     found = DeltaDatasets(str(data)).read(spec, by_hand)
     assert found.rows.height == 100
     assert found.until == labelled["departure"].max()
+
+
+def test_published_rows_with_a_text_that_is_no_label_do_not_move_the_window(data: Path) -> None:
+    """A declared dataset has its labels as they were sent."""
+    known = builders.rows(100).with_columns(late=pl.Series(["UP", "DOWN"] * 50))
+    builders.write_batch(data, known)
+    later = builders.rows(10, builders.START + timedelta(days=40), "l").with_columns(late=pl.lit("pending"))
+    builders.write_batch(data, later, "b2")
+    spec = builders.spec(trainer={"window": "7d"}, data={"positive": "UP", "negative": "DOWN"})
+    found = DeltaDatasets(str(data)).read(spec, builders.START + timedelta(days=41))
+    assert (found.rows.height, found.until) == (100, known["departure"].max())
+
+
+def test_rows_of_a_file_without_statistics_of_the_label_are_read(data: Path) -> None:
+    """Another writer may leave out statistics."""
+    labelled = builders.rows(100)
+    builders.write_batch(data, labelled)
+    later = builders.rows(10, builders.START + timedelta(days=40), "l").with_columns(late=pl.lit(None, pl.Float64))
+    builders.write_batch(data, later, "b2")
+    without_null_counts(data / "datasets" / "flights", "late")
+    spec = builders.spec(trainer={"window": "7d"})
+    found = DeltaDatasets(str(data)).read(spec, builders.START + timedelta(days=41))
+    assert (found.rows.height, found.until) == (100, labelled["departure"].max())
+
+
+def without_null_counts(table: Path, column: str) -> None:
+    """Take the number of missing values of a column out of the statistics of all files."""
+    for commit in (table / "_delta_log").glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for add in (action["add"] for action in actions if "add" in action):
+            statistics = json.loads(add["stats"])
+            del statistics["nullCount"][column]
+            add["stats"] = json.dumps(statistics)
+        commit.write_text("\n".join(map(json.dumps, actions)))
 
 
 def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path) -> None:

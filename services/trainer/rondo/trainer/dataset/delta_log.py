@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.trainer.dataset.batches import BATCH_ID
-from rondo.trainer.dataset.columns import BEGINNING, TIME
+from rondo.trainer.dataset.columns import BEGINNING, TIME, label
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+    from rondo.contracts.spec.model import ModelSpec
 
 # Ingestion writes the chained digest of what a commit added, and its batch, under these keys. Commits that add nothing
 # (OPTIMIZE) have neither.
@@ -22,22 +24,34 @@ _COMMITS_SEARCHED = 20
 _STATISTICS_STEP = timedelta(milliseconds=1)
 
 
-def newest_time(table: DeltaTable | None, column: str, until: datetime, label: str | None = None) -> datetime | None:
+def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datetime | None:
     """Return the newest time of a column up to `until`, rounded up by a millisecond at most; None where there is none.
 
-    It comes from the statistics of the files where they are complete and not after `until`, else from the rows. With
-    `label`, rows without a value of that column don't count.
+    It comes from the statistics of the files where they are complete and not after `until`, else from the rows.
     """
     names = () if table is None else {field.name for field in table.schema().fields}
     if table is None or column not in names:
         return None
-    label = label if label in names else None
-    if found := newest(_from_statistics(table, column, label), until):
+    if found := newest(_from_statistics(table, column), until):
         return found + _STATISTICS_STEP
+    return newest(pl.scan_delta(table).select(pl.col(column).cast(TIME).alias("time")), until)
+
+
+def newest_labelled(table: DeltaTable | None, spec: ModelSpec, until: datetime) -> datetime | None:
+    """Return the newest event time up to `until` of a row with a label of the task, as `newest_time` does.
+
+    The statistics count missing values alone, so they do for number labels: a text may be no label.
+    """
+    names = () if table is None else {field.name for field in table.schema().fields}
+    time, stored = spec.data.event_time, spec.data.label
+    if table is None or time not in names or stored not in names:
+        return newest_time(table, time, until)
     rows = pl.scan_delta(table)
-    if label is not None:
-        rows = rows.filter(pl.col(label).is_not_null())
-    return newest(rows.select(pl.col(column).cast(TIME).alias("time")), until)
+    dtype = rows.collect_schema()[stored]
+    if dtype.is_numeric() and (found := newest(_from_statistics(table, time, stored), until)):
+        return found + _STATISTICS_STEP
+    labelled = rows.filter(label(spec, pl.col(stored), dtype).is_not_null())
+    return newest(labelled.select(pl.col(time).cast(TIME).alias("time")), until)
 
 
 def newest(times: pl.LazyFrame, until: datetime) -> datetime | None:
@@ -62,15 +76,16 @@ def digest(table: DeltaTable) -> str:
     return f"sha256:{listed.hexdigest()}"
 
 
-def _from_statistics(table: DeltaTable, column: str, label: str | None) -> pl.LazyFrame:
-    """Return the largest time by the statistics; no row where a file has none, or has rows without the label.
+def _from_statistics(table: DeltaTable, column: str, complete: str | None = None) -> pl.LazyFrame:
+    """Return the largest time by the statistics; no row where a file has none, or may lack a value of `complete`.
 
     A time after the year 9999 is null in them, so a file without a largest time may still have rows.
     """
-    adds, largest, missing = pl.DataFrame(table.get_add_actions(flatten=True)), f"max.{column}", f"null_count.{label}"
+    adds = pl.DataFrame(table.get_add_actions(flatten=True))
+    largest, missing = f"max.{column}", f"null_count.{complete}"
     unknown = pl.LazyFrame(schema={"time": TIME})
     if largest not in adds.columns or adds[largest].null_count():
         return unknown
-    if label is not None and missing in adds.columns and adds[missing].fill_null(0).sum():
+    if complete is not None and (missing not in adds.columns or adds[missing].fill_null(1).sum()):
         return unknown
     return adds.lazy().select(pl.col(largest).max().cast(TIME).alias("time"))

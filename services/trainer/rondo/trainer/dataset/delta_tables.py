@@ -77,7 +77,7 @@ class DeltaDatasets:
         joined = feedback.collect() if feedback is not None and spec.trainer.window is None else None
         served_times = feedback if joined is None else joined.lazy()
         newest = (
-            delta_log.newest_time(published, spec.data.event_time, as_of, spec.data.label),
+            delta_log.newest_labelled(published, spec, as_of),
             _newest_served(spec, served_times, as_of),
         )
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
