@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -44,6 +44,8 @@ class Copy:
 
 class Nothing:
     """A state that has nothing and keeps nothing."""
+
+    skips: ClassVar[bool] = True
 
     async def load(self) -> Mapping[tuple[str, int], int]:
         return {}

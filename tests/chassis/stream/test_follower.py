@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -38,6 +38,8 @@ class Saved:
 @dataclass
 class Store:
     """A state that saves at each `advance` unless unavailable; `caught_up_with` counts the values at each catch-up."""
+
+    skips: ClassVar[bool] = True
 
     saved: Saved
     unavailable: int = 0
@@ -299,6 +301,22 @@ async def test_messages_that_all_fail_are_not_skipped_but_end_the_follower(
         await asyncio.wait_for(follower.run(), 60)
     assert 20 < len(state.tried) <= 22
     assert set(state.saved.values) <= {b"0"}
+
+
+class Buffering(Picky):
+    """A state whose errors may be of messages before the one at hand."""
+
+    skips: ClassVar[bool] = False
+
+
+async def test_a_state_that_skips_nothing_ends_at_its_first_error(kafka: str, topic: str) -> None:
+    send(kafka, topic, range(4))
+    state = Buffering(Saved(), bad=frozenset([b"2"]))
+    follower = Follower(KafkaConnection(kafka), "test", (topic,), state, max_records=1, linger=0.02)
+    with pytest.raises(PanicError):
+        await asyncio.wait_for(follower.run(), 20)
+    assert (state.tried, state.loads) == ([b"2"], 1)
+    assert b"2" not in state.saved.values
 
 
 async def test_an_error_without_a_message_ends_the_follower(kafka: str, topic: str) -> None:

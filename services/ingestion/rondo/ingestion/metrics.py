@@ -12,6 +12,9 @@ LANDING_SECONDS = Histogram("rondo_ingestion_landing_seconds", "Time to commit t
 UNREADABLE = Counter("rondo_ingestion_unreadable_log_messages", "Log messages that could not be decoded", ["log"])
 OUTCOMES = Counter("rondo_ingestion_outcomes", "Outcomes by result (accepted, dead_letter)", ["outcome"])
 DAMAGED = Gauge("rondo_ingestion_damaged_table", "1 while files of the Delta table are damaged or lost", ["table"])
+REFUSED = Gauge(
+    "rondo_ingestion_refusing_table", "1 while the Delta table refuses rows of the logs, which wait in Kafka", ["table"]
+)
 UNCOMPARED = Counter(
     "rondo_ingestion_uncompared_batches", "Batches that could not be compared with what a model was served"
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rondo.chassis.kafka_records import place
 from rondo.chassis.telemetry import span
@@ -49,6 +49,9 @@ TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
 
 class MonitorPipeline:
     """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds; it never decides a figure."""
+
+    # It takes each message at once, and another model's rows are not to wait for one message.
+    skips: ClassVar[bool] = True
 
     def __init__(
         self,

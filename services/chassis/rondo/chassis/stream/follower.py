@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -61,7 +61,13 @@ class MessageFailedError(UnavailableError):
 
 
 class State(Protocol):
-    """The state that a follower feeds."""
+    """The state that a follower feeds.
+
+    `skips`: an error on one message alone, twice, has it skipped. It is False where an error may be of messages before
+    the one at hand; then each error ends the follower, and no message is lost for another one.
+    """
+
+    skips: ClassVar[bool]
 
     async def load(self) -> Mapping[Position, int]:
         """Load the saved state, and return the next offset to read by (topic, partition); absent ones start at 0."""
@@ -72,7 +78,7 @@ class State(Protocol):
 
         An empty batch means that no message arrived within the linger time, or that one was skipped.
 
-        An error on one message alone, twice, has it skipped. An error on no message ends the follower.
+        An error on no message ends the follower.
         """
         ...
 
@@ -227,7 +233,7 @@ class Follower:
         except (KafkaException, UnavailableError):
             raise
         except Exception as error:  # the boundary: the process would meet the same message again, and read no other
-            if skipped or not self._failed.failed(list(map(place, messages))):
+            if not self._state.skips or skipped or not self._failed.failed(list(map(place, messages))):
                 raise
             log.exception("%s: %d messages could not be processed", self._name, len(messages))
             raise MessageFailedError(self._name, error) from error

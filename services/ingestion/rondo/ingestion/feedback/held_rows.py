@@ -1,20 +1,29 @@
-"""Which tables are damaged, and where in the logs the first rows begin that they lack."""
+"""Which tables are damaged or refuse rows, and where in the logs the first rows begin that they lack."""
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis import object_store
+from rondo.chassis.errors import UnavailableError, panics_as_errors
+from rondo.ingestion import metrics
 from rondo.ingestion.errors import TableDamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rondo.ingestion.ports import Tables
 
-# How often damaged tables are tried, in seconds.
+log = logging.getLogger(__name__)
+# How often damaged tables are tried, in seconds. A trial only reads.
 _EVERY = 30.0
+# A table that refuses rows is tried after the first wait, and then after twice the last one, in seconds: a trial reads
+# the logs again from the first row that it lacks.
+_FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
+_MAX_TEXT = 300
 Position = tuple[str, int]
 
 
@@ -25,6 +34,13 @@ class TableRestoredError(UnavailableError):
         super().__init__(f"the table {table}", "it was damaged and is restored, so its rows are read from Kafka again")
 
 
+class TableTriedAgainError(UnavailableError):
+    """A table that refused rows is tried again: reading starts from the saved positions."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"the table {table}", "it refused rows, which are read from Kafka and tried again")
+
+
 @dataclass
 class HeldRows:
     """The rows themselves are not kept: they are read from Kafka again, from the positions that are saved."""
@@ -32,13 +48,55 @@ class HeldRows:
     _damaged: dict[str, int | None] = field(default_factory=dict)
     _begins: dict[Position, int] = field(default_factory=dict)
     _tried: float = 0.0
+    # Tables that refuse rows: when each is tried again, and the last wait of each, which a load does not forget.
+    _refused: dict[str, float] = field(default_factory=dict)
+    _waits: dict[str, float] = field(default_factory=dict)
 
     def __contains__(self, table: str) -> bool:
-        return table in self._damaged
+        return table in self._damaged or table in self._refused
 
     def clear(self) -> None:
         self._damaged.clear()
+        self._refused.clear()
         self._begins.clear()
+
+    @contextmanager
+    def holding(self, table: str, begins: Mapping[Position, int], now: float) -> Iterator[None]:
+        """Hold the rows of a table from `begins` on if the body fails on it; an unavailable dependency passes."""
+        try:
+            with panics_as_errors():
+                yield
+        except UnavailableError:
+            raise
+        except TableDamagedError:
+            self.add(table, now)
+            self.hold(begins)
+        except Exception as error:  # the boundary: delta-rs raises plain ones, and one table would stop all others
+            why = f"{type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
+            log.exception(
+                "the table %s refuses rows (%s): they stay in Kafka, follow docs/runbooks/refused-rows.md; other "
+                "tables are not affected", table, why,
+            )  # fmt: skip
+            self._waits[table] = min(2 * self._waits[table], _LONGEST_WAIT) if table in self._waits else _FIRST_WAIT
+            self._refused[table] = now + self._waits[table]
+            metrics.REFUSED.labels(table).set(1)
+            self.hold(begins)
+
+    def took(self, table: str) -> None:
+        """Note that a table took rows."""
+        if self._waits.pop(table, None) is not None:
+            metrics.REFUSED.remove(table)
+
+    def try_refused(self, now: float) -> None:
+        """Have a table that refused rows tried again, when it is time.
+
+        Raises:
+            TableTriedAgainError: it is.
+
+        """
+        for table, due in self._refused.items():
+            if now >= due:
+                raise TableTriedAgainError(table)
 
     def add(self, table: str, now: float, announced: int | None = None) -> None:
         """Add a damaged table; `announced` is the version after which its commits could not be announced."""
@@ -47,7 +105,7 @@ class HeldRows:
         self._damaged.setdefault(table, announced)
 
     def hold(self, begins: Mapping[Position, int]) -> None:
-        """Note rows that a damaged table lacks, by the offset of the first."""
+        """Note rows that a table lacks, by the offset of the first."""
         for each, offset in begins.items():
             self._begins[each] = min(offset, self._begins.get(each, offset))
 

@@ -4,9 +4,9 @@ A table's transaction identifiers hold the next offset of each partition, so no 
 only gives the offset at which reading starts. A model's feedback tables are `feedback/<model>/predictions` and
 `.../outcomes`.
 
-The rows of a table that is damaged stay in Kafka: the saved position of their partition stays before them, and the
-other tables go on. Once the table can be read again, reading starts from there; what the others have is not written
-twice.
+The rows of a table that is damaged or refuses them stay in Kafka: the saved position of their partition stays before
+them, and the other tables go on. Once the table is to be tried again, reading starts from there; what the others have
+is not written twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow.compute as pc
 
@@ -61,6 +61,9 @@ class _Buffer:
 class FeedbackLanding:
     """The state of a `Follower` of both logs. `every` (seconds) and `max_rows` limit what is buffered."""
 
+    # An error shows in a commit, up to `every` after the message that is its cause: the one at hand is innocent.
+    skips: ClassVar[bool] = False
+
     tables: Tables
     store: LandingStore
     every: float = 1.0
@@ -88,9 +91,11 @@ class FeedbackLanding:
 
         Raises:
             TableRestoredError: a table that was damaged can be read again.
+            TableTriedAgainError: a table that refused rows is to be tried again.
             UnavailableError: PostgreSQL or the data storage is unavailable.
 
         """
+        self._held.try_refused(self.clock())
         if self._held.is_due(self.clock()):
             await asyncio.to_thread(self._held.try_tables, self.tables)
         if messages:
@@ -119,13 +124,12 @@ class FeedbackLanding:
                 self._add(found, topic, partition, offset)
 
     def _is_new(self, table: str, topic: str, partition: int, offset: int) -> bool:
-        """Return whether a table is to take the rows of a message; one that is damaged takes none for now."""
+        """Return whether a table is to take the rows of a message; one that is held takes none for now."""
+        begins = {(topic, partition): offset}
         if table not in self._held:
-            try:
+            with self._held.holding(table, begins, self.clock()):
                 return offset >= self._next_offset(table, f"{topic}-{partition}")
-            except TableDamagedError:
-                self._held.add(table, self.clock())
-        self._held.hold({(topic, partition): offset})
+        self._held.hold(begins)
         return False
 
     def _next_offset(self, table: str, application: str) -> int:
@@ -148,22 +152,22 @@ class FeedbackLanding:
 
     def _commit(self) -> list[OutcomesCommit]:
         """Commit every table that has rows; predictions first, so that their outcomes find them there."""
-        commits = []
+        commits: list[OutcomesCommit] = []
         for table, buffer in sorted(self._buffers.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
-            rows = concatenate(buffer.rows)
-            metadata = {}
-            if buffer.topic == logs.OUTCOMES_LOG:
-                metadata = outcome_events.metadata(rows, self._joined(buffer.model, rows))
-            try:
-                commit = self.tables.append(table, rows, buffer.offsets, metadata)
-            except TableDamagedError:
-                self._held.add(table, self.clock())
-                self._held.hold(buffer.begins)
-                continue
-            self._landed.update({(table, application): end for application, end in buffer.offsets.items()})
-            metrics.LANDED.labels(buffer.topic).inc(rows.num_rows)
-            commits += outcome_events.outcomes_commits(buffer.model, table, [commit])
+            with self._held.holding(table, buffer.begins, self.clock()):
+                commits += self._append(table, buffer)
+                self._held.took(table)
         return commits
+
+    def _append(self, table: str, buffer: _Buffer) -> list[OutcomesCommit]:
+        rows = concatenate(buffer.rows)
+        metadata = {}
+        if buffer.topic == logs.OUTCOMES_LOG:
+            metadata = outcome_events.metadata(rows, self._joined(buffer.model, rows))
+        commit = self.tables.append(table, rows, buffer.offsets, metadata)
+        self._landed.update({(table, application): end for application, end in buffer.offsets.items()})
+        metrics.LANDED.labels(buffer.topic).inc(rows.num_rows)
+        return outcome_events.outcomes_commits(buffer.model, table, [commit])
 
     def _joined(self, model: str, outcomes: pa.Table) -> int:
         return self.recent.count_joined(model, outcomes["id"].to_pylist(), outcomes["entity"].to_pylist())

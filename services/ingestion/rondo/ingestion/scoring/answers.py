@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rondo.chassis.kafka_records import place
 from rondo.contracts.events import scores
@@ -29,6 +29,8 @@ TOPICS = (scores.SCORES_MADE,)
 @dataclass(frozen=True)
 class Answers:
     """Implements `follower.State`: a part that is done stays so, and an answer that comes again changes nothing."""
+
+    skips: ClassVar[bool] = True
 
     jobs: ScoringJobs
     tables: DeltaScores
