@@ -107,6 +107,45 @@ async def test_a_removed_declaration_leaves_the_models_contract_in_any_order_of_
     assert specs.contract("rides").is_declared
 
 
+async def on_model_reviewed_at(dataset_revision: int, specs: SpecCache) -> None:
+    event = SpecApplied(model="trip", revision=1, digest=SPEC.digest, spec=SPEC, dataset_revision=dataset_revision)
+    await on_spec_applied(Envelope("y", "rondo/registry", NOW, event), specs)
+
+
+async def test_a_batch_waits_for_the_dataset_that_its_model_was_reviewed_against() -> None:
+    """Topics have no order between them: the model alone would be another contract than the one in force."""
+    specs = SpecCache()
+    await on_model_reviewed_at(1, specs)
+    waiting = asyncio.create_task(specs.wait_for_dataset("rides", seconds=10))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await on_dataset_applied(declared(1), specs)
+    await waiting
+    assert specs.contract("rides").is_declared
+
+
+async def test_a_dataset_whose_spec_does_not_arrive_has_no_contract() -> None:
+    specs = SpecCache()
+    await on_model_reviewed_at(1, specs)
+    await specs.wait_for_dataset("rides", seconds=0.01)
+    with pytest.raises(NoContractError) as caught:
+        specs.contract("rides")
+    assert str(caught.value) == "the spec of the dataset 'rides' has not arrived yet: send the batch again in a moment"
+
+
+async def test_a_model_that_was_reviewed_after_a_removal_waits_for_the_removal() -> None:
+    specs = SpecCache()
+    await on_dataset_applied(declared(1), specs)
+    await on_model_reviewed_at(2, specs)
+    waiting = asyncio.create_task(specs.wait_for_dataset("rides", seconds=10))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    removed = DatasetRemoved(dataset="rides", revision=2, decided_by="ana")
+    await on_dataset_removed(Envelope("y", "rondo/registry", NOW, removed), specs)
+    await waiting
+    assert not specs.contract("rides").is_declared
+
+
 async def test_a_model_and_a_dataset_of_one_name_have_revisions_of_their_own() -> None:
     specs = SpecCache()
     specs.put(SPEC.model_copy(update={"model": "rides"}), 7)

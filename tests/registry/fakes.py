@@ -200,7 +200,7 @@ class FakeWork:
     async def candidate(self, model: str, version: int) -> Candidate:
         return self.state_.candidates[model][version][0]
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
+    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
         known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
         self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
         self.state_.specs[spec.model, spec.digest] = spec
@@ -208,7 +208,11 @@ class FakeWork:
             self.state_.undeclared[spec.data.dataset, spec.model] = spec
         self.state_.removed.discard(spec.model)
         self.state_.applied_at[spec.model] = datetime.now(UTC)
-        await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
+        await self.publish(
+            SpecApplied(
+                model=spec.model, revision=revision, digest=spec.digest, spec=spec, dataset_revision=dataset_revision
+            )
+        )
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
         await self.append_audit(spec.model, actor, AuditEntry("spec_applied", evidence))
 

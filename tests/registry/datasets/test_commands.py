@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.dataset.section import DatasetSpec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands
 from rondo.registry.datasets.commands import AppliedContract, apply_dataset, remove_dataset
 from rondo.registry.errors import DatasetInUseError, RefusedDatasetError, RefusedSpecError, UnknownDatasetError
 
+from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import ANA, apply, audit_of, published_types
 
 if TYPE_CHECKING:
@@ -170,3 +172,15 @@ async def test_a_column_of_older_rows_has_no_other_capitals(store: Backend, spec
     with pytest.raises(RefusedDatasetError):
         await declare(store, renamed)
     assert (await declare(store, flights())).changed
+
+
+@pytest.mark.parametrize("revision", [0, 1, 2])
+async def test_the_event_of_a_model_names_the_revision_of_its_dataset(spec: ModelSpec, revision: int) -> None:
+    store = FakeStore()
+    if revision:
+        await declare(store, flights())
+    if revision > 1:
+        await undeclare(store)
+    await apply(store, spec)
+    [applied] = [event for _, event in store.state.published if isinstance(event, SpecApplied)]
+    assert applied.dataset_revision == revision

@@ -24,13 +24,19 @@ class GateResult(Value):
 
 
 class SpecApplied(ModelEvent):
-    """A model spec was applied. `revision` counts the specs of this model from 1."""
+    """A model spec was applied. `revision` counts the specs of this model from 1.
+
+    `dataset_revision` is that of the last DatasetApplied or DatasetRemoved of its dataset, 0 if there was none or an
+    earlier release published the event. Topics have no order between them: until that revision has arrived, the
+    contract of the dataset is not known.
+    """
 
     topic: ClassVar[str] = "specs.applied"
 
     revision: int
     digest: Digest
     spec: ModelSpec
+    dataset_revision: int = 0
 
 
 class ModelRemoved(ModelEvent):

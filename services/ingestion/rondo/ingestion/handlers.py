@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], specs: SpecCache) -> None:
     """Cache the spec unless a later revision is cached. Batches and outcomes are checked against it from now on."""
-    specs.put(envelope.data.spec, envelope.data.revision)
+    specs.put(envelope.data.spec, envelope.data.revision, envelope.data.dataset_revision)
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -> None:

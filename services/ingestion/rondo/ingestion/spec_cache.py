@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import UnknownTaskError
-from rondo.ingestion.validation.contract import Contract, contract_of
+from rondo.ingestion.validation.contract import Contract, NoContractError, contract_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,10 +27,17 @@ class SpecCache:
         self._declared = {spec.dataset: spec for spec in datasets}
         self._dataset_revisions = dict.fromkeys(self._declared, 0)
         self._revisions = dict.fromkeys(self._by_model, 0)
+        # Of each dataset, the highest revision that a model spec was reviewed against.
+        self._reviewed: dict[str, int] = {}
         self._changed = asyncio.Event()
 
-    def put(self, spec: ModelSpec, revision: int) -> None:
-        """Cache a spec unless a later revision is cached: the topic is read from its beginning more than once."""
+    def put(self, spec: ModelSpec, revision: int, dataset_revision: int = 0) -> None:
+        """Cache a spec unless a later revision is cached: the topic is read from its beginning more than once.
+
+        Its dataset has no contract until `dataset_revision` of it is cached, be it of a spec or of a removal.
+        """
+        dataset = spec.data.dataset
+        self._reviewed = self._reviewed | {dataset: max(dataset_revision, self._reviewed.get(dataset, 0))}
         if revision < self._revisions.get(spec.model, 0):
             return
         self._revisions[spec.model] = revision
@@ -58,13 +65,14 @@ class SpecCache:
             return
         self._dataset_revisions[dataset] = revision
         self._declared = {name: spec for name, spec in self._declared.items() if name != dataset}
+        self._notify()
 
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def wait_for_dataset(self, dataset: str, seconds: float) -> None:
-        """Return once a spec names the dataset, or after `seconds`.
+        """Return once the dataset has a contract, or after `seconds`.
 
         A spec that was applied a moment before the batch was sent may still be on its way.
         """
@@ -73,10 +81,15 @@ class SpecCache:
                 while not self._has_spec(dataset):
                     await self._changed.wait()
         except TimeoutError:
-            return  # `contract` raises NoContractError, which names the known datasets
+            return  # `contract` raises NoContractError, which says why
 
     def _has_spec(self, dataset: str) -> bool:
+        if self._is_behind(dataset):
+            return False
         return dataset in self._declared or any(spec.data.dataset == dataset for spec in self._by_model.values())
+
+    def _is_behind(self, dataset: str) -> bool:
+        return self._dataset_revisions.get(dataset, 0) < self._reviewed.get(dataset, 0)
 
     def of_dataset(self, dataset: str) -> list[ModelSpec]:
         """Return the specs that name the dataset, by model."""
@@ -92,9 +105,13 @@ class SpecCache:
         """Return the contract of a dataset.
 
         Raises:
-            NoContractError: nothing names the dataset, its models contradict each other, or one has an unknown task.
+            NoContractError: nothing names the dataset, its models contradict each other, one has an unknown task, or
+                one was reviewed against a revision of the dataset that has not arrived yet.
 
         """
+        if self._is_behind(dataset):
+            message = f"the spec of the dataset {dataset!r} has not arrived yet: send the batch again in a moment"
+            raise NoContractError(message)
         return contract_of(dataset, self._by_model.values(), self._declared)
 
 

@@ -71,7 +71,7 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
     if refusals := (*review.refusals, *of_dataset.refusals):
         raise RefusedSpecError(spec.model, refusals)
     revision = await work.spec_revision(spec.model) + 1
-    await work.apply(spec, revision, by.actor)
+    await work.apply(spec, revision, by.actor, dataset.revision)
     return Applied(revision, changed=True, warnings=(*review.warnings, *of_dataset.warnings))
 
 

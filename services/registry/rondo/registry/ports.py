@@ -65,8 +65,11 @@ class ModelTables(Journal, Protocol):
         """Return the facts about a version that exists."""
         ...
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
-        """Bring a spec into force as `revision`; publishes SpecApplied and appends to the audit log."""
+    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
+        """Bring a spec into force as `revision`; publishes SpecApplied and appends to the audit log.
+
+        It was reviewed against its dataset at `dataset_revision`.
+        """
         ...
 
     async def save(self, decision: Decision) -> None:

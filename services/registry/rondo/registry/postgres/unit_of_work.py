@@ -108,7 +108,7 @@ class PostgresWork:
         sql = "select trained, gates from versions where model = $1 and number = $2"
         return rows.candidate(await self._sql.fetchrow(sql, model, version))
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
+    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
         await self._sql.execute(
             "insert into models (name, spec_revision) values ($1, $2)"
             " on conflict (name) do update set spec_revision = excluded.spec_revision",
@@ -118,7 +118,11 @@ class PostgresWork:
             "insert into specs (model, revision, digest, spec, applied_at, applied_by) values ($1, $2, $3, $4, $5, $6)",
             spec.model, revision, spec.digest, spec.canonical_json(), datetime.now(UTC), actor.name,
         )  # fmt: skip
-        await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
+        await self.publish(
+            SpecApplied(
+                model=spec.model, revision=revision, digest=spec.digest, spec=spec, dataset_revision=dataset_revision
+            )
+        )
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
         await self.append_audit(spec.model, actor, AuditEntry("spec_applied", evidence))
 
