@@ -342,3 +342,29 @@ def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[
     observed = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
     found = assemble(spec, Tables(None, frame, observed), None, LATER, LATER)
     assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "expected"),
+    [
+        ("bool", ["1", "0", "true", "false", "7", "storm"], [1.0, 0.0, 1.0, 0.0, None, None]),
+        ("int", ["1", "true", "-3", "2.5", "no", ""], [1.0, 1.0, -3.0, 2.5, None, None]),
+        ("float", ["12.5", "1e3", "false", "x", "inf", "nan"], [12.5, 1000.0, 0.0, None, None, None]),
+    ],
+)
+def test_a_column_that_became_text_is_read_as_the_numbers_it_holds(
+    kind: str, stored: list[str], expected: list[float | None]
+) -> None:
+    """Rows from before a dataset was declared may have another type, and the table keeps both as text."""
+    known = SPEC.as_dict()
+    features = known["features"] | {"gust": {"type": kind, "optional": True}}
+    optional = ModelSpec.model_validate(known | {"features": features})
+    rows = published(*((f"p{n}", float(n), 0, "UA", 1.0) for n in range(len(stored))))
+    tables = Tables(rows.with_columns(pl.Series("gust", stored)), None, None)
+    assert assemble(optional, tables, None, LATER, LATER)["gust"].to_list() == expected
+    needed = ModelSpec.model_validate(known | {"features": features | {"gust": {"type": kind}}})
+    frame = assemble(needed, tables, None, LATER, LATER)
+    assert frame["gust"].to_list() == [value for value in expected if value is not None]
+    left_out, _ = rows_left_out(needed, tables.published, None, LATER, frame)
+    assert left_out is not None
+    assert left_out.by_feature == {"gust": expected.count(None)}

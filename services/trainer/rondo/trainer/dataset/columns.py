@@ -116,9 +116,22 @@ def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def feature(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Return a feature as the model sees it: text or float32; null where the table has no such column."""
+    """Return a feature as the model sees it: text or float32; null where the table has no such column.
+
+    Ingestion makes a column text whose type changes. A text of it that is no value of the feature is null.
+    """
+    if described.type != "category" and present.get(column) == pl.String:
+        return _number_of_text(described, pl.col(column)).alias(name)
     kind = pl.String if described.type == "category" else pl.Float32
     return (pl.col(column) if column in present else pl.lit(None)).cast(kind).alias(name)
+
+
+def _number_of_text(described: Feature, stored: pl.Expr) -> pl.Expr:
+    text = stored.str.strip_chars()
+    truth = text.replace_strict(list(_TRUTHS), list(_TRUTHS.values()), default=None, return_dtype=pl.Float32)
+    number = pl.coalesce(truth, text.cast(pl.Float32, strict=False))
+    within = number.is_in([0.0, 1.0]) if described.type == "bool" else number.is_finite()
+    return pl.when(within).then(number)
 
 
 def inexact_marks(spec: ModelSpec, present: Mapping[str, pl.DataType]) -> list[pl.Expr]:
