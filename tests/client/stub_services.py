@@ -209,6 +209,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
             }
         },
     ),
+    ("GET", "/v1/datasets/weather"): (200, {"contract": DIGEST, "columns": [], "data_version": None}),
     ("GET", "/v1/datasets/trips"): (
         200,
         {

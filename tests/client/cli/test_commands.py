@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from rondo.client.errors import NotFoundError
+from rondo.client.http.ingestion import IngestionClient
 from rondo.client.http.registry import RegistryClient
 
 from tests.client.stub_services import (
     APPLIED_DATASET,
     DATASET_SPEC,
+    DIGEST,
     GATE,
     LINEAGE,
     PERIOD,
@@ -202,6 +205,36 @@ def test_a_dataset_is_applied_with_its_changes(rondo: Run, tmp_path: Path, monke
     assert "harmless" in applied.stdout
     assert "warning: strict" in applied.stderr
     assert orjson.loads(rondo("apply", "weather.yaml", "--json").stdout) == APPLIED_DATASET
+
+
+def test_applying_a_dataset_ends_when_ingestion_has_the_spec(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Services.answers, ("PUT", "/v1/specs"), (200, APPLIED_DATASET))
+    (tmp_path / "weather.yaml").write_text(WEATHER)
+    answers = [NotFoundError("no model has the dataset"), {"contract": "sha256:before"}, {"contract": DIGEST}]
+
+    async def asked(_: Any, dataset: str) -> Any:
+        assert dataset == "weather"
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(IngestionClient, "dataset", asked)
+    assert rondo("apply", "weather.yaml").exit_code == 0
+    assert answers == []
+
+
+def test_a_spec_of_a_dataset_that_ingestion_does_not_receive_is_warned_of(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rondo.client.cli.publish._INGESTION_SECONDS", 0.02)
+    monkeypatch.setitem(Services.answers, ("PUT", "/v1/specs"), (200, APPLIED_DATASET))
+    monkeypatch.setitem(Services.answers, ("GET", "/v1/datasets/weather"), (200, {"contract": "sha256:before"}))
+    (tmp_path / "weather.yaml").write_text(WEATHER)
+    warnings = orjson.loads(rondo("apply", "weather.yaml", "--json").stdout)["warnings"]
+    assert len(warnings) == len(APPLIED_DATASET["warnings"]) + 1
 
 
 def test_several_files_are_all_checked_first_and_datasets_applied_first(

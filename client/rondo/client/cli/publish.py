@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,10 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True
 
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+
+# How long `rondo apply` waits for ingestion to receive the spec of a dataset.
+_INGESTION_SECONDS = 10.0
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,36 @@ def _read_spec(file: Path) -> _SpecFile:
 async def _apply_spec(rondo: AsyncRondo, each: _SpecFile) -> dict[str, Any]:
     if isinstance(each.spec, DatasetSpec):
         applied = await rondo.apply(each.text, str(each.file))
-        return applied | {"warnings": applied.get("warnings", [])}
+        late = await _until_ingestion_has(rondo, each.spec.dataset, applied["digest"])
+        return applied | {"warnings": [*applied.get("warnings", ()), *late]}
     before = await _contract(rondo, each.spec.data.dataset)
     applied = await rondo.apply(each.text, str(each.file))
     return applied | {"warnings": [*applied.get("warnings", ()), *_warnings(each.spec, before)]}
+
+
+async def _until_ingestion_has(rondo: AsyncRondo, dataset: str, digest: str) -> tuple[str, ...]:
+    """Wait until ingestion checks batches by the spec with this digest, and return a warning if it takes too long.
+
+    The spec reaches it by a topic, after the registry has answered. Where ingestion can't be asked, nothing is awaited.
+    """
+    try:
+        async with asyncio.timeout(_INGESTION_SECONDS):
+            while True:
+                if await _contract_digest(rondo, dataset) == digest:
+                    return ()
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        return (f"ingestion does not have the spec of {dataset} yet: it may still check batches by the one before",)
+    except (UnreachableError, UnavailableError, ForbiddenError):
+        return ()
+
+
+async def _contract_digest(rondo: AsyncRondo, dataset: str) -> str | None:
+    try:
+        digest: str | None = (await rondo.dataset(dataset)).get("contract")
+    except NotFoundError:
+        return None
+    return digest
 
 
 def _print_applied(applied: dict[str, Any]) -> None:
