@@ -290,6 +290,20 @@ async def test_a_message_that_fails_alone_is_skipped_and_the_others_arrive_once(
     assert state.saved.positions == {(topic, 0): 22, (topic, 1): 22}
 
 
+async def test_a_skip_is_logged_with_the_place_the_key_and_the_last_error(
+    kafka: str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    producer = Producer(KafkaConnection(kafka).confluent())
+    for value in (b"0", b"1", b"2"):
+        producer.produce(topic, value, key=b"key of " + value, partition=0)
+    assert producer.flush(20) == 0
+    state = Picky(Saved(), bad=frozenset([b"1"]))
+    async with following(kafka, topic, state):
+        await until(lambda: state.saved.positions.get((topic, 0)) == 3)
+    [skip] = [each.message for each in caplog.records if "is skipped" in each.message]
+    assert skip == f"test: offset 1 of {topic}-0 (key b'key of 1') is skipped: PanicError: Panic: b'1'"
+
+
 async def test_messages_that_all_fail_are_not_skipped_but_end_the_follower(
     kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

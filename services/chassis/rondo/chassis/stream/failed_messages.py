@@ -26,6 +26,7 @@ class FailedMessages:
     _until: dict[tuple[str, int], int] = field(default_factory=dict)
     _passed: dict[tuple[str, int], int] = field(default_factory=dict)
     _alone: dict[Place, int] = field(default_factory=dict)
+    _errors: dict[Place, str] = field(default_factory=dict)
     _skipped: set[Place] = field(default_factory=set)
     _failures: int = 0
 
@@ -48,13 +49,18 @@ class FailedMessages:
         self._skipped.add(place)
         return is_new
 
-    def failed(self, places: Sequence[Place]) -> bool:
-        """Note a failure; return whether to read again. Without, the program is at fault."""
+    def last_error(self, place: Place) -> str:
+        """Return the error with which a message last failed alone; empty if it did not."""
+        return self._errors.get(place, "")
+
+    def failed(self, places: Sequence[Place], error: str = "") -> bool:
+        """Note a failure and its error; return whether to read again. Without, the program is at fault."""
         self._failures += 1
         if not places or self._failures > MAX_FAILURES:
             return False
         if len(places) == 1:
             self._alone[places[0]] = self._alone.get(places[0], 0) + 1
+            self._errors[places[0]] = error
         for topic, partition, offset in places:
             self._until[topic, partition] = max(offset, self._until.get((topic, partition), offset))
         return True
@@ -70,4 +76,5 @@ class FailedMessages:
         if self.clean:
             self._passed.clear()
             self._alone.clear()
+            self._errors.clear()
             self._skipped.clear()

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
 _LAG_SECONDS = 2.0
+# Bytes of a key and characters of an error, of what is logged with a message that is skipped.
+_MAX_KEY, _MAX_TEXT = 80, 300
 # A stop waits for it: a call of librdkafka can't be cancelled.
 _ANSWER_SECONDS = 3.0
 
@@ -57,7 +59,7 @@ class MessageFailedError(UnavailableError):
     """The state could not process messages: the saved one is loaded, and they are read again one by one."""
 
     def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(name, f"{type(error).__name__}: {error}; the messages are read again one by one")
+        super().__init__(name, f"{_described(error)}; the messages are read again one by one")
 
 
 class State(Protocol):
@@ -225,7 +227,11 @@ class Follower:
         places = [] if self._failed.clean else list(map(place, messages))
         skipped = self._failed.is_skipped(places)
         if skipped and self._failed.is_new_skip(places[0]):
-            log.error("%s: offset %d of %s-%d is skipped", self._name, places[0][2], *places[0][:2])
+            (topic, partition, offset), error = places[0], self._failed.last_error(places[0])
+            key = (messages[0].key() or b"")[:_MAX_KEY]
+            log.error(
+                "%s: offset %d of %s-%d (key %r) is skipped: %s", self._name, offset, topic, partition, key, error
+            )
             metrics.STREAM_SKIPPED.labels(self._name).inc()
         try:
             with panics_as_errors():
@@ -233,7 +239,11 @@ class Follower:
         except (KafkaException, UnavailableError):
             raise
         except Exception as error:  # the boundary: the process would meet the same message again, and read no other
-            if not self._state.skips or skipped or not self._failed.failed(list(map(place, messages))):
+            if (
+                not self._state.skips
+                or skipped
+                or not self._failed.failed(list(map(place, messages)), _described(error))
+            ):
                 raise
             log.exception("%s: %d messages could not be processed", self._name, len(messages))
             raise MessageFailedError(self._name, error) from error
@@ -286,6 +296,10 @@ class Follower:
 
 def _go_on() -> None:
     """The partitions of the next rank follow."""
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_MAX_TEXT]
 
 
 def _why(error: Exception) -> str:
