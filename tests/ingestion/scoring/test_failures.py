@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.scores import InvalidScoreRequestError, ScoreRequestTooLargeError
 from rondo.contracts.vocabularies import ScoringFailure, known
 from rondo.ingestion.handlers import on_scoring_requested
+from rondo.ingestion.scoring.delta_scores import DeltaScores
 from rondo.ingestion.scoring.delta_source import DeltaSource
 from rondo.ingestion.scoring.jobs import table_of
 from rondo.serving.errors import VersionRefusedError
@@ -89,6 +91,30 @@ async def test_an_unexpected_error_fails_the_job_alone(
     ]  # fmt: skip
     advice = "the log of ingestion has the details; the same command again lets the job go on"
     assert stage.jobs.events[0].reason.endswith(advice)
+
+
+async def test_an_answer_that_can_not_be_saved_fails_its_job_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, request = Stage(str(tmp_path), silence=0.001), requested(0)
+    fill(str(tmp_path), 60)
+    stage.jobs.request(request)
+    whole = stage.send
+
+    async def send(value: bytes, key: str) -> None:
+        with suppress(ZeroDivisionError):  # a follower skips the answer, and the job would wait for it
+            await whole(value, key)
+
+    def failing(*_: Any) -> Any:
+        raise ZeroDivisionError("of the file")
+
+    monkeypatch.setattr(DeltaScores, "write", failing)
+    stage.coordinator.send = send
+    await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code) == ("failed", "internal_error")
+    assert "ZeroDivisionError: of the file" in event.reason
+    assert stage.sent == [0]
 
 
 def test_the_codes_with_which_serving_refuses_a_part_are_known() -> None:

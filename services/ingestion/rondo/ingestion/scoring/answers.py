@@ -7,9 +7,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import place
 from rondo.contracts.events import scores
 from rondo.ingestion.errors import ScoringFailedError
+from rondo.ingestion.scoring.coordinator import unexpected
 from rondo.ingestion.scoring.jobs import table_of
 from rondo.ingestion.scoring.part_answer import InvalidAnswerError, PartAnswer
 
@@ -52,6 +54,16 @@ class Answers:
         except InvalidAnswerError as error:
             log.warning("a message of %s is skipped: %s", scores.SCORES_MADE, error)
             return
+        try:
+            with panics_as_errors():
+                await self._save(answer)
+        except UnavailableError:
+            raise
+        except Exception as error:  # the boundary: the job would be sent again, and end as one that nobody answers
+            log.exception("an answer to part %d of scoring job %s is skipped", answer.about.part, answer.about.job)
+            self.coordinator.failed(answer.about.job, unexpected(error))
+
+    async def _save(self, answer: PartAnswer) -> None:
         about = answer.about
         wanted = await self.jobs.waits_for(about.job, about.part)
         if wanted is None:

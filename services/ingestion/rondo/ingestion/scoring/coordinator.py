@@ -98,9 +98,7 @@ class Coordinator:
             return None, error
         except Exception as error:  # the boundary: the service would meet the same job again, and run no other
             log.exception("scoring job %s fails", run.request.job)
-            what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
-            advice = "the log of ingestion has the details; the same command again lets the job go on"
-            return None, ScoringFailedError(ScoringFailure.INTERNAL_ERROR, f"{what}. {advice}")
+            return None, unexpected(error)
 
     def answered(self, job: str, part: int) -> None:
         """Note that a part is done."""
@@ -109,7 +107,7 @@ class Coordinator:
             self._changed.set()
 
     def failed(self, job: str, error: ScoringFailedError) -> None:
-        """Note that serving can't score a job."""
+        """Note that serving can't score a job, or that its answer can't be taken."""
         if job == self._job:
             self._error = error
             self._changed.set()
@@ -190,6 +188,13 @@ class Coordinator:
             except TimeoutError:
                 log.warning("scoring job %s: no answer for %g s", self._job, self.silence)
                 return False
+
+
+def unexpected(error: Exception) -> ScoringFailedError:
+    """Return why a job fails where the program is at fault."""
+    what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
+    advice = "the log of ingestion has the details; the same command again lets the job go on"
+    return ScoringFailedError(ScoringFailure.INTERNAL_ERROR, f"{what}. {advice}")
 
 
 async def _while_held(run: JobRun, work: Coroutine[Any, Any, DataVersion]) -> DataVersion:
