@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.dataset.section import DatasetSpec
@@ -259,7 +260,8 @@ def _section(title: str, part: Json) -> str:
     rows = (
         (f"`{key}`", kind(node), default(key, node, needed), words(node)) for key, node in part["properties"].items()
     )
-    return f"{title}\n\n{words(part)}\n\n{table(('key', 'is', 'default', 'means'), rows)}"
+    about = textwrap.fill(words(part), 120, break_long_words=False, break_on_hyphens=False)
+    return f"{title}\n\n{about}\n\n{table(('key', 'is', 'default', 'means'), rows)}"
 
 
 def _reference(node: Json) -> str | None:
