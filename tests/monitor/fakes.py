@@ -36,6 +36,7 @@ class MemoryStore:
     known_profiles: dict[str, ReferenceProfile] = field(default_factory=dict)
     champions: dict[str, ChampionRevision] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
+    removed_at: dict[str, datetime] = field(default_factory=dict)
     generation: int = 0
     positions: dict[Position, int] = field(default_factory=dict)
     models: dict[str, ModelCheckpoint] = field(default_factory=dict)
@@ -43,7 +44,11 @@ class MemoryStore:
     skews: dict[str, ServedSkew] = field(default_factory=dict)
     changed: bool = True
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
+    async def save_spec(
+        self, model: str, revision: int, spec: ModelSpec | None, removed_at: datetime | None = None
+    ) -> None:
+        if removed_at is not None:
+            self.removed_at[model] = max(removed_at, self.removed_at.get(model, removed_at))
         if spec is None:
             self.removals[model] = max(revision, self.removals.get(model, 0))
         if model not in self.specs or self.specs[model][0] < revision:
@@ -62,14 +67,17 @@ class MemoryStore:
     async def save_skew(self, model: str, skew: ServedSkew) -> None:
         self.skews[model] = skew
 
-    async def is_removed(self, model: str) -> bool:
-        return model in self.specs and self.specs[model][1] is None
+    async def is_removed(self, model: str, since: datetime) -> bool:
+        is_removed = model in self.specs and self.specs[model][1] is None
+        return is_removed or self.removed_at.get(model, since) > since
 
-    async def open_alerts(self, model: str, kind: str) -> list[str]:
+    async def open_alerts(self, model: str, kind: str, until: datetime | None = None) -> list[str]:
         events = [each.event for each in self.published]
         over = {each.alert_id for each in events if isinstance(each, AlertResolved)}
         raised = [each for each in events if isinstance(each, AlertRaised) and (each.model, each.kind) == (model, kind)]
-        return [each.alert_id for each in raised if each.alert_id not in over]
+        return [
+            each.alert_id for each in raised if each.alert_id not in over and (until is None or each.raised_at <= until)
+        ]
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         self.published += announcements

@@ -222,3 +222,20 @@ async def test_a_model_that_is_removed_asks_nobody(under_test: StoreUnderTest, *
         await under_test.handle(each)
     kinds = [each.rpartition("-")[2] for each in await under_test.published()]
     assert kinds == ([] if removed_first else ["raised", "resolved"])
+
+
+async def test_a_removal_ends_what_was_asked_before_it_also_where_the_model_is_applied_again(
+    under_test: StoreUnderTest,
+) -> None:
+    """Topics have no order among each other: the new spec is known before the removal, and a rollout after both."""
+    await under_test.handle(rollout("asking"))
+    await under_test.handle(SpecApplied(model=MODEL, revision=3, digest=SPEC.digest, spec=SPEC))
+    removal = ModelRemoved(model=MODEL, revision=2, decided_by="ana")
+    await under_test.handle(removal)
+    kinds = [each.rpartition("-")[2] for each in await under_test.published()]
+    assert kinds == ["raised", "resolved"]
+    tomorrow = rollout("asking").model_copy(update={"at": datetime.now(UTC) + timedelta(days=1)})
+    for each in (rollout("asking", 1), tomorrow, rollout("asking", 1), removal):
+        await under_test.handle(each)
+    kinds = [each.rpartition("-")[2] for each in await under_test.published()]
+    assert kinds == ["raised", "resolved", "raised"]

@@ -49,12 +49,14 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
-    """Delete the spec: no window of the model is evaluated from now on. A rollout of it asks nobody any more."""
+    """Delete the spec: no window of the model is evaluated from now on. A rollout of it asks nobody any more.
+
+    That is so for rollouts until then, also where a spec that was applied again is known already.
+    """
     model = envelope.data.model
-    await work.save_spec(model, envelope.data.revision, None)
-    if await work.is_removed(model):
-        opened = await work.open_alerts(model, AlertKind.UNDECIDED_ROLLOUT)
-        await work.announce(undecided_rollout.ended(model, opened, envelope.time))
+    await work.save_spec(model, envelope.data.revision, None, envelope.time)
+    opened = await work.open_alerts(model, AlertKind.UNDECIDED_ROLLOUT, envelope.time)
+    await work.announce(undecided_rollout.ended(model, opened, envelope.time))
     await work.save_skew(model, (await work.skew(model)).cleared())
 
 
@@ -87,7 +89,7 @@ async def on_rollout_changed(envelope: Envelope[RolloutChanged], work: Work) -> 
     """Open an alert while a rollout asks a person, and end it with the next change."""
     event = envelope.data
     opened = await work.open_alerts(event.model, AlertKind.UNDECIDED_ROLLOUT)
-    found = undecided_rollout.look(event, opened, removed=await work.is_removed(event.model))
+    found = undecided_rollout.look(event, opened, removed=await work.is_removed(event.model, event.at))
     await work.announce(found)
     for each in found:
         log.info("%s: %s: the rollout of version %d is %s", event.model, each.event_id, event.candidate, event.state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
@@ -100,8 +101,10 @@ class SavedModel:
 class Work(Protocol):
     """The unit of work of one event of the control plane. Saves of an older revision change nothing."""
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
-        """Save the spec of a model; None for a revision that removes the model."""
+    async def save_spec(
+        self, model: str, revision: int, spec: ModelSpec | None, removed_at: datetime | None = None
+    ) -> None:
+        """Save the spec of a model; None for a revision that removes the model, which it did at `removed_at`."""
         ...
 
     async def save_profile(self, digest: str, profile: ReferenceProfile) -> None: ...
@@ -114,12 +117,12 @@ class Work(Protocol):
 
     async def save_skew(self, model: str, skew: ServedSkew) -> None: ...
 
-    async def is_removed(self, model: str) -> bool:
-        """Return whether a removal is the newest revision of a model's spec."""
+    async def is_removed(self, model: str, since: datetime) -> bool:
+        """Return whether a removal is the newest revision of a model's spec, or came after `since`."""
         ...
 
-    async def open_alerts(self, model: str, kind: str) -> Sequence[str]:
-        """Return the ids of the alerts of a kind that are open."""
+    async def open_alerts(self, model: str, kind: str, until: datetime | None = None) -> Sequence[str]:
+        """Return the ids of the alerts of a kind that are open, and were raised up to `until` if that is given."""
         ...
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:

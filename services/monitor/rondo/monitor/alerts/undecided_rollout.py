@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def look(event: RolloutChanged, opened: Collection[str], *, removed: bool) -> list[Announcement]:
     """Return the alerts that begin or end with a change of a rollout; `opened` are the ids of those that are open.
 
-    None begins about a model that is removed: topics have no order among each other.
+    A question changes nothing if the model is removed by now, or was after it: topics have no order among each other.
     """
-    asked = _raised(event) if event.state == RolloutState.ASKING and not removed else None
-    if asked is not None and asked.alert_id in opened:
+    asked = _raised(event) if event.state == RolloutState.ASKING else None
+    if asked is not None and (removed or asked.alert_id in opened):
         return []
     ended = [findings.resolved(event.model, each, event.at, f"the rollout is {event.state}") for each in opened]
     return ended if asked is None else [*ended, Announcement(asked, f"{asked.alert_id}-raised")]

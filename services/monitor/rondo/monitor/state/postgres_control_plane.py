@@ -20,6 +20,7 @@ from rondo.monitor.quality.skew import ServedSkew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
 
     from rondo.chassis.events.consumer import Begin
     from rondo.chassis.postgres.pool import Database
@@ -87,14 +88,18 @@ class PostgresWork:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction, self._connection = transaction, transaction.connection
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
+    async def save_spec(
+        self, model: str, revision: int, spec: ModelSpec | None, removed_at: datetime | None = None
+    ) -> None:
         await self._connection.execute(
             # Topics have no order among each other: a removal may arrive after the spec that followed it.
-            "insert into specs (model, revision, spec, removed) values ($1, $2, $3, $4) on conflict (model) do update"
+            "insert into specs (model, revision, spec, removed, removed_at) values ($1, $2, $3, $4, $5)"
+            " on conflict (model) do update"
             " set revision = greatest(specs.revision, excluded.revision),"
             " spec = case when specs.revision < excluded.revision then excluded.spec else specs.spec end,"
-            " removed = greatest(specs.removed, excluded.removed)",
-            model, revision, json.dumps(spec.as_dict()) if spec else None, 0 if spec else revision,
+            " removed = greatest(specs.removed, excluded.removed),"
+            " removed_at = greatest(specs.removed_at, excluded.removed_at)",
+            model, revision, json.dumps(spec.as_dict()) if spec else None, 0 if spec else revision, removed_at,
         )  # fmt: skip
 
     async def save_profile(self, digest: str, profile: ReferenceProfile) -> None:
@@ -124,13 +129,16 @@ class PostgresWork:
             model, skew.number, batches,
         )  # fmt: skip
 
-    async def is_removed(self, model: str) -> bool:
-        query = "select exists (select from specs where model = $1 and spec is null)"
-        return bool(await self._connection.fetchval(query, model))
+    async def is_removed(self, model: str, since: datetime) -> bool:
+        query = "select exists (select from specs where model = $1 and (spec is null or removed_at > $2))"
+        return bool(await self._connection.fetchval(query, model, since))
 
-    async def open_alerts(self, model: str, kind: str) -> Sequence[str]:
-        query = "select alert_id from alerts where model = $1 and kind = $2 and closed_at is null order by alert_id"
-        return [row["alert_id"] for row in await self._connection.fetch(query, model, kind)]
+    async def open_alerts(self, model: str, kind: str, until: datetime | None = None) -> Sequence[str]:
+        query = (
+            "select alert_id from alerts where model = $1 and kind = $2 and closed_at is null"
+            " and ($3::timestamptz is null or raised_at <= $3) order by alert_id"
+        )
+        return [row["alert_id"] for row in await self._connection.fetch(query, model, kind, until)]
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         for each in announcements:
