@@ -172,7 +172,7 @@ def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partit
     expected = [f"k{number}".encode() for number in range(50)] + [f"k{number}".encode() for number in range(50, 100)]
     visible = sum(key not in blocked for key in expected)
     assert visible < len(expected)
-    with platform.serving():
+    with platform.serving(RONDO_QUEUE_AFTER="0.25"):
         made = platform.read(MADE, at_least(100 + visible), seconds=25)
         logged_then = platform.read(logs.PREDICTIONS_LOG, lambda found: logged_rows(found)["price"] >= 100, seconds=25)
         assert logged_rows(logged_then) == {"delay": 50, "price": 100}, "also the requests of partition 0"

@@ -128,10 +128,13 @@ async def _many_findings_make_one_run(trainer: Any) -> None:
     published += [(builders.drift("flood-0", 90), f"flood-again-{n}") for n in range(100)]
     await asyncio.gather(*(trainer.publish(event, name) for event, name in published))
     _, trained = await trainer.next_event(ModelTrained)
-    skipped = [(await trainer.next_event(TrainingSkipped))[1] for _ in range(99)]
+    found = await trainer.quiet()
+    skipped = [event for event in found if isinstance(event, TrainingSkipped)]
+    # One for each reason, and not for each finding.
+    assert 1 <= len(skipped) <= 3
     assert {event.reason for event in skipped} <= {"in_flight", "cooldown"}
     assert {event.run_id for event in skipped if event.reason == "in_flight"} <= {trained.run_id}
-    assert [type(event) for event in await trainer.quiet()] == [TrainingStarted]
+    assert [type(event) for event in found if event not in skipped] == [TrainingStarted]
 
 
 # The scenario above trains by a function, too, and tests/trainer/worker/test_attempt.py has the other parts.
