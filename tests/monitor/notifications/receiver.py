@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,11 @@ class Server:
             await asyncio.wait_for(self.changed.wait_for(lambda: len(self.received) >= count), 30)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request."""
+        """Answer one request; there is none where a caller hangs up before it."""
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            await self._answer(reader, writer)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         content = await reader.readexactly(int(headers["content-length"]))
@@ -63,7 +68,6 @@ class Server:
         answer = self.answers.pop(0) if self.answers else "200 OK"
         writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
-        writer.close()
 
     @property
     def url(self) -> str:
