@@ -59,17 +59,22 @@ def wait_readers(admin: AdminClient, *replicas: str) -> None:
     asyncio.run(until(found, 60))
 
 
-@pytest.mark.slow
-def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
-    platform: Platform, model: Callable[..., bytes]
-) -> None:
-    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
-    platform.deploy(1, model(), model="price")
+def answer_before_a_crash(platform: Platform, content: bytes) -> None:
+    """Have 50 requests to each of two models answered by a replica that is killed then; one model deduplicates."""
+    platform.deploy(1, content, deduplicate=timedelta(minutes=10))
+    platform.deploy(1, content, model="price")
     request_all(platform, 50)
     request_all(platform, 50, "price")
     with platform.serving() as process:
         platform.read(MADE, at_least(100))
         process.kill()
+
+
+@pytest.mark.slow
+def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    answer_before_a_crash(platform, model())
     request_all(platform, 50)
     request_all(platform, 50, "price")
     with platform.serving():
@@ -153,13 +158,7 @@ def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platfor
 def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partition_of_that_model_alone(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
-    platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
-    platform.deploy(1, model(), model="price")
-    request_all(platform, 50)
-    request_all(platform, 50, "price")
-    with platform.serving() as process:
-        platform.read(MADE, at_least(100))
-        process.kill()
+    answer_before_a_crash(platform, model())
     other = Producer({**KafkaConnection(platform.bootstrap).confluent(), "transactional.id": "other"})
     other.init_transactions(30)
     other.begin_transaction()

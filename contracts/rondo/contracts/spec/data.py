@@ -86,7 +86,22 @@ class Data(SpecSection):
         return (self.event_time, self.entity)
 
 
-class Feature(SpecSection):
+class TypedColumn(SpecSection):
+    """A column with a type and the values that it allows."""
+
+    type: Literal["category", "float", "int", "bool"]
+    """`category` is text; the others are numbers, whole numbers, and true or false. For these, a column of Parquet or
+    Arrow must not be text; the texts of CSV and JSON Lines are parsed."""
+    optional: bool = False
+    min: float | None = None
+    """The least value of a number; the value itself is allowed."""
+    max: float | None = None
+    """The greatest value of a number; the value itself is allowed."""
+    values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """The allowed values of a category. By default every text is allowed."""
+
+
+class Feature(TypedColumn):
     """One column of the data contract: its type and its allowed values.
 
     A row of a batch with another value goes to the quarantine; a request with another value is refused.
@@ -94,17 +109,8 @@ class Feature(SpecSection):
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
-    type: Literal["category", "float", "int", "bool"]
-    """`category` is text; the others are numbers, whole numbers, and true or false. For these, a column of Parquet or
-    Arrow must not be text; the texts of CSV and JSON Lines are parsed."""
     optional: bool = False
     """Whether the value may be missing or null, in batches and in requests."""
-    min: float | None = None
-    """The least value of a number; the value itself is allowed."""
-    max: float | None = None
-    """The greatest value of a number; the value itself is allowed."""
-    values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    """The allowed values of a category. By default every text is allowed."""
     source: Name | None = Field(default=None, alias="from")
     """Another dataset from which the feature is joined at the event time. Not supported yet: refused, as are the next
     two."""

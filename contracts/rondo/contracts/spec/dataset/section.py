@@ -7,27 +7,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from rondo.contracts.spec.data import Share, SpecSection, TimeZone
+from rondo.contracts.spec.data import Share, SpecSection, TimeZone, TypedColumn
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import UnknownColumns, known
 
 KIND = "dataset"
 
 
-class DatasetColumn(SpecSection):
+class DatasetColumn(TypedColumn):
     """One column of the dataset: its type and its allowed values. A row with another value goes to the quarantine."""
 
-    type: Literal["category", "float", "int", "bool"]
-    """`category` is text; the others are numbers, whole numbers, and true or false. For these, a column of Parquet or
-    Arrow must not be text; the texts of CSV and JSON Lines are parsed."""
     optional: bool = False
     """Whether the value may be missing or null, and the column absent."""
-    min: float | None = None
-    """The least value of a number; the value itself is allowed."""
-    max: float | None = None
-    """The greatest value of a number; the value itself is allowed."""
-    values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    """The allowed values of a category. By default every text is allowed."""
 
 
 class DatasetSpec(SpecSection):
