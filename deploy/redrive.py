@@ -18,7 +18,7 @@ from rondo.contracts.kafka_connection import KafkaConnection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The headers about the error; `reason` is the error code of serving.
+# The headers about the error. `reason` is the error code of serving.
 _ABOUT, _REASON = "__dlq.", "reason"
 _SECONDS = 30.0
 

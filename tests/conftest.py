@@ -1,6 +1,6 @@
 """Real servers for the tests: Kafka and PostgreSQL, started once a session, and by each worker of a parallel run.
 
-Where a Docker engine answers that has or gets the images of docker-compose.yml, testcontainers carries them; elsewhere
+Where a Docker engine answers that has or gets the images of docker-compose.yml, testcontainers carries them. Elsewhere
 the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by hand.
 """
 
@@ -78,7 +78,7 @@ def _succeeds(command: list[str], seconds: float) -> bool:
 
 
 def _docker_carries() -> bool:
-    """Return whether Docker answers and has the images; an engine that reaches no registry may not."""
+    """Return whether Docker answers and has the images. An engine that reaches no registry may not."""
     images = (_image(name) for name in ("apache/kafka", "postgres"))
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
@@ -175,7 +175,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _freeze() -> None:
     """Leave what collecting has made out of garbage collections: each would look at two million objects for nothing.
 
-    With fewer objects that live long, Python would do a full collection more often; the thresholds say otherwise.
+    With fewer objects that live long, Python would do a full collection more often. The thresholds say otherwise.
     """
     gc.collect()
     gc.freeze()

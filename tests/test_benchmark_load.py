@@ -28,7 +28,7 @@ def test_requests_of_an_open_loop_are_never_sent_before_their_time(rate: float) 
 
 @asynccontextmanager
 async def grpc_server(answer: Any) -> AsyncIterator[int]:
-    """Run a real server with one method; yield its port."""
+    """Run a real server with one method. Yield its port."""
     server = aio.server()
     handler = unary_unary_rpc_method_handler(answer)
     _, service, method = grpc_load.METHOD.split("/")

@@ -57,7 +57,7 @@ def test_the_pages_have_commands() -> None:
 
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
-    """Return a function that gives the reader the files that a command names; one with a folder is of the checkout."""
+    """Return a function that gives the reader the files that a command names. One with a folder is of the checkout."""
     monkeypatch.chdir(tmp_path)
 
     def has(arguments: list[str]) -> None:

@@ -53,7 +53,7 @@ def rows() -> list[Row]:
 
 @cache
 def texts(file: Path) -> tuple[str, ...]:
-    """Return the literal texts of a Python file; those written in several pieces are whole."""
+    """Return the literal texts of a Python file. Those written in several pieces are whole."""
     return tuple(literals(ast.parse(file.read_text())))
 
 
@@ -144,7 +144,7 @@ def test_the_test_of_a_row_shows_all_of_its_message(row: Row) -> None:
 
 @cache
 def known_texts() -> str:
-    """Return the literal texts of the code, one after the other; no piece of a message has the character between."""
+    """Return the literal texts of the code, one after the other. No piece of a message has the character between."""
     files = (file for folder in ("contracts", "services", "client", "deploy") for file in (ROOT / folder).rglob("*.py"))
     return "\0".join([*OF_OTHERS, *(text for file in files for text in texts(file))])
 
@@ -165,7 +165,7 @@ def phrases(text: str) -> set[tuple[str, ...]]:
 
 
 def sentences_in(file: Path, known: set[tuple[str, ...]]) -> list[str]:
-    """Return the tests of a file that compare a phrase of the code, once for each text; those of the page aside."""
+    """Return the tests of a file that compare a phrase of the code, once for each text. Those of the page aside."""
     shown = {row.shown_by.strip("`") for row in rows()}
     path = file.relative_to(ROOT).as_posix()
     return [
@@ -178,7 +178,7 @@ def sentences_in(file: Path, known: set[tuple[str, ...]]) -> list[str]:
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Return the statements of a module and of its classes, where tests are; expressions hold none."""
+    """Return the statements of a module and of its classes, where tests are. Expressions hold none."""
     for node in body:
         yield node
         if isinstance(node, ast.ClassDef):

@@ -75,7 +75,7 @@ def beside(task: str, mine: str, other: str) -> Evidence:
 
 
 def passes(task: str, gates: dict[str, Any], *, good: bool, gate: str, metric: str = "") -> bool:
-    """Return whether a gate passes; it is refused with the figure in its message."""
+    """Return whether a gate passes. It is refused with the figure in its message."""
     found = evaluate_gates(evidence(task, good=good, metric=metric), Gates.model_validate(gates), CHAMPION)
     (result,) = (each for each in found if each.gate == gate)
     assert result.observed is not None, result.message

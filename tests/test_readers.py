@@ -56,7 +56,7 @@ USED = {
 
 
 def routed(service: str) -> set[str]:
-    """Return the topics that a service's handlers take events from; those that read a topic as a table have none."""
+    """Return the topics that a service's handlers take events from. Those that read a topic as a table have none."""
     handlers: Any = import_module(f"rondo.{service}.handlers")
     if not hasattr(handlers, "event_handlers"):
         return set()

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 4
 
 
 def check(url: str, timeouts: Path, service: str) -> int:
-    """Return the exit code; `timeouts` is the file that counts the checks in a row without an answer."""
+    """Return the exit code. `timeouts` is the file that counts the checks in a row without an answer."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS):  # noqa: S310 - loopback
             timeouts.unlink(missing_ok=True)

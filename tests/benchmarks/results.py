@@ -1,6 +1,6 @@
 """Print the figures as a table. `make bench RECORD=1` also appends them to `results/<table>.jsonl`, one line per row.
 
-Those files are tracked, and README's table is generated from them (`readme.py`); a run that does not record changes no
+Those files are tracked, and README's table is generated from them (`readme.py`). A run that does not record changes no
 tracked file.
 """
 
@@ -22,7 +22,7 @@ RECORD = "BENCH_RECORD"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside a peer's of the same run; `peer` is None where it can't run. `ratio` is ours to it.
+    """One figure of ours beside a peer's of the same run. `peer` is None where it can't run. `ratio` is ours to it.
 
     `ours` is None where there is nothing to measure, and `goal` says why.
     """
@@ -46,7 +46,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def record(rows: list[Row]) -> int:
-    """Print the rows; append them to their table if the run records. Return the exit code: 0 if every goal is met."""
+    """Print the rows. Append them to their table if the run records. Return the exit code: 0 if every goal is met."""
     for row in rows:
         ratio = f"{row.ratio:.2f} of {_shown(row.peer)}" if row.ratio is not None and row.peer is not None else ""
         mark = "met   " if row.met else "MISSED"
@@ -70,7 +70,7 @@ def _append(rows: list[Row]) -> None:
 
 
 def newest(table: str) -> dict[str, dict[str, Any]]:
-    """Return the newest recorded line of each row of a table; none where it was never recorded."""
+    """Return the newest recorded line of each row of a table. None where it was never recorded."""
     file = RESULTS / f"{table}.jsonl"
     found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     return {line["row"]: line for line in found}

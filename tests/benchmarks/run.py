@@ -19,7 +19,7 @@ def tables() -> dict[str, str]:
 
 
 def main(only: str | None) -> int:
-    """Run one table, or all; return the number of those that failed."""
+    """Run one table, or all. Return the number of those that failed."""
     known = tables()
     if only and only not in known:
         sys.stderr.write(f"there is no table {only!r}: ONLY can be {', '.join(known)}\n")

@@ -59,7 +59,7 @@ def stream(bootstrap: str, copy: Copy) -> ExactlyOnceStream:
 
 
 async def stop(running: asyncio.Task[None]) -> None:
-    """Stop it as a service does; fails where a supervisor would kill it."""
+    """Stop it as a service does. Fails where a supervisor would kill it."""
     running.cancel()
     done, _ = await asyncio.wait([running], timeout=8)
     assert done == {running}

@@ -76,7 +76,7 @@ async def answer_requests(bootstrap: str, started: asyncio.Event) -> None:
                         await _reply(producer, message)
 
 
-# The answers of two models; those of all others are binary.
+# The answers of two models. Those of all others are binary.
 OUTPUTS = {
     "wood": {"label": "Bäume", "score": 0.75, "probabilities": {"score": 0.25, "Bäume": 0.75, 'a "b"': 0.0}},
     "minutes": {"value": 12.5, "low": 10.0, "high": 15.0},

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def compose() -> dict[str, Any]:
-    """Return the file; anchors and merges are resolved."""
+    """Return the file. Anchors and merges are resolved."""
     content: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return content
 

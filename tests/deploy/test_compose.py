@@ -1,4 +1,4 @@
-"""The properties of docker-compose.yml, checked without Docker; `.ci/run` runs it for real where there is an engine."""
+"""The properties of docker-compose.yml, checked without Docker. `.ci/run` runs it for real where there is an engine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_documented_ports_of_several_monitors_are_those_of_no_other_containe
 
 
 def test_every_container_is_held_to_limits_and_rights(containers: Containers) -> None:
-    """Memory, CPU, processes, log size; no capability that is not named, and none to be gained."""
+    """Memory, CPU, processes, log size. No capability that is not named, and none to be gained."""
     for name, container in containers.items():
         assert container["cap_drop"] == ["ALL"], name
         assert container["security_opt"] == ["no-new-privileges:true"], name
@@ -52,7 +52,7 @@ def test_every_container_is_held_to_limits_and_rights(containers: Containers) ->
 
 
 def test_services_run_on_a_read_only_file_system_as_their_own_user(containers: Containers) -> None:
-    """The image says the user; what a service may write are its volumes and /tmp."""
+    """The image says the user. What a service may write are its volumes and /tmp."""
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
     assert re.search(r"^USER rondo$", dockerfile, re.MULTILINE)
     for name in SERVICES:
@@ -83,7 +83,7 @@ def test_ports_are_bound_to_loopback(containers: Containers) -> None:
 
 
 def test_no_secret_is_in_the_file() -> None:
-    """Secrets are files of a volume; an address has a role and no password."""
+    """Secrets are files of a volume. An address has a role and no password."""
     text = (ROOT / "docker-compose.yml").read_text()
     assert re.findall(r"://[^/\s:@]+:[^/\s@]+@", text) == []
     named = [line.strip() for line in text.splitlines() if re.search(r"(PASSWORD|TOKEN|SECRET)\w*\s*[:=]", line)]
@@ -104,7 +104,7 @@ def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
 def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Containers) -> None:
     """One writer for each table. Artifacts are named by their digest.
 
-    Trainer and registry write models, as they were made and as they were given; ingestion writes reports.
+    Trainer and registry write models, as they were made and as they were given. Ingestion writes reports.
     """
     writers = {
         (volume.split(":")[0], name)

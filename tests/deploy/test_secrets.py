@@ -33,7 +33,7 @@ def make(secrets: Path) -> dict[str, str]:
 
 
 def test_every_reader_gets_its_own_and_no_more(secrets: Path) -> None:
-    """A password for each service that has a role, which PostgreSQL gets, too; the tokens are the registry's alone."""
+    """A password for each service that has a role, which PostgreSQL gets, too. The tokens are the registry's alone."""
     made = make(secrets)
     passwords = {f"{name}/postgres-password" for name in SERVICES_WITH_SCHEMA}
     known_to_postgres = {"postgres/superuser"} | {f"postgres/{name}" for name in SERVICES_WITH_SCHEMA}

@@ -46,7 +46,7 @@ def test_a_terminal_has_one_line_that_changes() -> None:
 
 
 def read_to_end(terminal: int) -> str:
-    """Read what a terminal shows; it comes in any number of parts, and Linux ends it with an error."""
+    """Read what a terminal shows. It comes in any number of parts, and Linux ends it with an error."""
     parts = []
     with suppress(OSError):
         while part := os.read(terminal, 10_000):

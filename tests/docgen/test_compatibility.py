@@ -29,7 +29,7 @@ BY_PATTERN = {"type": "object", "patternProperties": {"^[a-z]+$": {"$ref": "#/$d
 
 
 def changed(*path: str, to: Any) -> dict[str, Any]:
-    """Return the schema with one place set; None deletes it."""
+    """Return the schema with one place set. None deletes it."""
     new = copy.deepcopy(OLD)
     place = new
     for step in path[:-1]:

@@ -21,7 +21,7 @@ PAGE = SPEC_PAGE.read_text()
 DATASETS_PAGE = SPEC_PAGE.with_name("datasets.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
-# One example is of one task; `cost` replaces `threshold`, `holdout` the other two.
+# One example is of one task. `cost` replaces `threshold`, `holdout` the other two.
 OF_OTHER_TASKS = {*METRICS, "threshold", "interval", "holdout_rows", "holdout_span"}
 OF_OTHER_KINDS = {"use", "function"}
 NOT_SUPPORTED = {"from", "on", "max_age", "steps"}

@@ -77,7 +77,7 @@ class Traffic:
         )
 
     def run(self) -> None:
-        """Send ten of each at a time; returns when Kafka has all of them."""
+        """Send ten of each at a time. Returns when Kafka has all of them."""
         while not self._stop.wait(self._pause):
             for _ in range(10):
                 self._send_one()
@@ -145,5 +145,5 @@ def stored_ids(stack: Stack, kind: str) -> Counter[str]:
 
 
 def lines(log: Path) -> list[dict[str, Any]]:
-    """Return what a service has logged; a line that is no JSON object fails here, and shows."""
+    """Return what a service has logged. A line that is no JSON object fails here, and shows."""
     return [orjson.loads(line) for line in log.read_text().splitlines()]

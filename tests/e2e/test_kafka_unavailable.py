@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEADLINE = 60
-# Serving depends on Kafka only; ingestion depends on PostgreSQL, too, and runs when Kafka fails.
+# Serving depends on Kafka only. Ingestion depends on PostgreSQL, too, and runs when Kafka fails.
 TWO = [service for service in SERVICES if service.name in {"ingestion", "serving"}]
 
 
@@ -36,13 +36,13 @@ async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) 
 
 
 def connection(stack: Stack) -> Connection:
-    """Return the addresses of what runs; no registry runs."""
+    """Return the addresses of what runs. No registry runs."""
     urls = stack.addresses.http | {"registry": "http://127.0.0.1:1"}
     return Connection(kafka=stack.addresses.kafka, token=stack.addresses.token, **urls)  # type: ignore[arg-type]
 
 
 async def checks(rondo: AsyncRondo, enough: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-    """Wait until the two report enough about Kafka; a service that reports is alive."""
+    """Wait until the two report enough about Kafka. A service that reports is alive."""
     async with asyncio.timeout(DEADLINE):
         while not enough(reported := _of_kafka(await rondo.status())):  # noqa: ASYNC110 - other processes' conditions
             await asyncio.sleep(0.2)

@@ -109,7 +109,7 @@ async def day_of_one_zone(rondo: AsyncRondo, day: int) -> None:
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[Span]]]:
-    """Take spans in as an OpenTelemetry collector does (OTLP over HTTP); yield its address, and the spans."""
+    """Take spans in as an OpenTelemetry collector does (OTLP over HTTP). Yield its address, and the spans."""
     spans: list[Span] = []
 
     class Receiver(BaseHTTPRequestHandler):

@@ -59,7 +59,7 @@ async def kafka_fails_and_recovers(stack: Stack, rondo: AsyncRondo) -> None:
     assert stack.kafka is not None
     before = {service: len(log(stack, service)) for service in SERVICES}
     stack.kafka.kill()
-    # Two services start without Kafka; the others run when it fails.
+    # Two services start without Kafka. The others run when it fails.
     for service in ("serving", "registry"):
         stack.kill(service)
     report = await status(rondo, lambda report: all(is_unavailable(report, service, "kafka") for service in SERVICES))
@@ -75,7 +75,7 @@ async def kafka_fails_and_recovers(stack: Stack, rondo: AsyncRondo) -> None:
         )
     assert not any(report[service]["ready"] for service in SERVICES)
 
-    # Ingestion accepts a batch without Kafka; its event waits in the outbox.
+    # Ingestion accepts a batch without Kafka. Its event waits in the outbox.
     assert (await rondo.publish(small_model.DATASET, "no-kafka", small_model.rides(50, 2_000), small_model.PARQUET))[
         "quality"
     ]["accepted"]

@@ -108,7 +108,7 @@ def described(model: str, task: str, trigger: str, trainer: str = TREES) -> str:
 
 
 class Application:
-    """Asks a model and sends the outcomes, day by day; keeps every answer."""
+    """Asks a model and sends the outcomes, day by day. Keeps every answer."""
 
     def __init__(self, rondo: AsyncRondo, model: str, label: str) -> None:
         self.rondo, self.model, self.label = rondo, model, label
@@ -214,7 +214,7 @@ async def register(rondo: AsyncRondo, model: str) -> int:
 
 
 async def check_serving(application: Application, trigger: str) -> int:
-    """Check that the version that answers was trained by a trigger and passed its gates; return its number."""
+    """Check that the version that answers was trained by a trigger and passed its gates. Return its number."""
     # The gates may have refused a version that knew too few rows of the new kind.
     versions = await application.rondo.versions(application.model)
     serving = versions[application.answers[-1].model_version - 1]

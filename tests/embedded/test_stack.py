@@ -97,7 +97,7 @@ async def test_a_malformed_kafka_address_is_refused(tmp_path: Path, monkeypatch:
 async def test_servers_that_run_already_are_used(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RONDO_KAFKA and RONDO_POSTGRES; the superuser's address stays with the stack."""
+    """RONDO_KAFKA and RONDO_POSTGRES. The superuser's address stays with the stack."""
     kafka = clean_kafka
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", kafka)
@@ -113,7 +113,7 @@ async def test_servers_that_run_already_are_used(
 async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_ones(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start from nothing is refused and deletes nothing; a start that keeps the data is allowed."""
+    """A start from nothing is refused and deletes nothing. A start that keeps the data is allowed."""
     home = tmp_path / "home"
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
@@ -186,7 +186,7 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
 async def test_state_is_kept_on_request_alone(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start without `keep` removes the data; one with it keeps all, artifacts too."""
+    """A start without `keep` removes the data. One with it keeps all, artifacts too."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     for _ in range(2):
@@ -200,7 +200,7 @@ async def test_state_is_kept_on_request_alone(
 async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make demo` after `make up`: refused with nothing deleted; `make up` continues."""
+    """`make demo` after `make up`: refused with nothing deleted. `make up` continues."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     async with Stack(home, services=[], keep=True):
@@ -282,7 +282,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.slow
 def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
-    """By `kill -9` too (Linux); a polite signal stops the stack in order."""
+    """By `kill -9` too (Linux). A polite signal stops the stack in order."""
     home = tmp_path / "home"
     command = [sys.executable, "-c", SCRIPT, str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:  # noqa: S603 - our own script
@@ -304,7 +304,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float = 30) -> None:
-    """Return as soon as the condition holds; fail when it never does."""
+    """Return as soon as the condition holds. Fail when it never does."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -96,7 +96,7 @@ async def test_no_route_takes_an_address(http: httpx.AsyncClient) -> None:
 
 
 def names_in(schema: Any, schemas: dict[str, Any], known: frozenset[str] = frozenset()) -> set[str]:
-    """Return the names of the members of a schema, at any depth; a text in the format of a URI is called `uri`."""
+    """Return the names of the members of a schema, at any depth. A text in the format of a URI is called `uri`."""
     if isinstance(schema, list):
         return set().union(*(names_in(each, schemas, known) for each in schema))
     if not isinstance(schema, dict):

@@ -52,7 +52,7 @@ def spec(
 
 
 def rides(count: int = 10, start: int = 0, **columns: Any) -> pl.DataFrame:
-    """Return good rows; `columns` replace or add."""
+    """Return good rows. `columns` replace or add."""
     numbers = range(start, start + count)
     frame = pl.DataFrame(
         {
@@ -90,7 +90,7 @@ def predictions(
     outputs: dict[str, pa.Array] | None = None,
     **features: pa.Array,
 ) -> bytes:
-    """Return one message of `predictions.log`; its output is a score unless `outputs` are given."""
+    """Return one message of `predictions.log`. Its output is a score unless `outputs` are given."""
     numbers = range(first, first + count)
     columns = {
         "id": pa.array([f"p{n}" for n in numbers], pa.string()),
@@ -108,7 +108,7 @@ def predictions(
 
 
 def declared_rides(columns: dict[str, Any] | None = None, **keys: Any) -> DatasetSpec:
-    """Return a spec of the dataset `rides` that fits the rows of `rides`; the label is optional."""
+    """Return a spec of the dataset `rides` that fits the rows of `rides`. The label is optional."""
     given: dict[str, Any] = {
         "zone": {"type": "category"},
         "distance": {"type": "float", "min": 0},

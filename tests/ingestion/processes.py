@@ -95,7 +95,7 @@ def client(settings: IngestionSettings) -> httpx.AsyncClient:
 
 
 def rows(running: IngestionClient, table: str) -> pl.DataFrame:
-    """Return the rows of a Delta table; an empty frame if there is none."""
+    """Return the rows of a Delta table. An empty frame if there is none."""
     path = Path(running.settings.data) / table
     return pl.read_delta(str(path)) if (path / "_delta_log").exists() else pl.DataFrame()
 

@@ -126,7 +126,7 @@ def _appended(before: ModelCheckpoint | None, saved: ModelCheckpoint) -> ModelCh
 
 @dataclass(frozen=True)
 class FakeMessage:
-    """The part of a Kafka message that the pipeline uses; `written` is its timestamp in milliseconds."""
+    """The part of a Kafka message that the pipeline uses. `written` is its timestamp in milliseconds."""
 
     log: str
     number: int

@@ -33,7 +33,7 @@ E = TypeVar("E", bound="Event")
 
 @dataclass
 class DailyScenario:
-    """Rows of day 0 fill the window that begins at EPOCH; version 1 is champion at first.
+    """Rows of day 0 fill the window that begins at EPOCH. Version 1 is champion at first.
 
     The reference is that of the stream, unless one is `given`.
     """
@@ -56,7 +56,7 @@ class DailyScenario:
 
     @property
     def references(self) -> dict[str, Reference]:
-        """The reference by the digest of each version; rows of another version count by that of the reference."""
+        """The reference by the digest of each version. Rows of another version count by that of the reference."""
         return dict.fromkeys((CHAMPION.digest, NEXT.digest, self.reference.digest), self.reference)
 
     def restart(self) -> None:

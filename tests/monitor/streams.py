@@ -165,7 +165,7 @@ def counted(data: Data, outcomes: np.ndarray) -> pa.Table:
 
 
 def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table, *, bias: bool = False) -> ReferenceProfile:
-    """Return the profile of these rows with their blocks; the rows are independent."""
+    """Return the profile of these rows with their blocks. The rows are independent."""
     binning = Binning.of(profile)
     table = pa.table({column.column: data[column.name.removeprefix(OUTPUT)].tolist() for column in binning.columns})
     stretch = -(-table.num_rows // STRETCHES)

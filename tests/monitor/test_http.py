@@ -64,7 +64,7 @@ def late_scenario() -> DailyScenario:
 
 
 class Silenced:
-    """What `notifications` knows of silences; `kinds` is None while PostgreSQL is unavailable."""
+    """What `notifications` knows of silences. `kinds` is None while PostgreSQL is unavailable."""
 
     def __init__(self, kinds: set[str] | None) -> None:
         self.kinds = kinds

@@ -73,7 +73,7 @@ class Receiver:
     port: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request; there is none where a monitor that is killed hangs up before it."""
+        """Answer one request. There is none where a monitor that is killed hangs up before it."""
         with closing(writer), suppress(asyncio.IncompleteReadError):
             await self._answer(reader, writer)
 
@@ -129,7 +129,7 @@ class PublishedEvents:
             assert message.error() is None
             event_id = dict(message.headers())["ce_id"].decode()
             value = json.loads(message.value())
-            # The outbox publishes at least once; a repetition is identical.
+            # The outbox publishes at least once. A repetition is identical.
             self.repeated += event_id in self.values
             assert self.values.setdefault(event_id, value) == value
             self.topics[event_id] = message.topic()

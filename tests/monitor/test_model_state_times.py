@@ -63,7 +63,7 @@ def test_late_rows_and_late_outcomes_are_counted() -> None:
 
 
 def test_rows_after_the_end_of_their_step_are_in_the_figures_of_their_window_alone() -> None:
-    """A step has twelve hours; a window waits two hours longer for rows and outcomes."""
+    """A step has twelve hours. A window waits two hours longer for rows and outcomes."""
     scenario = DailyScenario()
     scenario.day(0)
     soon = predictions(rows(scenario.rng, 2), times(1, 2, 0.04), ["soon-0", "soon-1"])

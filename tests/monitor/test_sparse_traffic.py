@@ -46,7 +46,7 @@ def reason(scenario: DailyScenario) -> str | None:
 
 
 def until_judged(scenario: DailyScenario, rows_a_day: int, first: int = 0) -> int:
-    """Let days pass, from day `first` on, until everything is judged; returns how many did in all."""
+    """Let days pass, from day `first` on, until everything is judged. Returns how many did in all."""
     for day in range(first, 100):
         scenario.day(day, count=rows_a_day)
         scenario.close()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def onnx_model(name: str, task: str | None = "binary") -> bytes:
-    """Return a small model, of a task unless it is None; another name makes other bytes."""
+    """Return a small model, of a task unless it is None. Another name makes other bytes."""
     value = [None, 1]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["score"])],

@@ -138,7 +138,7 @@ def trained() -> MakeTrained:
 
 @pytest.fixture(scope="session")
 def evidence() -> Evidence:
-    """Return evidence that compares with version 1; shared, so that hypothesis can use it."""
+    """Return evidence that compares with version 1. Shared, so that hypothesis can use it."""
     return evidence_of(make_trained(champion=(1, 0.7)))
 
 
@@ -195,7 +195,7 @@ async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free
 
 @pytest.fixture
 async def registry_database(postgres: str) -> AsyncIterator[Database]:
-    """Return a schema of this test alone on a real PostgreSQL, migrated; much quicker made than a database."""
+    """Return a schema of this test alone on a real PostgreSQL, migrated. Much quicker made than a database."""
     schema = f"registry_{uuid4().hex[:12]}"
     settings = Settings(
         service=schema,

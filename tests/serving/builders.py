@@ -1,4 +1,4 @@
-"""Builds models of every task, and requests; answers them without Kafka and HTTP."""
+"""Builds models of every task, and requests. Answers them without Kafka and HTTP."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def version_of(model: str, number: int, content: bytes, features: Mapping[str, F
 
 @dataclass
 class Inferred:
-    """What a micro-batch gave, by place in it; `logged` are the rows of the log with the version that answered."""
+    """What a micro-batch gave, by place in it. `logged` are the rows of the log with the version that answered."""
 
     ids: dict[int, str] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class Inferred:
 
 
 def request(number: int, model: str = "delay", **more: Any) -> bytes:
-    """Return a request for the model that `tests/serving/conftest.py` makes; its score is `number` times a factor."""
+    """Return a request for the model that `tests/serving/conftest.py` makes. Its score is `number` times a factor."""
     features = {"distance": number, "night": False}
     return json.dumps({"id": f"r{number}", "model": model, "features": features} | more).encode()
 

@@ -49,7 +49,7 @@ def deployment(
 
 
 class FakeLoader:
-    """Loads every version but those in `refused`; fails the first `unavailable` times.
+    """Loads every version but those in `refused`. Fails the first `unavailable` times.
 
     A version has the task in `tasks`, by default a binary one.
     """

@@ -45,7 +45,7 @@ def request_all(platform: Platform, count: int, model: str = "delay", first: int
 
 
 def wait_readers(admin: AdminClient, *replicas: str) -> None:
-    """Wait until each of the replicas has partitions of the requests; one of an earlier test may still be a member."""
+    """Wait until each of the replicas has partitions of the requests. One of an earlier test may still be a member."""
     expected = {f"serving-{replica}" for replica in replicas}
 
     def found() -> bool:
@@ -60,7 +60,7 @@ def wait_readers(admin: AdminClient, *replicas: str) -> None:
 
 
 def answer_before_a_crash(platform: Platform, content: bytes) -> None:
-    """Have 50 requests to each of two models answered by a replica that is killed then; one model deduplicates."""
+    """Have 50 requests to each of two models answered by a replica that is killed then. One model deduplicates."""
     platform.deploy(1, content, deduplicate=timedelta(minutes=10))
     platform.deploy(1, content, model="price")
     request_all(platform, 50)

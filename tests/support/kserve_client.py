@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["kserve==0.21.0"]
 # ///
-"""Prints what KServe's own clients get from a server; arguments: its HTTP and gRPC addresses, a token and a model.
+"""Prints what KServe's own clients get from a server. Arguments: its HTTP and gRPC addresses, a token and a model.
 
 `uv run --script` gives it an environment of its own: the client wants an older protobuf than the project has.
 """

@@ -24,7 +24,7 @@ _STOP_SECONDS = 20.0
 class ServiceProcess:
     """Appends its output to `log`. It can be killed and started again, and is killed at the end of `with`.
 
-    `environment` is added to that of the test; a value of None removes a variable.
+    `environment` is added to that of the test. A value of None removes a variable.
     """
 
     def __init__(self, service: str, environment: Mapping[str, str | None], log: Path) -> None:
@@ -54,7 +54,7 @@ class ServiceProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal. None while it runs."""
         return self._started.poll()
 
     def start(self) -> None:
@@ -73,12 +73,12 @@ class ServiceProcess:
             self._process.wait()
 
     def stop(self) -> int:
-        """Stop it gracefully, and return its exit code; kill it if that takes too long."""
+        """Stop it gracefully, and return its exit code. Kill it if that takes too long."""
         self.signal(signal.SIGTERM)
         return self.wait(_STOP_SECONDS)
 
     def wait(self, seconds: float) -> int:
-        """Return the exit code; a process that has not ended within `seconds` is killed."""
+        """Return the exit code. A process that has not ended within `seconds` is killed."""
         try:
             return self._started.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -90,7 +90,7 @@ class ServiceProcess:
         return [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def wait_ready(self, seconds: float = 90) -> None:
-        """Wait until `/readyz` answers 200; fails if the process ends, or when the time is over."""
+        """Wait until `/readyz` answers 200. Fails if the process ends, or when the time is over."""
         deadline, answer = time.monotonic() + seconds, "no answer"
         with httpx.Client(trust_env=False) as client:
             while True:

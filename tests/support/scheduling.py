@@ -30,7 +30,7 @@ def tell(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 
 
 def _cache(config: pytest.Config) -> pytest.Cache | None:
-    """Return the cache of the run; None where it is turned off, and no file is known then."""
+    """Return the cache of the run. None where it is turned off, and no file is known then."""
     return getattr(config, "cache", None)
 
 

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["shap==0.51.0", "onnxruntime==1.32.0", "numpy==2.4.6"]
 # ///
-"""Prints the exact Shapley values that shap has for rows of a model; arguments: an ONNX file, and a JSON file.
+"""Prints the exact Shapley values that shap has for rows of a model. Arguments: an ONNX file, and a JSON file.
 
 The JSON has `features`, `background` and `rows`, lists of numbers in the order of the features. `texts` has those of a
 feature, whose numbers are places in that list.

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["tritonclient[grpc,http]==2.73.0"]
 # ///
-"""Prints what Triton's own clients get from a server; arguments: its HTTP and gRPC addresses, a token and a model.
+"""Prints what Triton's own clients get from a server. Arguments: its HTTP and gRPC addresses, a token and a model.
 
 `uv run --script` gives it an environment of its own: the client wants an older protobuf than the project has.
 """

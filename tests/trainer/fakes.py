@@ -47,7 +47,7 @@ def now() -> datetime:
 
 @dataclass
 class StoredTrial:
-    """A row of the table of trials; `ended` is None while the trial runs."""
+    """A row of the table of trials. `ended` is None while the trial runs."""
 
     training_set_digest: str
     proposal: Proposal
@@ -111,7 +111,7 @@ class MemoryStore:
         return [event for _, event in self.published]
 
     def record_champion(self, changed: DeploymentChanged, at: datetime) -> None:
-        """Add the champion to the past ones, as the newest; a withdrawal ends the series."""
+        """Add the champion to the past ones, as the newest. A withdrawal ends the series."""
         route = next((route for route in changed.routes if route.role == RouteRole.PRIMARY), None)
         past = [each for each in self.past_champions.get(changed.model, []) if route is not None]
         if route is not None:

@@ -42,7 +42,7 @@ class Trainer:
         await self.producer.send_and_wait(event.topic, envelope.value(), key=event.key.encode(), headers=headers)
 
     async def next_event(self, kind: type[Event], *, within: float = 40) -> Any:
-        """Return the next event of a kind, with the loop's time of its arrival; other kinds stay queued."""
+        """Return the next event of a kind, with the loop's time of its arrival. Other kinds stay queued."""
         async with asyncio.timeout(within):
             while True:
                 for place, (at, event) in enumerate(self.seen):

@@ -72,7 +72,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     _, skipped = await trainer.next_event(TrainingSkipped)
     assert (skipped.reason, skipped.trigger.id) == ("no_new_data", "no-new-rows")
 
-    # With new rows drift trains; the same finding delivered again changes nothing.
+    # With new rows drift trains. The same finding delivered again changes nothing.
     builders.write_batch(data, builders.rows(100, builders.START + timedelta(days=5), "h", 3), "b3")
     sent = asyncio.get_running_loop().time()
     await trainer.publish(builders.drift(), "finding-1")

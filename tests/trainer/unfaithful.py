@@ -25,7 +25,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Step:
-    """`FittedModel`: .25 up to a bound of the first column, and .75 beyond; the graph adds `gap` to the largest."""
+    """`FittedModel`: .25 up to a bound of the first column, and .75 beyond. The graph adds `gap` to the largest."""
 
     bound: float
     gap: float

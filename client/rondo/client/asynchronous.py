@@ -41,7 +41,7 @@ ANSWER_SECONDS = 30.0
 
 
 class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
-    """A client of a running Rondo; use it with `async with`. Connections are opened when they are first needed.
+    """A client of a running Rondo. Use it with `async with`. Connections are opened when they are first needed.
 
     `transport` replaces the network in tests. Every error is a RondoError whose text says what to do next.
     """
@@ -73,8 +73,8 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         """Send a request over Kafka, and return the answer. Without `id` the request gets a random one.
 
         Raises:
-            PredictionRefusedError: serving can't answer this request; its reason says what to send instead.
-            PredictionTimeoutError: no answer within `seconds`; its `delivery` says whether Kafka has the request.
+            PredictionRefusedError: serving can't answer this request. Its reason says what to send instead.
+            PredictionTimeoutError: no answer within `seconds`. Its `delivery` says whether Kafka has the request.
             RefusedError: the request can't be encoded, or another one of its id is pending.
             UnreachableError: Kafka does not answer at the first request of this client.
 
@@ -87,7 +87,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
 
         Raises:
             RefusedError: no row of it can be scored.
-            UnavailableError: too many such requests wait there; the same one may be sent again.
+            UnavailableError: too many such requests wait there. The same one may be sent again.
 
         """
         headers = {"content-type": "application/vnd.apache.arrow.stream"}
@@ -125,7 +125,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         return {tensor["name"]: tensor["datatype"] for tensor in served["inputs"]}
 
     async def classes(self, model: str) -> tuple[str, ...]:
-        """Return the classes that a deployed model gives probabilities of, as texts; none where it gives numbers."""
+        """Return the classes that a deployed model gives probabilities of, as texts. None where it gives numbers."""
         served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
         labels = [(tensor.get("parameters") or {}).get("labels", ()) for tensor in served["outputs"]]
         return tuple(str(label) for each in labels for label in each)
@@ -133,7 +133,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def stream(
         self, requests: Requests, seconds: float = ANSWER_SECONDS
     ) -> AsyncGenerator[Prediction | Unanswered, None]:
-        """Send many requests over Kafka; yields one result for each, in the order in which they are settled.
+        """Send many requests over Kafka. Yields one result for each, in the order in which they are settled.
 
         A result is a prediction, or the error why there is none: a refusal, by serving or because the request can't be
         encoded, or a PredictionTimeoutError. While Kafka is unavailable, requests wait and the stream resumes.
@@ -171,7 +171,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def send_outcomes(
         self, outcomes: Iterable[OutcomeObserved], seconds: float = ANSWER_SECONDS
     ) -> list[RondoError | None]:
-        """Send outcomes in their order; return for each None, or the error why it was not acknowledged.
+        """Send outcomes in their order. Return for each None, or the error why it was not acknowledged.
 
         Raises:
             UnreachableError: Kafka does not answer at the first message of this client.
@@ -210,7 +210,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def status(self) -> dict[str, dict[str, Any]]:
         """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.
 
-        `kafka` and `postgresql` follow, as the services see them; `ready` is None where it is unknown.
+        `kafka` and `postgresql` follow, as the services see them. `ready` is None where it is unknown.
         """
         answers = await asyncio.gather(*(self._http.readiness(service) for service in SERVICES))
         services = dict(zip(SERVICES, answers, strict=True))

@@ -1,4 +1,4 @@
-"""The client's errors. Each has a `code` for programs; its message says what to do next."""
+"""The client's errors. Each has a `code` for programs. Its message says what to do next."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Output: TypeAlias = dict[str, float | int | str | dict[str, float]]
 
 
 class Prediction(BaseModel):
-    """An answer. `output` has all of it by name; over HTTP there is no `digest` and no `made_at`.
+    """An answer. `output` has all of it by name. Over HTTP there is no `digest` and no `made_at`.
 
     `warnings` name features and fields of the request that the model does not have, where its spec answers it.
 

@@ -110,7 +110,7 @@ def _without_asyncio(annotation: str) -> str:
 
 
 class Rondo:
-    """A client of a running Rondo; use it with `with`. Its methods are those of AsyncRondo."""
+    """A client of a running Rondo. Use it with `with`. Its methods are those of AsyncRondo."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

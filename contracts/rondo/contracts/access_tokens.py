@@ -83,7 +83,7 @@ def new_secret() -> str:
 
 
 def joined(token_id: str, secret: str) -> str:
-    """Return the token of an id and a secret; the inverse of `split`."""
+    """Return the token of an id and a secret. The inverse of `split`."""
     return f"rondo_{token_id}_{secret}"
 
 
@@ -103,7 +103,7 @@ def matches(secret: str, digest: str) -> bool:
 
 
 def parse_seeds(text: str) -> tuple[TokenSeed, ...]:
-    """Read the file of seeded tokens: one a line; empty lines and lines that begin with `#` are ignored.
+    """Read the file of seeded tokens: one a line. Empty lines and lines that begin with `#` are ignored.
 
     Raises:
         InvalidSeedError: a line is none of these.

@@ -37,7 +37,7 @@ class Sasl:
 
 @dataclass(frozen=True)
 class Tls:
-    """Encryption. `ca_file` verifies the brokers (None: the system's authorities); the rest is for mutual TLS."""
+    """Encryption. `ca_file` verifies the brokers (None: the system's authorities). The rest is for mutual TLS."""
 
     ca_file: str | None = None
     certificate_file: str | None = None

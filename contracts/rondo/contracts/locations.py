@@ -29,7 +29,7 @@ class UnusableFolderError(ValueError):
 
 
 def local_folder(location: str) -> Path | None:
-    """Return the folder that a path or a `file://` URL names; None for an object store."""
+    """Return the folder that a path or a `file://` URL names. None for an object store."""
     if "://" not in location:
         return Path(location)
     url = urlsplit(location)

@@ -15,7 +15,7 @@ MAX_ID = 256  # characters
 
 
 def unstorable(text: str) -> str | None:
-    """Return the first character that can't be stored, as `U+0000`; None where there is none."""
+    """Return the first character that can't be stored, as `U+0000`. None where there is none."""
     found = _UNSTORABLE.search(text)
     return f"U+{ord(found[0]):04X}" if found else None
 

@@ -1,4 +1,4 @@
-"""The table of topics. The services create the topics from it; the documents are generated from it.
+"""The table of topics. The services create the topics from it. The documents are generated from it.
 
 A topic has one writing service. `applications` and `data-teams` are outside the five services.
 """
@@ -30,7 +30,7 @@ Cleanup = Literal["delete", "compact"]
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 BATCHES_SUBMITTED = "batches.submitted"
 PREDICTIONS_FAILED = "predictions.failed"
-# The control plane has a low rate and is keyed by model or dataset; replicas share the data plane by partition.
+# The control plane has a low rate and is keyed by model or dataset. Replicas share the data plane by partition.
 CONTROL_PARTITIONS, DATA_PARTITIONS = 3, 6
 # The bytes that the headers of a dead letter may add to the original message.
 HEADER_ROOM = 64 * 1024
@@ -51,7 +51,7 @@ DROPPED = {DROPPED_HEADER: "only if something of the original was too large: wha
 
 @dataclass(frozen=True)
 class Topic:
-    """One row of the table. `event` is the class of its JSON values; None where they are bytes or Arrow."""
+    """One row of the table. `event` is the class of its JSON values. None where they are bytes or Arrow."""
 
     name: str
     writer: str

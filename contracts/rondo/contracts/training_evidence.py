@@ -42,7 +42,7 @@ class Evaluation(Value):
 
 
 class Comparison(Value):
-    """How much worse the candidate is than the champion by one metric, on the same rows; negative where it is better.
+    """How much worse the candidate is than the champion by one metric, on the same rows. Negative where it is better.
 
     `low` and `high` are bounds of a paired bootstrap, each exceeded with probability `1 - confidence`.
     """
@@ -72,14 +72,14 @@ class Parity(Value):
 
     @property
     def native_difference(self) -> float | None:
-        """The largest difference from a native model; None without one."""
+        """The largest difference from a native model. None without one."""
         return None if self.native is False else self.max_difference
 
 
 class NumericProfile(Value):
     """Counts in fixed bins: `counts[i]` rows with `edges[i-1] <= x < edges[i]`, open at both ends.
 
-    `counts` is one longer than `edges`; rows without a value are in `missing` alone.
+    `counts` is one longer than `edges`. Rows without a value are in `missing` alone.
     """
 
     kind: Annotated[Literal["numeric"], open_to(ProfileKind)] = "numeric"
@@ -89,7 +89,7 @@ class NumericProfile(Value):
 
 
 class CategoricalProfile(Value):
-    """Rows by category; `other` counts the categories beyond the listed ones."""
+    """Rows by category. `other` counts the categories beyond the listed ones."""
 
     kind: Annotated[Literal["categorical"], open_to(ProfileKind)] = "categorical"
     counts: dict[Text, int]
@@ -98,7 +98,7 @@ class CategoricalProfile(Value):
 
 
 class UnknownProfile(Value):
-    """A profile of a later release. Its column is not compared; its fields are kept."""
+    """A profile of a later release. Its column is not compared. Its fields are kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -151,9 +151,9 @@ class Projections(Value):
     """Weighted sums of the numeric features of a row, which show a change in how features go together.
 
     `weights` has each feature's weight in every projection. The value of a row is the sum over the features of weight
-    times level, each product rounded to a multiple of 2^-12. The level is that of the row's bin, as in `ColumnBlocks`;
-    a missing value has the level 0, the mean. `profiles` and `blocks` are of these values over the reference, by the
-    names of the projections in their order; the stretches are those of the features.
+    times level, each product rounded to a multiple of 2^-12. The level is that of the row's bin, as in `ColumnBlocks`.
+    A missing value has the level 0, the mean. `profiles` and `blocks` are of these values over the reference, by the
+    names of the projections in their order. The stretches are those of the features.
     """
 
     weights: dict[Text, tuple[float, ...]]
@@ -164,7 +164,7 @@ class Projections(Value):
 class LossReference(Value):
     """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
 
-    A loss is between 0 and 1, see `tasks.base.Task.losses`; `largest` is the error that counts as 1, where the task has
+    A loss is between 0 and 1, see `tasks.base.Task.losses`. `largest` is the error that counts as 1, where the task has
     no natural bound. `uncovered` are the shares of outcomes outside of the interval, of a model that has intervals.
     `bias` are the means of `tasks.base.Task.bias`. `autocorrelation_rows` is as in `ColumnBlocks`, the largest of all.
     Evidence of earlier releases has no bias.
@@ -190,7 +190,7 @@ class RepeatedRows(Value):
 
 
 class BinnedFigure(Value):
-    """The mean and the variance of a figure of a row in each bin; 0 in bins without rows."""
+    """The mean and the variance of a figure of a row in each bin. 0 in bins without rows."""
 
     means: tuple[float, ...]
     variances: tuple[float, ...]
@@ -234,14 +234,14 @@ class Importance(Value):
     features: tuple[FeatureImportance, ...]
 
     def of(self, feature: str) -> FeatureImportance | None:
-        """Return the importance of a feature; None where it is not known."""
+        """Return the importance of a feature. None where it is not known."""
         return next((each for each in self.features if each.feature == feature), None)
 
 
 class ReferenceProfile(Value):
     """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
-    `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
+    `outputs` are named as in answers. `task` and `performance` are of the model and its holdout. `seconds` is the event
     time from the first to the last of the rows. There are `projections` of at least two numeric features. `slices` are
     those that the spec names, with enough rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
     earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated. `importance` says

@@ -6,7 +6,7 @@ of HPACK (RFC 7541), and each later one names them there, as a client of gRPC do
 trailers, compressed, and is not decoded: a refusal is an answer without a message. `tables/grpc.py` compares one answer
 with its score before.
 
-Run as `python -m tests.benchmarks.load.grpc_load <port> <token> <connections> <streams> <seconds>`; prints
+Run as `python -m tests.benchmarks.load.grpc_load <port> <token> <connections> <streams> <seconds>`. Prints
 `<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
 Exits with an error if any answer has no message.
 """
@@ -73,7 +73,7 @@ def _text(value: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Keeps `streams` requests open; `took` has the seconds of each that was answered."""
+    """Keeps `streams` requests open. `took` has the seconds of each that was answered."""
 
     def __init__(self, content: bytes, blocks: tuple[bytes, bytes], streams: int) -> None:
         self._message = b"\x00" + struct.pack(">I", len(content)) + content

@@ -1,6 +1,6 @@
 """A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
 
-Run as `python -m tests.benchmarks.load.http_load <port> <path> <token> <connections> <seconds>`; prints
+Run as `python -m tests.benchmarks.load.http_load <port> <path> <token> <connections> <seconds>`. Prints
 `<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
 Exits with an error if any answer is not a 200.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from tests.benchmarks.load import timed_connections
 
 FEATURES = 20
-# The paths of an exported Bento and of an API of BentoML; their bodies are their own. All others have the Open
+# The paths of an exported Bento and of an API of BentoML. Their bodies are their own. All others have the Open
 # Inference Protocol's.
 BENTO_PATH, SCORE_PATH = "/predict", "/score"
 
@@ -32,7 +32,7 @@ def request(path: str, token: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Sends a request, and the next once its answer is whole; `took` has the seconds of each."""
+    """Sends a request, and the next once its answer is whole. `took` has the seconds of each."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

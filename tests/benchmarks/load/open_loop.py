@@ -30,7 +30,7 @@ def due(number: int, rate: float) -> float:
 
 
 def send_evenly(setting: Setting, rate: float, count: int) -> dict[str, float]:
-    """Send so many requests a second, with ids of their own; return when each was due, by id."""
+    """Send so many requests a second, with ids of their own. Return when each was due, by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
     producer = Producer(
         {**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0, "queue.buffering.max.messages": 1_000_000}

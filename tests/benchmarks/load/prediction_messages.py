@@ -38,7 +38,7 @@ _BETWEEN = 100.0
 
 
 def rows(count: int, seed: int, shift: float = 0.0) -> dict[str, NDArray[np.float32]]:
-    """Return features and a score; the first feature is shifted."""
+    """Return features and a score. The first feature is shifted."""
     rng = np.random.default_rng(seed)
     found = {name: rng.standard_normal(count, np.float32) for name in FEATURES}
     found[FEATURES[0]] += np.float32(shift)

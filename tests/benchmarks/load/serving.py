@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run needs; `traces` is where spans go."""
+    """What a run needs. `traces` is where spans go."""
 
     bootstrap: str
     folder: Path
@@ -140,7 +140,7 @@ def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topi
 def committed(
     setting: Setting, start: list[TopicPartition], wanted: int, limit: float
 ) -> Iterator[tuple[bytes, float]]:
-    """Yield what a read_committed reader of its own sees from `start` on, and when; ends a second after `wanted`."""
+    """Yield what a read_committed reader of its own sees from `start` on, and when. Ends a second after `wanted`."""
     consumer = Consumer(
         {**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused", "isolation.level": "read_committed",
          "fetch.wait.max.ms": 5}

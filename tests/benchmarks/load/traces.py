@@ -35,7 +35,7 @@ class Traces:
         self._server.server_close()
 
     def messages(self) -> int:
-        """Return how many messages the spans cover that came since this was last asked; they are decoded only here."""
+        """Return how many messages the spans cover that came since this was last asked. They are decoded only here."""
         bodies, self._bodies = self._bodies, []
         return sum(count for body in bodies for count in _counts(body))
 

@@ -1,6 +1,6 @@
 """river's ADWIN over a pipe: run as `python adwin.py <delta>` with the interpreter of the environment `drift`.
 
-Each line of stdin is a JSON list of numbers; the answer is a JSON line with the places in it at which ADWIN saw a
+Each line of stdin is a JSON list of numbers. The answer is a JSON line with the places in it at which ADWIN saw a
 change, and the width of its window at its end.
 """
 

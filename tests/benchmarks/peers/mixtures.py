@@ -1,7 +1,7 @@
 """Mixture supermartingales of normal scores by `confseq` or `expectation`, which is a port of it.
 
 Run as `python mixtures.py <confseq or expectation> <sums.npz> <results.npz>` with the interpreter of the environment
-`sequences` or `bets`. The sums are `sums` and `blocks`, the number of scores in each; the results are the logarithms
+`sequences` or `bets`. The sums are `sums` and `blocks`, the number of scores in each. The results are the logarithms
 for the widths of the prior in `widths`, under `<width's number>/<1 if one-sided>`.
 """
 

@@ -1,7 +1,7 @@
 """A Hoeffding tree that learns on, and MOA's detectors, on streams into which a drift was injected.
 
 The protocol is that of Cerqueira, Gomes, Heyden, Pfahringer and Bifet ("A framework for evaluating and benchmarking
-concept drift detection methods", KDD 2026, arXiv 2606.07789). The tree predicts each row and then learns it; detectors
+concept drift detection methods", KDD 2026, arXiv 2606.07789). The tree predicts each row and then learns it. Detectors
 see whether it was wrong. (The paper's code gives them whether it was right: MOA's ADWIN, which listens for a rise, then
 notices no loss.) SEED and STEPD have the parameters that the paper tuned on all its data sets.
 

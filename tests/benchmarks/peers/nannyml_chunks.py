@@ -1,7 +1,7 @@
 """NannyML's Jensen-Shannon distance of each column and chunk.
 
 Run as `python nannyml_chunks.py <series.npz> <results.npz> <rows of a chunk>` with the interpreter of the environment
-`drift`. The first file has arrays `reference/<name>` and `live/<name>` of equal lengths; the second the distances of
+`drift`. The first file has arrays `reference/<name>` and `live/<name>` of equal lengths. The second the distances of
 the chunks under the same names.
 """
 

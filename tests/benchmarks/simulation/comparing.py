@@ -109,7 +109,7 @@ class Comparing:
         self._suspicion = begun(str(start), stretches)
 
     def _suspected(self, known: Known, rows: LabelledRows) -> int | None:
-        """Return the event time at which the losses of what serves began to rise; None where nothing suggests it."""
+        """Return the event time at which the losses of what serves began to rise. None where nothing suggests it."""
         start = max(known.new, self._served)
         if known.until <= start:
             return None
@@ -152,7 +152,7 @@ class Comparing:
         return start, models.scores(fits[choice.leader], start, end)
 
     def _serve(self, rows: LabelledRows, models: Models, now: int, start: int, scores: Vector) -> Fit:
-        """Return the refit to all rows; what it is watched against are the scores of its evaluation."""
+        """Return the refit to all rows. What it is watched against are the scores of its evaluation."""
         assert self._state
         self._served, self._labelled = now, len(rows.times)
         self._loss = float(losses_of(scores, models.stream.y[start : len(rows.times)]).mean())

@@ -63,7 +63,7 @@ class Alarms:
 
     @property
     def delay(self) -> int:
-        """The rows from the shift to the first alarm since; `after` without one, or where one stands already."""
+        """The rows from the shift to the first alarm since. `after` without one, or where one stands already."""
         right = self.places[self.places >= self.before]
         return int(right[0]) - self.before if len(right) and not (self.latches and self.false) else self.after
 

@@ -68,7 +68,7 @@ def _half(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float3
 class Counted:
     """The alarms of a detector over trials, as the paper counts them.
 
-    An alarm within `most` rows of the onset is right, any other false; a trial without a right one is missed. `delays`
+    An alarm within `most` rows of the onset is right, any other false. A trial without a right one is missed. `delays`
     are of the first right alarm, `rows` all that were watched.
     """
 

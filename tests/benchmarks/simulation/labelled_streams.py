@@ -43,7 +43,7 @@ MONTH = 4
 class LabelledStream:
     """Rows in order: `x` of shape [rows, features] with missing values as NaN, `y` of 0 and 1.
 
-    `ends` are the rows at which chunks end; the first chunk is what the first model learns from. `months` are the
+    `ends` are the rows at which chunks end. The first chunk is what the first model learns from. `months` are the
     chunks, counted from 0, after which a month ends, and `month_ends` the rows. `categories` are the places of features
     that are codes.
     """
@@ -57,7 +57,7 @@ class LabelledStream:
     categories: tuple[int, ...]
     params: dict[str, Any]
     times: NDArray[np.int64] | None = None
-    """The event times of the rows, in microseconds; None where the number of a row counts as its time."""
+    """The event times of the rows, in microseconds. None where the number of a row counts as its time."""
 
     @property
     def first(self) -> int:
@@ -66,7 +66,7 @@ class LabelledStream:
 
 
 def load(name: str, seed: int = 1) -> LabelledStream | None:
-    """Return a stream; None where the peers' environment, which makes all but flights, can't be made."""
+    """Return a stream. None where the peers' environment, which makes all but flights, can't be made."""
     if name in LENGTHS:
         return _flights(name)
     folder = _made(seed)

@@ -1,4 +1,4 @@
-"""The policies of retraining that ours is compared with; each decides by the labels that are known."""
+"""The policies of retraining that ours is compared with. Each decides by the labels that are known."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class OnAdwin:
 
 @contextmanager
 def adwin(rows: Literal["all", "window"]) -> Iterator[Policy | None]:
-    """Yield the policy with an ADWIN of its own; None where river can't be installed."""
+    """Yield the policy with an ADWIN of its own. None where river can't be installed."""
     python = environment.DRIFT.python()
     if python is None:
         yield None

@@ -1,7 +1,7 @@
 """Plays a labelled stream chunk by chunk under a policy of retraining: predict, then learn the labels.
 
 While chunk k is predicted, the labels up to the end of chunk k-1 are known. A policy sees them and what served, and
-may ask for a fit of a stretch of rows; the fit serves from the next chunk on. The same fit is done once, whoever asks.
+may ask for a fit of a stretch of rows. The fit serves from the next chunk on. The same fit is done once, whoever asks.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Known:
 
 
 class Policy(Protocol):
-    """Decides after each chunk what serves from now on; None keeps what serves."""
+    """Decides after each chunk what serves from now on. None keeps what serves."""
 
     def decide(self, known: Known, models: Models) -> Fit | None: ...
 

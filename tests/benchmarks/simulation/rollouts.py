@@ -1,6 +1,6 @@
 """Simulated rollouts: the registry's own decisions about two models whose quality is known.
 
-A row has a chance of its own; each model sees its logit with noise of its own, so that two models of the same noise are
+A row has a chance of its own. Each model sees its logit with noise of its own, so that two models of the same noise are
 equal in expectation whatever the rows are, and one with more noise is worse. With `shocks`, part of it is shared
 by the rows of an hour, as weather is. Everything that decides is the product's: the block's length, the stakes and the
 margin from a holdout of the same process in order of time, blocks that count when their outcomes are complete, a fresh
@@ -46,7 +46,7 @@ _SHARED = 0.15
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests a minute, minutes of each step, and the delay of outcomes in minutes; `shocks` are as above.
+    """Requests a minute, minutes of each step, and the delay of outcomes in minutes. `shocks` are as above.
 
     With `by_answer` each version is compared by the requests that it answered, in shares of equal size. The holdout has
     a row where the traffic has `density` requests.

@@ -127,7 +127,7 @@ def _psi_alarms(reference: Reference, counts: NDArray[np.int64], rate: float = 0
     for column in columns:
         expected, seen = column.of(reference.counts), windows[:, column.offset : column.offset + column.size]
         part = reference.profile.features[column.name]
-        # Bins with few expected rows do not follow the distribution; numeric ones have about as many rows each.
+        # Bins with few expected rows do not follow the distribution. Numeric ones have about as many rows each.
         kept = expected >= (1 if isinstance(part, NumericProfile) else 50)
         before, now = expected[kept] / expected.sum(), np.maximum(seen[:, kept], 0.5) / WINDOW
         psi = ((now - before) * np.log(now / before)).sum(axis=1)

@@ -1,6 +1,6 @@
 """Streams without and with a change, and how long the monitor's evidence takes to raise an alarm on them.
 
-A stream has features of rows that are independent, or correlated; the first rows are the reference. Nothing but the
+A stream has features of rows that are independent, or correlated. The first rows are the reference. Nothing but the
 rows is known to what watches it.
 """
 

@@ -1,7 +1,7 @@
 """Twelve years of weeks of a model, with concepts that recur, change at once, or stay; and who decides by costs.
 
-A row has six features; its label is on which side of a hyperplane it lies, and the opposite in one of twenty rows. A
-concept is a hyperplane. A week has 50 rows, a chunk; the first model learns from a year's half.
+A row has six features. Its label is on which side of a hyperplane it lies, and the opposite in one of twenty rows. A
+concept is a hyperplane. A week has 50 rows, a chunk. The first model learns from a year's half.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Cara:
 
 
 def caras() -> Iterator[Cara]:
-    """Yield the settings among which CARA is tuned; a bound of 2 is never exceeded."""
+    """Yield the settings among which CARA is tuned. A bound of 2 is never exceeded."""
     for latest in (None, FIRST_WEEKS):
         yield from (Cara("threshold", bound, latest) for bound in (0.12, 0.2, 0.3, 0.4, 2.0))
         yield from (Cara("cumulative", bound, latest) for bound in (1.0, 3.0, 10.0, 30.0))

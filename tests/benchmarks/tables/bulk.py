@@ -3,7 +3,7 @@
 Ours is `python -m rondo.serving` with everything on: messages of 65,536 rows with 20 features, validation of every
 value, and answers exactly once, which are counted afterwards. The peer is `InferenceSession.run` on the whole matrix of
 a message, which is in memory, with the trees as one graph with one input, and one thread of the priority that ours has:
-no reading, no validation, no writing. Both work in turns, a tenth of the rows each time, in one process each; the
+no reading, no validation, no writing. Both work in turns, a tenth of the rows each time, in one process each. The
 figure is the median of the rounds. While the peer works, and while messages are written, ours is stopped. Its clock
 runs from the moment at which it is woken to its last commit, seen from outside.
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 COUNT = int(os.environ.get("BENCH_COUNT", "10000000"))
 ROUNDS = 10
 SIZE = min(scores.MAX_ROWS, COUNT // ROUNDS)
-MATRICES = 4  # different ones; they are repeated
+MATRICES = 4  # different ones. They are repeated
 GOAL, FLAT = 0.7, 1.1
 GROUP = "serving-bulk"
 # Seconds, and CPU seconds.

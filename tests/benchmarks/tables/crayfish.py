@@ -3,7 +3,7 @@
 Ours is `python -m rondo.serving` with everything on, as in `make bench ONLY=stream`: exactly once, with its inference
 log. A request has 784 features and an answer a label, its probability and those of 10 classes. The peer is Crayfish's
 fastest design, a model embedded in the stream processor, by hand (`peers/serving/stream_crayfish.py`): at least once,
-without a log. Both read the same messages from the same broker, in turns; the figure is the median of the rounds.
+without a log. Both read the same messages from the same broker, in turns. The figure is the median of the rounds.
 """
 
 from __future__ import annotations

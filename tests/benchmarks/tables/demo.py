@@ -1,6 +1,6 @@
 """`make bench ONLY=demo`: what `make demo` reports of one run, as rows.
 
-The demo runs as anyone runs it, in a folder of its own; its figures are those of its report, counted from the topics.
+The demo runs as anyone runs it, in a folder of its own. Its figures are those of its report, counted from the topics.
 AUC with the loop is ours, and that of the model that is never retrained its peer, both on the same answers. The seconds
 are those of the whole command and warm: what it fetches on a bare machine is there.
 
@@ -31,7 +31,7 @@ MONTHLY_AUC, MONTHLY_VERSIONS = 0.727, 9
 
 
 def play(folder: Path, *options: str) -> tuple[float, int, dict[str, Any]]:
-    """Run the demo; return its seconds, its exit code and its report. Exits with its output where it has none."""
+    """Run the demo. Return its seconds, its exit code and its report. Exits with its output where it has none."""
     command = [str(Path(sys.executable).parent / "rondo"), "demo", "--report-to", str(folder), *options]
     # What this shell has set for Rondo or for the demo is not meant: the figures are those of a year at its own pace.
     environment = {name: value for name, value in os.environ.items() if name != "SPEED" and name[:6] != "RONDO_"}

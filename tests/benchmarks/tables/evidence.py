@@ -57,7 +57,7 @@ def of_relation(correlation: float) -> Row:
 
 
 def _delay(name: str, change: Change, seed: int) -> float:
-    """Return the median over the streams; an alarm before the change counts as none."""
+    """Return the median over the streams. An alarm before the change counts as none."""
     rng = np.random.default_rng(seed)
     alarms = [watch(KINDS[name], rng, RATE, (CHANGE, change)).alarm for _ in range(STREAMS)]
     return median(each - CHANGE if each is not None and each >= CHANGE else LIVE for each in alarms)

@@ -4,7 +4,7 @@ Ours is `python -m rondo.serving` with everything on: token, checks of every val
 log before the answer, metrics, traces. The peer is MLServer with the same graph in a custom runtime
 (`peers/serving/inference_mlserver.py`), in one process, without token and log, in an environment of its own. Both
 answer one row of 20 features as a `ModelInfer` of the Open Inference Protocol with raw contents, to the same closed
-loop (`load/grpc_load.py`), in turns: one stream, 16 streams on one connection, and 16 connections; a figure is the
+loop (`load/grpc_load.py`), in turns: one stream, 16 streams on one connection, and 16 connections. A figure is the
 median of the rounds. The load generator, the broker and the servers share the machine, so where other work keeps it
 busy, the CPU time of an answer holds and a rate does not.
 """
@@ -39,7 +39,7 @@ Measured = dict[tuple[str, tuple[int, int]], list[Figures]]
 
 
 def check(port: int, token: str, expected: float) -> None:
-    """Send the request of the load generator once; exit if its answer is not the score."""
+    """Send the request of the load generator once. Exit if its answer is not the score."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_unary(grpc_load.METHOD)
         content = call(grpc_load.message(), metadata=[("authorization", f"Bearer {token}")], timeout=30)

@@ -1,6 +1,6 @@
 """`make bench ONLY=policies`: when to retrain, and on which rows, on fourteen labelled streams.
 
-Each stream is played chunk by chunk (see `simulation/prequential.py`) by the same learner, LightGBM; labels come one
+Each stream is played chunk by chunk (see `simulation/prequential.py`) by the same learner, LightGBM. Labels come one
 chunk late. A figure is the share of right predictions over all rows that were served, and how many new versions that
 took. FULL=1 plays three seeds of each stream that is generated. BENCH_ONLY is a stream's name, to play it alone, and
 BENCH_POLICY that of a policy: what the others do does not depend on it.
@@ -56,7 +56,7 @@ class Figures:
 
 
 def policies(stack: ExitStack) -> dict[str, Policy]:
-    """Return the policies by name; those of ADWIN are missing where river can't be installed."""
+    """Return the policies by name. Those of ADWIN are missing where river can't be installed."""
     found = (
         Never(), Monthly(), Monthly(latest=True), stack.enter_context(adwin("all")),
         stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True), Comparing(),

@@ -109,7 +109,7 @@ class Traffic:
 
 
 def drift(bootstrap: str, number: int, version: int) -> str:
-    """Publish a drift finding as the monitor would; returns its id."""
+    """Publish a drift finding as the monitor would. Returns its id."""
     at = START + timedelta(days=30 + number)
     event = DriftDetected(
         model="bench",
@@ -166,7 +166,7 @@ async def available(version: int, listener: EventListener) -> None:
 
 
 async def answered(version: int, auditor: Auditor) -> datetime:
-    """Wait until an answer of a version was read, and return when; the auditor reads on a thread of its own.
+    """Wait until an answer of a version was read, and return when. The auditor reads on a thread of its own.
 
     Raises:
         NoTurnError: none was within `TIMEOUT_SECONDS` seconds.

@@ -10,7 +10,7 @@ The peers answer the same row by the same trees in one process, without token an
 - `peers/serving/inference_bentoml.py`: an `@bentoml.api`, with the row as one array;
 - the same version exported as a Bento, as `bentoml serve` runs it, with the checks of the values.
 
-All get the same closed loop (`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns; a figure is
+All get the same closed loop (`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns. A figure is
 the median of the rounds. The CPU time of an answer holds where other work keeps the machine busy, and a rate does not.
 """
 
@@ -117,7 +117,7 @@ def publish_token(setting: Setting) -> str:
 
 
 def rounds(setting: Setting, token: str) -> Measured:
-    """Measure ours and the peers in turns; return the figures by name and number of connections."""
+    """Measure ours and the peers in turns. Return the figures by name and number of connections."""
     figures: Measured = {}
 
     def measure(name: str, port: int, pid: int, path: str, token: str) -> None:

@@ -1,7 +1,7 @@
 """`make bench ONLY=slow`: the time of an answer where a request comes every four seconds, beside fast traffic.
 
 Slow traffic shows what fast traffic hides: a poll that sleeps, an acknowledgement that is delayed, a batch that waits
-to be full. Over HTTP one connection stays open; over Kafka a message goes to `predictions.requested`, and the time ends
+to be full. Over HTTP one connection stays open. Over Kafka a message goes to `predictions.requested`, and the time ends
 when a read_committed reader has the answer. Fast traffic is the same client without the pauses (HTTP), and 1,000
 messages a second (Kafka). The first request of each is not counted: its client connects.
 """
@@ -38,7 +38,7 @@ class Times:
 
 
 def over_http(port: int, token: str, every: float, count: int) -> list[float]:
-    """Send requests over one connection, one every so many seconds; return the milliseconds of each answer."""
+    """Send requests over one connection, one every so many seconds. Return the milliseconds of each answer."""
     content, took = http_load.request(PATH, token), []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         for _ in range(1 + count):
@@ -55,7 +55,7 @@ def over_http(port: int, token: str, every: float, count: int) -> list[float]:
 
 
 def over_kafka(setting: Setting, rate: float, count: int) -> list[float]:
-    """Send messages at a rate; return the milliseconds of each answer."""
+    """Send messages at a rate. Return the milliseconds of each answer."""
     took = stream.answer_times(setting, rate, 1 + count)
     return [seconds * 1e3 for seconds in took[1:]]
 

@@ -5,7 +5,7 @@ to a collector on loopback, and are counted), answers with model, version, diges
 afterwards by a reader of its own. The peers of `peers/serving/` score the same values by the same trees on the same
 broker, each in an environment of its own, and write an id and a score: the loops of `stream_loops.py`, FastStream
 (`stream_faststream.py`), Quix Streams (`stream_quix.py`) and MLServer (`inference_mlserver.py`). A row says what a
-crash does to answers. All run in turns; the figure is the median of the rounds. A slow peer reads fewer messages.
+crash does to answers. All run in turns. The figure is the median of the rounds. A slow peer reads fewer messages.
 
 Our clock runs from the moment at which the service is woken, all requests being there, to the one at which Kafka has
 the last answer committed, seen from outside, and so does MLServer's. Another peer's runs from the first message in its
@@ -94,7 +94,7 @@ TREES = Workload("bench", FEATURES, COUNT)
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer, and how a row names it. `goal` is of its rate, at least; it reads one of `fewer` messages."""
+    """A peer, and how a row names it. `goal` is of its rate, at least. It reads one of `fewer` messages."""
 
     called: str
     environment: environment.Environment
@@ -167,7 +167,7 @@ def publish(
 
 
 def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload, replicas: int = 1) -> Figures:
-    """Serve every request; return messages a second, and CPU microseconds a message. Exits when any is not once."""
+    """Serve every request. Return messages a second, and CPU microseconds a message. Exits when any is not once."""
     count = workload.count
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
     with ExitStack() as stack:
@@ -223,7 +223,7 @@ def of_times(seconds: list[float]) -> Figures:
 
 
 def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
-    """Run ours and the peers in turns; return the figures of each."""
+    """Run ours and the peers in turns. Return the figures of each."""
     figures: dict[str, list[Figures]] = {}
 
     def took(name: str, each: Figures) -> None:

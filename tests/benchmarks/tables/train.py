@@ -11,7 +11,7 @@ The peer is the library alone, with the same parameters and threads, on the matr
 without the holdout.
 
 Each measurement is a process of its own, and ours and the peer's take turns. A figure is the median of the ratios of
-the rounds; no seconds are recorded, for they depend on what else the machine does. Peak memory is that of the whole
+the rounds. No seconds are recorded, for they depend on what else the machine does. Peak memory is that of the whole
 process, with its libraries and its rows or matrix, and both are recorded in MiB: they depend on nothing else.
 """
 
@@ -54,7 +54,7 @@ def of_rounds(folder: Path, trainer: str) -> list[tuple[Measured, Measured]]:
 
 
 def table(figures: dict[str, list[tuple[Measured, Measured]]], machine: str) -> list[Row]:
-    """Return the rows; a ratio is ours to the peer's."""
+    """Return the rows. A ratio is ours to the peer's."""
     used = versions("lightgbm", "xgboost-cpu", "scikit-learn", "onnxruntime", "numpy", "polars")
     rows = []
     for trainer, rounds in figures.items():

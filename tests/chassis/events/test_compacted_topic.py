@@ -1,4 +1,4 @@
-"""A compacted topic is a table: all of it first, then each change; what can't be read is passed over."""
+"""A compacted topic is a table: all of it first, then each change. What can't be read is passed over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client sends beside a body is bounded, before anybody asks who it is; a body is not."""
+"""What a client sends beside a body is bounded, before anybody asks who it is. A body is not."""
 
 from __future__ import annotations
 

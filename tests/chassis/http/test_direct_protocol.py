@@ -1,4 +1,4 @@
-"""Small requests to chosen paths are answered without ASGI; all others, and those not taken, by the application."""
+"""Small requests to chosen paths are answered without ASGI. All others, and those not taken, by the application."""
 
 from __future__ import annotations
 
@@ -233,6 +233,6 @@ async def test_a_client_that_reads_no_answers_is_not_answered_on_and_on(echo: Ec
         for _ in range(1_000):
             client.send(b"x" * 10_000)
         await asyncio.wait([asyncio.create_task(client.writer.drain())], timeout=0.5)
-        # More than the buffers of both sockets; each answer has 1 MB.
+        # More than the buffers of both sockets. Each answer has 1 MB.
         assert len(echo.taken) < 50
         client.writer.transport.abort()

@@ -254,7 +254,7 @@ async def _until_away(db: chassis_postgres.Database) -> None:
 
 
 async def test_a_relay_can_be_cancelled_while_the_server_is_dead(own_postgres: Postgres) -> None:
-    """A broken connection raises when it is released; the error must not replace the cancellation."""
+    """A broken connection raises when it is released. The error must not replace the cancellation."""
     settings = settings_for("127.0.0.1:1", own_postgres.dsn)
     async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
         relay = asyncio.create_task(OutboxRelay(db, chassis_kafka.broker(settings), QUICK).run())
@@ -294,7 +294,7 @@ async def _publish(db: chassis_postgres.Database, versions: range) -> None:
 
 
 async def _versions(bootstrap: str, count: int) -> list[int]:
-    """Read until `count` different events have arrived; return the versions in the order of their first arrival.
+    """Read until `count` different events have arrived. Return the versions in the order of their first arrival.
 
     The outbox delivers at least once: the server may die after Kafka has an event and before its row is deleted.
     """

@@ -55,7 +55,7 @@ def test_scales_from_a_bound_on_are_left_to_the_means_of_stretches() -> None:
 @pytest.mark.parametrize("below", [1, 2, 5, 600])
 def test_the_time_of_bins_is_that_of_their_values(rows: int, below: int) -> None:
     rng = np.random.default_rng(8)
-    # Bins that follow each other in one stretch, and alternate in the next; two of them have the same components.
+    # Bins that follow each other in one stretch, and alternate in the next. Two of them have the same components.
     bins = np.where(np.arange(rows) % 200 < 100, np.arange(rows) // 20 % 6, rng.integers(0, 6, rows))
     values = np.rint(rng.standard_normal((6, 3)) * 2**20) / 2**20
     values[4] = values[2]

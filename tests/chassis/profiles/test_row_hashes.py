@@ -1,4 +1,4 @@
-"""Equal rows have equal hashes, whatever the type and the chunks; other rows have others."""
+"""Equal rows have equal hashes, whatever the type and the chunks. Other rows have others."""
 
 from __future__ import annotations
 

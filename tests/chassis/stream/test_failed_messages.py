@@ -18,7 +18,7 @@ class EndedError(Exception):
 
 
 def read(end: int, is_bad: Callable[[int], bool], saved_every: int, batch: int) -> tuple[list[int], int]:
-    """Read messages 0 to `end`; return those that were skipped, and the failures."""
+    """Read messages 0 to `end`. Return those that were skipped, and the failures."""
     tracker, skipped, failures = FailedMessages(), set[int](), 0
     saved = at = 0
     while at < end:
@@ -46,7 +46,7 @@ def read(end: int, is_bad: Callable[[int], bool], saved_every: int, batch: int) 
 def test_those_that_fail_are_skipped_and_no_other(bad: set[int], saved_every: int, batch: int) -> None:
     skipped, failures = read(100, bad.__contains__, saved_every, batch)
     assert skipped == sorted(bad)
-    # Once with others, and alone as often as it takes; again if it is read again for a later one.
+    # Once with others, and alone as often as it takes. Again if it is read again for a later one.
     assert failures <= (TRIES + 1) * len(bad) * (len(bad) + 1)
 
 

@@ -37,7 +37,7 @@ class Saved:
 
 @dataclass
 class Store:
-    """A state that saves at each `advance` unless unavailable; `caught_up_with` counts the values at each catch-up."""
+    """A state that saves at each `advance` unless unavailable. `caught_up_with` counts the values at each catch-up."""
 
     skips: ClassVar[bool] = True
 
@@ -260,7 +260,7 @@ class Panic(BaseException):
 
 @dataclass
 class Picky(Store):
-    """A state that fails on some values; what came before them in the same call is not saved."""
+    """A state that fails on some values. What came before them in the same call is not saved."""
 
     bad: frozenset[bytes] = frozenset()
     tried: list[bytes] = field(default_factory=list)

@@ -143,7 +143,7 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
     writer.submit(MicroBatch([], Output([]), [], None, 0.0))
 
     class Trickling:
-        """A consumer that has one more message each time; the commit ends with the fifth."""
+        """A consumer that has one more message each time. The commit ends with the fifth."""
 
         asked = 0
 

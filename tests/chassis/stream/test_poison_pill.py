@@ -14,7 +14,7 @@ def at(offset: int) -> Place:
 
 
 def replay(poison: set[int], count: int, max_records: int) -> tuple[list[int], PoisonPillTracker]:
-    """Run a stream of `count` messages; return what was given up, in order."""
+    """Run a stream of `count` messages. Return what was given up, in order."""
     tracker, dead_letters, position = PoisonPillTracker(), [], 0
     while position < count and not tracker.tripped:
         batch = list(range(position, min(position + tracker.batch_size(max_records), count)))

@@ -151,7 +151,7 @@ def test_the_outputs_of_every_task_are_those_of_serving(tmp_path: Path, fitted: 
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return an environment with a store of its own; BentoML asks for uv on the path, also if it locks no packages."""
+    """Return an environment with a store of its own. BentoML asks for uv on the path, also if it locks no packages."""
     path = f"{Path(sys.executable).parent.parent / 'uv/bin'}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PATH": path}
 

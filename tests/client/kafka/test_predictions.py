@@ -1,4 +1,4 @@
-"""Predictions over real Kafka: an answer, a refusal, a timeout; one at a time and many concurrently."""
+"""Predictions over real Kafka: an answer, a refusal, a timeout. One at a time and many concurrently."""
 
 from __future__ import annotations
 

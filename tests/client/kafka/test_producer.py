@@ -24,7 +24,7 @@ async def test_a_message_of_a_partition_without_a_leader_waits_however_long(monk
 
 
 class Builder:
-    """Takes one message; the form of a batch is known only once a broker has answered."""
+    """Takes one message. The form of a batch is known only once a broker has answered."""
 
     def append(self, **_: Any) -> object:
         return object()

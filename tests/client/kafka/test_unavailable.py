@@ -64,7 +64,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 @contextmanager
 def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program with pipes to it; whatever happens here, it ends."""
+    """Run a program with pipes to it. Whatever happens here, it ends."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(words, text=True, env=environment, **pipes) as program:  # type: ignore[call-overload] # noqa: S603
         try:

@@ -41,7 +41,7 @@ def columns(rows: int = ROWS, **more: list[Any]) -> Columns:
 
 
 def write_csv(path: Path, found: Columns, delimiter: str = ",") -> Path:
-    """Write all values as texts; None is an empty cell."""
+    """Write all values as texts. None is an empty cell."""
     texts = {name: [None if v is None else str(v) for v in values] for name, values in found.items()}
     table = pa.table({name: pa.array(values, pa.string()) for name, values in texts.items()})
     pa_csv.write_csv(table, path, pa_csv.WriteOptions(delimiter=delimiter))

@@ -1,4 +1,4 @@
-"""Control plane messages round trip; malformed ones have a code."""
+"""Control plane messages round trip. Malformed ones have a code."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def test_a_stored_spec_from_before_a_rule_is_read() -> None:
-    """It was accepted before a check existed; only a new file is checked."""
+    """It was accepted before a check existed. Only a new file is checked."""
     stored = parse_spec(GOOD).as_dict()
     stored["features"] |= {"flight_id": {"type": "category", "from": "flights"}}
     stored |= {"rollout": {"strategy": "canary"}, "trainer": {"params": {"n_estimator": 100}}}

@@ -34,7 +34,7 @@ A_SECOND = timedelta(seconds=1)
 class Rides:
     """Sends rides, one each second of event time, with their outcomes, which follow from the distance and chance.
 
-    With `keys` so many keys take turns; else each ride has its own.
+    With `keys` so many keys take turns. Else each ride has its own.
     """
 
     def __init__(self, bootstrap: str, keys: int | None = None) -> None:

@@ -64,7 +64,7 @@ class Rolled:
 class Counted:
     """What the topics hold: ids, numbers of answers by id and by version, and the evidence by candidate.
 
-    `evidence` has the starts of short blocks in seconds, their rows and mean differences, in the order of the topic; a
+    `evidence` has the starts of short blocks in seconds, their rows and mean differences, in the order of the topic. A
     time alone says that everything before it is complete.
     """
 
@@ -148,7 +148,7 @@ def count(kafka: KafkaConnection) -> Counted:
 
 
 class Kills:
-    """Kills one of `TARGETS` each time that one is due, by the number of requests that were sent; the seed decides."""
+    """Kills one of `TARGETS` each time that one is due, by the number of requests that were sent. The seed decides."""
 
     def __init__(self, stack: Stack, seed: int, kills: int, requests: int) -> None:
         draw = random.Random(seed)
@@ -208,7 +208,7 @@ class Play:
         assert done.exit_code == 0, done.output
 
     async def _decided(self, candidate: int) -> dict[str, Any]:
-        """Send rides, and kill what is due, until the rollout is decided; return it."""
+        """Send rides, and kill what is due, until the rollout is decided. Return it."""
         found = await self._shown(candidate)
         while found.get("state") not in _DECIDED:
             if found.get("state") == "running":

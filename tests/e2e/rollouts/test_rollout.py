@@ -26,7 +26,7 @@ LATER = small_model.START + timedelta(days=31)
 
 
 async def until(rondo: AsyncRondo, candidate: int, *states: str, rides: Rides | None = None) -> dict[str, Any]:
-    """Wait until the rollout of a candidate has one of these states, and return it; send rides meanwhile."""
+    """Wait until the rollout of a candidate has one of these states, and return it. Send rides meanwhile."""
     async with asyncio.timeout(240):
         while True:
             versions = {each["model_version"]: each["state"] for each in await rondo.versions(MODEL)}

@@ -41,7 +41,7 @@ async def test_topics_appear_only_by_intent(kafka: Kafka) -> None:
 
 
 async def test_twenty_megabytes_are_refused_by_the_broker(kafka: Kafka) -> None:
-    """As in production; the client's own limit is out of the way."""
+    """As in production. The client's own limit is out of the way."""
     await create_topic(kafka, "large")
     with pytest.raises(MessageSizeTooLargeError):
         await send(kafka, "large", bytes(20 << 20))
@@ -82,7 +82,7 @@ async def test_a_paused_broker_does_not_answer_until_it_is_resumed(kafka: Kafka)
 
 @pytest.mark.slow
 def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
-    """`rondo up` keeps its data; the demo starts with none. Both use free ports."""
+    """`rondo up` keeps its data. The demo starts with none. Both use free ports."""
     with Kafka(tmp_path) as before:
         asyncio.run(create_topic(before, "t"))
         asyncio.run(send(before, "t", b"kept"))

@@ -52,7 +52,7 @@ async def test_a_wrong_password_is_refused(postgres: Postgres) -> None:
 
 
 def test_it_never_runs_as_root(postgres: Postgres) -> None:
-    """PostgreSQL refuses to; an ordinary user's runs as that user."""
+    """PostgreSQL refuses to. An ordinary user's runs as that user."""
     uid = psutil.Process(postgres.process.pid).uids().effective
     assert uid != 0
     assert os.geteuid() in {0, uid}
@@ -90,7 +90,7 @@ async def test_a_paused_server_does_not_answer_until_it_is_resumed(postgres: Pos
 
 @pytest.mark.slow
 def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
-    """`rondo up` keeps its data and its password; the demo starts with none."""
+    """`rondo up` keeps its data and its password. The demo starts with none."""
     with Postgres(tmp_path, keep=True) as before:
         asyncio.run(query(before.dsn, "CREATE TABLE kept AS SELECT 7 AS answer"))
     with Postgres(tmp_path, keep=True) as kept:

@@ -35,7 +35,7 @@ def test_a_taken_port_is_named_with_its_variable_and_the_ways_out(monkeypatch: p
 
 
 def test_a_port_is_free_although_an_old_connection_of_its_former_server_lingers() -> None:
-    """The side that closes first keeps the pair of addresses for a minute (TIME_WAIT); a server may listen again."""
+    """The side that closes first keeps the pair of addresses for a minute (TIME_WAIT). A server may listen again."""
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection((LOOPBACK, port)) as client:

@@ -29,7 +29,7 @@ async def until_reported(reported: list[str], *lines: str) -> None:
 
 
 def logged(stack: Stack) -> list[str]:
-    """Return what the stack's own log says; each line is as the services' lines are."""
+    """Return what the stack's own log says. Each line is as the services' lines are."""
     lines = [json.loads(line) for line in (stack.home / "logs" / "stack.log").read_text().splitlines()]
     assert all(line.keys() == {"time", "level", "service", "message"} for line in lines)
     return [line["message"] for line in lines]

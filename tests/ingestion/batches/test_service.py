@@ -1,4 +1,4 @@
-"""A batch on its way into real tables, with a process that dies in between; the store of batches is a fake."""
+"""A batch on its way into real tables, with a process that dies in between. The store of batches is a fake."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_an_object_store_that_does_not_answer_is_unavailable(monkeypatch: pytest
         "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    # Both libraries try ten times, and wait longer from time to time; no environment variable changes it.
+    # Both libraries try ten times, and wait longer from time to time. No environment variable changes it.
     monkeypatch.setattr(table, "DeltaTable", partial(table.DeltaTable, storage_options={"max_retries": "0"}))
     monkeypatch.setattr(location, "from_url", partial(location.from_url, retry_config={"max_retries": 0}))
     tables = DeltaTables("s3://bucket/data")

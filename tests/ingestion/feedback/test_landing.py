@@ -51,7 +51,7 @@ class Sent:
 
 @dataclass
 class MemoryLandingStore:
-    """The store's fake; `unavailable` makes the next save fail."""
+    """The store's fake. `unavailable` makes the next save fail."""
 
     saved: dict[tuple[str, int], int] = field(default_factory=dict)
     events: list[tuple[Any, str]] = field(default_factory=list)

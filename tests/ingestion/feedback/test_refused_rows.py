@@ -28,7 +28,7 @@ def prediction(at: int, model: str, feature: str) -> Any:
 
 
 def messages(first: int, feature: str) -> list[Any]:
-    """Return a message of each of two models; delta-rs takes no two columns whose names differ in case alone."""
+    """Return a message of each of two models. Delta-rs takes no two columns whose names differ in case alone."""
     return [prediction(first, "tips", feature), prediction(first + 1, "fares", "Temp")]
 
 

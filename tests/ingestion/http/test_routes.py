@@ -1,4 +1,4 @@
-"""The HTTP API on real tables; the store of batches is a fake."""
+"""The HTTP API on real tables. The store of batches is a fake."""
 
 from __future__ import annotations
 

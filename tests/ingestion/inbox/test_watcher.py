@@ -39,7 +39,7 @@ class FakeBatchService:
         self.meanwhile: Callable[[Submission], Awaitable[None]] | None = None
 
     async def submit(self, submission: Submission) -> Any:
-        """Accept, or fail; `meanwhile` is awaited first."""
+        """Accept, or fail. `meanwhile` is awaited first."""
         if self.meanwhile:
             await self.meanwhile(submission)
         if error := self.errors.get(submission.batch_id):
@@ -72,7 +72,7 @@ async def is_there(path: Path) -> bool:
 
 
 def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Make a file unreadable; returns how to undo it. Root may read everything: there `open` raises."""
+    """Make a file unreadable. Returns how to undo it. Root may read everything: there `open` raises."""
     if os.geteuid():
         path.chmod(0)
         return lambda: path.chmod(0o600)

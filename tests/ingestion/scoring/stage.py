@@ -34,7 +34,7 @@ class KilledError(asyncio.CancelledError):
 
 
 def fill(root: str, *batches: int) -> int:
-    """Write batches of so many rows; return the number of rows."""
+    """Write batches of so many rows. Return the number of rows."""
     tables, first = DeltaTables(root), 0
     for number, rows in enumerate(batches):
         tables.append("datasets/flights", data(first, rows), {f"batch/{number}": 1}, {})
@@ -69,7 +69,7 @@ def requested(data_version: int, dataset: str = "flights", **more: Any) -> Scori
 class Stage:
     """Ingestion around a job, and replicas that answer at once.
 
-    The process dies at the `dies_at`th call of Kafka or of the store of jobs; each part is answered `times` times.
+    The process dies at the `dies_at`th call of Kafka or of the store of jobs. Each part is answered `times` times.
     """
 
     root: str

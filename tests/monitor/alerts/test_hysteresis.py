@@ -6,7 +6,7 @@ from rondo.monitor.alerts.hysteresis import AlarmState
 
 
 def transitions(periods: str, consecutive: int = 2) -> list[tuple[str, int]]:
-    """Return each transition with the number of its period; `o` is a period over the threshold, `u` one under it."""
+    """Return each transition with the number of its period. `o` is a period over the threshold, `u` one under it."""
     alarm, found = AlarmState(), []
     for number, period in enumerate(periods):
         alarm, transition = alarm.observe(str(number), consecutive, exceeded=period == "o")

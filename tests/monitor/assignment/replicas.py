@@ -20,7 +20,7 @@ NUMBERS = set(range(DATA_PARTITIONS))
 
 @dataclass
 class Replicas:
-    """Processes by name; each has an HTTP API of its own."""
+    """Processes by name. Each has an HTTP API of its own."""
 
     environment: dict[str, str]
     folder: Path

@@ -43,7 +43,7 @@ async def test_replicas_that_join_stop_and_die_publish_what_one_does(
     receiver: Receiver,
     tmp_path: Path,
 ) -> None:
-    """A third replica joins; one is paused until the others have its work, and goes on; then one is killed."""
+    """A third replica joins. One is paused until the others have its work, and goes on; then one is killed."""
     logs = {
         name: log_of_days(DAYS, SHIFT, rows_a_day=200, seed=seed, skill=0.2, model=name)
         for seed, name in enumerate(MODELS)

@@ -26,7 +26,7 @@ def exact(values: np.ndarray) -> np.ndarray:
 
 
 def buckets_of(values: np.ndarray, rows: int | np.ndarray, first: int = 0) -> Buckets:
-    """Return buckets of the values of rows, shape `[components, rows]`; `rows` of them in each, or in all."""
+    """Return buckets of the values of rows, shape `[components, rows]`. `rows` of them in each, or in all."""
     count = values.shape[1]
     sizes = np.full(count // rows, rows) if isinstance(rows, int) else rows
     ends = np.cumsum(sizes)

@@ -1,4 +1,4 @@
-"""The length of blocks: at least 32 rows, longer where rows are correlated or many; rounded up to a few lengths."""
+"""The length of blocks: at least 32 rows, longer where rows are correlated or many. Rounded up to a few lengths."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> N
         test = test.with_blocks(blocks[:, at : at + 1])
         if test.is_look:
             ever |= test.evidence() >= np.log(bound)
-    # At most 1 in 20 is promised; a binomial of that share is below 28 with a probability of 99.9%.
+    # At most 1 in 20 is promised. A binomial of that share is below 28 with a probability of 99.9%.
     assert ever.sum() <= 28
 
 

@@ -142,7 +142,7 @@ def test_very_many_stretches_become_longer_ones() -> None:
 @pytest.mark.parametrize("reference", [5_000, 300])
 @pytest.mark.slow
 def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: int) -> None:
-    """A bucket has the rows of several blocks; the component is skewed, so means of more rows would rank high."""
+    """A bucket has the rows of several blocks. The component is skewed, so means of more rows would rank high."""
     alarms = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)

@@ -137,7 +137,7 @@ def test_the_parts_in_which_losses_extend_a_short_reference_make_no_difference()
 
 @pytest.mark.parametrize(("wrong", "loss", "found"), [(1, 1.0, 0), (3, 1.0, 0), (6, 1.0, 1), (800, 0.0021, 0)])
 def test_losses_without_variance_prove_nothing_before_four_rows_are_lost(wrong: int, loss: float, found: int) -> None:
-    """Any other loss is the largest ever, be it by a rounding; 2,000 of the reference are the same."""
+    """Any other loss is the largest ever, be it by a rounding. 2,000 of the reference are the same."""
     before = suspicion.begun("v", Stretches(1, 1.0, exact(np.full((1, 2_000), 0.002))))
     rows = np.full((1, 800), 0.002)
     rows[0, -wrong:] = loss

@@ -36,7 +36,7 @@ def compared(reference: int = 12, live: int = 0) -> VersionEvidence:
 
 
 def test_a_column_is_judged_once_evidence_by_ranks_could_suffice() -> None:
-    """Of 12 + 5 blocks one order in 6,188 has the five live ones last; the first stage needs one in 1,200."""
+    """Of 12 + 5 blocks one order in 6,188 has the five live ones last. The first stage needs one in 1,200."""
     for live, judged in ((0, False), (127, False), (128, True)):
         found = verdicts(compared(live=live), RATE)
         assert [(each.column, each.judged, each.rows, each.needed) for each in found] == [

@@ -210,7 +210,7 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
 @pytest.mark.parametrize("rows_of_bucket", [4, 300])
 @pytest.mark.medium
 def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_comes_later(rows_of_bucket: int) -> None:
-    """Steps have 10 buckets, windows 200; the shift comes after 3,000 buckets. One of 300 rows fills blocks alone."""
+    """Steps have 10 buckets, windows 200. The shift comes after 3,000 buckets. One of 300 rows fills blocks alone."""
     reference, lengths, number = BINARY.reference, Lengths(200 * MINUTE, 10 * MINUTE, MINUTE), 4_000
     rng, starts, rows = np.random.default_rng(3), MINUTE * np.arange(number), np.full(number, rows_of_bucket)
     parts = [BINARY.rows(rng, count * rows_of_bucket, shift) for count, shift in ((3_000, 0.0), (1_000, 0.5))]

@@ -38,7 +38,7 @@ def settings(address: str) -> MonitorSettings:
 
 @dataclass
 class Server:
-    """Records posts, and answers with the next of `answers`, or 200; not before `hold` is set, if there is one."""
+    """Records posts, and answers with the next of `answers`, or 200. Not before `hold` is set, if there is one."""
 
     answers: list[str] = field(default_factory=list)
     received: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Server:
             await asyncio.wait_for(self.changed.wait_for(lambda: len(self.received) >= count), 30)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request; there is none where a caller hangs up before it."""
+        """Answer one request. There is none where a caller hangs up before it."""
         with closing(writer), suppress(asyncio.IncompleteReadError):
             await self._answer(reader, writer)
 

@@ -43,7 +43,7 @@ def posted(message: AlertMessage) -> dict[str, Any]:
 def firing(payload: dict[str, Any], now: datetime) -> bool:
     """Return whether Alertmanager regards an alert as firing at a time, posted once and never again.
 
-    Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted; else it fires until then.
+    Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted. Else it fires until then.
     """
     ends = datetime.fromisoformat(payload["endsAt"]) if "endsAt" in payload else NOW + timedelta(minutes=5)
     return ends > now

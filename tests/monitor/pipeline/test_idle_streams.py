@@ -30,7 +30,7 @@ async def test_an_idle_stream_closes_its_windows_and_outcomes_have_a_longer_time
 
 
 async def test_the_first_window_of_a_new_model_waits_for_outcomes_from_its_first_prediction() -> None:
-    """The monitor runs for an hour before the model's first prediction; its outcomes arrive half a minute later."""
+    """The monitor runs for an hour before the model's first prediction. Its outcomes arrive half a minute later."""
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock, outcomes_idle_timeout=60.0)
     await pipeline.load()

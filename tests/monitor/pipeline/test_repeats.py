@@ -27,7 +27,7 @@ USUAL = RepeatedRows(rows=16, shares=(0.0,) * 40)
 
 
 def requests(day: int, count: int, repeated: int = 0, version: int = 1, digest: str = DIGEST) -> bytes:
-    """Return requests of a day; the last ones repeat the first ones with another id."""
+    """Return requests of a day. The last ones repeat the first ones with another id."""
     numbers = [*range(count - repeated), *range(repeated)]
     data = {name: values[numbers] for name, values in BINARY.rows(np.random.default_rng(day), count, 0.0).items()}
     at = [EPOCH + timedelta(days=day, minutes=number) for number in numbers]

@@ -42,7 +42,7 @@ def test_a_stuck_sensor_is_found_within_a_few_blocks_and_its_end_as_well() -> No
 
 
 def alarms_of(streams: int, values: int) -> int:
-    """Return how many streams with so many different features alarm; the reference has 2,000."""
+    """Return how many streams with so many different features alarm. The reference has 2,000."""
     alarms = 0
     for seed in range(streams):
         rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_the_evidence_alone_alarms_as_rarely_as_is_stated(monkeypatch: pytest.Mo
     assert alarms_of(20, values=2_000) == 0
     for excess in ("LARGEST_EXCESS", "ENDING_EXCESS"):
         monkeypatch.setattr(repeated_features, excess, -1.0)
-    # Of 100 streams 5 are expected at most; 12 or more have a probability below 0.5% then.
+    # Of 100 streams 5 are expected at most. 12 or more have a probability below 0.5% then.
     assert alarms_of(100, values=2_000) < 12
     assert alarms_of(20, values=500) == 20
 

@@ -24,7 +24,7 @@ USUAL = RepeatedRows(rows=16, shares=(0.0,) * 40)
 
 
 def requests(hour: int, entities: list[str | None], x: list[float] | None = None) -> pa.Table:
-    """Return requests of an hour; each entity has one event time in it."""
+    """Return requests of an hour. Each entity has one event time in it."""
     at = [EPOCH + timedelta(hours=hour, seconds=sum(map(ord, each or "?")) % 3_600) for each in entities]
     return pa.table(
         {

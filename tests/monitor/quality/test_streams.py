@@ -128,7 +128,7 @@ def test_a_silence_is_saved_on_its_way_to_the_limit() -> None:
 
 
 def missing(quality: StreamQuality, passed: int, label_delay: int = DAY) -> list[str]:
-    """Return the kinds of events once the watermark has passed a time; windows have an hour."""
+    """Return the kinds of events once the watermark has passed a time. Windows have an hour."""
     first = FirstOutcomes(passed, HOUR, label_delay)
     return [type(each.event).__name__ for each in quality.look(SUBJECT, label_delay, first)]
 

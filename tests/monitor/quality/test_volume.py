@@ -110,7 +110,7 @@ def test_a_week_without_requests_is_none_to_compare_with() -> None:
 
 
 def test_days_without_any_request_open_no_alert_and_end_none() -> None:
-    """Event time passes by later requests; the silence is an alert of its own."""
+    """Event time passes by later requests. The silence is an alert of its own."""
     volume = running(28)
     take(volume, 30, 1_000)
     assert look(volume, 30) == []
@@ -137,7 +137,7 @@ def test_far_more_than_few_requests_are_more_than_ninety(usual: int, rows: int, 
 
 
 def test_nights_without_requests_neither_end_the_alert_nor_open_it_again() -> None:
-    """With windows of an hour and office hours, of 100 requests each; there are 1,000 from the 28th day on."""
+    """With windows of an hour and office hours, of 100 requests each. There are 1,000 from the 28th day on."""
     volume, found = Volume(), []
     for day in range(31):
         take(volume, day, 10_000 if day >= 28 else 1_000)

@@ -27,7 +27,7 @@ class Story:
 
 @cache
 def story(days: int = 10, *, shift: float = 0.8, skill: float = 0.2, missing: float = 0.0) -> Story:
-    """Return a model after `days` of 1,000 rows; x shifts on day `SHIFTED`, the skill falls on day `WORSE`."""
+    """Return a model after `days` of 1,000 rows. `x` shifts on day `SHIFTED`, the skill falls on day `WORSE`."""
     scenario = DailyScenario()
     kept = []
     for day in range(days):

@@ -32,7 +32,7 @@ VOID = {"meta", "br"}
 
 
 class Reader(HTMLParser):
-    """Collects the elements, the text and the headings; fails where elements are not nested."""
+    """Collects the elements, the text and the headings. Fails where elements are not nested."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -41,7 +41,7 @@ async def status(model: str) -> ModelStatus:
 
 
 async def windows(model: str, before: int | None, limit: int) -> WindowPage:
-    """Return the windows whose number is below `before`; they are numbered from 1 on, the oldest first."""
+    """Return the windows whose number is below `before`. They are numbered from 1 on, the oldest first."""
     found = story().windows
     first = 0 if before is None else len(found) - before + 1
     shown = found[first : first + limit]

@@ -37,7 +37,7 @@ def add(compared: ComparedVersions, ids: Sequence[str], share: float = SHARE, *,
 
 
 def close(compared: ComparedVersions, ids: Sequence[str], scores: Sequence[float] = ()) -> list[ComparedArms]:
-    """Close the cohort of these requests, whose outcome is 0; the primary's scores are 0 unless given."""
+    """Close the cohort of these requests, whose outcome is 0. The primary's scores are 0 unless given."""
     rows = labelled(ids, [1] * len(ids), scores or [0.0] * len(ids))
     rows = rows.append_column("entity", rows.column("id"))
     found = compared.close_cohort(MODEL, rows, REFERENCE, (1, START), START + HOUR, by_answer=True)

@@ -37,7 +37,7 @@ def take(
     evidence: VersionEvidence, stream: Stream, reference: Reference, count: int, *, seed: int = 3, first: int = 0,
     worse: str | None = None, skill: float = 0.3,
 ) -> None:  # fmt: skip
-    """Take the losses of so many rows; the outcomes of the city `worse` follow the predictions with this skill."""
+    """Take the losses of so many rows. The outcomes of the city `worse` follow the predictions with this skill."""
     rng = np.random.default_rng(seed)
     data = stream.rows(rng, count)
     good, bad = stream.outcomes(rng, data), stream.outcomes(rng, data, skill)
@@ -109,7 +109,7 @@ def test_without_a_change_no_more_versions_alarm_about_slices_than_their_share_o
         evidence = begun(reference)
         take(evidence, MULTICLASS, reference, 8_000, seed=1_000 + seed)
         alarmed += bool(list(evidence.alarms(HIGH_RATE, (SLICES,))))
-    # The share of slices is .05; 5 or more of 40 have a probability of 5% even where each alarms with that.
+    # The share of slices is .05. 5 or more of 40 have a probability of 5% even where each alarms with that.
     assert alarmed <= 4
 
 

@@ -59,7 +59,7 @@ def test_an_outcome_after_its_window_closed_changes_neither_window_nor_evidence(
     assert found.published == expected.published
     bounds = found.state.evidence.versions[1].loss_bounds
     assert bounds == expected.state.evidence.versions[1].loss_bounds
-    # Those predictions had an outcome; nothing of theirs waits for one any more.
+    # Those predictions had an outcome. Nothing of theirs waits for one any more.
     assert found.state.windows == expected.state.windows
 
 

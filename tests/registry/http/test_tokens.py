@@ -1,4 +1,4 @@
-"""The token API: a secret is shown once, and never a hash; every change is audited and published."""
+"""The token API: a secret is shown once, and never a hash. Every change is audited and published."""
 
 from __future__ import annotations
 

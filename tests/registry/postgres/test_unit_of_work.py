@@ -148,7 +148,7 @@ async def test_decisions_are_append_only(
 async def test_a_change_with_the_trigger_disabled_is_detected(
     registry_database: Database, stores: list[PostgresStore], trained: Make
 ) -> None:
-    """The table's owner can disable the trigger; the chain still detects the change."""
+    """The table's owner can disable the trigger. The chain still detects the change."""
     await train(stores[0], trained("run-1"), "t1")
     queries = PostgresQueries(registry_database)
     assert (await AuditVerifier(queries).verify("late")).verified

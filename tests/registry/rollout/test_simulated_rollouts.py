@@ -17,7 +17,7 @@ def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: 
     for seed in range(5):
         rng = np.random.default_rng(seed)
         found.append(play(TRAFFIC, noise, plan(TRAFFIC, holdout(TRAFFIC, noise, 240, rng)), rng))
-    # Of the equal ones some have too little evidence by the end of a step; most are promoted.
+    # Of the equal ones some have too little evidence by the end of a step. Most are promoted.
     ended = [each.state for each in found]
     assert ended.count(state) >= (5 if verdict else 3)
     assert set(ended) <= {state, "asking"}

@@ -1,4 +1,4 @@
-"""Cron expressions: when they are due; missed times are caught up with once."""
+"""Cron expressions: when they are due. Missed times are caught up with once."""
 
 from __future__ import annotations
 

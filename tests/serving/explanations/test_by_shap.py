@@ -1,4 +1,4 @@
-"""The values are those of shap's exact explainer; sampled ones are within the stated errors."""
+"""The values are those of shap's exact explainer. Sampled ones are within the stated errors."""
 
 from __future__ import annotations
 

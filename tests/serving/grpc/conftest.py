@@ -35,7 +35,7 @@ class Client:
     channel: grpc.aio.Channel
 
     async def call(self, method: str, role: Role | None = Role.PREDICTOR, **fields: Any) -> Any:
-        """Return the answer of a method of the inference service; the fields are those of its request."""
+        """Return the answer of a method of the inference service. The fields are those of its request."""
         (described,) = (each for each in service(INFERENCE).methods if each.name == method)
         request = message_class(described.input_type.full_name)(**fields)
         answer = message_class(described.output_type.full_name)

@@ -1,4 +1,4 @@
-"""Who may call which method. Deny by default; health is open to probes."""
+"""Who may call which method. Deny by default. Health is open to probes."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ CLIENTS = 20
 
 
 class Clients:
-    """Send requests one after the other; note the status of each by its id, and the longest wait."""
+    """Send requests one after the other. Note the status of each by its id, and the longest wait."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Inferences in the common form never reach the ASGI application; their tables are released in each case."""
+"""Inferences in the common form never reach the ASGI application. Their tables are released in each case."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def rows_of(name: str, *distances: float) -> SentRows:
 
 
 class Topic:
-    """Keeps records; accepts nothing while `free` is cleared."""
+    """Keeps records. Accepts nothing while `free` is cleared."""
 
     def __init__(self) -> None:
         self.free, self.asked = asyncio.Event(), asyncio.Event()
@@ -72,7 +72,7 @@ def scores(answered: Sequence[Answered], rows: int) -> list[float]:
 
 
 async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[SentRows]) -> list[Any]:
-    """Send requests in the same turn of the loop; return what each got."""
+    """Send requests in the same turn of the loop. Return what each got."""
     return await asyncio.gather(
         *(service.infer_logged(served, each, size=10) for each in requests), return_exceptions=True
     )

@@ -1,4 +1,4 @@
-"""Requests that wait at the same time share one inference and one record; each gets its own answer or error."""
+"""Requests that wait at the same time share one inference and one record. Each gets its own answer or error."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ async def test_an_answer_that_can_not_be_encoded_keeps_none_from_its_neighbours(
 
 
 class SlowForMany:
-    """A model that takes 10 ms of CPU for each row after the first; notes the threads that it ran on."""
+    """A model that takes 10 ms of CPU for each row after the first. Notes the threads that it ran on."""
 
     def __init__(self, version: LoadedVersion) -> None:
         self._scorer = version.scorer

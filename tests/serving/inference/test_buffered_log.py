@@ -1,4 +1,4 @@
-"""With `serving.log: buffered` an answer does not wait for Kafka; its log follows, together with its neighbours'."""
+"""With `serving.log: buffered` an answer does not wait for Kafka. Its log follows, together with its neighbours'."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def batch(version: LoadedVersion, *carriers: str) -> Any:
 def test_the_size_of_a_row_is_its_texts_and_8_bytes_for_each_other_value(
     version: Callable[..., LoadedVersion],
 ) -> None:
-    # Two times, three numbers, and the outputs; the ids have two characters.
+    # Two times, three numbers, and the outputs. The ids have two characters.
     rows = batch(version(fitted=INTERVAL), "x" * 100, "ü", "")
     assert row_bytes(rows).tolist() == [100 + 2 + 64, 2 + 2 + 64, 2 + 64]
     rows = batch(version(fitted=MULTICLASS), "")

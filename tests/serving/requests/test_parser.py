@@ -164,7 +164,7 @@ def test_a_spec_may_let_requests_have_unknown_features_and_fields() -> None:
 
 
 def unknown_in(unknown: UnknownFields, *values: bytes) -> dict[int, list[str]]:
-    """Return the names that a parser says it ignores, by place; all requests are answered."""
+    """Return the names that a parser says it ignores, by place. All requests are answered."""
     parsed = RequestParser([RequestSchema("delay", FEATURES, unknown), RequestSchema("price", AREA)]).parse(values)
     assert not parsed.refused
     assert sorted(place for group in parsed.groups for place in group.places) == list(range(len(values)))

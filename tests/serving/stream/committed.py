@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Committed:
-    """Implements `CommittedAnswers`; `asked` has the partitions of each call.
+    """Implements `CommittedAnswers`. `asked` has the partitions of each call.
 
     A call for a partition in `blocked` lasts until the event there is set.
     """

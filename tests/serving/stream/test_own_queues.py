@@ -198,7 +198,7 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
 
 
 def fill(kafka: Kafka, chance: random.Random, count: int) -> tuple[Counter[tuple[str, str]], list[bytes]]:
-    """Send requests; return the ids that are to be answered, by model, and what is to be refused."""
+    """Send requests. Return the ids that are to be answered, by model, and what is to be refused."""
     answered: Counter[tuple[str, str]] = Counter()
     refused: list[bytes] = []
     for number in range(count):

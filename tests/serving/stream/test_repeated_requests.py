@@ -44,7 +44,7 @@ class Replica:
         self.repeats.keep(model, self.windows, ids, [partition] * len(ids), answers, self.clock())
 
     def answered(self, each: str, partition: int = 0, model: str = "delay") -> bytes | None:
-        """Return what a request gets again; None if it is scored."""
+        """Return what a request gets again. None if it is scored."""
         return self.find(each, partitions=[partition], model=model).answers.get(0)
 
 

@@ -166,7 +166,7 @@ def test_where_the_answers_have_fewer_partitions_a_key_still_has_one(models: Ser
 
 
 class RecordingPending(PendingDeployments):
-    """Records what was awaited; `arrive` runs during the wait."""
+    """Records what was awaited. `arrive` runs during the wait."""
 
     def __init__(self, arrive: Callable[[], None] = lambda: None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The decisions together, on small streams whose changes are known; `make bench ONLY=policies` has more."""
+"""The decisions together, on small streams whose changes are known. `make bench ONLY=policies` has more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS, FIRST, CHUNK = 9_000, 1_000, 125
 
 
 def models(*concepts: int) -> Models:
-    """Return a stream of three attributes with three values each; concepts of equal length follow each other."""
+    """Return a stream of three attributes with three values each. Concepts of equal length follow each other."""
     rng = np.random.default_rng(1)
     x = rng.integers(0, 3, (ROWS, 3)).astype(np.float32)
     labels = np.stack([(x[:, 0] == 0) & (x[:, 1] == 0), (x[:, 1] == 1) | (x[:, 2] == 1), x[:, 0] > 0])

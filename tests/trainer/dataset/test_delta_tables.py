@@ -278,7 +278,7 @@ def test_a_feature_that_the_data_lacks_is_named(data: Path) -> None:
 
 
 def test_a_column_added_by_a_later_batch_is_read(data: Path) -> None:
-    """The files of before lack it; their rows do, too."""
+    """The files of before lack it. Their rows do, too."""
     builders.write_batch(data, builders.rows(10).drop("distance"))
     later = builders.rows(10, builders.START + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))
     write_deltalake(str(data / "datasets" / "flights"), later, mode="append", schema_mode="merge")

@@ -98,5 +98,5 @@ def test_truths_are_labels_also_beside_the_numbers_of_older_rows(stored: list[An
 
 
 def test_a_text_that_is_no_class_is_no_label() -> None:
-    """A declared column may have any text; outcomes have neither blanks around them nor more than 256 characters."""
+    """A declared column may have any text. Outcomes have neither blanks around them nor more than 256 characters."""
     assert labelled("multiclass", pl.Series([" oak", "x" * 257, " ", "elm"])).to_list() == ["oak", "elm"]

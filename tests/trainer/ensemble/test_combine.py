@@ -37,7 +37,7 @@ ROWS = 3_000
 
 @cache
 def rows(task: str = "binary") -> pl.DataFrame:
-    """Return rows an hour apart. Warmth makes late in the first half and in the last 200 rows; cold does in between."""
+    """Return rows an hour apart. Warmth makes late in the first half and in the last 200 rows. Cold does in between."""
     rng = np.random.default_rng(3)
     temp, carrier = rng.normal(size=ROWS).astype(np.float32), rng.choice(["AA", "UA"], ROWS)
     sign = np.where((np.arange(ROWS) < BREAK) | (np.arange(ROWS) >= ROWS - 200), 1, -1)
@@ -214,7 +214,7 @@ def test_a_champion_that_cannot_be_a_member_is_left_out_with_a_note(reason: str,
 
 
 def test_members_of_other_operators_are_converted() -> None:
-    """Dates need operators of version 20; the model without them has those of version 15."""
+    """Dates need operators of version 20. The model without them has those of version 15."""
     dated = rows().with_columns(day=pl.col("at").dt.to_string("%Y-%m-%d"))
     features = FEATURES | {"day": {"type": "category", "optional": True}}
     old = fit(dated[:BREAK], spec(ensemble=1, features=features)).model

@@ -27,7 +27,7 @@ def _model(*trees: dict[str, str]) -> str:
 
 
 def _stump(decision_type: int = 2, threshold: float = 0.5, **fields: str) -> str:
-    """Return a model with one split of feature 1; `decision_type` is 1 of categories, 2 left by default, 4 and 8."""
+    """Return a model with one split of feature 1. `decision_type` is 1 of categories, 2 left by default, 4 and 8."""
     tree = {
         "num_leaves": "2", "split_feature": "1", "threshold": f"{threshold:.17g}", "decision_type": f"{decision_type}",
         "left_child": "-1", "right_child": "-2", "leaf_value": "0.5 -0.5", "is_linear": "0",

@@ -1,4 +1,4 @@
-"""The graph of every class agrees with scikit-learn on every row; what it does not take is refused with advice."""
+"""The graph of every class agrees with scikit-learn on every row. What it does not take is refused with advice."""
 
 from __future__ import annotations
 

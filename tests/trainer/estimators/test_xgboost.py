@@ -1,4 +1,4 @@
-"""A parameter that can't be used is named; what `rondo apply` goes by is the XGBoost that trains; splits are exact."""
+"""A parameter that can't be used is named. What `rondo apply` goes by is the XGBoost that trains. Splits are exact."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ HALVES = NumericProfile(edges=(0.0,), counts=(5, 5))
 
 
 def table(values: np.ndarray) -> pa.Table:
-    """Return rows as the monitor reads them; values have the shape [rows, features]."""
+    """Return rows as the monitor reads them. Values have the shape [rows, features]."""
     return pa.table({f"feature.{name}": values[:, at].astype(np.float32) for at, name in enumerate(NAMES)})
 
 

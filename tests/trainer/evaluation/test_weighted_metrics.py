@@ -20,7 +20,7 @@ NUMBER = st.sampled_from([-3.0, 0.5, 1.0, 2.5, 100.0])
 
 
 def rows_of(*columns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    """Return rows of some columns and a weight; not all weights are 0."""
+    """Return rows of some columns and a weight. Not all weights are 0."""
     rows = st.lists(st.tuples(*columns, WEIGHT), min_size=1, max_size=60)
     return rows.filter(lambda found: any(row[-1] for row in found))
 

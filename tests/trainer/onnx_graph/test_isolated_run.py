@@ -156,7 +156,7 @@ def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, platfo
 def test_the_end_of_the_process_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: ForkServer, script: str, code: str, platform: str
 ) -> None:
-    """The kernel kills with SIGKILL for lack of memory; what a process writes stays out of the memory of this one."""
+    """The kernel kills with SIGKILL for lack of memory. What a process writes stays out of the memory of this one."""
     _script(tmp_path, monkeypatch, script, platform)
     assert _code(graph(*_sum("x")), IsolatedRun(1, forks=forks)) == code
 

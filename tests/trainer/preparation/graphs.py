@@ -40,7 +40,7 @@ def run(nodes: Sequence[onnx.NodeProto], tensors: Tensors, opset: int = 15) -> N
 
 @lru_cache(maxsize=4)
 def _session(model: bytes) -> onnxruntime.InferenceSession:
-    """Return a session of a model; a test runs the same model on several rows."""
+    """Return a session of a model. A test runs the same model on several rows."""
     check_onnx(model, len(model))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

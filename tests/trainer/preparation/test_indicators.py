@@ -1,4 +1,4 @@
-"""One-hot and hash encoding: one column is 1, or none for a text without a place; the same in the graph."""
+"""One-hot and hash encoding: one column is 1, or none for a text without a place. The same in the graph."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ SPEC = {
     },
     "trainer": {"params": {"n_estimators": 20, "num_leaves": 15}, "min_rows": 100},
 }
-COLUMNS = 4 + 5 + 3 - 1  # numbers, parts of the date, derived; one is dropped
+COLUMNS = 4 + 5 + 3 - 1  # numbers, parts of the date, derived. One is dropped
 
 
 def rows() -> pl.DataFrame:

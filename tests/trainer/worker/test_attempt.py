@@ -212,7 +212,7 @@ async def test_a_function_of_the_users_own_trains_and_its_code_is_in_the_evidenc
     assert function is not None
     assert (function.function, function.package) == ("own.train:linear", "own")
 
-    # The same rows, spec and code train nothing; other code does.
+    # The same rows, spec and code train nothing. Other code does.
     (again,) = await harness.run((spec, builders.trigger(name="two")), pipeline=made)
     assert (again.reason, again.run_id) == ("no_new_data", "run-two")
     made = own_functions(tmp_path / "functions", OWN.read_text().replace("solved * 4", "solved * 3"))

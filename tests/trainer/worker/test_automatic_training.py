@@ -41,7 +41,7 @@ def auto(**changes: Any) -> Any:
 
 
 def flights(count: int, start: int = 0, change: datetime = CHANGE) -> pl.DataFrame:
-    """Return flights, one a minute from a minute on; the label is the opposite from `change` on."""
+    """Return flights, one a minute from a minute on. The label is the opposite from `change` on."""
     rows = builders.rows(count, builders.START + timedelta(minutes=start), f"{start}-", seed=start + 1)
     late = pl.when(pl.col("departure") >= change).then(1 - pl.col("late")).otherwise(pl.col("late"))
     return rows.with_columns(late.alias("late"))

@@ -82,7 +82,7 @@ async def test_unreadable_data_does_not_block_other_runs(harness: WorkerHarness)
 
 
 async def put_champion(harness: WorkerHarness) -> Path:
-    """Let a version of flight-delay serve that no other training here makes again; return its artifact."""
+    """Let a version of flight-delay serve that no other training here makes again. Return its artifact."""
     (trained,) = await harness.run((builders.spec(trainer={"seed": 8}), builders.trigger(name="champion")))
     harness.set_champion(1, trained.digest)
     return harness.artifacts / trained.digest.replace(":", "/")

@@ -94,7 +94,7 @@ NOTES: dict[str, tuple[str, str | None]] = {
 
 
 def expected(case: str, task: str) -> tuple[str, str | None] | None:
-    """Return the note that a case has for a task; None where it has none."""
+    """Return the note that a case has for a task. None where it has none."""
     numbers = task == "regression"
     if case in ("out of balance", "one class"):
         return "same_label" if numbers else "rare_class", None

@@ -128,7 +128,7 @@ async def test_it_is_compared_with_the_champion_and_a_training_with_it(
 
 
 async def _beside_registered(harness: WorkerHarness, content: bytes, *, turned: bool) -> Any:
-    """Return how a training by new labels ends where a registered model serves; the labels may have turned."""
+    """Return how a training by new labels ends where a registered model serves. The labels may have turned."""
     trainer = {"kind": "xgboost", "params": {"n_estimators": 5, "max_depth": 3}, "min_rows": 1_000}
     described = builders.spec(gates={"roc_auc": {"not_worse_than_champion": 0.5}}).as_dict()
     described |= {"trainer": trainer, "retrain": {"policy": "auto"}}

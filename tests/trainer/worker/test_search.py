@@ -1,4 +1,4 @@
-"""A run with a search: in-memory queue, real data, real trials; what another attempt takes from the one before."""
+"""A run with a search: in-memory queue, real data, real trials. What another attempt takes from the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor restarts a worker that dies; small Python programs stand in for it."""
+"""The supervisor restarts a worker that dies. Small Python programs stand in for it."""
 
 # ruff: noqa: ASYNC110 - a plain list notifies of no change
 

@@ -50,7 +50,7 @@ class Model:
 
     @bentoml.api
     def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the outputs of each row by name. A row has one value per feature; optional ones may be absent or null.
+        """Return the outputs of each row by name. A row has one value per feature. Optional ones may be absent or null.
 
         They are those of `PredictionMade.output`: numbers, a label, and probabilities by class.
         """
@@ -83,7 +83,7 @@ def _number(value: Any) -> float:
 
 
 def _column(name: str, feature: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
-    """Return the values of a feature, shape [N, 1]; a missing text is empty, a missing number NaN."""
+    """Return the values of a feature, shape [N, 1]. A missing text is empty, a missing number NaN."""
     values = [row.get(name) for row in rows]
     if feature["type"] == "category":
         return np.array([[value or ""] for value in values], dtype=np.object_)

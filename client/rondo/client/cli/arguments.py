@@ -44,7 +44,7 @@ def duration(text: str) -> timedelta:
 
 
 def features(pairs: Sequence[str], datatypes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the features by name. `datatypes` are those of the Open Inference Protocol; an empty value is None.
+    """Return the features by name. `datatypes` are those of the Open Inference Protocol. An empty value is None.
 
     Raises:
         RefusedError: with every pair that can't be read.

@@ -65,7 +65,7 @@ class _Commands(TyperGroup):
 
 
 def error_object(error: RondoError | SpecError) -> dict[str, Any]:
-    """Return `error` (its code) and `message`; `reasons` has one line for each of several faults."""
+    """Return `error` (its code) and `message`. `reasons` has one line for each of several faults."""
     code = "invalid_spec" if isinstance(error, SpecError) else error.code
     content: dict[str, Any] = {"error": code, "message": str(error)}
     return content | {"reasons": list(error.problems)} if error.problems else content

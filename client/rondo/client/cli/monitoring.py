@@ -19,7 +19,7 @@ _FAR = timedelta(days=1)
 
 
 async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
-    """Return the monitor's summaries, as `AsyncRondo.monitoring`; None if it can't be asked."""
+    """Return the monitor's summaries, as `AsyncRondo.monitoring`. None if it can't be asked."""
     if rondo.connection.monitor is None:
         return None
     try:
@@ -29,7 +29,7 @@ async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
 
 
 async def replicas(rondo: AsyncRondo) -> dict[str, Any] | None:
-    """Return the monitor's replicas, as `AsyncRondo.monitor_replicas`; None if it can't be asked."""
+    """Return the monitor's replicas, as `AsyncRondo.monitor_replicas`. None if it can't be asked."""
     if rondo.connection.monitor is None:
         return None
     try:
@@ -56,7 +56,7 @@ def _partitions(numbers: list[int]) -> str:
 
 
 def verdict(summary: dict[str, Any] | None) -> str:
-    """Return since when everything of a model can be judged, or what is missing; None is one that is not monitored."""
+    """Return since when everything of a model can be judged, or what is missing. None is one that is not monitored."""
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]

@@ -89,7 +89,7 @@ def _print_unmatched(model: str, *, json: bool) -> None:
 
 
 def _label(text: str) -> float | str:
-    """Return a number as such, so that JSON has it as a number; any other text, such as `007`, unchanged."""
+    """Return a number as such, so that JSON has it as a number. Any other text, such as `007`, unchanged."""
     try:
         number = float(text)
     except ValueError:

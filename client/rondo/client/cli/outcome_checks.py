@@ -41,7 +41,7 @@ class Label:
             )
 
     def doubt(self, observed: OutcomeObserved) -> str | None:
-        """Return a warning about an outcome that is a class which the champion does not know; it may be a new one."""
+        """Return a warning about an outcome that is a class which the champion does not know. It may be a new one."""
         found = None if self.labels is None else self.labels.parse(observed.outcome)
         if not self.classes or found is None or str(found) in self.classes:
             return None
@@ -60,7 +60,7 @@ def _listed(classes: tuple[str, ...]) -> str:
 
 
 async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
-    """Return the label of a model; None if registry or ingestion could not be asked.
+    """Return the label of a model. None if registry or ingestion could not be asked.
 
     Raises:
         NotFoundError: there is no such model.
@@ -84,7 +84,7 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
 
 
 async def _classes(rondo: AsyncRondo, model: str) -> tuple[str, ...]:
-    """Return the classes of the champion; none where serving has none or can't be asked."""
+    """Return the classes of the champion. None where serving has none or can't be asked."""
     try:
         return await rondo.classes(model)
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-# Without a terminal a row is one line, for programs that read lines; no cell is folded.
+# Without a terminal a row is one line, for programs that read lines. No cell is folded.
 _WIDTH = 100_000
 
 
@@ -38,7 +38,7 @@ class _PlainConsole(Console):
             SystemExit: always, with the code that Typer has for a broken pipe.
 
         """
-        # Rich redirects stdout alone; a rest of stderr would fail once more when Python ends.
+        # Rich redirects stdout alone. A rest of stderr would fail once more when Python ends.
         ignored = os.open(os.devnull, os.O_WRONLY)
         os.dup2(ignored, self.file.fileno())
         os.close(ignored)
@@ -82,7 +82,7 @@ def print_prediction(prediction: Prediction, *, json: bool) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; None is a dash, numbers are aligned to the right."""
+    """Print a table. None is a dash, numbers are aligned to the right."""
     table = Table(box=None, pad_edge=False)
     cells = [list(row) for row in rows]
     for place, name in enumerate(columns):
@@ -96,7 +96,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def print_list(
     found: Sequence[T], columns: Sequence[str], cells: Callable[[T], Sequence[object]], *, empty: str, json: bool
 ) -> None:
-    """Print a list as JSON, or as a table with the `cells` of each entry; `empty` is the text where there is none."""
+    """Print a list as JSON, or as a table with the `cells` of each entry. `empty` is the text where there is none."""
     if json:
         print_json(found)
     elif not found:

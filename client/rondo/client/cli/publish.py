@@ -135,7 +135,7 @@ def datasets(json: Json = False) -> None:  # noqa: FBT002
 
 
 def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what the author of a spec should know; `before` is the contract of its dataset without the spec."""
+    """Yield what the author of a spec should know. `before` is the contract of its dataset without the spec."""
     if not spec.gates.model_dump(exclude_defaults=True):
         yield (
             f"{spec.model} has no gates: a new version is promoted whatever its metrics are. Add `gates` to refuse "
@@ -163,7 +163,7 @@ def _required(spec: ModelSpec) -> list[str]:
 
 
 async def _contract(rondo: AsyncRondo, dataset: str) -> dict[str, Any] | None:
-    """Return the contract of a dataset; None if there is none yet, or ingestion can't be asked."""
+    """Return the contract of a dataset. None if there is none yet, or ingestion can't be asked."""
     try:
         return await rondo.dataset(dataset)
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):

@@ -28,7 +28,7 @@ def quarantine(
     print_list(
         session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last)),
         ("batch", "row, from 1", "reason", "content"),
-        # The API counts from 0; the messages of `rondo publish` from 1.
+        # The API counts from 0. The messages of `rondo publish` from 1.
         lambda row: (row["batch_id"], row["row"] + 1, row["reason"], row["content"]),
         empty=f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine",
         json=json,

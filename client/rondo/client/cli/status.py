@@ -42,7 +42,7 @@ async def _states(rondo: AsyncRondo) -> dict[str, dict[str, Any]]:
 
 
 async def _rollouts(rondo: AsyncRondo) -> list[dict[str, Any]]:
-    """Return the rollouts that go on; none if the registry can't be asked, or is of an earlier release."""
+    """Return the rollouts that go on. None if the registry can't be asked, or is of an earlier release."""
     try:
         return await rondo.rollouts()
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):

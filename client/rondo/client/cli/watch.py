@@ -42,7 +42,7 @@ def watch(
     topics_of(names or [])
     start: Since = _FIXED.get(since) or local_time(since)
     outage = OutageNotice()
-    # The client waits for Kafka silently; only the fetcher's log shows that it is unavailable.
+    # The client waits for Kafka silently. Only the fetcher's log shows that it is unavailable.
     logging.getLogger("aiokafka.consumer.fetcher").addHandler(outage)
 
     async def follow(rondo: AsyncRondo) -> None:
@@ -79,7 +79,7 @@ class OutageNotice(logging.Handler):
             print_note(f"Kafka does not answer; waiting for it ({record.getMessage()})")
 
     def on_event(self, published: datetime) -> None:
-        """End the outage with an event that was published since it began; an older one may have been fetched before.
+        """End the outage with an event that was published since it began. An older one may have been fetched before.
 
         A replay has older ones alone: for it an outage lasts a minute.
         """

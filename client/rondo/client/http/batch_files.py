@@ -60,7 +60,7 @@ def _name_of(content: bytes | Path) -> str:
 
 
 async def chunks(content: Path, sent: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
-    """Yield the file in chunks; `sent` is called with the size of each one that was taken."""
+    """Yield the file in chunks. `sent` is called with the size of each one that was taken."""
     with content.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

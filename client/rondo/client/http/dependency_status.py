@@ -14,7 +14,7 @@ DEPENDENCIES = ("kafka", "postgresql")
 def dependency_status(services: Mapping[str, Mapping[str, Any]], kafka: str) -> dict[str, dict[str, Any]]:
     """Return the state of each dependency in the form of a service's own readiness.
 
-    A dependency is `ready` if every service that checks it reaches it, and None if none checks it; `checks` has the
+    A dependency is `ready` if every service that checks it reaches it, and None if none checks it. `checks` has the
     result by service. The address of PostgreSQL is a secret of the services, and None.
     """
     return {name: _status(name, services, kafka if name == "kafka" else None) for name in DEPENDENCIES}

@@ -39,7 +39,7 @@ class IngestionClient:
         Raises:
             UnknownFormatError: no content type is given, and the file's suffix is unknown.
             EmptyBatchError: it has 0 bytes.
-            RefusedError: the whole batch was rejected; `problems` has the reasons.
+            RefusedError: the whole batch was rejected. `problems` has the reasons.
 
         """
         # With a length ingestion refuses a batch that is too large before it is sent.

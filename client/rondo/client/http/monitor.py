@@ -19,8 +19,8 @@ class MonitorClient:
     async def monitoring(self) -> dict[str, dict[str, Any]]:
         """Return a summary by model, as the monitor has it.
 
-        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
-        judged yet and what is missing, None if all is that ever can be; `out_of_reach` is what can't be judged however
+        `last_window` is the end of the last closed window, None if none has closed. `no_verdict` is what can't be
+        judged yet and what is missing, None if all is that ever can be. `out_of_reach` is what can't be judged however
         long one waits, and why. `open_alerts` has the kinds of the raised alerts,
         `silenced_alerts` those of them about which no messages are sent, `not_monitored_share` the share of the newest
         requests that count in no window, and `watermark` the newest event time.
@@ -95,7 +95,7 @@ class MonitorClient:
         )
 
     async def alerts(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the alerts of a model, or of all, that are open or ended in the last seven days; the open ones first.
+        """Return the alerts of a model, or of all, that are open or ended in the last seven days. The open ones first.
 
         `state` is `open`, `silenced` or `resolved`, and `silence` that of a silenced one. `messages` is how many said
         that it is open.
@@ -126,7 +126,7 @@ class MonitorClient:
         return await self._http.json("monitor", "POST", f"/v1/deliveries/{delivery_id}/redeliver")
 
     async def silence(self, model: str, seconds: float, reason: str, *, kind: str | None = None) -> dict[str, Any]:
-        """Send no messages about alerts of a model, or those of a kind, for so many seconds; returns the silence.
+        """Send no messages about alerts of a model, or those of a kind, for so many seconds. Returns the silence.
 
         Raises:
             NotFoundError: the monitor knows no such model.
@@ -146,7 +146,7 @@ class MonitorClient:
         return await self._listed("silences", model)
 
     async def end_silence(self, silence_id: int) -> dict[str, Any]:
-        """End a silence early; returns it.
+        """End a silence early. Returns it.
 
         Raises:
             NotFoundError: there is no such silence.

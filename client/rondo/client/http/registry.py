@@ -26,8 +26,8 @@ class RegistryClient:
         The result has `model`, or for `kind: dataset` `dataset` and `changes`, those against the spec before.
 
         Raises:
-            SpecError: with every fault and its line; nothing was sent.
-            RefusedError: the registry does not support it; `problems` names the parts.
+            SpecError: with every fault and its line. Nothing was sent.
+            RefusedError: the registry does not support it. `problems` names the parts.
 
         """
         parse_any(spec_text, source)
@@ -86,7 +86,7 @@ class RegistryClient:
         """Return the latest training runs and skipped trainings, newest first.
 
         Raises:
-            NotFoundError: there is no such model; the message lists the models.
+            NotFoundError: there is no such model. The message lists the models.
 
         """
         path = "/v1/runs" + (f"?model={quote(model, safe='')}" if model is not None else "")

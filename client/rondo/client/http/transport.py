@@ -84,11 +84,11 @@ class HttpTransport:
         return response
 
     async def json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
-        """Return the JSON object of the response; arguments and errors as of `request`."""
+        """Return the JSON object of the response. Arguments and errors as of `request`."""
         return content_of(service, await self.request(service, method, path, **request))
 
     async def readiness(self, service: str) -> dict[str, Any]:
-        """Return `ready`, `url`, `checks` (the state of each dependency) and `message`; raises no error."""
+        """Return `ready`, `url`, `checks` (the state of each dependency) and `message`. Raises no error."""
         url = self._connection.url(service)
         if url is None:
             return {"ready": None, "url": None, "checks": {}, "message": "its address is not configured"}

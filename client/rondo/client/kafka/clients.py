@@ -25,7 +25,7 @@ class KafkaClients:
         self._predictions: Predictions | None = None
 
     async def producer(self) -> Producer:
-        """Connect at the first call; all callers share the connection.
+        """Connect at the first call. All callers share the connection.
 
         Raises:
             UnreachableError: Kafka does not answer.
@@ -35,7 +35,7 @@ class KafkaClients:
             return await self._open_producer()
 
     async def predictions(self) -> Predictions:
-        """Subscribe to the replies at the first call; all callers share the subscription.
+        """Subscribe to the replies at the first call. All callers share the subscription.
 
         Raises:
             UnreachableError: Kafka does not answer.

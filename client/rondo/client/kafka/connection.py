@@ -20,7 +20,7 @@ T = TypeVar("T")
 REQUEST_MS = 10_000
 _RETRY_SECONDS = 0.2
 # aiokafka logs many lines a second while Kafka is unavailable. In an application that configures no logging they would
-# go to stderr; our errors already report it there.
+# go to stderr. Our errors already report it there.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 

@@ -103,7 +103,7 @@ async def _fetch(
 
 
 def decode(message: Any) -> FailedRequest:
-    """Read a dead letter; its value may be anything."""
+    """Read a dead letter. Its value may be anything."""
     refusal = messages.decode_refusal("", message.headers)
     return FailedRequest(
         id=messages.id_of(message.value),

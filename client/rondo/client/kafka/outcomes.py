@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def send_outcomes(
     producer: Producer, outcomes: Iterable[OutcomeObserved], seconds: float
 ) -> list[RondoError | None]:
-    """Send outcomes; return for each None, or the error why Kafka did not acknowledge it within `seconds`."""
+    """Send outcomes. Return for each None, or the error why Kafka did not acknowledge it within `seconds`."""
     deadline = asyncio.get_running_loop().time() + seconds
     # Handed over one by one, so that a later outcome of the same prediction follows the earlier one.
     handed_over = [await _hand_over(producer, each, deadline, seconds) for each in outcomes]

@@ -42,7 +42,7 @@ class Predictions:
 
         Raises:
             PredictionRefusedError: serving can't answer this request.
-            PredictionTimeoutError: no answer within `seconds`; its `delivery` says whether Kafka has the request.
+            PredictionTimeoutError: no answer within `seconds`. Its `delivery` says whether Kafka has the request.
             UnreadableAnswerError: the answer is malformed.
             MessageTooLargeError: the request is larger than the topic takes.
             RefusedError: the request can't be encoded, or another one of its id is pending.
@@ -68,7 +68,7 @@ class Predictions:
         """Yield one result for each request, in the order in which they are settled.
 
         At most MAX_IN_FLIGHT requests are pending, or settled and not yet taken. Closing the generator cancels them.
-        While Kafka is unavailable requests wait; one that is not answered within `seconds` is a PredictionTimeoutError.
+        While Kafka is unavailable requests wait. One that is not answered within `seconds` is a PredictionTimeoutError.
 
         Raises:
             UnreachableError: Kafka refuses this client, for instance its credentials.

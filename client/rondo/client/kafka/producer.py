@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.kafka_connection import KafkaConnection
 
-# Concurrent requests share a batch; a single one waits no longer than this.
+# Concurrent requests share a batch. A single one waits no longer than this.
 _LINGER_MS = 2
 _HEADER_ROOM = 4 * 1024
 _FLUSH_SECONDS = 5
@@ -77,7 +77,7 @@ class Producer:
         await self._producer.client.close()
 
     async def send(self, topic: str, key: str, value: bytes) -> Awaitable[object]:
-        """Hand a message over; await the result for its acknowledgement by all replicas.
+        """Hand a message over. Await the result for its acknowledgement by all replicas.
 
         Both wait as long as Kafka is unavailable: the caller sets a limit.
 

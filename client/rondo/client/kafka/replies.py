@@ -108,7 +108,7 @@ class Replies:
         self._task = asyncio.create_task(self._run(), name="replies")
 
     async def stop(self) -> None:
-        """Disconnect; pending replies are cancelled."""
+        """Disconnect. Pending replies are cancelled."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -54,7 +54,7 @@ class RegistrationClient(RegistryClient):
 
         `trained_until` is the newest event time of the rows that the model was fitted to: later ones evaluate it.
         `classes` are those of the probabilities in their order, `features` the columns of an input that has several,
-        or of the array that an estimator was fitted to, `output` the name of the prediction among several; each is
+        or of the array that an estimator was fitted to, `output` the name of the prediction among several. Each is
         written into the file's metadata.
 
         Raises:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.client.registration.conversion import Converted
 
 RANDOM_ROWS = 1_000
-# Sums of float32 differ from those of doubles by less; another branch of a tree differs by far more.
+# Sums of float32 differ from those of doubles by less. Another branch of a tree differs by far more.
 TOLERANCE = 1e-4
 _SIZES = (1.0, 10.0, 100.0, 1_000.0)
 # Infinity is no edge here: requests can't have it.
@@ -37,7 +37,7 @@ _ROWS_WITH_GAPS, _GAPS = 100, 0.1
 
 @dataclass(frozen=True)
 class Comparison:
-    """The largest difference on so many rows; `left_out` are edge rows that the estimator itself refuses."""
+    """The largest difference on so many rows. `left_out` are edge rows that the estimator itself refuses."""
 
     rows: int
     left_out: int
@@ -49,7 +49,7 @@ def compare(
 ) -> Comparison:
     """Return how far the predictions of an estimator and of its ONNX model differ.
 
-    `rows` are as the estimator takes them, a DataFrame or an array; None makes random ones. Rows with edge values that
+    `rows` are as the estimator takes them, a DataFrame or an array. None makes random ones. Rows with edge values that
     a request may have are compared besides: missing values of optional features, categories that are not known, 0, the
     least number, and the limits of the spec. Probabilities are compared as they are, values by their share of the
     native one, or of 1 if that is larger.
@@ -138,7 +138,7 @@ def _edge_rows(columns: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> 
 
 
 def _edge_values(feature: Mapping[str, Any]) -> list[Any]:
-    """Return the edge values of a feature that a request may have; missing is the first one."""
+    """Return the edge values of a feature that a request may have. Missing is the first one."""
     kind, low, high = feature["type"], feature.get("min"), feature.get("max")
     found = [_MISSING[kind == "category"]] if feature.get("optional") else []
     if kind == "category":

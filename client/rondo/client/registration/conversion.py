@@ -56,7 +56,7 @@ def library_of(estimator: object) -> str:
 
 
 def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | None = None) -> Converted:
-    """Return the ONNX model of a fitted estimator; `spec` is the spec in force, as the registry has it.
+    """Return the ONNX model of a fitted estimator. `spec` is the spec in force, as the registry has it.
 
     `stated` are the features that it was fitted to, in their order, for one that knows no names of columns.
 
@@ -88,7 +88,7 @@ def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | Non
 
 
 def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
-    """Return the classes of a classifier as texts, in the order of its probabilities; none of a regressor."""
+    """Return the classes of a classifier as texts, in the order of its probabilities. None of a regressor."""
     found = getattr(estimator, "classes_", None)
     task = task_named(spec["task"])
     if task.target == "number":

@@ -18,7 +18,7 @@ _SEVEN_BITS = 0x7F
 
 
 def with_metadata(content: bytes, values: Mapping[str, str]) -> bytes:
-    """Return the file with the values; one replaces a value of the same key that is in the file already."""
+    """Return the file with the values. One replaces a value of the same key that is in the file already."""
     entries = (_field(_KEY, key.encode()) + _field(_VALUE, value.encode()) for key, value in values.items())
     return content + b"".join(_field(_METADATA_PROPS, entry) for entry in entries)
 

@@ -22,7 +22,7 @@ class Registration(BaseModel):
 
     `promoted`, `rolling_out`, `withdrawn` and `rejected` have the number of the version. A version is withdrawn that
     passed its gates and does not serve: its rollout went back, or another version took its place. `reasons` are the
-    gates that it did not pass. `refused` has no version, for the model can't be evaluated; its reason says what to
+    gates that it did not pass. `refused` has no version, for the model can't be evaluated. Its reason says what to
     export instead. `artifact` is the digest of the file.
     """
 
@@ -39,7 +39,7 @@ class Registration(BaseModel):
 def decided(
     requested: Registration, runs: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
 ) -> Registration | None:
-    """Return the registration with its outcome; None while there is none.
+    """Return the registration with its outcome. None while there is none.
 
     `runs` and `versions` are those of the model, as the registry lists them.
     """
@@ -73,7 +73,7 @@ def _decided(
 
 
 def _passed(state: str) -> Literal["promoted", "rolling_out", "withdrawn"]:
-    """Return what became of a version that passed its gates; one on standby was promoted and replaced."""
+    """Return what became of a version that passed its gates. One on standby was promoted and replaced."""
     match state:
         case "waiting" | "rolling_out":
             return "rolling_out"

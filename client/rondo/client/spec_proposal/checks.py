@@ -124,7 +124,7 @@ def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
 
 
 def _same_by_capitals(values: Sequence[str]) -> tuple[str, ...]:
-    """Return two values that differ by capitals alone; none if there are no such."""
+    """Return two values that differ by capitals alone. None if there are no such."""
     seen: dict[str, str] = {}
     for value in values:
         if (other := seen.setdefault(value.casefold(), value)) != value:

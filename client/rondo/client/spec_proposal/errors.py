@@ -66,7 +66,7 @@ class UnusableRoleError(RondoError):
 
 
 class UnusableColumnsError(RondoError):
-    """Several columns have to be changed, or others named, before a spec can be proposed; all are named at once."""
+    """Several columns have to be changed, or others named, before a spec can be proposed. All are named at once."""
 
     code = "unusable_columns"
 

@@ -30,7 +30,7 @@ _OF_A_DATE, _OF_A_TIME = ("year", "month"), ("month", "weekday", "hour")
 
 @dataclass(frozen=True)
 class ProposedFeature:
-    """A feature of the spec. `notes` are comments, one fact each; `check` is one that a person should look at.
+    """A feature of the spec. `notes` are comments, one fact each. `check` is one that a person should look at.
 
     Of a time the parts `dates` become columns.
     """
@@ -134,7 +134,7 @@ def _not_plain(column: ColumnSummary) -> str:
 
 
 def _unusable(column: ColumnSummary) -> str:
-    """Return why no type would make a feature of a column; "" where one may."""
+    """Return why no type would make a feature of a column. "" where one may."""
     if problem := _name_problem(column) or _not_plain(column):
         return problem
     found = {

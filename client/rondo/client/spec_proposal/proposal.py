@@ -30,7 +30,7 @@ _MOST_BAD = 0.5
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person has decided; None where the file decides."""
+    """What a person has decided. None where the file decides."""
 
     columns: Chosen = field(default_factory=Chosen)
     task: str | None = None
@@ -151,7 +151,7 @@ def _bad_rows(roles: Roles, repeated: int) -> int:
 
 
 def _max_bad_share(bad: float) -> float | None:
-    """Return a bound that accepts the file with a margin, in steps of 0.05; None where the default does."""
+    """Return a bound that accepts the file with a margin, in steps of 0.05. None where the default does."""
     if not MAX_BAD_SHARE < bad <= _MOST_BAD:
         return None
     return round(math.ceil(bad * 1.1 / 0.05) * 0.05, 2)

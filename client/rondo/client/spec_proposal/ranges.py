@@ -29,7 +29,7 @@ _FEWEST = 20
 
 
 def natural_range(column: ColumnSummary) -> tuple[float | None, float | None]:
-    """Return the least and the greatest value that a number can have; None where nothing says so."""
+    """Return the least and the greatest value that a number can have. None where nothing says so."""
     if column.low is None or column.high is None:
         return None, None
     found = set(words(column.name))

@@ -56,7 +56,7 @@ def repeated_keys(file: SourceFile, *key: str) -> int:
 
 
 def _copy(label: pa.ChunkedArray, labels: int, other: pa.ChunkedArray, others: int) -> str:
-    """Return how a column is a copy of the label; "" if it is none. Both have so many different values."""
+    """Return how a column is a copy of the label. "" if it is none. Both have so many different values."""
     if labels != others:
         return ""
     if label.cast(pa.string()).equals(_comparable(other).cast(pa.string())):

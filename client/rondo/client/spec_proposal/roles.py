@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
 # Of fewer rows "each value occurs once" says nothing.
 FEWEST_ROWS = 20
-# The rank of a name that is one of an identifier; see `id_rank`.
+# The rank of a name that is one of an identifier. See `id_rank`.
 IDENTIFIER = 2
 _LABELS = ("label", "target", "outcome", "class", "y", "response")
-# What data sets often predict; less certain than the names above.
+# What data sets often predict. Less certain than the names above.
 _OFTEN_LABELS = frozenset(
     ("churn", "churned", "fraud", "fraudulent", "converted", "conversion", "clicked", "click", "default", "defaulted",
      "survived", "late", "cancelled", "returned", "purchased", "bought", "spam", "species", "diagnosis", "delayed")
@@ -40,7 +40,7 @@ _TIMES = frozenset(("time", "timestamp", "datetime", "ts", "at", "date", "day", 
 _OTHER_TIMES = frozenset(("birth", "born", "dob", "end", "ended", "updated", "modified", "due", "expires", "until"))
 _OTHER_LABEL = "choose another with --label"
 _AS_TIME = "write times as 2013-01-01T10:00:00Z"
-# Times of day come before dates, as they say more; numbers since 1970 last, as they may be something else.
+# Times of day come before dates, as they say more. Numbers since 1970 last, as they may be something else.
 _FORM_RANKS = {TimeForm.RFC_3339: 0, TimeForm.NO_ZONE: 0, TimeForm.DATE: 1, TimeForm.OTHER: 1, TimeForm.EPOCH: 2}
 _OPTIONS = "name a column for each with --entity, --event-time and --label"
 
@@ -68,7 +68,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The columns that a person has named; None where the file decides."""
+    """The columns that a person has named. None where the file decides."""
 
     entity: str | None = None
     event_time: str | None = None
@@ -86,7 +86,7 @@ class RoleChoices:
 
     @property
     def roles(self) -> Roles | None:
-        """All of them; None if there is a problem."""
+        """All of them. None if there is a problem."""
         if self.problems or self.entity is None or self.event_time is None or self.label is None:
             return None
         return Roles(self.entity, self.event_time, self.label)
@@ -314,7 +314,7 @@ def _implausible(times: ColumnSummary, now: datetime) -> Iterator[UnusableRoleEr
 
 
 def name_problem(role: str, name: str) -> str:
-    """Return why no column of a spec may have a name that its pattern allows; "" where it may.
+    """Return why no column of a spec may have a name that its pattern allows. "" where it may.
 
     `role` is a key of `data`, or `features`.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rondo.client.spec_proposal.files import SourceFile
 
-# The share of the values that make a column of texts one of numbers or times; the others are errors in the data.
+# The share of the values that make a column of texts one of numbers or times. The others are errors in the data.
 _MOST = 0.95
 _NUMBER = f"^{NUMBER}$"
 _INT = r"^[+-]?\d+$"
@@ -206,7 +206,7 @@ def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 
 def _number_like(texts: DistinctTexts) -> str:
-    """Return a value with more than a number, if nearly all are numbers or such values; else ""."""
+    """Return a value with more than a number, if nearly all are numbers or such values. Else ""."""
     like = texts.only(_NUMBER_LIKE)
     if texts.share(_NUMBER_LIKE) < _MOST:
         like = texts.only(_WITH_UNIT)

@@ -16,7 +16,7 @@ from rondo.contracts.tasks.regression import REGRESSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The tasks that the values of a column decide; another one is named with `--task`.
+# The tasks that the values of a column decide. Another one is named with `--task`.
 _GUESSED = (BINARY.name, MULTICLASS.name, REGRESSION.name)
 # More whole numbers are an amount rather than classes.
 _MOST_NUMBERS = 20
@@ -109,7 +109,7 @@ def _why(label: ColumnSummary, task: str) -> str:
 
 
 def _mismatch(label: ColumnSummary, task: str) -> str:
-    """Return why the values are no labels of a task; "" where they are."""
+    """Return why the values are no labels of a task. "" where they are."""
     if task == BINARY.name and (label.distinct != 2 or (label.kind == Kind.FLOAT and not label.whole)):  # noqa: PLR2004
         return f"a binary label has two texts or whole numbers, and this has {label.distinct:,} different values"
     if task == REGRESSION.name and label.kind not in (Kind.INT, Kind.FLOAT):

@@ -57,7 +57,7 @@ def rewritten(texts: Sequence[str]) -> str:
 
 
 def _rank(text: str) -> int:
-    """Prefer what has one date over what has two, and both over what has none; a day like its month says nothing."""
+    """Prefer what has one date over what has two, and both over what has none. A day like its month says nothing."""
     found = _NUMBERS.match(text)
     if found is None or found[1] == found[3]:
         return 0

@@ -17,7 +17,7 @@ from rondo.contracts.batch_files.text import not_utf8, utf8
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_BLOCK = 16 << 20  # bytes; a row is in one block
+_BLOCK = 16 << 20  # bytes. A row is in one block
 _MOST_SHOWN, _LONGEST_REASON = 60, 300  # characters
 _TOO_LONG = "straddling"
 _DOS_END = "\x1a"

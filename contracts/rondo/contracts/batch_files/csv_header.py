@@ -101,7 +101,7 @@ def _lines(sample: bytes) -> Iterator[bytes]:
 
 
 def _records(sample: bytes, separator: str) -> _Records:
-    """Read records up to one with a field that is longer than the module allows; the last one may be cut."""
+    """Read records up to one with a field that is longer than the module allows. The last one may be cut."""
     taken = 0
 
     def lines() -> Iterator[str]:

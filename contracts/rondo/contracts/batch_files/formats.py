@@ -30,7 +30,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 EXTENSIONS: Mapping[str, FileFormat] = {suffix: FORMATS[content] for suffix, content in CONTENT_TYPES.items()}
 # Formats in which each column has a type.
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
-# After the suffix of the format; ingestion decompresses gzip, also without it.
+# After the suffix of the format. Ingestion decompresses gzip, also without it.
 GZIP_SUFFIX = ".gz"
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _FOOTERS: Mapping[FileFormat, bytes] = {"Parquet": _PARQUET, "an Arrow file": _ARROW}
@@ -55,7 +55,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def has_footer(file: BinaryIO, file_format: FileFormat) -> bool:
-    """Return whether a file that may still be written has its footer; formats without one count as complete."""
+    """Return whether a file that may still be written has its footer. Formats without one count as complete."""
     footer = _FOOTERS.get(file_format)
     return footer is None or _edges(file)[1].endswith(footer)
 
@@ -93,7 +93,7 @@ def _compressed(kind: str) -> UnreadableContentError:
 
 
 def _edges(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the first and the last bytes; the file is at its start again."""
+    """Return the first and the last bytes. The file is at its start again."""
     file.seek(0)
     first = file.read(_EDGE)
     file.seek(max(0, file.seek(0, 2) - _EDGE))

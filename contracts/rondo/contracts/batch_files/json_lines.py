@@ -37,7 +37,7 @@ def parse_line(number: int, line: bytes) -> dict[str, Any]:
 
 
 def invalid_line(text: BinaryIO) -> UnreadableContentError | None:
-    """Return which line is not a JSON object, and why; None if all are."""
+    """Return which line is not a JSON object, and why. None if all are."""
     text.seek(0)
     for number, line in enumerate(text, 1):
         content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line

@@ -63,7 +63,7 @@ def utf8(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def not_utf8(text: BinaryIO) -> UnreadableContentError | None:
-    """Return where a text is not UTF-8, with the word as it reads in Latin-1; None if it is UTF-8."""
+    """Return where a text is not UTF-8, with the word as it reads in Latin-1. None if it is UTF-8."""
     text.seek(0)
     for number, line in enumerate(text, 1):
         try:

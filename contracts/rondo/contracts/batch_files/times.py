@@ -23,7 +23,7 @@ DATE = rf"^{_DATE}$"
 
 
 class Epoch(NamedTuple):
-    """Numbers since 1970, by how many digits they have; `low` and `high` are bounds, `unit` is in microseconds."""
+    """Numbers since 1970, by how many digits they have. `low` and `high` are bounds, `unit` is in microseconds."""
 
     name: str
     pattern: str
@@ -48,7 +48,7 @@ _NO_PLACES = ("posix/", "right/", "Factory", "localtime", "posixrules")
 
 @cache
 def zone_named(name: str) -> ZoneInfo | None:
-    """Return a zone of the IANA database, such as `UTC` or `Europe/Berlin`; None for other names."""
+    """Return a zone of the IANA database, such as `UTC` or `Europe/Berlin`. None for other names."""
     if name.startswith(_NO_PLACES):
         return None
     try:
@@ -64,7 +64,7 @@ def zone_names() -> tuple[str, ...]:
 
 
 def parse_time(value: str | float | datetime, zone: str | None) -> datetime | None:
-    """Return the time in UTC; `zone` is that of the values without one.
+    """Return the time in UTC. `zone` is that of the values without one.
 
     None for what is no time, for one without a zone where none is given, for one that the clocks of the zone skip or
     repeat, and for one that is outside the range of datetime in UTC.
@@ -127,7 +127,7 @@ def _since_1970(number: float) -> datetime | None:
 def written_date(value: date) -> str:
     """Return a date, or a date with a time, as the text that a category has of it.
 
-    A time with a zone is in UTC and ends with `Z`; one without stays as it is. A fraction has six digits, none if it is
+    A time with a zone is in UTC and ends with `Z`. One without stays as it is. A fraction has six digits, none if it is
     0.
     """
     if not isinstance(value, datetime) or value.tzinfo is None:

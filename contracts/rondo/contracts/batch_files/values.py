@@ -10,7 +10,7 @@ import re
 
 from rondo.contracts.tasks.label_values import NUMBER
 
-# A number with a decimal comma; groups of thousands are none.
+# A number with a decimal comma. Groups of thousands are none.
 COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 YES, NO = ("true", "1"), ("false", "0")
@@ -21,19 +21,19 @@ _INT64 = 2**63
 
 
 def with_point(text: str) -> str:
-    """Return a number with a decimal comma as one with a point; other texts as they are."""
+    """Return a number with a decimal comma as one with a point. Other texts as they are."""
     return _COMMA.sub(r"\1.\2", text)
 
 
 def parse_number(text: str) -> float | None:
-    """Return the number of a text, which may be NaN or infinite; None for other texts, such as `1_000`."""
+    """Return the number of a text, which may be NaN or infinite. None for other texts, such as `1_000`."""
     if _NUMBER.fullmatch(text) or _NOT_FINITE.fullmatch(text):
         return float(text)
     return None
 
 
 def parse_whole(text: str) -> int | None:
-    """Return the whole number of a text such as `7`, `7.0` or `7e3`; None for others, and beyond 64 bits."""
+    """Return the whole number of a text such as `7`, `7.0` or `7e3`. None for others, and beyond 64 bits."""
     if whole := _WHOLE.fullmatch(text):
         return number if -_INT64 <= (number := int("".join(whole.groups()))) < _INT64 else None
     found = parse_number(text)
@@ -43,6 +43,6 @@ def parse_whole(text: str) -> int | None:
 
 
 def parse_boolean(text: str) -> bool | None:
-    """Return the value of `true`, `false`, 1 or 0, in any case; None for other texts."""
+    """Return the value of `true`, `false`, 1 or 0, in any case. None for other texts."""
     folded = text.lower()
     return True if folded in YES else False if folded in NO else None

@@ -63,7 +63,7 @@ def _buffers(metadata: bytes, body: pa.Buffer, *, is_dictionary: bool) -> Iterat
 
 
 def _field(metadata: bytes, table: int, place: int) -> int:
-    """Return where a field of a flatbuffers table is; 0 where the table lacks it."""
+    """Return where a field of a flatbuffers table is. 0 where the table lacks it."""
     fields = table - _number(metadata, "<i", table)
     if 4 + 2 * place >= _number(metadata, "<H", fields):
         return 0
@@ -72,7 +72,7 @@ def _field(metadata: bytes, table: int, place: int) -> int:
 
 
 def _table(metadata: bytes, table: int, place: int) -> int:
-    """Return where the table or the vector that a field refers to is; 0 where there is none."""
+    """Return where the table or the vector that a field refers to is. 0 where there is none."""
     field = _field(metadata, table, place)
     return field + _number(metadata, "<I", field) if field else 0
 
@@ -125,7 +125,7 @@ def _has_view(kind: pa.DataType) -> bool:
 
 
 def dictionary_text_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes of the texts of all rows whose column is a dictionary; the batch is valid."""
+    """Return the bytes of the texts of all rows whose column is a dictionary. The batch is valid."""
     found = 0
     for column in batch.columns:
         if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):

@@ -20,7 +20,7 @@ class Value(BaseModel):
 
 
 class Event(Value):
-    """Something that happened. Subclasses set `topic`; a breaking change needs a new class on a `.v2` topic."""
+    """Something that happened. Subclasses set `topic`. A breaking change needs a new class on a `.v2` topic."""
 
     topic: ClassVar[str]
     version: ClassVar[int] = 1

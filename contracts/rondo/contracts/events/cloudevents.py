@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 CONTENT_TYPE = "application/json"
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time")
-_SHOWN = 5  # errors of one value that are listed; more would not fit a dead letter's header
+_SHOWN = 5  # errors of one value that are listed. More would not fit a dead letter's header
 
 
 class MalformedEventError(ValueError):
-    """A message is not an event of the expected type; the text has what is wrong and what is expected.
+    """A message is not an event of the expected type. The text has what is wrong and what is expected.
 
     `code` is `missing_headers`, `unstorable_header`, `wrong_type`, `no_value`, `invalid_value` or `invalid_time`.
     """

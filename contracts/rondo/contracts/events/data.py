@@ -49,7 +49,7 @@ class BatchAccepted(Event):
 class BatchRejected(Event):
     """A batch was rejected as a whole, and nothing of it was written.
 
-    `reasons` are the first ones; all of them are in the quality report in the artifact store, which `report` names.
+    `reasons` are the first ones. All of them are in the quality report in the artifact store, which `report` names.
     `rows` is None if the rows could not be checked.
     """
 
@@ -85,7 +85,7 @@ class OutcomesAccepted(ModelEvent):
 
 
 class SkewExample(Value):
-    """A case that was served with one value of a feature and published with another, as texts; None where missing."""
+    """A case that was served with one value of a feature and published with another, as texts. None where missing."""
 
     entity: Message
     event_time: Utc

@@ -28,7 +28,7 @@ class Route(Value):
     """A version of a deployment: its artifact, its share of the traffic and its signature.
 
     `features` are the inputs in the order and with the types that the version was trained on. With
-    `ignore_unknown_fields` a request may have others, and `unknown_fields` says what becomes of it; None is as in
+    `ignore_unknown_fields` a request may have others, and `unknown_fields` says what becomes of it. None is as in
     earlier releases, `ignore` or `refuse`. `log` is when its answers over HTTP are sent. Of so many rows as
     `answer_cache_rows` a replica keeps the outputs. For `deduplicate` after an answer over Kafka a request with the
     same id gets it again.
@@ -61,7 +61,7 @@ class DeploymentChanged(ModelEvent):
 
 
 class ReplicaChanged(ModelEvent):
-    """A serving replica changed the state of a version; `detail` is the reason of a refusal."""
+    """A serving replica changed the state of a version. `detail` is the reason of a refusal."""
 
     topic: ClassVar[str] = "replicas.changed"
 

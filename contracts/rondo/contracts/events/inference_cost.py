@@ -23,7 +23,7 @@ class InferenceCost:
 
     A duration is that of a micro-batch: each of its rows waits for all of them. `rows` have a prediction, and `failed`
     ones have none.
-    `memory` are the bytes that the process has in memory, with all of its models; 0 where it is not known.
+    `memory` are the bytes that the process has in memory, with all of its models. 0 where it is not known.
     """
 
     micros: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class InferenceCost:
 
     @classmethod
     def total(cls, costs: Iterable[InferenceCost]) -> Self:
-        """Return the cost of all; the memory is the last one."""
+        """Return the cost of all. The memory is the last one."""
         found = list(costs)
         return cls(
             tuple(each for cost in found for each in cost.micros),
@@ -56,7 +56,7 @@ class InferenceCost:
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """Return what `text` gives; no cost where it is missing or malformed, as another writer's may be."""
+        """Return what `text` gives. No cost where it is missing or malformed, as another writer's may be."""
         try:
             micros, *others = json.loads(text or "[[],0,0,0,0]")
             known = [*micros, *others]

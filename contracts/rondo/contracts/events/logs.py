@@ -1,8 +1,8 @@
 """The two columnar logs: Arrow IPC streams, one message per micro-batch.
 
 `predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
-`output.`; a micro-batch holds one model version, named in the schema's metadata with its role and, where it gives
-probabilities, the classes in their order; what the inference cost is there, too (see `inference_cost`). `outcomes.log`
+`output.`. A micro-batch holds one model version, named in the schema's metadata with its role and, where it gives
+probabilities, the classes in their order. What the inference cost is there, too (see `inference_cost`). `outcomes.log`
 holds the outcomes of one model. Timestamps are microseconds UTC.
 """
 
@@ -51,7 +51,7 @@ OUTCOME_COLUMNS: Mapping[Storage, str] = {"number": "outcome", "text": "outcome_
 def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output]) -> pa.Schema:
     """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, the outputs.
 
-    Numbers are float32, as the model reads and gives them; a missing one is null. A label is its text, 0 and 1 are
+    Numbers are float32, as the model reads and gives them. A missing one is null. A label is its text, 0 and 1 are
     `0` and `1`. Probabilities are in the order of the classes in the metadata.
     """
     head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
@@ -82,7 +82,7 @@ def encode(batch: pa.RecordBatch) -> bytes:
 
 
 def decode(value: bytes) -> pa.RecordBatch:
-    """Read what `encode` wrote; the metadata is on the batch's schema.
+    """Read what `encode` wrote. The metadata is on the batch's schema.
 
     The batches of a stream, of which another writer may send several or none, are concatenated into one.
 

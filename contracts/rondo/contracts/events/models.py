@@ -63,7 +63,7 @@ class ModelRegistered(ModelEvent):
 
 
 class ModelRejected(ModelEvent):
-    """A candidate failed its gates; the champion keeps serving."""
+    """A candidate failed its gates. The champion keeps serving."""
 
     topic: ClassVar[str] = "models.rejected"
 
@@ -74,7 +74,7 @@ class ModelRejected(ModelEvent):
 
 
 class ModelPromoted(ModelEvent):
-    """A version became the champion. `trigger` is that of its training; None if a person promoted it."""
+    """A version became the champion. `trigger` is that of its training. None if a person promoted it."""
 
     topic: ClassVar[str] = "models.promoted"
 
@@ -100,7 +100,7 @@ class ModelRolledBack(ModelEvent):
 
 
 class ModelRetired(ModelEvent):
-    """A version was retired for good; its artifact and evidence are kept."""
+    """A version was retired for good. Its artifact and evidence are kept."""
 
     topic: ClassVar[str] = "models.retired"
 

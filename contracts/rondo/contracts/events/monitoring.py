@@ -34,7 +34,7 @@ class Statistic(Value):
     """One figure of a window, of one feature, or of the whole model where `feature` is None.
 
     `reference` is the same figure of the training data or the holdout. `threshold` is the value beyond which the figure
-    counts as a finding; None if it is not judged by itself. `p_value` is the probability of such a figure without any
+    counts as a finding. None if it is not judged by itself. `p_value` is the probability of such a figure without any
     change. `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021): without any, it ever
     exceeds `e_threshold` with less than the share of the false-alarm rate that this figure has. `category` is the one
     whose share the figure is; of a loss it is the value of `feature` on whose rows it is, "" where that is missing.
@@ -130,7 +130,7 @@ class Finding(ModelEvent):
 
     `window` holds the rows since the change, of `WindowClosed` those of the window. `since` is when the change most
     likely began, between `since_earliest` and `since_latest` with 90% of the evidence. `statistics_left_out` is how
-    many statistics a message has no room for; those with the strongest evidence come first. `role` is that of the
+    many statistics a message has no room for. Those with the strongest evidence come first. `role` is that of the
     version by then.
     """
 
@@ -154,10 +154,10 @@ class Finding(ModelEvent):
 class DriftDetected(Finding):
     """The inputs or the predictions of a model differ from its reference.
 
-    What the model hardly relies on comes last; else the strongest evidence comes first. `estimated_loss` is the loss to
+    What the model hardly relies on comes last. Else the strongest evidence comes first. `estimated_loss` is the loss to
     be expected of the rows since the change, beside that of the holdout. Its `error` is that of their difference.
     `importance` is that of the features that have changed, the most important one first, as far as it is known. `harm`
-    is what follows from both; None where nothing is known.
+    is what follows from both. None where nothing is known.
     """
 
     topic: ClassVar[str] = "drift.detected"
@@ -175,7 +175,7 @@ _HARM = {
 
 
 def described_harm(drift: DriftDetected) -> str:
-    """Return whether drift is likely to do harm, as text, with the estimated loss; empty where nothing is known."""
+    """Return whether drift is likely to do harm, as text, with the estimated loss. Empty where nothing is known."""
     if drift.harm is None:
         return ""
     words = {word.value: text for word, text in _HARM.items()}.get(drift.harm, f"harm: {drift.harm}")
@@ -224,7 +224,7 @@ class WindowClosed(Finding):
 
     A window in which one version replaced another is two windows, one for each version. `role` says whether the version
     was the champion when the window closed, or was replaced before.
-    `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`; None if
+    `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`. None if
     it can. `estimates` are of all rows of the window, those without an outcome included.
     """
 
@@ -246,7 +246,7 @@ class WantedPrediction(Value):
 class LabelsWanted(ModelEvent):
     """Outcomes of these predictions of a version are wanted, within the budget of the spec.
 
-    They are a uniform random sample of the predictions in `window`, at most `budget` of them; a larger one is in
+    They are a uniform random sample of the predictions in `window`, at most `budget` of them. A larger one is in
     several events. An outcome is sent as any other, before the window of its prediction closes.
     """
 

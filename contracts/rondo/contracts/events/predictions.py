@@ -1,6 +1,6 @@
 """The data plane's values: requests, answers and outcomes, one JSON object per Kafka message.
 
-Serving and ingestion parse and write them without these classes, for speed. These are the contract; tests compare both
+Serving and ingestion parse and write them without these classes, for speed. These are the contract. Tests compare both
 with it.
 """
 
@@ -22,7 +22,7 @@ def _checked(value: Any) -> Any:
     return checked(value) if isinstance(value, str) else value
 
 
-# A text, number, bool or null; numbers may be NumPy's. Serving checks them against the features of the model.
+# A text, number, bool or null. Numbers may be NumPy's. Serving checks them against the features of the model.
 FeatureValue = Annotated[Any, AfterValidator(_checked)]
 
 

@@ -33,13 +33,13 @@ ROW, ENTITY, EVENT_TIME, ERROR, MESSAGE = "row", "entity", "event_time", "error"
 # Of one message. What a replica holds in memory of a job does not depend on the size of the data.
 MAX_ROWS = 65_536
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-# Of its buffers once they are decompressed, of which a small message can have any number; likewise of its answer.
+# Of its buffers once they are decompressed, of which a small message can have any number. Likewise of its answer.
 MAX_BYTES = 64 * 1024 * 1024
 # Of the texts of all rows: a dictionary or a view has one of them in many rows, and inference copies it for each row.
 MAX_TEXT_BYTES = 128 * 1024 * 1024
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
-# A name becomes a label of metrics; the others are copied to the answer.
+# A name becomes a label of metrics. The others are copied to the answer.
 _TYPES: dict[str, TypeAdapter[str]] = {
     "job": TypeAdapter(Id), "model": TypeAdapter(Name), "digest": TypeAdapter(Digest),
     "attempt": TypeAdapter(Annotated[Text, Field(max_length=MAX_ID)]),
@@ -48,13 +48,13 @@ _NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, lt=2**53)])
 
 
 class InvalidScoreRequestError(ValueError):
-    """A message of `scores.requested` has another form; nothing of it can be scored."""
+    """A message of `scores.requested` has another form. Nothing of it can be scored."""
 
     code = "invalid_score_request"
 
 
 class ScoreRequestTooLargeError(InvalidScoreRequestError):
-    """A message takes more memory than a replica gives to one; its rows can be sent in several."""
+    """A message takes more memory than a replica gives to one. Its rows can be sent in several."""
 
     code = "too_large"
 
@@ -87,7 +87,7 @@ class ScoreRequest:
         return about | {"features": _FEATURES.dump_json(dict(self.features), by_alias=True).decode()}
 
     def answer_metadata(self, classes: Sequence[str] = ()) -> dict[str, str]:
-        """Return the metadata of the schema of an answer; `classes` are those of its probabilities, in their order."""
+        """Return the metadata of the schema of an answer. `classes` are those of its probabilities, in their order."""
         about = {name: str(getattr(self, name)) for name in _TEXTS}
         about |= {"attempt": self.attempt} if self.attempt else {}
         return about | ({"classes": json.dumps(list(classes))} if classes else {})

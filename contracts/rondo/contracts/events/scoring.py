@@ -21,8 +21,8 @@ class ScoringRequested(ModelEvent):
     """A version is to score all rows of version `data_version` of a dataset.
 
     `job` depends on the version and on the data alone: the same request again is the same job, which goes on where it
-    failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec; an
-    answer has their values, if the data has them. `task` is that of its spec; it is empty if an earlier release asked.
+    failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec. An
+    answer has their values, if the data has them. `task` is that of its spec. It is empty if an earlier release asked.
     """
 
     topic: ClassVar[str] = "scoring.requested"
@@ -44,7 +44,7 @@ class ScoringEnded(ModelEvent):
     """A scoring job is done, or it failed.
 
     `rows` are those that were scored or refused, `refused` those without outputs. `scores` is the table of a job that
-    is done; `code` and `reason` say why it failed, and are empty if it did not.
+    is done. `code` and `reason` say why it failed, and are empty if it did not.
     """
 
     topic: ClassVar[str] = "scoring.ended"

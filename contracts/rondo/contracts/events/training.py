@@ -54,7 +54,7 @@ class FunctionVersion(Value):
 class EnsembleMember(Value):
     """A model of an ensemble, with its share of the mean.
 
-    `model_version` is the champion that the model was fitted for, and `digest` that version's artifact; both are None
+    `model_version` is the champion that the model was fitted for, and `digest` that version's artifact. Both are None
     for the model that this training fitted. `mse` is the mean squared error of the rows that determined the weights.
     """
 
@@ -83,7 +83,7 @@ class StrategyScore(Value):
 class Adaptation(Value):
     """Which rows a comparison chose, by `retrain: {policy: auto}`, and why.
 
-    The model is fitted to `rows` rows from `since` on; their weights halve every `half_life` rows if `strategy` is
+    The model is fitted to `rows` rows from `since` on. Their weights halve every `half_life` rows if `strategy` is
     `fading`. They include the holdout if it was `refitted` after its evaluation. `gap_rows` are those before the
     holdout whose labels came too late for a model that predicts it. `window_start` is when the last confirmed change
     began, and `suspected_since` when a change began that this training looked into.
@@ -126,7 +126,7 @@ class TrainingInputs(Value):
 
 
 class TrainingNote(Value):
-    """What the author of a spec should know of a training; `feature` is the one that the note is about, if any."""
+    """What the author of a spec should know of a training. `feature` is the one that the note is about, if any."""
 
     code: Annotated[Text, open_to(NoteCode)]
     feature: Text | None = None
@@ -174,7 +174,7 @@ class AnswerRule(Value):
 
     `threshold` is the least score of the positive label. An interval that shall contain the share `coverage` of the
     outcomes is the value plus and minus `half_width`. So many `rows` of the holdout chose the threshold that costs
-    least, or the width; None for a threshold that nothing chose.
+    least, or the width. None for a threshold that nothing chose.
     """
 
     threshold: float | None = None
@@ -188,7 +188,7 @@ class TrainingSummary(TrainingInputs):
 
     The rest is in its evidence.
 
-    `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`; these are None where the
+    `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`. These are None where the
     champion could not be scored. `importance` has the features that matter most, the most important first. A model that
     decides nothing has no `answer_rule`.
     """
@@ -226,7 +226,7 @@ class TrainingStarted(ModelEvent):
 class TrainingProgressed(ModelEvent):
     """A trial of a run's search for parameters ended: `trials` of `planned` have.
 
-    `best` is the best mean of `metric` so far; None before a trial has completed.
+    `best` is the best mean of `metric` so far. None before a trial has completed.
     """
 
     topic: ClassVar[str] = "training.progressed"

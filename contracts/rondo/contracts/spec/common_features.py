@@ -48,7 +48,7 @@ def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, 
 
 
 def _common(first: Feature, second: Feature) -> Feature | None:
-    """Return what both take; None where that is nothing."""
+    """Return what both take. None where that is nothing."""
     kind = _type(first, second)
     lows, highs = ([each for each in pair if each is not None] for pair in
                    ((first.min, second.min), (first.max, second.max)))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checks of the parts of a spec against each other; each problem has its path.
+"""Checks of the parts of a spec against each other. Each problem has its path.
 
 They take plain values, so that they also run on a file with other problems. They skip what is missing or has another
 type: the spec's classes report that.
@@ -17,7 +17,7 @@ Plain = Mapping[str, Any]
 
 
 class Problem(NamedTuple):
-    """A problem at a path of the spec, with what to do about it; `separator` is between path and message."""
+    """A problem at a path of the spec, with what to do about it. `separator` is between path and message."""
 
     path: Path
     message: str
@@ -44,7 +44,7 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
 
 
 def mapping_at(values: Plain, key: str) -> Plain:
-    """Return the mapping under a key, without keys that are no texts; empty if there is none."""
+    """Return the mapping under a key, without keys that are no texts. Empty if there is none."""
     found = values.get(key)
     return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, Mapping) else {}
 
@@ -169,7 +169,7 @@ def _gates_name_features(gates: Plain, features: Plain) -> Iterator[Problem]:
 
 
 def list_at(values: Plain, key: str) -> tuple[Any, ...]:
-    """Return the items of the list under a key; empty if there is none."""
+    """Return the items of the list under a key. Empty if there is none."""
     found = values.get(key)
     return tuple(found) if isinstance(found, list | tuple) else ()
 

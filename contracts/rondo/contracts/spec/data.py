@@ -48,7 +48,7 @@ class Data(SpecSection):
 
     dataset: Name
     """The dataset whose batches this model is trained on: the first argument of `rondo publish`. Several models may
-    share one; a batch must then fit the contracts of all of them. If it is declared by a spec of its own, that alone
+    share one. A batch must then fit the contracts of all of them. If it is declared by a spec of its own, that alone
     decides about batches, and must have the columns of this spec in their types."""
     entity: Column
     """The column that identifies the subject of a row: text or whole numbers. Predictions and outcomes are joined by
@@ -73,7 +73,7 @@ class Data(SpecSection):
     """How long after its event time an outcome may arrive. After its end, a window of the monitor waits for outcomes
     for this long."""
     max_bad_share: Share = 0.05
-    """The largest share of invalid rows with which a batch is accepted; they go to the quarantine. With more, the batch
+    """The largest share of invalid rows with which a batch is accepted. They go to the quarantine. With more, the batch
     is rejected as a whole. The spec of a declared dataset has it in the place of this one, and the next key, too."""
     unknown_columns: Annotated[Text, Field(examples=known(UnknownColumns))] = UnknownColumns.REPORT.value
     """What happens to a batch with columns that no model of the dataset names. `report` drops and reports them, and
@@ -90,13 +90,13 @@ class TypedColumn(SpecSection):
     """A column with a type and the values that it allows."""
 
     type: Literal["category", "float", "int", "bool"]
-    """`category` is text; the others are numbers, whole numbers, and true or false. For these, a column of Parquet or
-    Arrow must not be text; the texts of CSV and JSON Lines are parsed."""
+    """`category` is text. The others are numbers, whole numbers, and true or false. For these, a column of Parquet or
+    Arrow must not be text. The texts of CSV and JSON Lines are parsed."""
     optional: bool = False
     min: float | None = None
-    """The least value of a number; the value itself is allowed."""
+    """The least value of a number. The value itself is allowed."""
     max: float | None = None
-    """The greatest value of a number; the value itself is allowed."""
+    """The greatest value of a number. The value itself is allowed."""
     values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """The allowed values of a category. By default every text is allowed."""
 
@@ -104,7 +104,7 @@ class TypedColumn(SpecSection):
 class Feature(TypedColumn):
     """One column of the data contract: its type and its allowed values.
 
-    A row of a batch with another value goes to the quarantine; a request with another value is refused.
+    A row of a batch with another value goes to the quarantine. A request with another value is refused.
     """
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)

@@ -19,7 +19,7 @@ def parse_duration(value: object) -> timedelta:
     """Read `90s`, `15m`, `6h`, `14d` or `2w`.
 
     Raises:
-        ValueError: the text is none of these, or longer than a hundred years; the message shows the form.
+        ValueError: the text is none of these, or longer than a hundred years. The message shows the form.
 
     """
     if isinstance(value, timedelta):

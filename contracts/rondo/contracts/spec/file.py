@@ -39,7 +39,7 @@ _MESSAGES = {
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
 }
-# The bound of a number or of a length, by the type of pydantic's error; its context has the bound under the second.
+# The bound of a number or of a length, by the type of pydantic's error. Its context has the bound under the second.
 _BOUNDS = {
     "less_than": ("must be below {}", "lt"),
     "less_than_equal": ("must be at most {}", "le"),
@@ -74,10 +74,10 @@ class SpecError(ValueError):
 
 
 def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
-    """Parse a model spec from YAML text; `source` names the file in errors.
+    """Parse a model spec from YAML text. `source` names the file in errors.
 
     Raises:
-        SpecError: the text has problems; all of them are reported, with their lines.
+        SpecError: the text has problems. All of them are reported, with their lines.
 
     """
     return _parse_model(*_content(text, source), source)
@@ -87,7 +87,7 @@ def parse_dataset(text: str, source: str = "dataset.yaml") -> DatasetSpec:
     """Parse a dataset spec from YAML text, as `parse_spec` a model spec.
 
     Raises:
-        SpecError: the text has problems; all of them are reported, with their lines.
+        SpecError: the text has problems. All of them are reported, with their lines.
 
     """
     return _parse(DatasetSpec, dataset_problems, *_content(text, source), source)
@@ -97,7 +97,7 @@ def parse_any(text: str, source: str = "rondo.yaml") -> ModelSpec | DatasetSpec:
     """Parse a spec of the kind that its key `kind` names: `dataset`, or a model where it is absent.
 
     Raises:
-        SpecError: the text has problems; all of them are reported, with their lines.
+        SpecError: the text has problems. All of them are reported, with their lines.
 
     """
     content, lines = _content(text, source)
@@ -139,7 +139,7 @@ def _parse(
     lines: dict[yaml.Path, int],
     source: str,
 ) -> _Spec:
-    """Return the content as a spec of a kind; `check` yields the problems of the parts against each other."""
+    """Return the content as a spec of a kind. `check` yields the problems of the parts against each other."""
     errors: list[ErrorDetails] = []
     spec: _Spec | None = None
     try:

@@ -40,7 +40,7 @@ class Prediction(SpecSection):
 
     @property
     def chosen(self) -> str | None:
-        """The key whose value a training chooses on a part of its holdout; None if there is none."""
+        """The key whose value a training chooses on a part of its holdout. None if there is none."""
         keys = {"interval": self.interval, "cost": self.cost}
         return next((key for key, value in keys.items() if value is not None), None)
 
@@ -62,7 +62,7 @@ class FairnessGate(SpecSection):
     """A bound on the difference of a metric between groups."""
 
     by: Column
-    """The feature whose values are the groups; those with fewer than `min_slice_rows` rows are left out."""
+    """The feature whose values are the groups. Those with fewer than `min_slice_rows` rows are left out."""
     metric: Text | None = None
     """A metric of the task, or, for `binary`, `selection_rate`, `true_positive_rate` or `false_positive_rate`. By
     default ROC AUC for `binary`, accuracy for `multiclass`, and MAE for `regression`."""

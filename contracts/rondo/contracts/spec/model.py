@@ -47,7 +47,7 @@ __all__ = [
 
 
 class ModelSpec(SpecSection):
-    """The specification of a model; a run refers to its `digest`."""
+    """The specification of a model. A run refers to its `digest`."""
 
     model: Name
     """The name of the model, as requests and commands give it. One file, one model."""

@@ -1,4 +1,4 @@
-"""The policies of a model spec: training, retraining, serving, monitoring; rollouts are in `rollout.py`."""
+"""The policies of a model spec: training, retraining, serving, monitoring. Rollouts are in `rollout.py`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Step(SpecSection):
     """A step of `trainer.steps`: a class of scikit-learn."""
 
     use: Text
-    """The import path of the class, such as `sklearn.preprocessing.StandardScaler`; the ones that can be used are
+    """The import path of the class, such as `sklearn.preprocessing.StandardScaler`. The ones that can be used are
     below."""
     params: StepParams = Field(default_factory=dict)
     """Its parameters, see below. Others have scikit-learn's defaults."""
@@ -77,9 +77,9 @@ class SearchedParameter(SpecSection):
     """
 
     low: Bound = None
-    """The least value of a range; the value itself is allowed."""
+    """The least value of a range. The value itself is allowed."""
     high: Bound = None
-    """The greatest value of a range; the value itself is allowed."""
+    """The greatest value of a range. The value itself is allowed."""
     log: bool = False
     """Whether the logarithm of the value is searched evenly: for a range over several powers of ten."""
     values: Annotated[tuple[StepParam, ...], Field(min_length=1)] | None = None
@@ -105,7 +105,7 @@ class Search(SpecSection):
 
     Each trial fits models with other parameters to the training rows, on three splits in order of time, and evaluates
     each on the rows that follow. The holdout of the gates is not seen. The candidate is then fitted with the parameters
-    of the best trial. The first trial has the parameters of the champion, the second those of `params` or `steps`; the
+    of the best trial. The first trial has the parameters of the champion, the second those of `params` or `steps`. The
     others are proposed by what the trials before have shown. A trial that is worse than half of them after a split ends
     there.
     """
@@ -127,7 +127,7 @@ class Trainer(SpecSection):
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
     """What trains: a library (`lightgbm`, `xgboost`, `sklearn`), or a `function` of your own."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    """For `function`: what trains, as `package.module:name`; docs/functions.md says how to write one. The package is in
+    """For `function`: what trains, as `package.module:name`. Docs/functions.md says how to write one. The package is in
     the folder that the trainer's operator names with `RONDO_FUNCTIONS`."""
     params: Params = Field(default_factory=dict)
     """For `lightgbm` and `xgboost`: the library's parameters, by any of its names for them. Others have the library's
@@ -158,14 +158,14 @@ class Trainer(SpecSection):
     with `retrain: {policy: auto}`, and what was evaluated serves otherwise. An ensemble is never refitted."""
     min_rows: Annotated[int, Field(ge=1)] = DEFAULT_MIN_ROWS
     """With fewer labelled rows a training is skipped until there is more data. Where it is not 1000, no model of fewer
-    rows serves, whatever the newest ones show; 1000 bounds the first training alone. The holdout counts: where models
+    rows serves, whatever the newest ones show. 1000 bounds the first training alone. The holdout counts: where models
     are not refitted (`refit: false`), what serves is fitted to as many rows less the holdout."""
     seed: int = 7
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
 
     @property
     def least_fitted(self) -> int:
-        """The rows that what serves is fitted to at least; 0 by default, for a comparison knows when few suffice."""
+        """The rows that what serves is fitted to at least. 0 by default, for a comparison knows when few suffice."""
         return 0 if self.min_rows == DEFAULT_MIN_ROWS else self.min_rows
 
 
@@ -174,7 +174,7 @@ class Retrain(SpecSection):
 
     policy: Annotated[Text, Field(examples=known(RetrainPolicy))] = RetrainPolicy.AUTO.value
     """`auto`: when the labelled rows have grown by a tenth, and when the performance may have dropped. A comparison of
-    models decides which rows each training takes; docs/retraining.md explains it. `triggers`: at what `on` lists. By
+    models decides which rows each training takes. Docs/retraining.md explains it. `triggers`: at what `on` lists. By
     default `auto`, and `triggers` where `on` is given."""
     on: tuple[Text, ...] = ()
     """The triggers that start a training with `policy: triggers`, by default `[drift, performance]`. With `[]`, the
@@ -182,7 +182,7 @@ class Retrain(SpecSection):
     cooldown: Duration = timedelta(days=1)
     """The least distance between two trainings, in event time. A trigger within it is skipped, which is published."""
     budget_per_week: Annotated[int, Field(ge=1)] = 5
-    """The number of trainings allowed in any seven days of event time. Failed ones count; those requested by people are
+    """The number of trainings allowed in any seven days of event time. Failed ones count. Those requested by people are
     always allowed, and count unless they fail."""
     training_cost: Annotated[float, Field(gt=0)] | None = None
     """What a training costs, in any currency, for `policy: auto`. With it and `error_cost`, new labels and drops of the
@@ -215,7 +215,7 @@ class Serving(SpecSection):
     """What happens to a request with features or fields that are not known. `refuse`: it is refused with the nearest
     known name, because a misspelt optional feature would otherwise count as missing, and without its `entity` a
     prediction is found by no outcome. `warn`: it is answered, the answer names them in `warnings`, and the service logs
-    and counts them. `ignore`: it is answered; some requests are looked at, and warned of names that resemble `entity`,
+    and counts them. `ignore`: it is answered. Some requests are looked at, and warned of names that resemble `entity`,
     `event_time` or `id`. A change takes effect with the next deployment of the model."""
     ignore_unknown_fields: bool = False
     """The same in the words of earlier releases: true is `ignore`, false is `refuse`. Leave it out."""
@@ -230,7 +230,7 @@ class Serving(SpecSection):
     available. Answers over Kafka always come with their row. A change takes effect with the next deployment of the
     model."""
     answer_cache_rows: Annotated[int, Field(ge=0, le=10_000_000, exclude_if=lambda rows: rows == 0)] = 0
-    """How many rows each replica and version keep with their outputs, by a hash of their features; none by default. A
+    """How many rows each replica and version keep with their outputs, by a hash of their features. None by default. A
     request with the same features is then answered without an inference, and logged as any other. It pays where the
     model is slow and requests repeat: a row takes about 400 bytes, 4 more for each class, and a few microseconds. The
     metric `rondo_answer_cache_rows_total` counts hits and misses. A change takes effect with the next deployment of the

@@ -31,7 +31,7 @@ class Rollout(SpecSection):
     the champion and without answers, then all at once. `shadow`: likewise, and a person decides. `ab`: one share, until
     one version is better. [rollouts.md](rollouts.md) explains how evidence decides."""
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
-    """Rising percentages of the traffic for a rollout in steps. `replace` has one step, `canary` by default 5, 25, 100;
+    """Rising percentages of the traffic for a rollout in steps. `replace` has one step, `canary` by default 5, 25, 100.
     100 is the promotion. `ab` has the first, by default 50."""
     step_length: Duration = timedelta(minutes=10)
     """After this time the evidence of a step that does not suffice is inconclusive. It runs from when the outcomes of

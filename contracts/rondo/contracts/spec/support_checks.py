@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from enum import StrEnum
 
-# The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
+# The triggers of `retrain.on` beside schedules. The first data and people start a training anyway.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
@@ -73,7 +73,7 @@ _LARGEST_SEED = 2**31 - 1
 
 
 def unsupported(spec: Plain) -> Iterator[Problem]:
-    """Yield the reasons not to apply a spec; `spec` has plain values, see `cross_checks`."""
+    """Yield the reasons not to apply a spec. `spec` has plain values, see `cross_checks`."""
     yield from not_supported(spec)
     yield from task_problems(spec)
     yield from _keys_are_no_features(spec)
@@ -184,7 +184,7 @@ def _rollout(rollout: Plain) -> Iterator[Problem]:
 
 
 def _is_nothing(duration: object) -> bool:
-    """Return whether this is a duration of 0, in any unit; what is none is another problem."""
+    """Return whether this is a duration of 0, in any unit. What is none is another problem."""
     try:
         return not parse_duration(duration)
     except ValueError:

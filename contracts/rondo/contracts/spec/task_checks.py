@@ -21,7 +21,7 @@ _OPTIONS = {
 
 
 def task_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what does not fit the task of a spec; nothing if the task itself is unknown."""
+    """Yield what does not fit the task of a spec. Nothing if the task itself is unknown."""
     name = spec.get("task", DEFAULT)
     task = TASKS.get(name) if isinstance(name, str) else None
     if task is None:

@@ -28,7 +28,7 @@ _FLOAT = re.compile(
 
 
 class YamlError(ValueError):
-    """The text is not the YAML of a spec; the message names the line."""
+    """The text is not the YAML of a spec. The message names the line."""
 
 
 class _Loader(yaml.SafeLoader):

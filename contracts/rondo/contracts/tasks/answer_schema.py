@@ -19,7 +19,7 @@ _SHOWN = 5  # labels of a message
 class AnswerSchema:
     """The outputs in the order of an answer. Versions whose schemas are equal answer alike.
 
-    `labels` are as answers have them, texts or whole numbers, in the order of the probabilities; none for numbers.
+    `labels` are as answers have them, texts or whole numbers, in the order of the probabilities. None for numbers.
     """
 
     outputs: tuple[Output, ...]
@@ -44,7 +44,7 @@ class AnswerSchema:
         return tuple(output.name for output in self.outputs)
 
     def difference(self, other: AnswerSchema, version: int) -> str:
-        """Return how answers differ from those of `other`, which is that of `version`; empty if they are alike."""
+        """Return how answers differ from those of `other`, which is that of `version`. Empty if they are alike."""
         if self.outputs != other.outputs:
             return f"it answers {', '.join(self.names)}, and version {version} {', '.join(other.names)}"
         if self.labels == other.labels:

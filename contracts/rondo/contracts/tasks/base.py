@@ -61,7 +61,7 @@ class Labels(Protocol):
         ...
 
     def parse(self, value: object) -> float | str | None:
-        """Return a JSON value as it is stored; None for a value that is no label."""
+        """Return a JSON value as it is stored. None for a value that is no label."""
         ...
 
     def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -78,10 +78,10 @@ class Output:
 
     A `number` is a float32 for each row, `probabilities` a float32 for each row and class. A `label` is an index into
     the labels in the ONNX graph, and the label itself in answers and in the inference log. The monitor compares the
-    distribution of a `watched` output; one that another output decides would only drift with that one.
+    distribution of a `watched` output. One that another output decides would only drift with that one.
 
     A number `of_label` is the probability of the label with that index. `coverage` is that of the interval which a
-    number is an end of; versions that state another one answer alike.
+    number is an end of. Versions that state another one answer alike.
     """
 
     name: str
@@ -129,7 +129,7 @@ class FittedTask(BaseModel):
 
     `labels` are the classes in the order of the probabilities: of a probability the negative and the positive label, of
     a number none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
-    positive label. `chosen_on` is how many rows of the holdout chose it, or the width of the interval; None where
+    positive label. `chosen_on` is how many rows of the holdout chose it, or the width of the interval. None where
     nothing was chosen. `cost` is that of the spec.
     """
 
@@ -185,11 +185,11 @@ class Task(Protocol):
     counted: ClassVar[Mapping[str, str]]
 
     def labels(self, positive: str | None, negative: str | None) -> Labels:
-        """Return the values of the label; the arguments are the spec's `data.positive` and `data.negative`."""
+        """Return the values of the label. The arguments are the spec's `data.positive` and `data.negative`."""
         ...
 
     def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:
-        """Return the classes that stored labels have, in the order of the probabilities; none for numbers."""
+        """Return the classes that stored labels have, in the order of the probabilities. None for numbers."""
         ...
 
     def targets(
@@ -244,7 +244,7 @@ class Task(Protocol):
         ...
 
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:
-        """Return the error that counts as a loss of 1, by the holdout; None where the task has a natural bound.
+        """Return the error that counts as a loss of 1, by the holdout. None where the task has a natural bound.
 
         `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. None where no row has a prediction and an
         outcome, too.
@@ -252,17 +252,17 @@ class Task(Protocol):
         ...
 
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
-        """Return how wrong each prediction was, from 0 to 1, shape `[rows]`; NaN without prediction or outcome.
+        """Return how wrong each prediction was, from 0 to 1, shape `[rows]`. NaN without prediction or outcome.
 
         `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. `largest` is what `largest_loss` returned for
-        the model; a task that needs it returns NaN without. One wild row can't move a mean of bounded losses.
+        the model. A task that needs it returns NaN without. One wild row can't move a mean of bounded losses.
         """
         ...
 
     def uncovered(self, fitted: FittedTask, rows: pa.Table) -> NDArray[np.float64] | None:
         """Return 1 where the outcome is outside of the interval, and 0 elsewhere, shape `[rows]`.
 
-        NaN without prediction or outcome; None of a model without intervals. `rows` are as in `losses`.
+        NaN without prediction or outcome. None of a model without intervals. `rows` are as in `losses`.
         """
         ...
 
@@ -270,7 +270,7 @@ class Task(Protocol):
         """Return how much the outcome is above what was predicted, from -1 to 1, shape `[rows]`.
 
         Its mean is the calibration in the large: 0 where predictions are neither too high nor too low. NaN without
-        prediction or outcome; None of a task whose predictions have no such error. `rows` and `largest` are as in
+        prediction or outcome. None of a task whose predictions have no such error. `rows` and `largest` are as in
         `losses`.
         """
         ...

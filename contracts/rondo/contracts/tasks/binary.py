@@ -71,7 +71,7 @@ class BinaryLabels:
         return f"{self.negative!r} or {self.positive!r}"
 
     def parse(self, value: object) -> float | None:
-        """Return 0.0 or 1.0 for a JSON value; None for a value that is neither label.
+        """Return 0.0 or 1.0 for a JSON value. None for a value that is neither label.
 
         Texts are compared without surrounding blanks. `true` and `false` are read in any case, and so is a text that is
         the number 0 or 1. The texts of a spec are compared exactly. A whole number, true or false matches the text that
@@ -335,7 +335,7 @@ class GroupScores:
 
 
 def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
-    """Return the ROC AUC of histograms of the scores by outcome; None where one of them is empty."""
+    """Return the ROC AUC of histograms of the scores by outcome. None where one of them is empty."""
     n, p = int(negatives.sum()), int(positives.sum())
     if not n * p:
         return None
@@ -345,7 +345,7 @@ def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figu
 
 
 def _mean_cost(cost: Costs | None, false: int, missed: int, rows: int) -> dict[str, Figure]:
-    """Return the mean cost of so many errors, and its standard error; nothing without costs or rows."""
+    """Return the mean cost of so many errors, and its standard error. Nothing without costs or rows."""
     if cost is None or not rows:
         return {}
     mean = (false * cost.false_positive + missed * cost.false_negative) / rows
@@ -354,7 +354,7 @@ def _mean_cost(cost: Costs | None, false: int, missed: int, rows: int) -> dict[s
 
 
 def _average_precision(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
-    """Return the mean precision over the positives, from the highest bin on; None without a positive."""
+    """Return the mean precision over the positives, from the highest bin on. None without a positive."""
     total = int(positives.sum())
     if not total:
         return None
@@ -387,7 +387,7 @@ def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
 
 
 def expected_roc_auc(positive: NDArray[np.float64], rows: NDArray[Any], holdout: NDArray[np.int64]) -> Figure | None:
-    """Return the ROC AUC of rows by bin of score, of which these shares are positive; None where a class is absent.
+    """Return the ROC AUC of rows by bin of score, of which these shares are positive. None where a class is absent.
 
     Within a bin the share is taken to rise evenly with the rank on the holdout, as from bin to bin. With a rise of s
     around a share of p, a positive has a higher score than a negative of its bin with probability

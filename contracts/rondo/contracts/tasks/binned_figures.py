@@ -27,7 +27,7 @@ _FEWEST_ROWS = 10
 class BinnedFigures:
     """The holdout's rows by group of neighbouring bins, and mean and variance of each figure in every group.
 
-    `group` has the group of each bin, shape `[bins]`; the other arrays have the shape `[groups]`.
+    `group` has the group of each bin, shape `[bins]`. The other arrays have the shape `[groups]`.
     """
 
     group: NDArray[np.int64]
@@ -42,7 +42,7 @@ class BinnedFigures:
         means: Mapping[str, NDArray[np.float64]],
         variances: Mapping[str, NDArray[np.float64]],
     ) -> BinnedFigures | None:
-        """Pool the bins that have few rows with their neighbours, shape `[bins]`; None without any row.
+        """Pool the bins that have few rows with their neighbours, shape `[bins]`. None without any row.
 
         A variance has the mean variance of all groups added, as one row more: that of a few equal rows is not 0.
         """
@@ -60,7 +60,7 @@ class BinnedFigures:
         return cls(group, pooled.astype(np.int64), found, spread)
 
     def grouped(self, counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the rows by group; counts, or other sums of rows, have the shape `[bins]`."""
+        """Return the rows by group. Counts, or other sums of rows, have the shape `[bins]`."""
         return np.asarray(np.bincount(self.group, counts, len(self.rows)), np.float64)
 
     def mean(self, name: str, counts: NDArray[np.int64]) -> Figure:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     # From targets `[rows]`, the outputs by name (see `Task.predictions`), and weights `[rows]`, or None for rows that
-    # count once, to the value; None where it is not defined.
+    # count once, to the value. None where it is not defined.
     Formula: TypeAlias = Callable[
         [NDArray[np.float32], Mapping[str, NDArray[Any]], NDArray[np.float64] | None], float | None
     ]
@@ -47,7 +47,7 @@ class Metric:
     formula: Formula | None = None
 
     def loss(self, value: float, reference: float) -> float:
-        """Return how much worse a value is than a reference, in the metric's own unit; negative where it is better."""
+        """Return how much worse a value is than a reference, in the metric's own unit. Negative where it is better."""
         return reference - value if self.higher_is_better else value - reference
 
     def written(self, value: float) -> str:

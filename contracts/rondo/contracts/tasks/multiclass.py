@@ -153,7 +153,7 @@ class Multiclass:
     def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
         """Return the accuracy, by how often a predicted class of like probability was right.
 
-        Guo et al., "On calibration of modern neural networks", ICML 2017; Guillory et al., ICCV 2021.
+        Guo et al., "On calibration of modern neural networks", ICML 2017. Guillory et al., ICCV 2021.
         """
         return {"accuracy": figures.mean("accuracy", counts)}
 
@@ -233,7 +233,7 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Rows by class: predicted rightly, observed, predicted; last the outcomes of classes that are not known."""
+    """Rows by class: predicted rightly, observed, predicted. Last the outcomes of classes that are not known."""
 
     labels: tuple[str, ...]
 
@@ -264,7 +264,7 @@ class ClassCounts:
 def _of_classes(
     right: NDArray[np.int64], observed: NDArray[np.int64], predicted: NDArray[np.int64], unknown: int
 ) -> dict[str, Figure]:
-    """Return the metrics of rows by class, shapes `[classes]`; `unknown` rows have an outcome of no known class."""
+    """Return the metrics of rows by class, shapes `[classes]`. `unknown` rows have an outcome of no known class."""
     recalls = right[observed > 0] / observed[observed > 0]
     present = (observed + predicted) > 0
     f1 = 2 * right[present] / (observed + predicted)[present]

@@ -34,7 +34,7 @@ def names_of(tasks: Iterable[Task]) -> str:
 
 
 def headline(task: str, metrics: Mapping[str, float]) -> str | None:
-    """Return the primary metric of a model as text, such as `ROC AUC 0.742`; None where it is not known."""
+    """Return the primary metric of a model as text, such as `ROC AUC 0.742`. None where it is not known."""
     if task not in TASKS or (name := TASKS[task].primary) not in metrics:
         return None
     return METRICS[name].written(metrics[name])

@@ -204,7 +204,7 @@ def half_width(residuals: NDArray[np.float64], coverage: float) -> float:
     It is the smallest absolute residual of the holdout that at least `ceil((n + 1) * coverage)` of its n residuals do
     not exceed: of rows like these, an outcome then lies in the interval with at least that probability (Vovk, Gammerman
     and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018, theorem 2.2). With fewer than
-    `least_rows` that interval is infinite; this one then has the largest residual, and covers n / (n + 1) at least.
+    `least_rows` that interval is infinite. This one then has the largest residual, and covers n / (n + 1) at least.
     """
     absolute = np.sort(np.abs(residuals))
     rank = min(ceil((len(absolute) + 1) * coverage), len(absolute))
@@ -239,7 +239,7 @@ _HEAD = 10
 class ResidualSketch:
     """Moments of residuals and labels, a sketch of the quantiles of the absolute residual, and intervals that covered.
 
-    Residuals and labels are counted in the units of `scale`, rounded to whole numbers; a square is the sum of two
+    Residuals and labels are counted in the units of `scale`, rounded to whole numbers. A square is the sum of two
     numbers of 31 bits. So the counts of 2^31 rows fit int64, and adding and subtracting are exact. The quantiles are
     those of DDSketch (Masson, Rim and Lee, VLDB 2019): bins that grow by a constant factor. They can be left out.
     """

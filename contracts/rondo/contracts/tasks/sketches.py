@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What a sketch counts: of a prediction, and of its outcome. `number` is the score or the value; `label` is the
+# What a sketch counts: of a prediction, and of its outcome. `number` is the score or the value. `label` is the
 # predicted class of a multiclass model. An outcome is a number or a label. What a task has not is null.
 PREDICTED = pa.schema([("number", pa.float32()), ("label", pa.string()), ("low", pa.float32()), ("high", pa.float32())])
 OBSERVED = pa.schema([("outcome", pa.float64()), ("outcome_label", pa.string())])
@@ -28,7 +28,7 @@ def numbers(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric, and its standard error; None where no formula gives one."""
+    """A metric, and its standard error. None where no formula gives one."""
 
     value: float
     error: float | None = None
@@ -49,7 +49,7 @@ class PerformanceSketch(Protocol):
         ...
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Count rows, which have the columns of `PREDICTED` and `OBSERVED`; shape `[size]`.
+        """Count rows, which have the columns of `PREDICTED` and `OBSERVED`. Shape `[size]`.
 
         Rows without a finite prediction or without an outcome do not count.
         """

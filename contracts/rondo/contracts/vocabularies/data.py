@@ -56,7 +56,7 @@ class SchemaChange(StrEnum):
 
 
 class ScoringFailure(StrEnum):
-    """Why a scoring job failed; `reason` says what to do.
+    """Why a scoring job failed. `reason` says what to do.
 
     Its data are missing, damaged, made anew meanwhile, do not fit the version, or have rows too long for a message. Its
     scores were lost, or the log of their table is damaged. Serving did not answer, or it refused the version or the

@@ -89,7 +89,7 @@ class RolloutState(StrEnum):
 
 
 class RolloutVerdict(StrEnum):
-    """What the evidence of a rollout said when it last led to a verdict; empty before that.
+    """What the evidence of a rollout said when it last led to a verdict. Empty before that.
 
     For the candidate: `better`, `not_worse` (by the margin), and `no_guard` (no guard has fired, where guards alone
     judge). Against it: `worse`, and the guards `errors`, `slow` and `disagreement`. `inconclusive`: not enough evidence

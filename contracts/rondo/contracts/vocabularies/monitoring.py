@@ -9,7 +9,7 @@ class StatisticName(StrEnum):
     """What a figure measures.
 
     `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
-    categories, `jensen_shannon` the distance of that name, `wasserstein` that of ranks in the reference; `missing` and
+    categories, `jensen_shannon` the distance of that name, `wasserstein` that of ranks in the reference. `missing` and
     `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose class the model does not
     know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
     polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
@@ -62,7 +62,7 @@ class StatisticName(StrEnum):
 
 
 class ColumnStatisticName(StrEnum):
-    """A statistic of columns that `monitor.detectors` of a spec may name; it is reported of each window.
+    """A statistic of columns that `monitor.detectors` of a spec may name. It is reported of each window.
 
     `psi`, `jensen_shannon`, `missing`: of each column. `ks`, `wasserstein`: of each with an order. `total_variation`,
     `unseen`: of each with categories.

@@ -38,7 +38,7 @@ class RetrainPolicy(StrEnum):
 class SkipReason(StrEnum):
     """Why a trigger led to no training.
 
-    Unknown: shown as it is; a skipped run is recorded with it.
+    Unknown: shown as it is. A skipped run is recorded with it.
     """
 
     IN_FLIGHT = "in_flight"

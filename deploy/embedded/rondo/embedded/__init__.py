@@ -1,6 +1,6 @@
 """Real Apache Kafka, real PostgreSQL and the five services on one machine, without Docker.
 
-`async with Stack() as stack:` runs everything; `Kafka(folder)` and `Postgres(folder)` also run alone, with `with` or
+`async with Stack() as stack:` runs everything. `Kafka(folder)` and `Postgres(folder)` also run alone, with `with` or
 `async with`. Every expected error is an EmbeddedError whose text says what to do next.
 """
 

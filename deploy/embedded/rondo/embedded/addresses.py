@@ -13,7 +13,7 @@ FILE = "stack.json"
 class Addresses:
     """Addresses and secrets of one running stack. Only its owner may read the file.
 
-    `tokens` has one token of each role; `token` is the admin's. `grpc` is that of serving, empty if it does not run.
+    `tokens` has one token of each role. `token` is the admin's. `grpc` is that of serving, empty if it does not run.
     """
 
     pid: int

@@ -1,4 +1,4 @@
-"""Errors that keep the stack from starting. Each has a `code`; its message is one line and says what to do next."""
+"""Errors that keep the stack from starting. Each has a `code`. Its message is one line and says what to do next."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -30,7 +30,7 @@ _KEPT = "kept"
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that runs a stack in a folder; `since` is UTC, to the second."""
+    """The process that runs a stack in a folder. `since` is UTC, to the second."""
 
     pid: int
     since: str

@@ -29,7 +29,7 @@ _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
 
 class Stack:
-    """All files are under one folder; use it with `async with`.
+    """All files are under one folder. Use it with `async with`.
 
     Processes that die are restarted and reported in `logs/stack.log`. RONDO_KAFKA (host:port) and RONDO_POSTGRES (a
     superuser's DSN) name servers that run already, to be used in place of new ones; without `keep` they must hold
@@ -49,7 +49,7 @@ class Stack:
     ) -> None:
         """Use `home`, by default RONDO_HOME, else `.rondo` in the current folder.
 
-        `keep` continues with the data of an earlier start; a later start without it is refused in this folder.
+        `keep` continues with the data of an earlier start. A later start without it is refused in this folder.
         `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. A `brief` stack runs for
         minutes: see `Kafka`.
         """

@@ -11,7 +11,7 @@ _TOKENS = "tokens.json"
 
 
 def provide(home: Path) -> dict[str, str]:
-    """Return the token of each role; those that an earlier start wrote here stay valid."""
+    """Return the token of each role. Those that an earlier start wrote here stay valid."""
     file = home / _TOKENS
     if not file.exists():
         minted = {str(role): mint(role, [role]) for role in Role}

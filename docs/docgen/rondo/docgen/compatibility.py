@@ -52,7 +52,7 @@ class Change:
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[Change]:
-    """Return what breaks when `new` replaces `old`; empty if they are compatible.
+    """Return what breaks when `new` replaces `old`. Empty if they are compatible.
 
     Both are JSON Schemas (2020-12) as pydantic writes them: `$ref` into `$defs`, closed types, no `allOf`.
     """
@@ -132,7 +132,7 @@ class _Comparison:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """Put a definition in the place of a reference; keywords beside `$ref`, such as a default, are kept."""
+    """Put a definition in the place of a reference. Keywords beside `$ref`, such as a default, are kept."""
     if "$ref" not in schema:
         return schema
     definition = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]

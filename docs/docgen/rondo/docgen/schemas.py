@@ -1,7 +1,7 @@
 """The JSON Schemas of the events and of the evidence, and the snapshots that they must be compatible with.
 
 `contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
-change adds the next number beside it; none is ever edited or deleted, and `digests.txt` there has the digest of each.
+change adds the next number beside it. None is ever edited or deleted, and `digests.txt` there has the digest of each.
 `python -m rondo.docgen.schemas` writes what is missing. A snapshot holds what binds, without titles, descriptions and
 examples: they may change without a new one.
 """
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 # What services of different releases exchange: the events, and the evidence in the artifact store.
 Published = type["Event"] | type[Evidence]
 PUBLISHED: tuple[Published, ...] = (*EVENTS, Evidence)
-# Beside the package in the repository; a wheel carries neither snapshots nor examples.
+# Beside the package in the repository. A wheel carries neither snapshots nor examples.
 SNAPSHOTS = Path(__file__).parents[4] / "contracts" / "schemas"
-# A line for each snapshot, as sha256sum writes it; lines are added and never changed.
+# A line for each snapshot, as sha256sum writes it. Lines are added and never changed.
 DIGESTS = "digests.txt"
 EXAMPLES = Path(__file__).parents[4] / "contracts" / "examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -99,7 +99,7 @@ def snapshots(event: Published, folder: Path = SNAPSHOTS) -> list[Path]:
 
 
 def problems_with_older(event: Published, folder: Path = SNAPSHOTS) -> list[str]:
-    """Compare today's schema with every older one; each problem names the snapshot."""
+    """Compare today's schema with every older one. Each problem names the snapshot."""
     today = snapshot_of(event)
     return [
         f"{path.parent.name}/{path.name}: {problem}"
@@ -120,7 +120,7 @@ def digest_line(snapshot: Path, folder: Path = SNAPSHOTS) -> str:
 
 
 def list_digests(folder: Path = SNAPSHOTS) -> None:
-    """Add the digests of snapshots that the list does not name; those of the others stay as they are."""
+    """Add the digests of snapshots that the list does not name. Those of the others stay as they are."""
     digests = folder / DIGESTS
     lines = digests.read_text(encoding="utf-8").splitlines() if digests.exists() else []
     named = {line.partition("  ")[2] for line in lines}

@@ -29,7 +29,7 @@ async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: Sy
     """Run the demo against a running system, and return its report.
 
     Raises:
-        FlightsError: there is no report; see its subclasses.
+        FlightsError: there is no report. See its subclasses.
 
     """
     controls = controls or SystemControls()

@@ -1,4 +1,4 @@
-"""Errors that end the demo without a report. Each has a `code`; its message says what to look at or do next."""
+"""Errors that end the demo without a report. Each has a `code`. Its message says what to look at or do next."""
 
 from __future__ import annotations
 

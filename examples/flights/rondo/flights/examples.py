@@ -33,7 +33,7 @@ class Example:
 
     @property
     def functions(self) -> Path | None:
-        """The folder with the function that trains; None where a library does."""
+        """The folder with the function that trains. None where a library does."""
         return FOLDER / self.name if self.spec.trainer.function else None
 
     @property

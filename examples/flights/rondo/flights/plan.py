@@ -21,7 +21,7 @@ TRAINING_SPEED = 0.05
 
 @dataclass(frozen=True)
 class Plan:
-    """`speed` 1 replays a year in 45 s, trainings aside. The dates are of 2013; `until` is exclusive.
+    """`speed` 1 replays a year in 45 s, trainings aside. The dates are of 2013. `until` is exclusive.
 
     While a training runs, the replay continues at `training_speed` times its speed: a training takes minutes in
     production and weeks of event time at full speed.

@@ -1,6 +1,6 @@
 """Content-addressed artifacts: `sha256/<hex>`, in a folder or in an object store.
 
-A reader names a digest, never a path; content that does not match its digest is refused.
+A reader names a digest, never a path. Content that does not match its digest is refused.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Artifacts:
         self._store: ObjectStore = from_url(location) if "://" in location else _folder(location)
 
     async def put(self, content: bytes) -> str:
-        """Store an artifact and return its digest; storing the same again changes nothing.
+        """Store an artifact and return its digest. Storing the same again changes nothing.
 
         Raises:
             UnavailableError: the store can't be written, such as a full disk.

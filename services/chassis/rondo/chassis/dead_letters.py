@@ -61,7 +61,7 @@ def bounded(
 def dead_letter(
     message: Message, topic: str, group: str, error: BaseException, attempts: int = 1, **more: str
 ) -> Record:
-    """Return the dead letter of a message that a stream read; `more` are additional headers."""
+    """Return the dead letter of a message that a stream read. `more` are additional headers."""
     origin = Origin(*place(message), group)
     made = bounded(topic, message.value(), message.key(), headers_of(message), origin)
     why: Mapping[str, str] = dead_letter_headers(origin, error, attempts, datetime.now(UTC))

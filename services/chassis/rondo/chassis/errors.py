@@ -20,7 +20,7 @@ MAX_HEADER_TEXT = 1_000
 
 
 class UnavailableError(Exception):
-    """A dependency is unavailable. Retry without limit; never dead-letter."""
+    """A dependency is unavailable. Retry without limit. Never dead-letter."""
 
     def __init__(self, what: str, why: str) -> None:
         self.what, self.why = what, why
@@ -36,7 +36,7 @@ class AlreadyHandledError(Exception):
 
 
 class StartRefusedError(Exception):
-    """The service can't start as it is configured; the message says what to change. It exits with 2."""
+    """The service can't start as it is configured. The message says what to change. It exits with 2."""
 
 
 class PanicError(Exception):

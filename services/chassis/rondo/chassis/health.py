@@ -30,11 +30,11 @@ class Health:
         self._on_shutdown: list[Callable[[], Awaitable[None]]] = []
 
     def add(self, name: str, check: Check) -> None:
-        """Add a dependency; the service is ready only while every check passes."""
+        """Add a dependency. The service is ready only while every check passes."""
         self._checks[name] = check
 
     def expect(self, name: str, what: str, remedy: str) -> None:
-        """Name a dependency before it exists; `add` its check under the same name once it does."""
+        """Name a dependency before it exists. `add` its check under the same name once it does."""
 
         async def not_yet() -> None:
             raise UnavailableError(what, f"it has not answered yet: {remedy}")
@@ -80,7 +80,7 @@ class Health:
                 log.warning("%s: %s", name, result)
 
     async def report(self) -> dict[str, str]:
-        """Run all checks concurrently; each result is `ok` or the reason."""
+        """Run all checks concurrently. Each result is `ok` or the reason."""
         checks = dict(self._checks)
         results = await asyncio.gather(*map(_run, checks.values()))
         report = dict(zip(checks, results, strict=True))

@@ -69,7 +69,7 @@ def place(message: Message) -> tuple[str, int, int]:
 
 
 def headers_of(message: Message) -> Headers:
-    """Return the headers of a message; none where a name is no UTF-8, which confluent-kafka can't read.
+    """Return the headers of a message. None where a name is no UTF-8, which confluent-kafka can't read.
 
     It raises a SystemError then, and what it returns at a second call is broken memory: so they are cleared.
     """
@@ -81,7 +81,7 @@ def headers_of(message: Message) -> Headers:
 
 
 def write(producer: Producer, output: Record | Records) -> None:
-    """Hand records to the producer; waits while its queue is full.
+    """Hand records to the producer. Waits while its queue is full.
 
     Raises:
         KafkaException: a record is larger than the producer takes.
@@ -90,7 +90,7 @@ def write(producer: Producer, output: Record | Records) -> None:
     if isinstance(output, Record):
         _produce(producer, output)
         return
-    # `produce_batch` uses the partition of the batch only; contrary to its documentation it ignores that of a message.
+    # `produce_batch` uses the partition of the batch only. Contrary to its documentation it ignores that of a message.
     batches: dict[int, list[dict[str, Any]]] = {}
     for value, key, partition in zip(output.values, output.keys, output.partitions, strict=True):
         batches.setdefault(partition, []).append({"value": value, "key": key})

@@ -43,7 +43,7 @@ class InvalidModelError(ValueError):
 
 
 def parse(content: bytes) -> onnx.ModelProto:
-    """Return a model with a graph that has outputs; nothing else of it is checked.
+    """Return a model with a graph that has outputs. Nothing else of it is checked.
 
     Raises:
         NotAModelError: the bytes are none.

@@ -21,7 +21,7 @@ _LONGEST_VARINT, _CONTINUED = 10, 0x80
 
 
 def _tags(wire_type: int, more: int = 0) -> bytes:
-    """Return the class of the first bytes of tags of a type; `more` is `_CONTINUED` where a second one follows."""
+    """Return the class of the first bytes of tags of a type. `more` is `_CONTINUED` where a second one follows."""
     return b"[" + b"".join(b"\\x%02x" % (each << 3 | wire_type | more) for each in range(16)) + b"]"
 
 

@@ -1,4 +1,4 @@
-"""Runs a periodic task; backs off while a dependency is unavailable."""
+"""Runs a periodic task. Backs off while a dependency is unavailable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNAVAILABLE_SECONDS = 20.0
 
 
 async def run_periodically(what: str, tick: Callable[[], Awaitable[float]]) -> None:
-    """Call `tick` until cancelled; each call returns the seconds until the next. `what` names the task in the log."""
+    """Call `tick` until cancelled. Each call returns the seconds until the next. `what` names the task in the log."""
     while True:
         try:
             pause = await tick()

@@ -23,7 +23,7 @@ def _keep_trying(_: Exception) -> None: ...
 class Retry:
     """Waits with backoff between the attempts, and logs each failure with its number.
 
-    `what` names the operation in the log. `unavailable` are the errors that waiting helps against; every other error
+    `what` names the operation in the log. `unavailable` are the errors that waiting helps against. Every other error
     ends the retries at once. `on_failure` is called with each of them before the wait, and ends the retries by raising.
     """
 

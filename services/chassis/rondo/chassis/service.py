@@ -54,7 +54,7 @@ def _end(refused: StartRefusedError, others: BaseException | None = None) -> NoR
 
 
 def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
-    """Return an error of a group; groups of tasks that have groups of tasks nest."""
+    """Return an error of a group. Groups of tasks that have groups of tasks nest."""
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
@@ -63,7 +63,7 @@ def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop of uvloop, which takes about half of the CPU time of asyncio's; Windows has none."""
+    """Return a loop of uvloop, which takes about half of the CPU time of asyncio's. Windows has none."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop  # noqa: PLC0415 - it is not there on Windows
@@ -72,7 +72,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _run(application: AbstractAsyncContextManager[object]) -> None:
-    """Hold the application open until a signal; a signal during the start ends that, too."""
+    """Hold the application open until a signal. A signal during the start ends that, too."""
     task = asyncio.current_task()
     stop = asyncio.Event()
     opened = False

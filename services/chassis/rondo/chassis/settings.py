@@ -23,7 +23,7 @@ S = TypeVar("S", bound="ServiceSettings")
 
 
 class SettingsError(ValueError):
-    """The environment is incomplete or invalid; the message names each variable."""
+    """The environment is incomplete or invalid. The message names each variable."""
 
     code = "invalid_settings"
 
@@ -37,7 +37,7 @@ def _connection(value: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """Frozen; read once, in `__main__`. Durations are seconds unless the name has another unit."""
+    """Frozen. Read once, in `__main__`. Durations are seconds unless the name has another unit."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix=PREFIX, extra="ignore")
 

@@ -73,7 +73,7 @@ class RateLimitFilter(logging.Filter):
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record passes; `held_back` is the number of similar ones that did not."""
+        """Return whether the record passes. `held_back` is the number of similar ones that did not."""
         if record.name.startswith("rondo.") and record.name != "rondo.faststream":
             return True
         kind, now = (record.name, _NUMBERS.sub("#", record.getMessage())), self._clock()
@@ -97,7 +97,7 @@ def set_up(settings: ServiceSettings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    # It logs a traceback for each attempt to reconnect; `/readyz` and our own log report the outage.
+    # It logs a traceback for each attempt to reconnect. `/readyz` and our own log report the outage.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     resource = Resource.create({"service.name": f"rondo-{settings.service}", "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)

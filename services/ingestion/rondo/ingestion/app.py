@@ -138,7 +138,7 @@ async def _ingesting(
 
 
 async def send_rows(broker: KafkaBroker, value: bytes, key: str) -> None:
-    """Send a part to serving; their keys distribute them over the partitions, as many as the topic has.
+    """Send a part to serving. Their keys distribute them over the partitions, as many as the topic has.
 
     Raises:
         UnavailableError: Kafka does not take it.

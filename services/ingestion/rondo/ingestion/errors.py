@@ -1,4 +1,4 @@
-"""What ingestion refuses. `code` is the machine-readable name; each message says what to do next."""
+"""What ingestion refuses. `code` is the machine-readable name. Each message says what to do next."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class WaitingBatch(Protocol):
 
 class ComparisonStore(Protocol):
     def next_batch(self) -> AbstractAsyncContextManager[WaitingBatch | None]:
-        """Hold the oldest batch that waits and that nobody else holds, in a transaction; None if there is none."""
+        """Hold the oldest batch that waits and that nobody else holds, in a transaction. None if there is none."""
         ...
 
 
@@ -86,7 +86,7 @@ class ReportStore(Protocol):
     """Stores documents under their digest."""
 
     async def put(self, content: bytes) -> str:
-        """Store a document and return its digest; storing the same again changes nothing."""
+        """Store a document and return its digest. Storing the same again changes nothing."""
         ...
 
     async def get(self, digest: str) -> bytes: ...
@@ -138,7 +138,7 @@ class Tables(Protocol):
         ...
 
     def commits(self, name: str, after: int = -1) -> list[Commit]:
-        """Return the commits after a version, oldest first; an empty list if there is no such table."""
+        """Return the commits after a version, oldest first. An empty list if there is no such table."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -146,5 +146,5 @@ class Tables(Protocol):
         ...
 
     def scan(self, name: str) -> pl.LazyFrame | None:
-        """Return a table lazily; None if there is none."""
+        """Return a table lazily. None if there is none."""
         ...

@@ -1,1 +1,1 @@
-"""Compares live predictions and outcomes with a version's reference profile; publishes findings and alerts."""
+"""Compares live predictions and outcomes with a version's reference profile. Publishes findings and alerts."""

@@ -59,7 +59,7 @@ class Candidates:
     alerts: dict[str, CandidateAlert] = field(default_factory=dict)
 
     def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> int:
-        """Count rows of a canary or a shadow, except of older ones; `passed` is the watermark by then.
+        """Count rows of a canary or a shadow, except of older ones. `passed` is the watermark by then.
 
         Returns how many rows that were to be compared have been evicted.
         """
@@ -125,7 +125,7 @@ class Candidates:
         self.compared.clear()
 
     def snapshot(self) -> Candidates:
-        """Return what the status is made of; what is counted later does not change it."""
+        """Return what the status is made of. What is counted later does not change it."""
         versions = {number: each.snapshot() for number, each in self.evidence.versions.items()}
         evidence = ModelEvidence(versions, late=self.evidence.late)
         return Candidates(dict(self.by_role), evidence, alerts=dict(self.alerts))

@@ -94,7 +94,7 @@ class ChampionHistory:
         return min((start for version, start in windows if self.closes(version)), default=LATEST)
 
     def digest(self, version: int) -> str:
-        """Return the artifact by which the rows of a version are counted; empty where it has no open window."""
+        """Return the artifact by which the rows of a version are counted. Empty where it has no open window."""
         if self.champion is not None and version == self.champion.version:
             return self.champion.digest
         return self.digests.get(version, "")

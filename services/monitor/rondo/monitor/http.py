@@ -41,7 +41,7 @@ class ModelList(Value):
 
 @dataclass(frozen=True)
 class Opened:
-    """`status` returns that of a model (see `status.model_status`); `require` raises UnknownModelError.
+    """`status` returns that of a model (see `status.model_status`). `require` raises UnknownModelError.
 
     `windows` returns closed windows, see `WindowLog.page`. `notifications` are alerts and their messages.
     """

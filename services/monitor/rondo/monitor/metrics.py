@@ -1,4 +1,4 @@
-"""Every metric of the monitor; names follow the Prometheus conventions."""
+"""Every metric of the monitor. Names follow the Prometheus conventions."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Rows count by the version that answered them, as soon as that version's profile is known. So it does not matter whether
 the event of a promotion arrives before or after the first rows of the new version. Only the champion has alarms.
-Windows of replaced versions close, too, and describe (`champion_history`); those of a later champion are kept.
+Windows of replaced versions close, too, and describe (`champion_history`). Those of a later champion are kept.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class ModelState:
         return ended if before.digest == champion.digest else [*ended, *self._resolve_alarms(why)]
 
     def _resolve_alarms(self, why: str, at: datetime | None = None) -> list[Announcement]:
-        """Begin without alarms; returns the ends of their alerts, at the newest event time unless `at` is given."""
+        """Begin without alarms. Returns the ends of their alerts, at the newest event time unless `at` is given."""
         alarms, self.alarms = self.alarms, VersionAlarms()
         at = at or to_time(self.watermark.newest)
         return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
@@ -177,7 +177,7 @@ class ModelState:
         return digests | {self.champion.digest} if self.champion else digests
 
     def add_cost(self, predictions: Predictions, written: int) -> None:
-        """Add what a message of `predictions.log` has of the cost of its version; it was `written` then, microseconds.
+        """Add what a message of `predictions.log` has of the cost of its version. It was `written` then, microseconds.
 
         It counts in the window of the newest request of the message, or so far where the version failed on every row.
         """
@@ -193,7 +193,7 @@ class ModelState:
         self.costs.add(predictions.version, predictions.cost, window)
 
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
-        """Buffer a message of `predictions.log`; evicted rows count as dropped."""
+        """Buffer a message of `predictions.log`. Evicted rows count as dropped."""
         if predictions.role == RouteRole.PRIMARY:
             times, made = log_messages.event_times(predictions.rows)
             self.quality.take(self.model, "requests", made, times)
@@ -201,7 +201,7 @@ class ModelState:
             self._drop(evicted, "evicted_rows")
 
     def count_buffered(self, references: Mapping[str, Reference], timed_out: float) -> int:
-        """Count the buffered rows whose profile is known; returns how many rows left the buffer.
+        """Count the buffered rows whose profile is known. Returns how many rows left the buffer.
 
         Rows that arrived at or before `timed_out` and still lack a profile are dropped.
         """
@@ -220,7 +220,7 @@ class ModelState:
         return sum(batch.rows.num_rows for batch in ready)
 
     def count_predictions(self, rows: pa.Table, version: int, reference: Reference) -> None:
-        """Count rows of one version, in log order; `rows` has the columns of `predictions.log`."""
+        """Count rows of one version, in log order. `rows` has the columns of `predictions.log`."""
         tumbling = self._windows(reference)
         times, made, passed = self._advance(rows)
         undated = times == NEVER
@@ -243,7 +243,7 @@ class ModelState:
         self._bound_candidate_windows(version, tumbling)
 
     def add_outcomes(self, rows: pa.Table, written: int) -> None:
-        """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
+        """Add rows of `outcomes.log`. `written` is the message's timestamp in microseconds."""
         times = np.asarray(rows.column("known_at").cast(pa.int64()).to_numpy())
         made = np.full(times.size, written)
         self.quality.take(self.model, "outcomes", made, times)
@@ -254,7 +254,7 @@ class ModelState:
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
     def look_at_quality(self, skew: ServedSkew, *, outcomes_idle: bool) -> list[Announcement]:
-        """Return what the quality of the data leads to by now; `skew` compares served with published values.
+        """Return what the quality of the data leads to by now. `skew` compares served with published values.
 
         `outcomes_idle` says that the outcomes that have been written are read.
         """
@@ -292,7 +292,7 @@ class ModelState:
         return self.candidates.look(self.model, references, tumbling, self.watermark, rate)
 
     def look(self, reference: Reference) -> Iterator[Announcement]:
-        """Take the champion's steps that the watermark has passed, in order; yields what to publish."""
+        """Take the champion's steps that the watermark has passed, in order. Yields what to publish."""
         if self.champion is not None and self.spec is not None and self.tumbling is not None:
             yield from self._look(reference, self.tumbling, self.watermark.passed)
 
@@ -304,7 +304,7 @@ class ModelState:
         *,
         outcomes_idle: bool,
     ) -> Iterator[Announcement]:
-        """Close the due windows whose references are there, in order; yields what to publish.
+        """Close the due windows whose references are there, in order. Yields what to publish.
 
         `references` are by digest, and `by_users` are figures of users' detectors, by version and start of a window.
         `power` is what emissions are estimated by.
@@ -405,7 +405,7 @@ class ModelState:
         self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
+        """Advance the watermark. Returns each row's event time, when it was made, and the watermark at its arrival."""
         times, made = log_messages.event_times(rows)
         given = log_messages.has_event_time(rows)
         self.watermark, times, passed, restarted = self.watermark.arrive(times, made, given, self.max_out_of_orderness)

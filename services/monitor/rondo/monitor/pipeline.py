@@ -48,7 +48,7 @@ TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
 
 
 class MonitorPipeline:
-    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds; it never decides a figure."""
+    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds. It never decides a figure."""
 
     # It takes each message at once, and another model's rows are not to wait for one message.
     skips: ClassVar[bool] = True
@@ -70,7 +70,7 @@ class MonitorPipeline:
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
         self._idleness = IdlenessTracker()
-        # Until when silence has been counted; None while the initial backlog is read.
+        # Until when silence has been counted. None while the initial backlog is read.
         self._watched_until: float | None = None
         # What was found while messages were read, until the next checkpoint.
         self._compared: list[Announcement] = []
@@ -78,7 +78,7 @@ class MonitorPipeline:
         self.is_loaded = False
 
     async def load(self) -> Mapping[Position, int]:
-        """Load the latest checkpoint and the control plane's data; returns the positions to read from."""
+        """Load the latest checkpoint and the control plane's data. Returns the positions to read from."""
         self.models = await self._checkpointer.load()
         self._idleness.reset()
         self._watched_until, self._compared = None, []
@@ -224,7 +224,7 @@ class MonitorPipeline:
         self._checkpointer.positions[topic, partition] = offset + 1
 
     def _take(self, topic: str, message: Message, now: float) -> str:
-        """Decode a message into its model's state; returns the model."""
+        """Decode a message into its model's state. Returns the model."""
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)

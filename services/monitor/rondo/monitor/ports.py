@@ -104,7 +104,7 @@ class Work(Protocol):
     async def save_spec(
         self, model: str, revision: int, spec: ModelSpec | None, removed_at: datetime | None = None
     ) -> None:
-        """Save the spec of a model; None for a revision that removes the model, which it did at `removed_at`."""
+        """Save the spec of a model. None for a revision that removes the model, which it did at `removed_at`."""
         ...
 
     async def save_profile(self, digest: str, profile: ReferenceProfile) -> None: ...
@@ -150,7 +150,7 @@ class Store(Protocol):
         """Save positions, the given models and the events to publish, atomically. Other models stay as they are.
 
         Raises:
-            FencedError: another replica has saved since; load again.
+            FencedError: another replica has saved since. Load again.
 
         """
         ...
@@ -176,7 +176,7 @@ class UserDetectors(Protocol):
     """Detectors that users have written."""
 
     def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
-        """Return the figures of a window by those of `detectors` that users wrote, and why some have none; blocks."""
+        """Return the figures of a window by those of `detectors` that users wrote, and why some have none. Blocks."""
         ...
 
 

@@ -54,12 +54,12 @@ class MonitorTimings:
 
 
 class MonitorSettings(PostgresSettings):
-    """`artifacts` is the artifact store, a folder or a URL; it is only read.
+    """`artifacts` is the artifact store, a folder or a URL. It is only read.
 
-    `webhook_urls` are addresses separated by commas; the prefixes `alertmanager+` and `apprise+` select these formats.
+    `webhook_urls` are addresses separated by commas. The prefixes `alertmanager+` and `apprise+` select these formats.
     `webhook_secret` signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are
     durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with detectors of the
-    user's own; none without it. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
+    user's own. None without it. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
     """
 
     service: str = "monitor"
@@ -116,7 +116,7 @@ class MonitorSettings(PostgresSettings):
 
 
 def _distances(text: str) -> tuple[timedelta, ...]:
-    """Return the durations of a text such as `1d,7d`; none of an empty one."""
+    """Return the durations of a text such as `1d,7d`. None of an empty one."""
     found = tuple(parse_duration(each.strip()) for each in text.split(",") if each.strip())
     if any(each < _SHORTEST_REPEAT for each in found):
         raise RepeatTooOftenError

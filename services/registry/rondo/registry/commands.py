@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Applied:
-    """The result of applying a spec; `changed` is False if it was in force already."""
+    """The result of applying a spec. `changed` is False if it was in force already."""
 
     revision: int
     changed: bool
@@ -174,7 +174,7 @@ async def score(work: ModelTables, name: str, number: int, data: tuple[str, int]
 
 
 async def remove(work: ModelTables, name: str, by: Requester, expected: int | None) -> int:
-    """Remove a model, and return the revision that the removal takes; see `registration.removal`.
+    """Remove a model, and return the revision that the removal takes. See `registration.removal`.
 
     Raises:
         UnknownModelError: the model has no spec.

@@ -83,7 +83,7 @@ async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work, art
 
 
 async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work, artifacts: Artifacts) -> None:
-    """Save the run; the file of a registration that is over is removed."""
+    """Save the run. The file of a registration that is over is removed."""
     skipped = envelope.data
     await work.save_run(runs.skipped(skipped, envelope.time))
     if uploads.is_final(skipped):

@@ -1,6 +1,6 @@
 """What handlers, commands and the HTTP API need from storage, by table.
 
-`Work` is what a unit of work offers, `Queries` is the read model; a function asks for the part that it uses.
+`Work` is what a unit of work offers, `Queries` is the read model. A function asks for the part that it uses.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ModelTables(Journal, Protocol):
     """Models, specs, versions and deployments."""
 
     async def load_for_update(self, model: str) -> Model | None:
-        """Load a model and lock it against every other writer until the work ends; None when it has no spec.
+        """Load a model and lock it against every other writer until the work ends. None when it has no spec.
 
         A name without a spec is locked as well.
         """
@@ -58,7 +58,7 @@ class ModelTables(Journal, Protocol):
         ...
 
     async def spec_revision(self, model: str) -> int:
-        """Return the latest revision of a model's spec, be it of a spec or of a removal; 0 if it never had one."""
+        """Return the latest revision of a model's spec, be it of a spec or of a removal. 0 if it never had one."""
         ...
 
     async def candidate(self, model: str, version: int) -> Candidate:
@@ -66,7 +66,7 @@ class ModelTables(Journal, Protocol):
         ...
 
     async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
-        """Bring a spec into force as `revision`; publishes SpecApplied and appends to the audit log.
+        """Bring a spec into force as `revision`. Publishes SpecApplied and appends to the audit log.
 
         It was reviewed against its dataset at `dataset_revision`.
         """
@@ -139,7 +139,7 @@ class RunTable(Protocol):
     """Trainings, and decisions not to train."""
 
     async def save_run(self, run: Run) -> None:
-        """Merge what is known of a run into the stored one; a run that ended stays ended."""
+        """Merge what is known of a run into the stored one. A run that ended stays ended."""
         ...
 
 
@@ -190,7 +190,7 @@ class Store(Protocol):
     """Opens units of work that no event causes."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
-        """Open a unit of work; it is committed when the body ends, and rolled back when it raises."""
+        """Open a unit of work. It is committed when the body ends, and rolled back when it raises."""
         ...
 
 
@@ -308,5 +308,5 @@ class Queries(
     """The read model. Reads see one consistent state, and wait for no writer.
 
     A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among
-    the models; its versions, deployments and audit log can still be queried.
+    the models. Its versions, deployments and audit log can still be queried.
     """

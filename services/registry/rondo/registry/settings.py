@@ -14,7 +14,7 @@ MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
 class Settings(PostgresSettings):
-    """Frozen; read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`.
+    """Frozen. Read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`.
 
     `max_model_bytes` limits a model that is registered. `tokens` are those that exist from the start on, without their
     secrets: the lines of the file that RONDO_TOKENS_FILE names (see `rondo.contracts.access_tokens.parse_seeds`).

@@ -1,1 +1,1 @@
-"""Prediction requests in; predictions out, each exactly once."""
+"""Prediction requests in. Predictions out, each exactly once."""

@@ -12,7 +12,7 @@ class ServingError(Exception):
 
 
 class VersionRefusedError(ServingError):
-    """This replica can't serve a version; the version that serves now continues to serve."""
+    """This replica can't serve a version. The version that serves now continues to serve."""
 
     code: ClassVar[str] = "version_refused"
 

@@ -43,7 +43,7 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: 
     A deployment without routes withdraws the model: its requests are refused from then on.
 
     Raises:
-        UnavailableError: the artifact store is unavailable; nothing was changed.
+        UnavailableError: the artifact store is unavailable. Nothing was changed.
 
     """
     desired = envelope.data
@@ -75,7 +75,7 @@ def _withdraw(desired: DeploymentChanged, replica: Replica) -> None:
 async def _load(
     desired: DeploymentChanged, loaded: Versions, plan: planning.DeploymentPlan, replica: Replica
 ) -> Versions | None:
-    """Return the loaded versions and the new ones; None if one was refused, which is published then."""
+    """Return the loaded versions and the new ones. None if one was refused, which is published then."""
     versions = dict(loaded)
     try:
         if problem := planning.unsupported(desired):

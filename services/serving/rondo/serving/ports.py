@@ -16,7 +16,7 @@ class Loader(Protocol):
 
         Raises:
             VersionRefusedError: it can't be served.
-            UnavailableError: the artifact store is unavailable; a retry may succeed.
+            UnavailableError: the artifact store is unavailable. A retry may succeed.
 
         """
         ...

@@ -10,7 +10,7 @@ from rondo.chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """`grpc_port` is where the gRPC API listens, beside the HTTP API; None for nowhere.
+    """`grpc_port` is where the gRPC API listens, beside the HTTP API. None for nowhere.
 
     `artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
@@ -18,7 +18,7 @@ class Settings(ServiceSettings):
 
     `deduplicated_answers` is how many answers are kept of each partition for models with `serving.deduplicate`.
 
-    `queue_after` is how many seconds of a micro-batch a model may take; its further requests get a queue of their own.
+    `queue_after` is how many seconds of a micro-batch a model may take. Its further requests get a queue of their own.
     With 0 there are no queues: a micro-batch waits for its slowest model.
 
     `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.

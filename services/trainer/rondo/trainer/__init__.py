@@ -1,1 +1,1 @@
-"""Data version and spec in; candidate model and evidence out."""
+"""Data version and spec in. Candidate model and evidence out."""

@@ -191,7 +191,7 @@ def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
 
 
 def _loss_rise(finding: Finding) -> float | None:
-    """Return the rise of the mean loss of all rows; None where it is not known, as of a finding about slices."""
+    """Return the rise of the mean loss of all rows. None where it is not known, as of a finding about slices."""
     risen = (
         each.value - each.reference
         for each in finding.statistics

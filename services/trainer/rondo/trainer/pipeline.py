@@ -133,7 +133,7 @@ class Pipeline:
     halved: Mapping[str, Estimator] = field(default_factory=dict)
 
     def function_version(self, spec: ModelSpec) -> FunctionVersion | None:
-        """Return which code trains; None where a library does.
+        """Return which code trains. None where a library does.
 
         Raises:
             TrainingImpossibleError: the package of `trainer.function` is missing, or can't be read.
@@ -300,7 +300,7 @@ class Pipeline:
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:
-        """Take a model that was made elsewhere in the place of a fitted one; see `registration.candidate_of`."""
+        """Take a model that was made elsewhere in the place of a fitted one. See `registration.candidate_of`."""
         return registration.candidate_of(spec, training_set, content, self.run)
 
     def evaluate(self, spec: ModelSpec, fitted: FittedCandidate, champion: ChampionModel | None) -> Candidate:
@@ -323,7 +323,7 @@ class Pipeline:
 def _native_outputs(
     served: FeatureModel, fitted: FittedTask, compared: pl.DataFrame, scored: Scored | None
 ) -> dict[str, NDArray[Any]]:
-    """Return the model's outputs for the compared rows; `scored` are its outputs for the holdout, where it has them.
+    """Return the model's outputs for the compared rows. `scored` are its outputs for the holdout, where it has them.
 
     The first compared rows are the latest, and the holdout ends with them.
     """

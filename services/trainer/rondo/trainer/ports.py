@@ -104,7 +104,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def count_labels(self, model: str, rows: int) -> None:
-        """Add labelled rows that an event reported; `history` has those since the last training."""
+        """Add labelled rows that an event reported. `history` has those since the last training."""
         ...
 
     async def last_skip(self, model: str, kind: str) -> str | None:
@@ -159,7 +159,7 @@ class RunQueue(Protocol):
         ...
 
     async def renew(self, run: Run) -> bool:
-        """Extend the lease of a claim; False when it is lost."""
+        """Extend the lease of a claim. False when it is lost."""
         ...
 
     async def champion(self, model: str) -> ChampionVersion | None:
@@ -180,7 +180,7 @@ class RunQueue(Protocol):
     async def last_training(self, model: str) -> LastTraining | None: ...
 
     async def training(self, model: str) -> Training | None:
-        """Return what is known from the trainings of a model; None before the first."""
+        """Return what is known from the trainings of a model. None before the first."""
         ...
 
     async def begin(
@@ -197,23 +197,23 @@ class RunQueue(Protocol):
         ...
 
     async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
-        """Record that a trial begins; False when the claim is lost."""
+        """Record that a trial begins. False when the claim is lost."""
         ...
 
     async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
-        """Record how a trial ended, and publish the progress; False when the claim is lost."""
+        """Record how a trial ended, and publish the progress. False when the claim is lost."""
         ...
 
     async def finish(self, run: Run, ended: Ended) -> bool:
-        """Save the end of a run, publish it, and admit the deferred triggers; False when the claim is lost."""
+        """Save the end of a run, publish it, and admit the deferred triggers. False when the claim is lost."""
         ...
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:
-        """Queue the run again; it can be claimed after the pause. The attempt counts."""
+        """Queue the run again. It can be claimed after the pause. The attempt counts."""
         ...
 
     async def postpone(self, run: Run, pause: timedelta) -> None:
-        """Queue the run again; it can be claimed after the pause. The attempt does not count."""
+        """Queue the run again. It can be claimed after the pause. The attempt does not count."""
         ...
 
 
@@ -276,10 +276,10 @@ class FunctionTrainer(Protocol):
         matrix: NDArray[np.float32],
         targets: NDArray[np.float32],
     ) -> FeatureModel:
-        """Return the model that the function makes of training rows; `matrix` and `targets` are theirs.
+        """Return the model that the function makes of training rows. `matrix` and `targets` are theirs.
 
         Raises:
-            TrainingImpossibleError: the function made no model that can be served; the message says why.
+            TrainingImpossibleError: the function made no model that can be served. The message says why.
 
         """
         ...

@@ -25,7 +25,7 @@ IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
 
 @dataclass(frozen=True)
 class Batch:
-    """The latest batch of a dataset; `until` is the newest event time in it."""
+    """The latest batch of a dataset. `until` is the newest event time in it."""
 
     id: str
     until: datetime
@@ -41,7 +41,7 @@ class ChampionVersion:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that a worker has claimed. `attempt` counts from 1; `worker` and `attempt` identify the claim."""
+    """A run that a worker has claimed. `attempt` counts from 1. `worker` and `attempt` identify the claim."""
 
     id: str
     trigger: Trigger
@@ -74,8 +74,8 @@ class Training:
     """What is known of a model after its last training: the labelled rows, those that the last model was fitted to.
 
     `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
-    `gain` the loss that the last fits saved in the mean; None where it is not known. `loss` is that of the last model,
-    evaluated; None where strategies were not compared. Record, `growth`, `gain` and `loss` are of losses by the
+    `gain` the loss that the last fits saved in the mean. None where it is not known. `loss` is that of the last model,
+    evaluated. None where strategies were not compared. Record, `growth`, `gain` and `loss` are of losses by the
     spec with this `basis` (`adaptation.comparability`).
     """
 
@@ -93,7 +93,7 @@ class Training:
 class Ended:
     """How a run ended. `training` is what is known of its model now, and None where that is as it was.
 
-    `unfitted` are the labelled rows that came since the last training; None where the run did not count them.
+    `unfitted` are the labelled rows that came since the last training. None where the run did not count them.
     """
 
     result: Result
@@ -105,7 +105,7 @@ class Ended:
 class Labels:
     """The labelled rows that came since the last training, by the events so far: `new` of them.
 
-    `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
+    `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to. Both are 0
     before any training. `growth`, `gain`, `basis`, `until` and `loss` are as in `Training`. With `again` new rows a
     change that was not confirmed is looked into again.
     """
@@ -138,8 +138,8 @@ class History:
 
     A registration is a run, and counts as no training.
 
-    `removed_revision` is that of the last removal of the model; 0 if it never was removed. `champion` is the version
-    that serves now; None where none does, or none is known.
+    `removed_revision` is that of the last removal of the model. 0 if it never was removed. `champion` is the version
+    that serves now. None where none does, or none is known.
     """
 
     runs: tuple[PastRun, ...] = ()
@@ -163,7 +163,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Trial(Proposal):
-    """A trial that ended. `values` has the metric of each split that was fitted; None where it is not defined."""
+    """A trial that ended. `values` has the metric of each split that was fitted. None where it is not defined."""
 
     values: tuple[float | None, ...] = ()
     state: TrialState = "complete"
@@ -172,7 +172,7 @@ class Trial(Proposal):
 
     @property
     def value(self) -> float | None:
-        """The mean of the values; None if there is none."""
+        """The mean of the values. None if there is none."""
         return mean(self.values)
 
 
@@ -185,6 +185,6 @@ class RecordedTrials:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that are defined; None if none is."""
+    """Return the mean of the values that are defined. None if none is."""
     defined = [value for value in values if value is not None]
     return fmean(defined) if defined else None

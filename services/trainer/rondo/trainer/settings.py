@@ -1,4 +1,4 @@
-"""Settings of the trainer from environment variables; the service and its worker process read the same."""
+"""Settings of the trainer from environment variables. The service and its worker process read the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN_PREFIXES = ("LC_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "CU
 
 
 def environment_without_secrets() -> dict[str, str]:
-    """Return those variables of this process that one which runs code of users may have; docs/functions.md lists them.
+    """Return those variables of this process that one which runs code of users may have. Docs/functions.md lists them.
 
     Any other may hold a credential, whatever its name is (PGPASSWORD, OTEL_EXPORTER_OTLP_HEADERS).
     """
@@ -26,7 +26,7 @@ def environment_without_secrets() -> dict[str, str]:
 class Settings(PostgresSettings):
     """RONDO_DATA is the root of the Delta tables, RONDO_ARTIFACTS the artifact store: each a folder or a URL.
 
-    RONDO_FUNCTIONS is the folder with the packages of functions that train; one may take `function_seconds`.
+    RONDO_FUNCTIONS is the folder with the packages of functions that train. One may take `function_seconds`.
 
     `worker_threads` bounds the threads of a training. A worker that does not renew its claim for `worker_lease` seconds
     loses its run to another. A run fails after `worker_attempts` attempts.

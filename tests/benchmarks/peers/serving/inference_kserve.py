@@ -1,6 +1,6 @@
 """The model in KServe's own server, as a custom model of its documentation, over REST.
 
-One worker answers, with the server's defaults but no gRPC; nothing is logged.
+One worker answers, with the server's defaults but no gRPC. Nothing is logged.
 Run as `python inference_kserve.py <model> <port>`, with the interpreter of the environment `kserve`.
 """
 

@@ -1,6 +1,6 @@
 """The model in MLServer, as a custom runtime of its documentation: over REST, gRPC, and Kafka where a broker is named.
 
-One process answers: `parallel_workers` is 0. Nothing is logged; metrics are on, which is its default.
+One process answers: `parallel_workers` is 0. Nothing is logged. Metrics are on, which is its default.
 Run as `python inference_mlserver.py <model> <HTTP port> <gRPC port> [<broker> <requests> <answers>]`, with the
 interpreter of the environment `mlserver`.
 """

@@ -28,7 +28,7 @@ _STOP_SECONDS = 30
 
 @contextmanager
 def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
-    """Run the bare server with the interpreter of `environment.py`; yield its port and process id once it answers."""
+    """Run the bare server with the interpreter of `environment.py`. Yield its port and process id once it answers."""
     port = free_port()
     with _running([str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port)) as pid:
         yield port, pid
@@ -36,7 +36,7 @@ def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def mlserver(python: Path, model: Path, *kafka: str) -> Iterator[tuple[int, int, int]]:
-    """Run the model in MLServer; yield its HTTP port, its gRPC port and its process id once it answers.
+    """Run the model in MLServer. Yield its HTTP port, its gRPC port and its process id once it answers.
 
     `kafka` may name a broker, a topic of requests and one of answers.
     """
@@ -48,7 +48,7 @@ def mlserver(python: Path, model: Path, *kafka: str) -> Iterator[tuple[int, int,
 
 @contextmanager
 def kserve(python: Path, model: Path) -> Iterator[tuple[int, int]]:
-    """Run the model in KServe's server; yield its port and process id once it answers."""
+    """Run the model in KServe's server. Yield its port and process id once it answers."""
     port = free_port()
     command = [str(python), str(HERE / "inference_kserve.py"), str(model), str(port)]
     with _running(command, lambda: ready(port, "/v2/models/bench/ready")) as pid:
@@ -57,14 +57,14 @@ def kserve(python: Path, model: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def bentoml(model: Path, home: Path) -> Iterator[tuple[int, int]]:
-    """Run the API written by hand; yield its port and process id once it answers. BentoML keeps its files in `home`."""
+    """Run the API written by hand. Yield its port and process id once it answers. BentoML keeps its files in `home`."""
     with _bentoml_serve("inference_bentoml:Scores", home, {"RONDO_BENCH_MODEL": str(model)}) as running:
         yield running
 
 
 @contextmanager
 def exported_bento(model: Path, folder: Path) -> Iterator[tuple[int, int]]:
-    """Run the model as `rondo export` writes it into `folder`, once; yield its port and process id once it answers."""
+    """Run the model as `rondo export` writes it into `folder`, once. Yield its port and process id once it answers."""
     if not folder.exists():
         export(model.read_bytes(), folder)
     with _bentoml_serve(str(folder), folder.parent / "bentoml") as running:
@@ -103,7 +103,7 @@ def export(content: bytes, folder: Path) -> None:
 def _running(
     command: Sequence[str], answers: Callable[[], bool], environment: Mapping[str, str] | None = None
 ) -> Iterator[int]:
-    """Run a command; yield its process id once it answers."""
+    """Run a command. Yield its process id once it answers."""
     log = subprocess.DEVNULL
     process = subprocess.Popen(  # noqa: S603
         command, cwd=HERE, env=os.environ | (environment or {}), stdout=log, stderr=log

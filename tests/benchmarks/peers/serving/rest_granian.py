@@ -41,7 +41,7 @@ _HEADERS = [(b"content-type", b"application/json")]
 
 
 class App:
-    """The application; the model is loaded with the first request."""
+    """The application. The model is loaded with the first request."""
 
     def __init__(self) -> None:
         self._session: Any = None

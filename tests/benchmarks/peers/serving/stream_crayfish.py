@@ -3,7 +3,7 @@
 Each record is decoded, scored by itself and written, as `mapValues` does. Offsets are committed after the answers, ten
 times a second, outside of transactions, which is more often than Kafka Streams does: at least once.
 Run as `python stream_crayfish.py <bootstrap> <model> <answers topic> <count>` with the interpreter of the environment
-`loops`; prints `<msg/s> <CPU us/msg>`.
+`loops`. Prints `<msg/s> <CPU us/msg>`.
 """
 
 from __future__ import annotations

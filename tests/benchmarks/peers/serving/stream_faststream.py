@@ -3,7 +3,7 @@
 FastStream has no transactions. It commits the offsets after the answers (`NACK_ON_ERROR`): after a crash an answer may
 come twice, and none is lost.
 Run as `python stream_faststream.py <bootstrap> <model> <answers topic> <count>` with the interpreter of the environment
-`faststream`; prints `<msg/s> <CPU us/msg>`.
+`faststream`. Prints `<msg/s> <CPU us/msg>`.
 """
 
 from __future__ import annotations

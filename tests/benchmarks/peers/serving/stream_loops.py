@@ -1,10 +1,10 @@
 """The prediction stream written by hand, as the limit to be measured against: no checks, no log, no metrics, no traces.
 
-The same JSON requests are read from the same topic and scored by the same trees on one thread; what is written is
+The same JSON requests are read from the same topic and scored by the same trees on one thread. What is written is
 `{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka. An echo writes
 each request as its answer, until it is stopped: what Kafka's transactions take of the time of an answer. It is run with
 the interpreter of `environment.py`: nothing of Rondo is there.
-Run as `python stream_loops.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`, and
+Run as `python stream_loops.py <loop> <bootstrap> <model> <answers topic> <count>`. Prints `<msg/s> <CPU us/msg>`, and
 the echo an empty line once it reads.
 """
 

@@ -2,7 +2,7 @@
 
 A transaction holds the answers and the offsets of a checkpoint, every 5 s, which is the default.
 Run as `python stream_quix.py <bootstrap> <model> <answers topic> <count>` with the interpreter of the environment
-`quix`; prints `<msg/s> <CPU us/msg>`.
+`quix`. Prints `<msg/s> <CPU us/msg>`.
 """
 
 from __future__ import annotations

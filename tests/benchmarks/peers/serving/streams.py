@@ -33,7 +33,7 @@ _LOOK_SECONDS, _ASSIGNED_SECONDS, _STOP_SECONDS = 0.02, 60, 30
 
 
 def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float, float]:
-    """Run a program of this folder; return the messages a second and the CPU time of one in us that it prints.
+    """Run a program of this folder. Return the messages a second and the CPU time of one in us that it prints.
 
     Exits if it has written fewer answers.
     """
@@ -51,7 +51,7 @@ def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float
 
 
 def mlserver(setting: Setting, python: Path, count: int) -> tuple[float, float]:
-    """Run MLServer; return its figures.
+    """Run MLServer. Return its figures.
 
     It belongs to no group and reads what comes once it is there, so requests are written while it is stopped: it meets
     all of them at once, as the others do. Both are seen from outside.

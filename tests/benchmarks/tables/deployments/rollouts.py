@@ -25,7 +25,7 @@ DAY = 24 * 60
 
 @dataclass(frozen=True)
 class Setting:
-    """Traffic, and the minutes of the holdout from which the stakes come; 0: there is none."""
+    """Traffic, and the minutes of the holdout from which the stakes come. 0: there is none."""
 
     name: str
     traffic: Traffic

@@ -56,7 +56,7 @@ class Figures:
 
 
 class Deployments:
-    """Publishes deployments of the model as the registry would; versions have one of two artifacts in turn."""
+    """Publishes deployments of the model as the registry would. Versions have one of two artifacts in turn."""
 
     def __init__(self, setting: Setting, digests: Sequence[str]) -> None:
         self._producer = Producer(KafkaConnection(setting.bootstrap).confluent())
@@ -76,13 +76,13 @@ class Deployments:
         self._producer.flush()
 
     def swap(self) -> Iterator[None]:
-        """Let the next version take over at once; yields after each deployment."""
+        """Let the next version take over at once. Yields after each deployment."""
         self._version += 1
         self._publish(self._route(self._version))
         yield
 
     def canary(self) -> Iterator[None]:
-        """Roll out the next version; yields after each deployment."""
+        """Roll out the next version. Yields after each deployment."""
         before, self._version = self._version, self._version + 1
         for share in _SHARES:
             canary = self._route(self._version, share, RouteRole.CANARY)
@@ -128,7 +128,7 @@ def measure(setting: Setting, steps: Iterator[None], count: int) -> Figures:
 
 
 async def _other_artifact(setting: Setting) -> tuple[str, str]:
-    """Store the model again with another name in its metadata; returns the digests of both."""
+    """Store the model again with another name in its metadata. Returns the digests of both."""
     content = (setting.folder / "served.onnx").read_bytes()
     model = onnx.load_from_string(content)
     helper.set_model_props(model, {each.key: each.value for each in model.metadata_props} | {"copy": "2"})

@@ -1,6 +1,6 @@
 """`make bench ONLY=delays`: rows from a shift to the alarm, beside the false alarms before it, for each detector.
 
-One column, whose level shifts after 20,000 live rows; a detector knows 10,000 rows before those. Each has several
+One column, whose level shifts after 20,000 live rows. A detector knows 10,000 rows before those. Each has several
 parameters, from quick to quiet. Rondo's alarm stands, so there is one at most. An alarm every so many rows is the
 dummy. KSWIN takes too long for whole streams: it has 6,000 rows of two.
 BENCH_STREAMS is the number of streams of each kind. `python -m tests.benchmarks.pictures` draws the recorded rows.

@@ -1,9 +1,9 @@
-"""`make bench ONLY=injected`: a drift is injected into real and generated rows; who finds it, and when.
+"""`make bench ONLY=injected`: a drift is injected into real and generated rows. Who finds it, and when.
 
 The protocol is that of Cerqueira et al. (KDD 2026; see `simulation/injected.py`): one drift a stream, an alarm within
 1,500 rows is right, all others are false. The first quarter of a stream is to learn from. Two models are watched. The
 paper's is a Hoeffding tree that learns on from each row, of which only the errors can be watched beside the inputs.
-The other is as Rondo serves it: LightGBM, fitted to 70% of the first quarter, with the rest as holdout; it stays as it
+The other is as Rondo serves it: LightGBM, fitted to 70% of the first quarter, with the rest as holdout. It stays as it
 is. SEED, STEPD and an ADWIN are MOA's, a second ADWIN is river's, and they see whether each prediction was right. Rondo
 also sees inputs and scores, and its alarm stands until a version is replaced, so there is one at most. Its rate of
 false alarms is that of a newcomer's spec, .01, and .001 and .1 beside. An alarm every 1,000 rows is the dummy.

@@ -5,7 +5,7 @@ and PostgreSQL, and its inputs and scores are watched, looked at and described b
 decodes the same messages and counts each feature into the bins of the same reference (`searchsorted`, `bincount`), and
 decides nothing. NannyML and Evidently compare the same rows, which are in their memory already, with the same
 reference, in chunks of 10,000 rows. A step of the pipeline takes one message, or several, as many of a backlog arrive
-at once. All figures are seconds of CPU time on one thread, so that a busy machine does not decide; peers that are much
+at once. All figures are seconds of CPU time on one thread, so that a busy machine does not decide. Peers that are much
 slower get fewer rows. Memory is that of a process that takes 10 million rows. BENCH_ROWS is the number of rows, FULL=1
 has a million.
 """

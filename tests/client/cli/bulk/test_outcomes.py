@@ -28,7 +28,7 @@ WHOLE = {"outcome": 1, "id": "a", "event_time": DAY}
 
 
 class Sent(list[str]):
-    """The ids of the outcomes that were sent; `errors` are those of the ids that fail."""
+    """The ids of the outcomes that were sent. `errors` are those of the ids that fail."""
 
     errors: dict[str, RondoError]
 

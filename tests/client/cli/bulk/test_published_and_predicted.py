@@ -40,7 +40,7 @@ FRAME = pl.DataFrame(
 
 
 def written(path: Path) -> Path:
-    """Write texts; a format that keeps types has those of the numbers."""
+    """Write texts. A format that keeps types has those of the numbers."""
     if path.suffix == ".csv":
         FRAME.write_csv(path)
     elif path.suffix == ".jsonl":

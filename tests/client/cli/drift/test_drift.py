@@ -41,7 +41,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def parts(text: str) -> dict[str, list[str]]:
-    """Return the lines of each part by its heading; the verdict is before the first one."""
+    """Return the lines of each part by its heading. The verdict is before the first one."""
     first, *others = text.rstrip("\n").split("\n\n")
     return {"": first.splitlines()} | {other.splitlines()[0]: other.splitlines()[1:] for other in others}
 

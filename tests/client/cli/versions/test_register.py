@@ -37,7 +37,7 @@ def _answers(model: str, runs: list[Any], versions: list[Any]) -> dict[tuple[str
 
 
 class Registry(Services):
-    """Answers a registration by the name of the model; keeps what was sent."""
+    """Answers a registration by the name of the model. Keeps what was sent."""
 
     sent: ClassVar[list[bytes]] = []
     answers = (

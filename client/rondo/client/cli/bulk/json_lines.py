@@ -27,7 +27,7 @@ _MAX_SHOWN = 80  # characters of an unknown key
 
 
 def readable(lines: BinaryIO) -> BinaryIO:
-    """Return the lines of a file as UTF-8, decompressed, as `rondo publish` reads them; a pipe as it is.
+    """Return the lines of a file as UTF-8, decompressed, as `rondo publish` reads them. A pipe as it is.
 
     Raises:
         UnreadableFileError: it is damaged, or has another format.
@@ -50,7 +50,7 @@ def readable(lines: BinaryIO) -> BinaryIO:
 
 
 def parse_object(line: bytes, what: str, keys: Sequence[str], form: str) -> dict[str, Any]:
-    """Return the object of a line. `form` is how to write one, for the errors; `what` it is, such as a request.
+    """Return the object of a line. `form` is how to write one, for the errors. `what` it is, such as a request.
 
     Raises:
         RefusedError: it is not JSON, not an object, or has an unknown key.

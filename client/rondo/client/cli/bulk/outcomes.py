@@ -102,7 +102,7 @@ class _Labels:
 
 
 def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -> int:
-    """Send the outcome of each line; return the exit code: 1 if one is not sent.
+    """Send the outcome of each line. Return the exit code: 1 if one is not sent.
 
     `known_at` is the time of the lines without `event_time`.
     """
@@ -141,7 +141,7 @@ def _check_name(lines: BinaryIO) -> None:
 async def _read(
     number: int, line: bytes, model: str, known_at: datetime | None, labels: _Labels, results: _Results
 ) -> tuple[int, OutcomeObserved] | None:
-    """Return the line's number and outcome; None for a blank one, and for one that is reported."""
+    """Return the line's number and outcome. None for a blank one, and for one that is reported."""
     if not line.strip():
         return None
     try:
@@ -175,7 +175,7 @@ def parse(line: bytes, model: str, known_at: datetime | None) -> OutcomeObserved
 
 
 async def _send(rondo: AsyncRondo, read: Iterable[tuple[int, OutcomeObserved]], results: _Results) -> bool:
-    """Send outcomes; return False if Kafka is unavailable."""
+    """Send outcomes. Return False if Kafka is unavailable."""
     numbered = list(read)
     errors = await rondo.send_outcomes([observed for _, observed in numbered])
     for (number, observed), error in zip(numbered, errors, strict=True):

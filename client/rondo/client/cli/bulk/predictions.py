@@ -32,7 +32,7 @@ _DELIVERIES = {
 
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
-    """Send a request for each line or row; return the exit code: 1 if one has no answer within `seconds`."""
+    """Send a request for each line or row. Return the exit code: 1 if one has no answer within `seconds`."""
     lines, source = rows.opened(lines)
     total = json_lines.count(lines) if source is None else source.table.num_rows
     if total == 0:

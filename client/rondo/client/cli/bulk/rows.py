@@ -35,7 +35,7 @@ _INT64 = 2**63  # ingestion stores whole numbers in 64 bits
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a row by the spec of the model; `features` have their types, and `required` must be there."""
+    """The columns of a row by the spec of the model. `features` have their types, and `required` must be there."""
 
     entity: str
     event_time: str
@@ -58,7 +58,7 @@ class Columns:
 
 
 def opened(lines: BinaryIO) -> tuple[BinaryIO, SourceFile | None]:
-    """Return the lines of requests, or the file of rows that it is; a compressed file is decompressed.
+    """Return the lines of requests, or the file of rows that it is. A compressed file is decompressed.
 
     A file is of rows if its name says so. One of JSON Lines is if the first object has no `features`, and a value that
     is no object under a key that requests have not. Stdin is of requests.
@@ -182,7 +182,7 @@ def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
 
 
 def _typed_number(value: Any, kind: str) -> bool | float | None:
-    """Return a number of a file that keeps types, the nearest one of a decimal; None for what is of another type."""
+    """Return a number of a file that keeps types, the nearest one of a decimal. None for what is of another type."""
     if not isinstance(value, bool | int | float | Decimal):
         return None
     if kind == "bool":

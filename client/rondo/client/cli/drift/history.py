@@ -58,7 +58,7 @@ class Figures(NamedTuple):
 
 
 def columns(figures: Figures) -> tuple[str, ...]:
-    """Return the heads of the table; the evidence of a group is that of its column that is nearest to an alarm."""
+    """Return the heads of the table. The evidence of a group is that of its column that is nearest to an alarm."""
     titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
     apart = (f"{title(name)} gap by {printable(column)}" for column, name in figures.gaps)
     known = (METRICS[name].title for name in figures.metrics)
@@ -82,7 +82,7 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
 
 
 def _cost(cost: dict[str, Any] | None) -> tuple[str | None, str | None]:
-    """Return the share of rows without a prediction, and how long an inference took; None where it is not known."""
+    """Return the share of rows without a prediction, and how long an inference took. None where it is not known."""
     if cost is None:
         return None, None
     p95 = cost["latency_p95"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def lines(repeats: dict[str, Any] | None, width: int) -> Iterator[Line]:
-    """Yield the figures of the newest window; nothing before one has passed."""
+    """Yield the figures of the newest window. Nothing before one has passed."""
     if repeats is None:
         return
     yield Line("")

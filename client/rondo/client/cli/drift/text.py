@@ -101,7 +101,7 @@ def _changed(
 
 
 def _importance(column: dict[str, Any]) -> str:
-    """Return how much the model relies on a column; empty where that is not known, or by an older monitor."""
+    """Return how much the model relies on a column. Empty where that is not known, or by an older monitor."""
     if (found := column.get("importance")) is None:
         return ""
     relies = "the model hardly relies on it" if column["hardly_used"] else "the model relies on it"
@@ -253,7 +253,7 @@ def _powers(column: dict[str, Any]) -> str:
 
 
 def _bars(column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any]]:
-    """Return the distribution of a column; none of the loss of a slice."""
+    """Return the distribution of a column. None of the loss of a slice."""
     return bars.get(column["column"], ()) if column.get("value") is None else ()
 
 

@@ -31,7 +31,7 @@ _LAST_MONTH, _REDEPLOYMENTS = 12, 3
 
 
 class DemoError(RondoError):
-    """The demo ended early; the text is that of its error."""
+    """The demo ended early. The text is that of its error."""
 
     code = "demo_failed"
 

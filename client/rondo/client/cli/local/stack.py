@@ -29,7 +29,7 @@ class NotInstalledError(RondoError):
 
 
 class StackError(RondoError):
-    """The embedded stack failed; the text is that of its error."""
+    """The embedded stack failed. The text is that of its error."""
 
     code = "stack_failed"
 
@@ -37,7 +37,7 @@ class StackError(RondoError):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run what uses a stack, so that Ctrl-C and SIGTERM end it gracefully.
 
-    A shell starts background jobs with SIGINT ignored; neither signal would end them.
+    A shell starts background jobs with SIGINT ignored. Neither signal would end them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -65,7 +65,7 @@ async def running(
 
 
 def stop() -> int | None:
-    """Stop the stack that runs in RONDO_HOME (or `.rondo`); return its pid, or None if none runs.
+    """Stop the stack that runs in RONDO_HOME (or `.rondo`). Return its pid, or None if none runs.
 
     Raises:
         NotInstalledError: rondo-embedded is not installed.

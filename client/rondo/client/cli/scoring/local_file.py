@@ -44,7 +44,7 @@ _PATIENCE, _PAUSE = 60.0, 0.5
 
 
 def run(model: str, number: int, file: Path, out: Path, *, json: bool) -> int:
-    """Score a file; return the exit code."""
+    """Score a file. Return the exit code."""
     if out.suffix.lower() not in OUTPUTS:
         raise RefusedError(
             f"{out.name} names no format: end it with one of {', '.join(OUTPUTS)}", code="unknown_format"
@@ -69,7 +69,7 @@ def _require_new(out: Path) -> None:
 
 @dataclass
 class Scoring:
-    """A file that is being scored; `parts` is the folder of the answers."""
+    """A file that is being scored. `parts` is the folder of the answers."""
 
     version: Version
     parts: Path
@@ -208,7 +208,7 @@ def _answers(scoring: Scoring) -> Iterator[Path]:
 
 
 async def _some(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait for the end of one of the tasks; return the others. If one fails, the others end first: they may succeed."""
+    """Wait for the end of one of the tasks. Return the others. If one fails, the others end first: they may succeed."""
     done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     errors = [error for task in done if (error := task.exception()) is not None]
     if errors:
@@ -229,7 +229,7 @@ async def _answer(rondo: AsyncRondo, scoring: Scoring, each: Slice, progress: Jo
 async def _scored(
     rondo: AsyncRondo, scoring: Scoring, number: int, first_row: int, rows: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Return the answer to rows; those that have too many bytes, or take too much memory, are sent in halves."""
+    """Return the answer to rows. Those that have too many bytes, or take too much memory, are sent in halves."""
     about = scoring.version.request("file", number, first_row).metadata()
     message = await asyncio.to_thread(scores.encode, rows.replace_schema_metadata(about))
     if len(message) > _MOST_BYTES and len(rows) > 1:

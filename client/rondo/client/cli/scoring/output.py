@@ -24,7 +24,7 @@ class _Writer(Protocol):
 
 
 def write(out: Path, parts: Iterable[Path]) -> None:
-    """Write the answers of all parts to a file, in the format of its suffix; it is there when it is whole."""
+    """Write the answers of all parts to a file, in the format of its suffix. It is there when it is whole."""
     written = out.with_name(f"{out.name}.writing")
     writer: _Writer | None = None
     try:
@@ -39,7 +39,7 @@ def write(out: Path, parts: Iterable[Path]) -> None:
 
 
 def _table(answer: pa.RecordBatch, *, wide: bool) -> pa.Table:
-    """Return an answer with its version; `wide` has a column for each class in the place of a list."""
+    """Return an answer with its version. `wide` has a column for each class in the place of a list."""
     about = {key.decode(): value.decode() for key, value in (answer.schema.metadata or {}).items()}
     classes = json.loads(about.get("classes", "[]"))
     columns: dict[str, pa.Array] = {}

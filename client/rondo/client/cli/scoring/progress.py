@@ -25,7 +25,7 @@ def remaining(job: Mapping[str, Any]) -> str | None:
 
 
 class JobProgress:
-    """A bar on a terminal; nothing elsewhere."""
+    """A bar on a terminal. Nothing elsewhere."""
 
     def __init__(self, *, json: bool) -> None:
         console = stderr()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rondo.client.spec_proposal.files import SourceFile
     from rondo.contracts.spec.model import Feature
 
-# Of one slice; one that has more bytes than a request may have is halved.
+# Of one slice. One that has more bytes than a request may have is halved.
 ROWS = 16_384
 # Suffixes of the files that scores can be written to.
 OUTPUTS = (".parquet", ".csv", ".jsonl", ".arrows")
@@ -190,7 +190,7 @@ def _parsed(batch: pa.RecordBatch, version: Version, source: SourceFile) -> tupl
 
 
 def _names(batch: pa.RecordBatch, version: Version) -> dict[str, pa.Array]:
-    """Return the entities and the event times of rows; a time that can't be read is left out."""
+    """Return the entities and the event times of rows. A time that can't be read is left out."""
     found: dict[str, pa.Array] = {}
     if version.entity in batch.schema.names:
         entities = batch.column(version.entity)

@@ -9,7 +9,7 @@ from rondo.contracts.vocabularies import AdaptationStrategy
 
 
 def rows_of(adaptation: dict[str, Any] | None) -> str:
-    """Return the rows of a version in a cell; nothing where no comparison chose them."""
+    """Return the rows of a version in a cell. Nothing where no comparison chose them."""
     if adaptation is None:
         return ""
     rows, strategy = f"{adaptation['rows']:,}", adaptation["strategy"]

@@ -137,7 +137,7 @@ def routes(model: dict[str, Any]) -> str:
 
 
 def _metric(version: dict[str, Any]) -> str | None:
-    """Return the primary metric of a version; metrics that are not finite are texts."""
+    """Return the primary metric of a version. Metrics that are not finite are texts."""
     return headline(version["task"], {name: float(value) for name, value in version["metrics"].items()})
 
 
@@ -146,7 +146,7 @@ def _failed(version: dict[str, Any]) -> str:
 
 
 def _function_and_members(training: dict[str, Any]) -> list[tuple[str, object]]:
-    """Return the code of a function of the user's own, and the models of an ensemble; a registry may know neither."""
+    """Return the code of a function of the user's own, and the models of an ensemble. A registry may know neither."""
     rows: list[tuple[str, object]] = []
     if function := training.get("function"):
         rows.append(("function", f"{function['function']} in {function['package']} ({function['digest']})"))

@@ -34,8 +34,8 @@ def register(  # noqa: PLR0913, PLR0917 - options of the command line
 ) -> None:
     """Register an ONNX model that was made elsewhere: scored, gated and deployed as a trained one.
 
-    Exit code 0: promoted, or it passed its gates and its rollout began; 1: refused, it can't be evaluated; 3: rejected
-    by a gate, or withdrawn since; 4: no outcome yet. Needs the role engineer.
+    Exit code 0: promoted, or it passed its gates and its rollout began. 1: refused, it can't be evaluated. 3: rejected
+    by a gate, or withdrawn since. 4: no outcome yet. Needs the role engineer.
     """
     registered = session.run(
         lambda rondo: rondo.register(

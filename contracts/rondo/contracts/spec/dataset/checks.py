@@ -1,4 +1,4 @@
-"""Checks of a dataset spec that its classes don't make; each problem has its path.
+"""Checks of a dataset spec that its classes don't make. Each problem has its path.
 
 They take plain values, as `rondo.contracts.spec.cross_checks` does. A stored spec is not checked again.
 """

@@ -107,7 +107,7 @@ def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Ch
         sentence = f"{name} is required now: rows without it are quarantined from now on"
         yield Change(name, SchemaChange.MADE_REQUIRED, sentence, is_stricter=True)
     if old.type != new.type and (old.type, new.type) != ("int", "float"):
-        return  # their limits can't be compared; `_of_types` reports the type
+        return  # their limits can't be compared. `_of_types` reports the type
     if _limits(old) == _limits(new):
         return
     allowed = (_allowed(old), _allowed(new))

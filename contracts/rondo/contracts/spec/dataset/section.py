@@ -22,7 +22,7 @@ class DatasetColumn(TypedColumn):
 
 
 class DatasetSpec(SpecSection):
-    """The specification of a dataset; a batch that fits it is accepted, whatever models use the dataset."""
+    """The specification of a dataset. A batch that fits it is accepted, whatever models use the dataset."""
 
     kind: Literal["dataset"]
     """Tells this file from a model spec."""
@@ -41,7 +41,7 @@ class DatasetSpec(SpecSection):
     """The other columns, each with its name: features and labels alike. A column of `entity` may be listed, too, as a
     category, so that its values are bounded."""
     max_bad_share: Share = 0.05
-    """The largest share of invalid rows with which a batch is accepted; they go to the quarantine. With more, the batch
+    """The largest share of invalid rows with which a batch is accepted. They go to the quarantine. With more, the batch
     is rejected as a whole."""
     unknown_columns: Annotated[Text, Field(examples=known(UnknownColumns))] = UnknownColumns.REPORT.value
     """What happens to a batch with columns that are not listed. `report` drops and reports them, and rejects a batch in

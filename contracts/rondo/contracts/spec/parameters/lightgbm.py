@@ -6,7 +6,7 @@ from rondo.contracts.spec.parameters.domains import span
 from rondo.contracts.spec.parameters.lightgbm_names import ALIASES
 from rondo.contracts.spec.parameters.rules import Library, Rule
 
-# By the trainer's names for them; LightGBM's aliases are accepted, too.
+# By the trainer's names for them. LightGBM's aliases are accepted, too.
 _SETTABLE: dict[str, Rule] = {
     "n_estimators": Rule(int, 1, 5_000),
     "num_leaves": Rule(int, 2, 4_096),

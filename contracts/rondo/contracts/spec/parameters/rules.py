@@ -49,7 +49,7 @@ def misfit(value: object, *rules: Rule) -> str | None:
 
 
 def is_of(kind: type, value: object) -> bool:
-    """Return whether a value is of a type. A whole number is also a number; true and false are neither."""
+    """Return whether a value is of a type. A whole number is also a number. True and false are neither."""
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is str:

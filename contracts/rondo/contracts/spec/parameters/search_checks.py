@@ -74,7 +74,7 @@ def _own_names(kind: str, trainer: Plain, uses: Sequence[str]) -> set[str]:
 
 
 def _malformed(name: str, given: object) -> Problem | None:
-    """Return what is wrong with a space that is neither a range nor a list; types that are wrong are passed over."""
+    """Return what is wrong with a space that is neither a range nor a list. Types that are wrong are passed over."""
     if not isinstance(given, Mapping):
         return None
     ends, listed = [given.get("low"), given.get("high")], given.get("values")

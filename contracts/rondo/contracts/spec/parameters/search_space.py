@@ -1,6 +1,6 @@
 """The space of `trainer.search`: which parameters are searched, between which values, and how they are set.
 
-A parameter has the name that this project uses for it (`Library.names`); one of a step of scikit-learn has the name of
+A parameter has the name that this project uses for it (`Library.names`). One of a step of scikit-learn has the name of
 `sklearn.pipeline.make_pipeline`, such as `logisticregression__C`.
 """
 
@@ -93,7 +93,7 @@ def _of_step(step: str, params: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def search_space(trainer: Trainer) -> Space:
-    """Return what a search varies, sorted by name. The spec has been checked (`search_checks`); {} without a search."""
+    """Return what a search varies, sorted by name. The spec has been checked (`search_checks`). {} without a search."""
     if trainer.search is None:
         return {}
     if not trainer.search.space:
@@ -111,7 +111,7 @@ def search_space(trainer: Trainer) -> Space:
 
 
 def default_space(kind: str, uses: Sequence[str]) -> Space:
-    """Return what is searched where a spec names no space; {} where nothing is known of the last step."""
+    """Return what is searched where a spec names no space. {} where nothing is known of the last step."""
     if kind != TrainerKind.SKLEARN:
         return dict(LIBRARIES[kind].search) if kind in LIBRARIES else {}
     if not uses:
@@ -136,7 +136,7 @@ def rules_of(kind: str, uses: Sequence[str], name: str) -> tuple[str, tuple[Rule
 
 
 def fitting(given: SearchedParameter, rules: Sequence[Rule]) -> Rule | None:
-    """Return the rule that both ends of a range follow; the first one, so a whole number where that is possible."""
+    """Return the rule that both ends of a range follow. The first one, so a whole number where that is possible."""
     ends = (given.low, given.high)
     return next((rule for rule in rules if all(misfit(end, rule) is None for end in ends)), None)
 

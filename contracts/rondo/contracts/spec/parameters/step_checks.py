@@ -35,7 +35,7 @@ def step_problems(spec: Plain) -> Iterator[Problem]:
 
 
 def faults(task: object, steps: Sequence[object]) -> Iterator[Problem]:
-    """Yield what is wrong with steps for a task; each is a mapping of `use` and `params`."""
+    """Yield what is wrong with steps for a task. Each is a mapping of `use` and `params`."""
     needed = _LAST[TASKS[task].target] if isinstance(task, str) and task in TASKS else None
     for index, step in enumerate(steps):
         use = step.get("use") if isinstance(step, Mapping) else None
@@ -79,7 +79,7 @@ def _misplaced(use: str, needed: str | None, *, is_last: bool) -> str | None:
 
 
 def unfit(use: str, name: object, value: object) -> str | None:
-    """Return what is wrong with a parameter of a class of `USES`, to be read after its name; None if it may be used."""
+    """Return what is wrong with a parameter of a class of `USES`, to be read after its name. None if it may be used."""
     rules, class_name = USES[use].params, use.rpartition(".")[2]
     if not isinstance(name, str):
         return None

@@ -27,7 +27,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
         (),
     ),
 }  # fmt: skip
-# By the trainer's names for them; the others are accepted, too.
+# By the trainer's names for them. The others are accepted, too.
 _SETTABLE: dict[str, Rule] = {
     "n_estimators": Rule(int, 1, 5_000),
     "learning_rate": Rule(float, 1e-6, 10),

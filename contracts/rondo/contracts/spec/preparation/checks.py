@@ -53,7 +53,7 @@ class _Columns:
 
 
 def preparation_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what `prepare` can't mean; `spec` has plain values, see `cross_checks`."""
+    """Yield what `prepare` can't mean. `spec` has plain values, see `cross_checks`."""
     prepare, features = mapping_at(spec, "prepare"), mapping_at(spec, "features")
     if not prepare or not features:
         return

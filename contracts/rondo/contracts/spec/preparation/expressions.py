@@ -1,4 +1,4 @@
-"""The expressions of `prepare.derive`: a small grammar, read with `ast` and an allow-list; nothing is evaluated.
+"""The expressions of `prepare.derive`: a small grammar, read with `ast` and an allow-list. Nothing is evaluated.
 
 An expression has names of columns, numbers, `+ - * /`, parentheses and functions.
 """
@@ -38,7 +38,7 @@ _WHAT_THERE_IS = f"write columns, numbers, + - * /, parentheses and {', '.join(F
 
 
 class ExpressionError(ValueError):
-    """The text is no expression; the message says what to write instead."""
+    """The text is no expression. The message says what to write instead."""
 
     code: ClassVar[str] = "invalid_expression"
 

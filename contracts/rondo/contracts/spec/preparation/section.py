@@ -51,8 +51,8 @@ class Prepare(SpecSection):
     The columns are those that `impute` may have. A value outside of the training rows' may exceed 0 to 1."""
     encode: Annotated[dict[Column, Encode], Sorted] = Field(default_factory=dict)
     """How a category becomes numbers. `target`, the default: the mean of the label where it has this value. `one_hot`:
-    a column for each of the most frequent values; the others have 0 in all of them. `hash`: a fixed number of columns
-    that values share by chance; one that the training rows lack has 0 in all of them."""
+    a column for each of the most frequent values. The others have 0 in all of them. `hash`: a fixed number of columns
+    that values share by chance. One that the training rows lack has 0 in all of them."""
     hash_buckets: Annotated[int, Field(ge=2, le=4_096)] = 64
     """The number of columns of `hash`."""
     one_hot_levels: Annotated[int, Field(ge=1, le=4_096)] = 100
@@ -66,7 +66,7 @@ class Prepare(SpecSection):
     without a time, is a missing number. In Parquet and Arrow files the column may be of dates or timestamps: they are
     read as such texts, those with a zone in UTC, such as 2013-01-31T10:00:00Z. Requests have texts."""
     derive: Annotated[dict[Column, Text], Sorted] = Field(default_factory=dict)
-    """Columns that are computed from the numbers of a row, such as `rate: amount / income`; see below."""
+    """Columns that are computed from the numbers of a row, such as `rate: amount / income`. See below."""
     drop: tuple[Column, ...] = ()
     """The features and parts of dates that the estimator does not see, because they only serve expressions, slices or
     the fairness gate."""

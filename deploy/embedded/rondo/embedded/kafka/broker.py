@@ -50,7 +50,7 @@ class Kafka(Server):
     ) -> None:
         """Listen on `port`, by default a free one.
 
-        `keep` continues with the data of an earlier start; `progress` reports downloads. A `brief` broker runs for
+        `keep` continues with the data of an earlier start. `progress` reports downloads. A `brief` broker runs for
         minutes, and compiles as little as that takes.
         """
         self.folder = folder.absolute()
@@ -85,7 +85,7 @@ class Kafka(Server):
         return self.folder / "version"
 
     def _check_version(self) -> None:
-        # The first release wrote no such file; it ran 4.3.1.
+        # The first release wrote no such file. It ran 4.3.1.
         written_by = self._version.read_text(encoding="ascii").strip() if self._version.exists() else "4.3.1"
         if tuple(map(int, written_by.split("."))) > tuple(map(int, KAFKA_VERSION.split("."))):
             raise KafkaDataError(self.folder, written_by, KAFKA_VERSION)

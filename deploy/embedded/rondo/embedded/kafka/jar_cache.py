@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 def fetched(folder: Path | None = None, progress: Progress = silent, repository: str | None = None) -> list[Path]:
     """Return the paths of all jars, after fetching those that are missing or damaged.
 
-    If there are none, the network is not used. `repository` is the address of a Maven repository; the default is
+    If there are none, the network is not used. `repository` is the address of a Maven repository. The default is
     RONDO_MAVEN, else Maven Central.
 
     Raises:

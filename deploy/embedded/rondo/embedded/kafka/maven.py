@@ -37,7 +37,7 @@ class DownloadMeter:
         self._bytes = self._reported = 0
 
     def add(self, count: int) -> None:
-        """Count received bytes; a negative number are bytes to be received again."""
+        """Count received bytes. A negative number are bytes to be received again."""
         with self._lock:
             self._bytes += count
             step = _PROGRESS_STEPS * self._bytes // self._total
@@ -56,7 +56,7 @@ def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) ->
     """Fetch the jars into `folder`.
 
     Raises:
-        KafkaUnavailableError: the repository or the folder fails; it names which, and why.
+        KafkaUnavailableError: the repository or the folder fails. It names which, and why.
 
     """
     total = sum(jar.size for jar in jars)

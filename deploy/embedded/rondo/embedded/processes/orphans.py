@@ -22,7 +22,7 @@ def delete_record(log: Path) -> None:
 
 
 def kill_all(folder: Path) -> list[int]:
-    """Kill every recorded process under `folder` that still runs, with its session; return their ids."""
+    """Kill every recorded process under `folder` that still runs, with its session. Return their ids."""
     killed = []
     for path in folder.rglob("*.pid"):
         process = _recorded(path)

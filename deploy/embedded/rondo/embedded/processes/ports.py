@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
 _FILE = "ports.json"
 
-# Each candidate is used once per process; a random start keeps two processes apart.
+# Each candidate is used once per process. A random start keeps two processes apart.
 _candidates = itertools.islice(
     itertools.cycle(range(_LOWEST, _HIGHEST)),
     random.randrange(_HIGHEST - _LOWEST),  # noqa: S311 - spreads load, protects nothing

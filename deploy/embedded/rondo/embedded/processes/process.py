@@ -56,7 +56,7 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal. None while it runs."""
         return self._popen.poll() if self._popen else None
 
     @property

@@ -28,7 +28,7 @@ class StartLimit:
     _active: float = 0
 
     def exceeded(self, output: int, now: float) -> str | None:
-        """Return why to give up, or None; `output` is the size of the log."""
+        """Return why to give up, or None. `output` is the size of the log."""
         if output != self._output:
             self._output, self._active = output, now
         if now - self.started >= self.total:
@@ -39,7 +39,7 @@ class StartLimit:
 
 
 class Server(ABC):
-    """A server in a child process; use it with `with`, `async with`, or start() and stop()."""
+    """A server in a child process. Use it with `with`, `async with`, or start() and stop()."""
 
     name: str
     process: Process

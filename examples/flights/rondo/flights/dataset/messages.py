@@ -51,7 +51,7 @@ def _request(model: str, entity: str, event_time: str, features: dict[str, objec
 
 
 def outcomes(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes]]:
-    """Return key and value of an outcome for each flight; all of them have one."""
+    """Return key and value of an outcome for each flight. All of them have one."""
     times = flights[KNOWN_AT].dt.strftime(_RFC3339)
     return [
         (entity.encode(), orjson.dumps({"id": entity, "model": example.model, "outcome": outcome, "event_time": time}))
@@ -60,5 +60,5 @@ def outcomes(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes
 
 
 def day(month: int, day_of_month: int = 1) -> datetime:
-    """Return a day of 2013 in UTC; month 13 is the end of the year."""
+    """Return a day of 2013 in UTC. Month 13 is the end of the year."""
     return datetime(2014, 1, 1, tzinfo=UTC) if month > 12 else datetime(2013, month, day_of_month, tzinfo=UTC)  # noqa: PLR2004

@@ -111,12 +111,12 @@ class Auditor:
         self._finishing.set()
 
     def stop(self) -> None:
-        """Stop at once; messages that were not read are not counted."""
+        """Stop at once. Messages that were not read are not counted."""
         self._stopped.set()
         self._finishing.set()
 
     def wait_for_answers(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until every request has an answer; return whether it has."""
+        """Wait up to `timeout` seconds until every request has an answer. Return whether it has."""
         deadline = time.monotonic() + timeout
         while self.ledger.open > 0:
             if time.monotonic() > deadline:

@@ -63,7 +63,7 @@ class Backlog:
         self._stop.set()
 
     def wait_until_done(self, timeout: float) -> int:
-        """Wait up to `timeout` seconds until serving is done; return the number of requests that are left.
+        """Wait up to `timeout` seconds until serving is done. Return the number of requests that are left.
 
         Serving is done when its group has committed every request and no answer is in an open transaction: the topics
         are complete then. `stop` ends the wait early.

@@ -79,7 +79,7 @@ class EventListener:
         self._stop.set()
 
     def wait_for(self, enough: Callable[[History], bool], timeout: float) -> bool:
-        """Wait until the history satisfies `enough`, reading ends, or `timeout` seconds pass; return whether so."""
+        """Wait until the history satisfies `enough`, reading ends, or `timeout` seconds pass. Return whether so."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or enough(self.history), timeout)
             return enough(self.history)

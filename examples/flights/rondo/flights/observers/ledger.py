@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """The version that answered, and its score, value or label; None where a model of somebody else gives none."""
+    """The version that answered, and its score, value or label. None where a model of somebody else gives none."""
 
     model_version: int
     output: float | str | None

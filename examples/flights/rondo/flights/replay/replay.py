@@ -57,7 +57,7 @@ class Replay:
         self._sender = Sender(kafka, ticks(flights, plan.example, plan.stream_from, plan.until, _STEP), self._clock)
 
     async def run(self, observer: RunObserver, controls: SystemControls) -> float:
-        """Send everything in event time; return the duration in seconds.
+        """Send everything in event time. Return the duration in seconds.
 
         Raises:
             NotDeliveredError: Kafka did not acknowledge a message.

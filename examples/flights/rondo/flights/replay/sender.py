@@ -1,4 +1,4 @@
-"""Sends the replay to Kafka on time, on its own thread; counts every message that is not acknowledged."""
+"""Sends the replay to Kafka on time, on its own thread. Counts every message that is not acknowledged."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Sender:
         )
 
     def run(self) -> None:
-        """Send everything; return when Kafka has acknowledged the last message, or soon after `stop`.
+        """Send everything. Return when Kafka has acknowledged the last message, or soon after `stop`.
 
         Raises:
             NotDeliveredError: a message was refused or timed out.
@@ -89,11 +89,11 @@ class Sender:
         self._await_acknowledgements()
 
     def stop(self) -> None:
-        """End at the next tick without waiting for acknowledgements; unsent messages are discarded."""
+        """End at the next tick without waiting for acknowledgements. Unsent messages are discarded."""
         self._stop.set()
 
     def _wait_until_due(self, tick: Tick) -> bool:
-        """Wait until the clock shows the tick's time; return False if the sender is stopped before."""
+        """Wait until the clock shows the tick's time. Return False if the sender is stopped before."""
         wait = self._clock.seconds_until(tick.until)
         self.progress.behind = max(0.0, -wait)
         if wait < -_MOST_BEHIND_SECONDS:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: one request per flight; `baseline` are the outputs of the first model, aligned with the flights.
+    """A finished run: one request per flight. `baseline` are the outputs of the first model, aligned with the flights.
 
     `seconds` is the duration of the replay, `unfinished` the number of requests that serving had not committed at the
     last reading.

@@ -32,7 +32,7 @@ class Report:
 
     `with_loop` and `without_loop` are the `metric` by month (1 to 12), of the answers and of the first model.
 
-    `expected` is the number of requests to send, `requests` the number in Kafka; `unfinished` is the number of requests
+    `expected` is the number of requests to send, `requests` the number in Kafka. `unfinished` is the number of requests
     that serving had not committed at the last reading of the topics. `training_speed` is the share of its speed at
     which the replay continued while a training ran.
     """
@@ -59,7 +59,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """The reasons why this run is not a success; empty if it is one."""
+        """The reasons why this run is not a success. Empty if it is one."""
         return [*_miscounted(self), *_unanswered(self), *_too_few_redeployments(self)]
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.flights.examples import Example
     from rondo.flights.observers.ledger import Answer
 
-# A score or a value (float), or a label (text), aligned with rows; null where there is none.
+# A score or a value (float), or a label (text), aligned with rows. Null where there is none.
 Outputs: TypeAlias = pl.Series
 _CHUNK = 50_000
 
@@ -52,7 +52,7 @@ METRICS: dict[str, Callable[[pl.Series, pl.Series], float | None]] = {
 
 
 def by_month(example: Example, flights: pl.DataFrame, outputs: Outputs) -> dict[int, float]:
-    """Return the example's metric of each month; `outputs` are aligned with the rows.
+    """Return the example's metric of each month. `outputs` are aligned with the rows.
 
     Rows without an outcome or an answer are ignored, and so are months on which the metric is not defined.
     """

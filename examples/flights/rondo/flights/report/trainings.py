@@ -23,7 +23,7 @@ class Training:
 
 
 def trainings(history: History) -> list[Training]:
-    """Return the runs in order of their start; a run that was started twice is one."""
+    """Return the runs in order of their start. A run that was started twice is one."""
     runs = {e.data.run_id: e.data.trigger for e in history.of(TrainingStarted)}
     return [Training(run, trigger.kind, trigger.detail, _end(history, run)) for run, trigger in runs.items()]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`events` has the newest last; `rate` is answers per second, `behind` the delay of the replay in seconds.
+    """`events` has the newest last. `rate` is answers per second, `behind` the delay of the replay in seconds.
 
     The replay is `slow` while a training runs. `lag` is the number of requests in Kafka that serving has not committed.
     `changed` are the features and outputs of the version that serves for which the evidence of a change suffices.

@@ -1,4 +1,4 @@
-"""The tables of the live view; all three fit side by side in 80 columns."""
+"""The tables of the live view. All three fit side by side in 80 columns."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def versions(snapshot: Snapshot) -> Table:
 
 
 def drift(snapshot: Snapshot, bar: int) -> Table:
-    """Return the features with the largest PSI; yellow are those whose change is evident.
+    """Return the features with the largest PSI. Yellow are those whose change is evident.
 
-    A full bar of `bar` columns is the largest one, and at least `_FULL_BAR`; 0 omits the bars.
+    A full bar of `bar` columns is the largest one, and at least `_FULL_BAR`. 0 omits the bars.
     """
     window = snapshot.window
     table = _table(f"drift to {window.window.end:%d %b}" if window else "drift")

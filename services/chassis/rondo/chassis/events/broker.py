@@ -51,7 +51,7 @@ class Broker(KafkaBroker):
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: a subscriber can't read; the message says why.
+            UnavailableError: a subscriber can't read. The message says why.
 
         """
         for reader in self._readers:
@@ -59,7 +59,7 @@ class Broker(KafkaBroker):
 
 
 def broker(settings: ServiceSettings) -> Broker:
-    """Return a broker that publishes durably; FastStream's defaults are `acks=1` and no idempotence."""
+    """Return a broker that publishes durably. FastStream's defaults are `acks=1` and no idempotence."""
     return Broker(
         settings.kafka,
         client_id=settings.instance,
@@ -68,7 +68,7 @@ def broker(settings: ServiceSettings) -> Broker:
         allow_auto_create_topics=False,
         # A dead letter is its original and further headers: the client must accept what the topics accept.
         max_request_size=max(topic.max_message_bytes for topic in TOPICS) + HEADER_ROOM,
-        # Its errors are logged; its INFO lines repeat ours.
+        # Its errors are logged. Its INFO lines repeat ours.
         logger=logging.getLogger("rondo.faststream"),
         log_level=logging.DEBUG,
         apply_types=False,
@@ -113,7 +113,7 @@ def topic_config(topic: Topic) -> dict[str, str]:
 
 
 def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
-    """Create the topics that don't exist yet; `replication` -1 is the cluster's default. Blocks for seconds.
+    """Create the topics that don't exist yet. `replication` -1 is the cluster's default. Blocks for seconds.
 
     Raises:
         UnavailableError: Kafka does not answer.
@@ -141,6 +141,6 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
 
 
 async def wait_for_kafka(kafka: KafkaConnection, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
-    """Create the topics; waits without limit while Kafka is unavailable."""
+    """Create the topics. Waits without limit while Kafka is unavailable."""
     retry = Retry(f"Kafka at {kafka}", backoff=backoff)
     await retry.call(lambda: asyncio.to_thread(create_topics, kafka))

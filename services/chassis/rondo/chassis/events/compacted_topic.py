@@ -44,7 +44,7 @@ class CompactedTopic(Generic[E]):
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
-        """Read until cancelled. While Kafka is unavailable the table stays valid; afterwards it is read again."""
+        """Read until cancelled. While Kafka is unavailable the table stays valid. Afterwards it is read again."""
         await self._retry.call(self._read)
 
     def _note(self, error: Exception) -> None:

@@ -46,7 +46,7 @@ class Consumer(Generic[W]):
     backoff: Backoff = field(default_factory=Backoff)
 
     def subscribe(self) -> None:
-        """Subscribe to all the topics as one member of one group; takes effect when the broker starts."""
+        """Subscribe to all the topics as one member of one group. Takes effect when the broker starts."""
         subscriber = self.broker.subscriber(
             *(event.topic for event in self.handlers),
             group_id=self.settings.service,

@@ -43,7 +43,7 @@ class DeliveryPolicy:
     backoff: Backoff = field(default_factory=Backoff)
 
     async def settle(self, raw: Any, name: str, handle: Callable[[], Awaitable[str]]) -> str:
-        """Handle one message until it is handled or a dead letter; `name` is its name in the log.
+        """Handle one message until it is handled or a dead letter. `name` is its name in the log.
 
         Returns the result of `handle`, or `dead_letter`. Only then may its offset be committed.
         """

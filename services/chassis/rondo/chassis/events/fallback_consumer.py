@@ -36,7 +36,7 @@ _MORE_SECONDS = 0.05
 
 
 class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no types
-    """Neither aiokafka nor librdkafka reads on; a KafkaError, as it is tried again like one."""
+    """Neither aiokafka nor librdkafka reads on. A KafkaError, as it is tried again like one."""
 
     def __init__(self, partitions: dict[TopicPartition, int], error: Exception) -> None:
         places = ", ".join(f"{p.topic}-{p.partition} from offset {at}" for p, at in sorted(partitions.items()))
@@ -44,7 +44,7 @@ class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Hands out all records of its partitions with `getone` and `within`; `getmany` is aiokafka's own."""
+    """Hands out all records of its partitions with `getone` and `within`. `getmany` is aiokafka's own."""
 
     def __init__(self, *topics: str, kafka: KafkaConnection, **options: Any) -> None:
         super().__init__(*topics, **(kafka.aiokafka() | options))
@@ -60,7 +60,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         """Return the next record. One whose header names can't be read has no headers, as in a stream.
 
         Raises:
-            KafkaError: reading failed; it may be tried again.
+            KafkaError: reading failed. It may be tried again.
 
         """
         while True:
@@ -137,7 +137,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 def read_with_librdkafka(
     kafka: KafkaConnection, isolation_level: str, positions: Mapping[TopicPartition, int]
 ) -> list[ConsumerRecord[bytes, bytes]]:
-    """Return the next few records of partitions, from these offsets on; blocks for 3 seconds at most.
+    """Return the next few records of partitions, from these offsets on. Blocks for 3 seconds at most.
 
     `isolation_level` is that of the aiokafka consumer that reads on afterwards.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TokenFollower:
-    """Feeds `cache` while `run` runs; `/readyz` names it from the start on."""
+    """Feeds `cache` while `run` runs. `/readyz` names it from the start on."""
 
     def __init__(self, kafka: KafkaConnection, health: Health) -> None:
         self.cache = TokenCache()

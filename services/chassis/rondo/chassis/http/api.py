@@ -6,10 +6,10 @@
     async def promote(model: str, body: Promote, principal: Approver) -> ModelView:
         ...
 
-`principal` is who the token names; it needs the role. `APIRouter(dependencies=[requires(Role.READER)])` is the same for
+`principal` is who the token names. It needs the role. `APIRouter(dependencies=[requires(Role.READER)])` is the same for
 a router whose routes don't ask who it is.
 
-`errors` maps a domain error to its status; the most specific class counts. The error's `code` becomes the problem's
+`errors` maps a domain error to its status. The most specific class counts. The error's `code` becomes the problem's
 code, its `facts` (a mapping, if it has any) become further members, and its text becomes `detail`. What FastAPI refuses
 itself (422, 404, 405 with `Allow`), missing roles (403), an unavailable dependency (503) and everything unexpected
 (500) have the same shape. See `rondo.chassis.http.problems`.
@@ -72,7 +72,7 @@ Admin = Annotated[Principal, requires(Role.ADMIN)]
 
 
 def api(title: str, description: str, errors: Mapping[type[Exception], int] | None = None) -> FastAPI:
-    """Return an application; include routers in it. Its document is at /openapi.json."""
+    """Return an application. Include routers in it. Its document is at /openapi.json."""
     app = _Api(
         title=title,
         version="1",
@@ -118,7 +118,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI and the router raise; compressed bytes are no text, which FastAPI calls a 400."""
+    """Answer what FastAPI and the router raise. Compressed bytes are no text, which FastAPI calls a 400."""
     if (compressed := _compressed_json(request)) is not None:
         return await problems.on_unsupported_encoding(request, compressed)
     return await problems.on_http_exception(request, error)
@@ -147,7 +147,7 @@ async def _authorize(request: Request) -> None:
 
 
 def roles_of(route: APIRoute) -> tuple[Role, ...]:
-    """Return the roles that a route names; one of them is needed. None: it needs `admin`."""
+    """Return the roles that a route names. One of them is needed. None: it needs `admin`."""
     return tuple(dict.fromkeys(role for each in _requirements(route) for role in each.roles))
 
 

@@ -1,7 +1,7 @@
 """Authentication and roles of the HTTP APIs. Deny by default.
 
 The middleware authenticates before routing: a request without a valid token reaches no route, and a path that does not
-exist answers 401, too. A route names the role that it needs, with `requires` (FastAPI) or `require` (Starlette); a
+exist answers 401, too. A route names the role that it needs, with `requires` (FastAPI) or `require` (Starlette). A
 route of a FastAPI application of `rondo.chassis.http.api` that names none needs `admin`.
 """
 
@@ -27,7 +27,7 @@ _PRINCIPAL = "rondo.principal"
 
 
 class Authenticator(Protocol):
-    """What the middleware asks; `TokenCache` is one."""
+    """What the middleware asks. `TokenCache` is one."""
 
     async def authenticate(self, credential: str) -> Principal:
         """Return the principal of a bearer token.

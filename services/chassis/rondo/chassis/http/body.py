@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # RFC 9110, 15.5.16: a 415 for the content encoding lists those that are supported.
 ACCEPTED = "gzip, deflate"
-# The window's size is that of the format; 16 more means gzip.
+# The window's size is that of the format. 16 more means gzip.
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _PIECE = 1024 * 1024  # bytes that one piece has at most, however well it was compressed
 
@@ -29,7 +29,7 @@ class ContentEncodingError(PermanentError):
 
 
 class UnsupportedEncodingError(ContentEncodingError):
-    """The Content-Encoding is not supported; `accepted` are those that are."""
+    """The Content-Encoding is not supported. `accepted` are those that are."""
 
     code = "unsupported_encoding"
     accepted: ClassVar[str] = ACCEPTED

@@ -41,14 +41,14 @@ class Handler(Protocol):
         ...
 
     def take(self, request: DirectRequest, /) -> bool:
-        """Answer a whole request, now or later; return False, without any effect, to leave it to the application."""
+        """Answer a whole request, now or later. Return False, without any effect, to leave it to the application."""
         ...
 
 
 class DirectRequest:
     """A request, and its response, which is sent once. `route` is its template for the metrics, set by the handler."""
 
-    # uvicorn's protocol sets it where a client leaves; nobody waits for it.
+    # uvicorn's protocol sets it where a client leaves. Nobody waits for it.
     message_event = asyncio.Event()
 
     def __init__(self, protocol: DirectProtocol, path: bytes, headers: Headers, *, keep_alive: bool) -> None:

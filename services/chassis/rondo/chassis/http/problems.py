@@ -74,7 +74,7 @@ async def on_damaged_body(_: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Give what the router answers the one shape; its headers, such as `Allow`, stay."""
+    """Give what the router answers the one shape. Its headers, such as `Allow`, stay."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
     path = request.url.path[:200]
     match error.status_code:

@@ -61,7 +61,7 @@ async def listen(
 ) -> AsyncIterator[int]:
     """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
 
-    `direct` may take requests before they get to `app`; it authenticates what it takes.
+    `direct` may take requests before they get to `app`. It authenticates what it takes.
 
     Requests finish at the start of a shutdown, while their dependencies are still open.
 

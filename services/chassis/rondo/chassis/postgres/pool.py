@@ -68,7 +68,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; commits at the end, rolls back when the body raises.
+        """Open a transaction. Commits at the end, rolls back when the body raises.
 
         Raises:
             UnavailableError: PostgreSQL is unavailable, full, or asks to repeat the transaction.
@@ -112,7 +112,7 @@ class Database:
 
     @asynccontextmanager
     async def session_lock(self, name: str) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any] | None]:
-        """Hold a lock while the body runs, on a connection of its own; yields None if another process has it.
+        """Hold a lock while the body runs, on a connection of its own. Yields None if another process has it.
 
         Unlike a transaction it may be held for hours. It ends with its connection, which may be long before the body
         does: what is done with the connection that is yielded is done under the lock. The server ends a connection
@@ -169,7 +169,7 @@ async def end_when_idle(connection: asyncpg.pool.PoolConnectionProxy[Any], secon
 
 
 def is_broken(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
-    """Return whether a connection is broken; the proxy of a broken one raises instead of answering."""
+    """Return whether a connection is broken. The proxy of a broken one raises instead of answering."""
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:

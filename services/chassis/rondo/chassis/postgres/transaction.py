@@ -35,7 +35,7 @@ class EventTooLargeError(PermanentError):
 
 @dataclass(frozen=True)
 class Transaction:
-    """An open transaction: adapters use `connection`; events are published after its commit."""
+    """An open transaction: adapters use `connection`. Events are published after its commit."""
 
     connection: asyncpg.pool.PoolConnectionProxy[Any]
     service: str
@@ -47,7 +47,7 @@ class Transaction:
         return current_traceparent() or (self.cause.traceparent if self.cause else None)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
-        """Write an event to the outbox; it is published once the transaction has committed. Returns its id.
+        """Write an event to the outbox. It is published once the transaction has committed. Returns its id.
 
         Raises:
             EventTooLargeError: its topic does not accept it.

@@ -23,7 +23,7 @@ _LARGEST = 0.9999
 
 
 def autocorrelation_time(means: NDArray[np.float64], rows: float, below: float = math.inf) -> float:
-    """Return the autocorrelation time in rows, the largest over components and scales; 1 where rows are independent.
+    """Return the autocorrelation time in rows, the largest over components and scales. 1 where rows are independent.
 
     `means` are of consecutive stretches of `rows` rows, shape `[components, stretches]`. The scales are those of fewer
     than `below` rows.
@@ -64,7 +64,7 @@ def autocorrelation_time_of_bins(values: NDArray[np.float64], bins: NDArray[np.i
 
 
 def _time(means: NDArray[np.float64]) -> float:
-    """Return the largest autocorrelation time of the components, in stretches; 0 where no correlation is certain."""
+    """Return the largest autocorrelation time of the components, in stretches. 0 where no correlation is certain."""
     centred = means - means.mean(axis=1, keepdims=True)
     squares = np.einsum("cs,cs->c", centred, centred)
     products = np.einsum("cs,cs->c", centred[:, 1:], centred[:, :-1])

@@ -1,7 +1,7 @@
 """Counts the columns of a table into the fixed bins of a model's reference profile.
 
 The counts of all columns lie side by side in one vector: two counts merge by addition. A numeric column has its bins,
-then one for missing values; a categorical one its categories, one for categories that the reference does not list, and
+then one for missing values. A categorical one its categories, one for categories that the reference does not list, and
 one for missing values.
 """
 
@@ -48,7 +48,7 @@ class ColumnBins:
     categories: pa.Array | None
 
     def of(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return this column's counts; the missing values are last."""
+        """Return this column's counts. The missing values are last."""
         return counts[self.offset : self.offset + self.size]
 
     def bins(self, rows: pa.Table) -> NDArray[np.int64]:
@@ -61,7 +61,7 @@ class ColumnBins:
         return self.bins_of(_values([self], rows)[0])
 
     def bins_of(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the bin of each value of a numeric column, as a new array; NaN is missing."""
+        """Return the bin of each value of a numeric column, as a new array. NaN is missing."""
         return np.asarray(_numeric_bins([self]).of_values(values[None])[0], np.int64)
 
     def bins_of_categories(self, rows: pa.Table) -> NDArray[np.int64]:
@@ -99,7 +99,7 @@ class AlikeColumns:
 
 @dataclass(frozen=True)
 class Binning:
-    """The bins of every column of a version, then those of its projections; `size` is their total number.
+    """The bins of every column of a version, then those of its projections. `size` is their total number.
 
     A column whose kind of profile is unknown has none.
     """

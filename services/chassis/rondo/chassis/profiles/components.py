@@ -36,7 +36,7 @@ class Components:
     values: NDArray[np.float64]
 
     def means(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the means over the rows that are counted; counts `[..., bins]` give `[..., components]`."""
+        """Return the means over the rows that are counted. Counts `[..., bins]` give `[..., components]`."""
         return np.asarray((counts @ self.values) / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 

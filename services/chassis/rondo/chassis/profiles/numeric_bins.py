@@ -38,7 +38,7 @@ class NumericBins:
         return cls(padded, np.array(missing, np.int64))
 
     def of_values(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
-        """Return the bin of each value, counted from 0; both have the shape `[columns, rows]`. NaN is missing.
+        """Return the bin of each value, counted from 0. Both have the shape `[columns, rows]`. NaN is missing.
 
         The type is the smallest one that has room for all bins.
         """

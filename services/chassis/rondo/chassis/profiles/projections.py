@@ -44,7 +44,7 @@ def is_projection(column: str | None) -> bool:
 
 
 def computable(features: Mapping[str, FeatureProfile], projections: Projections | None) -> dict[str, NumericProfile]:
-    """Return the profiles of projections by name; none where one, or a feature in them, is of a later release."""
+    """Return the profiles of projections by name. None where one, or a feature in them, is of a later release."""
     if projections is None:
         return {}
     weighed = [features.get(name) for name in projections.weights]
@@ -75,7 +75,7 @@ class Projector:
         return np.zeros((rows, self.number), np.float32)
 
     def add(self, projected: NDArray[np.float32], name: str, bins: NDArray[np.int64]) -> None:
-        """Add what a feature contributes to rows with these bins; nothing, if it has no weights."""
+        """Add what a feature contributes to rows with these bins. Nothing, if it has no weights."""
         if name in self.tables:
             projected += self.tables[name].take(bins, axis=0)
 

@@ -29,7 +29,7 @@ def row_hashes(columns: Iterable[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint
     """Return a hash of each row of columns of text, float32 or timestamps, shape `[rows]`.
 
     Texts may be dictionary-encoded: each distinct one is then hashed once.
-    A missing value is equal to a missing one, to NaN, and to the empty text; 0 is equal to -0.
+    A missing value is equal to a missing one, to NaN, and to the empty text. 0 is equal to -0.
     """
     found: NDArray[np.uint64] | None = None
     for column in columns:

@@ -28,7 +28,7 @@ _ARRIVAL_SECONDS = 0.5
 
 
 class UnauthenticatedError(Exception):
-    """The request has no credential that can be used; the message says why."""
+    """The request has no credential that can be used. The message says why."""
 
     code = "unauthenticated"
 
@@ -87,7 +87,7 @@ class TokenCache:
         return self._principal(token_id, secret, await self._find(token_id))
 
     def known(self, credential: str) -> Principal | None:
-        """Return the principal of a token that can be used now; None where `authenticate` waits for it, or says why."""
+        """Return the principal of a token that can be used now. None where `authenticate` waits for it, or says why."""
         digest = hashlib.sha256(credential.encode()).digest()
         if (known := self._known.get(digest)) is None:
             parts = access_tokens.split(credential) if self._complete else None
@@ -103,7 +103,7 @@ class TokenCache:
         return principal if expires_at is None or self._now() < expires_at else None
 
     def _principal(self, token_id: str, secret: str, token: TokenChanged | None) -> Principal:
-        # An unknown id is refused later than a wrong secret. That reveals which ids exist; ids are not secret.
+        # An unknown id is refused later than a wrong secret. That reveals which ids exist. Ids are not secret.
         if token is None or not access_tokens.matches(secret, token.secret_digest):
             raise UnauthenticatedError("the token is unknown, or was replaced")
         if token.revoked_at is not None:

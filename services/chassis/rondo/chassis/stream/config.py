@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """`instance` names the replica; a new process of the same name fences the old one.
+    """`instance` names the replica. A new process of the same name fences the old one.
 
     A micro-batch has `max_records` at most, and takes no more once it has `max_bytes`.
 
     `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that long, and a record
     after a gap does not wait. After `hanging_after` seconds without a record the stream checks for a hanging
-    transaction; it must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds
+    transaction. It must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds
     hangs.
     """
 

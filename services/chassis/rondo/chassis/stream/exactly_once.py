@@ -55,10 +55,10 @@ _ACTIVE_SECONDS = 0.02
 _LAG_SECONDS = 1.0
 # Messages are awaited for so long at a time while a commit is on its way.
 _COMMIT_LOOK_SECONDS = 0.002
-# Of the linger time; the bytes of the micro-batch are counted after each. Slices by count would cost 60 us each where
+# Of the linger time. The bytes of the micro-batch are counted after each. Slices by count would cost 60 us each where
 # messages wait, and are not needed there: a call that does not wait returns what is read ahead at most.
 _SLICE_SECONDS = 0.02
-# Of a rebalance, for the micro-batch in flight; one that takes longer is fenced. Below `max.poll.interval.ms`.
+# Of a rebalance, for the micro-batch in flight. One that takes longer is fenced. Below `max.poll.interval.ms`.
 _REVOKE_SECONDS = 8.0
 
 
@@ -136,7 +136,7 @@ class ExactlyOnceStream:
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: the stream does not advance; the message says why.
+            UnavailableError: the stream does not advance. The message says why.
 
         """
         if self._trouble:

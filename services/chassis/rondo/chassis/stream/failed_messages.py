@@ -44,17 +44,17 @@ class FailedMessages:
         return len(places) == 1 and self._alone.get(places[0], 0) >= TRIES
 
     def is_new_skip(self, place: Place) -> bool:
-        """Return whether a message was not skipped before; it may be read again for a later one that fails."""
+        """Return whether a message was not skipped before. It may be read again for a later one that fails."""
         is_new = place not in self._skipped
         self._skipped.add(place)
         return is_new
 
     def last_error(self, place: Place) -> str:
-        """Return the error with which a message last failed alone; empty if it did not."""
+        """Return the error with which a message last failed alone. Empty if it did not."""
         return self._errors.get(place, "")
 
     def failed(self, places: Sequence[Place], error: str = "") -> bool:
-        """Note a failure and its error; return whether to read again. Without, the program is at fault."""
+        """Note a failure and its error. Return whether to read again. Without, the program is at fault."""
         self._failures += 1
         if not places or self._failures > MAX_FAILURES:
             return False

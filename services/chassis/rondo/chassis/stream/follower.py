@@ -38,7 +38,7 @@ _ANSWER_SECONDS = 3.0
 
 
 class NotStartedError(UnavailableError):
-    """A follower has not yet loaded its state and read once; nothing has failed."""
+    """A follower has not yet loaded its state and read once. Nothing has failed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "not started")
@@ -72,7 +72,7 @@ class State(Protocol):
     skips: ClassVar[bool]
 
     async def load(self) -> Mapping[Position, int]:
-        """Load the saved state, and return the next offset to read by (topic, partition); absent ones start at 0."""
+        """Load the saved state, and return the next offset to read by (topic, partition). Absent ones start at 0."""
         ...
 
     async def advance(self, messages: Sequence[Message]) -> None:
@@ -86,7 +86,7 @@ class State(Protocol):
 
 
 class Backlog:
-    """The partitions that are still to be read up to their `ends`, by (topic, partition); `done` is called once.
+    """The partitions that are still to be read up to their `ends`, by (topic, partition). `done` is called once.
 
     A partition is read when a message at its end arrived, or when the consumer reports its end: after the last message
     of a transaction comes its marker, which no reader sees.
@@ -175,7 +175,7 @@ class Follower:
 
         Raises:
             NotStartedError: its state is being loaded for the first time.
-            UnavailableError: the follower does not advance; the message says why.
+            UnavailableError: the follower does not advance. The message says why.
 
         """
         if self._trouble:

@@ -26,7 +26,7 @@ class HangingTransactionCheck:
         self._said: str | None = None
 
     def trouble(self, consumer: Consumer) -> str | None:
-        """Return why Kafka does not return the committed offsets, and what to do; None if it does."""
+        """Return why Kafka does not return the committed offsets, and what to do. None if it does."""
         now = time.monotonic()
         if now - self._asked >= self._seconds:
             self._asked, self._said = now, _ask(consumer)

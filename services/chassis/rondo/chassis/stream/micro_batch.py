@@ -46,7 +46,7 @@ class Writer:
     _in_flight: tuple[MicroBatch, Future[None]] | None = None
 
     def submit(self, batch: MicroBatch) -> None:
-        """Begin to write a micro-batch; the one before must have been settled."""
+        """Begin to write a micro-batch. The one before must have been settled."""
         assert self._in_flight is None, "one transaction at a time"  # noqa: S101 - order per key depends on it
         self._in_flight = batch, self._thread.submit(self._commit, batch)
 
@@ -55,11 +55,11 @@ class Writer:
         return self._in_flight is None or self._in_flight[1].done()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long for the micro-batch in flight; return whether none is being written any more."""
+        """Wait so long for the micro-batch in flight. Return whether none is being written any more."""
         return self._in_flight is None or bool(wait([self._in_flight[1]], seconds).done)
 
     def settle(self) -> tuple[MicroBatch, BaseException | None] | None:
-        """Wait for the micro-batch in flight, and return it with its error; None if there is none."""
+        """Wait for the micro-batch in flight, and return it with its error. None if there is none."""
         if self._in_flight is None:
             return None
         (batch, future), self._in_flight = self._in_flight, None

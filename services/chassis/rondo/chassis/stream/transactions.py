@@ -56,7 +56,7 @@ class Transactions:
 
     @property
     def hung(self) -> bool:
-        """Whether a call does not return within any timeout; only the end of the process ends it."""
+        """Whether a call does not return within any timeout. Only the end of the process ends it."""
         called = self._called
         return called is not None and time.monotonic() - called > self._hung_after
 

@@ -46,7 +46,7 @@ class Notes(Protocol):
     """
 
     def restore(self, notes: Mapping[tuple[str, int], tuple[int, str]], /) -> None:
-        """Take the committed offsets and texts of partitions, before their first messages; -1 if none is committed."""
+        """Take the committed offsets and texts of partitions, before their first messages. -1 if none is committed."""
         ...
 
     @property

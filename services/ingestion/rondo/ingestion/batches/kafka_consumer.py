@@ -45,7 +45,7 @@ class BatchConsumer:
         self._delivery = DeliveryPolicy(broker, settings.service, _GROUP, (IngestionError, PermanentError))
 
     def subscribe(self) -> None:
-        """Subscribe; takes effect when the broker starts."""
+        """Subscribe. Takes effect when the broker starts."""
         subscriber = self._broker.subscriber(
             BATCHES_SUBMITTED, group_id=_GROUP, group_instance_id=self._instance, **SUBSCRIPTION
         )

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """The record of a batch; `repeated` if the same decision was recorded and announced before."""
+    """The record of a batch. `repeated` if the same decision was recorded and announced before."""
 
     record: BatchRecord
     repeated: bool
@@ -62,8 +62,8 @@ class BatchService:
             InvalidNameError: the dataset or the batch id is not a valid name.
             BatchConflictError: a batch with this id and other content was accepted.
             ReportLostError: the batch was accepted before, and its report is lost.
-            TableDamagedError: the table of the dataset or of its quarantine is damaged; nothing was stored.
-            UnavailableError: PostgreSQL or a storage is unavailable; the same batch may be sent again.
+            TableDamagedError: the table of the dataset or of its quarantine is damaged. Nothing was stored.
+            UnavailableError: PostgreSQL or a storage is unavailable. The same batch may be sent again.
 
         """
         check_names(submission.dataset, submission.batch_id)

@@ -1,4 +1,4 @@
-"""Stores the bytes of an incoming batch on disk while it is validated; they are never in memory as a whole."""
+"""Stores the bytes of an incoming batch on disk while it is validated. They are never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Spool:
         self.limit_bytes = limit_bytes
 
     def clear(self) -> None:
-        """Delete the incomplete uploads of an earlier process; their senders got no answer."""
+        """Delete the incomplete uploads of an earlier process. Their senders got no answer."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -65,7 +65,7 @@ class Spool:
                 file.close()
             yield SpooledFile(path, f"sha256:{digest.hexdigest()}", damage)
         finally:
-            with suppress(OSError):  # flushing fails on a full disk; the file is deleted anyway
+            with suppress(OSError):  # flushing fails on a full disk. The file is deleted anyway
                 file.close()
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Up to here a float is one whole number; beyond, its digits would claim more than it holds.
+# Up to here a float is one whole number. Beyond, its digits would claim more than it holds.
 _EXACT = {pa.float64(): 2**53 - 1, pa.float32(): 2**24 - 1}
 
 
@@ -37,7 +37,7 @@ def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def conflicting_columns(table: pa.Table, known: pa.Schema) -> set[str]:
-    """Return the columns that a known schema has with another type; a column of nulls conflicts with none."""
+    """Return the columns that a known schema has with another type. A column of nulls conflicts with none."""
     types = dict(zip(known.names, known.types, strict=True))
     return {f.name for f in table.schema if not pa.types.is_null(f.type) and types.get(f.name, f.type) != f.type}
 

@@ -55,7 +55,7 @@ def lost_commit(root: Location, table: str, version: int) -> str | None:
 
 
 def undecodable_commit(root: Location, table: str) -> str | None:
-    """Return which of the newest commits is empty, missing or no lines of JSON; None if all are as they should be.
+    """Return which of the newest commits is empty, missing or no lines of JSON. None if all are as they should be.
 
     Raises:
         OSError, ObjectStoreError: the storage can't be read.

@@ -29,12 +29,12 @@ class Location:
         return f"{self._root}/{name}"
 
     def create(self, name: str) -> None:
-        """Create the folder of a table; an object store has none."""
+        """Create the folder of a table. An object store has none."""
         if self._folder is not None:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def put(self, path: str, content: bytes) -> None:
-        """Write a file; one of the same name is replaced."""
+        """Write a file. One of the same name is replaced."""
         self._opened().put(path, content)
 
     def get(self, path: str) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # No space left, the quota is exceeded, the file is larger than allowed.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MAX_TEXT = 300
-# Of object_store; the kernel of delta-rs begins with the same word where the log is not what it should be.
+# Of object_store. The kernel of delta-rs begins with the same word where the log is not what it should be.
 _OF_STORE = re.compile("os error|Generic (?!delta kernel)")
 
 
@@ -30,7 +30,7 @@ def storage_unavailable(error: Exception, location: object) -> UnavailableError:
 
 @contextmanager
 def translated(location: object) -> Iterator[None]:
-    """Raise what the storage below `location` fails with as UnavailableError; other errors stay as they are."""
+    """Raise what the storage below `location` fails with as UnavailableError. Other errors stay as they are."""
     try:
         yield
     except (OSError, DeltaError, ObjectStoreError) as error:
@@ -42,7 +42,7 @@ def translated(location: object) -> Iterator[None]:
 def is_of_storage(error: Exception) -> bool:
     """Return whether the storage failed, and not what was asked of it.
 
-    delta-rs raises one of several classes for it; the message is object_store's, which begins with `Generic`, or has
+    delta-rs raises one of several classes for it. The message is object_store's, which begins with `Generic`, or has
     the number of the system's error.
     """
     return not isinstance(error, DeltaError) or _OF_STORE.search(str(error)) is not None

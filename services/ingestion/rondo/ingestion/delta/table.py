@@ -41,7 +41,7 @@ class OpenTable:
 
     @classmethod
     def open(cls, name: str, uri: str) -> OpenTable | None:
-        """Open a table; None if there is none."""
+        """Open a table. None if there is none."""
         try:
             table = DeltaTable(uri)
         except TableNotFoundError:

@@ -49,10 +49,10 @@ class DeltaTables:
     def append(
         self, name: str, rows: pa.Table | pl.DataFrame, transactions: Mapping[str, int], metadata: Mapping[str, str]
     ) -> Commit:
-        """Append rows in one commit; creates the table if there is none.
+        """Append rows in one commit. Creates the table if there is none.
 
         Raises:
-            UnavailableError: the storage is full or can't be written; nothing became visible.
+            UnavailableError: the storage is full or can't be written. Nothing became visible.
             TableDamagedError: files of the table are damaged or lost.
 
         """
@@ -77,7 +77,7 @@ class DeltaTables:
             # Only the table knows whether the commit succeeded, so it is opened again (delta-rs #2279).
             self._open.pop(name, None)
             if isinstance(error, DeltaError) and not storage_errors.is_of_storage(error):
-                self._table(name)  # raises where it is damaged; else the rows are what delta-rs refused
+                self._table(name)  # raises where it is damaged, else the rows are what delta-rs refused
             raise
 
     @contextmanager

@@ -62,7 +62,7 @@ class HeldRows:
 
     @contextmanager
     def holding(self, table: str, begins: Mapping[Position, int], now: float) -> Iterator[None]:
-        """Hold the rows of a table from `begins` on if the body fails on it; an unavailable dependency passes."""
+        """Hold the rows of a table from `begins` on if the body fails on it. An unavailable dependency passes."""
         try:
             with panics_as_errors():
                 yield
@@ -99,7 +99,7 @@ class HeldRows:
                 raise TableTriedAgainError(table)
 
     def add(self, table: str, now: float, announced: int | None = None) -> None:
-        """Add a damaged table; `announced` is the version after which its commits could not be announced."""
+        """Add a damaged table. `announced` is the version after which its commits could not be announced."""
         if not self._damaged:
             self._tried = now
         self._damaged.setdefault(table, announced)

@@ -5,7 +5,7 @@ only gives the offset at which reading starts. A model's feedback tables are `fe
 `.../outcomes`.
 
 The rows of a table that is damaged or refuses them stay in Kafka: the saved position of their partition stays before
-them, and the other tables go on. Once the table is to be tried again, reading starts from there; what the others have
+them, and the other tables go on. Once the table is to be tried again, reading starts from there. What the others have
 is not written twice.
 """
 
@@ -124,7 +124,7 @@ class FeedbackLanding:
                 self._add(found, topic, partition, offset)
 
     def _is_new(self, table: str, topic: str, partition: int, offset: int) -> bool:
-        """Return whether a table is to take the rows of a message; one that is held takes none for now."""
+        """Return whether a table is to take the rows of a message. One that is held takes none for now."""
         begins = {(topic, partition): offset}
         if table not in self._held:
             with self._held.holding(table, begins, self.clock()):
@@ -151,7 +151,7 @@ class FeedbackLanding:
             self.recent.add(found.model, primary["id"].to_pylist(), primary["entity"].to_pylist())
 
     def _commit(self) -> list[OutcomesCommit]:
-        """Commit every table that has rows; predictions first, so that their outcomes find them there."""
+        """Commit every table that has rows. Predictions first, so that their outcomes find them there."""
         commits: list[OutcomesCommit] = []
         for table, buffer in sorted(self._buffers.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
             with self._held.holding(table, buffer.begins, self.clock()):

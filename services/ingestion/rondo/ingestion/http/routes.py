@@ -109,7 +109,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(FORMATS, _FILE)}},
 )
 async def upload(request: Request, dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> Response:
-    """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip or deflate.
+    """Submit a batch: the body is the file, the content type its format. It may be compressed with gzip or deflate.
 
     The same batch may be sent again: the answer is the report of the first time.
     """
@@ -147,7 +147,7 @@ async def batches(dataset: Dataset, ingestion: Ingestion, limit: Limit = 100) ->
 
 @router.get("/quarantine", summary="The newest quarantined rows", dependencies=[http_api.requires(Role.READER)])
 async def quarantine(dataset: Dataset, ingestion: Ingestion, batch_id: OfBatch, limit: Limit = 100) -> QuarantinedRows:
-    """Return quarantined rows (of one batch, if it is given); those of the newest batch first."""
+    """Return quarantined rows (of one batch, if it is given). Those of the newest batch first."""
     rows = await asyncio.to_thread(ingestion.publisher.quarantined, dataset, limit, batch_id)
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
@@ -178,7 +178,7 @@ async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     dependencies=[http_api.requires(Role.PREDICTOR, Role.ENGINEER)],
 )
 async def data_version(dataset: Dataset, ingestion: Ingestion) -> CurrentVersion:
-    """Return the version that a scoring of the dataset takes by default; null before its first batch."""
+    """Return the version that a scoring of the dataset takes by default. Null before its first batch."""
     commit = await asyncio.to_thread(ingestion.tables.current, table_of(dataset))
     return CurrentVersion(dataset=dataset, data_version=commit.version if commit else None)
 

@@ -26,14 +26,14 @@ class BatchList(BaseModel):
 
 
 class CurrentVersion(BaseModel):
-    """The newest version of a dataset; null before its first batch."""
+    """The newest version of a dataset. Null before its first batch."""
 
     dataset: str
     data_version: int | None
 
 
 class QuarantinedRow(BaseModel):
-    """A row that was not accepted. `row` counts from 0; `content` is the row as it was sent, as JSON text."""
+    """A row that was not accepted. `row` counts from 0. `content` is the row as it was sent, as JSON text."""
 
     batch_id: str
     row: int
@@ -43,14 +43,14 @@ class QuarantinedRow(BaseModel):
 
 
 class QuarantinedRows(BaseModel):
-    """Quarantined rows; those of the newest batch first."""
+    """Quarantined rows. Those of the newest batch first."""
 
     dataset: str
     rows: list[QuarantinedRow]
 
 
 class ColumnView(BaseModel):
-    """One column of the contract; bounds are inclusive. `models` are those that require it."""
+    """One column of the contract. Bounds are inclusive. `models` are those that require it."""
 
     name: str
     kind: str
@@ -76,9 +76,9 @@ class ColumnView(BaseModel):
 
 
 class DatasetView(BaseModel):
-    """The contract of a dataset, and its current version; None if no batch was accepted yet.
+    """The contract of a dataset, and its current version. None if no batch was accepted yet.
 
-    `declared` says whether the dataset has a spec of its own; else its models' specs are combined.
+    `declared` says whether the dataset has a spec of its own. Else its models' specs are combined.
     """
 
     dataset: str

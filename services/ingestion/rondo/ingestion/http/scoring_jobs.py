@@ -28,10 +28,10 @@ JobId = Annotated[str, Path(json_schema_extra={"pattern": f"^{_JOB.pattern}$"})]
 
 
 class ScoringJobView(Value):
-    """A scoring job. `rows` is null until it is planned; `scored` are those with an answer, `refused` ones included.
+    """A scoring job. `rows` is null until it is planned. `scored` are those with an answer, `refused` ones included.
 
     `rows_per_second` is that of the last minute, and `seconds_left` follows from it. `scores` is the table of a job
-    that is done; `code` and `reason` say why one failed.
+    that is done. `code` and `reason` say why one failed.
     """
 
     job: str

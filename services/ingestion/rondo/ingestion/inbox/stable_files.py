@@ -37,7 +37,7 @@ class FileStat:
 
     @classmethod
     def at(cls, path: Path) -> FileStat:
-        """Return the stat of the file at a path; a symbolic link is not followed."""
+        """Return the stat of the file at a path. A symbolic link is not followed."""
         return cls.of(path.lstat())
 
 

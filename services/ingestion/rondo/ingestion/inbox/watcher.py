@@ -1,7 +1,7 @@
 """The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>` is a batch, also one with `.gz` behind it.
 
 A writer creates the file under another name (ending in .part, for example) and renames it into place. A file that is
-written in place is read once it did not change for a while; a Parquet or Arrow file without its footer is given longer,
+written in place is read once it did not change for a while. A Parquet or Arrow file without its footer is given longer,
 then read as it is.
 A processed file is moved to the folder `done/` or `rejected/` beside it, the latter with a `.reason.txt`.
 """

@@ -1,4 +1,4 @@
-"""Parses a micro-batch of outcomes (JSON) into columns by model; invalid messages are returned with the reason."""
+"""Parses a micro-batch of outcomes (JSON) into columns by model. Invalid messages are returned with the reason."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Labels
 
 _EXAMPLE = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
-_MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes; a longer message is something else
+_MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes. A longer message is something else
 
 
 class InvalidOutcomeError(ValueError):
-    """A message is not a valid outcome. `field` is the invalid one; None if it is not a JSON object at all."""
+    """A message is not a valid outcome. `field` is the invalid one. None if it is not a JSON object at all."""
 
     code: ClassVar[str] = "invalid_outcome"
 
@@ -156,7 +156,7 @@ def _time(content: dict[str, Any], now: datetime) -> datetime:
 
 
 def _utc(text: str) -> datetime | None:
-    """Return the time in UTC; None for text that is not a time, has no zone, or is out of datetime's range."""
+    """Return the time in UTC. None for text that is not a time, has no zone, or is out of datetime's range."""
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else None

@@ -1,4 +1,4 @@
-"""Streams `outcomes.observed` to `outcomes.log`, exactly once; what is invalid becomes a dead letter."""
+"""Streams `outcomes.observed` to `outcomes.log`, exactly once. What is invalid becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def outcome_stream(settings: IngestionSettings) -> StreamSettings:
 
 
 class OutcomeTransform:
-    """`outcomes.observed` in; `outcomes.log` and dead letters out, in the same transaction."""
+    """`outcomes.observed` in. `outcomes.log` and dead letters out, in the same transaction."""
 
     def __init__(self, specs: SpecCache, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._specs = specs

@@ -63,10 +63,10 @@ class Coordinator:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def tick(self) -> float:
-        """Run the job that was requested first, if there is one; returns the seconds until the next look.
+        """Run the job that was requested first, if there is one. Returns the seconds until the next look.
 
         Raises:
-            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable; the job goes on later, after another
+            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable. The job goes on later, after another
                 one, for whose data it may be available.
 
         """
@@ -144,7 +144,7 @@ class Coordinator:
         raise ScoringFailedError(ScoringFailure.SCORES_LOST, f"{what}: {advice}")
 
     async def _score(self, run: JobRun) -> None:
-        """Return once all parts are done; sends again what has no answer.
+        """Return once all parts are done. Sends again what has no answer.
 
         Raises:
             ScoringFailedError: serving refuses the version, or does not answer.
@@ -161,7 +161,7 @@ class Coordinator:
             await self._send_all(run, parts)
 
     async def _send_all(self, run: JobRun, parts: Sequence[Part]) -> None:
-        """Send parts while few have no answer; returns early if none comes."""
+        """Send parts while few have no answer. Returns early if none comes."""
         self._open.clear()
         reader = self.source.read(run.request, parts, run.attempt)
         while (item := await asyncio.to_thread(next, reader, None)) is not None:
@@ -175,7 +175,7 @@ class Coordinator:
         await self._until_open(0)
 
     async def _until_open(self, most: int) -> bool:
-        """Wait until at most so many parts have no answer; return False if none comes for too long."""
+        """Wait until at most so many parts have no answer. Return False if none comes for too long."""
         while True:
             if self._error is not None:
                 raise self._error
@@ -201,7 +201,7 @@ async def _while_held(run: JobRun, work: Coroutine[Any, Any, DataVersion]) -> Da
     """Check a run while `work` goes on.
 
     Raises:
-        UnavailableError: the run is lost. The work is cancelled, then; a call on a thread goes on to its end.
+        UnavailableError: the run is lost. The work is cancelled, then. A call on a thread goes on to its end.
 
     """
     task = asyncio.create_task(work)

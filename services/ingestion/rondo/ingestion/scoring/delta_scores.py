@@ -47,7 +47,7 @@ class DeltaScores:
     root: Location
 
     def write(self, table: str, number: int, answer: PartAnswer) -> WrittenPart:
-        """Write the file of a part. Nobody sees it before the commit; the same part again replaces it.
+        """Write the file of a part. Nobody sees it before the commit. The same part again replaces it.
 
         Raises:
             UnavailableError: the data storage is full or can't be written.

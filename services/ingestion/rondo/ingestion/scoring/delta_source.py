@@ -99,7 +99,7 @@ class DeltaSource:
             raise storage_errors.storage_unavailable(error, self.root) from error
 
     def _damaged(self, request: ScoringRequested) -> str:
-        """Return what is wrong with a file of the data, by its name and size; empty where nothing is."""
+        """Return what is wrong with a file of the data, by its name and size. Empty where nothing is."""
         table = table_of(request.dataset)
         with storage_errors.translated(self.root):
             sizes = self.root.sizes(table)

@@ -21,7 +21,7 @@ FOLDER = "scores"
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """A job. `rows` is None until it is planned; `scored` are those with an answer, the `refused` ones included."""
+    """A job. `rows` is None until it is planned. `scored` are those with an answer, the `refused` ones included."""
 
     request: ScoringRequested
     state: str

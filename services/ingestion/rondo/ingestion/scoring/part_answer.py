@@ -20,7 +20,7 @@ _OUTPUTS = (pa.float32(), pa.string(), pa.int64(), pa.list_(pa.float32()))
 
 
 class InvalidAnswerError(ValueError):
-    """A message of `scores.made` has another form; it is no answer to anything."""
+    """A message of `scores.made` has another form. It is no answer to anything."""
 
     code: ClassVar[str] = "invalid_answer"
 
@@ -28,7 +28,7 @@ class InvalidAnswerError(ValueError):
 class AnswerMetadata(BaseModel):
     """The metadata of an answer. `error` is empty, or the code of what refused the whole request.
 
-    `attempt` is that of the job; it is empty in answers of an earlier release.
+    `attempt` is that of the job. It is empty in answers of an earlier release.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -65,7 +65,7 @@ class PartAnswer:
             raise InvalidAnswerError(" ".join(str(error).split())) from None
 
     def misfit(self, wanted: OpenPart) -> str:
-        """Return why it is not the answer to a part that has no scores; empty if it is."""
+        """Return why it is not the answer to a part that has no scores. Empty if it is."""
         request, about = wanted.request, self.about
         if (about.model_version, about.digest) != (request.model_version, request.digest):
             return f"it is by version {about.model_version} with digest {about.digest}"

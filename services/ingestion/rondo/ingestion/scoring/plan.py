@@ -98,5 +98,5 @@ class Speed:
         return self.rows / self.seconds if self.rows and self.seconds > 0 else None
 
     def seconds_for(self, left: int) -> float | None:
-        """Return how long the rows that are left take at this speed; None while nothing is scored."""
+        """Return how long the rows that are left take at this speed. None while nothing is scored."""
         return left / self.per_second if self.per_second else None

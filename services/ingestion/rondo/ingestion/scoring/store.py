@@ -18,7 +18,7 @@ class JobRequests(Protocol):
     """A unit of work in which a job is requested."""
 
     async def state(self, job: str) -> str | None:
-        """Return the state of a job, and lock it until the work ends; None if there is no such job."""
+        """Return the state of a job, and lock it until the work ends. None if there is no such job."""
         ...
 
     async def queue(self, request: ScoringRequested) -> None:
@@ -90,7 +90,7 @@ class ScoringJobs(Protocol):
         ...
 
     async def waits_for(self, job: str, part: int) -> OpenPart | None:
-        """Return a part; None if it is done, or there is no such one."""
+        """Return a part. None if it is done, or there is no such one."""
         ...
 
     async def save_written(self, job: str, part: WrittenPart) -> None:

@@ -48,10 +48,10 @@ class Comparer:
     specs: SpecCache
 
     async def tick(self) -> float:
-        """Compare the batches that wait; returns the seconds until the next look.
+        """Compare the batches that wait. Returns the seconds until the next look.
 
         Raises:
-            UnavailableError: PostgreSQL or the data storage is unavailable; the batch still waits.
+            UnavailableError: PostgreSQL or the data storage is unavailable. The batch still waits.
 
         """
         while await self._compare_next():

@@ -90,7 +90,7 @@ def _value(spec: ModelSpec, name: str, column: str) -> pl.Expr:
 
 
 def _of_feature(spec: ModelSpec, name: str, cases: pl.DataFrame) -> FeatureSkew:
-    """Compare a feature; the largest differences come first, and a value that only one side has before all others."""
+    """Compare a feature. The largest differences come first, and a value that only one side has before all others."""
     served, published = pl.col(f"{_SERVED}{name}"), pl.col(f"{_PUBLISHED}{name}")
     one_sided = served.is_null() != published.is_null()
     if spec.features[name].type == "category":

@@ -53,7 +53,7 @@ def _supported(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the column in a type that polars has, where there is one with the same values."""
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return column.cast(pa.timestamp(kind.unit, "UTC"))  # the same moments; polars has no zones such as +05:30
+        return column.cast(pa.timestamp(kind.unit, "UTC"))  # the same moments, as polars has no zones such as +05:30
     if pa.types.is_decimal256(kind):
         return column.cast(pa.decimal128(38, kind.scale))
     if pa.types.is_run_end_encoded(kind):

@@ -35,7 +35,7 @@ def stored(column: Column) -> pl.DataType:
 
 
 def type_problem(column: Column, dtype: pl.DataType) -> str | None:
-    """Return why no value of this type can be converted to the contract's; None if some may be."""
+    """Return why no value of this type can be converted to the contract's. None if some may be."""
     if dtype == pl.Null or is_text(dtype):
         return None
     if column.kind == "time":
@@ -76,7 +76,7 @@ def without_missing(column: Column, dtype: pl.DataType, *, decimal_commas: bool 
 
 
 def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
-    """Return values of `without_missing` in the type of the column; null for a value that can't be converted.
+    """Return values of `without_missing` in the type of the column. Null for a value that can't be converted.
 
     `dtype` is the type in the file: any kind of text counts as such.
     """

@@ -28,7 +28,7 @@ _STRICTEST_FIRST = (UnknownColumns.REJECT, UnknownColumns.REPORT, UnknownColumns
 
 @dataclass(frozen=True)
 class Column:
-    """One column and the values it may have; bounds are inclusive. `models` are those that require it.
+    """One column and the values it may have. Bounds are inclusive. `models` are those that require it.
 
     `zone` is that of times without one.
     """

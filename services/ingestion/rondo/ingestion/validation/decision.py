@@ -44,7 +44,7 @@ class AcceptedBatch:
 
 @dataclass(frozen=True)
 class RejectedBatch:
-    """A batch of which nothing is used; each reason says what to do about it."""
+    """A batch of which nothing is used. Each reason says what to do about it."""
 
     reasons: tuple[str, ...]
     quality: QualityReport | None = None

@@ -30,7 +30,7 @@ _ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowExce
 
 
 def format_of(content_type: str | None) -> FileFormat:
-    """Return the format of a content type; parameters such as `charset` are ignored.
+    """Return the format of a content type. Parameters such as `charset` are ignored.
 
     Raises:
         UnknownContentTypeError: it is missing or not supported.
@@ -65,7 +65,7 @@ def read(path: Path, file_format: FileFormat, labels: Collection[str] = ()) -> R
 
 
 def has_footer(path: Path, file_format: FileFormat) -> bool:
-    """Return whether a file that may still be written has its footer; formats without one count as complete."""
+    """Return whether a file that may still be written has its footer. Formats without one count as complete."""
     with path.open("rb") as file:
         return formats.has_footer(file, file_format)
 

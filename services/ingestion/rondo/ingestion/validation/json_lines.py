@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> pl.DataFrame:
-    """Return the rows; blank lines are none.
+    """Return the rows. Blank lines are none.
 
     Raises:
         UnreadableContentError: a line is not a JSON object, or the text is not UTF-8.

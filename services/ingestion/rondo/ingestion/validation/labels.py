@@ -28,7 +28,7 @@ def is_text(dtype: pl.DataType) -> bool:
 
 
 class LabelColumn(Protocol):
-    """The rule for a column of labels of one kind; `stored` is the type in which they are published.
+    """The rule for a column of labels of one kind. `stored` is the type in which they are published.
 
     With `are_texts`, a column of text is the right type for them in a file that keeps types.
     """
@@ -150,7 +150,7 @@ class _ParsedColumn:
         return iter(())
 
 
-# Those of the tasks here, whose rules polars computes; other labels are parsed one by one.
+# Those of the tasks here, whose rules polars computes. Other labels are parsed one by one.
 _COLUMNS: Mapping[type, Callable[..., LabelColumn]] = {
     BinaryLabels: _BinaryColumn,
     NumberLabels: _NumberColumn,

@@ -13,7 +13,7 @@ class _Value(BaseModel):
 
 
 class ColumnQuality(_Value):
-    """One column of the accepted rows. `distinct` counts values; `low` and `high` are of numbers only."""
+    """One column of the accepted rows. `distinct` counts values. `low` and `high` are of numbers only."""
 
     missing: int
     distinct: int
@@ -32,7 +32,7 @@ class QualityReport(_Value):
 
 
 def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:
-    """Describe a batch of `rows`, of which those in `accepted` are valid; an invalid row may have several reasons."""
+    """Describe a batch of `rows`, of which those in `accepted` are valid. An invalid row may have several reasons."""
     return QualityReport(
         rows=rows,
         accepted=accepted.height,

@@ -112,7 +112,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
         reason = f"{name}: not an allowed value, send one of: {excerpt(', '.join(values))}"
         yield reason, allowed & ~typed.is_in(values)
     number = typed.cast(_MODEL)
-    # Polars counts NaN as the largest number; it and the infinite have rules of their own.
+    # Polars counts NaN as the largest number. It and the infinite have rules of their own.
     if column.low is not None:
         yield (
             f"{name}: below the minimum {figure(column.low)}",

@@ -92,7 +92,7 @@ def _has_text(column: pl.Series) -> bool:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that the name is probably a misspelling of; case, blanks and dashes don't matter."""
+    """Return the candidate that the name is probably a misspelling of. Case, blanks and dashes don't matter."""
     folded = {_fold(candidate): candidate for candidate in candidates}
     if found := folded.get(_fold(name)):
         return found

@@ -25,7 +25,7 @@ _NAME_ZONE = "set `data.time_zone` in the spec"
 
 
 def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
-    """Return why no value of a type other than text can be a time; None if some may be."""
+    """Return why no value of a type other than text can be a time. None if some may be."""
     if dtype.is_numeric():
         return None
     if dtype != pl.Date and not isinstance(dtype, pl.Datetime):
@@ -37,7 +37,7 @@ def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
 
 
 def time(values: pl.Expr, dtype: pl.DataType, zone: str | None) -> pl.Expr:
-    """Return the times of values without missing ones; null for what `parse_time` does not read."""
+    """Return the times of values without missing ones. Null for what `parse_time` does not read."""
     if is_text(dtype):
         read = partial(_of_texts, zone=zone)
         return values.map_batches(read, return_dtype=TIME, is_elementwise=True)

@@ -92,7 +92,7 @@ def update_alarm(
     harm = [findings.harm_expected(subject, finding, expected.loss, at)] if expected.loss and is_likely else []
     after = replace(before, known=len(alarms), last=to_micros(at))
     if before.alert_id is not None and (harmless or not before.harmless):
-        return after, [finding, *harm]  # for the trainer to reconsider; people have the alert already
+        return after, [finding, *harm]  # the trainer reconsiders; people have the alert already
     replaced = [findings.resolved(subject.model, before.alert_id, at, _MORE_URGENT)] if before.alert_id else []
     first = before.first if replaced else after.last
     after = replace(after, alert_id=finding.event_id, first=first, harmless=harmless)

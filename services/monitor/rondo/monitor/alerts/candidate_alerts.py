@@ -36,7 +36,7 @@ class CandidateAlert:
 def raised(
     model: str, role: str, version: int, evidence: VersionEvidence, false_alarm_rate: float, at: datetime
 ) -> tuple[CandidateAlert, Announcement] | None:
-    """Return the alert about a candidate as of a time; None where nothing is evident."""
+    """Return the alert about a candidate as of a time. None where nothing is evident."""
     alarms = list(evidence.alarms(false_alarm_rate, INPUT_GROUPS))
     if not alarms:
         return None

@@ -28,7 +28,7 @@ BLOCK_ROWS = 500
 # A window that lacks a tenth of its rows still shows a change; with more missing, it may show a change of the sample.
 MAX_DROPPED = 0.1
 _CONSECUTIVE = 2
-# Rows: late; with an implausible event time; without one, among older rows that have them; without a profile; evicted
+# Rows: late; with an implausible event time; without one, among older rows that have them; without a profile. Evicted
 # while they waited for one.
 ROW_REASONS = ("late_rows", "implausible_rows", "undated_rows", "unprofiled", "evicted_rows")
 # Outcomes: late; with an implausible time; without a prediction, as one of the two was evicted.
@@ -60,7 +60,7 @@ class Coverage:
 
     @property
     def recent_share(self) -> float:
-        """The dropped share of the last full block and the current one; it is known before a block is full."""
+        """The dropped share of the last full block and the current one. It is known before a block is full."""
         before = BLOCK_ROWS if self.blocks > self.first_block else 0
         rows = before + self.rows
         return (self.last * before + self.dropped) / rows if rows else 0.0
@@ -68,7 +68,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class CoverageTransition:
-    """A change of the alarm by a full block; `block` is the coverage at its end, with the alarm from before it."""
+    """A change of the alarm by a full block. `block` is the coverage at its end, with the alarm from before it."""
 
     change: Transition
     block: Coverage
@@ -105,7 +105,7 @@ class DroppedRows:
     pending_alerts: list[Announcement] = field(default_factory=list)
 
     def record(self, model: str, at: datetime, **reasons: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Record rows with a mask of the dropped ones for each reason; returns which rows any reason drops."""
+        """Record rows with a mask of the dropped ones for each reason. Returns which rows any reason drops."""
         for reason, mask in reasons.items():
             self.counts[reason] += int(mask.sum())
         dropped = np.asarray(np.logical_or.reduce(list(reasons.values())))

@@ -141,7 +141,7 @@ def found(
 
 
 def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announcement:
-    """Build the alert of a finding; they share one id."""
+    """Build the alert of a finding. They share one id."""
     event = finding.event
     assert isinstance(event, DriftDetected | PerformanceDegraded | DataQualityDegraded)  # noqa: S101 - made by `found`
     figures = listed(event.statistics)
@@ -184,7 +184,7 @@ def _harm(event: Finding) -> str:
 def warning(
     subject: Subject, kind: str, title: str, detail: str, at: datetime, role: WindowRole = WindowRole.CHAMPION
 ) -> Announcement:
-    """Build an alert about a version that no finding comes with; `title` follows its name."""
+    """Build an alert about a version that no finding comes with. `title` follows its name."""
     alert = AlertRaised(
         model=subject.model,
         alert_id=subject.finding_id(kind, at),

@@ -1,7 +1,7 @@
 """Hysteresis: an alarm is raised after several periods in a row over a threshold, and recovers after as many under.
 
 Two thresholds in the place of one keep a value near it from switching (Schmitt, "A thermionic trigger", Journal of
-Scientific Instruments 15, 1938); here it is one threshold and two counts.
+Scientific Instruments 15, 1938). Here it is one threshold and two counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class AlarmState:
     alert_id: str | None = None
 
     def observe(self, alert_id: str, consecutive: int, *, exceeded: bool) -> tuple[AlarmState, Transition]:
-        """Return the state after a period; an alert that it raises has this id."""
+        """Return the state after a period. An alert that it raises has this id."""
         if exceeded == (self.alert_id is not None):
             return AlarmState(0, self.alert_id), "none"
         if self.periods + 1 < consecutive:

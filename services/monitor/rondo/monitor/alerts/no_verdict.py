@@ -80,7 +80,7 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
 
 
 def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
-    """Return which slices are not judged yet, such as `slice city=c: 12 of about 300 outcomes`; None if all are.
+    """Return which slices are not judged yet, such as `slice city=c: 12 of about 300 outcomes`. None if all are.
 
     No alert is about them: the others are judged without them.
     """
@@ -97,13 +97,13 @@ def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str |
 def out_of_reach(
     evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*INPUT_GROUPS, LOSS)
 ) -> str | None:
-    """Return what can't be judged however long one waits, why, and what helps; None if nothing is so."""
+    """Return what can't be judged however long one waits, why, and what helps. None if nothing is so."""
     found = [each for each in verdicts(evidence, false_alarm_rate, groups) if each.out_of_reach and not each.judged]
     return f"{names([each.column for each in found])} {_NEVER}" if found else None
 
 
 def names(columns: Sequence[str | None]) -> str:
-    """Return the first of some columns and the number of the others; None is the loss."""
+    """Return the first of some columns and the number of the others. None is the loss."""
     first = "the performance" if columns[0] is None else columns[0]
     return f"{first} and {len(columns) - 1} more" if len(columns) > 1 else first
 
@@ -111,7 +111,7 @@ def names(columns: Sequence[str | None]) -> str:
 def overdue(
     evidence: VersionEvidence, reference: Reference, false_alarm_rate: float, groups: Sequence[Group], end: int
 ) -> str | None:
-    """Return what is not judged after as many rows as the reference has, or when it should be; None where nothing is.
+    """Return what is not judged after as many rows as the reference has, or when it should be. None where nothing is.
 
     `end` is that of the window, in microseconds.
     """
@@ -130,13 +130,13 @@ def overdue(
 
 
 def _missed(evidence: VersionEvidence, late: Sequence[Verdict], end: int) -> str | None:
-    """Return by when the groups should have been judged whose time has passed; None where none's has."""
+    """Return by when the groups should have been judged whose time has passed. None where none's has."""
     due = [evidence.due[each.group] for each in late if end > evidence.due.get(each.group, end)]
     return f"it was due by {to_time(max(due)):%Y-%m-%d %H:%M} UTC" if due else None
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
-    """Build the alert that something can't be judged; `name` is as in `VersionAlarms.unjudged`."""
+    """Build the alert that something can't be judged. `name` is as in `VersionAlarms.unjudged`."""
     return findings.warning(subject, name, TITLES[name], f"{reason}. {_ADVICE}", at)
 
 

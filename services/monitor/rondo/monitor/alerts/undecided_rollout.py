@@ -1,4 +1,4 @@
-"""The alert that a rollout waits for the decision of a person; it is over once somebody, or the evidence, decides."""
+"""The alert that a rollout waits for the decision of a person. It is over once somebody, or the evidence, decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def look(event: RolloutChanged, opened: Collection[str], *, removed: bool) -> list[Announcement]:
-    """Return the alerts that begin or end with a change of a rollout; `opened` are the ids of those that are open.
+    """Return the alerts that begin or end with a change of a rollout. `opened` are the ids of those that are open.
 
     A question changes nothing if the model is removed by now, or was after it: topics have no order among each other.
     """

@@ -57,7 +57,7 @@ class LabelledWindow:
 
 @dataclass
 class VersionAlarms:
-    """The alarms of a version by kind; `unjudged` are the ids of the open alerts that something can't be judged.
+    """The alarms of a version by kind. `unjudged` are the ids of the open alerts that something can't be judged.
 
     These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
     Beside them is `detector_failed`, of users' detectors. `suspicions` are those that have been published.

@@ -54,7 +54,7 @@ class OtherModels(Protocol):
 
 
 class Part(Protocol):
-    """The work on a number; `models` answers about its models, also before its state is loaded."""
+    """The work on a number. `models` answers about its models, also before its state is loaded."""
 
     @property
     def models(self) -> Models: ...
@@ -68,7 +68,7 @@ class Part(Protocol):
         ...
 
     def close(self) -> None:
-        """Forget what is reported of the models; called after `run` has ended."""
+        """Forget what is reported of the models. Called after `run` has ended."""
         ...
 
 
@@ -76,7 +76,7 @@ class Group(Protocol):
     """Divides partitions among replicas."""
 
     async def run(self, take: Callable[[Assignment], Awaitable[None]]) -> None:
-        """Call `take` with each assignment, until cancelled; again after it raised UnavailableError."""
+        """Call `take` with each assignment, until cancelled. Again after it raised UnavailableError."""
         ...
 
     async def check(self) -> None:

@@ -59,7 +59,7 @@ class Replica:
         return {number: part for number, (part, _) in self._parts.items()}
 
     def part_of(self, model: str) -> Part | None:
-        """Return the work on a model's number; None if it is not done here."""
+        """Return the work on a model's number. None if it is not done here."""
         found = self._parts.get(number_of(model, self.count)) if self.count else None
         return found[0] if found else None
 

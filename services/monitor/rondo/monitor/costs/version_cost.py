@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # by less than 5%.
 _PER_OCTAVE = 8
 _BINS = 27 * _PER_OCTAVE
-# Of a model; the oldest are left out.
+# Of a model. The oldest are left out.
 MOST_VERSIONS = 8
 # Of a model: windows that fill, and those whose outcomes are awaited. The oldest are left out.
 MOST_WINDOWS = 512
@@ -26,7 +26,7 @@ MOST_WINDOWS = 512
 
 @dataclass(frozen=True)
 class VersionCost:
-    """`rows` with a prediction and `failed` ones without, in so many `inferences`; `bins` counts these by duration."""
+    """`rows` with a prediction and `failed` ones without, in so many `inferences`. `bins` counts these by duration."""
 
     rows: int = 0
     failed: int = 0
@@ -50,7 +50,7 @@ class VersionCost:
         )
 
     def quantile(self, share: float) -> float | None:
-        """Return the duration that so many of the inferences do not exceed, in seconds; None without any."""
+        """Return the duration that so many of the inferences do not exceed, in seconds. None without any."""
         if not self.inferences:
             return None
         place = int(np.searchsorted(np.cumsum(self.bins), share * self.inferences))
@@ -74,7 +74,7 @@ class ModelCosts:
     windows: dict[tuple[int, int], VersionCost] = field(default_factory=dict)
 
     def add(self, version: int, cost: InferenceCost, window: int | None = None) -> None:
-        """Add the cost of a message of the log; one without any changes nothing. `window` is the start of its window.
+        """Add the cost of a message of the log. One without any changes nothing. `window` is the start of its window.
 
         With None it counts for the version alone.
         """

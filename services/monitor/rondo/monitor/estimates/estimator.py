@@ -36,7 +36,7 @@ ASSUMPTION = (
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """What the holdout shows of a version, whose task is `task`; `column` has the bins of the predictions.
+    """What the holdout shows of a version, whose task is `task`. `column` has the bins of the predictions.
 
     `autocorrelation_rows` is over how many rows of the holdout the predictions are correlated, 1 if they are not.
     """
@@ -48,7 +48,7 @@ class Estimator:
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> Estimator | None:
-        """Return the estimator of a reference; None where it has no calibration, or one of other bins."""
+        """Return the estimator of a reference. None where it has no calibration, or one of other bins."""
         if (found := profile.calibration) is None:
             return None
         named = f"{OUTPUT}{found.output}"
@@ -67,7 +67,7 @@ class Estimator:
         return bins[..., self.column.offset : self.column.offset + self.column.size - 1]
 
     def expected(self, bins: NDArray[np.int64]) -> Mapping[str, Figure]:
-        """Return the loss and the metrics to be expected of rows with these counts; none without a prediction."""
+        """Return the loss and the metrics to be expected of rows with these counts. None without a prediction."""
         counts = self.predicted(bins)
         if not counts.any():
             return {}
@@ -75,5 +75,5 @@ class Estimator:
         return {**task_named(self.task).expected(self.figures, counts), StatisticName.LOSS: loss}
 
     def of_holdout(self, name: str) -> float | None:
-        """Return a figure of the holdout by its name; None where it is no mean of rows."""
+        """Return a figure of the holdout by its name. None where it is no mean of rows."""
         return self.figures.reference(name) if name in self.figures.means else None

@@ -2,7 +2,7 @@
 
 That shifts of the inputs differ by whether they do harm, and only those that do ask for an action: Podkopaev and
 Ramdas, "Tracking the risk of a deployed model and detecting harmful distribution shifts", ICLR 2022. They need
-outcomes; here the loss is an estimate.
+outcomes. Here the loss is an estimate.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ExpectedLoss:
 
     @property
     def harm(self) -> Harm:
-        """Whether the loss is likely to have risen by more than chance; none if even twice the error is slight."""
+        """Whether the loss is likely to have risen by more than chance. None if even twice the error is slight."""
         rise = self.value - self.reference
         if self.rows >= FEWEST_ROWS and rise > _CERTAIN_ERRORS * self.error:
             return "likely"
@@ -55,7 +55,7 @@ class ExpectedHarm:
 
     @property
     def harm(self) -> Harm | None:
-        """Whether the change is likely to do harm; None where nothing is known.
+        """Whether the change is likely to do harm. None where nothing is known.
 
         An estimated loss that has risen counts more than a slight reliance: the model may be surer within the values of
         the training than beyond them.
@@ -67,7 +67,7 @@ class ExpectedHarm:
 
 
 def expected_loss(estimator: Estimator, history: PredictionHistory, since: int) -> ExpectedLoss | None:
-    """Return the loss to be expected of the rows since a time in microseconds; None without a row."""
+    """Return the loss to be expected of the rows since a time in microseconds. None without a row."""
     counts = history.since(since)
     if not counts.any():
         return None

@@ -23,7 +23,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def uniforms(ids: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return a number in (0, 1) for each id, always the same one, shape `[rows]`; ids are no empty texts."""
+    """Return a number in (0, 1) for each id, always the same one, shape `[rows]`. Ids are no empty texts."""
     texts = pa.concat_arrays([pa.array([], pa.large_string()), *ids.cast(pa.large_string()).chunks])
     if not len(texts):
         return np.zeros(0)

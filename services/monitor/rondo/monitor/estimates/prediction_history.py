@@ -18,7 +18,7 @@ MOST_PERIODS = 128
 
 @dataclass(frozen=True, eq=False)
 class PredictionHistory:
-    """`starts` are microseconds, shape `[periods]`, ascending; `counts` are rows by bin, shape `[periods, bins]`.
+    """`starts` are microseconds, shape `[periods]`, ascending. `counts` are rows by bin, shape `[periods, bins]`.
 
     The arrays are never changed, so a copy of the object is a snapshot.
     """
@@ -41,6 +41,6 @@ class PredictionHistory:
         return np.asarray(self.counts[first:].sum(axis=0), np.int64)
 
     def _halved(self) -> PredictionHistory:
-        """Merge pairs; the newest one of an odd number stays."""
+        """Merge pairs. The newest one of an odd number stays."""
         places = np.arange(0, len(self.starts), 2)
         return replace(self, starts=self.starts[places], counts=np.add.reduceat(self.counts, places, axis=0))

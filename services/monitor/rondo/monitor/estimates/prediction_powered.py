@@ -28,7 +28,7 @@ FEWEST_ROWS = 30
 def prediction_powered(
     figures: BinnedFigures, predicted: NDArray[np.int64], labelled: NDArray[np.float64]
 ) -> Figure | None:
-    """Return the mean loss of rows of which less than half, and 30 at least, have an outcome; else None.
+    """Return the mean loss of rows of which less than half, and 30 at least, have an outcome. Else None.
 
     `predicted` are all rows by bin of the prediction, shape `[bins]`, and `labelled` the rows with an outcome, their
     losses and the squares of these, shape `[3, bins]`.

@@ -42,7 +42,7 @@ class Reliance:
 
 
 def reliance(importance: Importance | None, columns: Iterable[str]) -> Reliance | None:
-    """Return how much the model relies on what has changed; None where the importance of no changed feature is known.
+    """Return how much the model relies on what has changed. None where the importance of no changed feature is known.
 
     `columns` are features, projections and outputs. Where a feature has changed, projections that it is a part of have,
     too: they say nothing more.
@@ -67,7 +67,7 @@ def order_of(importance: Importance | None, columns: Iterable[str]) -> Callable[
 
 
 def is_hardly_used(importance: Importance | None, column: str | None) -> bool:
-    """Return whether a column is a feature without which the loss would hardly rise; not where that is not known."""
+    """Return whether a column is a feature without which the loss would hardly rise. Not where that is not known."""
     found = importance.of(column) if importance and column else None
     return importance is not None and found is not None and _most([found]) <= SLIGHT * importance.loss
 

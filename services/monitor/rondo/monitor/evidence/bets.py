@@ -32,7 +32,7 @@ _T_WIDTHS = np.array([0.1, 1.0, 10.0])
 _NORMALIZER = 1.07
 _LEAST = 1e-300
 # Screening by float32 takes half of the time. The error of evidence by it and by cumulated sums that is allowed for is
-# relative or absolute; it is about 1e-5.
+# relative or absolute. It is about 1e-5.
 Kind = type[np.float32] | type[np.float64]
 _SCREEN, _SLACK = np.float32, 1e-3
 # With a smaller share of the squares left about the mean, a difference of sums has lost too many digits.
@@ -40,7 +40,7 @@ _LEAST_VARIANCE = 1e-4
 
 
 class Starts(NamedTuple):
-    """The blocks `since` each start of a change that is considered, and its log `weights`; shapes `[starts]`."""
+    """The blocks `since` each start of a change that is considered, and its log `weights`. Shapes `[starts]`."""
 
     since: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -73,7 +73,7 @@ def start_weights(starts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def normal_bets(sums: NDArray[np.float64], blocks: NDArray[np.int64], *, one_sided: bool) -> NDArray[np.float64]:
-    """Return the log bets on sums of normal scores since each start; `sums` and result are `[components, starts]`.
+    """Return the log bets on sums of normal scores since each start. `sums` and result are `[components, starts]`.
 
     `blocks` are the scores in each sum, shape `[starts]`. One-sided bets gain from large scores alone.
     """
@@ -82,7 +82,7 @@ def normal_bets(sums: NDArray[np.float64], blocks: NDArray[np.int64], *, one_sid
 
 
 def normal_terms(sums: NDArray[Any], blocks: NDArray[np.int64], *, one_sided: bool) -> NDArray[Any]:
-    """Return the log bets of each width of the prior, shape `[widths, components, starts]`; see `normal_bets`."""
+    """Return the log bets of each width of the prior, shape `[widths, components, starts]`. See `normal_bets`."""
     width, kind = NORMAL_WIDTHS[:, None, None], sums.dtype
     shrunk = (width / (1 + width * blocks)).astype(kind)
     terms = (0.5 * shrunk) * sums**2
@@ -102,7 +102,7 @@ def t_bets(split: Split, *, one_sided: bool) -> NDArray[np.float64]:
 
 
 def t_terms(split: Split, *, one_sided: bool, kind: Kind = np.float64) -> NDArray[Any]:
-    """Return the log bets of each width of the prior, shape `[widths, components, starts]`; see `t_bets`."""
+    """Return the log bets of each width of the prior, shape `[widths, components, starts]`. See `t_bets`."""
     first, last = (each.astype(np.float64) for each in (split.blocks_before, split.blocks_since))
     total, effective, squares = first + last, first * last / (first + last), np.maximum(split.squares, _LEAST)
     difference = split.since - split.before

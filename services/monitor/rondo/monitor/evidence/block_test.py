@@ -156,7 +156,7 @@ class BlockTest:
         return self._ranking if is_sorted else self._ranking.with_values(values)
 
     def evidence(self, which: Which = slice(None)) -> NDArray[np.float64]:
-        """Return the natural logarithm of the evidence of each of these components; 0 without a block."""
+        """Return the natural logarithm of the evidence of each of these components. 0 without a block."""
         if not self.live:
             return np.zeros(len(self.means[which]))
         by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), which))
@@ -237,7 +237,7 @@ def _is_look(live: int) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _starts(live: int) -> Starts:
-    """Return the first blocks of the changes that are considered, among `live` blocks; the first of all is one."""
+    """Return the first blocks of the changes that are considered, among `live` blocks. The first of all is one."""
     count = int(np.log(live) / np.log(_AGE_RATIO)) + 1
     ages = np.unique(np.append(np.floor(_AGE_RATIO ** np.arange(count)).astype(np.int64), live))
     return Starts.of(live - ages[::-1] + 1, live)

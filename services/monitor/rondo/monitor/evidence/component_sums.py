@@ -158,7 +158,7 @@ class ComponentSums:
         )
 
     def sums(self, group: Group, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the sums of the components of a group; counts `[buckets, bins]` give `[buckets, components]`."""
+        """Return the sums of the components of a group. Counts `[buckets, bins]` give `[buckets, components]`."""
         parts = [column.sums(counts) for column in self.columns if column.group == group]
         return np.concatenate([np.zeros((len(counts), 0)), *parts], axis=1)
 

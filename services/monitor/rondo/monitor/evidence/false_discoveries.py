@@ -1,6 +1,6 @@
 """At which evidence a figure of a group is named as changed: the share of false names is bounded, and so are alarms.
 
-M(i) is the largest evidence of figure i so far, of n in the group; `level` is the group's share a of the false-alarm
+M(i) is the largest evidence of figure i so far, of n in the group. `level` is the group's share a of the false-alarm
 rate. If i has not changed, M(i) ever reaches c with probability 1 / c at most (Ville's inequality; for the stages of a
 test see `staged_test`), whatever the other figures do.
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def naming_threshold(evidence: NDArray[np.float64], level: float) -> float:
-    """Return the logarithm of the evidence at which figures of a group are named now; it never rises.
+    """Return the logarithm of the evidence at which figures of a group are named now. It never rises.
 
     `evidence` has the logarithm of the largest evidence so far of each figure of the group, shape `[figures]`.
     """

@@ -40,13 +40,13 @@ class ModelEvidence:
     late: int = 0
 
     def of(self, version: int, reference: Reference) -> VersionEvidence:
-        """Return the evidence about a version; it begins with the first call."""
+        """Return the evidence about a version. It begins with the first call."""
         if version not in self.versions:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
         return self.versions[version]
 
     def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[ClosedStep]:
-        """Take the rows of the steps that end at or before `upto`; yields steps with rows, in order.
+        """Take the rows of the steps that end at or before `upto`. Yields steps with rows, in order.
 
         Those are yielded that begin a window, and those in which the evidence may have changed. The others are taken
         together with the step after them, which takes a fraction of the time.
@@ -99,13 +99,13 @@ class ModelEvidence:
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
         sums: NDArray[np.float64],
     ) -> None:  # fmt: skip
-        """Take the losses of the slices of a closed window by its parts, each of `length`; shape `[slices, parts]`."""
+        """Take the losses of the slices of a closed window by its parts, each of `length`. Shape `[slices, parts]`."""
         evidence, starts = self.of(version, reference), window + length * np.arange(rows.shape[1], dtype=np.int64)
         for number, each in enumerate(reference.profile.slices):
             evidence.take_slice(each.column, each.value, Buckets(starts, rows[number], sums[number][:, None], length))
 
     def snapshot(self, version: int | None) -> ModelEvidence:
-        """Return the evidence about a version without open buckets; what is taken later does not change it."""
+        """Return the evidence about a version without open buckets. What is taken later does not change it."""
         versions = {number: each.snapshot() for number, each in self.versions.items() if number == version}
         return ModelEvidence(versions, late=self.late)
 

@@ -40,7 +40,7 @@ class BucketArrays(NamedTuple):
         return np.asarray(self.counts[:, column.offset : column.offset + column.size])
 
     def split(self, upto: int) -> tuple[BucketArrays | None, BucketArrays | None]:
-        """Return the buckets that start before `upto`, and the others; None instead of no bucket."""
+        """Return the buckets that start before `upto`, and the others. None instead of no bucket."""
         before = self.starts < upto
         if before.all() or not before.any():
             return (self, None) if before.any() else (None, self)
@@ -99,7 +99,7 @@ class BucketedRows:
         return np.asarray(self.binning.count(bins, np.zeros(bins.shape[1], np.int64), 1)[0])
 
     def split(self, upto: int) -> tuple[BucketedRows | None, BucketedRows | None]:
-        """Return the buckets that start before `upto`, and the others; None instead of no bucket."""
+        """Return the buckets that start before `upto`, and the others. None instead of no bucket."""
         number = int(self.starts.searchsorted(upto))
         if number in (0, len(self.starts)):
             return (self, None) if number else (None, self)
@@ -120,12 +120,12 @@ class OpenBuckets:
     parts: dict[int, list[Part]] = field(default_factory=dict)
 
     def add_rows(self, version: int, rows: BucketedRows) -> None:
-        """Add rows; their arrays are kept, and nobody may change them from now on."""
+        """Add rows. Their arrays are kept, and nobody may change them from now on."""
         if len(rows.starts):
             self._append(version, rows if rows.is_sparse else rows.counted)
 
     def add(self, version: int, starts: NDArray[np.int64], rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        """Add rows and counts, shapes `[buckets]` and `[buckets, bins]`; empty buckets are left out.
+        """Add rows and counts, shapes `[buckets]` and `[buckets, bins]`. Empty buckets are left out.
 
         The arrays are kept, and nobody may change them from now on.
         """
@@ -135,7 +135,7 @@ class OpenBuckets:
             self._append(version, added if full.all() else added.at(full))
 
     def pop(self, version: int, upto: int) -> list[Part]:
-        """Remove the buckets that start before `upto`; returns the parts of them (see `added_up`)."""
+        """Remove the buckets that start before `upto`. Returns the parts of them (see `added_up`)."""
         split = [part.split(upto) for part in self.parts.pop(version, ())]
         if left := [others for _, others in split if others]:
             self.parts[version] = left
@@ -166,7 +166,7 @@ class OpenBuckets:
             self._merge(version)
 
     def _merge(self, version: int) -> BucketArrays:
-        """Add up the parts of each bucket of a version; returns its buckets in order of time."""
+        """Add up the parts of each bucket of a version. Returns its buckets in order of time."""
         merged = added_up([each.counted if isinstance(each, BucketedRows) else each for each in self.parts[version]])
         self.parts[version] = [merged]
         return merged

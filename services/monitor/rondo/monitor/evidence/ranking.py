@@ -78,16 +78,16 @@ class Ranking:
         return count
 
     def with_values(self, values: NDArray[np.float64]) -> Ranking:
-        """Return the ranking of `values`, which are all in order of arrival; the first of them are sorted already."""
+        """Return the ranking of `values`, which are all in order of arrival. The first of them are sorted already."""
         together = np.concatenate((self.ascending, np.sort(values[:, self.sorted :], axis=1)), axis=1)
         # Timsort merges what is in order, and takes a fraction of the time of quicksort.
         together.sort(axis=1, kind="stable")
         return Ranking(together)
 
     def places(self, values: NDArray[np.float64], known: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return how many values before each one are smaller, and how many are equal; shapes `[rows, new values]`.
+        """Return how many values before each one are smaller, and how many are equal. Shapes `[rows, new values]`.
 
-        `values` are all in order, shape `[rows, values]`; those from number `known` on are new.
+        `values` are all in order, shape `[rows, values]`. Those from number `known` on are new.
         """
         new = values[:, known:]
         below, same = self._among_sorted(new)

@@ -78,7 +78,7 @@ class Change:
 class EarlierChange:
     """A change that blocks have shown which are not compared any more, and its evidence by then, a logarithm.
 
-    `taken` is the rows that the present test had taken by then; negative where it began later.
+    `taken` is the rows that the present test had taken by then. Negative where it began later.
     """
 
     change: Change
@@ -144,7 +144,7 @@ class _Expected(NamedTuple):
 class StagedTest:
     """The test of components that share a clock of blocks, which have at least `block` rows each.
 
-    `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds; `counts` are
+    `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds. `counts` are
     their rows. `rows` are those of all blocks. `evidence` is the largest logarithm so far, shape `[components]`, less
     what the stages share. `earlier` are the changes that former blocks have shown, by component.
     """
@@ -178,7 +178,7 @@ class StagedTest:
             self._expected = _Expected(self.test.means.shape[1], test, looks)
 
     def take(self, buckets: Buckets) -> int | None:
-        """Take buckets that follow those before; blocks end with the bucket that completes them.
+        """Take buckets that follow those before. Blocks end with the bucket that completes them.
 
         Returns the number of the first bucket that was not taken: the reference is too short for blocks with its rows.
         """
@@ -308,7 +308,7 @@ class StagedTest:
             self.evidence[which] = np.maximum(self.evidence[which], self.test.evidence(which) - self._share)
 
     def _fits(self, rows: int) -> bool:
-        """Make blocks long enough for a bucket with so many rows; returns whether the reference allows it."""
+        """Make blocks long enough for a bucket with so many rows. Returns whether the reference allows it."""
         factor = crowded_by(rows, self.block)
         if factor == 1:
             return True
@@ -345,6 +345,6 @@ def crowded_by(rows: int, block: int) -> int:
 
 
 def merged(means: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
-    """Return the means of so many consecutive blocks each; the oldest that fill no group are left out."""
+    """Return the means of so many consecutive blocks each. The oldest that fill no group are left out."""
     even = means[:, means.shape[1] % factor :]
     return np.asarray(even.reshape(len(even), even.shape[1] // factor, factor).mean(axis=2))

@@ -1,6 +1,6 @@
 """Stretches of a reference: how long its blocks are, whether it has enough of them, and the test against it.
 
-A stretch is a number of consecutive rows of which the reference has the means; blocks consist of whole stretches.
+A stretch is a number of consecutive rows of which the reference has the means. Blocks consist of whole stretches.
 
 A reference with fewer than five blocks can't be compared with. The first live rows are then added to it, until it can:
 a change during this learning becomes a part of the reference.
@@ -70,7 +70,7 @@ class Stretches:
 
     @property
     def _sums(self) -> NDArray[np.float64]:
-        """The sums of the stretches; exact, as those of live rows are, although the trainer has rounded the means."""
+        """The sums of the stretches. Exact, as those of live rows are, although the trainer has rounded the means."""
         return in_units(self.means * self.rows)
 
     def normal(self, block: int) -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ class Stretches:
         return np.asarray(np.abs(skewness) * math.sqrt(scale / together) < _MOST_SKEWED)
 
     def merged(self) -> Stretches:
-        """Return stretches of twice as many rows; the oldest one of an odd number is left out."""
+        """Return stretches of twice as many rows. The oldest one of an odd number is left out."""
         even = self.means[:, self.means.shape[1] % 2 :]
         # Longer stretches show less of the autocorrelation.
         within = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
@@ -166,7 +166,7 @@ class Learning:
         return FEWEST_BLOCKS * self.block
 
     def take(self, buckets: Buckets) -> tuple[StagedTest | None, int]:
-        """Take buckets that follow those before; returns the test once the reference is long enough.
+        """Take buckets that follow those before. Returns the test once the reference is long enough.
 
         With it comes the number of the first bucket that was not taken: the test is to take it.
         """

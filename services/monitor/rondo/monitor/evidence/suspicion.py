@@ -136,7 +136,7 @@ class Suspicion:
 
 @dataclass(eq=False)
 class ShortReference:
-    """A holdout of too few losses to suspect against; the first live losses extend it, until there are enough."""
+    """A holdout of too few losses to suspect against. The first live losses extend it, until there are enough."""
 
     found: ClassVar[None] = None
     seed: str

@@ -31,12 +31,12 @@ _SHORTEST_WAIT = 7 * 86_400_000_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a column of a group can be judged; `column` is None for the loss, and `value` is that of a slice.
+    """Whether a column of a group can be judged. `column` is None for the loss, and `value` is that of a slice.
 
     `taken` are the live rows of the group, or of the slice. `rows` of about `needed` live rows have been taken, with
     those that have extended the reference. A block has `block` rows. `extending` says that the reference is too short,
     and live rows extend it. `out_of_reach` says that it is so much too short that waiting is no help. `evidence` is the
-    largest of the column's components; it and the `threshold` are logarithms.
+    largest of the column's components. It and the `threshold` are logarithms.
     """
 
     group: Group
@@ -140,7 +140,7 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
 
 
 def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken) -> Iterator[Verdict]:
-    """Yield the verdict on each column of a test; they share its blocks."""
+    """Yield the verdict on each column of a test. They share its blocks."""
     before = taken.rows - sum(test.counts) - test.open.rows
     # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
     blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))

@@ -144,7 +144,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A component whose evidence has reached the threshold; both are logarithms.
+    """A component whose evidence has reached the threshold. Both are logarithms.
 
     `find_change` looks for the change that the evidence is about. That takes long beside the rest, and most looks at
     the evidence publish nothing.
@@ -218,7 +218,7 @@ class VersionEvidence:
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 
     def take(self, group: Group, buckets: Buckets) -> None:
-        """Take buckets that follow those before, with the sums of the group's components; empty ones are skipped."""
+        """Take buckets that follow those before, with the sums of the group's components. Empty ones are skipped."""
         if not len((buckets := _with_rows(buckets)).rows):
             return
         self._take(group, buckets)
@@ -245,7 +245,7 @@ class VersionEvidence:
                 each.take(buckets)
 
     def expect(self, group: Group, buckets: Buckets) -> ExpectedBuckets:
-        """Prepare for buckets of inputs or outputs, none of them empty; `take_expected` takes them in parts."""
+        """Prepare for buckets of inputs or outputs, none of them empty. `take_expected` takes them in parts."""
         parts = [(each, each.of(buckets)) for each in self.watched if each.group == group]
         for each, mine in parts:
             each.expect(mine)
@@ -268,7 +268,7 @@ class VersionEvidence:
         return min(found, default=0)
 
     def snapshot(self) -> VersionEvidence:
-        """Return the evidence so far without the suspicion; what is taken later does not change it."""
+        """Return the evidence so far without the suspicion. What is taken later does not change it."""
         watched = [each.snapshot() for each in self.watched]
         judged, due = dict(self.judged_since), dict(self.due)
         return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due)
@@ -326,7 +326,7 @@ def _with_rows(buckets: Buckets) -> Buckets:
 
 
 def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64]) -> list[Watched]:
-    """Return what watches the losses of slices that have a reference of them; `of_row` is the range of any row's."""
+    """Return what watches the losses of slices that have a reference of them. `of_row` is the range of any row's."""
     watched: list[Watched] = []
     for each in slices:
         if each.loss is None or not each.loss.means:

@@ -44,7 +44,7 @@ class Density:
     seconds: float
 
     def rows_in(self, micros: int) -> float | None:
-        """Return the rows that are expected in this time; None where the reference has one moment alone."""
+        """Return the rows that are expected in this time. None where the reference has one moment alone."""
         return self.rows / self.seconds * micros / _SECOND if self.seconds > 0 else None
 
 
@@ -70,7 +70,7 @@ def _dividing(length: int) -> tuple[int, ...]:
 
 
 def _longest(density: Density, rows: float, lengths: tuple[int, ...]) -> int | None:
-    """Return the longest of these lengths with at most so many rows; the shortest where all have more."""
+    """Return the longest of these lengths with at most so many rows. The shortest where all have more."""
     if density.seconds <= 0 or not density.rows:
         return None
     fitting = [length for length in lengths if (density.rows_in(length) or 0.0) <= rows]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ColumnEvidence(Value):
-    """The evidence of a column, and the threshold at which it alarms; both are decimal logarithms.
+    """The evidence of a column, and the threshold at which it alarms. Both are decimal logarithms.
 
     `column` is None for the loss of the predictions, and `value` is that of a slice.
     """
@@ -40,7 +40,7 @@ class ClosedWindow(Window):
 
     `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
     window are there. A version that was replaced has none.
-    `cost` is that of the records of the log whose newest request is of the window; None where none has one. Serving
+    `cost` is that of the records of the log whose newest request is of the window. None where none has one. Serving
     writes one a second, so it is of about the rows of the window.
     """
 

@@ -54,7 +54,7 @@ def request_labels(state: ModelState) -> list[Announcement]:
 
 
 def _of_period(model: str, version: int, period: Period, rows: pa.Table, unlabelled: int) -> Iterator[Announcement]:
-    """Yield what is wanted of a period; `rows` and `unlabelled` are as `candidates` returns them."""
+    """Yield what is wanted of a period. `rows` and `unlabelled` are as `candidates` returns them."""
     times = rows.column("event_time").to_numpy()
     mine = np.flatnonzero((times >= period.start) & (times < period.end))
     # All are as likely: what the monitor makes of their losses then holds for all predictions.

@@ -95,7 +95,7 @@ def _of_open_windows(table: pa.Table, version: int | None, closed_until: int) ->
 
 
 def _deviations(rows: pa.Table, estimator: Estimator | None) -> NDArray[np.float64]:
-    """Return the standard deviation of each row's loss; all alike where the holdout does not show it."""
+    """Return the standard deviation of each row's loss. All alike where the holdout does not show it."""
     if estimator is None or "number" not in rows.column_names:
         return np.ones(rows.num_rows)
     bins = estimator.column.bins_of(rows.column("number").to_numpy().astype(np.float32))

@@ -63,6 +63,6 @@ class Silence:
 
 
 def silence_of(alert: AlertRecord, silences: Iterable[Silence], now: datetime) -> Silence | None:
-    """Return the active silence of an alert that lasts longest; None if it has none."""
+    """Return the active silence of an alert that lasts longest. None if it has none."""
     found = [each for each in silences if each.active(now) and each.covers(alert)]
     return max(found, key=lambda each: each.end, default=None)

@@ -29,7 +29,7 @@ class AppriseMissingError(ValueError):
 
 
 def host_of(address: str) -> str | None:
-    """Return the host of an address, which is empty for a service that has a fixed one; None if apprise has no such.
+    """Return the host of an address, which is empty for a service that has a fixed one. None if apprise has no such.
 
     Raises:
         AppriseMissingError: apprise is not installed.
@@ -62,7 +62,7 @@ def notification_type(message: AlertMessage) -> str:
 
 
 def _service(address: str) -> Any:
-    """Return apprise's service of an address, which follows no redirects; None if it has none."""
+    """Return apprise's service of an address, which follows no redirects. None if it has none."""
     apprise = _apprise()
     asset = apprise.AppriseAsset(async_mode=False, http_redirects=False)
     service = apprise.Apprise.instantiate(address, asset=asset)

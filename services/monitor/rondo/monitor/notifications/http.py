@@ -36,7 +36,7 @@ engineers = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.ENGINEE
 
 
 class SilenceView(Value):
-    """A silence of a model's alerts, or of those of a kind; `active` is whether it holds back messages now."""
+    """A silence of a model's alerts, or of those of a kind. `active` is whether it holds back messages now."""
 
     silence_id: int
     model: str
@@ -53,7 +53,7 @@ class SilenceView(Value):
 class AlertView(Value):
     """`raised_at` and `resolved_at` are event times, the others of the clock. `messages` said that it is open.
 
-    `state` is `open`, `silenced` or `resolved`; `silence` is that of a silenced one.
+    `state` is `open`, `silenced` or `resolved`. `silence` is that of a silenced one.
     """
 
     alert_id: str

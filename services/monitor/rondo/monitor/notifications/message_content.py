@@ -23,7 +23,7 @@ _OPENINGS = {"repeated": "Still open: ", "silence_ended": "No longer silenced: "
 
 
 class MessageAlert(Value):
-    """An alert in a message. `resolved_at` and `resolution` are there once it is over; times are event times."""
+    """An alert in a message. `resolved_at` and `resolution` are there once it is over. Times are event times."""
 
     alert_id: str
     kind: str
@@ -36,7 +36,7 @@ class MessageAlert(Value):
 
 
 class AlertMessage(Value):
-    """`status` is `firing` or `resolved`, that of all its alerts; `reason` is why it is sent."""
+    """`status` is `firing` or `resolved`, that of all its alerts. `reason` is why it is sent."""
 
     message_id: str
     status: str

@@ -28,7 +28,7 @@ _SEVERITIES = ("critical", "warning", "info")
 class Policy:
     """A message waits `group_wait` after an alert has opened, for further ones.
 
-    `repeat` are the distances between the messages about an alert that stays open; the last one repeats, and without
+    `repeat` are the distances between the messages about an alert that stays open. The last one repeats, and without
     any there is one message.
     """
 
@@ -36,7 +36,7 @@ class Policy:
     repeat: tuple[timedelta, ...]
 
     def repeat_after(self, messages: int) -> timedelta | None:
-        """Return the time from the message with this number, from 1, to the next one; None if there is none."""
+        """Return the time from the message with this number, from 1, to the next one. None if there is none."""
         return self.repeat[min(messages, len(self.repeat)) - 1] if self.repeat else None
 
 
@@ -82,7 +82,7 @@ def _of_group(
 
 
 def _reason(firing: Sequence[AlertRecord], silences: Sequence[Silence], policy: Policy, now: datetime) -> Reason | None:
-    """Return why a message about a group is due; None if none is."""
+    """Return why a message about a group is due. None if none is."""
     if any(each.messages == 0 and each.opened_at + policy.group_wait <= now for each in firing):
         return "opened"
     if any(_silence_ended(each, silences, now) for each in firing):

@@ -92,7 +92,7 @@ class PostgresAlerts:
         self._database = database
 
     async def plan(self, policy: Policy, receivers: Sequence[str]) -> int:
-        """Make a delivery to each receiver of every message that is due; returns the number of messages."""
+        """Make a delivery to each receiver of every message that is due. Returns the number of messages."""
         async with self._database.transaction() as transaction:
             connection = transaction.connection
             alerts = [_alert(row) for row in await connection.fetch(_UNSETTLED)]
@@ -140,7 +140,7 @@ class PostgresAlerts:
         return _silence(row)
 
     async def end_silence(self, silence_id: int, by: str) -> Silence:
-        """End a silence now; one that has ended stays as it is.
+        """End a silence now. One that has ended stays as it is.
 
         Raises:
             UnknownSilenceError: there is no such silence.

@@ -46,7 +46,7 @@ class WebhookSecretError(ValueError):
 
 
 def signer(secret: str) -> standardwebhooks.Webhook | None:
-    """Return what signs calls; None without a secret.
+    """Return what signs calls. None without a secret.
 
     Raises:
         WebhookSecretError: it is not `whsec_` and at least 24 bytes in base64.
@@ -73,7 +73,7 @@ class _LinkLocalPeerError(Exception):
 
 
 async def _check_peer(event: str, info: Mapping[str, Any]) -> None:
-    """Close a connection to a link-local address before TLS and the request; a `trace` extension of httpcore."""
+    """Close a connection to a link-local address before TLS and the request. A `trace` extension of httpcore."""
     if event != "connection.connect_tcp.complete":
         return
     stream = info["return_value"]
@@ -83,7 +83,7 @@ async def _check_peer(event: str, info: Mapping[str, Any]) -> None:
 
 
 class Webhook:
-    """Calls receivers; `now` returns the time in UTC. Without a `signer` calls are not signed."""
+    """Calls receivers. `now` returns the time in UTC. Without a `signer` calls are not signed."""
 
     def __init__(
         self,

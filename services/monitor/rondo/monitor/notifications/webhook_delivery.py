@@ -3,7 +3,7 @@
 At least once: after a crash between a call and its record, the call is repeated with the same `Idempotency-Key`.
 Receivers are called at the same time, each with its oldest row, and their next rows follow when all of these calls have
 ended: a slow receiver delays the others by one call of its own at a time. Alertmanager keeps alerts in memory and
-expects repetitions of a firing alert (https://prometheus.io/docs/alerting/latest/alerts_api); it notifies people once.
+expects repetitions of a firing alert (https://prometheus.io/docs/alerting/latest/alerts_api). It notifies people once.
 """
 
 from __future__ import annotations
@@ -127,20 +127,20 @@ class Deliveries:
             await self.repeat(hold)
 
     async def plan(self) -> int:
-        """Make the deliveries of the messages that are due; returns the number of messages."""
+        """Make the deliveries of the messages that are due. Returns the number of messages."""
         if not self._receivers:
             return 0
         return await self._alerts.plan(self._policy, list(self._receivers))
 
     async def deliver_due(self) -> int:
-        """Call the receivers with due deliveries, concurrently; returns the number of calls."""
+        """Call the receivers with due deliveries, concurrently. Returns the number of calls."""
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_DUE)
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
     async def repeat(self, hold: Callable[[], Awaitable[None]] = _nothing) -> int:
-        """Repeat the firing alerts to each Alertmanager; returns how many there are. `hold` is awaited before each."""
+        """Repeat the firing alerts to each Alertmanager. Returns how many there are. `hold` is awaited before each."""
         receivers = [receiver for receiver in self._receivers.values() if receiver.format == "alertmanager"]
         if not receivers:
             return 0
@@ -165,7 +165,7 @@ class Deliveries:
         return [_logged(row) for row in rows]
 
     async def redeliver(self, delivery_id: int) -> dict[str, Any]:
-        """Deliver a message again to its receiver, with the same id and content; returns its row of the log.
+        """Deliver a message again to its receiver, with the same id and content. Returns its row of the log.
 
         Raises:
             UnknownDeliveryError: there is no such delivery.

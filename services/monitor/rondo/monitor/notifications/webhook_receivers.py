@@ -14,7 +14,7 @@ from rondo.monitor.notifications import apprise_service
 
 Format = Literal["slack", "alertmanager", "apprise"]
 FORMATS: tuple[Format, ...] = ("slack", "alertmanager", "apprise")
-# What httpx raises for an address it can't call and that is not an HTTPError; the second is idna.IDNAError, of a host.
+# What httpx raises for an address it can't call and that is not an HTTPError. The second is idna.IDNAError, of a host.
 UNCALLABLE = (httpx.InvalidURL, UnicodeError)
 # None is the default port of the scheme.
 _PORTS = {None, *range(1, 65536)}
@@ -44,7 +44,7 @@ class Receiver:
 
     @property
     def name(self) -> str:
-        """The host and a part of the address's digest; it contains no secret.
+        """The host and a part of the address's digest. It contains no secret.
 
         In the place of the host some services of apprise have a token, so the name has the service alone.
         """
@@ -54,7 +54,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of a call: `refused` is final; `text` is for the delivery log."""
+    """The outcome of a call: `refused` is final. `text` is for the delivery log."""
 
     outcome: Literal["delivered", "refused", "retry"]
     text: str
@@ -110,7 +110,7 @@ def may_be_called(host: str) -> bool:
 
 
 def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is, also in the old ways of writing it, such as 2852039166; None for a name."""
+    """Return the address that a host is, also in the old ways of writing it, such as 2852039166. None for a name."""
     try:
         return ip_address(host)
     except ValueError:

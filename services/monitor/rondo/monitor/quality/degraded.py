@@ -29,7 +29,7 @@ def degraded(
 ) -> tuple[str, list[Announcement]]:
     """Return the id that the finding and its alert share, and what to publish.
 
-    `text` is the title and the detail of the alert, which is raised at the end of the window; `since` is its start,
+    `text` is the title and the detail of the alert, which is raised at the end of the window. `since` is its start,
     unless it is given. The id is of the problem and that end, unless it is given. `alert_version` is that of an alert
     about one version.
     """

@@ -25,7 +25,7 @@ def _none() -> NDArray[np.uint64]:
 
 
 def _smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the `SIZE` smallest different hashes, and others; sorting all would take longer."""
+    """Return the `SIZE` smallest different hashes, and others. Sorting all would take longer."""
     if len(hashes) > 4 * SIZE:
         few = np.partition(hashes, 2 * SIZE)[: 2 * SIZE]
         if len(_different(few)) >= SIZE:
@@ -34,7 +34,7 @@ def _smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _different(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the different hashes in ascending order; `np.unique` takes several times as long."""
+    """Return the different hashes in ascending order. `np.unique` takes several times as long."""
     found = np.sort(hashes)
     return found[np.append(True, found[1:] != found[:-1])] if found.size else found
 

@@ -36,7 +36,7 @@ def longest_gap(rhythm: Rhythm) -> int | None:
 
 
 def silence_limit(rhythm: Rhythm) -> int | None:
-    """Return how long the stream may be silent, in microseconds; None while its rhythm is not known.
+    """Return how long the stream may be silent, in microseconds. None while its rhythm is not known.
 
     A pause that was reported is usual when it happens a second time within the kept weeks, up to the shorter one.
     """
@@ -50,7 +50,7 @@ def silence_limit(rhythm: Rhythm) -> int | None:
 
 
 def lag_limit(rhythm: Rhythm) -> int | None:
-    """Return how far behind the newest event time may be; None before a complete week that is no replay.
+    """Return how far behind the newest event time may be. None before a complete week that is no replay.
 
     The week that fills does not count: there a lag that grows would raise its own limit.
     """

@@ -57,7 +57,7 @@ class ModelQuality:
         missed_outcomes: bool,
         costs: Mapping[int, VersionCost],
     ) -> list[Announcement]:
-        """Return what to publish by now; the watermark of the requests has `passed` that event time.
+        """Return what to publish by now. The watermark of the requests has `passed` that event time.
 
         With `missed_outcomes` some are to come, and all that have been written are read: so those that are not there
         are missed. `costs` are those of the subject by window.

@@ -30,7 +30,7 @@ ENDING_EXCESS = LARGEST_EXCESS / 2
 
 @dataclass(frozen=True)
 class RepeatedFeaturesAlarm:
-    """Of the newest blocks the share `value` of the rows is repeated; most likely since `since`, known at `at`.
+    """Of the newest blocks the share `value` of the rows is repeated. Most likely since `since`, known at `at`.
 
     Both are event times in microseconds. `rows` have passed since.
     """

@@ -86,7 +86,7 @@ class Repeats:
     ) -> None:
         """Take rows of `predictions.log` in order, by event time and the start of the window of each.
 
-        `usual` is what repeats in the training; None where that is not known, or where the version serves no more.
+        `usual` is what repeats in the training. None where that is not known, or where the version serves no more.
         """
         if not times.size:
             return
@@ -109,7 +109,7 @@ class Repeats:
             self.features.take(version, usual, features, times, rate)
 
     def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
-        """Close the windows of this length that the watermark has `passed`; returns what to publish by now."""
+        """Close the windows of this length that the watermark has `passed`. Returns what to publish by now."""
         published: list[Announcement] = []
         for start in sorted(start for start in self.windows if start + length <= passed):
             window = self.windows.pop(start)

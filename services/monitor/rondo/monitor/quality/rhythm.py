@@ -81,7 +81,7 @@ class Rhythm:
         return 0 if self.last == NEVER else max(0, self.last - self.newest)
 
     def watched(self, elapsed: int) -> Rhythm:
-        """Return the rhythm after so much time without a row; nothing before the first row counts."""
+        """Return the rhythm after so much time without a row. Nothing before the first row counts."""
         return self if self.last == NEVER else replace(self, silent=self.silent + elapsed)
 
     def with_rows(

@@ -65,7 +65,7 @@ NOTHING_MEASURED = ServedSkew()
 
 @dataclass(frozen=True)
 class FeatureShare:
-    """Of so many `cases` of a feature, those whose value differs; `largest` are of the newest batch with any."""
+    """Of so many `cases` of a feature, those whose value differs. `largest` are of the newest batch with any."""
 
     feature: str
     cases: int
@@ -95,7 +95,7 @@ def shares(batches: Sequence[SkewMeasured]) -> list[FeatureShare]:
 
 @dataclass
 class SkewAlarm:
-    """The alert about skew. `number` is that of the last measurement that was looked at; `alert` is open, or None."""
+    """The alert about skew. `number` is that of the last measurement that was looked at. `alert` is open, or None."""
 
     number: int = 0
     alert: str | None = None

@@ -70,7 +70,7 @@ class StreamQuality:
     first_request: int = NEVER
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
-        """Take rows of a stream, by when each was written, and its event time; resolves the alert of its silence."""
+        """Take rows of a stream, by when each was written, and its event time. Resolves the alert of its silence."""
         before, problem = self.rhythms[stream], SILENCE[stream]
         after = before.with_rows(
             written, times, was_paused=problem in self.open, is_stale=QualityProblem.STALE in self.open
@@ -85,7 +85,7 @@ class StreamQuality:
             self.pending.append(findings.resolved(model, alert, to_time(after.last), why))
 
     def watch(self, elapsed: int) -> bool:
-        """Count time in which the monitor ran; returns whether a silence has to be saved."""
+        """Count time in which the monitor ran. Returns whether a silence has to be saved."""
         save = False
         for stream, rhythm in self.rhythms.items():
             after = rhythm.watched(elapsed)
@@ -98,7 +98,7 @@ class StreamQuality:
         """Return what to publish by now: findings, and alerts that open or resolve.
 
         `label_delay` is the microseconds from a request to its outcome at the most. `first` says when the first
-        outcomes are missed; None where none are to come, or their log is still being read.
+        outcomes are missed. None where none are to come, or their log is still being read.
         """
         published, self.pending = self.pending, []
         for stream, rhythm in self.rhythms.items():

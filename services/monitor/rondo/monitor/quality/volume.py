@@ -42,7 +42,7 @@ _CONSECUTIVE = 2
 
 @dataclass(frozen=True)
 class PeriodVolume:
-    """`rows` of a period that began with the hour `start`, of so many `hours`; hours are counted since 1970.
+    """`rows` of a period that began with the hour `start`, of so many `hours`. Hours are counted since 1970.
 
     `least` and `most` are the rows of the same hours in the `weeks` before, `usual` those of a period in their mean.
     """
@@ -72,7 +72,7 @@ class PeriodVolume:
 
 @dataclass
 class Volume:
-    """Rows by hour, of the weeks that are needed; `first` is the hour of the first row that was ever taken.
+    """Rows by hour, of the weeks that are needed. `first` is the hour of the first row that was ever taken.
 
     Periods up to the hour `looked` were looked at, and `newest` is the last one, where there are weeks for it. `alarm`
     has the id of the open alert.
@@ -90,7 +90,7 @@ class Volume:
         return {AlertKind.VOLUME: self.alarm.alert_id} if self.alarm.alert_id else {}
 
     def take(self, times: NDArray[np.int64]) -> None:
-        """Take requests by their event times, in microseconds; those of hours that were looked at are late."""
+        """Take requests by their event times, in microseconds. Those of hours that were looked at are late."""
         hours = times // HOUR
         found, counts = np.unique(hours[hours >= self.looked], return_counts=True)
         if not found.size:
@@ -105,7 +105,7 @@ class Volume:
             self.hours = {hour: count for hour, count in self.hours.items() if hour >= oldest}
 
     def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
-        """Look at the periods for windows of this length that the watermark has `passed`; returns what to publish."""
+        """Look at the periods for windows of this length that the watermark has `passed`. Returns what to publish."""
         if NEVER in (self.first, passed):
             return []
         hours = min(max(1, -(-length // HOUR)), _WEEK)
@@ -149,7 +149,7 @@ class Volume:
         return []
 
     def _period(self, start: int, hours: int) -> PeriodVolume | None:
-        """Return a period beside its weeks; None with too few of them. A week without any row is none."""
+        """Return a period beside its weeks. None with too few of them. A week without any row is none."""
         weeks = {
             week: rows
             for week in range(1, KEPT_WEEKS + 1)

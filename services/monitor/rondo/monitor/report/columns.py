@@ -31,7 +31,7 @@ LEGEND = element(
 def changed(
     columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram], windows: Sequence[ClosedWindow]
 ) -> Markup | None:
-    """Return a card for each column that has changed; None without any.
+    """Return a card for each column that has changed. None without any.
 
     A worse performance comes first, what the model hardly relies on last, else the strongest evidence first.
     """
@@ -57,7 +57,7 @@ def changed(
 
 
 def _histogram(column: ColumnStatus, histograms: Mapping[str, Histogram]) -> Histogram | None:
-    """Return the distribution of a column; None for the loss of all rows, or of a slice."""
+    """Return the distribution of a column. None for the loss of all rows, or of a slice."""
     return histograms.get(column.column or "") if column.value is None else None
 
 
@@ -79,7 +79,7 @@ def _card(column: ColumnStatus, histogram: Histogram | None, points: Sequence[Po
 
 
 def not_judged(columns: Sequence[ColumnStatus], reason: str | None, out_of_reach: str | None = None) -> Markup | None:
-    """Return what can't be judged, what is missing and when it is expected; None if everything is judged."""
+    """Return what can't be judged, what is missing and when it is expected. None if everything is judged."""
     found = [each for each in columns if not each.judged and not each.changed and not each.out_of_reach]
     said = [f"{each[0].upper()}{each[1:]}." for each in (reason, out_of_reach) if each]
     if not found and not said:
@@ -197,7 +197,7 @@ def importance(column: ColumnStatus) -> str:
 
 
 def since(column: ColumnStatus) -> str:
-    """Return when the change began, with the interval; empty without one."""
+    """Return when the change began, with the interval. Empty without one."""
     if column.since is None:
         return ""
     earliest, latest = column.since_earliest or column.since, column.since_latest or column.since

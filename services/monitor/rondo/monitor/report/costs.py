@@ -22,7 +22,7 @@ _HEADS = (
 
 
 def costs(windows: Sequence[ClosedWindow]) -> Markup | None:
-    """Return the cost of the newest windows, the newest first; None where none is known."""
+    """Return the cost of the newest windows, the newest first. None where none is known."""
     rows = [_row(window, window.cost) for window in windows if window.cost][:_WINDOWS]
     if not rows:
         return None

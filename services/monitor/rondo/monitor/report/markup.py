@@ -20,7 +20,7 @@ class Markup(str):
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element. Children that are no Markup become escaped text, and None is left out.
 
-    In the name of an attribute `_` stands for `-`; an underscore at its end is left out, as in `class_`.
+    In the name of an attribute `_` stands for `-`. An underscore at its end is left out, as in `class_`.
     """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value), quote=True)}"'

@@ -30,7 +30,7 @@ _TITLES = {
 
 
 def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
-    """Return the page as HTML; `windows` are the newest closed ones, the newest first."""
+    """Return the page as HTML. `windows` are the newest closed ones, the newest first."""
     mine = [window for window in windows if window.model_version == status.version]
     histograms = {each.column: each for each in status.newest.columns} if status.newest else {}
     body = element(

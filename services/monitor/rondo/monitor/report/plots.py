@@ -1,4 +1,4 @@
-"""Plots as SVG. They have no text, so that they can be stretched to any width; labels are HTML beside them."""
+"""Plots as SVG. They have no text, so that they can be stretched to any width. Labels are HTML beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 320.0, 96.0
 _GAP = 0.12
 _LEAST_SHOWN = 0.0005
-# More than twice the powers of ten of the threshold is more than anybody needs; it would hide the threshold.
+# More than twice the powers of ten of the threshold is more than anybody needs. It would hide the threshold.
 _MOST_EVIDENCE = 2.0
 _MARGIN = 0.08
 
@@ -23,7 +23,7 @@ Point = tuple["datetime", float]
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it; a small one is not shown as nothing."""
+    """Return a share as people read it. A small one is not shown as nothing."""
     return "<0.1%" if 0 < share < _LEAST_SHOWN else f"{share:.1%}"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def quality(status: ModelStatus) -> Markup | None:
-    """Return what is known of the data as such; None where nothing is."""
+    """Return what is known of the data as such. None where nothing is."""
     volume = [status.volume.sentence] if status.volume else []
     lines = [*_stopped(status), *volume, *(_repeats(status.repeats) if status.repeats else ()), *status.not_counted]
     if not lines:

@@ -56,7 +56,7 @@ _SLOW_FLAGS = ("primary_slow", "other_slow")
 
 @dataclass
 class OpenMinute:
-    """What the two versions did since `start`, in microseconds; `is_published` is whether a part of it has been.
+    """What the two versions did since `start`, in microseconds. `is_published` is whether a part of it has been.
 
     `difference` is the sum of the absolute differences of the predictions of so many `pairs`.
     """
@@ -93,7 +93,7 @@ class ComparedVersions:
     max_rows: int = field(default=MAX_ROWS, compare=False)
 
     def take(self, batch: Predictions, champion: int, costs: Mapping[int, VersionCost]) -> Iterator[Announcement]:
-        """Count a message of the log for the guards; yields the evidence of a minute that has passed."""
+        """Count a message of the log for the guards. Yields the evidence of a minute that has passed."""
         if batch.role == RouteRole.PRIMARY and batch.version == champion:
             self._begin(champion, self.other)
         elif batch.role in (RouteRole.CANARY, RouteRole.SHADOW) and batch.version != champion:

@@ -50,7 +50,7 @@ def _in_order(table: pa.Table, codes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _codes(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a number for each row's id, the same in both tables; -1 without an id."""
+    """Return a number for each row's id, the same in both tables. -1 without an id."""
     chunks = [*primary.column("id").chunks, *others.column("id").chunks]
     encoded = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode().indices
     codes = encoded.fill_null(-1).to_numpy().astype(np.int64)

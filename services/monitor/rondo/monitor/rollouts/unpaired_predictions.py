@@ -31,7 +31,7 @@ class UnpairedPredictions:
     other: pa.Table = field(default_factory=PREDICTIONS.empty_table)
 
     def take(self, rows: pa.Table, *, is_primary: bool) -> NDArray[np.float64]:
-        """Take rows of one version; returns the absolute differences of the N pairs that are complete by now.
+        """Take rows of one version. Returns the absolute differences of the N pairs that are complete by now.
 
         Predictions that are not finite numbers, such as labels, give no difference.
         """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Checkpointer:
-    """Saves to a store. `positions` are the next offsets to read; `changed` are the models to save next."""
+    """Saves to a store. `positions` are the next offsets to read. `changed` are the models to save next."""
 
     def __init__(self, store: Store, clock: Callable[[], float], timings: MonitorTimings) -> None:
         self._store, self._clock, self._timings = store, clock, timings
@@ -37,7 +37,7 @@ class Checkpointer:
         self.changed = set[str]()
 
     async def load(self) -> dict[str, ModelState]:
-        """Start from the latest checkpoint; returns the models."""
+        """Start from the latest checkpoint. Returns the models."""
         checkpoint, now = await self._store.load(), self._clock()
         self._generation, self.positions, self.changed = checkpoint.generation, dict(checkpoint.positions), set()
         self._not_before = now + self._timings.checkpoint_interval
@@ -53,7 +53,7 @@ class Checkpointer:
         """Save the changed models and publish, atomically.
 
         Raises:
-            FencedError: another replica has saved since; load again.
+            FencedError: another replica has saved since. Load again.
 
         """
         began = self._clock()

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.window_counts import OpenWindows
 
-# The periods of `RecentWindows`; a row without a period is an open window.
+# The periods of `RecentWindows`. A row without a period is an open window.
 _FULL, _FILLING = "full", "filling"
 _OF_CANDIDATES = "of_candidates"
 _COUNTS = pa.list_(pa.int64())
@@ -74,7 +74,7 @@ def nothing_stored() -> Stored:
 
 
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
-    """Return the checkpoint of a model, and what is stored after it; `stored` is from the checkpoint before."""
+    """Return the checkpoint of a model, and what is stored after it. `stored` is from the checkpoint before."""
     tables = {
         "predictions": state.unmatched.predictions,
         "outcomes": state.unmatched.outcomes,
@@ -95,7 +95,7 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
 def decode_state(
     model: str, saved: ModelCheckpoint, max_out_of_orderness: int, now: float
 ) -> tuple[ModelState, Stored]:
-    """Return a model's state and what is stored of it; buffered messages count as received `now`."""
+    """Return a model's state and what is stored of it. Buffered messages count as received `now`."""
     figures: Mapping[str, Any] = saved.figures
     predictions, stored_predictions = segmented_table.load(saved.tables["predictions"], label_join.PREDICTIONS)
     outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)

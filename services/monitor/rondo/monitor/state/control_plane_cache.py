@@ -1,4 +1,4 @@
-"""Caches specs, champions and compiled profiles; refreshed when the control plane's data changed."""
+"""Caches specs, champions and compiled profiles. Refreshed when the control plane's data changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPARE = 16
 
 
 class ControlPlaneCache:
-    """`snapshot` is as of the last refresh; `references` holds profiles by digest, the latest required ones last."""
+    """`snapshot` is as of the last refresh. `references` holds profiles by digest, the latest required ones last."""
 
     def __init__(self, store: Store, signal: ChangeSignal) -> None:
         self._store, self._signal = store, signal
@@ -33,7 +33,7 @@ class ControlPlaneCache:
             await self._refresh()
 
     async def load_references(self, digests: set[str]) -> None:
-        """Load the profiles of these digests; an unknown one is requested once between two refreshes.
+        """Load the profiles of these digests. An unknown one is requested once between two refreshes.
 
         Of those that are not among them, only the latest ones are kept.
         """

@@ -41,7 +41,7 @@ def encode_repeats(repeats: Repeats) -> dict[str, object]:
 
 
 def decode_repeats(figures: Mapping[str, Any]) -> Repeats:
-    """Return what was encoded; nothing for a checkpoint of an earlier release, which has no figures of it."""
+    """Return what was encoded. Nothing for a checkpoint of an earlier release, which has no figures of it."""
     if not figures:
         return Repeats()
     features: dict[str, Any] = dict(figures["features"])

@@ -64,7 +64,7 @@ def _stored(
 
 
 def _places(rows: NDArray[np.int64], live: NDArray[np.int64]) -> slice | NDArray[np.int64]:
-    """Return where the live rows are among all; most often these are the last ones."""
+    """Return where the live rows are among all. Most often these are the last ones."""
     last = slice(rows.size - live.size, None)
     return last if np.array_equal(rows[last], live) else rows.searchsorted(live)
 

@@ -19,7 +19,7 @@ _LEAST_EXPECTED = 5.0
 
 
 class Distributions(NamedTuple):
-    """Counts by bin of columns in a window and in the reference, and which bins there are; shapes [..., bins]."""
+    """Counts by bin of columns in a window and in the reference, and which bins there are. Shapes [..., bins]."""
 
     observed: NDArray[np.int64]
     reference: NDArray[np.int64]
@@ -32,7 +32,7 @@ def of_columns(
     reference: Reference,
     categorical: bool | None = None,  # noqa: FBT001 - as of `Distance`
 ) -> dict[str, float]:
-    """Return a distance of each column by name, or of those with categories or without; 0 where a side has no rows.
+    """Return a distance of each column by name, or of those with categories or without. 0 where a side has no rows.
 
     `distance` takes counts of shape [columns, bins] without missing values, and both sides have rows.
     """

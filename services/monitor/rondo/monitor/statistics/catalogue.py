@@ -1,4 +1,4 @@
-"""The statistics by the names in `monitor.detectors` of a spec; `user_detectors/` runs the classes of users."""
+"""The statistics by the names in `monitor.detectors` of a spec. `user_detectors/` runs the classes of users."""
 
 from __future__ import annotations
 

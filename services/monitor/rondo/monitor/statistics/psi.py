@@ -40,7 +40,7 @@ def psi(
     reference: NDArray[np.int64],
     exists: NDArray[np.bool_] | bool = True,  # noqa: FBT001, FBT002 - a mask
 ) -> NDArray[np.float64]:
-    """Return the population stability index of columns; 0 where either side has no rows.
+    """Return the population stability index of columns. 0 where either side has no rows.
 
     The counts have the shape `[..., bins]`, and `exists` says which bins there are.
     """

@@ -21,7 +21,7 @@ FEWEST_OUTCOMES = 30
 
 
 class SliceFigures(Value):
-    """The rows of a window where the feature `column` has a value; a missing one is the empty text.
+    """The rows of a window where the feature `column` has a value. A missing one is the empty text.
 
     `rows` is None where the bins of a numeric feature do not show it. `loss` is the mean loss of the labelled rows,
     from 0 to 1, and `figures` are metrics and rates of them by name.
@@ -98,7 +98,7 @@ def _gaps(
 
 
 def _rows(slice_: SliceReference, window: WindowCounts, reference: Reference) -> int | None:
-    """Return the rows of a slice by the bins of its feature; None where its bin has other values, too."""
+    """Return the rows of a slice by the bins of its feature. None where its bin has other values, too."""
     column = next((each for each in reference.binning.columns if each.name == slice_.column), None)
     if column is None:
         return None

@@ -29,14 +29,14 @@ MISSING = "(missing)"
 
 
 class ColumnStatus(Value):
-    """What is known about a column of the champion; `column` is None for the loss of the predictions.
+    """What is known about a column of the champion. `column` is None for the loss of the predictions.
 
-    With a `value` it is about the loss of the rows where the column has that value, a slice; a missing one is "".
-    `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
+    With a `value` it is about the loss of the rows where the column has that value, a slice. A missing one is "".
+    `judged` says whether a change could be evident by now. Else `rows` of about `needed` are there, and `expected` is
     when the others are. Of a column that is `out_of_reach` they are too many to wait for. `evidence` is the decimal
     logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm has the statistics of the
     change, `since` with its bounds, and the `change` in words. `importance` is that of the feature for the model, if it
-    is known; `hardly_used` says that its loss would hardly rise without the feature.
+    is known. `hardly_used` says that its loss would hardly rise without the feature.
     """
 
     group: str
@@ -73,7 +73,7 @@ class ColumnStatus(Value):
 def column_statuses(
     evidence: VersionEvidence | None, false_alarm_rate: float, importance: Importance | None = None
 ) -> tuple[ColumnStatus, ...]:
-    """Return the status of each column that is watched, by group; none before any evidence."""
+    """Return the status of each column that is watched, by group. None before any evidence."""
     if evidence is None:
         return ()
     alarms = list(evidence.alarms(false_alarm_rate))

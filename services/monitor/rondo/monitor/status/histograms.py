@@ -61,7 +61,7 @@ class _Shares(NamedTuple):
 
 
 def histograms(counts: NDArray[np.int64], reference: Reference) -> tuple[Histogram, ...]:
-    """Return the histogram of each column; `counts` are the rows of a window by bin of every column."""
+    """Return the histogram of each column. `counts` are the rows of a window by bin of every column."""
     return tuple(
         Histogram(column=column.name, bars=tuple(_bars(column, counts, reference.counts)))
         for column in reference.binning.columns

@@ -74,9 +74,9 @@ class MeanLoss(Value):
 class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
 
-    `out_of_reach` is what can't be judged however long one waits, and why; None if nothing is so. `judged_since` is, by
+    `out_of_reach` is what can't be judged however long one waits, and why. None if nothing is so. `judged_since` is, by
     group of columns (`inputs`, `outputs`, `loss`, `slices`), the first time at which all that ever can be judged of the
-    group could be: the end of a window, or of the first step of one; a group that waits is not there. `unjudged_slices`
+    group could be: the end of a window, or of the first step of one. A group that waits is not there. `unjudged_slices`
     is which slices have too few outcomes yet, and how many. `estimates` are the performance that is to be expected of
     the newest rows, as in `ModelStatus.newest`.
 
@@ -106,24 +106,24 @@ class ModelSummary(Value):
 
 
 class ModelStatus(Value):
-    """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
+    """`columns` and the windows are those of the champion. `alerts` are the ids of the open alerts by kind.
 
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
     and `windows` are the open ones. `no_verdict`, `out_of_reach` and `judged_since` are as in `ModelSummary`.
     `candidates` are a canary and a shadow, and `replaced` are earlier champions with open windows.
 
-    `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
-    `outcomes`, and `volume` how many requests come; None before there are two weeks to compare them with.
-    `skew` compares served with published values; None where no batch has event times of predictions.
-    `repeats` are requests that repeat others; None before a window has passed.
-    `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
+    `watermark` and `outcomes_until` are the newest times in the logs. `streams` has the rhythm of `requests` and of
+    `outcomes`, and `volume` how many requests come. None before there are two weeks to compare them with.
+    `skew` compares served with published values. None where no batch has event times of predictions.
+    `repeats` are requests that repeat others. None before a window has passed.
+    `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence. `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
-    window, by reason; `dropped_share` is their share of the last full block of 500 rows. `not_counted` says both in
+    window, by reason. `dropped_share` is their share of the last full block of 500 rows. `not_counted` says both in
     words. `false_alarm_rate` is that of the spec.
 
     `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
-    `expected_harm` whether they are likely to do harm; None if they have not.
-    `loss` is the mean loss so far, with bounds; None without enough outcomes for one block.
+    `expected_harm` whether they are likely to do harm. None if they have not.
+    `loss` is the mean loss so far, with bounds. None without enough outcomes for one block.
     """
 
     model: str
@@ -289,7 +289,7 @@ def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> Mea
 
 
 def _expected_harm(state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None) -> ExpectedHarm:
-    """Return what speaks for and against harm since inputs or predictions have changed; nothing where they have not."""
+    """Return what speaks for and against harm since inputs or predictions have changed. Nothing where they have not."""
     evidence, changed = _evidence(state), [each for each in columns if each.since and each.group in INPUT_GROUPS]
     since = min((each.since for each in changed if each.since), default=None)
     if since is None or evidence is None or reference is None:

@@ -39,7 +39,7 @@ class WindowStatus(Window):
 
 
 class NewestRows(WindowStatus):
-    """The newest windows whose rows are expected to be there, though outcomes may follow; else one that fills.
+    """The newest windows whose rows are expected to be there, though outcomes may follow. Else one that fills.
 
     They are so many that they have enough rows for a plot. `complete` says which of both it is. `columns` have the
     distribution of each column.
@@ -86,7 +86,7 @@ def newest_period(
 ) -> tuple[CountedPeriod, bool] | None:
     """Return the newest rows of the open `windows` that the watermark has `passed`, and of the closed ones.
 
-    Without any it is the newest window that fills; the second value says which of both it is.
+    Without any it is the newest window that fills. The second value says which of both it is.
     """
     closed = [recent.period] if recent.period else []
     ended = [*closed, *(each for each in windows if each.end <= passed)]

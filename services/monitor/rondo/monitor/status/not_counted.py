@@ -24,7 +24,7 @@ _LATE_FOR_EVIDENCE = (
 
 
 def not_counted(dropped: Mapping[str, int], late_for_evidence: int) -> tuple[str, ...]:
-    """Return a line for each reason that has occurred; `dropped` counts by the names of `dropped_rows.REASONS`."""
+    """Return a line for each reason that has occurred. `dropped` counts by the names of `dropped_rows.REASONS`."""
     found = [(dropped.get(reason, 0), why) for reason, why in _WHY.items()]
     found.insert(1, (late_for_evidence, _LATE_FOR_EVIDENCE))
     return tuple(f"{count:,} {why}" for count, why in found if count)

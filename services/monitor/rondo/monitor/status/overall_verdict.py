@@ -20,7 +20,7 @@ VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_ju
 
 
 class OverallVerdict(Value):
-    """`sentence` is for people; `state` classifies it.
+    """`sentence` is for people. `state` classifies it.
 
     A model that is `worse` predicts worse than on its holdout, on the whole or for slices. `changed` are its inputs or
     its predictions alone. With `partly_judged` no change is evident in what can be judged.
@@ -37,7 +37,7 @@ def overall_verdict(
     no_verdict: str | None,
     expected: ExpectedHarm | None = None,
 ) -> OverallVerdict:
-    """Return the verdict; `no_verdict` is what can't be judged yet, None if all is that ever can be.
+    """Return the verdict. `no_verdict` is what can't be judged yet, None if all is that ever can be.
 
     `expected` is what speaks for and against harm since inputs or predictions have changed.
     """
@@ -84,7 +84,7 @@ def _expectation(expected: ExpectedHarm) -> str:
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
-    # A slice that can't be judged is listed with what is not judged; the others are as certain without it.
+    # A slice that can't be judged is listed with what is not judged. The others are as certain without it.
     columns = [each for each in columns if each.group != SLICES]
     never = [each.column for each in columns if each.out_of_reach]
     if no_verdict is None and never:

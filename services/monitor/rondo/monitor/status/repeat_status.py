@@ -19,7 +19,7 @@ class RepeatStatus(Value):
     Of its `rows`, which have an entity and an event time, the share `requests` repeats those of another one, with a
     standard `error` of the estimate. `features` is the share of its requests whose features repeat.
     `newest_features` is that share of the newest blocks of requests, and `training` that of blocks of the training,
-    which have as many rows; None where the training had too few.
+    which have as many rows. None where the training had too few.
     """
 
     start: Utc
@@ -33,7 +33,7 @@ class RepeatStatus(Value):
 
 
 def repeat_status(repeats: Repeats, length: int, usual: RepeatedRows | None) -> RepeatStatus | None:
-    """Return the status, or None before a window has passed; `length` is that of a window in microseconds."""
+    """Return the status, or None before a window has passed. `length` is that of a window in microseconds."""
     if not repeats.closed:
         return None
     start = max(repeats.closed)

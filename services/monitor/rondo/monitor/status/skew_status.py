@@ -9,7 +9,7 @@ from rondo.monitor.quality.skew import ServedSkew, shares
 
 
 class FeatureSkewStatus(Value):
-    """A feature with `differing` values among so many `cases`; `skewed` where that is more than corrections are."""
+    """A feature with `differing` values among so many `cases`. `skewed` where that is more than corrections are."""
 
     feature: str
     cases: int

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class StreamStatus(Value):
     """`newest` is when the newest row was written, and `silent_seconds` the time watched since.
 
-    `longest_gap_seconds` is the longest usual gap of the last four weeks, and beyond `limit_seconds` an alert opens;
-    both are None before a week of rows. `lag_seconds` is how far the newest event time is behind, with its limit.
+    `longest_gap_seconds` is the longest usual gap of the last four weeks, and beyond `limit_seconds` an alert opens.
+    Both are None before a week of rows. `lag_seconds` is how far the newest event time is behind, with its limit.
     """
 
     newest: Utc
@@ -53,7 +53,7 @@ class VolumeStatus(Value):
 
 
 def volume_status(volume: Volume) -> VolumeStatus | None:
-    """Return the newest period; None before there are weeks to compare it with."""
+    """Return the newest period. None before there are weeks to compare it with."""
     if (newest := volume.newest) is None:
         return None
     return VolumeStatus(

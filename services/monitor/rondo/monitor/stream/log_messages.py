@@ -29,7 +29,7 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
 class Predictions:
     """Rows of `predictions.log` that one version of a model answered, the role that it had, and what they cost.
 
-    `share` is the part of the keys that a canary answers, from 0 to 1; None in other roles, and in older logs.
+    `share` is the part of the keys that a canary answers, from 0 to 1. None in other roles, and in older logs.
     """
 
     model: str
@@ -78,7 +78,7 @@ def read_predictions(value: bytes) -> Predictions:
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
-    """Decode a message of `outcomes.log`; its key is the model's name.
+    """Decode a message of `outcomes.log`. Its key is the model's name.
 
     Rows without a finite outcome and without a label are dropped.
 
@@ -109,7 +109,7 @@ def event_times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def has_event_time(rows: pa.Table) -> NDArray[np.bool_]:
-    """Return which rows were sent with an event time; the others count by when they were made."""
+    """Return which rows were sent with an event time. The others count by when they were made."""
     return np.asarray(rows.column("event_time").is_valid().to_numpy())
 
 

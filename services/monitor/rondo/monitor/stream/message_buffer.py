@@ -1,6 +1,6 @@
 """Buffers prediction messages, in order, until the model's spec and the version's profile are known.
 
-Both arrive over the control plane before a version serves; only a monitor that catches up may read the log earlier.
+Both arrive over the control plane before a version serves. Only a monitor that catches up may read the log earlier.
 The buffer is part of the checkpoint. It is bounded in bytes: the oldest messages are evicted. A version whose profile
 does not arrive within a timeout is skipped, so that it does not block the versions behind it. Canaries and shadows
 block nothing, as nothing about the champion depends on them.
@@ -27,7 +27,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class BufferedMessage:
-    """A message, received at `received_at` of the monitor's clock; `row` numbers messages in order of arrival."""
+    """A message, received at `received_at` of the monitor's clock. `row` numbers messages in order of arrival."""
 
     row: int
     value: bytes
@@ -37,7 +37,7 @@ class BufferedMessage:
 
 @dataclass
 class MessageBuffer:
-    """FIFO of one model's messages; `size` is the sum of their bytes."""
+    """FIFO of one model's messages. `size` is the sum of their bytes."""
 
     max_bytes: int = MAX_BYTES
     messages: deque[BufferedMessage] = field(default_factory=deque)
@@ -47,7 +47,7 @@ class MessageBuffer:
     _evicted: set[int] = field(default_factory=set)
 
     def restore(self, rows: Sequence[int], values: Sequence[bytes], next_row: int, now: float) -> None:
-        """Replace the content by that of a checkpoint; its messages count as received `now`."""
+        """Replace the content by that of a checkpoint. Its messages count as received `now`."""
         self.clear()
         self.next_row = next_row
         for row, value in zip(rows, values, strict=True):
@@ -59,7 +59,7 @@ class MessageBuffer:
         self.size = 0
 
     def push(self, value: bytes, predictions: Predictions, now: float) -> list[Predictions]:
-        """Append a message; returns what was evicted to stay within `max_bytes`."""
+        """Append a message. Returns what was evicted to stay within `max_bytes`."""
         self._append(BufferedMessage(self.next_row, value, predictions, now))
         self.next_row += 1
         evicted = []

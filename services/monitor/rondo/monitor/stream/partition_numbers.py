@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PartitionNumber:
     """One of `count` numbers. The only one of 1 has all models.
 
-    `partitions` is how many each log had when they were last accepted, and later ones are not read; None: all are read.
+    `partitions` is how many each log had when they were last accepted, and later ones are not read. None: all are read.
     """
 
     number: int = 0
@@ -38,7 +38,7 @@ class PartitionNumber:
         return partition % self.count == self.number and (self.partitions is None or partition < self.partitions)
 
     def rank(self, partition: int) -> int | None:
-        """Return which of the partitions of this number a partition is; None if it is not one that is read.
+        """Return which of the partitions of this number a partition is. None if it is not one that is read.
 
         The partition of a model never gets a lower rank as partitions are added, so what is older has a lower one.
         """
@@ -54,7 +54,7 @@ def number_of(model: str, count: int) -> int:
 
 
 def count_of_numbers(partitions: Mapping[str, int], saved: int | None) -> int:
-    """Return how many numbers there are, by the partitions of each topic; `saved` is the count of the saved state.
+    """Return how many numbers there are, by the partitions of each topic. `saved` is the count of the saved state.
 
     Raises:
         PartitionsDifferError: the topics have different numbers of partitions.

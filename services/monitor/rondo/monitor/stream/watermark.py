@@ -51,7 +51,7 @@ class Arrived(NamedTuple):
 
 @dataclass(frozen=True)
 class Watermark:
-    """Progress of one stream; all times in microseconds since the epoch.
+    """Progress of one stream. All times in microseconds since the epoch.
 
     `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
     (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
@@ -74,7 +74,7 @@ class Watermark:
     def arrive(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], max_out_of_orderness: int
     ) -> Arrived:
-        """Take rows in log order; `given` says which have an event time, and the others have the time they were made.
+        """Take rows in log order. `given` says which have an event time, and the others have the time they were made.
 
         A replay may follow a few requests without a time, such as those of somebody who tries the model. All its rows
         would be late for good, so event time starts over at the row with which `MANY_UNDATED` older ones are there.
@@ -105,7 +105,7 @@ class Watermark:
     def _replay_begins(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], still: NDArray[np.bool_]
     ) -> int | None:
-        """Return the row at which event time starts over; `still` are the rows that advance nothing."""
+        """Return the row at which event time starts over. `still` are the rows that advance nothing."""
         if self.undated_ever >= MANY_UNDATED or not given.any():
             return None
         sent = np.where(given & ~is_implausible(times, made), times, NEVER)
@@ -169,7 +169,7 @@ class Watermark:
     def advance(
         self, times: NDArray[np.int64], made: NDArray[np.int64], max_out_of_orderness: int
     ) -> tuple[Watermark, NDArray[np.int64]]:
-        """Take rows in log order; returns the watermark after them, and its value at the arrival of each row.
+        """Take rows in log order. Returns the watermark after them, and its value at the arrival of each row.
 
         `times` that `is_implausible` reports advance nothing. `max_out_of_orderness` is in microseconds, above 0.
         """
@@ -193,7 +193,7 @@ def is_implausible(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray
 
 
 def _earliest(times: NDArray[np.int64], before: int) -> int:
-    """Return the earliest of some times and the one before; `NEVER` is none of them."""
+    """Return the earliest of some times and the one before. `NEVER` is none of them."""
     known = times[times > NEVER]
     found = [int(known.min())] if known.size else []
     return min(found if before == NEVER else [*found, before], default=NEVER)

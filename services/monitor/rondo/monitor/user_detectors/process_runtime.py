@@ -1,7 +1,7 @@
 """Runs users' detectors in a process of its own, which stays from window to window.
 
 It has none of the monitor's settings and credentials, and can be ended: a detector that does not return, exits or
-crashes costs its figures of a window. This isolates from mistakes; it is no sandbox.
+crashes costs its figures of a window. This isolates from mistakes. It is no sandbox.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _ENDED = "its process ended: its output is in the monitor's log"
 
 
 class _FailedError(Exception):
-    """A detector has no figures of a window; the text is why."""
+    """A detector has no figures of a window. The text is why."""
 
 
 class DetectorProcess:
-    """The detectors of a folder of packages; `folder` is empty where there is none.
+    """The detectors of a folder of packages. `folder` is empty where there is none.
 
     A call for a window has `seconds`, an import a minute.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Column:
     """A column of a window: what `detect` of a detector takes.
 
-    `observed` and `reference` are the rows by bin in the window and in the training data, shape [bins] each; the last
+    `observed` and `reference` are the rows by bin in the window and in the training data, shape [bins] each. The last
     bin has the missing values. A column with an order has `edges`, one fewer than its other bins, which are open at
     both ends. A column of categories has `categories`, and a bin for all others before that of missing values.
     """

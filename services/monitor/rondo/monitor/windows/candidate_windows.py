@@ -14,7 +14,7 @@ MAX_CANDIDATE_WINDOWS = 8
 def discard_older(windows: OpenWindows, unmatched: UnmatchedRows, version: int) -> int | None:
     """Discard all but the newest windows of a version, and the predictions in the others.
 
-    Returns the start of the oldest that is left; None if nothing was discarded.
+    Returns the start of the oldest that is left. None if nothing was discarded.
     """
     starts = sorted(start for each, start in windows if each == version)
     if len(starts) <= MAX_CANDIDATE_WINDOWS:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
-# `row` numbers the rows of a table in order of arrival; a checkpoint refers to rows by it. Predictions have columns of
+# `row` numbers the rows of a table in order of arrival. A checkpoint refers to rows by it. Predictions have columns of
 # `PREDICTED` beside these, outcomes those of `OBSERVED`, and a prediction with its outcome both. A column without any
 # value is left out: what another task needs costs neither time nor memory.
 _KEYS = (("id", pa.string()), ("entity", pa.string()))
@@ -43,7 +43,7 @@ UNMATCHED = -1
 
 @dataclass(frozen=True)
 class Join:
-    """`pairs` has the columns of `LABELLED`; the other tables are the unmatched rows, in their order.
+    """`pairs` has the columns of `LABELLED`. The other tables are the unmatched rows, in their order.
 
     A prediction whose only outcome was known after its window's close time is in neither table: it counts as `late`.
     """
@@ -55,7 +55,7 @@ class Join:
 
 
 def join(predictions: pa.Table, outcomes: pa.Table, tumbling: TumblingWindows) -> Join:
-    """Join what matches. Outcomes by id are consumed by their predictions; those by entity stay for later ones."""
+    """Join what matches. Outcomes by id are consumed by their predictions. Those by entity stay for later ones."""
     if not predictions.num_rows or not outcomes.num_rows:
         return Join(LABELLED.empty_table(), 0, predictions, outcomes)
     by_id, by_entity = split(outcomes)
@@ -119,14 +119,14 @@ def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def values(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    """Return a column of what a sketch counts; nulls where the table has left it out."""
+    """Return a column of what a sketch counts. Nulls where the table has left it out."""
     if field.name in table.column_names:
         return table.column(field.name)
     return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
 
 
 def slice_codes(table: pa.Table) -> NDArray[np.int64]:
-    """Return the code of each row's slices, shape `[rows]`; 0 where the row belongs to none."""
+    """Return the code of each row's slices, shape `[rows]`. 0 where the row belongs to none."""
     return np.asarray(pc.fill_null(values(table, SLICES), 0).to_numpy())
 
 

@@ -26,7 +26,7 @@ _MAX_CHUNKS = 64
 
 @dataclass(frozen=True)
 class Corrections:
-    """The same predictions with their labels `before` and `after`; `consumed` masks the outcomes by id."""
+    """The same predictions with their labels `before` and `after`. `consumed` masks the outcomes by id."""
 
     before: pa.Table
     after: pa.Table
@@ -35,7 +35,7 @@ class Corrections:
 
 @dataclass
 class LabelledRows:
-    """A table of `label_join.LABELLED`; `next_row` is the number of the next row to be added."""
+    """A table of `label_join.LABELLED`. `next_row` is the number of the next row to be added."""
 
     table: pa.Table = field(default_factory=LABELLED.empty_table)
     next_row: int = 0
@@ -44,7 +44,7 @@ class LabelledRows:
     _compared: int = field(default=0, compare=False)
 
     def add(self, rows: pa.Table) -> None:
-        """Append rows; the oldest beyond `max_rows` are evicted, and can't be corrected any more."""
+        """Append rows. The oldest beyond `max_rows` are evicted, and can't be corrected any more."""
         numbers = pa.array(np.arange(self.next_row, self.next_row + rows.num_rows))
         numbered = rows.set_column(rows.schema.get_field_index("row"), "row", numbers)
         self.next_row += rows.num_rows
@@ -97,7 +97,7 @@ class LabelledRows:
     def _replace(
         self, indices: NDArray[np.int64], after: pa.Table, mask: NDArray[np.bool_]
     ) -> tuple[pa.Table, pa.Table]:
-        """Replace the masked rows; returns them before and after. A replaced row has a new number, at the end."""
+        """Replace the masked rows. Returns them before and after. A replaced row has a new number, at the end."""
         replaced = indices[mask]
         before, after = self.table.take(pa.array(replaced)), after.filter(pa.array(mask))
         if replaced.size:

@@ -35,18 +35,18 @@ class RecentWindows:
     filling: CountedPeriod | None = None
 
     def with_window(self, window: CountedPeriod) -> RecentWindows:
-        """Return these with a window that follows them; the oldest are left out where there are enough newer rows."""
+        """Return these with a window that follows them. The oldest are left out where there are enough newer rows."""
         filling = self.filling.merged(window) if self.filling else window
         return RecentWindows(filling) if filling.counts.rows >= MIN_ROWS else RecentWindows(self.full, filling)
 
     @property
     def period(self) -> CountedPeriod | None:
-        """All of them; None before any."""
+        """All of them. None before any."""
         return combined(each for each in (self.filling, self.full) if each is not None)
 
 
 def combined(newest_first: Iterable[CountedPeriod]) -> CountedPeriod | None:
-    """Return the newest periods together that have enough rows, or all of them; None without any."""
+    """Return the newest periods together that have enough rows, or all of them. None without any."""
     found: CountedPeriod | None = None
     for each in newest_first:
         found = each.merged(found) if found else each

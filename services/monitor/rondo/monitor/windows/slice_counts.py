@@ -71,7 +71,7 @@ class SliceCounts:
     def plus_labelled(
         self, task: FittedTask, rows: pa.Table, sliced: SlicedRows, losses: NDArray[np.float64], sign: int
     ) -> SliceCounts:
-        """Count labelled rows, or remove them where `sign` is -1; `losses` are NaN where not known, shape `[rows]`."""
+        """Count labelled rows, or remove them where `sign` is -1. `losses` are NaN where not known, shape `[rows]`."""
         if not len(self.loss_rows) or not sliced.codes.any():
             return self
         sketch = task_named(task.task).group_sketch(task)
@@ -85,7 +85,7 @@ class SliceCounts:
         return replace(self, outcomes=outcomes, loss_rows=loss_rows, loss_sums=loss_sums)
 
     def plus(self, other: SliceCounts) -> SliceCounts:
-        """Return the counts of both, of the same version; windows with other numbers of parts have one together."""
+        """Return the counts of both, of the same version. Windows with other numbers of parts have one together."""
         mine, theirs = (self, other) if self.parts == other.parts else (self._in_one_part(), other._in_one_part())
         return replace(
             self,

@@ -28,7 +28,7 @@ _FIRST, _LAST = ((time - _EPOCH) // _MICROSECOND for time in (FIRST, LAST))
 
 @dataclass(frozen=True)
 class TumblingWindows:
-    """Assigns rows to windows, steps and buckets; `length` is that of a window. All are in microseconds."""
+    """Assigns rows to windows, steps and buckets. `length` is that of a window. All are in microseconds."""
 
     length: int
     label_delay: int

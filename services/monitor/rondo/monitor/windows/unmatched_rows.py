@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
-# Of each table; the oldest rows are evicted.
+# Of each table. The oldest rows are evicted.
 MAX_ROWS = 1_000_000
 # Appending copies a table only every so many times.
 _MAX_CHUNKS = 64
@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass
 class UnmatchedRows:
-    """Two tables (see `label_join`), each of at most `max_rows`; `next_row` is the number of the next row to arrive."""
+    """Two tables (see `label_join`), each of at most `max_rows`. `next_row` is the number of the next row to arrive."""
 
     predictions: pa.Table = field(default_factory=label_join.PREDICTIONS.empty_table)
     outcomes: pa.Table = field(default_factory=label_join.OUTCOMES.empty_table)
@@ -57,7 +57,7 @@ class UnmatchedRows:
         counted: Mapping[str, str],
         slices: NDArray[np.int64] | None = None,
     ) -> int:
-        """Add rows of `predictions.log`; returns how many older ones were evicted.
+        """Add rows of `predictions.log`. Returns how many older ones were evicted.
 
         `counted` names the output that each column of `PREDICTED` has (see `Task.counted`). `slices` are the codes of
         the rows' slices.
@@ -77,7 +77,7 @@ class UnmatchedRows:
         return evicted
 
     def add_outcomes(self, rows: pa.Table, times: NDArray[np.int64]) -> int:
-        """Add rows of `outcomes.log`; returns how many older ones were evicted."""
+        """Add rows of `outcomes.log`. Returns how many older ones were evicted."""
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), _numbers(self.next_outcome, times.size)
         ]  # fmt: skip

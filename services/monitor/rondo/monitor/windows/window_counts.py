@@ -34,7 +34,7 @@ _COUNTED = (*PREDICTED, *OBSERVED)
 class WindowCounts:
     """Counts of the rows of one version, whose task is `task`.
 
-    `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
+    `bins` are the rows by bin of every column (see `binning`). `outcomes` are the labelled rows, as the task's sketch
     counts them. `loss_rows` is their number by bucket, and `loss_sums` the sums of what evidence about the performance
     is made of, shape `[buckets, components]`: losses, and as far as the reference has them outcomes outside of the
     interval, and by how much outcomes are above and below what was predicted.

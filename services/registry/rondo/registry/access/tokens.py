@@ -56,7 +56,7 @@ async def create(
 
 
 async def rotate(work: TokenTable, principal: Principal, token_id: str) -> IssuedToken:
-    """Give a token another secret; the present one is invalid from then on.
+    """Give a token another secret. The present one is invalid from then on.
 
     Raises:
         UnknownTokenError: there is no such token.

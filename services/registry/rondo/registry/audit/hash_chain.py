@@ -90,7 +90,7 @@ class ChainHead:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of checking a chain; `broken_at` is the number of the first record that can't be trusted."""
+    """The result of checking a chain. `broken_at` is the number of the first record that can't be trusted."""
 
     verified: bool
     message: str

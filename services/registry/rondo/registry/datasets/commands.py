@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AppliedContract:
-    """The result of applying a dataset spec; `changed` is False if it was in force already."""
+    """The result of applying a dataset spec. `changed` is False if it was in force already."""
 
     revision: int
     changed: bool

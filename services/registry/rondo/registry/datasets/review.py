@@ -35,7 +35,7 @@ def review_dataset(
 
 
 def review_use(model: ModelSpec, dataset: DatasetSpec | None, undeclared: Sequence[ModelSpec]) -> Review:
-    """Review a model spec against the spec of its dataset; there is nothing to review where it is not declared.
+    """Review a model spec against the spec of its dataset. There is nothing to review where it is not declared.
 
     `undeclared` are the specs that named the dataset while it was not.
     """

@@ -28,7 +28,7 @@ _RETRY_PREFIX = "stale-champion/"
 
 @dataclass(frozen=True)
 class ComparedChampion:
-    """The version that serves; `not_comparable` is the reason why it can't be scored, as the registry knows it."""
+    """The version that serves. `not_comparable` is the reason why it can't be scored, as the registry knows it."""
 
     number: int
     not_comparable: str = ""
@@ -62,9 +62,9 @@ def compared_with_stale_champion(candidate: Candidate) -> bool:
 
 
 def retry_trigger(candidate: Candidate) -> Trigger | None:
-    """Return the trigger of one more training as of the same event time; None if this candidate is the retry itself.
+    """Return the trigger of one more training as of the same event time. None if this candidate is the retry itself.
 
-    The kind is manual, because the trainer's cooldown and budget admitted the original trigger already; a model that
+    The kind is manual, because the trainer's cooldown and budget admitted the original trigger already. A model that
     was made elsewhere is registered again. There is one retry, so that a champion that changes often does not cause
     trainings without end.
     """

@@ -21,7 +21,7 @@ MAX_PARITY_DIFFERENCE = 1e-4
 
 
 def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion | None) -> tuple[GateResult, ...]:
-    """Return the result of every gate of the spec; the candidate passes when all of them do.
+    """Return the result of every gate of the spec. The candidate passes when all of them do.
 
     `champion` is the version that serves now, whichever version the evidence compares with.
     """

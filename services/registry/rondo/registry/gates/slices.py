@@ -69,12 +69,12 @@ def _loss(metric: Metric, value: float, reference: float) -> float:
 
 
 def as_share(loss: float, reference: float) -> float:
-    """Return a loss as a share of the reference; infinite where that is 0 and something is lost."""
+    """Return a loss as a share of the reference. Infinite where that is 0 and something is lost."""
     return loss / abs(reference) if reference else math.copysign(math.inf, loss) if loss else 0.0
 
 
 def _absent(candidate: Evaluation, gate: str, column: str, bound: float) -> GateResult | None:
-    """Return the failure of a gate whose column the evidence lacks; None if it has the column."""
+    """Return the failure of a gate whose column the evidence lacks. None if it has the column."""
     if any(each.column == column for each in candidate.slices):
         return None
     message = f"the evidence has no figures by {column}: the spec did not ask for them at the time, so train again"

@@ -34,7 +34,7 @@ _STATUS: dict[type[Exception], int] = {
 
 
 def api() -> FastAPI:
-    """Return the API; its document is at /openapi.json. It answers 503 until `dependencies.open_api` is called."""
+    """Return the API. Its document is at /openapi.json. It answers 503 until `dependencies.open_api` is called."""
     app = http_api.api(
         "Rondo registry",
         "Versions, gates, promotion, rollback, lineage and audit of models; datasets; access tokens.",

@@ -54,7 +54,7 @@ _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": 
 
 @router.put("/specs", openapi_extra=_SPEC_BODY, responses=_ENCODED, summary="Apply a spec")
 async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec | AppliedDataset:
-    """Bring the spec of a model or a dataset (the body) into force; applying it again changes nothing.
+    """Bring the spec of a model or a dataset (the body) into force. Applying it again changes nothing.
 
     A body with `kind: dataset` is that of a dataset.
     """
@@ -106,7 +106,7 @@ async def roll_back(model: ModelName, context: Context, principal: Approver, bod
 
 @router.post("/models/{model}/train", status_code=202, summary="Train now")
 async def train(model: ModelName, context: Context, principal: Engineer, body: Train | None = None) -> Requested:
-    """Request a training; the trainer publishes TrainingStarted or TrainingSkipped."""
+    """Request a training. The trainer publishes TrainingStarted or TrainingSkipped."""
     body = body or Train()
     by = Requester(principal, body.reason)
     async with context.store.work() as work:
@@ -130,7 +130,7 @@ async def register(
 ) -> RegistrationRequested:
     """Store an ONNX model (the body), and have the trainer evaluate it in the place of a trained one.
 
-    It becomes a version by the gates of the spec; the run of `trigger_id` says how it ended. A model that is not
+    It becomes a version by the gates of the spec. The run of `trigger_id` says how it ended. A model that is not
     usable makes no version: its run fails, with the reason, and its file is removed.
     """
     await context.queries.model(model)

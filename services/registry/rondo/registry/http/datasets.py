@@ -70,7 +70,7 @@ async def dataset(dataset: DatasetName, context: Context) -> DatasetSpecView:
 async def audit_log(
     dataset: DatasetName, context: Context, after: After = 0, limit: Limit = DEFAULT_LIMIT, *, full: Full = False
 ) -> AuditLog:
-    """Return the decisions about the spec of a dataset, those before a removal included; `model` names the chain."""
+    """Return the decisions about the spec of a dataset, those before a removal included. `model` names the chain."""
     return await read_chain(context, chain_of(dataset), after, limit, full=full)
 
 

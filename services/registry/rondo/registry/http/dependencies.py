@@ -30,7 +30,7 @@ CONFLICT: dict[int | str, dict[str, object]] = {
 class ApiContext:
     """What the routes work on. `max_model_bytes` limits the model of a registration.
 
-    A registration holds its model in memory while it has one of the `uploads`; a further one waits.
+    A registration holds its model in memory while it has one of the `uploads`. A further one waits.
     """
 
     store: Store

@@ -54,7 +54,7 @@ async def decide(
 ) -> RolloutView:
     """Decide about the rollout that goes on.
 
-    `pause` stops the steps, and what speaks against the candidate still counts; `resume` goes on with the step.
+    `pause` stops the steps, and what speaks against the candidate still counts. `resume` goes on with the step.
     `promote` makes the candidate the champion now, and `abort` goes back to the champion.
     """
     by = Requester(principal, (body or Command()).reason)

@@ -26,7 +26,7 @@ class Command(BaseModel):
 
 
 class Promote(Command):
-    """Promote a version; `override` promotes one that did not pass its gates.
+    """Promote a version. `override` promotes one that did not pass its gates.
 
     `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
     """
@@ -44,7 +44,7 @@ class RollBack(Command):
 
 
 class Train(Command):
-    """Train now, with the data that was known at event time `at`; the present by default."""
+    """Train now, with the data that was known at event time `at`. The present by default."""
 
     at: EventTime | None = None
 
@@ -57,7 +57,7 @@ class Score(Command):
 
 
 class AppliedSpec(Value):
-    """The spec is in force as `revision`; `changed` is false if it was in force already."""
+    """The spec is in force as `revision`. `changed` is false if it was in force already."""
 
     model: str
     revision: int
@@ -67,7 +67,7 @@ class AppliedSpec(Value):
 
 
 class AppliedDataset(Value):
-    """The dataset spec is in force as `revision`; `changed` is false if it was in force already.
+    """The dataset spec is in force as `revision`. `changed` is false if it was in force already.
 
     `changes` are those against the spec before. `warnings` are sentences, also about changes.
     """
@@ -88,7 +88,7 @@ class Removed(Value):
 
 
 class Requested(Value):
-    """A training was requested; `trigger_id` identifies its run, if the trainer admits it."""
+    """A training was requested. `trigger_id` identifies its run, if the trainer admits it."""
 
     model: str
     trigger_id: str
@@ -96,7 +96,7 @@ class Requested(Value):
 
 
 class RegistrationRequested(Value):
-    """A registration was requested; `artifact` is the digest of the file, and `trigger_id` identifies the run."""
+    """A registration was requested. `artifact` is the digest of the file, and `trigger_id` identifies the run."""
 
     model: str
     trigger_id: str
@@ -105,7 +105,7 @@ class RegistrationRequested(Value):
 
 
 class ScoringJob(Value):
-    """A scoring was requested `at` a time. Ingestion says how far `job` is; the same request again is the same job."""
+    """A scoring was requested `at` a time. Ingestion says how far `job` is. The same request again is the same job."""
 
     model: str
     model_version: int

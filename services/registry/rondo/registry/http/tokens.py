@@ -46,7 +46,7 @@ async def audit_log(
 
 @router.post("/{token_id}/rotate", summary="Give a token another secret")
 async def rotate(token_id: TokenId, context: Context, principal: Admin, response: Response) -> CreatedToken:
-    """Replace the secret; the present one is invalid from then on."""
+    """Replace the secret. The present one is invalid from then on."""
     async with context.store.work() as work:
         issued = await tokens.rotate(work, principal, token_id)
     return _created(issued, response)

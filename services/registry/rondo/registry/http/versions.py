@@ -48,7 +48,7 @@ class VersionView(Value):
 
 
 class VersionDetail(VersionView):
-    """A version with all its evidence. `size` is the artifact's, in bytes; `features` is the signature, in order."""
+    """A version with all its evidence. `size` is the artifact's, in bytes. `features` is the signature, in order."""
 
     size: int
     features: dict[Column, Feature]
@@ -74,7 +74,7 @@ async def versions(model: ModelName, context: Context, after: After = 0, limit: 
 
 @router.get("/models/{model}/versions/{version}", summary="A version with its evidence")
 async def version(model: ModelName, version: VersionNumber, context: Context) -> VersionDetail:
-    """Return a version with all its evidence, which is read from the artifact store; null if it can't be used."""
+    """Return a version with all its evidence, which is read from the artifact store. Null if it can't be used."""
     found = await context.queries.version(model, version)
     trained = found.candidate.trained
     try:

@@ -23,7 +23,7 @@ class Dataset:
 
     @property
     def spec(self) -> DatasetSpec | None:
-        """The spec in force; None where the dataset is not declared, or was removed."""
+        """The spec in force. None where the dataset is not declared, or was removed."""
         return self.history[-1] if self.is_declared else None
 
 

@@ -24,7 +24,7 @@ class Deployment(Value):
 
 
 class Period(Value):
-    """A time in which a version had one role and one share; `until` is None while it lasts."""
+    """A time in which a version had one role and one share. `until` is None while it lasts."""
 
     model_version: int
     digest: Digest
@@ -38,7 +38,7 @@ class Period(Value):
 
 
 def periods(deployments: Sequence[Deployment]) -> tuple[Period, ...]:
-    """Return the periods of all versions, oldest first; consecutive revisions with the same route are one period."""
+    """Return the periods of all versions, oldest first. Consecutive revisions with the same route are one period."""
     running: dict[tuple[int, str, float], Period] = {}
     ended: list[Period] = []
     for deployment in deployments:

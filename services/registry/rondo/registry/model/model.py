@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry
 
-# `standby` is the target of a rollback; `rolled_back` served and was withdrawn; `retired` left service for good.
-# `waiting` passed its gates and begins its rollout next; `rolling_out` is in one.
+# `standby` is the target of a rollback. `rolled_back` served and was withdrawn. `retired` left service for good.
+# `waiting` passed its gates and begins its rollout next. `rolling_out` is in one.
 State = Literal["rejected", "champion", "standby", "retired", "rolled_back", "waiting", "rolling_out"]
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
@@ -51,7 +51,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. `revision` counts its deployments; `served` has the champion of each, oldest first."""
+    """A registered model. `revision` counts its deployments. `served` has the champion of each, oldest first."""
 
     name: str
     spec: ModelSpec
@@ -93,7 +93,7 @@ class Model:
         return next((v for v in self.versions.values() if v.run_id == run_id), None)
 
     def require_revision(self, revision: int | None) -> None:
-        """Check that the deployment is still at the revision that a caller read; None requires nothing.
+        """Check that the deployment is still at the revision that a caller read. None requires nothing.
 
         Raises:
             StaleRevisionError: it changed.

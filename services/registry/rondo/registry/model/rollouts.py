@@ -17,7 +17,7 @@ from rondo.registry.rollout_evidence.live_blocks import BlocksOfLength, Live
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# `running`: steps follow the evidence. `paused`: a person stopped the steps; guards and evidence against the candidate
+# `running`: steps follow the evidence. `paused`: a person stopped the steps. Guards and evidence against the candidate
 # still count. `asking`: a person is to decide. `watching`: the candidate was promoted, and the rollback window lasts.
 # The others are final.
 RolloutState = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
@@ -37,7 +37,7 @@ class Plan(Value):
     `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is ever rolled
     back, `false_pass` that of passing a step though it is worse by the margin. `outcome_delay` is the longest time
     until the outcome of a request counts, 0 in rollouts of an earlier release. `disagreement` is the mean
-    absolute difference of the two versions' predictions on the gate's holdout; None where it is not known. `until` ends
+    absolute difference of the two versions' predictions on the gate's holdout. None where it is not known. `until` ends
     an A/B test, and None in the other strategies.
     """
 
@@ -62,7 +62,7 @@ class Plan(Value):
 
     @property
     def alpha_quality(self) -> float:
-        """The part of `false_rollback` for losses; errors, slow answers and disagreement share the rest."""
+        """The part of `false_rollback` for losses. Errors, slow answers and disagreement share the rest."""
         return 0.6 * self.false_rollback
 
     @property
@@ -130,7 +130,7 @@ class Minute(Value):
 
 
 class Rollout(Value):
-    """A rollout of `candidate` in the place of `champion`. `step` counts from 0; `since` is when it began.
+    """A rollout of `candidate` in the place of `champion`. `step` counts from 0. `since` is when it began.
 
     `inconclusive_at` is when the evidence of the present step was found not to suffice in its time. The step goes on.
     """

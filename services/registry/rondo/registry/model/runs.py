@@ -81,7 +81,7 @@ def progressed(event: TrainingProgressed) -> Run:
 
 
 def trained(event: ModelTrained) -> Run:
-    """Return the run that made a candidate; `detail` says why it took its rows, and which ones it could not use."""
+    """Return the run that made a candidate. `detail` says why it took its rows, and which ones it could not use."""
     chosen = [event.summary.adaptation.reason] if event.summary.adaptation else []
     left_out = [note.message for note in event.summary.notes if note.code in _LEFT_OUT]
     return Run(
@@ -96,7 +96,7 @@ def trained(event: ModelTrained) -> Run:
 
 
 def failed(event: TrainingFailed, at: datetime) -> Run:
-    """Return the run that ended without a candidate; `at` is the time of the event."""
+    """Return the run that ended without a candidate. `at` is the time of the event."""
     tried = f" (after {event.attempts} attempts)" if event.attempts > 1 else ""
     detail = f"{event.reason}{tried}"
     return Run(
@@ -105,7 +105,7 @@ def failed(event: TrainingFailed, at: datetime) -> Run:
 
 
 def skipped(event: TrainingSkipped, at: datetime) -> Run:
-    """Return the run that ended for lack of data, or the decision not to train; `at` is the time of the event."""
+    """Return the run that ended for lack of data, or the decision not to train. `at` is the time of the event."""
     # A trigger that arrives while another run is in flight names that run.
     own = event.run_id if event.reason != SkipReason.IN_FLIGHT else None
     return Run(

@@ -37,7 +37,7 @@ async def append(sql: PoolConnectionProxy[Any], chain: str, actor: Actor, entry:
 
 
 async def load_head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead | None:
-    """Load the head of a chain; None when there is no such chain."""
+    """Load the head of a chain. None when there is no such chain."""
     row = await sql.fetchrow("select chain, length, hash from audit_heads where chain = $1", chain)
     return ChainHead(*row) if row else None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rondo.registry.model.model import Actor
 
-# The first key of the advisory locks of datasets; the second is the hash of the name.
+# The first key of the advisory locks of datasets. The second is the hash of the name.
 _DATASET_LOCKS = 1_919_247_221
 _DATASETS_SQL = """
 select d.name, d.spec_revision, s.revision, s.spec from datasets d join dataset_specs s on s.dataset = d.name

@@ -25,7 +25,7 @@ async def load(sql: PoolConnectionProxy[Any], model: str) -> ReplicaReports:
 
 
 async def save(sql: PoolConnectionProxy[Any], model: str, reports: ReplicaReports) -> None:
-    """Replace the reports of a model; the caller holds its lock."""
+    """Replace the reports of a model. The caller holds its lock."""
     await sql.execute("delete from replicas where model = $1", model)
     await sql.executemany(
         "insert into replicas (model, replica, model_version, digest, revision, state, detail, at)"

@@ -38,7 +38,7 @@ async def load_active(sql: PoolConnectionProxy[Any]) -> Sequence[Rollout]:
 
 
 async def save(sql: PoolConnectionProxy[Any], rollout: Rollout) -> None:
-    """Save a rollout; the caller holds the lock of its model."""
+    """Save a rollout. The caller holds the lock of its model."""
     await sql.execute(
         "insert into rollouts (model, candidate, began, state, rollout) values ($1, $2, $3, $4, $5)"
         " on conflict (model, candidate, began) do update set state = excluded.state, rollout = excluded.rollout",

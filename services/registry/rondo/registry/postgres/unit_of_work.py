@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 log = logging.getLogger(__name__)
-# The first key of the advisory locks of models; the second is the hash of the name. A collision only makes one wait.
+# The first key of the advisory locks of models. The second is the hash of the name. A collision only makes one wait.
 _MODEL_LOCKS = 1_919_247_220
 
 
@@ -61,7 +61,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Work]:
-        """Open the unit of work of an event; its inbox row commits with it."""
+        """Open the unit of work of an event. Its inbox row commits with it."""
         async with _log_audit_heads(self._database.handling(envelope)) as work:
             yield work
 

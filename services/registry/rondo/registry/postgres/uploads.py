@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-# The first key of the advisory locks of files; the second is the hash of the digest.
+# The first key of the advisory locks of files. The second is the hash of the digest.
 _LOCKS = 1_970_302_066
 _NEEDED = """\
 select exists (select from uploads where artifact = $1)

@@ -1,4 +1,4 @@
-"""Checks the artifact of a candidate once, at registration; serving then trusts its digest."""
+"""Checks the artifact of a candidate once, at registration. Serving then trusts its digest."""
 
 from __future__ import annotations
 

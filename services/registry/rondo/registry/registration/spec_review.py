@@ -41,7 +41,7 @@ def comparable(candidate: Mapping[str, Feature], champion: Mapping[str, Feature]
 
 
 def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
-    # A file is checked for these when it is parsed, with line numbers; this covers specs from other sources.
+    # A file is checked for these when it is parsed, with line numbers. This covers specs from other sources.
     problems = support_checks.unsupported(spec.model_dump(by_alias=True))
     return tuple(f"`{'.'.join(map(str, each.path))}`{each.separator}{each.message}" for each in problems)
 

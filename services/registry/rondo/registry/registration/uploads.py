@@ -18,7 +18,7 @@ def is_final(skipped: TrainingSkipped) -> bool:
 
 
 async def discard(work: UploadTable, artifacts: Artifacts, artifact: str | None, trigger: str | None = None) -> None:
-    """Remove the file of a refused registration; no other registration and no version may have it.
+    """Remove the file of a refused registration. No other registration and no version may have it.
 
     Raises:
         UnavailableError: the artifact store is unavailable.

@@ -54,7 +54,7 @@ def step_end(rollout: Rollout) -> datetime:
     """Return when the evidence of the present step, where it does not suffice by then, is inconclusive.
 
     The clock of outcomes begins when those of the step's first requests count. A test that ends at a date has no other
-    end; one that a person resumed after its date has a step again.
+    end. One that a person resumed after its date has a step again.
     """
     plan = rollout.plan
     if plan.until is not None and rollout.since < plan.until:
@@ -71,7 +71,7 @@ def waits_until(rollout: Rollout) -> datetime:
 
 
 def guarded_until(rollout: Rollout) -> datetime | None:
-    """Return when a step that guards judge is passed if none fires; None where it lacks answers, or one has fired."""
+    """Return when a step that guards judge is passed if none fires. None where it lacks answers, or one has fired."""
     plan = rollout.plan
     if plan.judged_by != JudgedBy.GUARDS or _seen(rollout) < plan.min_answers or _guards(rollout):
         return None
@@ -79,7 +79,7 @@ def guarded_until(rollout: Rollout) -> datetime | None:
 
 
 def pause(rollout: Rollout, now: datetime) -> Rollout:
-    """Stop the steps; what speaks against the candidate still counts."""
+    """Stop the steps. What speaks against the candidate still counts."""
     return _in_state(rollout, "paused", now, rollout.verdict)
 
 
@@ -89,7 +89,7 @@ def resume(rollout: Rollout, now: datetime) -> Rollout:
 
 
 def promote_now(rollout: Rollout, now: datetime) -> Advance:
-    """Make the candidate the champion; the rollback window follows."""
+    """Make the candidate the champion. The rollback window follows."""
     return Advance(_in_state(rollout, "watching", now, rollout.verdict), "promote", "")
 
 
@@ -136,7 +136,7 @@ def _guards(rollout: Rollout) -> Verdict:
 def _against(rollout: Rollout) -> Verdict:
     plan, gathered = rollout.plan, rollout.gathered
     # With enough outcomes a candidate that is worse by less than the margin is worse beyond doubt. An A/B test is there
-    # to find that out; elsewhere it counts until it is shown that the candidate is not worse by the margin.
+    # to find that out. Elsewhere it counts until it is shown that the candidate is not worse by the margin.
     tolerated = plan.strategy != RolloutStrategy.AB and reaches(gathered.fit_overall, plan.false_pass)
     if reaches(gathered.worse, plan.alpha_quality) and not tolerated:
         return RolloutVerdict.WORSE
@@ -156,7 +156,7 @@ def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
 
 
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
-    """Ask a person, or go back; a rollout that waits has the verdict once, and asks after `max_wait`."""
+    """Ask a person, or go back. A rollout that waits has the verdict once, and asks after `max_wait`."""
     verdict = RolloutVerdict.INCONCLUSIVE
     if now < waits_until(rollout):
         if rollout.inconclusive_at is not None:

@@ -1,4 +1,4 @@
-"""The monitor's evidence as candidate minus champion; the monitor has the other version minus the primary."""
+"""The monitor's evidence as candidate minus champion. The monitor has the other version minus the primary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CandidateEvidence:
 
 
 def candidate_evidence(evidence: RolloutEvidence, rollout: Rollout) -> CandidateEvidence | None:
-    """Return the evidence about candidate and champion; None where it is about other versions.
+    """Return the evidence about candidate and champion. None where it is about other versions.
 
     After a promotion the candidate is the primary, and the champion before it the other version: then it answers
     nothing, and has no arm. Blocks of a kind that the plan does not ask for are left out: the spec has changed.

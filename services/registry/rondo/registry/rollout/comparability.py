@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def is_compared(spec: RolloutSpec) -> bool:
-    """Return whether versions are compared with the champion before they take over; not by an unknown strategy."""
+    """Return whether versions are compared with the champion before they take over. Not by an unknown strategy."""
     return spec.strategy != RolloutStrategy.REPLACE and spec.strategy in list(RolloutStrategy)
 
 
 def no_common_requests(version: Version, champion: Version) -> str:
-    """Return that no request fits both versions; empty if some do."""
+    """Return that no request fits both versions. Empty if some do."""
     try:
         common_features({version.number: version.features, champion.number: champion.features})
     except NoCommonRequestsError:
@@ -29,7 +29,7 @@ def no_common_requests(version: Version, champion: Version) -> str:
 
 
 def other_answers(candidate: Evidence | None, champion: Evidence | None, number: int) -> str:
-    """Return how a candidate answers otherwise than the champion, which has `number`; empty if it does not.
+    """Return how a candidate answers otherwise than the champion, which has `number`. Empty if it does not.
 
     Where evidence is missing, or of a later release, this is not known, and serving decides.
     """
@@ -44,7 +44,7 @@ def other_answers(candidate: Evidence | None, champion: Evidence | None, number:
 
 
 def why_not_compared(version: Version, champion: Version) -> str:
-    """Return why a version that waits can no longer be compared; empty if it can."""
+    """Return why a version that waits can no longer be compared. Empty if it can."""
     if found := no_common_requests(version, champion):
         return found
     return "the champion has the same artifact" if version.digest == champion.digest else ""

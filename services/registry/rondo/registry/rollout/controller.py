@@ -122,7 +122,7 @@ class RolloutController:
 
 
 async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: datetime) -> None:
-    """Add evidence to the rollout that it is about, and decide; other evidence is ignored."""
+    """Add evidence to the rollout that it is about, and decide. Other evidence is ignored."""
     model, rollout = await work.load_for_update(evidence.model), await work.rollout(evidence.model)
     if model is None or rollout is None or not rollout.is_active:
         return
@@ -137,7 +137,7 @@ async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: date
 
 
 async def refuse(work: RolloutTable, model: Model, version: int, reason: str, now: datetime) -> bool:
-    """Go back because a replica can't load the candidate; returns whether there is such a rollout."""
+    """Go back because a replica can't load the candidate. Returns whether there is such a rollout."""
     rollout = await work.rollout(model.name)
     if rollout is None or rollout.state not in ("running", "paused", "asking") or rollout.candidate != version:
         return False

@@ -67,7 +67,7 @@ async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
     decision = rollback_decision.decide_rollback(model, reports, ())
     if decision.outcome == "roll_back":
         missing = rollback_decision.missing_replicas(model, reports)
-        # They are not waited for again; a replica that is only slow is known again by its next report.
+        # They are not waited for again. A replica that is only slow is known again by its next report.
         await work.save_replica_reports(name, tuple(r for r in reports if r.replica not in missing))
         await _apply_decision(work, model, reports, decision)
 

@@ -19,7 +19,7 @@ def outcome_delay(spec: ModelSpec, champion: ReferenceProfile | None, block: tim
     """Return the longest time from a request until a block of `block` that holds it counts.
 
     The block has to end, and the monitor's window in which it ends closes after its length and the label delay.
-    `champion` is the reference whose density decides the length of windows; None where it can't be read.
+    `champion` is the reference whose density decides the length of windows. None where it can't be read.
     """
     window = _longest_window(champion) if spec.monitor.window is None else spec.monitor.window
     return block + window + spec.data.label_delay

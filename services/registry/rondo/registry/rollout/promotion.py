@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def promote_by_hand(model: Model, version: Version, candidate: Candidate, actor: Actor, *, override: bool) -> Decision:
-    """Promote a version on request; one that did not pass its gates needs `override`.
+    """Promote a version on request. One that did not pass its gates needs `override`.
 
     Raises:
         NotPassedError: it did not pass, and there is no `override`.

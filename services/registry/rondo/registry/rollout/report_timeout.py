@@ -24,7 +24,7 @@ POLL_SECONDS = 5.0
 
 
 class ReportTimeout:
-    """Safe to run in every registry replica; the first whose timer expires decides the rollback."""
+    """Safe to run in every registry replica. The first whose timer expires decides the rollback."""
 
     def __init__(self, store: Store, queries: ReplicaQueries, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store

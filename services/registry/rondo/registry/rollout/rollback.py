@@ -52,7 +52,7 @@ def actor_of_refusals(refused: Sequence[ReplicaChanged]) -> Actor:
 
 
 def roll_back_to(model: Model, target: Version, actor: Actor) -> Decision:
-    """Make `target` the champion; the version that serves becomes `rolled_back`.
+    """Make `target` the champion. The version that serves becomes `rolled_back`.
 
     Raises:
         NothingToRollBackToError: nothing serves.

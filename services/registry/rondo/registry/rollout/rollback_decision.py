@@ -26,7 +26,7 @@ GONE_AFTER_REVISIONS = 10
 
 @dataclass(frozen=True)
 class RollbackDecision:
-    """What a refusal leads to, and why; `target` is the version to go back to, for `roll_back`."""
+    """What a refusal leads to, and why. `target` is the version to go back to, for `roll_back`."""
 
     outcome: Literal["keep", "wait", "roll_back"]
     why: str
@@ -66,7 +66,7 @@ def missing_replicas(model: Model, reports: ReplicaReports) -> frozenset[str]:
 
 
 def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[str]) -> RollbackDecision:
-    """Decide whether to roll back a champion that some replica refuses; `awaited` have not reported yet.
+    """Decide whether to roll back a champion that some replica refuses. `awaited` have not reported yet.
 
     A champion without an earlier version stays: withdrawing it has no use, because a replica that refuses it
     answers requests with the reason, and one that can load it later serves it.
@@ -89,7 +89,7 @@ def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[s
 
 
 def _supersedes(known: ReplicaChanged, news: ReplicaChanged) -> bool:
-    """Return whether a report replaces the stored one; one of an earlier deployment, or a retry, does not."""
+    """Return whether a report replaces the stored one. One of an earlier deployment, or a retry, does not."""
     if news.revision != known.revision:
         return news.revision > known.revision
     return known.state != ReplicaState.REFUSED or news.state not in (ReplicaState.LOADING, ReplicaState.REFUSED)

@@ -26,7 +26,7 @@ def begin(model: Model, rollout: Rollout) -> Decision:
 
 
 def apply(model: Model, candidate: Candidate, taken: Advance, actor: Actor = SYSTEM) -> Decision:
-    """Return what a decision about a rollout changes; `taken.action` is not `wait` alone, or there is a verdict."""
+    """Return what a decision about a rollout changes. `taken.action` is not `wait` alone, or there is a verdict."""
     rollout = taken.rollout
     match taken.action:
         case "promote":
@@ -99,7 +99,7 @@ def _deployment(after: Model, rollout: Rollout) -> Any:
 
 
 def _promote(model: Model, candidate: Candidate, taken: Advance, actor: Actor) -> Decision:
-    """Make the candidate the champion; the one before scores along through the rollback window."""
+    """Make the candidate the champion. The one before scores along through the rollback window."""
     rollout = taken.rollout
     version, before = model.version(rollout.candidate), model.version(rollout.champion)
     replaced = replace_champion(model, version)

@@ -65,8 +65,8 @@ class RolloutView(RolloutSummary):
     """A rollout, its evidence, what it is expected to need, and the decisions so far.
 
     `difference` is the mean loss of the candidate minus the champion's over blocks, and `half_width` that of an
-    interval that covers it at all times with 95%, approximately; it decides nothing. `margin` is what the candidate may
-    lose. `need` counts blocks of `block_seconds` until an equal candidate passes a step; None without a holdout.
+    interval that covers it at all times with 95%, approximately. It decides nothing. `margin` is what the candidate may
+    lose. `need` counts blocks of `block_seconds` until an equal candidate passes a step. None without a holdout.
     `false_rollback_rate` is the probability that an equal candidate is ever rolled back.
 
     At `ends` the evidence of a step that runs is inconclusive, and `then` says what follows: `wait` until `asks`, `ask`
@@ -171,7 +171,7 @@ def _next(
 
 
 def _decisions(candidate: int, records: Sequence[AuditRecord]) -> tuple[RolloutDecision, ...]:
-    """Return the decisions about the rollout of a candidate; it has one, and may be promoted by name later."""
+    """Return the decisions about the rollout of a candidate. It has one, and may be promoted by name later."""
     found: list[RolloutDecision] = []
     for record in records:
         evidence = json.loads(record.evidence)

@@ -81,7 +81,7 @@ def bet(capitals: Capitals, stakes: Sequence[float], payoff: float) -> Capitals:
 
 
 def log_evidence(capitals: Capitals) -> float:
-    """Return the logarithm of the mean capital; 0 without a stake."""
+    """Return the logarithm of the mean capital. 0 without a stake."""
     if not capitals:
         return 0.0
     largest = max(capitals)

@@ -45,7 +45,7 @@ class OpenBlock(Value):
         return self.model_copy(update=update)
 
     def closed(self) -> Block | None:
-        """Return the difference of the complete block; None where it has rows of one version alone."""
+        """Return the difference of the complete block. None where it has rows of one version alone."""
         if self.champion_rows is None:
             return Block(rows=self.rows, difference=self.total / self.rows)
         if not self.rows or not self.champion_rows:

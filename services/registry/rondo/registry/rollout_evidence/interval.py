@@ -34,7 +34,7 @@ class Moments(Value):
 
     @property
     def deviation(self) -> float:
-        """The standard deviation; 0 below two differences."""
+        """The standard deviation. 0 below two differences."""
         if self.count <= 1:
             return 0.0
         return math.sqrt(max(0.0, self.squares / self.count - self.mean**2))
@@ -67,7 +67,7 @@ class Need(Value):
 
 
 def needed_blocks(variance: float, margin: float) -> Need | None:
-    """Return the need for block means of a `variance`; None without a margin to compare with."""
+    """Return the need for block means of a `variance`. None without a margin to compare with."""
     if margin <= 0:
         return None
     unit = variance / margin**2

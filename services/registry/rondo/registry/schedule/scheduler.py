@@ -53,7 +53,7 @@ class CronScheduler:
 
 
 async def request_due_trainings(work: ScheduleTable, name: str, now: datetime) -> tuple[Trigger, ...]:
-    """Request the trainings that the schedules of a model ask for by `now`; each due time is requested once."""
+    """Request the trainings that the schedules of a model ask for by `now`. Each due time is requested once."""
     model = await work.load_for_update(name)
     triggers: list[Trigger] = []
     for expression in cron.expressions(model.spec.retrain.on) if model else ():

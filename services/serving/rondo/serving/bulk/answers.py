@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Rows of one inference. Live requests wait for the interpreter for a part of a slice at most, and it fits the caches.
 _SLICE = 4_096
-# Rows of a message whose sentence is sent; the others have the code alone.
+# Rows of a message whose sentence is sent. The others have the code alone.
 _EXPLAINED = 1_000
 
 
@@ -44,7 +44,7 @@ def answer(
     """Return a row for each row of a request: its outputs, or why it is refused.
 
     Raises:
-        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored; its rows and
+        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored. Its rows and
             their answers take too much memory; or its entities or event times can't be read.
 
     """

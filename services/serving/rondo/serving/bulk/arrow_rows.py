@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The source of rows of a record batch, from its row `start` on; messages name them from `named_from` on."""
+    """The source of rows of a record batch, from its row `start` on. Messages name them from `named_from` on."""
 
     batch: pa.RecordBatch
     names: Iterable[str]
@@ -68,7 +68,7 @@ class BulkColumns:
             self._numbers[place] = _numbers(_column(batch, name))
         self._texts = {name: _texts(_column(batch, name)) for name in schema.texts}
         required = [place for place, name in enumerate(numeric) if not features[name].optional]
-        # Decoding refuses a live request for this; NaN is within all limits.
+        # Decoding refuses a live request for this. NaN is within all limits.
         self._lacking: NDArray[np.bool_] = np.any(np.isnan(self._numbers[required]), axis=0)
 
     def slice(self, start: int, stop: int) -> tuple[Rows, NDArray[np.intp]]:

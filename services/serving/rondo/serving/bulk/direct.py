@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from rondo.serving.bulk.versions import BulkVersions
 
-# Of requests; each holds its message in memory, 8 MiB at most.
+# Of requests. Each holds its message in memory, 8 MiB at most.
 _WAITING, _RETRY_SECONDS = 8, 2
 
 
 class DirectAnswers:
-    """Answers one message after another; `versions` is None where this replica takes none."""
+    """Answers one message after another. `versions` is None where this replica takes none."""
 
     def __init__(self, versions: BulkVersions | None, now: Callable[[], datetime]) -> None:
         self._versions, self._now = versions, now

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class BulkStream:
-    """Answers one message or several; one that can't be scored gets an answer that says why."""
+    """Answers one message or several. One that can't be scored gets an answer that says why."""
 
     versions: BulkVersions
     now: Callable[[], datetime]
@@ -45,7 +45,7 @@ class BulkStream:
         """Return the answers of some messages.
 
         Raises:
-            UnavailableError: the artifact store is unavailable; the messages are read again.
+            UnavailableError: the artifact store is unavailable. The messages are read again.
 
         """
         self._lower_priority()

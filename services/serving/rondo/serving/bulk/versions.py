@@ -22,7 +22,7 @@ _KEPT = 2
 
 
 class BulkVersions:
-    """Loads versions on the event loop for threads that score in bulk; keeps those that were used last.
+    """Loads versions on the event loop for threads that score in bulk. Keeps those that were used last.
 
     Several threads may call it concurrently. One waits while another one loads: no more than `kept` are in memory.
     """
@@ -37,7 +37,7 @@ class BulkVersions:
 
         Raises:
             VersionRefusedError: it can't be loaded.
-            UnavailableError: the artifact store is unavailable; a retry may succeed.
+            UnavailableError: the artifact store is unavailable. A retry may succeed.
 
         """
         key = (request.model, request.model_version, request.digest)

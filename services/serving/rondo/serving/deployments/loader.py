@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactLoader:
-    """Implements `ports.Loader`; `threads` is the number of threads of one inference.
+    """Implements `ports.Loader`. `threads` is the number of threads of one inference.
 
     Versions that are not `live` answer bulk requests alone.
     """

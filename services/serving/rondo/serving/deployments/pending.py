@@ -1,4 +1,4 @@
-"""Deployments that are known and not applied yet; the stream's thread and the event loop use it concurrently.
+"""Deployments that are known and not applied yet. The stream's thread and the event loop use it concurrently.
 
 A request for a model whose first version is still being loaded waits for it instead of being refused. A deployment
 that stays pending, because the artifact store is unavailable, is awaited once: it must not delay all other models.
@@ -42,7 +42,7 @@ class PendingDeployments:
             return frozenset(m for m in models if m in self._pending and self._awaited.get(m) != self._pending[m])
 
     def wait_once(self, models: Collection[str], seconds: float) -> None:
-        """Wait until none of the models is pending, for `seconds` at most; the same revisions are not awaited again.
+        """Wait until none of the models is pending, for `seconds` at most. The same revisions are not awaited again.
 
         Raises:
             UnavailableError: the service stops. Another replica, or this one after its restart, answers instead.

@@ -28,7 +28,7 @@ class DeploymentPlan:
 
 
 def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int, str]]) -> DeploymentPlan | None:
-    """Return what leads from the loaded versions to the desired ones; None if `revision` has reached them already.
+    """Return what leads from the loaded versions to the desired ones. None if `revision` has reached them already.
 
     The topic is read at least once and ordered per key, so a revision that is not above the current one is a repeat.
     """
@@ -40,7 +40,7 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
 
 
 def unknown_fields(route: Route) -> UnknownFields:
-    """Return what becomes of requests with unknown features or fields; a word of a newer release is as without one."""
+    """Return what becomes of requests with unknown features or fields. A word of a newer release is as without one."""
     word = route.unknown_fields
     if word is not None and word in list(UnknownFields):
         return UnknownFields(word)

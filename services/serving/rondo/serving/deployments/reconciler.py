@@ -31,7 +31,7 @@ class Reconciler:
         self._problem: str | None = None
 
     async def add(self, envelope: Envelope[DeploymentChanged]) -> None:
-        """Add a deployment unless a later revision is known; returns at once."""
+        """Add a deployment unless a later revision is known. Returns at once."""
         model, revision = envelope.data.model, envelope.data.revision
         latest = self._latest.get(model)
         if latest is not None and latest.data.revision > revision:

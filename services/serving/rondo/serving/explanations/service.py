@@ -89,7 +89,7 @@ class ExplanationService:
 
 
 def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
-    """Return how many pairs of permutations a request asks for; None if it does not say.
+    """Return how many pairs of permutations a request asks for. None if it does not say.
 
     Raises:
         RequestRefusedError: that is no whole number.
@@ -103,7 +103,7 @@ def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
 
 
 def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
-    """Check how much a request asks for; `labels` are those that each row is explained for.
+    """Check how much a request asks for. `labels` are those that each row is explained for.
 
     Raises:
         RequestRefusedError: it is too much, or too few pairs.
@@ -135,7 +135,7 @@ def _may_be_exact(served: ServedModel, rows: int) -> bool:
 
 
 def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int | None) -> list[Explained]:
-    """Return explanations by so many pairs of permutations; exact ones without."""
+    """Return explanations by so many pairs of permutations. Exact ones without."""
     found, features = [], list(served.schema.features)
     for number in range(len(rows)):
         version = pinned or served.version_for(rows.entities[number] or rows.ids[number])

@@ -2,7 +2,7 @@
 
 The value of a set of features is the mean output where these are the row's and the others come from a background
 (Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017, with independent features). A
-permutation adds the features to a background row one after the other; each contributes what it changes. Permutations
+permutation adds the features to a background row one after the other. Each contributes what it changes. Permutations
 come in pairs, one the reverse of the other, which lowers the variance (Mitchell, Cooper, Frank and Holmes, "Sampling
 permutations for Shapley value estimation", JMLR 2022).
 

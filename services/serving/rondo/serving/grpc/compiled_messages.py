@@ -49,7 +49,7 @@ def parse(body: bytes) -> Message:
 class _Layout:
     """What the raw contents of requests with the same tensors of N rows are.
 
-    `places` are those of the features among the tensors, in the order of the model's signature; `numbers` is the form
+    `places` are those of the features among the tensors, in the order of the model's signature. `numbers` is the form
     of the tensors without texts, of these sizes in bytes, one after the other.
     """
 
@@ -68,7 +68,7 @@ class _Layout:
         return cls(rows, [names.index(name) for name in features], sizes, Struct("<" + "".join(codes)), texts)
 
     def values(self, raw: Sequence[bytes]) -> Sequence[Sequence[Any]] | None:
-        """Return the values of each feature; None if there are fewer or more bytes than they have.
+        """Return the values of each feature. None if there are fewer or more bytes than they have.
 
         Raises:
             RequestRefusedError: a text is none.
@@ -100,7 +100,7 @@ class Layouts:
         self._known: dict[tuple[bytes, ...], _Layout] = {}
 
     def decode(self, parsed: Message) -> tuple[Mapping[str, Sequence[Any]], int] | None:
-        """Return the values of N rows by feature, and N; None for a request that has to be decoded in full.
+        """Return the values of N rows by feature, and N. None for a request that has to be decoded in full.
 
         Raises:
             RequestRefusedError: a text is none.

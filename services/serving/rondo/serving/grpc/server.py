@@ -146,7 +146,7 @@ class _Guarded:
 
 
 def _first(sent: Metadata, name: str) -> str:
-    """Return the first value of this name, as over HTTP; empty if there is none."""
+    """Return the first value of this name, as over HTTP. Empty if there is none."""
     return next((value for key, value in sent if key == name and isinstance(value, str)), "")
 
 

@@ -72,7 +72,7 @@ def _tensor(sent: Message, raw: bytes | None) -> Tensor:
 
 
 def _values(name: str, datatype: str, contents: Message) -> list[Any]:
-    """Return typed contents; none for a datatype that has no field."""
+    """Return typed contents. None for a datatype that has no field."""
     values = list(getattr(contents, _CONTENTS[datatype])) if datatype in _CONTENTS else []
     if datatype == "BYTES":
         return binary.texts(name, values)

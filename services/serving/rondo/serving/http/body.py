@@ -33,7 +33,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def header_length(request: Request, body: bytes) -> int | None:
-    """Return how many bytes of the body are JSON by the request's headers; None if they don't say.
+    """Return how many bytes of the body are JSON by the request's headers. None if they don't say.
 
     Raises:
         RequestRefusedError: that is no number, or more than the body has.

@@ -61,7 +61,7 @@ def api(
     report: Callable[[], Awaitable[dict[str, str]]],
     bulk: DirectAnswers | None = None,
 ) -> ASGIApp:
-    """Return the application; `report` is the state of the service's dependencies, as for `/readyz`.
+    """Return the application. `report` is the state of the service's dependencies, as for `/readyz`.
 
     Without `bulk` it takes no bulk requests.
     """
@@ -134,7 +134,7 @@ class _Endpoints:
         return JSONResponse({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        """Return whether all dependencies answer; `/readyz` names those that don't."""
+        """Return whether all dependencies answer. `/readyz` names those that don't."""
         ready = all(answer == "ok" for answer in (await self._report()).values())
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
@@ -172,7 +172,7 @@ class _Endpoints:
         return Response(explanation.encode(call, rows), media_type="application/json")
 
     async def scores(self, request: Request) -> Response:
-        """Answer a message of `scores.requested` with one of `scores.made`; its rows are not logged."""
+        """Answer a message of `scores.requested` with one of `scores.made`. Its rows are not logged."""
         return Response(await self._bulk.answer(await read_body(request)), media_type=openapi.ARROW)
 
     async def index(self, request: Request) -> Response:
@@ -181,7 +181,7 @@ class _Endpoints:
         return JSONResponse([asdict(each) for each in repository.index(self._models.table, ready_only=ready)])
 
     async def load(self, request: Request) -> Response:
-        """Confirm that a model is loaded; its body, which may name files in other servers, is not read."""
+        """Confirm that a model is loaded. Its body, which may name files in other servers, is not read."""
         repository.load(self._models.table, request.path_params["model"])
         return JSONResponse({"name": request.path_params["model"]})
 

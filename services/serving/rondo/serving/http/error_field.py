@@ -16,7 +16,7 @@ _CONTENT_TYPE = (b"content-type", MEDIA_TYPE.encode())
 
 
 class AddErrorField:
-    """ASGI middleware; outermost, so that it sees the answers of authentication, too."""
+    """ASGI middleware. Outermost, so that it sees the answers of authentication, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

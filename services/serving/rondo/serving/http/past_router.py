@@ -19,7 +19,7 @@ _EXPECTED = tuple(kind for kind in HANDLERS if kind is not Exception)
 
 
 class InferencesPastRouter:
-    """An ASGI application that calls the endpoints of `POST …/infer`; `app`, the router, has everything else.
+    """An ASGI application that calls the endpoints of `POST …/infer`. `app`, the router, has everything else.
 
     The path is `/v2/models/{model}/infer` or `/v2/models/{model}/versions/{version}/infer`.
     """

@@ -40,7 +40,7 @@ _MODEL_ROUTE, _VERSION_ROUTE = "/v2/models/{model}/infer", "/v2/models/{model}/v
 
 
 class Tokens(Protocol):
-    """What knows tokens; `TokenCache` is one."""
+    """What knows tokens. `TokenCache` is one."""
 
     def known(self, credential: str) -> Principal | None:
         """Return the principal of a token that can be used now, else None."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Settle = Callable[[Any], None]
 
 log = logging.getLogger(__name__)
-# Of several requests; a single one may have more rows.
+# Of several requests. A single one may have more rows.
 _MAX_ROWS = 256
 # Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
 _INLINE_ROWS, _INLINE_SECONDS = 64, 0.005
@@ -81,7 +81,7 @@ class Request:
     settle: Settle
     # Of the request's own span, if its sender has begun a trace.
     caller: SpanContext = trace.INVALID_SPAN_CONTEXT
-    # In seconds, from when it is submitted; None without an end.
+    # In seconds, from when it is submitted. None without an end.
     timeout: float | None = None
     timer: asyncio.TimerHandle | None = None
     # Until it is settled, or nobody waits for it any more.
@@ -107,7 +107,7 @@ class _Found:
 class Batcher:
     """The queue of one model.
 
-    `infer` scores rows that were sent in so many bytes; `publish` sends the log of parts, and what it returns ends once
+    `infer` scores rows that were sent in so many bytes. `publish` sends the log of parts, and what it returns ends once
     Kafka has all of it.
     """
 

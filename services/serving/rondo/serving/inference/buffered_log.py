@@ -28,7 +28,7 @@ class BufferedLog:
     """Gathers the log of a model for 10 ms, and publishes it as one record for each version.
 
     Rows that a version scored beside the one that answered them have a record of their own.
-    `size` is the number of bytes of the requests whose log Kafka has not taken; the caller bounds it.
+    `size` is the number of bytes of the requests whose log Kafka has not taken. The caller bounds it.
     """
 
     def __init__(self, publish: Publish) -> None:

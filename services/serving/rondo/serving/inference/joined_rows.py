@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """The sources of rows that follow each other; `starts` are the first rows of each."""
+    """The sources of rows that follow each other. `starts` are the first rows of each."""
 
     parts: Sequence[SentRows]
     starts: Sequence[int]

@@ -60,7 +60,7 @@ class Inference:
 
 
 def joined(parts: Sequence[tuple[Sequence[int], Inference]]) -> Inference:
-    """Return the inferences of parts of some rows as one; each part has the numbers of its rows."""
+    """Return the inferences of parts of some rows as one. Each part has the numbers of its rows."""
     refused: dict[int, RequestRefusedError] = {}
     scored, silent = list[Scored](), list[Scored]()
     for rows, part in parts:

@@ -36,7 +36,7 @@ def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, t
 def score_batch(
     version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True
 ) -> Outputs | None:
-    """Return the outputs of N rows, which may not all be answerable; None if the model fails."""
+    """Return the outputs of N rows, which may not all be answerable. None if the model fails."""
     try:
         with metrics.inference_seconds(version.model).time() if timed else nullcontext():
             outputs = version.cache.score(version.scorer.score, columns) if timed else version.scorer.score(columns)

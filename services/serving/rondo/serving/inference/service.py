@@ -1,7 +1,7 @@
 """The inference service: every transport translates its requests to rows, and this does the rest.
 
 Validate the rows, route each to a version, score, and build the log. Kafka writes the log in the transaction of the
-answers; request/response transports share micro-batches (`batcher.py`) and await the log before they answer.
+answers. Request/response transports share micro-batches (`batcher.py`) and await the log before they answer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def infer(
 ) -> Inference:
     """Answer rows of one model. A row that is refused does not affect the others.
 
-    The routing key of a row is its entity, else its id; `pinned` answers instead of the version that the key meets.
+    The routing key of a row is its entity, else its id. `pinned` answers instead of the version that the key meets.
     While a rollout compares versions, others score the rows, too: that is logged and not sent.
     """
     refused = invalid_rows(rows, served.schema, now())
@@ -123,7 +123,7 @@ class _Scores:
     def part(
         self, numbers: Sequence[int], version: LoadedVersion | None = None, *, sent: bool = True
     ) -> Iterator[Scored]:
-        """Yield some of the rows with their log, in the name of `version` if given; nothing without any."""
+        """Yield some of the rows with their log, in the name of `version` if given. Nothing without any."""
         if not numbers:
             return
         version, mine, outputs = version or self.version, self.rows, self.outputs
@@ -166,7 +166,7 @@ class InferenceService:
     _batchers: dict[str, Batcher] = field(default_factory=dict)
 
     def infer(self, served: ServedModel, rows: Rows) -> Inference:
-        """Answer rows that are refused one by one; the caller writes the log together with the answers."""
+        """Answer rows that are refused one by one. The caller writes the log together with the answers."""
         return infer(served, rows, self.now)
 
     async def infer_logged(
@@ -177,7 +177,7 @@ class InferenceService:
         size: int = 0,
         timeout: float | None = None,  # noqa: ASYNC109 - the request has it
     ) -> Sequence[Answered]:
-        """Answer all rows of a request of `size` bytes, or none; returns once Kafka has their log, unless buffered.
+        """Answer all rows of a request of `size` bytes, or none. Returns once Kafka has their log, unless buffered.
 
         Raises:
             RequestRefusedError: the first row that can't be answered, or that is too large for the log.

@@ -41,7 +41,7 @@ class SeveralModels:
 
         It is of all rows, unless they take longer than `seconds`. Raises what `infer` raises, once all have ended.
         """
-        # Of the last inference of each; unknown at first.
+        # Of the last inference of each. Unknown at first.
         known = [self._seconds.get(served.model, 0.0) for served, _ in asked]
         if sum(known) - max(known, default=0.0) < _WORTH_SECONDS:
             return [self._timed(served, rows, seconds) for served, rows in asked]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def with_common_requests(
     versions: Sequence[LoadedVersion],
 ) -> tuple[tuple[LoadedVersion, ...], RequestSchema | None]:
-    """Return versions that take their part of common requests, and the schema of these; None if they are all alike.
+    """Return versions that take their part of common requests, and the schema of these. None if they are all alike.
 
     Raises:
         NoCommonRequestsError: no request fits all versions.

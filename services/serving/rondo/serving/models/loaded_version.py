@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Scorer(Protocol):
-    """A loaded model. `background` has values of each feature for where it is unknown; None where there are none."""
+    """A loaded model. `background` has values of each feature for where it is unknown. None where there are none."""
 
     @property
     def background(self) -> Mapping[str, Column] | None: ...
@@ -62,7 +62,7 @@ class LoadedVersion:
         return replace(self, schema=schema)
 
     def in_role(self, role: str, share: float | None = None) -> LoadedVersion:
-        """Return the version with the log of a role; `share` is the part of the keys that a canary answers."""
+        """Return the version with the log of a role. `share` is the part of the keys that a canary answers."""
         log = self.log.in_role(role, share)
         return self if log is self.log else replace(self, log=log)
 
@@ -84,7 +84,7 @@ class Compared:
 class ServedModel:
     """The versions that serve a model with their shares, as revision `revision` of its deployment demands.
 
-    `compared` are the two that score the same requests; None if each scores its own. With `log_buffered` an answer over
+    `compared` are the two that score the same requests. None if each scores its own. With `log_buffered` an answer over
     HTTP does not wait for its log. `common` is the schema of requests that fit all versions; None where they have the
     same features. For `deduplicate` after an answer over Kafka its repeated request gets it again.
     """

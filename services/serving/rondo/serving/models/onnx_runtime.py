@@ -1,7 +1,7 @@
 """ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route.
 
 What a model answers is in its metadata (`FittedTask.METADATA`). The registry checks a model once, at registration, that
-it is valid and keeps no data in other files; its digest proves that these are the same bytes.
+it is valid and keeps no data in other files. Its digest proves that these are the same bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OnnxModel:
 
     @cached_property
     def background(self) -> Mapping[str, Column] | None:
-        """The background values by feature, columns of the same length; None in an artifact without them."""
+        """The background values by feature, columns of the same length. None in an artifact without them."""
         written = self._session.get_modelmeta().custom_metadata_map.get(BACKGROUND)
         if written is None:
             return None

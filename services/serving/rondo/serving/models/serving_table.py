@@ -46,7 +46,7 @@ class ServingTable:
         """Return a served model.
 
         Raises:
-            RequestRefusedError: nothing serves it; the message says why.
+            RequestRefusedError: nothing serves it. The message says why.
 
         """
         if (served := self.models.get(model)) is None:
@@ -55,7 +55,7 @@ class ServingTable:
 
 
 class ServedModels:
-    """Holds the current table; the stream's thread and the event loop use it concurrently."""
+    """Holds the current table. The stream's thread and the event loop use it concurrently."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -100,7 +100,7 @@ class ServedModels:
         self._unserved.pop(served.model, None)
 
     def withdraw(self, model: str, revision: int, reason: str) -> None:
-        """Stop serving a model from the next micro-batch on; its requests get `reason`."""
+        """Stop serving a model from the next micro-batch on. Its requests get `reason`."""
         self._unserved[model] = reason
         self._replace({name: served for name, served in self._table.models.items() if name != model})
         self._revisions[model] = revision

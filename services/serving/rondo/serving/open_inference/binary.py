@@ -1,6 +1,6 @@
 """The raw contents of tensors: gRPC has them in fields of their own, HTTP after the JSON (the binary tensor extension).
 
-Values are in row-major order, little-endian. A text has its length in bytes before it, as uint32; a bool is one byte. A
+Values are in row-major order, little-endian. A text has its length in bytes before it, as uint32. A bool is one byte. A
 NaN is a missing value, as null is in JSON.
 """
 
@@ -32,7 +32,7 @@ _LENGTH = struct.Struct("<I")
 
 
 def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[Any]:
-    """Return the values of a tensor; none for what `rows` refuses: another datatype or shape, or more than 10,000 rows.
+    """Return the values of a tensor. None for what `rows` refuses: another datatype or shape, or more than 10,000 rows.
 
     Raises:
         RequestRefusedError: there are fewer or more bytes than the values of this shape have, or a text is no UTF-8.

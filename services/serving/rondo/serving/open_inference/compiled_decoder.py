@@ -84,7 +84,7 @@ class CompiledDecoder:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
 
     def decode(self, body: bytes) -> DecodedRequest | None:
-        """Return a request; None unless it has one valid tensor for each feature, and no other."""
+        """Return a request. None unless it has one valid tensor for each feature, and no other."""
         try:
             request = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -33,7 +33,7 @@ _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secret
 class InferenceCall:
     """The rows of a request, and the outputs that its response has, of which some are sent as raw contents.
 
-    `pinned` is the version that the request names; `timeout` is in seconds; `unknown` are tensors that are ignored.
+    `pinned` is the version that the request names. `timeout` is in seconds. `unknown` are tensors that are ignored.
     """
 
     served: ServedModel
@@ -93,7 +93,7 @@ class InferenceCall:
         values: Mapping[str, Sequence[Any]],
         count: int,
     ) -> Self:
-        """Take the checked values of N rows by feature, in the order of the model's signature; all outputs are sent."""
+        """Take the checked values of N rows by feature, in the order of the model's signature. All outputs are sent."""
         request_id, nothing = request_id or _new_id(), [None] * count
         ids, source = request_rows.numbered(request_id, count), request_rows.TensorSource(values)
         rows = SentRows(ids, nothing, nothing, values, source)

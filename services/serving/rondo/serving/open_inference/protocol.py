@@ -29,7 +29,7 @@ Parameters = dict[str, Any] | None
 
 
 class Tensor(msgspec.Struct, forbid_unknown_fields=True):
-    """One input. `data` is flat, or nested as its shape demands; there is none where it is sent as raw contents."""
+    """One input. `data` is flat, or nested as its shape demands. There is none where it is sent as raw contents."""
 
     name: str
     shape: list[int]
@@ -83,7 +83,7 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def seconds(self) -> float | None:
-        """Its parameter `timeout`, in seconds; None without one (Triton's schedule policy extension).
+        """Its parameter `timeout`, in seconds. None without one (Triton's schedule policy extension).
 
         Raises:
             RequestRefusedError: it is no whole number of microseconds.
@@ -111,7 +111,7 @@ _decoder = msgspec.json.Decoder(InferenceRequest)
 
 
 def decode(body: bytes, header: int | None = None) -> InferenceRequest:
-    """Decode a body, of which the first `header` bytes are JSON; all of it if None. Raw contents follow the JSON.
+    """Decode a body, of which the first `header` bytes are JSON. All of it if None. Raw contents follow the JSON.
 
     Raises:
         RequestRefusedError: it is not JSON, or not of the protocol's form.

@@ -36,7 +36,7 @@ class Entry:
 
 
 def decode_index(body: bytes) -> IndexRequest:
-    """Decode the body of a request for the index; it may be empty.
+    """Decode the body of a request for the index. It may be empty.
 
     Raises:
         RequestRefusedError: it is not of this form.

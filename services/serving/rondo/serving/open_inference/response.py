@@ -78,7 +78,7 @@ class InferenceResponse:
         return cls(served.model, request_id, version, [(described[name], data[name]) for name in requested])
 
     def as_json(self) -> bytes:
-        """Return the body of a response over HTTP; numbers in the fewest digits that read back as the same."""
+        """Return the body of a response over HTTP. Numbers in the fewest digits that read back as the same."""
         return self._header([tensor | {"data": json_data(values)} for tensor, values in self.outputs])
 
     def as_binary(self, as_raw: Collection[str]) -> tuple[bytes, bytes]:
@@ -113,7 +113,7 @@ def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
 
 
 def _with_meaning(output: Output, schema: OutputSchema) -> Tensor:
-    """Return the description of an output with what its values mean; an answer has the labels of columns alone."""
+    """Return the description of an output with what its values mean. An answer has the labels of columns alone."""
     tensor = _output(output, schema, _ANY_NUMBER)
     if output.kind == "label":
         return tensor | {"parameters": {"values": list(schema.labels)}}

@@ -77,7 +77,7 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
     for name, feature in features.items():
         accepted, allowed = _FITTING[feature.type, feature.optional]
         tensor = tensors.get(name)
-        # Most tensors are like this; `_values` has the others, and says what is wrong.
+        # Most tensors are like this. `_values` has the others, and says what is wrong.
         if (
             tensor is not None
             and tensor.datatype in accepted

@@ -20,7 +20,7 @@ ACCEPTED = {"BYTES": frozenset(("BYTES",)), "BOOL": frozenset(("BOOL",)), "FP32"
 
 
 def values(tensor: Tensor, count: int, datatype: str, expected: Callable[[], str]) -> list[Any]:
-    """Return the values of a tensor of N rows; `expected` describes them for a message.
+    """Return the values of a tensor of N rows. `expected` describes them for a message.
 
     Raises:
         RequestRefusedError: it has another datatype, or another shape than [N] and [N, 1].

@@ -108,7 +108,7 @@ class VersionLog:
         yield from self._encoded(batch, schema)
 
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
-        # An IPC stream is its schema, its batches and this mark; a writer would encode the schema each time.
+        # An IPC stream is its schema, its batches and this mark. A writer would encode the schema each time.
         record = b"".join((schema, batch.serialize(), _END_OF_STREAM))
         if len(record) <= MAX_BYTES or batch.num_rows <= 1:
             yield record

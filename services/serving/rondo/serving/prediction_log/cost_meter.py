@@ -18,7 +18,7 @@ _MOST = 1_000
 
 
 class CostMeter:
-    """Adds up costs; several threads may use it. `clock` is monotonic, in seconds.
+    """Adds up costs. Several threads may use it. `clock` is monotonic, in seconds.
 
     While no record is written, as when Kafka takes none, it keeps the durations of the last inferences alone.
     """
@@ -36,7 +36,7 @@ class CostMeter:
                 self._costs = [replace(total, micros=total.micros[-_MOST:])]
 
     def due(self) -> InferenceCost | None:
-        """Return all costs that no record has; None without any, and within a second of the last ones."""
+        """Return all costs that no record has. None without any, and within a second of the last ones."""
         with self._lock:
             now = self._clock()
             waits = self._taken_at is not None and now - self._taken_at < _SECONDS and len(self._costs) < _MOST

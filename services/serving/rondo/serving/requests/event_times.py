@@ -24,7 +24,7 @@ def out_of_range(times: Sequence[datetime | None], now: datetime) -> list[int]:
 
 
 def invalid_event_time(time: datetime | str | None, where: str = "") -> RequestRefusedError:
-    """Return the error for a time out of range; `where` names the row, such as ` at row 3`."""
+    """Return the error for a time out of range. `where` names the row, such as ` at row 3`."""
     # Neither isoformat nor str computes with the offset, which overflows in the years 1 and 9999.
     return RequestRefusedError("bad_event_time", f"`event_time`{where} is {time}: {EXPECTED}")
 

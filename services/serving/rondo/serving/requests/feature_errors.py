@@ -31,7 +31,7 @@ _EXPECTED = {
 def features_error(
     sent: Mapping[str, Any], schema: RequestSchema, where: str = "", suggester: NameSuggester | None = None
 ) -> RequestRefusedError | None:
-    """Return one error for all that is wrong with the features of a row, or None; `where` names the row."""
+    """Return one error for all that is wrong with the features of a row, or None. `where` names the row."""
     found = list(islice(_errors(sent, schema, where, suggester or NameSuggester()), _MAX_ERRORS + 1))
     if not found:
         return None
@@ -71,7 +71,7 @@ def _some(names: list[str]) -> str:
 def missing_feature(
     name: str, schema: RequestSchema, unknown: set[str], suggester: NameSuggester, how: str = ""
 ) -> RequestRefusedError:
-    """Return the error for an absent feature; `unknown` are the names that were sent and are no features."""
+    """Return the error for an absent feature. `unknown` are the names that were sent and are no features."""
     nearest = suggester.nearest(name, unknown)
     renamed = f" (there is a `{nearest}`, which the model does not know)" if nearest else ""
     version = schema.needed_by.get(name)
@@ -82,7 +82,7 @@ def missing_feature(
 
 
 def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:
-    """Return the error for one value, or None if it is allowed; `where` names its row, such as ` at row 3`."""
+    """Return the error for one value, or None if it is allowed. `where` names its row, such as ` at row 3`."""
     feature, what = schema.features[name], f"the feature `{name}`{where}"
     if value is None or (value == "" and feature.type == "category"):
         if feature.optional:

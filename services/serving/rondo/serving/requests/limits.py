@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one feature's values; `texts` is None if any text is allowed.
+    """The limits of one feature's values. `texts` is None if any text is allowed.
 
     The empty text is a missing value, in requests as in batches. Only a text may be missing where that is not
     allowed: decoding refuses other values that are.
@@ -79,7 +79,7 @@ class NumberLimits:
         self._whole = [place for place, each in enumerate(limits) if each.whole]
 
     def all_inside(self, numbers: NDArray[np.float32]) -> bool:
-        """Return whether all values, shape [K, N], are allowed; NaN, a missing value, is."""
+        """Return whether all values, shape [K, N], are allowed. NaN, a missing value, is."""
         wrong = (numbers < self._low) | (numbers > self._high)
         if wrong.any():
             return False

@@ -40,7 +40,7 @@ class RequestGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequests:
-    """The requests by model, and the errors of the others, by place; `unknown` are names that are ignored, by place."""
+    """The requests by model, and the errors of the others, by place. `unknown` are names that are ignored, by place."""
 
     groups: Sequence[RequestGroup]
     refused: dict[int, RequestRefusedError]
@@ -93,7 +93,7 @@ class RequestParser:
         return ParsedRequests(groups, refused, unknown)
 
     def _decode(self, values: Sequence[bytes | None]) -> list[Request] | None:
-        """Return the requests; None if one of them can't be read."""
+        """Return the requests. None if one of them can't be read."""
         if self._decoder is None or max(map(_size, values)) > MAX_REQUEST_BYTES:
             return None
         try:
@@ -111,7 +111,7 @@ class RequestParser:
         return explain(value, self.schemas, self._unserved, suggester, detail)
 
     def _decode_again(self, value: bytes | None) -> Request:
-        """Decode one request; one with unknown names, too, if its model warns of them."""
+        """Decode one request. One with unknown names, too, if its model warns of them."""
         assert self._decoder is not None  # noqa: S101 - for the type checker
         assert value is not None  # noqa: S101
         if self._tolerant is None:

@@ -20,7 +20,7 @@ class Source(Protocol):
     """The rows as the client sent them, for error messages."""
 
     def features(self, row: int, /) -> Mapping[str, Any]:
-        """Return the values of a row by feature; an absent optional feature may be left out or None."""
+        """Return the values of a row by feature. An absent optional feature may be left out or None."""
         ...
 
     def where(self, row: int, /) -> str:
@@ -51,7 +51,7 @@ class Rows:
     """N rows. `columns` has a float32 column (NaN = missing) or a text column ("" = missing) per feature, shape [N].
 
     All features of the model are there, in the order of its signature. `numbers` has the float32 columns as rows of one
-    array, of which they are views; None where they don't lie together.
+    array, of which they are views. None where they don't lie together.
     """
 
     ids: Sequence[str]

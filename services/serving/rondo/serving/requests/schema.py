@@ -39,7 +39,7 @@ _MAX_PACKED = 100_000
 
 
 class RequestSchema:
-    """The schema of one model's requests; `request` is the msgspec class that they are decoded to.
+    """The schema of one model's requests. `request` is the msgspec class that they are decoded to.
 
     `unknown` is what becomes of a request with features or fields that are not known. `needed_by` has the version that
     needs a feature which others don't have. With `warn`, `request` is the class of requests that have none, and
@@ -120,7 +120,7 @@ class RequestSchema:
         return Rows(rows.ids, rows.entities, rows.event_times, columns, rows.source, numbers)
 
     def joined(self, parts: Sequence[Rows]) -> Rows:
-        """Return at least one part of the same rows as a whole; the source is that of the whole."""
+        """Return at least one part of the same rows as a whole. The source is that of the whole."""
         if len(parts) == 1:
             return parts[0]
         numbers = np.concatenate([part.numbers for part in parts if part.numbers is not None], axis=1)
@@ -141,7 +141,7 @@ class RequestSchema:
 
 
 def _numbers(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32]:
-    """Return K columns of N numbers as float32, shape [K, N], perhaps read-only; None is NaN."""
+    """Return K columns of N numbers as float32, shape [K, N], perhaps read-only. None is NaN."""
     if not columns:
         return np.empty((0, rows), np.float32)
     if (packed := _packed(columns, rows)) is not None:
@@ -155,7 +155,7 @@ def _numbers(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np
 
 
 def _packed(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32] | None:
-    """Return the numbers, in a third of the time that numpy takes; None if one is missing or past float32."""
+    """Return the numbers, in a third of the time that numpy takes. None if one is missing or past float32."""
     count = len(columns) * rows
     if count > _MAX_PACKED:
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, RequestRefusedError]:
-    """Return why rows can't be scored, by row. Checks whole columns; looks at single rows only to explain them."""
+    """Return why rows can't be scored, by row. Checks whole columns. Looks at single rows only to explain them."""
     found = {
         row: invalid_event_time(rows.event_times[row], rows.source.where(row))
         for row in out_of_range(rows.event_times, now)

@@ -147,7 +147,7 @@ def _check_running(stopped: Future[None]) -> None:
 
 
 def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) -> Iterator[CommittedAnswer]:
-    """Yield the answers of the partitions in `unread` up to the offsets there; removes each that is read so far."""
+    """Yield the answers of the partitions in `unread` up to the offsets there. Removes each that is read so far."""
     advanced, error = time.monotonic(), None
     while unread:
         _check_running(stopped)
@@ -167,7 +167,7 @@ def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) 
 
 
 def _advance(message: Message, unread: dict[int, int]) -> bool:
-    """Return whether a record or the end of a partition that is unread was read; remove it if that was all of it."""
+    """Return whether a record or the end of a partition that is unread was read. Remove it if that was all of it."""
     if (error := message.error()) is not None and error.code() != _EOF:
         return False
     _, partition, offset = place(message)

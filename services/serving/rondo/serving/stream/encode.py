@@ -35,7 +35,7 @@ def encode_answers(
     outputs: Outputs,
     made_at: datetime,
 ) -> list[bytes]:
-    """Return one `PredictionMade` as JSON per id, in the same order; every row of `outputs` is answerable."""
+    """Return one `PredictionMade` as JSON per id, in the same order. Every row of `outputs` is answerable."""
     before = b'{"model":%b,"model_version":%d,"digest":%b,"made_at":%b,"id":' % (
         _encode(model), model_version, _encode(digest), _encode(made_at),
     )  # fmt: skip

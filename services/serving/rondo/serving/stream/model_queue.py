@@ -126,7 +126,7 @@ class ModelQueue:
         self._held.extendleft(reversed(messages))
 
     def advance(self, ends: Mapping[int, int]) -> set[int]:
-        """Move the positions past what is answered, if nothing is running; return the partitions where they moved."""
+        """Move the positions past what is answered, if nothing is running. Return the partitions where they moved."""
         first: dict[int, int] = {}
         for message in self._held:
             _, partition, offset = place(message)

@@ -166,7 +166,7 @@ class OwnQueues:
         self._measure()
 
     def start(self, answers: Answers) -> Iterator[Record]:
-        """Score the next requests of each queue; yield the dead letters of those on which this fails."""
+        """Score the next requests of each queue. Yield the dead letters of those on which this fails."""
         for queue in self._queues.values():
             if queue.running is not None:
                 continue

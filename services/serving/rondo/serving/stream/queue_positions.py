@@ -26,7 +26,7 @@ _DECODE = msgspec.json.Decoder(_Note).decode
 
 
 def encode_positions(positions: Mapping[str, int]) -> str:
-    """Return the note; empty where no model waits."""
+    """Return the note. Empty where no model waits."""
     if not positions:
         return ""
     return msgspec.json.encode(_Note(dict(sorted(positions.items())))).decode()

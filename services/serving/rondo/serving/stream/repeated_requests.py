@@ -29,7 +29,7 @@ _THREADS = 32
 
 @dataclass(frozen=True, slots=True)
 class CommittedAnswer:
-    """An answer that was read back: from which partition, and its bytes; `made_at` is in seconds since the epoch."""
+    """An answer that was read back: from which partition, and its bytes. `made_at` is in seconds since the epoch."""
 
     partition: int
     model: str
@@ -39,7 +39,7 @@ class CommittedAnswer:
 
 
 class CommittedAnswers(Protocol):
-    """Reads answers back; several threads may, each another partition."""
+    """Reads answers back. Several threads may, each another partition."""
 
     def since(self, partitions: Collection[int], time: float, most: int, /) -> Iterator[CommittedAnswer]:
         """Yield at least the last `most` answers that each of these partitions has from `time` on, in order.
@@ -105,7 +105,7 @@ class RepeatedRequests:
         self._stale = True
 
     def follow(self, windows: Mapping[str, float]) -> None:
-        """Take the windows in seconds that hold from now on; every micro-batch has to, also one without such a model.
+        """Take the windows in seconds that hold from now on. Every micro-batch has to, also one without such a model.
 
         A shorter window drops answers, and without one none are kept: a longer one later has to read them back.
         """
@@ -125,7 +125,7 @@ class RepeatedRequests:
         partitions: Sequence[int],
         contents: Sequence[bytes | None],
     ) -> Found:
-        """Return which of N requests to a model are repeated; `partitions` are those of their answers.
+        """Return which of N requests to a model are repeated. `partitions` are those of their answers.
 
         `windows` has the window in seconds of each model that has one, `contents` the bytes of each request. Waits for
         partitions that are pending.
@@ -168,7 +168,7 @@ class RepeatedRequests:
         for each, partition, answer in zip(ids, partitions, answers, strict=True):
             if (known := self._partitions.get(partition)) is None:
                 continue  # forgotten since these were looked up: what is made of them is dropped
-            known.kept.pop((model, each), None)  # one whose window has ended; the new one belongs at the end
+            known.kept.pop((model, each), None)  # one whose window has ended. The new one belongs at the end
             known.kept[model, each] = at, answer
         for partition in self._partitions.keys() & partitions:
             self._drop(self._partitions[partition].kept, windows, at)
@@ -214,7 +214,7 @@ class RepeatedRequests:
         }
 
     def _begin(self, missing: Collection[int], model: str, windows: Mapping[str, float], now: float) -> list[int]:
-        """Read partitions that are not being read for a window as long; return them."""
+        """Read partitions that are not being read for a window as long. Return them."""
         begun = [
             each for each in missing
             if (reading := self._readings.get(each)) is None or reading.windows.get(model, 0.0) < windows[model]

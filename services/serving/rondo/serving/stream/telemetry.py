@@ -90,7 +90,7 @@ class BatchReport:
         self.span.end()
 
     def committed(self, at: float) -> None:
-        """Count, and end the span; `at` is in seconds since the epoch."""
+        """Count, and end the span. `at` is in seconds since the epoch."""
         for served, version, rows in self._answers:
             metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(rows)
             metrics.BATCH_ROWS.labels(version.model).observe(rows)

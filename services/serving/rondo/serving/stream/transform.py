@@ -1,4 +1,4 @@
-"""The prediction stream as a transform of the exactly-once stream: requests in; answers, log and dead letters out."""
+"""The prediction stream as a transform of the exactly-once stream: requests in. Answers, log and dead letters out."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class PredictionStream:
         turn.report.refused([error for _, error in refused])
 
     def _leave(self, batch: Columns, asked: _Asked, rows: int) -> set[int]:
-        """Leave the requests from the first one that is not scored on to the model's queue; return their places.
+        """Leave the requests from the first one that is not scored on to the model's queue. Return their places.
 
         The queue finds them by the model that they name, so it gets those, too, that are refused or repeated.
         """
@@ -170,7 +170,7 @@ class PredictionStream:
         return set(left)
 
     def _leave_pending(self, model: str, batch: Columns, places: Sequence[int], turn: _Turn) -> set[int]:
-        """Leave requests to a model in partitions that are not read back yet to its queue; return their places."""
+        """Leave requests to a model in partitions that are not read back yet to its queue. Return their places."""
         if model not in turn.windows:
             return set()
         partitions = {turn.partitions[place] for place in places}
@@ -283,7 +283,7 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What the models of one micro-batch share, by place in it; `partitions` are those of the answers."""
+    """What the models of one micro-batch share, by place in it. `partitions` are those of the answers."""
 
     keys: Sequence[bytes | None]
     partitions: Sequence[int]

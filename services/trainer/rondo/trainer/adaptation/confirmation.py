@@ -44,7 +44,7 @@ def rows_to_confirm(features: int) -> int:
 
 
 def window_start(times: NDArray[np.int64], since: int, features: int) -> int:
-    """Return the first row of the window from a change on; a change among the last rows keeps some before it."""
+    """Return the first row of the window from a change on. A change among the last rows keeps some before it."""
     return max(min(int(np.searchsorted(times, since, "left")), len(times) - rows_to_confirm(features)), 0)
 
 

@@ -42,7 +42,7 @@ def dependent_rows(labels: NDArray[np.float64] | NDArray[np.bool_] | None) -> fl
 
 
 def rows_of_blocks(dependent: float, blocks: int) -> int:
-    """Return the rows of so many independent blocks; 0 where rows are independent."""
+    """Return the rows of so many independent blocks. 0 where rows are independent."""
     return math.ceil(dependent * blocks) if dependent > 1 else 0
 
 
@@ -68,7 +68,7 @@ def _longest(means: NDArray[np.float64] | NDArray[np.bool_]) -> float:
 
 
 def _time(means: NDArray[np.float64] | NDArray[np.bool_]) -> float:
-    """Return the autocorrelation time of a series, in means; 0 where no correlation is certain."""
+    """Return the autocorrelation time of a series, in means. 0 where no correlation is certain."""
     groups = means[len(means) % _GROUP :].reshape(-1, _GROUP)
     centred = groups - groups.mean(axis=1, keepdims=True)
     products = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) * _GROUP / (_GROUP - 1)

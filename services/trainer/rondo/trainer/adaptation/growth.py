@@ -36,7 +36,7 @@ class Costs:
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Costs | None:
-        """Return the costs that a spec gives; None unless it gives both."""
+        """Return the costs that a spec gives. None unless it gives both."""
         training, error = spec.retrain.training_cost, spec.retrain.error_cost
         return None if training is None or error is None else cls(training, error)
 
@@ -68,7 +68,7 @@ def growth_needed(fitted: int, share: float = GROWTH) -> int:
 def rows_needed(fitted: int, share: float, first: int, again: int | None) -> int:
     """Return the newly labelled rows with which to train again: those of the growth, or fewer to look into a change.
 
-    `again` are the new rows with which a change is looked into that was young or not confirmed; a chunk at least.
+    `again` are the new rows with which a change is looked into that was young or not confirmed. A chunk at least.
     """
     needed = growth_needed(fitted, share)
     return needed if again is None else min(needed, max(again, chunk_rows(first)))
@@ -77,7 +77,7 @@ def rows_needed(fitted: int, share: float, first: int, again: int | None) -> int
 def gain_of_growth(gain: float | None, loss: float | None, fitted: int, new: int) -> float:
     """Return how much less a row, at most, a fit to `new` more rows loses than what serves, fitted to `fitted` rows.
 
-    `gain` is what past fits gained, and `loss` what the model that serves loses; None where it is not known. What a
+    `gain` is what past fits gained, and `loss` what the model that serves loses. None where it is not known. What a
     model of n rows loses beyond the unavoidable falls like 1 / n, and can't be more than its loss.
     """
     most = math.inf if loss is None else loss * new / (fitted + new)
@@ -90,7 +90,7 @@ def pays(gain: float, rows: int, costs: Costs) -> bool:
 
 
 def change_pays(rise: float | None, fitted: int, new: int, costs: Costs) -> bool:
-    """Return whether it is worth a training to look into a rise of the loss; one of unknown size always is.
+    """Return whether it is worth a training to look into a rise of the loss. One of unknown size always is.
 
     A model of the rows since the change undoes the rise at most. It is taken to serve for as many rows as the one
     before was fitted to.

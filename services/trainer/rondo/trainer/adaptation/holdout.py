@@ -26,7 +26,7 @@ _LEAST_JUDGED = 0.5
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The model that is evaluated is fitted to the rows before `fit`; the rows from `start` on are the holdout."""
+    """The model that is evaluated is fitted to the rows before `fit`. The rows from `start` on are the holdout."""
 
     fit: int
     start: int
@@ -40,7 +40,7 @@ class HeldOut:
 def held_out(times: NDArray[np.int64], delay: int, fitted_until: int | None, least: int = 0) -> HeldOut:
     """Return the holdout of rows at these sorted event times: the rows after those the champion was fitted to.
 
-    `fitted_until` is the champion's newest row; None without a champion, then the latest tenth is held out. The holdout
+    `fitted_until` is the champion's newest row. None without a champion, then the latest tenth is held out. The holdout
     begins a `delay` later where enough rows remain, for the champion predicted no earlier ones. All are in one unit of
     time. It has `least` rows at least, but no more than 30% of them.
     """
@@ -68,7 +68,7 @@ def held_out_of_young(times: NDArray[np.int64], window: int) -> HeldOut:
 
 
 def specified(trainer: Trainer, times: NDArray[np.int64]) -> int | None:
-    """Return how many of the rows at these sorted event times, in microseconds, the spec holds out; None if it doesn't.
+    """Return how many of the rows at these sorted event times, in microseconds, the spec holds out. None if it doesn't.
 
     That is a share or a number of them, or those of the last span of time. It may be all of them.
     """

@@ -122,7 +122,7 @@ def compare(
 
 
 def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> float | None:
-    """Return how much more the champion lost than the leader's new fits, in the mean; None where nothing shows it."""
+    """Return how much more the champion lost than the leader's new fits, in the mean. None where nothing shows it."""
     found = compare(record, leader, CHAMPION)
     return None if found is None else -found.advantage
 
@@ -162,7 +162,7 @@ def _score(losses: NDArray[np.float64]) -> ChunkScore:
 
 
 def _standard_error(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the standard error of a weighted mean of independent values; 0 of a single one."""
+    """Return the standard error of a weighted mean of independent values. 0 of a single one."""
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     if len(values) == 1:
         return 0.0

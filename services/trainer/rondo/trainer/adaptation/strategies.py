@@ -17,7 +17,7 @@ from rondo.contracts.vocabularies import AdaptationStrategy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# All rows since the last confirmed alarm; it leads at first.
+# All rows since the last confirmed alarm. It leads at first.
 SINCE: str = AdaptationStrategy.SINCE.value
 ALL: str = AdaptationStrategy.ALL.value
 FADING: str = AdaptationStrategy.FADING.value
@@ -40,7 +40,7 @@ class Strategy:
     half_life: float | None = None
 
     def weights(self, rows: int) -> NDArray[np.float64] | None:
-        """Return the weights of the rows from `first` to `rows`, the newest 1; None where all weigh the same."""
+        """Return the weights of the rows from `first` to `rows`, the newest 1. None where all weigh the same."""
         if self.half_life is None:
             return None
         ages = np.arange(rows - self.first - 1, -1, -1)

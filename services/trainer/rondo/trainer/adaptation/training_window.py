@@ -32,7 +32,7 @@ KEPT_CHUNKS = 64
 
 @dataclass(frozen=True)
 class ScoredChunk:
-    """The scores of a chunk by strategy; its rows have event times from `since` to `until`."""
+    """The scores of a chunk by strategy. Its rows have event times from `since` to `until`."""
 
     since: int
     until: int
@@ -70,7 +70,7 @@ class FitPlan:
     """What to fit and score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
 
     Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected `since` a
-    time; it may be earlier, so that there are enough rows.
+    time. It may be earlier, so that there are enough rows.
     """
 
     held: HeldOut
@@ -82,7 +82,7 @@ class FitPlan:
 
 @dataclass(frozen=True)
 class Choice:
-    """The strategy whose rows are taken, of those that were scored, and why; `state` is what is known afterwards.
+    """The strategy whose rows are taken, of those that were scored, and why. `state` is what is known afterwards.
 
     `keeps` is whether the champion is so much better that nothing replaces it. `worse_since` is when the losses of the
     strategy that led before rose beyond chance: then a change is suspected.
@@ -116,7 +116,7 @@ class LabelledRows:
     labels: NDArray[np.float64] | NDArray[np.bool_] | None = None
 
     def first_since(self, since: int | None) -> int:
-        """Return the first row of a window; one so early that it has `floor` rows, and one."""
+        """Return the first row of a window. One so early that it has `floor` rows, and one."""
         if since is None:
             return 0
         return max(min(int(np.searchsorted(self.times, since, "left")), len(self.times) - max(self.floor, 1)), 0)
@@ -127,7 +127,7 @@ class LabelledRows:
 
 
 def plan_comparison(rows: LabelledRows, state: AdaptationState, fitted_until: int | None) -> FitPlan:
-    """Return what is fitted and scored where nothing is suspected; `fitted_until` is as in `holdout.held_out`."""
+    """Return what is fitted and scored where nothing is suspected. `fitted_until` is as in `holdout.held_out`."""
     held = (
         holdout.held_out(rows.times, rows.delay, fitted_until, rows.least)
         if rows.specified is None
@@ -193,7 +193,7 @@ def _strategies(rows: LabelledRows, state: AdaptationState, until: int, window: 
 
 
 def strategy_for_all_rows(rows: LabelledRows, plan: FitPlan, choice: Choice) -> Strategy:
-    """Return the strategy of a choice for all rows, the holdout included; its name is that of the one scored.
+    """Return the strategy of a choice for all rows, the holdout included. Its name is that of the one scored.
 
     Where only one of the two models of a suspicion was scored, nothing is confirmed, and its rows are taken.
     """
@@ -207,7 +207,7 @@ def strategy_for_all_rows(rows: LabelledRows, plan: FitPlan, choice: Choice) -> 
 def choose_leader(
     rows: LabelledRows, state: AdaptationState, plan: FitPlan, losses: Mapping[str, NDArray[np.float64]]
 ) -> Choice:
-    """Return which strategy leads by the losses of the holdout; the champion may be among those that were scored."""
+    """Return which strategy leads by the losses of the holdout. The champion may be among those that were scored."""
     if (since := change_to_confirm(rows, state, None)) is not None:
         # It could not be looked into, for its models can't be fitted: it waits again.
         state = replace(state, unconfirmed=_waiting(rows, state, since))

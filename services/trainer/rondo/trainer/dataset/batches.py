@@ -43,7 +43,7 @@ def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[s
 
 
 def latest_publication(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
-    """Keep of each row the version that was published last; within one batch the last in the order of values.
+    """Keep of each row the version that was published last. Within one batch the last in the order of values.
 
     Of these stay the rows that a request could have: the model will see no others. The dataset may allow more than the
     model does, or an earlier spec did. A row that was corrected to a value outside the limits is out as well.

@@ -85,7 +85,7 @@ def outsides(spec: ModelSpec) -> dict[str, pl.Expr]:
 
 
 def _outside_limits(name: str, described: Feature) -> pl.Expr | None:
-    """Return which values of `feature` a request may not have; None where the feature has no limits."""
+    """Return which values of `feature` a request may not have. None where the feature has no limits."""
     value, found = pl.col(name), []
     if described.min is not None:
         found.append(value < _bound(described.min))
@@ -116,7 +116,7 @@ def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def feature(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Return a feature as the model sees it: text or float32; null where the table has no such column.
+    """Return a feature as the model sees it: text or float32. Null where the table has no such column.
 
     Ingestion makes a column text whose type changes. A text of it that is no value of the feature is null.
     """

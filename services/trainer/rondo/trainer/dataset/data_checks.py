@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A class with a smaller share of the rows is named.
 RARE = 0.01
-# Metrics that do not follow the share of a class; a task has one of them at least.
+# Metrics that do not follow the share of a class. A task has one of them at least.
 _OF_RARE = ("average_precision", "balanced_accuracy", "f1_macro")
 # With this share of rows that equal an earlier one in label and all features, the rows are hardly independent.
 REPEATED = 0.5
@@ -64,7 +64,7 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
 
 
 def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
-    """Yield notes on the rows of a training; a model is fitted all the same."""
+    """Yield notes on the rows of a training. A model is fitted all the same."""
     training, holdout, label = parts.training, parts.holdout, spec.data.label
     for name, feature in spec.features.items():
         yield from _same_everywhere(training[name])

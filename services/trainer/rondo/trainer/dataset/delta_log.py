@@ -25,7 +25,7 @@ _STATISTICS_STEP = timedelta(milliseconds=1)
 
 
 def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datetime | None:
-    """Return the newest time of a column up to `until`, rounded up by a millisecond at most; None where there is none.
+    """Return the newest time of a column up to `until`, rounded up by a millisecond at most. None where there is none.
 
     It comes from the statistics of the files where they are complete and not after `until`, else from the rows.
     """
@@ -55,7 +55,7 @@ def newest_labelled(table: DeltaTable | None, spec: ModelSpec, until: datetime) 
 
 
 def newest(times: pl.LazyFrame, until: datetime) -> datetime | None:
-    """Return the newest of the column `time` up to `until`; None where there is none."""
+    """Return the newest of the column `time` up to `until`. None where there is none."""
     time = pl.col("time")
     found = times.select(time).filter(time >= BEGINNING, time <= until).max().collect().item()
     return found.astimezone(UTC) if isinstance(found, datetime) else None
@@ -77,7 +77,7 @@ def digest(table: DeltaTable) -> str:
 
 
 def _from_statistics(table: DeltaTable, column: str, complete: str | None = None) -> pl.LazyFrame:
-    """Return the largest time by the statistics; no row where a file has none, or may lack a value of `complete`.
+    """Return the largest time by the statistics. No row where a file has none, or may lack a value of `complete`.
 
     A time after the year 9999 is null in them, so a file without a largest time may still have rows.
     """

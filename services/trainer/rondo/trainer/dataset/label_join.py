@@ -1,4 +1,4 @@
-"""Rows of the primary's predictions with their outcomes; no batch has to be published.
+"""Rows of the primary's predictions with their outcomes. No batch has to be published.
 
 A prediction is one row, whatever outcomes arrived for it. A request that was sent again, with the same id and event
 time, is one row, too: that of its last answer.

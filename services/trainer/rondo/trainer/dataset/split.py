@@ -32,7 +32,7 @@ MIN_FRESH_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Split:
-    """`training` and `holdout`, both in order of event time; the holdout is later than all training rows."""
+    """`training` and `holdout`, both in order of event time. The holdout is later than all training rows."""
 
     training: pl.DataFrame
     holdout: pl.DataFrame
@@ -85,7 +85,7 @@ def check_classes(spec: ModelSpec, parts: Split) -> None:
 
 
 def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-    """Return the earlier and the later half; rows with the same event time stay together. None if one can't be used."""
+    """Return the earlier and the later half. Rows with the same event time stay together. None if one can't be used."""
     time = spec.data.event_time
     cut = holdout[time][holdout.height // 2]
     earlier, later = _cut(holdout, time, cut)
@@ -104,7 +104,7 @@ def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, p
 def unseen_by_champion(
     spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None
 ) -> pl.DataFrame | None:
-    """Return the part of a holdout that the champion was not fitted to; all of it, where that part is too small.
+    """Return the part of a holdout that the champion was not fitted to. All of it, where that part is too small.
 
     None where it is too small and models are refitted: the champion then was fitted to nearly all of the holdout.
     """

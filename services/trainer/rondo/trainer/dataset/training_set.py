@@ -65,7 +65,7 @@ _LACKING, _OUTSIDE, _USABLE = "rows.lacking", "rows.outside", "rows.usable"
 
 @dataclass(frozen=True)
 class Tables:
-    """The Delta tables, lazily; None for one that does not exist yet.
+    """The Delta tables, lazily. None for one that does not exist yet.
 
     `publications` maps the batches of `published` to their place in the order of publishing.
     """
@@ -97,7 +97,7 @@ def window(spec: ModelSpec, as_of: datetime, newest_label: datetime | None) -> t
 
 
 def join_feedback(spec: ModelSpec, tables: Tables, as_of: datetime) -> pl.LazyFrame | None:
-    """Return the served rows up to `as_of` with the outcomes that were known then; None where there are none."""
+    """Return the served rows up to `as_of` with the outcomes that were known then. None where there are none."""
     if tables.served is None or tables.outcomes is None:
         return None
     rows = served_rows(spec, tables.served, tables.outcomes, as_of)

@@ -58,7 +58,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """The newly fitted model and the members of champions, each with its graph; the operators are of one version."""
+    """The newly fitted model and the members of champions, each with its graph. The operators are of one version."""
 
     opsets: Mapping[str, int]
     models: list[FeatureModel | Member]

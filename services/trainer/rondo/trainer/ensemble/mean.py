@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """`FeatureModel` of models with weights, which add up to 1; the sum is computed with doubles.
+    """`FeatureModel` of models with weights, which add up to 1. The sum is computed with doubles.
 
     `graphs` are the models as graphs with the same versions of operators.
     """

@@ -129,7 +129,7 @@ def raw_graph(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
 
 
 def prefixed_nodes(model: onnx.ModelProto, prefix: str, raw: str) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes of a member that compute `raw`; all names but those of the features get the prefix."""
+    """Yield the nodes of a member that compute `raw`. All names but those of the features get the prefix."""
     graph = compose.add_prefix_graph(model.graph, prefix, rename_inputs=False, rename_outputs=False)
     for node in graph.node:
         node.output[:] = [raw if name == _OUTPUT else name for name in node.output]

@@ -46,7 +46,7 @@ def reference_error(target: TargetKind, targets: NDArray[np.float32]) -> float:
 
 
 def weigh(errors: Sequence[float], reference: float) -> tuple[float, ...]:
-    """Return the weights of members, which add up to 1; the first one has all where no member is better than MSE_r."""
+    """Return the weights of members, which add up to 1. The first one has all where no member is better than MSE_r."""
     benefits = np.maximum(0, reference - np.asarray(errors, np.float64))
     if not benefits.sum() > 0:
         benefits = np.eye(1, len(errors))[0]

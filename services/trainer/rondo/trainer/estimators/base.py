@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Trainer
     from rondo.contracts.tasks.base import TargetKind
 
-# What `check_params` returns; the keys are the estimator's own.
+# What `check_params` returns. The keys are the estimator's own.
 Params: TypeAlias = "Mapping[str, Any]"
-# The operators of the nodes: old enough for any onnxruntime of the last years; nothing newer is needed.
+# The operators of the nodes: old enough for any onnxruntime of the last years. Nothing newer is needed.
 OPSET, ML_OPSET = 15, 3
 
 
@@ -40,7 +40,7 @@ class HyperparameterError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class Target:
-    """What a raw prediction is, and the number of classes; 0 for a number."""
+    """What a raw prediction is, and the number of classes. 0 for a number."""
 
     kind: TargetKind
     classes: int
@@ -90,7 +90,7 @@ class Estimator(Protocol):
         ...
 
     def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
-        """Check the rows before the fit; `matrix` is `[rows, columns]`, and `columns` has the names.
+        """Check the rows before the fit. `matrix` is `[rows, columns]`, and `columns` has the names.
 
         Raises:
             TrainingImpossibleError: the library takes no missing or infinite values, and there are some.

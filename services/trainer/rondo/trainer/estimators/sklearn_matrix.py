@@ -60,7 +60,7 @@ def _columns_with(found: NDArray[np.bool_], columns: Sequence[str]) -> list[str]
 
 
 def rows_taken(matrix: NDArray[np.float32], *, missing: bool) -> NDArray[np.bool_]:
-    """Return the rows that have a prediction, shape `[rows]`; `missing` is whether the steps take missing values."""
+    """Return the rows that have a prediction, shape `[rows]`. `missing` is whether the steps take missing values."""
     refused = np.isinf(matrix) if missing else ~np.isfinite(matrix)
     return ~np.asarray(refused.any(axis=1))
 

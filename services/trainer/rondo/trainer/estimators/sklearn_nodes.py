@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def of_transformers(steps: Sequence[Any], matrix: str) -> tuple[list[onnx.NodeProto], str]:
-    """Return the nodes of transformers, and the tensor that the last one computes; `matrix` if there are none.
+    """Return the nodes of transformers, and the tensor that the last one computes. `matrix` if there are none.
 
     `matrix` is float32, and what is computed from it float64.
     """
@@ -88,7 +88,7 @@ def _polynomial(step: PolynomialFeatures, source: str, output: str) -> list[onnx
     """skl2onnx has `ReduceProd`, whose attributes differ between the operator sets that a graph may need."""
     powers, one = step.powers_, f"{output}.one"
     degrees = powers.sum(axis=1)
-    # Of each product the columns that are its factors, as often as they are; beyond its degree a factor is 1.
+    # Of each product the columns that are its factors, as often as they are. Beyond its degree a factor is 1.
     there = np.arange(degrees.max()) < degrees[:, None]
     columns = np.zeros(there.shape, dtype=np.int64)
     columns[there] = np.concatenate([np.repeat(np.arange(powers.shape[1]), each) for each in powers])
@@ -109,7 +109,7 @@ def _polynomial(step: PolynomialFeatures, source: str, output: str) -> list[onnx
 
 
 def _converted(step: Any, source: str, output: str, prefix: str) -> list[onnx.NodeProto]:
-    """Return the nodes of a step; tensors in between get the prefix, so that no name is a feature's or another step's.
+    """Return the nodes of a step. Tensors in between get the prefix, so that no name is a feature's or another step's.
 
     Of a classifier the probabilities are computed, not the label.
     """

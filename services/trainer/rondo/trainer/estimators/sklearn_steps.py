@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Step
     from rondo.contracts.tasks.base import TargetKind
 
-# As a share of that of the first component; the rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
+# As a share of that of the first component. The rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
 LEAST_VARIANCE = 1e-15
 _SELECTORS = {"sklearn.feature_selection.SelectKBest", "sklearn.feature_selection.SelectPercentile"}
 # The rows that steps are given are ours: each of these steps would copy them, and leave the copy before it in memory.
@@ -52,12 +52,12 @@ def check(task: str, steps: Sequence[Step]) -> None:
 
 
 def build(kind: TargetKind, steps: Sequence[Step], seed: int, threads: int) -> list[Any]:
-    """Return the objects, not fitted; each step has been checked."""
+    """Return the objects, not fitted. Each step has been checked."""
     return [_build(kind, step, seed, threads) for step in steps]
 
 
 def without_noise(step: Any) -> Any:
-    """Return a fitted step; a decomposition is left without the components in which the rows hardly differ.
+    """Return a fitted step. A decomposition is left without the components in which the rows hardly differ.
 
     Their values are roundings, which a scaler after it would make as large as the others, and which the ONNX graph does
     not share.

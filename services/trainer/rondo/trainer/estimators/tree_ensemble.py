@@ -46,7 +46,7 @@ class TooManyNodesError(TrainingImpossibleError):
 
 
 class Tree(NamedTuple):
-    """A tree as arrays of its nodes, shape `[nodes]`; node 0 is the root. `left` is -1 at a leaf.
+    """A tree as arrays of its nodes, shape `[nodes]`. Node 0 is the root. `left` is -1 at a leaf.
 
     `leaves` has what each node adds if it is a leaf, shape `[nodes, targets]`; with one column it is added to `target`,
     else to each of all targets.
@@ -84,7 +84,7 @@ class TreeEnsemble:
     base_values: list[float] = field(default_factory=list)
 
     def add(self, tree: Tree, branch: Literal["BRANCH_LEQ", "BRANCH_LT"]) -> None:
-        """Add a tree; a row goes left where its value is `<=` or `<` the threshold.
+        """Add a tree. A row goes left where its value is `<=` or `<` the threshold.
 
         Raises:
             TooManyNodesError: the ensemble becomes larger than a model may be.

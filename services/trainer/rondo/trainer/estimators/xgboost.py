@@ -30,7 +30,7 @@ OBJECTIVES: dict[TargetKind, str] = {
 # Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
 REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
 _LIMITS = np.finfo(np.float32)
-# Such as `[03:57:21] /workspace/src/data/data.cc:568: Check failed: `; some messages have none.
+# Such as `[03:57:21] /workspace/src/data/data.cc:568: Check failed: `. Some messages have none.
 _PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: )?")
 
 

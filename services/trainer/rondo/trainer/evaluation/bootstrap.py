@@ -29,7 +29,7 @@ _ONE_HALF = 0.5
 
 
 def compare(name: str, candidate: Scored, champion: Scored, confidence: float, seed: int) -> Comparison | None:
-    """Compare two models by a metric on the same rows; None where it is not defined for one of them.
+    """Compare two models by a metric on the same rows. None where it is not defined for one of them.
 
     With a confidence of one half, both bounds are the difference on the rows as they are.
     """

@@ -31,7 +31,7 @@ _DIGITS = 9
 def calibration_of(
     fitted: FittedTask, counted: pa.Table, outputs: Mapping[str, FeatureProfile], loss: LossReference | None
 ) -> Calibration | None:
-    """Return the calibration of a holdout; None where it has no losses, or the task counts no number.
+    """Return the calibration of a holdout. None where it has no losses, or the task counts no number.
 
     `counted` has the columns of `contracts.tasks.sketches`.
     """

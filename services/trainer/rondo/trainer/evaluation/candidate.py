@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChampionModel:
-    """The serving version: its number and its ONNX bytes; None where the artifact is missing or corrupt."""
+    """The serving version: its number and its ONNX bytes. None where the artifact is missing or corrupt."""
 
     version: int
     model: bytes | None
@@ -65,9 +65,9 @@ class FittedCandidate:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model with its evaluation; the fields are those of `rondo.contracts.training_evidence.Evidence`.
+    """A fitted model with its evaluation. The fields are those of `rondo.contracts.training_evidence.Evidence`.
 
-    `champion_version` served at the time; `champion` is None where that version could not be scored.
+    `champion_version` served at the time. `champion` is None where that version could not be scored.
     `champion_not_comparable` says why, unless its artifact is lost.
     """
 

@@ -115,7 +115,7 @@ def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, sc
 
 
 def trained_until(champion: ChampionModel | None) -> datetime | None:
-    """Return the newest event time of the rows that the champion was fitted to; None where it is not known."""
+    """Return the newest event time of the rows that the champion was fitted to. None where it is not known."""
     return builder.trained_until(champion.model) if champion and champion.model else None
 
 

@@ -46,7 +46,7 @@ def of_rows(features: Mapping[str, Feature], rows: pl.DataFrame) -> FeatureRefer
 
 
 def _repeated_rows(columns: Mapping[str, pa.Array], rows: int) -> RepeatedRows | None:
-    """Return the shares of rows in order of event time that repeat the features of an earlier one; None of too few.
+    """Return the shares of rows in order of event time that repeat the features of an earlier one. None of too few.
 
     Rows with few categories repeat by nature, and the more the more rows there are: so the shares are of blocks of as
     many rows as those of the monitor.

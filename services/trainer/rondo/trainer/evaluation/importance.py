@@ -88,7 +88,7 @@ def _permuted(sample: Inputs, names: list[str], rng: np.random.Generator) -> Inp
 
 
 def _increases(names: list[str], increases: NDArray[np.float64]) -> Iterator[FeatureImportance]:
-    """Yield the mean of each row of `increases`, shape `[names, rows]`, and its error; not where too few are known."""
+    """Yield the mean of each row of `increases`, shape `[names, rows]`, and its error. Not where too few are known."""
     for name, each in zip(names, increases, strict=True):
         known = each[np.isfinite(each)]
         if len(known) >= _FEWEST_ROWS:

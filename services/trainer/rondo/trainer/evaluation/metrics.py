@@ -66,7 +66,7 @@ class Scored:
 
 
 def compute(name: str, scored: Scored, weights: Weights = None) -> float | None:
-    """Return a metric, or a rate of decisions; None where it is not defined on these rows.
+    """Return a metric, or a rate of decisions. None where it is not defined on these rows.
 
     `weights` has the shape `[N]`; by default every row counts once. All outputs must be finite.
     """
@@ -92,7 +92,7 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
 
 
 def _by_score(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the targets and the scores of a binary model; those without weights from the highest score on."""
+    """Return the targets and the scores of a binary model. Those without weights from the highest score on."""
     if weights is not None:
         return _targets(scored), scored.outputs["score"]
     return _targets(scored)[scored.descending], scored.outputs["score"][scored.descending]
@@ -136,7 +136,7 @@ def _one_average_precision(labels: NDArray[np.int64], scores: NDArray[np.float32
 
 
 def chances(scored: Scored) -> NDArray[np.float64]:
-    """Return the probabilities of the classes, shape `[N, classes]`; a class that no model knows has probability 0."""
+    """Return the probabilities of the classes, shape `[N, classes]`. A class that no model knows has probability 0."""
     if scored.is_one_probability:
         score = scored.outputs["score"].astype(np.float64)
         return np.column_stack([1 - score, score])
@@ -261,7 +261,7 @@ def _pinball(scored: Scored, weights: Weights) -> float | None:
 
 
 def interval_tails(scored: Scored) -> tuple[tuple[str, float], tuple[str, float]]:
-    """Return the ends of the interval, each with the share of outcomes that are below it; the task has an interval."""
+    """Return the ends of the interval, each with the share of outcomes that are below it. The task has an interval."""
     assert scored.task.interval is not None  # noqa: S101 - the caller's condition
     tail = (1 - scored.task.interval.coverage) / 2
     return ("low", tail), ("high", 1 - tail)
@@ -275,7 +275,7 @@ def _coverage(scored: Scored, weights: Weights) -> float | None:
 
 
 def costs(scored: Scored) -> NDArray[np.float64] | None:
-    """Return what the decided label of each row costs, shape `[N]`; None of a task without costs."""
+    """Return what the decided label of each row costs, shape `[N]`. None of a task without costs."""
     cost = scored.task.cost
     if cost is None:
         return None

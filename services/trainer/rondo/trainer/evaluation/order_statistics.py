@@ -51,7 +51,7 @@ class OrderStatistics:
 def _keys(values: NDArray[np.float32]) -> NDArray[np.uint32]:
     # The sum makes 0.0 of -0.0, which is equal to it.
     bits = (values + np.float32(0)).view(np.uint32)
-    # All bits of a negative number are inverted, and the sign of another; a branch would take ten times as long.
+    # All bits of a negative number are inverted, and the sign of another. A branch would take ten times as long.
     inverted = (bits.view(np.int32) >> 31).view(np.uint32)
     inverted |= _SIGN
     bits ^= inverted

@@ -33,9 +33,9 @@ _MARGIN = 0.1
 def paired_holdout(
     fitted: FittedTask, times: NDArray[np.float64], candidate: pa.Table, champion: pa.Table
 ) -> PairedHoldout | None:
-    """Return how the models differ; None where fewer than two rows have both losses, or the losses never differ.
+    """Return how the models differ. None where fewer than two rows have both losses, or the losses never differ.
 
-    The tables have the columns of `contracts.tasks.sketches` for the same rows, shape `[rows]`; `times` are their event
+    The tables have the columns of `contracts.tasks.sketches` for the same rows, shape `[rows]`. `times` are their event
     times in seconds. `fitted` is the champion's task.
     """
     task = task_named(fitted.task)

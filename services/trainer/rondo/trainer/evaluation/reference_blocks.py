@@ -44,7 +44,7 @@ MOST_STRETCHES = 512
 MOST_STRETCHES_OF_SLICE = 128
 # The standard error of a correlation of so many rows is 0.003.
 _ROWS_OF_AUTOCORRELATION = 1 << 17
-# The evidence is a JSON document; a component's noise is far above this.
+# The evidence is a JSON document. A component's noise is far above this.
 _DECIMALS = 9
 PROJECTIONS = 8
 _DECIMALS_OF_WEIGHTS = 6
@@ -106,7 +106,7 @@ def _latest(blocks: Mapping[str, ColumnBlocks]) -> dict[str, ColumnBlocks]:
 
 
 def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
-    """Return how the losses of the holdout move; None where it has none.
+    """Return how the losses of the holdout move. None where it has none.
 
     `counted` has the columns of `contracts.tasks.sketches`, its rows in order of event time.
     """
@@ -130,7 +130,7 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
 
 
 def of_slice_losses(losses: NDArray[np.float64]) -> LossReference | None:
-    """Return how the losses of a slice's rows move, in order of event time; None where none is finite."""
+    """Return how the losses of a slice's rows move, in order of event time. None where none is finite."""
     if (cut := _in_stretches(losses[None], MOST_STRETCHES_OF_SLICE)) is None:
         return None
     rows, within, (means,) = cut
@@ -138,7 +138,7 @@ def of_slice_losses(losses: NDArray[np.float64]) -> LossReference | None:
 
 
 def _in_stretches(values: NDArray[np.float64], most: int) -> tuple[int, float, tuple[tuple[float, ...], ...]] | None:
-    """Cut figures of rows, shape `[figures, rows]`, into at most so many stretches; rows with a NaN do not count.
+    """Cut figures of rows, shape `[figures, rows]`, into at most so many stretches. Rows with a NaN do not count.
 
     Returns the rows of a stretch, the autocorrelation time in rows, and the means of each figure.
     """
@@ -152,7 +152,7 @@ def _in_stretches(values: NDArray[np.float64], most: int) -> tuple[int, float, t
 
 
 def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]:
-    """Return the weights of each numeric feature that varies in the projections; none for fewer than two.
+    """Return the weights of each numeric feature that varies in the projections. None for fewer than two.
 
     The weights of a projection are a random direction. It follows from names and edges of the features alone, so the
     same training has the same evidence.

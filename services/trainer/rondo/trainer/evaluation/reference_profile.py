@@ -27,7 +27,7 @@ BINS = 20
 _FEWEST_IN_TAIL, _MOST_HALVINGS = 30, 9
 # No class is the empty text.
 UNKNOWN_CLASS = ""
-# Rarer categories hold too few rows for a distance; they are counted together.
+# Rarer categories hold too few rows for a distance. They are counted together.
 MAX_CATEGORIES = 500
 # A longer text is free text, not a category.
 MAX_CATEGORY_CHARACTERS = 256
@@ -43,7 +43,7 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
 
 
 def feature_column(values: pl.Series, *, is_category: bool) -> pa.Array:
-    """Return dictionary-encoded texts, or float32; null where a value is missing. Shape `[rows]`.
+    """Return dictionary-encoded texts, or float32. Null where a value is missing. Shape `[rows]`.
 
     Profile, blocks and hashes of a column look at each distinct text once then, and not at the text of each row.
     """
@@ -97,7 +97,7 @@ def counted_rows(scored: Scored) -> pa.Table:
 
 
 def numeric(values: NDArray[np.float32], *, fine_tails: bool = False) -> NumericProfile:
-    """Count values in bins of about equal counts; NaN is missing.
+    """Count values in bins of about equal counts. NaN is missing.
 
     With `fine_tails` the outer bins are halved towards either end, as long as they have enough values: where the live
     predictions move there, the performance to be expected is that of the tail, and not of a twentieth of the holdout.
@@ -139,7 +139,7 @@ def _edges(order: OrderStatistics, first: int, count: int, tails: Sequence[float
 
 
 def categorical(values: pl.Series) -> CategoricalProfile:
-    """Count the most frequent categories; null and the empty text are missing.
+    """Count the most frequent categories. Null and the empty text are missing.
 
     Rare categories and long texts are counted as `other`. The monitor counts every category that is not listed as
     `other`, too.
@@ -150,7 +150,7 @@ def categorical(values: pl.Series) -> CategoricalProfile:
 
 
 def _of_counts(texts: pl.Series, counts: NDArray[np.integer[Any]], rows: int) -> CategoricalProfile:
-    """Return the profile of a column of `rows` rows, from how many have each text; the others are missing."""
+    """Return the profile of a column of `rows` rows, from how many have each text. The others are missing."""
     present = pl.DataFrame({"category": texts, _ROWS: counts}).filter(pl.col("category") != "", pl.col(_ROWS) > 0)
     short = present.filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
     listed = dict(short.sort([_ROWS, "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())

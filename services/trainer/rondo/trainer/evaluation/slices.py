@@ -28,7 +28,7 @@ _ROWS = "slice.rows"
 
 
 def evaluate_slices(values: pl.Series, scored: Scored, metrics: tuple[str, ...]) -> Iterator[SliceMetrics]:
-    """Yield the metrics of the rows with each value; a missing value is the text "". Shape of `values`: `[rows]`."""
+    """Yield the metrics of the rows with each value. A missing value is the text "". Shape of `values`: `[rows]`."""
     text = values.cast(pl.String).fill_null("")
     counted = text.value_counts(sort=False, name=_ROWS).filter(
         pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS

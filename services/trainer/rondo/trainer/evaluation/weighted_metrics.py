@@ -31,7 +31,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def of_weights(name: str, scored: Scored) -> OfWeights | None:
-    """Return a metric as a function of weights, shape `[rows]`; None for one that only scikit-learn has."""
+    """Return a metric as a function of weights, shape `[rows]`. None for one that only scikit-learn has."""
     if name in _OF_CONFUSION:
         return _of_confusion(_OF_CONFUSION[name], scored)
     if name in _OF_ORDER_OR_BINS:

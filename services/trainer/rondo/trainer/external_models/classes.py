@@ -20,7 +20,7 @@ CLASSES = "rondo.classes"
 
 
 def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
-    """Return the classes of `count` probabilities: of the metadata, else of the label output; None if nothing has them.
+    """Return the classes of `count` probabilities: of the metadata, else of the label output. None if nothing has them.
 
     Raises:
         UnmatchedClassesError: the metadata can't be read, or has another number of classes.

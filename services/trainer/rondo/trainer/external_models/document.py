@@ -46,7 +46,7 @@ _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLi
 
 
 def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
-    """Return a graph that needs nothing but the standard operators; the domain of `ai.onnx` is written as "".
+    """Return a graph that needs nothing but the standard operators. The domain of `ai.onnx` is written as "".
 
     What only tools read (training, annotations, documentation) is dropped.
 

@@ -181,7 +181,7 @@ def _faults(value: onnx.ValueInfoProto, feature: Feature) -> list[str]:
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
-    """Return the fixed sizes of the dimensions; 0 where any is allowed."""
+    """Return the fixed sizes of the dimensions. 0 where any is allowed."""
     return [max(0, each.dim_value) for each in value.type.tensor_type.shape.dim] or [0]
 
 

@@ -72,7 +72,7 @@ class ExternalModel:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes in the order of the raw prediction; none for numbers."""
+        """The classes in the order of the raw prediction. None for numbers."""
         return self.output.classes
 
     @property
@@ -123,7 +123,7 @@ def read_model(
     graph. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
 
     Raises:
-        ExternalModelError: it can't be used; the message says what to export instead.
+        ExternalModelError: it can't be used. The message says what to export instead.
 
     """
     model = document.parse(content)
@@ -144,7 +144,7 @@ def read_model(
 
 
 def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph with operators that may stand beside ours; it can't be newer than it is.
+    """Return the graph with operators that may stand beside ours. It can't be newer than it is.
 
     The operators of `ai.onnx.ml` stay: they are read as in their own version.
     """
@@ -161,7 +161,7 @@ def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """Return the nodes that an output depends on, in their order; initializers become constants."""
+    """Return the nodes that an output depends on, in their order. Initializers become constants."""
     dense = [helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in graph.initializer]
     sparse = [
         helper.make_node("Constant", [], [tensor.values.name], sparse_value=tensor)

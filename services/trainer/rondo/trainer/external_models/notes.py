@@ -36,7 +36,7 @@ class _ComparedByClient(BaseModel):
 def external_notes(
     spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
 ) -> Iterator[TrainingNote]:
-    """Yield notes on the model of `rows` that `holdout` evaluates; `until` is as in `registration.candidate_of`."""
+    """Yield notes on the model of `rows` that `holdout` evaluates. `until` is as in `registration.candidate_of`."""
     if model.unused:
         message = f"the model does not use {listed(model.unused)}"
         yield TrainingNote(code=NoteCode.UNUSED_FEATURES, message=message)

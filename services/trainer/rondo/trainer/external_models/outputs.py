@@ -48,7 +48,7 @@ _WANTED: dict[TargetKind, str] = {
 class RawOutput:
     """An output, and the columns of it that are the raw prediction.
 
-    `classes` are those of the raw prediction in their order; `assumed`: the graph names none, so theirs is assumed.
+    `classes` are those of the raw prediction in their order. `assumed`: the graph names none, so theirs is assumed.
     """
 
     name: str
@@ -58,7 +58,7 @@ class RawOutput:
     assumed: bool
 
     def take(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the raw prediction `[N, width]`; a value beyond float32 is infinite, as in the graph.
+        """Return the raw prediction `[N, width]`. A value beyond float32 is infinite, as in the graph.
 
         Probabilities that rounding has put outside of 0 to 1 are 0 or 1. A mean over 50 trees may be 1.0000001.
         """
@@ -184,7 +184,7 @@ def raw_output(
 ) -> RawOutput:
     """Return how the output `name` is read, which was `sample` for a number of rows.
 
-    `wanted` are the classes in the order of the raw prediction; None takes those of the graph, which must have them.
+    `wanted` are the classes in the order of the raw prediction. None takes those of the graph, which must have them.
 
     Raises:
         UnclearOutputError: it has another shape than the target needs.

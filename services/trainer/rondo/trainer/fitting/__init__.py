@@ -1,1 +1,1 @@
-"""From labelled rows to the model of the strategy that leads: plans, fits and scores; `adaptation` decides."""
+"""From labelled rows to the model of the strategy that leads: plans, fits and scores. `adaptation` decides."""

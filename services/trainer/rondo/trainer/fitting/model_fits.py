@@ -40,7 +40,7 @@ class ModelFits:
     """Fits models by a spec and the parameters of `trainer`, which a search may have found.
 
     Without an `estimator` a function of the user's own fits them. `halved` is the estimator with half of its threads,
-    two of which may fit at the same time; None where they may not.
+    two of which may fit at the same time. None where they may not.
     """
 
     spec: ModelSpec
@@ -79,7 +79,7 @@ class ModelFits:
     def fit(
         self, prepared: PreparedRows, later: pl.DataFrame, weights: NDArray[np.float64] | None = None
     ) -> FeatureModel:
-        """Fit a model to prepared rows; `later` are rows that it will predict.
+        """Fit a model to prepared rows. `later` are rows that it will predict.
 
         Raises:
             HyperparameterError: the parameters can't be used.

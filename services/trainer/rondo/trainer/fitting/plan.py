@@ -36,7 +36,7 @@ _MOST_SERIES = 8
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """Labelled rows in order, and what is fitted to which of them; `since` is when a change is suspected to begin."""
+    """Labelled rows in order, and what is fitted to which of them. `since` is when a change is suspected to begin."""
 
     rows: pl.DataFrame
     at: LabelledRows
@@ -67,7 +67,7 @@ def plan_strategies(
     champion: ChampionModel | None,
     since: datetime | None,
 ) -> Planned:
-    """Plan a training on labelled rows in order of event time; `since` is when the performance may have dropped.
+    """Plan a training on labelled rows in order of event time. `since` is when the performance may have dropped.
 
     It is looked into once there are enough rows since then, and again once they have doubled if it was not confirmed.
 
@@ -97,7 +97,7 @@ def plan_strategies(
 
 
 def plan_suspicion(spec: ModelSpec, planned: Planned, since: int) -> Planned | None:
-    """Plan how to look into a change since an event time, in microseconds; None where too few rows are newer."""
+    """Plan how to look into a change since an event time, in microseconds. None where too few rows are newer."""
     return _suspicion(spec, planned.rows, planned.at, planned.state, from_micros(since))
 
 
@@ -145,7 +145,7 @@ def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64] | NDArra
 
 
 def _rows_of_two_classes(spec: ModelSpec, rows: pl.DataFrame) -> int:
-    """Return how many of the latest rows have two classes; 0 where labels are numbers, or all the same."""
+    """Return how many of the latest rows have two classes. 0 where labels are numbers, or all the same."""
     if task_named(spec.task).target == "number":
         return 0
     labels = rows[spec.data.label]

@@ -89,7 +89,7 @@ def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
 
 
 def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
-    """Return how a call ended, and the model; None if the process has not answered."""
+    """Return how a call ended, and the model. None if the process has not answered."""
     if len(content) < _LENGTH.size:
         return None
     end = _LENGTH.size + int(_LENGTH.unpack_from(content)[0])

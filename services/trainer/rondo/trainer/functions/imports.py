@@ -47,7 +47,7 @@ class UncachedFinder(FileFinder):
 
 
 def finder_below(folder: str) -> Callable[[str], UncachedFinder]:
-    """Return a path hook (PEP 302) for the folders below one; `sys.path_hooks` takes it before the usual ones."""
+    """Return a path hook (PEP 302) for the folders below one. `sys.path_hooks` takes it before the usual ones."""
 
     def find(path: str) -> UncachedFinder:
         if not (Path(path).is_relative_to(folder) and Path(path).is_dir()):

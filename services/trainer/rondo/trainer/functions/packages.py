@@ -131,7 +131,7 @@ def _in_wheel(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """Return the files of a folder with their paths in it, sorted; a single module has itself."""
+    """Return the files of a folder with their paths in it, sorted. A single module has itself."""
     if not path.is_dir():
         return [(path.name, path)]
     return sorted(_below(path, "", (path.resolve(),)))

@@ -2,7 +2,7 @@
 
 The process has none of the trainer's settings and credentials in its environment, imports the package each time,
 and can be ended: a function that does not return, exits or crashes ends its run, and not the worker. This isolates
-from mistakes; it is no sandbox.
+from mistakes. It is no sandbox.
 """
 
 from __future__ import annotations

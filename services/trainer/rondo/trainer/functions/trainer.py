@@ -44,9 +44,9 @@ _SAMPLE_ROWS = 200
 
 
 class Functions:
-    """`ports.FunctionTrainer` of the packages in a folder; None where the operator has set none.
+    """`ports.FunctionTrainer` of the packages in a folder. None where the operator has set none.
 
-    A function has `threads` threads and `seconds`; `run` runs the graph that it returns.
+    A function has `threads` threads and `seconds`. `run` runs the graph that it returns.
     """
 
     def __init__(self, folder: Path | None, threads: int, seconds: float, run: RunGraph) -> None:

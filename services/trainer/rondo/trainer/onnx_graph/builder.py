@@ -34,7 +34,7 @@ _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "la
 
 
 def build(model: FeatureModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
-    """Return the serialized graph; `metadata` is stored in it beside the signature and the task."""
+    """Return the serialized graph. `metadata` is stored in it beside the signature and the task."""
     nodes = [*model.onnx_nodes(RAW), *task_named(task.task).head(task, RAW, helper.make_node)]
     graph = helper.make_graph(nodes, "rondo", inputs_of(model.features), _outputs(task))
     opsets = [helper.make_opsetid(domain, version) for domain, version in model.opsets.items()]
@@ -63,13 +63,13 @@ def read_task(model: bytes) -> FittedTask:
 
 
 def read_parameters(model: bytes) -> Parameters | None:
-    """Return what a model was fitted with; None for a graph without it."""
+    """Return what a model was fitted with. None for a graph without it."""
     written = _metadata(model).get(PARAMETERS)
     return Parameters.model_validate_json(written) if written else None
 
 
 def trained_until(model: bytes) -> datetime | None:
-    """Return the newest event time of the rows that a model was fitted to; None for a graph without it."""
+    """Return the newest event time of the rows that a model was fitted to. None for a graph without it."""
     written = _metadata(model).get(TRAINED_UNTIL)
     return as_time(written) if written else None
 

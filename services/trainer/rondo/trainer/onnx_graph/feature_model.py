@@ -33,7 +33,7 @@ class FeatureModel(Protocol):
 
     @property
     def opsets(self) -> Mapping[str, int]:
-        """The version of the operators that the nodes need, by their domain; "" is that of ONNX."""
+        """The version of the operators that the nodes need, by their domain. "" is that of ONNX."""
         ...
 
     @property

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS, MOST_MEMORY_BYTES = 60.0, 4 * 1024**3
-# A prediction has a column for each class; what is wider is refused by its shape, up to this width.
+# A prediction has a column for each class. What is wider is refused by its shape, up to this width.
 _MAX_WIDTH, _ITEM_BYTES, _HEADER_BYTES = 1_000, 8, 64 * 1024
 _MESSAGE_BYTES = 64 * 1024
 # The limits of memory of control groups, version 2 and 1. Without one the file is missing, has "max", or a huge number.

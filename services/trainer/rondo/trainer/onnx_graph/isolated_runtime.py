@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The exit codes beside 0; any other is the end of the process by a bound or a fault.
+# The exit codes beside 0. Any other is the end of the process by a bound or a fault.
 NOT_LOADED, FAILED, TOO_LARGE = 3, 4, 5
 # The exit code of a process that has had nothing to run for a while.
 IDLE = 6

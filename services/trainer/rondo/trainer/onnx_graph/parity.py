@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import Feature
 
-# Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7; a wrong branch differs by far more.
+# Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7. A wrong branch differs by far more.
 BOUND = 1e-5
 # As many of the latest rows are compared, and so many that are drawn. Each passes through all trees of both models. A
 # fault that shows in one of a thousand rows is found in 5,000 with a probability of 99.3 %.
@@ -66,7 +66,7 @@ def edge_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) ->
 
 
 def without_values(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return one row for each of the features, which has no value there; the others have drawn ones."""
+    """Return one row for each of the features, which has no value there. The others have drawn ones."""
     drawn = _drawn(features, rows, seed).head(1)
     return pl.concat([drawn.with_columns(pl.lit(None, drawn.schema[name]).alias(name)) for name in features])
 
@@ -136,7 +136,7 @@ def compare(
 
 
 def _usual_size(values: NDArray[Any]) -> float:
-    """Return the median size of values that are finite and not 0; 1 if there are none.
+    """Return the median size of values that are finite and not 0. 1 if there are none.
 
     Large leaves may add up to a small value, whose error is that of the leaves. Numbers below the least normal float32
     have fewer digits.

@@ -1,6 +1,6 @@
 """Parts of dates: year, month, day, weekday (1 is Monday, 7 Sunday) and hour of ISO 8601 texts, as numbers.
 
-The parts are those that are written; a time zone shifts none of them. A text that is no date, and the hour of one
+The parts are those that are written. A time zone shifts none of them. A text that is no date, and the hour of one
 without a time, is NaN.
 """
 
@@ -88,7 +88,7 @@ def _part(part: str) -> pl.Expr:
 
 
 def _split(nodes: Nodes, text: str, delimiter: str, parts: int) -> list[str]:
-    """Return the first parts, each `[N, 1]`; every row has as many."""
+    """Return the first parts, each `[N, 1]`. Every row has as many."""
     split = nodes.add("StringSplit", text, delimiter=delimiter, maxsplit=parts - 1)
     return [nodes.add("Gather", split, nodes.constant(np.array(part)), axis=2) for part in range(parts)]
 

@@ -56,14 +56,14 @@ class Derived:
     expression: Expression
 
     def apply(self, columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return the column from the columns of the rows; all of shape `[rows]`."""
+        """Return the column from the columns of the rows. All of shape `[rows]`."""
         wide = {name: columns[name].astype(np.float64) for name in references(self.expression)}
         with np.errstate(all="ignore"):
             values = _Evaluation(wide, lambda name, *values: _NUMPY[name](*values), np.asarray)(self.expression)
             return np.where(np.isinf(narrow := values.astype(np.float32)), np.float32("nan"), narrow)
 
     def onnx_nodes(self, tensors: Mapping[str, str], output: str) -> Sequence[onnx.NodeProto]:
-        """Return the nodes to `output` from the tensors of the columns; all are float32 `[N, 1]`."""
+        """Return the nodes to `output` from the tensors of the columns. All are float32 `[N, 1]`."""
         nodes = Nodes(output)
         names = dict.fromkeys(references(self.expression))
         wide = {name: nodes.add("Cast", tensors[name], to=TensorProto.DOUBLE) for name in names}

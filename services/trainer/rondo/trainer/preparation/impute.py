@@ -36,7 +36,7 @@ class NothingToImputeError(TrainingImpossibleError):
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """What NaN becomes in each column, shape `[columns]`; NaN where it stays."""
+    """What NaN becomes in each column, shape `[columns]`. NaN where it stays."""
 
     values: NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class Fill:
 
 
 def fit(columns: Sequence[str], matrix: NDArray[np.float32], wanted: Mapping[str, str | float]) -> Fill:
-    """Fit to training rows, shape `[rows, columns]`; `wanted` has the statistic or the number by column.
+    """Fit to training rows, shape `[rows, columns]`. `wanted` has the statistic or the number by column.
 
     Raises:
         NothingToImputeError: a column of a statistic has no finite value.

@@ -1,6 +1,6 @@
 """Indicator columns: a category becomes one column for each place, 1 in the column of its place and 0 elsewhere.
 
-A level has a place; any other text has none, and is 0 in all columns.
+A level has a place. Any other text has none, and is 0 in all columns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Indicators:
-    """`places` has the place of each level, from 0; `labels` names the places."""
+    """`places` has the place of each level, from 0. `labels` names the places."""
 
     levels: tuple[str, ...]
     places: NDArray[np.int64]

@@ -44,7 +44,7 @@ def distinct(text: pl.Series) -> list[str]:
 
 
 def positions(text: pl.Series, levels: Sequence[str]) -> NDArray[np.int64]:
-    """Return the position of each text among the levels, shape `[rows]`; the number of levels for any other text."""
+    """Return the position of each text among the levels, shape `[rows]`. The number of levels for any other text."""
     if not isinstance(text.dtype, pl.Enum):
         return _found(text, levels)
     places = _found(pl.concat([text.dtype.categories, pl.Series([None], dtype=pl.String)]), levels)

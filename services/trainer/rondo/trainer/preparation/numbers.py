@@ -67,7 +67,7 @@ class NumericColumns:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numeric columns with the steps that are fitted to them; None where the spec asks for no such step."""
+    """The numeric columns with the steps that are fitted to them. None where the spec asks for no such step."""
 
     columns: NumericColumns
     fill: Fill | None

@@ -36,7 +36,7 @@ class Nodes:
         return output
 
     def constant(self, value: NDArray[Any] | np.generic | float | str) -> str:
-        """Add a tensor; a number becomes a scalar of float64."""
+        """Add a tensor. A number becomes a scalar of float64."""
         array = np.array(value, dtype=object) if isinstance(value, str) else np.asarray(value)
         return self.add("Constant", value=numpy_helper.from_array(array))
 

@@ -2,7 +2,7 @@
 
 The steps come in this order: parts of dates, derived columns, missing values, scales, encodings. By default a number
 stays as it is, as float32, and a missing one is NaN, which estimator and ONNX graph send down the branch that was
-learned for missing values. A category always becomes numbers; trees then need only `<=` tests, which every ONNX runtime
+learned for missing values. A category always becomes numbers. Trees then need only `<=` tests, which every ONNX runtime
 has, and LightGBM's own categorical splits are none.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rondo.trainer.preparation.numbers import Numbers
 
 Encoding: TypeAlias = TargetEncoding | Indicators
-# Old enough for any onnxruntime of the last years; only dates need a newer one.
+# Old enough for any onnxruntime of the last years. Only dates need a newer one.
 OPSET = 15
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """`(x - offsets) * factors` by column; both of shape `[columns]`, 0 and 1 where a column stays as it is."""
+    """`(x - offsets) * factors` by column. Both of shape `[columns]`, 0 and 1 where a column stays as it is."""
 
     offsets: NDArray[np.float32]
     factors: NDArray[np.float32]
@@ -42,7 +42,7 @@ class Scale:
 
 
 def fit(columns: Sequence[str], matrix: NDArray[np.float32], wanted: Mapping[str, str]) -> Scale:
-    """Fit to training rows, shape `[rows, columns]`; `wanted` has the kind of scaling by column."""
+    """Fit to training rows, shape `[rows, columns]`. `wanted` has the kind of scaling by column."""
     fitted = [_offset_and_width(column, wanted.get(name)) for name, column in zip(columns, matrix.T, strict=True)]
     offsets, widths = np.array(fitted, dtype=np.float64).reshape(-1, 2).T
     factors = 1 / np.where(widths == 0, 1, widths)

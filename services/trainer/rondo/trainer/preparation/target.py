@@ -60,7 +60,7 @@ class TargetEncoding:
 
 
 def fit(text: pl.Series, targets: NDArray[np.float32]) -> tuple[TargetEncoding, NDArray[np.float32]]:
-    """Return the encoding, and the columns of the training rows, out of fold; `targets` has shape `[rows, targets]`."""
+    """Return the encoding, and the columns of the training rows, out of fold. `targets` has shape `[rows, targets]`."""
     known = levels.distinct(text)
     # Which of the cells of levels and folds each row is in.
     cell = levels.positions(text, known) * FOLDS

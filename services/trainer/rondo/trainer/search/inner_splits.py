@@ -26,14 +26,14 @@ _LARGEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class InnerSplit:
-    """`training` is before `validation`, both in order of event time; `number` counts from 0, the earliest."""
+    """`training` is before `validation`, both in order of event time. `number` counts from 0, the earliest."""
 
     number: int
     training: pl.DataFrame
     validation: pl.DataFrame
 
     def problem(self, spec: ModelSpec) -> str | None:
-        """Return why the split can't be used; None if it can."""
+        """Return why the split can't be used. None if it can."""
         for name, rows in (("training", self.training), ("validation", self.validation)):
             if rows.is_empty():
                 return f"it has no {name} rows"

@@ -50,7 +50,7 @@ class SearchPlan:
     seed: int
 
     def next_proposal(self, ended: Sequence[Trial]) -> Proposal | None:
-        """Return the trial that follows those that ended; None if the search has ended."""
+        """Return the trial that follows those that ended. None if the search has ended."""
         number = len(ended)
         if number >= self.trials or self._is_out_of_time(ended):
             return None

@@ -31,7 +31,7 @@ def is_pruned(values: Sequence[float | None], earlier: Sequence[Trial], *, highe
 
 
 def best_of(trials: Sequence[Trial], *, higher_is_better: bool) -> Trial | None:
-    """Return the complete trial with the best value, of equal ones the first; None if no trial is complete."""
+    """Return the complete trial with the best value, of equal ones the first. None if no trial is complete."""
     found = [(trial.value, trial) for trial in trials if trial.state == "complete" and trial.value is not None]
     if not found:
         return None

@@ -103,7 +103,7 @@ def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigg
 
 
 def outdated(drop: Trigger, history: History) -> Skip | None:
-    """Return the skip of a deferred drop of the performance that says nothing about what serves now; None if it does.
+    """Return the skip of a deferred drop of the performance that says nothing about what serves now. None if it does.
 
     The last training had newer rows, or another version became the champion.
     """
@@ -117,7 +117,7 @@ def outdated(drop: Trigger, history: History) -> Skip | None:
 
 
 def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
-    """Return new labels that start a training by `policy: auto` with how many they are; any other trigger as it is."""
+    """Return new labels that start a training by `policy: auto` with how many they are. Any other trigger as it is."""
     if trigger.kind != TriggerKind.NEW_LABELS or not spec.retrain.is_automatic:
         return trigger
     detail = f"{labels.new:,} newly labelled rows"

@@ -206,7 +206,7 @@ class PostgresUnitOfWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        # Nobody repeats a request. A manual run trains on all the data there is; a data trigger may not start a run.
+        # Nobody repeats a request. A manual run trains on all the data there is. A data trigger may not start a run.
         await self._connection.execute(
             """insert into deferred (model, slot, trigger) values ($1, $2, $3)
             on conflict (model, slot) do update set trigger = excluded.trigger

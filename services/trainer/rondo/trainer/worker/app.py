@@ -89,7 +89,7 @@ def _training_thread(niceness: int) -> Executor:
 
 @asynccontextmanager
 async def _service() -> AsyncIterator[tuple[asyncio.Event, asyncio.StreamWriter]]:
-    """Open the socket to the service (see `supervisor.py`); the event is set when the service has gone."""
+    """Open the socket to the service (see `supervisor.py`). The event is set when the service has gone."""
     stop = asyncio.Event()
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=os.dup(0)))
     watch = asyncio.create_task(_until_gone(reader, stop))

@@ -102,7 +102,7 @@ class Attempt:
             return Ended(failed)
 
     async def _function_digest(self, run: Run) -> str | None:
-        """Return the digest of the code that would train; None where a library does, or the model is there already."""
+        """Return the digest of the code that would train. None where a library does, or the model is there already."""
         if run.trigger.artifact is not None:
             return None
         version = await self._blocking(self._pipeline.function_version, run.spec)
@@ -196,7 +196,7 @@ class Attempt:
         return await self._blocking(self._pipeline.take, run.spec, training_set, content)
 
     async def _last_champions(self, run: Run, retry: RetryWhileUnavailable) -> tuple[ChampionModel, ...]:
-        """Return the models that an ensemble may have; none where the spec asks for no ensemble."""
+        """Return the models that an ensemble may have. None where the spec asks for no ensemble."""
         if (count := run.spec.trainer.ensemble - 1) == 0:
             return ()
         await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
@@ -204,7 +204,7 @@ class Attempt:
         return tuple([await self._load(run.model, version) for version in versions])
 
     async def _evaluate(self, run: Run, fitted: FittedCandidate, retry: RetryWhileUnavailable) -> Candidate:
-        """Compare with the champion; repeat if the champion changes meanwhile, for the gates compare with the newest.
+        """Compare with the champion. Repeat if the champion changes meanwhile, for the gates compare with the newest.
 
         The candidate of the run before may be promoted any moment, so its promotion is waited for first.
         """

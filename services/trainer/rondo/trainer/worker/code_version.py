@@ -11,7 +11,7 @@ _SECONDS = 5
 
 
 def describe(file: Path = _HERE) -> str | None:
-    """Return `git describe` of the checkout of a file; None without git, or where git does not track the file.
+    """Return `git describe` of the checkout of a file. None without git, or where git does not track the file.
 
     An installed package may lie inside the checkout of another project, which does not track it.
     """

@@ -31,7 +31,7 @@ _UNEXPECTED = "%s failed unexpectedly, attempt %d of %d"
 
 
 class Worker:
-    """Works until `stop` is set; a run in progress is finished first.
+    """Works until `stop` is set. A run in progress is finished first.
 
     `lease` is in seconds. A run has at most `max_attempts` attempts, with a pause after each failed one. A run that
     pauses, or whose data or champion is unavailable, goes back to the queue, so that other runs are claimed meanwhile.
@@ -145,7 +145,7 @@ class Worker:
                 log.warning("the lease of %s could not be renewed: %s", run.id, error)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Retry a call while it is unavailable; once stopped for one lease only, then another worker takes the run.
+        """Retry a call while it is unavailable. Once stopped for one lease only, then another worker takes the run.
 
         Raises:
             UnavailableError: the worker was stopped, and the call is still unavailable.

@@ -44,7 +44,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 
 
 async def load(connection: Connection, model: str) -> Training | None:
-    """Return what is known from the trainings of a model; None before the first."""
+    """Return what is known from the trainings of a model. None before the first."""
     row = await connection.fetchrow("select * from trainings where model = $1", model)
     if row is None:
         return None

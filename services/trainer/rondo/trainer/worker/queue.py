@@ -209,7 +209,7 @@ class PostgresRunQueue:
 
 
 async def finish(work: Transaction, run: Run, ended: Ended) -> bool:
-    """Save and publish the end of a run and handle the deferred triggers; False when the claim is lost."""
+    """Save and publish the end of a run and handle the deferred triggers. False when the claim is lost."""
     result = ended.result
     triggers = PostgresUnitOfWork(work)
     # First: a handler that has seen the run in flight may be about to defer a trigger, which must be visible here.

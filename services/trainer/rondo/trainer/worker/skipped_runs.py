@@ -27,7 +27,7 @@ def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
 def reason_to_skip(
     run: Run, training_set: TrainingSet, function_digest: str | None, last: LastTraining | None
 ) -> TrainingSkipped | None:
-    """Return the skip of a run; None where it shall train.
+    """Return the skip of a run. None where it shall train.
 
     The same spec, the same rows and the same function, if one trains, give the same model, which is no answer to a
     finding. A manual run trains anyway: somebody asked for it, or the registry wants the candidate compared with a new

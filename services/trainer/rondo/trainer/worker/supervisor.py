@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 READY = b"ready\n"
 # A worker that ran for this long started well: the backoff begins again with its next death.
 _HEALTHY_SECONDS = 30.0
-# An idle worker exits in a quarter of a second; one that trains is left to finish.
+# An idle worker exits in a quarter of a second. One that trains is left to finish.
 _EXIT_SECONDS = 1.0
 
 
 class Supervisor:
     """Keeps one worker process running.
 
-    `command` is extended by a new worker name for each start; `on_death` is called with the name of a dead worker.
+    `command` is extended by a new worker name for each start. `on_death` is called with the name of a dead worker.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def unfitted_rows(spec: ModelSpec, training_set: TrainingSet, known: Training | 
 
 
 def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, known: Training | None) -> Training | None:
-    """Return what is known after a training; None for a registration, which trains nothing."""
+    """Return what is known after a training. None for a registration, which trains nothing."""
     if run.trigger.kind == TriggerKind.REGISTRATION:
         return None
     rows, until = training_set.rows.height, trained.summary.event_time_to

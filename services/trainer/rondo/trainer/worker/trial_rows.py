@@ -32,7 +32,7 @@ where run_id = $1 and number = $4 and state = 'running' and {_HELD}
 
 
 async def load(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, training_set_digest: str) -> RecordedTrials:
-    """Return the trials of a run on these rows; those on other rows are deleted."""
+    """Return the trials of a run on these rows. Those on other rows are deleted."""
     await connection.execute(_FORGET_OTHER_ROWS, run.id, run.worker, run.attempt, training_set_digest)
     rows = await connection.fetch(_ALL, run.id)
     running = next((row for row in rows if row["state"] == "running"), None)
@@ -44,7 +44,7 @@ async def load(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, trai
 async def begin(
     connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, training_set_digest: str, proposal: Proposal
 ) -> bool:
-    """Record the start of a trial; False when the claim is lost."""
+    """Record the start of a trial. False when the claim is lost."""
     status = await connection.execute(
         _BEGIN, run.id, run.worker, run.attempt, training_set_digest, proposal.number, dict(proposal.params),
         proposal.origin,
@@ -53,7 +53,7 @@ async def begin(
 
 
 async def end(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, trial: Trial) -> bool:
-    """Record the end of a trial; False when the claim is lost."""
+    """Record the end of a trial. False when the claim is lost."""
     status = await connection.execute(
         _END, run.id, run.worker, run.attempt, trial.number, trial.state, list(trial.values), trial.seconds,
         trial.detail,
