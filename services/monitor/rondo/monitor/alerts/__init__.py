@@ -1,1 +1,1 @@
-"""What the evidence leads to: findings, and which alerts are open. `notifications` decides about messages."""
+"""The findings and open alerts that follow from the evidence. `notifications` decides about messages."""

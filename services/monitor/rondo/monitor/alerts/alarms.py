@@ -1,11 +1,11 @@
-"""The alarms of the champion: a finding and an alert when evidence suffices, and the finding again while it lasts.
+"""The alarms of the champion: a finding and an alert when the evidence suffices, and repeated findings while it lasts.
 
-An alarm lasts until the version is replaced: the evidence against "nothing has changed" does not go away. While it
-lasts the finding is published again, with what is known by then. The first one may have met a cooldown, a failed run,
-or a gate that refused the candidate, and without a repetition nothing would happen until a person looks. Most of what a
-repetition can add is known early, so they get rarer: the next one comes when twice as long has passed since the first
-as by the last one, and after a week at the latest, which is the time of the trainer's budget. Another component is
-published at once.
+An alarm lasts until the version is replaced, because the evidence against "nothing has changed" does not decrease.
+While the alarm lasts, the finding is published again with the current evidence. The first finding may have met a
+cooldown, a failed run, or a gate that refused the candidate. Without a repetition nothing would happen until a person
+looks. Most of what a repetition can add is known early, so repetitions become rarer: the next one is due when the time
+since the first finding has doubled since the last one, and after a week at the latest, which is the period of the
+trainer's budget. A finding about a further component is published at once.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ LONGEST_INTERVAL = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Repetition:
-    """When a finding was published `first` and `last`, in microseconds of event time."""
+    """The times at which a finding was published `first` and `last`, in microseconds of event time."""
 
     first: int
     last: int
 
     def is_due(self, at: datetime) -> bool:
-        """Return whether the finding is to be published again."""
+        """Return whether the finding is due to be published again."""
         since_last = at - to_time(self.last)
         return since_last >= min(to_time(self.last) - to_time(self.first), LONGEST_INTERVAL)
 
@@ -46,10 +46,10 @@ class Repetition:
 
 @dataclass(frozen=True)
 class EvidenceAlarm:
-    """`alert_id` is that of the open alert. `known` is the number of components that have been reported.
+    """An alarm of a kind. `alert_id` is that of the open alert.
 
-    `first` and `last` are when the finding was published, in microseconds of event time. `harmless` says that the alert
-    was opened where no harm was to be expected.
+    `known` is the number of components that have been reported. `first` and `last` are when the finding was published,
+    in microseconds of event time. `harmless` is true if no harm was expected when the alert was opened.
     """
 
     alert_id: str | None = None
@@ -59,7 +59,7 @@ class EvidenceAlarm:
     harmless: bool = False
 
     def repeats_at(self, at: datetime) -> bool:
-        """Return whether an open alarm's finding is due again."""
+        """Return whether the finding of an open alarm is due again."""
         return Repetition(self.first, self.last).is_due(at)
 
 
@@ -73,13 +73,13 @@ def update_alarm(
     repeat: bool,
     assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(),
 ) -> tuple[EvidenceAlarm, list[Announcement]]:
-    """Return the alarm after a look at the evidence, and what to publish.
+    """Return the alarm after a look at the evidence, and the announcements to publish.
 
     `alarms` are those of this kind so far, and `at` is the event time of the look. A finding is published when there
-    are more alarms than before, and with `repeat` when it is due again. `assess` returns what speaks for and against
-    harm: where drift is likely to do some, the performance is suspected, too. An alert that was opened where none was
-    to be expected is replaced by a more urgent one once that is no longer so. Without alarms an open alert is resolved:
-    the spec has a lower false-alarm rate by now.
+    are more alarms than before, and with `repeat` when it is due again. `assess` returns the evidence for and against
+    harm. Where drift is likely to do harm, a suspicion of the performance is published as well. An alert that was
+    opened as harmless is replaced by a more urgent one once harm can no longer be ruled out. Without alarms an open
+    alert is resolved: in that case the false-alarm rate of the spec has become lower.
     """
     if not alarms:
         ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, _NOT_ENOUGH)
@@ -92,7 +92,7 @@ def update_alarm(
     harm = [findings.harm_expected(subject, finding, expected.loss, at)] if expected.loss and is_likely else []
     after = replace(before, known=len(alarms), last=to_micros(at))
     if before.alert_id is not None and (harmless or not before.harmless):
-        return after, [finding, *harm]  # the trainer reconsiders; people have the alert already
+        return after, [finding, *harm]  # The trainer reconsiders. People have the alert already.
     replaced = [findings.resolved(subject.model, before.alert_id, at, _MORE_URGENT)] if before.alert_id else []
     first = before.first if replaced else after.last
     after = replace(after, alert_id=finding.event_id, first=first, harmless=harmless)

@@ -1,6 +1,6 @@
-"""The alerts about a canary and a shadow: what they are asked or answer differs from their own training.
+"""The alerts about a canary and a shadow: their requests or answers differ from their training data.
 
-No finding comes with them, for a finding starts a training as if the champion had changed. The evidence is that of
+They have no finding, because a finding starts a training as if the champion had changed. The evidence is that of
 `candidates`, and each version has its own false-alarm rate.
 """
 
@@ -27,7 +27,7 @@ _OVER = "it is no {role} any more, or another version is"
 
 @dataclass(frozen=True)
 class CandidateAlert:
-    """The alert that is open about a version."""
+    """The open alert about a version."""
 
     version: int
     alert_id: str
@@ -36,7 +36,7 @@ class CandidateAlert:
 def raised(
     model: str, role: str, version: int, evidence: VersionEvidence, false_alarm_rate: float, at: datetime
 ) -> tuple[CandidateAlert, Announcement] | None:
-    """Return the alert about a candidate as of a time. None where nothing is evident."""
+    """Return the alert about a candidate as of a time. None if nothing is evident."""
     alarms = list(evidence.alarms(false_alarm_rate, INPUT_GROUPS))
     if not alarms:
         return None
@@ -47,5 +47,5 @@ def raised(
 
 
 def ended(model: str, role: str, alert: CandidateAlert, at: datetime) -> Announcement:
-    """Build the end of an alert whose version has the role no more."""
+    """Build the end of an alert about a version that no longer has the role."""
     return findings.resolved(model, alert.alert_id, at, _OVER.format(role=role))

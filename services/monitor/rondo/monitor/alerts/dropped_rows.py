@@ -1,7 +1,7 @@
-"""Coverage: the share of rows that count in some window, in blocks of rows, and the alert when it is too low.
+"""Coverage: the share of rows that count in a window, in blocks of rows, and the alert when it is too low.
 
 Rows that are late, have an implausible time or no profile are in no figure. If they are many, the absence of findings
-means nothing, and no window may ever close to report that.
+means nothing, and possibly no window closes that could report it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_ROWS = 500
-# A window that lacks a tenth of its rows still shows a change; with more missing, it may show a change of the sample.
+# A window that lacks a tenth of its rows still shows a change. With more missing, it may show a change of the sample.
 MAX_DROPPED = 0.1
 _CONSECUTIVE = 2
-# Rows: late; with an implausible event time; without one, among older rows that have them; without a profile. Evicted
-# while they waited for one.
+# Rows, in this order: late, with an implausible event time, without an event time among older rows that have one,
+# without a profile, evicted while they waited for a profile.
 ROW_REASONS = ("late_rows", "implausible_rows", "undated_rows", "unprofiled", "evicted_rows")
-# Outcomes: late; with an implausible time; without a prediction, as one of the two was evicted.
+# Outcomes, in this order: late, with an implausible time, without a prediction because one of the two was evicted.
 OUTCOME_REASONS = ("late_outcomes", "implausible_outcomes", "evicted_outcomes")
-# Rows of a rollout's other version: evicted while they waited for the outcomes with which they are compared.
+# Rows of a rollout's other version that were evicted while they waited for the outcomes with which they are compared.
 COMPARED_REASONS = ("evicted_compared",)
 REASONS = (*ROW_REASONS, *OUTCOME_REASONS, *COMPARED_REASONS)
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """`rows` of the current block, `dropped` of them, and the number of full `blocks` before it.
+    """The number of `rows` in the current block, `dropped` of them, and the number of full `blocks` before it.
 
-    `last` is the dropped share of the last full block: a share of a few rows means nothing. A model that was removed
-    starts over at `first_block`: the ids of its alerts contain the block, and must not occur again.
+    `last` is the dropped share of the last full block, because a share of a few rows means nothing. A model that was
+    removed starts over at `first_block`: the ids of its alerts contain the block, and must not be used again.
     """
 
     rows: int = 0
@@ -60,7 +60,10 @@ class Coverage:
 
     @property
     def recent_share(self) -> float:
-        """The dropped share of the last full block and the current one. It is known before a block is full."""
+        """The dropped share of the last full block and the current one.
+
+        It is defined before the first block is full.
+        """
         before = BLOCK_ROWS if self.blocks > self.first_block else 0
         rows = before + self.rows
         return (self.last * before + self.dropped) / rows if rows else 0.0
@@ -68,14 +71,17 @@ class Coverage:
 
 @dataclass(frozen=True)
 class CoverageTransition:
-    """A change of the alarm by a full block. `block` is the coverage at its end, with the alarm from before it."""
+    """A change of the alarm at the end of a full block.
+
+    `block` is the coverage at its end, with the alarm from before it.
+    """
 
     change: Transition
     block: Coverage
 
 
 def observe(coverage: Coverage, dropped: NDArray[np.bool_]) -> tuple[Coverage, list[CoverageTransition]]:
-    """Take rows in their order. Blocks are cut by the number of rows alone, however the rows arrive."""
+    """Take rows in their order. Only the number of rows decides where a block ends, however the rows arrive."""
     if not (coverage.dropped or dropped.any()) and coverage.alarm == AlarmState():
         blocks, rows = divmod(coverage.rows + dropped.size, BLOCK_ROWS)
         last = 0.0 if blocks else coverage.last
@@ -105,7 +111,10 @@ class DroppedRows:
     pending_alerts: list[Announcement] = field(default_factory=list)
 
     def record(self, model: str, at: datetime, **reasons: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Record rows with a mask of the dropped ones for each reason. Returns which rows any reason drops."""
+        """Record rows, with a mask of the dropped ones for each reason.
+
+        Returns the mask of rows that are dropped for any reason.
+        """
         for reason, mask in reasons.items():
             self.counts[reason] += int(mask.sum())
         dropped = np.asarray(np.logical_or.reduce(list(reasons.values())))
@@ -114,7 +123,7 @@ class DroppedRows:
         return dropped
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
-        """Resolve the alert that is open, if one is, and start over."""
+        """Resolve the open alert, if there is one, and start over."""
         opened, block = self.open(model), self.coverage.blocks + 1
         self.coverage = Coverage(blocks=block, first_block=block)
         return [findings.resolved(model, alert, at, why) for alert in opened.values()]
@@ -125,7 +134,7 @@ class DroppedRows:
         return {AlertKind.COVERAGE.value: _alert_id(model, block)} if block else {}
 
     def drain_alerts(self) -> list[Announcement]:
-        """Return the pending alerts, once."""
+        """Return the pending alerts, and clear them."""
         alerts, self.pending_alerts = self.pending_alerts, []
         return alerts
 
@@ -158,5 +167,5 @@ def _raised(model: str, block: Coverage, counts: Mapping[str, int], at: datetime
 
 
 def _alert_id(model: str, block: str) -> str:
-    """Return the alert's id: a function of the model and the number of rows before it."""
+    """Return the alert's id, a function of the model and the block."""
     return hashlib.sha256(f"{model}/coverage/{block}".encode()).hexdigest()[:32]

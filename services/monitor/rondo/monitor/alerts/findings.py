@@ -46,16 +46,16 @@ _MAX_LISTED = 5
 # An event has at most 1 MiB. A statistic takes up to 250 bytes of it, and its category up to 1,500 more.
 _MAX_STATISTICS, _MAX_STATISTICS_BYTES = 3_000, 900_000
 _MOST_FEATURES = 100
-# Beyond it a float64 has no room: the e-value of overwhelming evidence is cut off.
+# exp() of a larger number overflows a float64, so the e-value is capped.
 _LARGEST_LOGARITHM = 700.0
 _NOTHING_EXPECTED = ExpectedHarm()
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """An event to publish. Its id is a function of what it reports, so a repetition is recognized.
+    """An event to publish. Its id is a function of its content, so consumers recognize a repetition.
 
-    `closed` is what is kept of the window that the event is about.
+    `closed` is the record of the window that the event is about.
     """
 
     event: Event
@@ -67,7 +67,7 @@ class Announcement:
 class Subject:
     """The model and the version that a finding is about.
 
-    `false_alarm_rate` is the spec's. `labelled_rows` are those whose losses are evidence so far.
+    `false_alarm_rate` is the spec's. `labelled_rows` is the number of rows whose losses are evidence so far.
     """
 
     model: str
@@ -76,7 +76,7 @@ class Subject:
     labelled_rows: int
 
     def finding_id(self, kind: str, at: datetime) -> str:
-        """Return the id of a finding, a function of model, version, kind and time alone."""
+        """Return the id of a finding, a function of model, version, kind and time only."""
         text = f"{self.model}/{self.version}/{kind}/{at.isoformat()}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -91,7 +91,7 @@ def kind_of(alarm: Alarm) -> FindingKind:
 
 
 def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
-    """Build the event of a closed window, with every statistic that a message has room for."""
+    """Build the event of a closed window, with as many statistics as fit into a message."""
     event = WindowClosed(
         model=subject.model,
         finding_id=subject.finding_id("window", closed.start),
@@ -114,9 +114,9 @@ def found(
     at: datetime,
     expected: ExpectedHarm = _NOTHING_EXPECTED,
 ) -> Announcement:
-    """Build a finding from alarms of its kind, what matters most first, as of a time.
+    """Build a finding from alarms of its kind as of a time, the most important alarm first.
 
-    `expected` is what speaks for and against harm since the change, for drift alone.
+    `expected` is the evidence for and against harm since the change. Only drift has it.
     """
     first = alarms[0].change
     end = max(to_time(alarm.end) for alarm in alarms)
@@ -141,7 +141,7 @@ def found(
 
 
 def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announcement:
-    """Build the alert of a finding. They share one id."""
+    """Build the alert of a finding. Both have the same id."""
     event = finding.event
     assert isinstance(event, DriftDetected | PerformanceDegraded | DataQualityDegraded)  # noqa: S101 - made by `found`
     figures = listed(event.statistics)
@@ -164,7 +164,7 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
 
 
 def listed(statistics: Sequence[Statistic]) -> str:
-    """Return the first of some statistics as text, and the number of the others."""
+    """Return the first statistics as text, and the number of the others."""
     figures = [described(each) for each in statistics]
     more = [f"and {len(figures) - _MAX_LISTED} more"] if len(figures) > _MAX_LISTED else []
     return ", ".join(figures[:_MAX_LISTED] + more)
@@ -184,7 +184,7 @@ def _harm(event: Finding) -> str:
 def warning(
     subject: Subject, kind: str, title: str, detail: str, at: datetime, role: WindowRole = WindowRole.CHAMPION
 ) -> Announcement:
-    """Build an alert about a version that no finding comes with. `title` follows its name."""
+    """Build an alert about a version that has no finding. `title` follows the name of the version."""
     alert = AlertRaised(
         model=subject.model,
         alert_id=subject.finding_id(kind, at),
@@ -200,7 +200,10 @@ def warning(
 
 
 def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcement:
-    """Build the event of a suspicion as of a time. Its losses may end before: those of later rows are not known yet."""
+    """Build the event of a suspicion as of a time.
+
+    The losses may end earlier, because those of later rows are not known yet.
+    """
     since, end = to_time(suspicion.since), to_time(suspicion.end)
     statistic = Statistic(
         statistic=StatisticName.LOSS,
@@ -221,7 +224,7 @@ def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcem
 
 
 def harm_expected(subject: Subject, drift: Announcement, loss: ExpectedLoss, at: datetime) -> Announcement:
-    """Build the suspicion that drift does harm, by the loss to be expected since then."""
+    """Build the suspicion that drift does harm, by the expected loss since the drift."""
     event = drift.event
     assert isinstance(event, DriftDetected)  # noqa: S101 - made by `found`
     suspicion = PerformanceSuspected(
@@ -240,7 +243,7 @@ def harm_expected(subject: Subject, drift: Announcement, loss: ExpectedLoss, at:
 
 
 def estimate_of(loss: ExpectedLoss) -> Estimate:
-    """Return an expected loss as events and the status carry it."""
+    """Return an expected loss in the form of events and the status."""
     return Estimate(
         statistic=StatisticName.LOSS,
         value=loss.value,
@@ -272,7 +275,7 @@ _TITLES = {
 
 
 def statistic_of(alarm: Alarm) -> Statistic:
-    """Return the mean of an alarm's component since the change, beside the one before."""
+    """Return the mean of an alarm's component since the change, and the mean before it."""
     component, change = alarm.component, alarm.change
     return Statistic(
         feature=component.column,

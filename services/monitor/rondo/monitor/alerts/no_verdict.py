@@ -1,9 +1,9 @@
-"""Why a version can't be judged yet, as people read it, and the alert when that lasts.
+"""The reasons why a version can't be judged yet, as text for people, and the alert when that lasts.
 
-The alert opens once a version has had as many rows as its reference, or a week has passed and twice the time that the
-rows of a week let expect, and something of it is still not judged: then the rows of the reference are correlated over
-too long a time, or too few rows or outcomes arrive. A version without any outcome raises none for its performance:
-`quality/streams.py` reports that.
+The alert opens if a part of a version is still not judged once the version has had as many rows as its reference, or
+once a week and twice the expected time by the rows of a week have passed. The cause is that the rows of the reference
+are correlated over too long a time, or that too few rows or outcomes arrive. A version without any outcome raises no
+alert for its performance: `quality/streams.py` reports that.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _ADVICE = (
 
 
 def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_alarm_rate: float) -> str | None:
-    """Return what of a version is not judged yet and what is missing, such as `336 of about 500 rows for temp`.
+    """Return what is not judged yet and what is missing, such as `336 of about 500 rows for temp`.
 
-    None if everything is judged, or waiting is no help (see `out_of_reach`).
+    None if everything is judged, or if waiting does not help (see `out_of_reach`).
     """
     if reference.profile.feature_blocks is None:
         return NO_REFERENCE
@@ -58,7 +58,7 @@ def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_ala
 
 
 def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
-    """Return which inputs and outputs are not judged yet, None if all are that ever can be."""
+    """Return which inputs and outputs are not judged yet. None if all are, except those that are out of reach."""
     found = [each for each in verdicts(evidence, false_alarm_rate, INPUT_GROUPS) if _waits(each)]
     if not found:
         return None
@@ -70,7 +70,7 @@ def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
 
 
 def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rate: float) -> str | None:
-    """Return why the losses are not judged yet, None if they are, or waiting is no help."""
+    """Return why the losses are not judged yet. None if they are, or if waiting does not help."""
     if reference.profile.loss is None:
         return NO_LOSS
     found = verdicts(evidence, false_alarm_rate, [LOSS])
@@ -82,7 +82,7 @@ def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rat
 def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
     """Return which slices are not judged yet, such as `slice city=c: 12 of about 300 outcomes`. None if all are.
 
-    No alert is about them: the others are judged without them.
+    No alert reports these slices, and the other slices are judged without them.
     """
     found = [each for each in verdicts(evidence, false_alarm_rate, [SLICES]) if _waits(each)]
     if not found:
@@ -97,13 +97,13 @@ def unjudged_slices(evidence: VersionEvidence, false_alarm_rate: float) -> str |
 def out_of_reach(
     evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*INPUT_GROUPS, LOSS)
 ) -> str | None:
-    """Return what can't be judged however long one waits, why, and what helps. None if nothing is so."""
+    """Return the columns that can't be judged however long one waits, why, and what helps. None if there are none."""
     found = [each for each in verdicts(evidence, false_alarm_rate, groups) if each.out_of_reach and not each.judged]
     return f"{names([each.column for each in found])} {_NEVER}" if found else None
 
 
 def names(columns: Sequence[str | None]) -> str:
-    """Return the first of some columns and the number of the others. None is the loss."""
+    """Return the first column and the number of the others, as text. None stands for the loss."""
     first = "the performance" if columns[0] is None else columns[0]
     return f"{first} and {len(columns) - 1} more" if len(columns) > 1 else first
 
@@ -111,9 +111,9 @@ def names(columns: Sequence[str | None]) -> str:
 def overdue(
     evidence: VersionEvidence, reference: Reference, false_alarm_rate: float, groups: Sequence[Group], end: int
 ) -> str | None:
-    """Return what is not judged after as many rows as the reference has, or when it should be. None where nothing is.
+    """Return what is still not judged after as many rows as the reference has, or after it was due.
 
-    `end` is that of the window, in microseconds.
+    None if there is nothing. `end` is the end of the window, in microseconds.
     """
     loss, rows = reference.profile.loss, reference.profile.rows
     enough = {"inputs": rows, "outputs": rows, LOSS: loss.rows * len(loss.means) if loss else 0}
@@ -130,13 +130,13 @@ def overdue(
 
 
 def _missed(evidence: VersionEvidence, late: Sequence[Verdict], end: int) -> str | None:
-    """Return by when the groups should have been judged whose time has passed. None where none's has."""
+    """Return the time at which the overdue groups were due, as text. None if no group is overdue."""
     due = [evidence.due[each.group] for each in late if end > evidence.due.get(each.group, end)]
     return f"it was due by {to_time(max(due)):%Y-%m-%d %H:%M} UTC" if due else None
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
-    """Build the alert that something can't be judged. `name` is as in `VersionAlarms.unjudged`."""
+    """Build the alert that something can't be judged. `name` is a key of `VersionAlarms.unjudged`."""
     return findings.warning(subject, name, TITLES[name], f"{reason}. {_ADVICE}", at)
 
 

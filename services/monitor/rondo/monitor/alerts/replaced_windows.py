@@ -1,6 +1,6 @@
-"""What is published of a window of a version that was replaced: its figures alone.
+"""The event of a closed window of a version that was replaced. It has only the window's figures.
 
-No evidence is kept of such a version and no alarm is about it, for it answers nobody any more.
+A replaced version answers no requests, so it has no evidence and no alarms.
 """
 
 from __future__ import annotations

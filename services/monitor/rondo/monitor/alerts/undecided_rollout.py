@@ -1,4 +1,4 @@
-"""The alert that a rollout waits for the decision of a person. It is over once somebody, or the evidence, decides."""
+"""The alert that a rollout waits for a person's decision. It ends once a person, or the evidence, decides."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def look(event: RolloutChanged, opened: Collection[str], *, removed: bool) -> list[Announcement]:
-    """Return the alerts that begin or end with a change of a rollout. `opened` are the ids of those that are open.
+    """Return the alerts that begin or end with a change of a rollout. `opened` are the ids of the open ones.
 
-    A question changes nothing if the model is removed by now, or was after it: topics have no order among each other.
+    An undecided rollout opens no alert if the model is removed by now, or was removed after the change: topics have no
+    order among each other.
     """
     asked = _raised(event) if event.state == RolloutState.ASKING else None
     if asked is not None and (removed or asked.alert_id in opened):
@@ -30,7 +31,7 @@ def look(event: RolloutChanged, opened: Collection[str], *, removed: bool) -> li
 
 
 def ended(model: str, opened: Collection[str], at: datetime) -> list[Announcement]:
-    """Return the ends of the alerts about a model that is removed."""
+    """Return the ends of the open alerts about a model that is removed."""
     return [findings.resolved(model, each, at, "the model is removed") for each in opened]
 
 

@@ -1,4 +1,4 @@
-"""The alert that a detector which a user has written has no figures of a window."""
+"""The alert that a user's detector has no figures of a window."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def raised(subject: Subject, failures: Sequence[str], at: datetime) -> Announcement:
-    """Build the alert. The windows are reported without these figures, and everything else goes on."""
+    """Build the alert.
+
+    The windows are reported without the figures of the failed detectors, and monitoring continues.
+    """
     detail = (
         f"{'; '.join(failures)}. Correct it in the folder RONDO_DETECTORS and restart the monitor, or remove it "
         "from `monitor.detectors` of the spec. Its figures of the windows until then are not computed later."

@@ -1,8 +1,9 @@
-"""What the evidence about the champion leads to: findings, suspicions, alerts; and which alerts are open.
+"""The findings, suspicions and alerts that follow from the evidence about the champion, and the alerts that are open.
 
-What needs no outcomes is looked at after each step of event time, and the losses after each closed window. So what is
-published depends on the rows alone, not on how they arrived. With `repeat`, at the first step with rows of a window, a
-finding may be published again, and it is noted what can be judged. The last step of a window may never have rows.
+The evidence that needs no outcomes is evaluated after each step of event time, and the losses after each closed window.
+So the published events depend only on the rows, and not on how they arrived. With `repeat`, at the first step with rows
+of a window, a finding may be published again, and the columns that can be judged are recorded. It is the first step
+because the last step of a window may have no rows.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ SuspicionSource = Literal["losses", "expected_harm"]
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A closed window: its rows with outcomes, statistics, the performance estimated of all of its rows, and slices.
+    """A closed window: its rows with outcomes, statistics, slices, and the estimated performance of all its rows.
 
-    `cost` is what its predictions cost. `failures` are the users' detectors that have no figures of it, with why.
+    `cost` is the cost of its predictions. `failures` are the users' detectors that have no figures of it, with the
+    reasons.
     """
 
     window: Window
@@ -57,10 +59,10 @@ class LabelledWindow:
 
 @dataclass
 class VersionAlarms:
-    """The alarms of a version by kind. `unjudged` are the ids of the open alerts that something can't be judged.
+    """The alarms of a version by kind. `unjudged` has the ids of the open alerts that something can't be judged.
 
-    These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
-    Beside them is `detector_failed`, of users' detectors. `suspicions` are those that have been published.
+    Its keys are `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses, and `detector_failed` for
+    users' detectors. `suspicions` are those that have been published.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
@@ -98,7 +100,7 @@ class VersionAlarms:
     def after_window(
         self, subject: Subject, evidence: VersionEvidence, reference: Reference, closed: LabelledWindow
     ) -> list[Announcement]:
-        """Return what to publish after a window whose losses the evidence has."""
+        """Return the announcements after a window whose losses the evidence has."""
         end, rate = closed.window.end, subject.false_alarm_rate
         note_judged(evidence, rate, (LOSS, SLICES), to_micros(end))
         kept = ClosedWindow(
@@ -124,7 +126,7 @@ class VersionAlarms:
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
 
     def _user_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
-        """Open or resolve the alert that users' detectors report nothing."""
+        """Open or resolve the alert that users' detectors have failed."""
         alert = user_detectors.raised(subject, failures, at) if failures else None
         over = "every detector has figures of the last window"
         return self._open_or_resolve(AlertKind.DETECTOR_FAILED.value, subject, alert, at, over)
@@ -139,7 +141,7 @@ class VersionAlarms:
             self.by_kind[kind], found = update_alarm(
                 self.by_kind[kind], kind, subject, mine, at, repeat=repeat, assess=assess
             )
-            # A new component is published at once, and says nothing new about the performance.
+            # A finding about a further component is published at once. It adds nothing about the performance.
             published += [
                 each
                 for each in found
@@ -148,7 +150,7 @@ class VersionAlarms:
         return published
 
     def _is_due(self, source: SuspicionSource, at: datetime) -> bool:
-        """Return whether a suspicion is to be published, as it is then."""
+        """Return whether a suspicion is due to be published, with its state at that time."""
         before = self.suspicions.get(source)
         if before is not None and not before.is_due(at):
             return False
@@ -167,7 +169,7 @@ class VersionAlarms:
     def _open_or_resolve(
         self, name: str, subject: Subject, alert: Announcement | None, at: datetime, over: str
     ) -> list[Announcement]:
-        """Open an alert that there is a reason for, unless it is open, and resolve it without one."""
+        """Open `alert` unless it is open already. Without one, resolve the open alert."""
         alert_id = self.unjudged.get(name)
         if alert and alert_id is None:
             self.unjudged[name] = alert.event_id.removesuffix("-raised")

@@ -1,1 +1,1 @@
-"""Replicas of the monitor: which of them has which partition numbers, and answers about models of the others."""
+"""Replicas of the monitor: the assignment of partition numbers, and answers about models of other replicas."""

@@ -1,7 +1,7 @@
-"""The consumer group by which replicas divide the partitions of `predictions.log` among themselves.
+"""The consumer group in which replicas divide the partitions of `predictions.log` among themselves.
 
-A member fetches nothing: the positions to read from are in the checkpoints. So the assignment is advisory, and the
-generation of each number's checkpoints is what keeps two owners from saving (`state.postgres_state`).
+A member fetches nothing, because the positions to read from are in the checkpoints. So the assignment is advisory. The
+generation of each number's checkpoints prevents two owners from saving (`state.postgres_state`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from rondo.contracts.kafka_connection import KafkaConnection
 
 GROUP = "monitor-partitions"
-# The least that a broker accepts by default. The numbers of a replica that was killed move after this time.
+# The shortest timeout that a broker accepts by default. The numbers of a killed replica move after this time.
 SESSION_SECONDS = 6.0
 _POLL_SECONDS = 0.2
-# How often the numbers of partitions are compared.
+# The interval at which the numbers of partitions are compared.
 _LOOK_SECONDS = 30.0
 _ANSWER_SECONDS = 3.0
 
 
 class ReplicaNameTakenError(UnavailableError):
-    """Another process is the member of the group that has the name of this one."""
+    """Another process is the member of the group with this replica's name."""
 
     code: ClassVar[str] = "replica_name_taken"
 
@@ -47,9 +47,9 @@ class ReplicaNameTakenError(UnavailableError):
 
 
 class PartitionGroup:
-    """A member of the group. `name` is its static membership: a restart under it takes over at once.
+    """A member of the group. `name` is its static membership: a restart under the same name takes over at once.
 
-    The first of `topics` is divided, and the partitions of all are counted.
+    The partitions of the first of `topics` are divided. The partitions of all topics are counted.
     """
 
     def __init__(self, kafka: KafkaConnection, name: str, topics: tuple[str, ...], group: str = GROUP) -> None:
@@ -61,7 +61,7 @@ class PartitionGroup:
     async def run(self, take: Callable[[Assignment], Awaitable[None]]) -> None:
         """Call `take` with the assignment, and again when it or the number of partitions changes, until cancelled.
 
-        What was assigned stays so while Kafka is unavailable.
+        The assignment does not change while Kafka is unavailable.
         """
         await self._retry.call(partial(self._follow, take))
 
@@ -69,7 +69,7 @@ class PartitionGroup:
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: this replica is no member.
+            UnavailableError: this replica is not a member of the group.
 
         """
         if self._trouble:
@@ -111,7 +111,7 @@ class PartitionGroup:
             readable([message])
         except KafkaException as error:
             found = error.args[0]
-            # The cause of a fatal error is in its text alone.
+            # Only the text of a fatal error has its cause.
             if found.code() == KafkaError._FATAL and "group.instance.id" in found.str():  # noqa: SLF001 - its public name
                 raise ReplicaNameTakenError(self._name) from error
             raise
@@ -136,8 +136,8 @@ class PartitionGroup:
             "group.instance.id": self._name,
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
-            # Evenly over the numbers, also where a topic has several partitions of each. Not cooperative, see
-            # `rondo.chassis.stream.config`.
+            # Round robin assigns the numbers evenly, also where a topic has several partitions for each number. It is
+            # not cooperative, see `rondo.chassis.stream.config`.
             "partition.assignment.strategy": "roundrobin",
             "session.timeout.ms": int(SESSION_SECONDS * 1000),
             "heartbeat.interval.ms": 500,
@@ -146,4 +146,4 @@ class PartitionGroup:
 
 
 def _keep(*_: object) -> None:
-    """Change nothing: the next assignment says what has moved, and until then the generation guards what is saved."""
+    """Change nothing. The next assignment has the changes, and until then the generation protects the checkpoints."""

@@ -1,4 +1,4 @@
-"""Answers about all models: from memory about those of this replica, from the last checkpoint about the others."""
+"""Answers about all models: from memory for the models of this replica, from the last checkpoint for the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ModelAnswers:
-    """What the HTTP API says about models, whichever replica is asked."""
+    """The answers of the HTTP API about models. They do not depend on the replica that is asked."""
 
     def __init__(self, replica: Replica, others: OtherModels) -> None:
         self._replica, self._others = replica, others

@@ -1,4 +1,4 @@
-"""What the sharing needs of the outside, and the values that cross."""
+"""The ports of the assignment, and the values that they exchange."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assignment:
-    """The partitions `assigned` to a replica, and how many each topic has."""
+    """The partitions `assigned` to a replica, and the number of partitions of each topic."""
 
     assigned: frozenset[int]
     partitions: Mapping[str, int]
 
 
 class Models(Protocol):
-    """Answers about some models. The methods that are given a model raise UnknownModelError."""
+    """Answers about some models. The methods that take a model raise UnknownModelError."""
 
     @property
     def is_loaded(self) -> bool:
-        """Whether it can answer."""
+        """True if the state of the models is loaded, so that answers are possible."""
         ...
 
     def knows(self, model: str) -> bool:
-        """Return whether it can answer about a model now."""
+        """Return whether an answer about a model is possible now."""
         ...
 
     async def status(self, model: str) -> ModelStatus: ...
@@ -40,7 +40,10 @@ class Models(Protocol):
 
 
 class OtherModels(Protocol):
-    """Answers about any model, from its last checkpoint. Every method raises UnavailableError while there is none."""
+    """Answers about any model, from its last checkpoint.
+
+    Every method raises UnavailableError while PostgreSQL is unavailable.
+    """
 
     async def require(self, model: str) -> None: ...
 
@@ -49,12 +52,12 @@ class OtherModels(Protocol):
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels: ...  # noqa: FBT001
 
     async def summaries(self, besides: Collection[str]) -> tuple[ModelSummary, ...]:
-        """Return the summaries of the models that are not among these."""
+        """Return the summaries of all models except these."""
         ...
 
 
 class Part(Protocol):
-    """The work on a number. `models` answers about its models, also before its state is loaded."""
+    """The work on a partition number. `models` answers about its models, also before its state is loaded."""
 
     @property
     def models(self) -> Models: ...
@@ -68,7 +71,7 @@ class Part(Protocol):
         ...
 
     def close(self) -> None:
-        """Forget what is reported of the models. Called after `run` has ended."""
+        """Remove the metrics of the models. Called after `run` has ended."""
         ...
 
 
@@ -76,9 +79,9 @@ class Group(Protocol):
     """Divides partitions among replicas."""
 
     async def run(self, take: Callable[[Assignment], Awaitable[None]]) -> None:
-        """Call `take` with each assignment, until cancelled. Again after it raised UnavailableError."""
+        """Call `take` with each assignment, until cancelled. If `take` raises UnavailableError, it is called again."""
         ...
 
     async def check(self) -> None:
-        """Raise UnavailableError while this replica is no member."""
+        """Raise UnavailableError while this replica is not a member of the group."""
         ...

@@ -1,4 +1,4 @@
-"""Which replica works on which partition numbers, in PostgreSQL: for people, nothing is decided by it."""
+"""The replicas and their partition numbers, in PostgreSQL. The list is for people, and no decision depends on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.monitor.assignment.replica import Replica
 
 _SAVE_SECONDS = 5.0
-# After this time a replica is taken for ended.
+# A replica that has saved nothing for this time counts as ended.
 _SHOWN = timedelta(seconds=20)
 _SAVE = """
 insert into replicas (replica, numbers) values ($1, $2)
@@ -30,7 +30,7 @@ _MODELS = "select model from specs where spec is not null"
 
 
 class ReplicaView(Value):
-    """A replica by its RONDO_REPLICA, its partition numbers in both logs, and how many models are in them."""
+    """A replica by its RONDO_REPLICA, its partition numbers in both logs, and the number of models in them."""
 
     replica: str
     partitions: tuple[int, ...]
@@ -39,7 +39,7 @@ class ReplicaView(Value):
 
 
 class ReplicaList(Value):
-    """The replicas of the last 20 seconds. `unassigned` are the numbers of which none says that it works on them."""
+    """The replicas of the last 20 seconds. `unassigned` are the numbers that none of them works on."""
 
     partitions: int
     unassigned: tuple[int, ...]
@@ -47,13 +47,12 @@ class ReplicaList(Value):
 
 
 class PostgresReplicas:
-    """Says which numbers a replica has when they change and every few seconds, and what all of them said."""
+    """Saves the numbers of this replica when they change and every few seconds, and lists those of all replicas."""
 
     def __init__(self, database: Database, name: str, replica: Replica) -> None:
         self._database, self._name, self._replica = database, name, replica
 
     async def run(self) -> None:
-        """Save until cancelled."""
         retry = Retry("the list of replicas", backoff=Backoff(first=0.2))
         while True:
             self._replica.changed.clear()

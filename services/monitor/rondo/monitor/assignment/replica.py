@@ -1,4 +1,7 @@
-"""A replica: one pipeline for each partition number that is assigned to it, started and stopped as they move."""
+"""A replica: one pipeline for each partition number that is assigned to it.
+
+Pipelines start and stop with assignments.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,16 @@ if TYPE_CHECKING:
     from rondo.monitor.assignment.ports import Assignment, Group, Part
 
 log = logging.getLogger(__name__)
-# To load the state of a number that was gained. Until then the replica stays ready: its other numbers advance.
+# The time to load the state of a new number. Until then the replica stays ready, because its other numbers advance.
 _LOAD_SECONDS = 30.0
 
 
 class Replica:
-    """Works on the numbers that a group assigns. `start` makes the work on a number.
+    """Works on the numbers that a group assigns. `start` creates the work on a number.
 
-    `count_numbers` returns how many numbers there are, by the partitions of each topic (see `count_of_numbers`). If it
-    refuses the partitions, a replica that has worked goes on with those that there were: they are added to one topic
-    after the other.
+    `count_numbers` returns the count of numbers, by the partitions of each topic (see `count_of_numbers`). Partitions
+    are added to one topic after the other, so it may refuse them for a time. A replica that has worked before then
+    continues with the previous ones.
     """
 
     def __init__(
@@ -59,12 +62,11 @@ class Replica:
         return {number: part for number, (part, _) in self._parts.items()}
 
     def part_of(self, model: str) -> Part | None:
-        """Return the work on a model's number. None if it is not done here."""
+        """Return the work on a model's number. None if another replica does it."""
         found = self._parts.get(number_of(model, self.count)) if self.count else None
         return found[0] if found else None
 
     async def run(self) -> None:
-        """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             await self._group.run(lambda assignment: self._take(assignment, tasks))
 
@@ -112,12 +114,12 @@ class Replica:
             self._refused = error
             log.error("what was added is not read, and the work goes on: %s", error)  # noqa: TRY400 - its text says all
             return
-        # The followers read the partitions that there were when they started.
+        # The tasks read the partitions that existed when they started.
         await self._stop(self.numbers)
         self.count, self._partitions, self._refused = count, partitions, None
 
     async def _stop(self, numbers: Sequence[int]) -> None:
-        """End the work on these numbers, and discard its memory: another replica loads what was saved."""
+        """End the work on these numbers, and discard their state. The next owner loads what was saved."""
         stopped = [self._parts.pop(number) for number in numbers]
         for _, task in stopped:
             task.cancel()

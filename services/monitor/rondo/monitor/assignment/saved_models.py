@@ -1,7 +1,6 @@
 """Answers about models of other replicas, from their last checkpoints, which are about a second old.
 
-Nothing is kept in memory but summaries: a state is decoded for each answer. Summaries are kept until the model has
-another checkpoint.
+A state is decoded for each answer. Only summaries are kept in memory, until the model has another checkpoint.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class SavedModelAnswers:
         known = await self._saved.revisions()
         self._summaries = {model: each for model, each in self._summaries.items() if model in known}
         for model in sorted(known.keys() - set(besides)):
-            with suppress(UnknownModelError):  # it was removed meanwhile
+            with suppress(UnknownModelError):  # removed meanwhile
                 await self._summarize(model, known[model])
         return tuple(each for model, (_, each) in sorted(self._summaries.items()) if model not in besides)
 
@@ -75,11 +74,11 @@ class SavedModelAnswers:
 
     @staticmethod
     def _decoded(model: str, saved: SavedModel) -> ModelState:
-        """Return a model's state, brought up to the control plane's data as its own replica does next."""
+        """Return a model's state, updated to the control plane's data as its own replica does next."""
         if saved.checkpoint is None:
             state = ModelState(model)
         else:
-            # No rows are taken, so their order and the time at which they arrived don't matter.
+            # No rows are taken, so neither their order nor their time of arrival matters.
             state, _ = decode_state(model, saved.checkpoint, max_out_of_orderness=1, now=0.0)
         now = saved.control_plane
         if state.removed < now.removals.get(model, 0):

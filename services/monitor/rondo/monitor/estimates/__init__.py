@@ -1,4 +1,4 @@
-"""Performance where outcomes are missing: what is to be expected by the predictions alone.
+"""Estimates of the performance where outcomes are missing, from the predictions alone.
 
-`make bench ONLY=estimates` compares it with the truth.
+`make bench ONLY=estimates` compares them with the true performance.
 """

@@ -1,10 +1,10 @@
-"""Estimates the performance of rows from the counts of what was predicted, without any outcome.
+"""Estimates the performance of rows from counts of their predictions, without any outcome.
 
-The counts are those of the output's bins that the monitor has anyway, so nothing is done for a single row.
+The counts are those of the output's bins, which the monitor has anyway, so the estimate needs no work for each row.
 
-It is confidence-based performance estimation (CBPE; Białek et al., arXiv 2401.08348; the mean of calibrated
-confidences: Kivimäki et al., arXiv 2407.08649), with calibration by histogram binning. Nothing is weighed by how
-inputs have changed, as their PAPE does.
+The method is confidence-based performance estimation (CBPE; Białek et al., arXiv 2401.08348; the mean of calibrated
+confidences: Kivimäki et al., arXiv 2407.08649), with calibration by histogram binning. Rows are not weighted by how
+inputs have changed, in contrast to the PAPE of Białek et al.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ ASSUMPTION = (
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """What the holdout shows of a version, whose task is `task`. `column` has the bins of the predictions.
+    """The calibration of a version on its holdout, for the task `task`. `column` has the bins of the predictions.
 
-    `autocorrelation_rows` is over how many rows of the holdout the predictions are correlated, 1 if they are not.
+    `autocorrelation_rows` is the number of rows of the holdout over which the predictions are correlated, 1 if they are
+    not.
     """
 
     task: str
@@ -48,7 +49,7 @@ class Estimator:
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> Estimator | None:
-        """Return the estimator of a reference. None where it has no calibration, or one of other bins."""
+        """Return the estimator of a reference. None if the reference has no calibration, or one of other bins."""
         if (found := profile.calibration) is None:
             return None
         named = f"{OUTPUT}{found.output}"
@@ -63,11 +64,11 @@ class Estimator:
         return cls(profile.task.task, column, figures, correlated) if figures else None
 
     def predicted(self, bins: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows by bin of the prediction, of counts by the bins of every column, shape `[..., bins]`."""
+        """Return the rows by bin of the prediction, shape `[..., bins]`, from counts by the bins of every column."""
         return bins[..., self.column.offset : self.column.offset + self.column.size - 1]
 
     def expected(self, bins: NDArray[np.int64]) -> Mapping[str, Figure]:
-        """Return the loss and the metrics to be expected of rows with these counts. None without a prediction."""
+        """Return the expected loss and metrics of rows with these counts. Empty if no row has a prediction."""
         counts = self.predicted(bins)
         if not counts.any():
             return {}
@@ -75,5 +76,5 @@ class Estimator:
         return {**task_named(self.task).expected(self.figures, counts), StatisticName.LOSS: loss}
 
     def of_holdout(self, name: str) -> float | None:
-        """Return a figure of the holdout by its name. None where it is no mean of rows."""
+        """Return a figure of the holdout by its name. None if the figure is not a mean over rows."""
         return self.figures.reference(name) if name in self.figures.means else None

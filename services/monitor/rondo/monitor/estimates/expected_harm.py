@@ -1,8 +1,8 @@
-"""Whether a change of the inputs is likely to do harm, by the loss that is to be expected since then.
+"""An assessment of whether a change of the inputs is likely to do harm, by the expected loss since the change.
 
-That shifts of the inputs differ by whether they do harm, and only those that do ask for an action: Podkopaev and
-Ramdas, "Tracking the risk of a deployed model and detecting harmful distribution shifts", ICLR 2022. They need
-outcomes. Here the loss is an estimate.
+Only some shifts of the inputs do harm, and only those require an action: Podkopaev and Ramdas, "Tracking the risk of a
+deployed model and detecting harmful distribution shifts", ICLR 2022. Their method needs outcomes. Here the loss is an
+estimate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rondo.monitor.estimates.reliance import Reliance
 
 Harm = Literal["likely", "none", "uncertain"]
-# An estimate is looked at where a change of the inputs is certain already, so few are looked at.
+# An estimate is tested only where a change of the inputs is certain already, so there are few tests.
 _CERTAIN_ERRORS = 3.0
 _POSSIBLE_ERRORS = 2.0
 FEWEST_ROWS = 100
@@ -27,7 +27,10 @@ FEWEST_ROWS = 100
 
 @dataclass(frozen=True)
 class ExpectedLoss:
-    """The loss to be expected of `rows` rows, beside that of the holdout, and the standard error of the difference."""
+    """The expected loss of `rows` rows, and that of the holdout as `reference`.
+
+    `error` is the standard error of their difference.
+    """
 
     value: float
     error: float
@@ -36,7 +39,11 @@ class ExpectedLoss:
 
     @property
     def harm(self) -> Harm:
-        """Whether the loss is likely to have risen by more than chance. None if even twice the error is slight."""
+        """The likelihood of harm.
+
+        "likely" if the loss has risen by more than chance. "none" if the rise plus twice its error is slight. Otherwise
+        "uncertain".
+        """
         rise = self.value - self.reference
         if self.rows >= FEWEST_ROWS and rise > _CERTAIN_ERRORS * self.error:
             return "likely"
@@ -45,9 +52,9 @@ class ExpectedLoss:
 
 @dataclass(frozen=True)
 class ExpectedHarm:
-    """What speaks for and against harm by a change: the `loss` to be expected since, and the `reliance` of the model.
+    """The evidence for and against harm by a change: the expected `loss` since, and the `reliance` of the model.
 
-    Each is None where it is not known.
+    Each is None if it is not known.
     """
 
     loss: ExpectedLoss | None = None
@@ -55,10 +62,10 @@ class ExpectedHarm:
 
     @property
     def harm(self) -> Harm | None:
-        """Whether the change is likely to do harm. None where nothing is known.
+        """The likelihood of harm. None if nothing is known.
 
-        An estimated loss that has risen counts more than a slight reliance: the model may be surer within the values of
-        the training than beyond them.
+        An estimated loss that has risen takes precedence over a slight reliance: the model may be more reliable within
+        the range of the training values than beyond it.
         """
         estimated = self.loss.harm if self.loss else None
         if estimated != "likely" and self.reliance and self.reliance.is_slight:
@@ -67,7 +74,7 @@ class ExpectedHarm:
 
 
 def expected_loss(estimator: Estimator, history: PredictionHistory, since: int) -> ExpectedLoss | None:
-    """Return the loss to be expected of the rows since a time in microseconds. None without a row."""
+    """Return the expected loss of the rows since a time in microseconds. None if there are no rows."""
     counts = history.since(since)
     if not counts.any():
         return None

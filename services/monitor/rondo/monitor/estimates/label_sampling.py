@@ -2,9 +2,9 @@
 
 The rows of each day of event time are sampled with probabilities in proportion to the standard deviation of their loss
 (Neyman, Journal of the Royal Statistical Society 1934), which is large where predictions are uncertain. They are drawn
-by sequential Poisson sampling with permanent random numbers (Ohlsson, Journal of Official Statistics 1998): the same
-rows are chosen each time, whatever outcomes have arrived meanwhile. A mean of losses divided by their probabilities is
-the mean over all rows (Horvitz and Thompson, Journal of the American Statistical Association 1952).
+by sequential Poisson sampling with permanent random numbers (Ohlsson, Journal of Official Statistics 1998). The same
+rows are chosen each time, independent of the outcomes that have arrived meanwhile. A mean of losses divided by their
+probabilities is the mean over all rows (Horvitz and Thompson, Journal of the American Statistical Association 1952).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# No row is left out for certain: where a model is sure and wrong, only outcomes show it.
+# Every row has a chance to be chosen: where a model is confident and wrong, only outcomes show it.
 _LEAST_SHARE = 0.1
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def uniforms(ids: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return a number in (0, 1) for each id, always the same one, shape `[rows]`. Ids are no empty texts."""
+    """Return a number in (0, 1) for each id, always the same one, shape `[rows]`. No id is an empty string."""
     texts = pa.concat_arrays([pa.array([], pa.large_string()), *ids.cast(pa.large_string()).chunks])
     if not len(texts):
         return np.zeros(0)
@@ -38,7 +38,7 @@ def uniforms(ids: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    """Return the values after the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     mixed = values * _MULTIPLIER
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -46,7 +46,7 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def probabilities(deviations: NDArray[np.float64], budget: int) -> NDArray[np.float64]:
-    """Return with which probability each row is drawn, which add up to `budget`, or to all rows if there are fewer.
+    """Return the probability with which each row is drawn. They add up to `budget`, or to all rows if there are fewer.
 
     `deviations` are the standard deviations of the rows' losses, shape `[rows]`.
     """
@@ -57,7 +57,7 @@ def probabilities(deviations: NDArray[np.float64], budget: int) -> NDArray[np.fl
     sizes = np.maximum(deviations, _LEAST_SHARE * mean) if mean > 0 else np.ones(rows)
     found, certain = np.zeros(rows), np.zeros(rows, np.bool_)
     while True:
-        # What is drawn for certain leaves less of the budget for the others.
+        # Rows that are drawn for certain leave less of the budget for the others.
         found = np.where(certain, 1.0, sizes * ((budget - certain.sum()) / sizes[~certain].sum()))
         beyond = (found >= 1) & ~certain
         if not beyond.any():
@@ -68,7 +68,7 @@ def probabilities(deviations: NDArray[np.float64], budget: int) -> NDArray[np.fl
 def sampled(
     days: NDArray[np.int64], deviations: NDArray[np.float64], random: NDArray[np.float64], budget: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the numbers of the chosen rows, at most `budget` of each day, and the probability of each.
+    """Return the indices of the chosen rows, at most `budget` of each day, and the probability of each.
 
     `random` are permanent random numbers of the rows. All arrays have the shape `[rows]`.
     """

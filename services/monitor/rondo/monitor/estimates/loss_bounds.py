@@ -1,11 +1,11 @@
 """Bounds on the mean loss of a version that hold at any time, however often one looks at them.
 
-By empirical Bernstein confidence sequences (Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric,
-nonasymptotic confidence sequences", Annals of Statistics 2021, theorem 4): for 0 < r < 1, losses X between 0 and 1 and
+They are empirical Bernstein confidence sequences (Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric,
+nonasymptotic confidence sequences", Annals of Statistics 2021, theorem 4). For 0 < r < 1, losses X between 0 and 1 and
 guesses of them that are made before, exp(r * sum(X - E X) - (-log(1 - r) - r) * sum((X - guess)^2)) is a
-supermartingale. A mixture of these over several r is one, too, so by Ville's inequality it ever reaches 1/a with
-probability a at most. The mean that is bounded is that of the expected losses, each given those before: they need not
-be independent, nor stay the same. Losses are those of blocks that are so long that one says little about the next.
+supermartingale. A mixture of these over several r is one, too. By Ville's inequality it reaches 1/a at any time with
+probability a at most. The bounded mean is that of the expected losses, each given the losses before it. The losses need
+not be independent or identically distributed. They are means of blocks that are long enough to be hardly correlated.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ _STEPS = 40
 
 @dataclass(frozen=True)
 class LossBounds:
-    """What has been added up of blocks of `block` rows or more, which count alike.
+    """Sums over blocks of `block` rows or more. Each block has the same weight.
 
-    `total` is the sum of their mean losses, and `variance` that of their squared deviations from the mean before each,
-    which begins with `reference`. `open_rows` and `open_sum` are of the block that fills, `rows` of the `blocks`.
+    `total` is the sum of the blocks' mean losses. `variance` is the sum of their squared deviations from the mean of
+    the blocks before, which begins with `reference`. `open_rows` and `open_sum` belong to the incomplete block. `rows`
+    is the number of rows in the `blocks` complete ones.
     """
 
     block: int
@@ -45,20 +46,20 @@ class LossBounds:
 
     @classmethod
     def of(cls, means: NDArray[np.float64], rows: int, autocorrelation_rows: float) -> LossBounds:
-        """Return the bounds before any loss, for a holdout with these means of stretches, shape `[stretches]`."""
+        """Return the bounds before any loss, for a holdout whose stretches have these means, shape `[stretches]`."""
         time = max(autocorrelation_rows, autocorrelation_time(means[None], rows))
         block = _SHORTEST if time <= 1 else max(_SHORTEST, math.ceil(_TIMES * time))
         return cls(block, float(means.mean()))
 
     def with_losses(self, rows: int, total: float) -> LossBounds:
-        """Take the losses of a bucket, of which there are `rows`, and which add up to `total`."""
+        """Add the losses of a bucket with `rows` rows, which add up to `total`."""
         found = replace(self, open_rows=self.open_rows + rows, open_sum=self.open_sum + total)
         return _closed(found) if found.open_rows >= self.block else found
 
     def within(self, confidence: float) -> tuple[float, float, float] | None:
-        """Return the mean loss of the blocks and bounds that hold at all times together with this probability.
+        """Return the mean loss of the blocks, and its bounds.
 
-        None before any block.
+        With probability `confidence` the bounds hold at all times. None before the first block is complete.
         """
         if not self.blocks:
             return None
@@ -68,7 +69,7 @@ class LossBounds:
 
 def _closed(bounds: LossBounds) -> LossBounds:
     mean = bounds.open_sum / bounds.open_rows
-    # What is expected of a block may depend on those before it alone.
+    # The guess of a block's loss may depend only on the blocks before it.
     before = (bounds.total + bounds.reference) / (bounds.blocks + 1)
     return replace(
         bounds,
@@ -82,7 +83,10 @@ def _closed(bounds: LossBounds) -> LossBounds:
 
 
 def boundary(variance: float, alpha: float) -> float:
-    """Return what the sum of deviations ever exceeds with probability `alpha` at most, by their variance so far."""
+    """Return the bound that the sum of deviations exceeds at any time with probability `alpha` at most.
+
+    `variance` is the sum of squared deviations so far.
+    """
     costs = (-np.log1p(-_RATES) - _RATES) * variance
     low, high = 0.0, float(np.min((np.log(len(_RATES) / alpha) + costs) / _RATES))
     for _ in range(_STEPS):

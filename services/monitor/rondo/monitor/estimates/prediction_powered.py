@@ -1,9 +1,9 @@
 """The mean loss from few outcomes and the predictions of all rows.
 
-By prediction-powered inference (Angelopoulos et al., Science 2023) with the weight that makes the variance least
-(Angelopoulos, Duchi and Zrnic, "PPI++", 2023): what is to be expected of the rows without an outcome is corrected by
-how far it was off on those with one. Where the holdout says nothing of the losses, the weight is 0, and it is their
-mean.
+The method is prediction-powered inference (Angelopoulos et al., Science 2023) with the weight that minimizes the
+variance (Angelopoulos, Duchi and Zrnic, "PPI++", 2023). The expected loss of the rows without an outcome is corrected
+by the error of the expected loss on the rows with one. If the expected losses are not informative, the weight is 0, and
+the result is the mean loss of the rows with an outcome.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FEWEST_ROWS = 30
 def prediction_powered(
     figures: BinnedFigures, predicted: NDArray[np.int64], labelled: NDArray[np.float64]
 ) -> Figure | None:
-    """Return the mean loss of rows of which less than half, and 30 at least, have an outcome. Else None.
+    """Return the mean loss. None unless at least 30 rows, and less than half of them, have an outcome.
 
-    `predicted` are all rows by bin of the prediction, shape `[bins]`, and `labelled` the rows with an outcome, their
-    losses and the squares of these, shape `[3, bins]`.
+    `predicted` are all rows by bin of the prediction, shape `[bins]`. `labelled` has the rows with an outcome by bin,
+    the sums of their losses, and the sums of the squared losses, shape `[3, bins]`.
     """
     rows, losses, squares = (figures.grouped(each) for each in labelled)
     others = np.maximum(figures.grouped(predicted) - rows, 0.0)

@@ -1,8 +1,8 @@
-"""How much the model relies on the features that have changed, by the importance that the trainer has measured.
+"""The reliance of the model on the features that have changed, by the importance that the trainer has measured.
 
-The values of a feature that is permuted say nothing of its row any more. If a change takes all that several features
-say, the loss rises by about the sum of what each alone adds. Importance is measured within the values of the training:
-a model of which little is known beyond them may still go wrong there.
+The trainer permutes a feature, so that its values carry no information about their rows. If several features lose all
+their information, the loss rises by about the sum of their importances. Importance is measured within the range of the
+training values: beyond it the model may still make larger errors.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Importance
 
 SLIGHT = 0.1
-"""A loss that is higher by less than this share is no harm that a training would be worth."""
+"""The share of the loss below which a rise is not worth a training."""
 _POSSIBLE_ERRORS = 2.0
 _USED, _UNKNOWN, _HARDLY_USED = range(3)
 
 
 @dataclass(frozen=True)
 class Reliance:
-    """The importance of the features that have changed, the most important one first, beside the `loss` of the model.
+    """The importance of the features that have changed, the most important one first, and the `loss` of the model.
 
-    `complete` says that nothing else has changed.
+    `complete` is true if nothing else has changed.
     """
 
     features: tuple[FeatureImportance, ...]
@@ -37,15 +37,15 @@ class Reliance:
 
     @property
     def is_slight(self) -> bool:
-        """Whether the loss would hardly rise if all that has changed said nothing any more."""
+        """True if the loss would hardly rise even if all that has changed carried no information any more."""
         return self.complete and _most(self.features) <= SLIGHT * self.loss
 
 
 def reliance(importance: Importance | None, columns: Iterable[str]) -> Reliance | None:
-    """Return how much the model relies on what has changed. None where the importance of no changed feature is known.
+    """Return the model's reliance on what has changed. None if no importance of a changed feature is known.
 
-    `columns` are features, projections and outputs. Where a feature has changed, projections that it is a part of have,
-    too: they say nothing more.
+    `columns` are features, projections and outputs. A projection that a changed feature is a part of changes as well,
+    so it adds no information.
     """
     names = dict.fromkeys(columns)
     if importance is None or not (known := [each for each in importance.features if each.feature in names]):
@@ -55,7 +55,7 @@ def reliance(importance: Importance | None, columns: Iterable[str]) -> Reliance 
 
 
 def order_of(importance: Importance | None, columns: Iterable[str]) -> Callable[[str | None], int]:
-    """Return the key by which changed columns are ordered: what the model hardly relies on comes last."""
+    """Return the sort key of changed columns. Columns that the model hardly relies on come last."""
     has_feature = any(not is_projection(name) for name in columns)
 
     def key(column: str | None) -> int:
@@ -67,11 +67,11 @@ def order_of(importance: Importance | None, columns: Iterable[str]) -> Callable[
 
 
 def is_hardly_used(importance: Importance | None, column: str | None) -> bool:
-    """Return whether a column is a feature without which the loss would hardly rise. Not where that is not known."""
+    """Return whether a column is a feature without which the loss would hardly rise. False if that is not known."""
     found = importance.of(column) if importance and column else None
     return importance is not None and found is not None and _most([found]) <= SLIGHT * importance.loss
 
 
 def _most(features: Iterable[FeatureImportance]) -> float:
-    """Return the most by which the loss is to be expected to rise without features."""
+    """Return the largest expected rise of the loss without these features."""
     return sum(max(each.loss_increase, 0.0) + _POSSIBLE_ERRORS * each.error for each in features)

@@ -1,1 +1,4 @@
-"""Evidence against "nothing has changed", from blocks of rows: it may be looked at after every block."""
+"""Evidence against "nothing has changed", from blocks of rows.
+
+It is valid after every block, however often one looks.
+"""

@@ -1,4 +1,4 @@
-"""Bets against "nothing has changed": for each start of a change, a likelihood ratio with mean 1 if nothing has.
+"""Bets against "nothing has changed": for each start of a change, a likelihood ratio with mean 1 without a change.
 
 The normal form bets on independent standard normal scores with a normal prior on their mean (Robbins, "Statistical
 methods related to the law of the iterated logarithm", Annals of Mathematical Statistics 1970). The t form is the Bayes
@@ -6,9 +6,9 @@ factor of two means with a right Haar prior (Perez-Ortiz, Lardy, de Heide, Grunw
 anytime-valid testing", Annals of Statistics 2024). Each averages over several widths of the prior. All values are
 natural logarithms.
 
-Without a change most looks find no more evidence than before. So `CumulatedSums` screen the components: they add up
-each block once, and leave out the components whose evidence has not grown. The exact bets of the others add up all
-blocks since each start again.
+Without a change most looks find no more evidence than before. So `CumulatedSums` screens the components: it adds up
+each block once, and leaves out the components whose evidence has not grown. The exact bets of the other components add
+up all blocks since each start again.
 """
 
 from __future__ import annotations
@@ -31,31 +31,35 @@ _T_WIDTHS = np.array([0.1, 1.0, 10.0])
 # 1 / sum over k >= 2 of 1 / ((k + 1) ln(k + 1)^2), rounded up, so that the weights of all starts add to at most 1.
 _NORMALIZER = 1.07
 _LEAST = 1e-300
-# Screening by float32 takes half of the time. The error of evidence by it and by cumulated sums that is allowed for is
-# relative or absolute. It is about 1e-5.
+# Screening in float32 takes half of the time. `_SLACK` is the allowed relative or absolute error of the evidence. The
+# actual error of float32 and of cumulated sums is about 1e-5.
 Kind = type[np.float32] | type[np.float64]
 _SCREEN, _SLACK = np.float32, 1e-3
-# With a smaller share of the squares left about the mean, a difference of sums has lost too many digits.
+# Where a smaller share of the sum of squares remains as variance about the mean, a difference of cumulated sums has
+# lost too many digits.
 _LEAST_VARIANCE = 1e-4
 
 
 class Starts(NamedTuple):
-    """The blocks `since` each start of a change that is considered, and its log `weights`. Shapes `[starts]`."""
+    """The starts of a change that are considered: the number of blocks `since` each, and their log `weights`.
+
+    Both have the shape `[starts]`.
+    """
 
     since: NDArray[np.int64]
     weights: NDArray[np.float64]
 
     @classmethod
     def of(cls, starts: NDArray[np.int64], live: int) -> Starts:
-        """Return them of changes that began with these of the `live` blocks, counted from 1."""
+        """Return the starts of changes that began with these blocks of the `live` ones, counted from 1."""
         return cls(live - starts + 1, start_weights(starts))
 
 
 class Split(NamedTuple):
-    """The means of the blocks `before` each start and `since` it, shape `[components, starts]`.
+    """The mean of the blocks `before` each start and `since` it, shape `[components, starts]`.
 
-    They are of `blocks_before` and `blocks_since` blocks, shape `[starts]`. `squares` is the sum of squares of all
-    blocks about their mean, shape `[components, 1]`.
+    `blocks_before` and `blocks_since` are the numbers of these blocks, shape `[starts]`. `squares` is the sum of
+    squares of all blocks about their mean, shape `[components, 1]`.
     """
 
     before: NDArray[np.float64]
@@ -66,7 +70,10 @@ class Split(NamedTuple):
 
 
 def start_weights(starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the log weights of changes that began with these live blocks, counted from 1: half for the first."""
+    """Return the log weights of changes that began with these live blocks, counted from 1.
+
+    The first block has half of the weight.
+    """
     later = np.maximum(starts, 2) + 1.0
     spread = -np.log(_NORMALIZER * later * np.log(later) ** 2)
     return np.asarray(np.log(0.5) + np.where(starts == 1, 0.0, spread))
@@ -75,7 +82,7 @@ def start_weights(starts: NDArray[np.int64]) -> NDArray[np.float64]:
 def normal_bets(sums: NDArray[np.float64], blocks: NDArray[np.int64], *, one_sided: bool) -> NDArray[np.float64]:
     """Return the log bets on sums of normal scores since each start. `sums` and result are `[components, starts]`.
 
-    `blocks` are the scores in each sum, shape `[starts]`. One-sided bets gain from large scores alone.
+    `blocks` is the number of scores in each sum, shape `[starts]`. One-sided bets gain from large scores alone.
     """
     terms = normal_terms(sums, blocks, one_sided=one_sided)
     return np.asarray(np.logaddexp.reduce(terms, axis=0) - np.log(len(terms)))
@@ -122,10 +129,10 @@ def t_terms(split: Split, *, one_sided: bool, kind: Kind = np.float64) -> NDArra
 
 @dataclass(frozen=True, eq=False)
 class CumulatedSums:
-    """Of scores, of means less `shift`, and of the squares of these: over the blocks up to each one, of each component.
+    """Cumulated sums over the blocks, by component: of scores, of means less `shift`, and of the squares of these.
 
-    The three lie one after the other, shape `[3 * components, blocks]`. `shift` has the shape `[components, 1]`.
-    Blocks of the reference have no scores, which are 0 here.
+    `cumulated` has the three kinds one after the other, shape `[3 * components, blocks]`. `shift` has the shape
+    `[components, 1]`. The scores of the reference's blocks are 0.
     """
 
     shift: NDArray[np.float64]
@@ -139,7 +146,7 @@ class CumulatedSums:
         return cls(shift, GrowingColumns.of(sums))
 
     def with_blocks(self, known: int, scores: NDArray[np.float64], means: NDArray[np.float64]) -> CumulatedSums:
-        """Return the sums over the first `known` blocks, and these after them."""
+        """Return the sums over the first `known` blocks and over these blocks, which follow them."""
         sums = _figures(scores, means - self.shift)
         sums[:, 0] += self.cumulated.room[:, known - 1]
         return CumulatedSums(self.shift, self.cumulated.with_columns(known, np.cumsum(sums, axis=1)))
@@ -150,7 +157,8 @@ class CumulatedSums:
     ) -> NDArray[np.bool_]:  # fmt: skip
         """Return for which components the evidence may be above `least`, see `BlockTest.evidence`.
 
-        A look is at so many blocks, with those of the reference. The result has the shape `[components, looks]`.
+        A look is a number of blocks, which includes those of the reference, and the starts to consider. The result has
+        the shape `[components, looks]`.
         """
         sizes, components = [len(starts.since) for _, starts in looks], len(least)
         known, numbers = np.array([blocks for blocks, _ in looks]), np.repeat(np.arange(len(looks)), sizes)
@@ -159,7 +167,7 @@ class CumulatedSums:
         totals = self.cumulated.room[:, known - 1]
         sums = totals[: 2 * components].take(numbers, axis=1) - self.cumulated.room[: 2 * components, before - 1]
         below = least - _SLACK * (1 + np.abs(least))
-        # Half of the evidence of a normal component is a bet by mean.
+        # The evidence of a normal component is half of the larger one of its bets by rank and by mean.
         below[normal] += np.log(2)
         weights = (np.concatenate([starts.weights for _, starts in looks]) - below[:, None]).astype(_SCREEN)
         found = _reach(normal_terms(sums[:components].astype(_SCREEN), since, one_sided=one_sided), weights, firsts)
@@ -167,7 +175,7 @@ class CumulatedSums:
             of_means, of_squares = (totals[at * components :][:components][normal] for at in (1, 2))
             squares = of_squares - of_means**2 / known
             centred = sums[components:][normal] - since * (of_means / known).take(numbers, axis=1)
-            # The means add up to 0, so those before a start are minus those since.
+            # The centred means add up to 0, so the sum before a start is minus the sum since.
             split = Split(-centred / before, centred / since, squares.take(numbers, axis=1), before, since)
             terms = t_terms(split, one_sided=one_sided, kind=_SCREEN)
             is_unsure = squares <= _LEAST_VARIANCE * of_squares
@@ -180,14 +188,14 @@ def _figures(scores: NDArray[np.float64], shifted: NDArray[np.float64]) -> NDArr
 
 
 def _reach(terms: NDArray[Any], weights: NDArray[Any], firsts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for which components the mean over widths of weighted bets, added up over starts, may be above 1.
+    """Return for which components the mean over widths of the weighted bets, summed over starts, may be above 1.
 
-    `terms` are logarithms, shape `[widths, components, starts]`, and are overwritten. The starts of each look begin at
-    `firsts`.
+    `terms` are logarithms, shape `[widths, components, starts]`, and are overwritten. `firsts` has the index of the
+    first start of each look.
     """
     terms += weights
     with np.errstate(over="ignore"):
         np.exp(terms, out=terms)
         bets = np.add.reduceat(terms.sum(axis=0), firsts, axis=1)
-    # Not a number is not known, either.
+    # NaN compares as false, so a component whose bets are NaN may exceed 1.
     return np.asarray(~(bets <= len(terms)))

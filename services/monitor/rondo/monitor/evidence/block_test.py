@@ -1,12 +1,13 @@
 """The test of components that share a clock of blocks: each new block is ranked among those before it.
 
 If the blocks are exchangeable, the ranks are independent and uniform, for any distribution and any number of reference
-blocks (Vovk, "Testing randomness online", Statistical Science 2021). The bets on them are then a martingale, so by
-Ville's inequality the evidence ever reaches 1/a with probability at most a, however often one looks.
+blocks (Vovk, "Testing randomness online", Statistical Science 2021). The bets on them are then a martingale. By Ville's
+inequality the evidence reaches 1/a at any time with probability at most a, however often one looks.
 
-A live block may have a few rows more than one of the reference. The means of a rare value are then on two grids: 1 of
-42 rows is always below 1 of 40, and such ranks are not uniform. So what is ranked is a mean and a random part of what
-one row more or less would add to it. Among blocks of equal rows this decides ties at random, as is needed anyway.
+A live block may have a few rows more than a block of the reference. The means of a rare value are then on two grids: 1
+of 42 rows is always below 1 of 40, and such ranks are not uniform. So the test ranks the mean plus a random fraction of
+the amount that one row changes it by. Among blocks of equal rows this breaks ties at random, as the test requires
+anyway.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ if TYPE_CHECKING:
 
     Which = slice | NDArray[np.int64]
 
-# The ages of the changes that are considered grow by this factor, so their number is logarithmic in the blocks. Leaving
-# starts out only makes the evidence smaller.
+# The ages of the considered changes grow by this factor, so their number is logarithmic in the blocks. Omitted starts
+# only make the evidence smaller.
 _AGE_RATIO = 1.3
-# Looking costs more than ranking a block, and looking a little later delays an alarm by at most this share.
+# A look costs more than ranking a block. A look that comes later by this share delays an alarm by that share at most.
 _LOOK_RATIO = 1.01
 _INTERVAL_MASS = 0.9
-# New blocks are compared with each other, so ranking more at once costs more than it saves.
+# The new blocks are also compared with each other, so ranking more at once costs more than it saves.
 _AT_ONCE = 64
-# The bets of so many looks are in the cache at once.
+# The bets of this many looks fit into the processor's cache.
 _LOOKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """The live block, counted from 1, with which a change most likely began, and bounds that hold 90% of the bets."""
+    """The live block, counted from 1, with which a change most likely began. The bounds contain 90% of the bets."""
 
     block: int
     first: int
@@ -54,10 +55,10 @@ class ChangePoint:
 class BlockTest:
     """The means of all blocks, the reference's `reference` blocks first, shape `[components, blocks]`.
 
-    `scores` are the normal scores of the live blocks' ranks, shape `[components, live blocks]`. `seed` decides ties.
-    Of a `one_sided` test larger means alone are a change. `normal` components, shape `[components]`, also bet on the
-    means themselves. `resolution`, shape `[components]`, is by how much one row can change a mean; 0 ranks the means as
-    they are.
+    `scores` are the normal scores of the live blocks' ranks, shape `[components, live blocks]`. `seed` decides ties. In
+    a `one_sided` test only larger means count as a change. `normal` components, shape `[components]`, also bet on the
+    means themselves. `resolution`, shape `[components]`, is the largest amount by which one row can change a mean. With
+    0 the means themselves are ranked.
     """
 
     seed: str
@@ -67,7 +68,8 @@ class BlockTest:
     reference: int
     means: NDArray[np.float64]
     scores: NDArray[np.float64]
-    # Of which `means` and `scores` are views, and what is ranked, also in order: what makes the next blocks cheap.
+    # The arrays that `means` and `scores` are views of, and the ranked values. These, their order and the cumulated
+    # sums are kept so that the next blocks cost little.
     _room: tuple[GrowingColumns, GrowingColumns, GrowingColumns] = field(repr=False)
     _ranking: Ranking = field(repr=False)
     _sums: CumulatedSums = field(repr=False)
@@ -100,12 +102,12 @@ class BlockTest:
 
     @property
     def is_look(self) -> bool:
-        """Whether the evidence is to be looked at after the last block."""
+        """True if the last block is one after which the evidence is computed."""
         return _is_look(self.live)
 
     @property
     def until_look(self) -> int:
-        """How many more blocks there are until the evidence is to be looked at."""
+        """The number of further blocks after which the evidence is computed again."""
         seen, upto = _looks(self.live), self.live + 1
         while _looks(upto) == seen:
             upto += 1
@@ -119,7 +121,7 @@ class BlockTest:
         return found
 
     def upto(self, live: int) -> BlockTest:
-        """Return the test as it was after so many live blocks."""
+        """Return the test as it was after `live` live blocks."""
         if live == self.live:
             return self
         means, scores = self.means[:, : self.reference + live], self.scores[:, :live]
@@ -127,8 +129,8 @@ class BlockTest:
 
     def _with_few(self, means: NDArray[np.float64]) -> BlockTest:
         known, number = self.means.shape[1], means.shape[1]
-        # One number places a block among those with equal values, and another one, independent of it, is added to its
-        # mean. One for both would give the lowest ranks low places among ties, and so scores that are too extreme.
+        # One random number places a block among those with equal values. An independent one is added to its mean. With
+        # one number for both, the lowest ranks would get low places among ties, and so scores that are too extreme.
         places, drawn = seeded_draws.of_blocks(self.seed, known, number, len(means))
         jitter = (drawn - 0.5) * self.resolution[:, None]
         room = self._room[0].with_columns(known, means)
@@ -145,9 +147,9 @@ class BlockTest:
         )  # fmt: skip
 
     def _ranking_of(self, values: NDArray[np.float64], new: int) -> Ranking:
-        """Return the ranking of most of these values, which is that of the last blocks if there are few since.
+        """Return a ranking that contains most of these values. It is the present one if few values have come since.
 
-        So many `new` blocks are ranked next.
+        The caller ranks `new` blocks next.
         """
         unsorted = values.shape[1] - self._ranking.sorted
         if unsorted < 0:
@@ -156,25 +158,25 @@ class BlockTest:
         return self._ranking if is_sorted else self._ranking.with_values(values)
 
     def evidence(self, which: Which = slice(None)) -> NDArray[np.float64]:
-        """Return the natural logarithm of the evidence of each of these components. 0 without a block."""
+        """Return the natural logarithm of the evidence of each of these components. It is 0 before any live block."""
         if not self.live:
             return np.zeros(len(self.means[which]))
         by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), which))
         return np.asarray(np.where(self.normal[which], np.maximum(by_rank, by_mean) - np.log(2), by_rank))
 
     def may_exceed(self, least: NDArray[np.float64], looks: Sequence[int]) -> NDArray[np.bool_]:
-        """Return which components may have more evidence than `least` after so many live blocks, at least one.
+        """Return which components may have more evidence than `least` after each of these numbers of live blocks.
 
-        `least` has the shape `[components]`, and the result `[components, looks]`. It takes a fraction of the time of
-        `evidence`, and most looks find none.
+        Each number is at least 1. `least` has the shape `[components]`, and the result `[components, looks]`. The
+        computation takes a fraction of the time of `evidence`, and most looks find no component.
         """
         at = [(self.reference + live, _starts(live)) for live in looks]
         return self._sums.may_exceed(least, at, self.normal, one_sided=self.one_sided)
 
     def growing_looks(self, least: NDArray[np.float64], since: int) -> dict[int, NDArray[np.bool_]]:
-        """Return after which live blocks, of those after number `since`, a look may find more evidence than `least`.
+        """Return the looks after live block number `since` that may find more evidence than `least`.
 
-        With each comes of which components it may, shape `[components]`.
+        The result maps the number of live blocks at a look to the components that may have more, shape `[components]`.
         """
         looks, found = [live for live in range(since + 1, self.live + 1) if _is_look(live)], dict[int, Any]()
         for first in range(0, len(looks), _LOOKS_AT_ONCE):
@@ -184,7 +186,7 @@ class BlockTest:
         return found
 
     def change_point(self, component: int) -> ChangePoint:
-        """Return when a change of the component began, if there was one. Needs a live block."""
+        """Return the most likely start of a change of the component, if there was a change. Needs a live block."""
         if component not in self._change_points:
             self._change_points[component] = self._change_point(component)
         return self._change_points[component]
@@ -214,20 +216,20 @@ class BlockTest:
     def _by_mean(self, centred: NDArray[np.float64], since: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the log bets by mean of normal components, shape `[normal components, starts]`.
 
-        `centred` are their means of blocks, which are overwritten.
+        `centred` are the means of their blocks, less the mean over all blocks. The function overwrites them.
         """
         before = self.means.shape[1] - since
         centred -= centred.mean(axis=1, keepdims=True)
         sums = np.cumsum(centred[:, : -self.live - 1 : -1], axis=1)[:, since - 1]
         squares = np.square(centred, out=centred).sum(axis=1, keepdims=True)
-        # The means add up to 0, so those before a start are minus those since.
+        # The centred means add up to 0, so the sum before a start is minus the sum since.
         split = Split(-sums / np.maximum(before, 1), sums / since, squares, before, since)
         return t_bets(split, one_sided=self.one_sided)
 
 
 @lru_cache(maxsize=4_096)
 def _looks(live: int) -> int:
-    """Return how many looks there are at most until `live` blocks: the powers of the ratio up to it."""
+    """Return an upper bound on the number of looks until `live` blocks: the powers of `_LOOK_RATIO` up to `live`."""
     return int(np.log(live) / np.log(_LOOK_RATIO)) + 1 if live else 0
 
 
@@ -237,7 +239,7 @@ def _is_look(live: int) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _starts(live: int) -> Starts:
-    """Return the first blocks of the changes that are considered, among `live` blocks. The first of all is one."""
+    """Return the starts of the changes that are considered among `live` blocks. The first live block is always one."""
     count = int(np.log(live) / np.log(_AGE_RATIO)) + 1
     ages = np.unique(np.append(np.floor(_AGE_RATIO ** np.arange(count)).astype(np.int64), live))
     return Starts.of(live - ages[::-1] + 1, live)

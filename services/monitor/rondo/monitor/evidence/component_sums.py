@@ -1,4 +1,4 @@
-"""The watched columns in their order, and from counts of rows by bin to sums of their components, bucket by bucket."""
+"""The watched columns in their order, and the sums of their components by bucket, from counts of rows by bin."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 Group = Literal["inputs", "outputs", "loss", "slices"]
 GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
-"""Each has a third of the false-alarm rate. Slices share that of the loss."""
+"""The groups that have a third of the false-alarm rate each. Slices share the third of the loss."""
 INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
 """The groups that need no outcomes."""
 LOSS: Group = "loss"
 SLICES: Group = "slices"
-"""The losses of slices. Each slice has rows of its own, other than the components of the other groups."""
+"""The losses of slices. The rows of each slice are a subset of the rows of the other groups."""
 UNCOVERED = "uncovered"
 """The component of a loss that is 1 where the outcome is outside of the interval."""
 TOO_LOW, TOO_HIGH = "too low", "too high"
-"""The components of a loss that say how much the outcome is above what was predicted, and how much it is below."""
+"""The components of a loss that add up how far the outcome is above the prediction, and how far it is below."""
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
           "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
           UNCOVERED: StatisticName.INTERVAL_COVERAGE, TOO_LOW: StatisticName.CALIBRATION,
@@ -49,8 +49,8 @@ class Component:
     """A bounded figure of a row.
 
     `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
-    and for the coverage of intervals. With a `value` it is about the rows alone where the column has it (a slice).
-    `at` is its place in the sums of its group, or of its slice.
+    and for the coverage of intervals. With a `value` it covers only the rows where the column has that value (a slice).
+    `at` is its index in the sums of its group, or of its slice.
     """
 
     group: Group
@@ -65,13 +65,14 @@ class Component:
 
     @property
     def category(self) -> str | None:
-        """The category that it is the share of, or the value of the slice that it is about."""
+        """The category whose share the component is, or the value of its slice."""
         return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else self.value
 
     def reported(self, mean: float) -> float:
-        """Return a mean of the component as people read its statistic: what an interval covers, not what it misses.
+        """Return a mean of the component as its statistic is reported.
 
-        Where predictions are too high, the outcome minus the prediction is negative.
+        The component of an interval counts the outcomes that it misses, and the statistic is the share that it covers.
+        Where predictions are too high, the statistic (outcome minus prediction) is negative.
         """
         if self.name == TOO_HIGH:
             return -mean
@@ -79,9 +80,9 @@ class Component:
 
 
 def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Watchable]]:
-    """Return what is watched without outcomes: features and then projections, and outputs; by their names in `Binning`.
+    """Return what is watched without outcomes, by the names in `Binning`: features and projections, and outputs.
 
-    The components of a group are in this order, without the columns whose kind of profile is unknown.
+    The components of a group are in this order. Columns whose kind of profile is unknown are left out.
     """
     inputs = profile.features | computable(profile.features, profile.projections)
     outputs = {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
@@ -89,12 +90,12 @@ def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Wa
 
 
 def row_range(column: Watchable) -> NDArray[np.float64]:
-    """Return the largest value of each component of a row of the reference less the smallest, shape `[components]`."""
+    """Return the range (largest less smallest value) of each component over the reference, shape `[components]`."""
     values = components(column).values
     if not isinstance(column, NumericProfile):
         return np.asarray(np.ptp(values, axis=0))
     seen = np.append(np.array(column.counts) > 0, column.missing > 0)
-    # Whether a value is missing is 0 or 1, also where none was.
+    # The component of missing values is 0 or 1, so its range is 1 even where the reference has no missing value.
     return np.asarray(np.maximum(np.ptp(values[seen], axis=0) if seen.any() else 0.0, [0.0, 0.0, 1.0]))
 
 
@@ -106,8 +107,8 @@ def _known(columns: Mapping[str, FeatureProfile]) -> Mapping[str, Watchable]:
 class _ColumnValues:
     """A watched column of a group: its `row` among the bins of rows, its `place` among counts, and its components.
 
-    `values` has these in each bin, shape `[bins, components]`. Of a numeric column, `pairs` has level and spread as
-    complex numbers, so that one pass adds up both.
+    `values` has the components in each bin, shape `[bins, components]`. For a numeric column `pairs` has level and
+    spread as complex numbers, so that one pass sums both.
     """
 
     group: Group
@@ -119,7 +120,7 @@ class _ColumnValues:
     @classmethod
     def of(cls, group: Group, row: int, bins: ColumnBins, profile: Watchable) -> _ColumnValues:
         values = components(profile).values
-        # Adding 0 makes 0 of -0, as in sums by counts.
+        # Adding 0 turns -0 into 0, as sums by counts do.
         is_numeric = isinstance(profile, NumericProfile)
         pairs = np.asarray(values[:, 0] + 1j * values[:, 1] + 0.0, np.complex128) if is_numeric else None
         return cls(group, row, slice(bins.offset, bins.offset + bins.size), values, pairs)
@@ -128,7 +129,10 @@ class _ColumnValues:
         return np.asarray(counts[:, self.place] @ self.values)
 
     def add_up(self, rows: BucketedRows, firsts: NDArray[np.int64], found: NDArray[np.float64]) -> None:
-        """Write the sums of buckets whose first rows have these numbers into zeros of shape `[buckets, components]`."""
+        """Write the sums of buckets into `found`, zeros of shape `[buckets, components]`.
+
+        `firsts` has the index of the first row of each bucket.
+        """
         bins, missing = rows.bins[self.row], len(self.values) - 1
         if self.pairs is None:
             numbers = np.repeat(np.arange(len(firsts)) * len(self.values), rows.rows)
@@ -142,7 +146,7 @@ class _ColumnValues:
 
 @dataclass(frozen=True, eq=False)
 class ComponentSums:
-    """The components of all watched columns. Sums of them are exact, be it by rows or by counts of rows."""
+    """The components of all watched columns. Their sums are exact, and equal for rows and for counts of rows."""
 
     columns: tuple[_ColumnValues, ...]
 
@@ -158,12 +162,15 @@ class ComponentSums:
         )
 
     def sums(self, group: Group, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the sums of the components of a group. Counts `[buckets, bins]` give `[buckets, components]`."""
+        """Return the sums of the components of a group.
+
+        Counts of shape `[buckets, bins]` give `[buckets, components]`.
+        """
         parts = [column.sums(counts) for column in self.columns if column.group == group]
         return np.concatenate([np.zeros((len(counts), 0)), *parts], axis=1)
 
     def of_part(self, group: Group, part: Part) -> BucketArrays:
-        """Return the buckets with the sums of the components of a group instead of counts."""
+        """Return the buckets with the sums of the group's components in the place of counts."""
         if isinstance(part, BucketArrays):
             return part._replace(counts=self.sums(group, part.counts))
         mine = [column for column in self.columns if column.group == group]

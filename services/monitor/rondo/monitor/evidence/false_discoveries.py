@@ -1,11 +1,11 @@
-"""At which evidence a figure of a group is named as changed: the share of false names is bounded, and so are alarms.
+"""The evidence at which a figure of a group is named as changed. It bounds false alarms and the share of false names.
 
 M(i) is the largest evidence of figure i so far, of n in the group. `level` is the group's share a of the false-alarm
-rate. If i has not changed, M(i) ever reaches c with probability 1 / c at most (Ville's inequality; for the stages of a
-test see `staged_test`), whatever the other figures do.
+rate. If i has not changed, M(i) reaches c at any time with probability 1 / c at most (Ville's inequality; for the
+stages of a test see `staged_test`), whatever the other figures do.
 
-*The first name* needs the evidence n / a. By the union bound a group without a change ever has one with probability a
-at most.
+*The first name* needs the evidence n / a. By the union bound a group without a change has a first name at any time with
+probability a at most.
 
 *Further names* need less: the k largest are named where each has reached n h / (k a), h = 1 + 1/2 + ... + 1/n, or
 n / a if that is less (Benjamini and Yekutieli, "The control of the false discovery rate in multiple testing under
@@ -13,22 +13,23 @@ dependency", Annals of Statistics 2001). This is e-BH (Wang and Ramdas, "False d
 JRSS B 2022) of evidence that has been adjusted as the largest one of a process has to be (Choe and Ramdas, "Combining
 evidence across filtrations using adjusters", 2024).
 
-*The share of false names* is expected to be at most 2 a, at the worst time ever. A false name among k adds 1 / k to it.
-It has reached n / a, with probability a / n at most, or n h / (k a). With f(k) = k a / (n h) as the bound of that
-probability, the second part is at most the sum over k of (f(k) - f(k-1)) / k = a / n. Both add up to 2 a / n for each
-of the n figures, and over groups to twice the false-alarm rate. As evidence and names only grow, this holds for the
-worst time, too.
+*The share of false names* has an expectation of 2 a at most, at the worst of all times. A false name among k adds 1 / k
+to the share. Its evidence has reached n / a, with probability a / n at most, or n h / (k a). With f(k) = k a / (n h) as
+the bound of the latter probability, the second part is at most the sum over k of (f(k) - f(k-1)) / k = a / n. Both add
+up to 2 a / n for each of the n figures, and over groups to twice the false-alarm rate. As evidence and names only grow,
+this holds for the worst time, too.
 
-*Over all models* of an installation the same rule names those whose alarms hold among many (`evident_over_models`). The
-largest evidence of a version, as a share of what its first name needs, is at least r with probability a / r at most, a
-being its false-alarm rate: so it stands in the place of M(i), and the expected share of false names among the models is
-at most the mean of their rates, at any time that does not depend on what they show.
+*Over all models* of an installation the same rule names the models whose alarms remain evident among many models
+(`evident_over_models`). The largest evidence of a version, as a share of what its first name needs, is at least r with
+probability 1 / r times its false-alarm rate at most. So it takes the place of M(i), and the expected share of false
+names among the models is at most the mean of their rates, at any time that does not depend on their evidence.
 
-The mean of the figures' evidence, which would have to reach 1 / a only, is no test. Ranks of a column's blocks are
-independent of its own earlier ranks, but not of those of other columns, and the more columns there are, the more of the
-rows their ranks reveal, among which nothing can be bet on exchangeability (Ramdas, Ruf, Larsson, Koolen, "Testing
-exchangeability: fork-convexity, supermartingales and e-processes", 2022). So each figure's evidence is a martingale for
-itself, their mean is none, and with the adjustment above it would come later than the union bound where few change.
+The mean of the figures' evidence, which would only have to reach 1 / a, is not a valid test. The ranks of a column's
+blocks are independent of its own earlier ranks, but not of those of other columns. The more columns there are, the more
+their ranks reveal of the rows, and no bet on exchangeability can grow among known rows (Ramdas, Ruf, Larsson, Koolen,
+"Testing exchangeability: fork-convexity, supermartingales and e-processes", 2022). So the evidence of each figure is a
+martingale by itself, but their mean is not. With the adjustment above, the mean would alarm later than the union bound
+where few figures change.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def naming_threshold(evidence: NDArray[np.float64], level: float) -> float:
 def evident_over_models(strengths: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return the models whose change is evident among all of them, shape `[models]`.
 
-    `strengths` are logarithms of the largest evidence of each as a share of what its first name needs: 0 is an alarm.
+    `strengths` has, for each model, the logarithm of its largest evidence as a share of what its first name needs. 0 or
+    more is an alarm.
     """
     count = len(strengths)
     names = np.arange(1, count + 1)

@@ -1,4 +1,4 @@
-"""The evidence about the versions of a model: which buckets are open, and what the closed ones say."""
+"""The evidence about the versions of a model: the open buckets, and the evidence from the closed ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ClosedStep(NamedTuple):
-    """The `end` of a step, in microseconds, and whether it is in another window than the step with rows before it."""
+    """The `end` of a step, in microseconds, and whether the step begins a window among the steps with rows."""
 
     end: int
     begins_window: bool
@@ -30,9 +30,9 @@ class ClosedStep(NamedTuple):
 
 @dataclass
 class ModelEvidence:
-    """`versions` have the evidence so far, `open` the buckets that still accept rows.
+    """The evidence so far in `versions`, and the buckets that still accept rows in `open`.
 
-    `late` counts the rows that came after the end of their step: they are in the figures of their window alone.
+    `late` counts the rows that arrived after the end of their step. They count in the figures of their window alone.
     """
 
     versions: dict[int, VersionEvidence] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class ModelEvidence:
     late: int = 0
 
     def of(self, version: int, reference: Reference) -> VersionEvidence:
-        """Return the evidence about a version. It begins with the first call."""
+        """Return the evidence about a version. The first call creates it."""
         if version not in self.versions:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
         return self.versions[version]
@@ -48,14 +48,15 @@ class ModelEvidence:
     def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[ClosedStep]:
         """Take the rows of the steps that end at or before `upto`. Yields steps with rows, in order.
 
-        Those are yielded that begin a window, and those in which the evidence may have changed. The others are taken
+        It yields the steps that begin a window, and those in which the evidence may have changed. It takes the others
         together with the step after them, which takes a fraction of the time.
         """
         parts = self.open.pop(version, upto - upto % lengths.step)
         if not parts:
             return
         evidence = self.of(version, reference)
-        # Sums of components are exact in any order, and fewer than counts: so they are added up.
+        # There are fewer components than bins, and their sums are exact in any order, so sums are added up instead of
+        # counts.
         found = {
             group: added_up([reference.components.of_part(group, part) for part in parts]) for group in INPUT_GROUPS
         }
@@ -88,9 +89,10 @@ class ModelEvidence:
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
         sums: NDArray[np.float64],
     ) -> None:  # fmt: skip
-        """Take the losses of a closed window that began at `window`: rows and sums by bucket, each of `length`.
+        """Take the losses of a closed window that began at `window`: rows and sums by bucket.
 
-        `sums` has the shape `[buckets, components]`, see `WindowCounts.loss_sums`.
+        A bucket is `length` microseconds long. `sums` has the shape `[buckets, components]`, see
+        `WindowCounts.loss_sums`.
         """
         starts = window + length * np.arange(len(rows), dtype=np.int64)
         self.of(version, reference).take("loss", Buckets(starts, rows, sums, length))
@@ -99,13 +101,16 @@ class ModelEvidence:
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
         sums: NDArray[np.float64],
     ) -> None:  # fmt: skip
-        """Take the losses of the slices of a closed window by its parts, each of `length`. Shape `[slices, parts]`."""
+        """Take the losses of the slices of a closed window by its parts, shape `[slices, parts]`.
+
+        A part is `length` microseconds long.
+        """
         evidence, starts = self.of(version, reference), window + length * np.arange(rows.shape[1], dtype=np.int64)
         for number, each in enumerate(reference.profile.slices):
             evidence.take_slice(each.column, each.value, Buckets(starts, rows[number], sums[number][:, None], length))
 
     def snapshot(self, version: int | None) -> ModelEvidence:
-        """Return the evidence about a version without open buckets. What is taken later does not change it."""
+        """Return the evidence about a version without open buckets. Rows that are taken later do not change it."""
         versions = {number: each.snapshot() for number, each in self.versions.items() if number == version}
         return ModelEvidence(versions, late=self.late)
 
@@ -115,9 +120,9 @@ class ModelEvidence:
         return self.open.versions() | self.versions.keys()
 
     def rename(self, before: int, after: int) -> None:
-        """Let a version have the evidence of another one, which is the same artifact.
+        """Move the evidence and buckets of version `before` to version `after`, which is the same artifact.
 
-        Rows of its own in steps that are evidence already come too late for it.
+        Rows of version `after` in steps that are evidence already are too late for it.
         """
         if (found := self.versions.pop(before, None)) is not None:
             self.versions[after] = found

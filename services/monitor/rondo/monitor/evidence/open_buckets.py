@@ -1,7 +1,7 @@
 """Buckets of event time that still accept rows, for each version: counts by bin, which merge by addition.
 
-Where buckets have few rows, most counts are 0. So the rows of a message stay what they are, a bin of each column, until
-their bucket has another part, or a checkpoint needs the counts.
+Where buckets have few rows, most counts are 0. So the rows of a message are kept as the bin of each column, until their
+bucket has another part, or a checkpoint needs the counts.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
     from rondo.chassis.profiles.binning import Binning, ColumnBins
 
-# Parts of buckets are added up when there are so many: rows that arrive one by one then cost neither memory nor a copy
-# of all buckets each.
+# Parts of buckets are merged when there are this many. Rows that arrive one by one then need little memory, and not
+# each of them causes a copy of all buckets.
 _MOST_PARTS = 64
-# So many buckets are counted at once: that takes less time than to keep their rows.
+# Rows of at most this many buckets are counted at once, which takes less time than to keep the rows.
 _FEW_BUCKETS = 16
 
 
 class BucketArrays(NamedTuple):
-    """`starts` in microseconds, `rows`, and `counts` by bin, shape `[buckets, bins]`, or other sums of the rows."""
+    """Buckets by their `starts` in microseconds, with their number of `rows`, and sums in `counts`.
+
+    `counts` are the rows by bin, shape `[buckets, bins]`, or other sums of the rows.
+    """
 
     starts: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -40,20 +43,21 @@ class BucketArrays(NamedTuple):
         return np.asarray(self.counts[:, column.offset : column.offset + column.size])
 
     def split(self, upto: int) -> tuple[BucketArrays | None, BucketArrays | None]:
-        """Return the buckets that start before `upto`, and the others. None instead of no bucket."""
+        """Return the buckets that start before `upto`, and the others. Each is None if it has no bucket."""
         before = self.starts < upto
         if before.all() or not before.any():
             return (self, None) if before.any() else (None, self)
         count = int(before.sum())
-        # Counts are large, and in most cases the first ones are before it: these need no copy.
+        # Counts are large. In most cases the buckets before `upto` come first, and then a view suffices.
         return self.at(slice(count) if before[:count].all() else before), self.at(~before)
 
 
 @dataclass(frozen=True, eq=False)
 class BucketedRows:
-    """Rows in the order of their buckets, none of which is empty: `starts` of these in microseconds, and their `rows`.
+    """Rows in the order of their buckets, none of which is empty.
 
-    `bins` has the bin of each value of the rows, shape `[watched, rows]`.
+    `starts` are the starts of the buckets in microseconds, and `rows` their numbers of rows. `bins` has the bin of each
+    value of the rows, shape `[watched, rows]`.
     """
 
     starts: NDArray[np.int64]
@@ -63,7 +67,7 @@ class BucketedRows:
 
     @classmethod
     def of(cls, starts: NDArray[np.int64], bins: NDArray[Any], binning: Binning) -> BucketedRows:
-        """Return rows by the start of the bucket of each, shape `[rows]`, and their bins; in any order."""
+        """Return buckets of rows in any order. `starts` is the start of each row's bucket, shape `[rows]`."""
         if (np.diff(starts) < 0).any():
             order = np.argsort(starts, kind="stable")
             starts, bins = starts[order], bins[:, order]
@@ -72,7 +76,7 @@ class BucketedRows:
 
     @property
     def firsts(self) -> NDArray[np.int64]:
-        """The number of the first row of each bucket."""
+        """The index of the first row of each bucket."""
         return np.asarray(np.cumsum(self.rows) - self.rows)
 
     @property
@@ -82,7 +86,7 @@ class BucketedRows:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the bins take less room than counts by bucket, of which there are few where rows are few."""
+        """True if the bins take less memory than counts by bucket. That is so where buckets have few rows."""
         return len(self.starts) > _FEW_BUCKETS and self.bins.nbytes < len(self.starts) * self.binning.size
 
     def counts_of(self, column: ColumnBins) -> NDArray[np.int64]:
@@ -93,19 +97,19 @@ class BucketedRows:
         return counts.reshape(len(self.starts), column.size)
 
     def between(self, first: int, end: int) -> NDArray[np.int64]:
-        """Return the counts by bin of the buckets from number `first` until before `end` together, shape `[bins]`."""
+        """Return the counts by bin of the buckets from index `first` to before `end` together, shape `[bins]`."""
         row = int(self.rows[:first].sum())
         bins = self.bins[:, row : row + int(self.rows[first:end].sum())]
         return np.asarray(self.binning.count(bins, np.zeros(bins.shape[1], np.int64), 1)[0])
 
     def split(self, upto: int) -> tuple[BucketedRows | None, BucketedRows | None]:
-        """Return the buckets that start before `upto`, and the others. None instead of no bucket."""
+        """Return the buckets that start before `upto`, and the others. Each is None if it has no bucket."""
         number = int(self.starts.searchsorted(upto))
         if number in (0, len(self.starts)):
             return (self, None) if number else (None, self)
         row = int(self.rows[:number].sum())
         before = BucketedRows(self.starts[:number], self.rows[:number], self.bins[:, :row], self.binning)
-        # A copy, for a view would keep the memory of all rows.
+        # A copy, because a view would keep the memory of all rows.
         bins = self.bins[:, row:].copy()
         return before, BucketedRows(self.starts[number:], self.rows[number:], bins, self.binning)
 
@@ -115,19 +119,19 @@ Part = BucketArrays | BucketedRows
 
 @dataclass
 class OpenBuckets:
-    """`parts` by version: a bucket may be in several of them."""
+    """The buckets of each version as `parts`. A bucket may be in several parts."""
 
     parts: dict[int, list[Part]] = field(default_factory=dict)
 
     def add_rows(self, version: int, rows: BucketedRows) -> None:
-        """Add rows. Their arrays are kept, and nobody may change them from now on."""
+        """Add rows. The arrays are kept, so the caller must not change them afterwards."""
         if len(rows.starts):
             self._append(version, rows if rows.is_sparse else rows.counted)
 
     def add(self, version: int, starts: NDArray[np.int64], rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         """Add rows and counts, shapes `[buckets]` and `[buckets, bins]`. Empty buckets are left out.
 
-        The arrays are kept, and nobody may change them from now on.
+        The arrays are kept, so the caller must not change them afterwards.
         """
         full, added = rows > 0, BucketArrays(starts, rows, counts)
         counts.flags.writeable = False
@@ -135,14 +139,14 @@ class OpenBuckets:
             self._append(version, added if full.all() else added.at(full))
 
     def pop(self, version: int, upto: int) -> list[Part]:
-        """Remove the buckets that start before `upto`. Returns the parts of them (see `added_up`)."""
+        """Remove the buckets that start before `upto`. Returns their parts, see `added_up`."""
         split = [part.split(upto) for part in self.parts.pop(version, ())]
         if left := [others for _, others in split if others]:
             self.parts[version] = left
         return [before for before, _ in split if before]
 
     def rename(self, before: int, after: int) -> None:
-        """Add the buckets of a version to those of another one."""
+        """Add the buckets of version `before` to those of version `after`, and remove them from `before`."""
         if parts := self.parts.pop(before, None):
             self.parts[after] = [*parts, *self.parts.get(after, ())]
 
@@ -154,7 +158,7 @@ class OpenBuckets:
         self.parts = {version: parts for version, parts in self.parts.items() if version in versions}
 
     def __iter__(self) -> Iterator[tuple[tuple[int, int], int, NDArray[np.int64]]]:
-        """Yield version and start, rows, and counts, in order."""
+        """Yield the version and start of each bucket, its rows, and its counts, in order."""
         for version in sorted(self.parts):
             for start, rows, counts in zip(*self._merge(version), strict=True):
                 yield (version, int(start)), int(rows), counts
@@ -166,7 +170,7 @@ class OpenBuckets:
             self._merge(version)
 
     def _merge(self, version: int) -> BucketArrays:
-        """Add up the parts of each bucket of a version. Returns its buckets in order of time."""
+        """Merge the parts of a version. Returns its buckets in order of time."""
         merged = added_up([each.counted if isinstance(each, BucketedRows) else each for each in self.parts[version]])
         self.parts[version] = [merged]
         return merged

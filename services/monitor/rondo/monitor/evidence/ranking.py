@@ -1,11 +1,11 @@
-"""Rows of values that are appended to, and how many values of each row are smaller than a new one, and how many equal.
+"""Growing rows of values, and the number of values in each row that are smaller than a new one or equal to it.
 
-Ties must be ties: blocks of rows without any missing value are equal, and so are blocks with the same share of a
-category. The trainer rounds the means of the reference, and a mean of means has errors of rounding, so means are put on
-a grid of a millionth.
+Equal blocks must tie: blocks without a missing value are equal, and so are blocks with the same share of a category.
+The trainer rounds the means of the reference, and a mean of means has rounding errors. So the means are rounded to a
+grid of a millionth.
 
-Most of a row is kept sorted, so that a new value is found by a binary search, and the newest values are compared one by
-one: sorting the row again for each value would cost more.
+Most of a row is kept sorted, so that a binary search finds the place of a new value. The newest values are compared one
+by one, because sorting the row again for each value would cost more.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 MOST_UNSORTED = 64
 """The most values at the end of a row that are not sorted yet."""
 FEW = 24
-"""So many new values of a row are compared with those that are not sorted: to sort these first would take longer."""
+"""The largest number of new values that are compared with the unsorted ones. Sorting these first would take longer."""
 _FEWEST = 64
 _STEPS = 1e6
-# No share of rows lies at a border of the shifted grid: shares are multiples of a small power of 1/2 or 1/10, or far
-# from the borders.
+# No share of rows lies on a border of the shifted grid: shares are multiples of a small power of 1/2 or 1/10, or are
+# far from the borders.
 _SHIFT = 0.3711
 
 
 @dataclass(eq=False)
 class GrowingColumns:
-    """The first `used` columns of `room`, shape `[rows, columns]`. Columns are appended without a copy each time."""
+    """The first `used` columns of `room`, shape `[rows, columns]`. Most appends need no copy."""
 
     room: NDArray[np.float64]
     used: int
@@ -42,9 +42,10 @@ class GrowingColumns:
         return cls(columns, columns.shape[1])
 
     def with_columns(self, known: int, columns: NDArray[np.float64]) -> GrowingColumns:
-        """Return the first `known` columns and these after them.
+        """Return the first `known` columns followed by `columns`.
 
-        Columns that another value has appended after the known ones are left as they are: then there is a copy.
+        Columns that another instance has appended after the known ones stay as they are. In that case the columns are
+        copied.
         """
         total = known + columns.shape[1]
         grown = self
@@ -78,16 +79,17 @@ class Ranking:
         return count
 
     def with_values(self, values: NDArray[np.float64]) -> Ranking:
-        """Return the ranking of `values`, which are all in order of arrival. The first of them are sorted already."""
+        """Return the ranking of `values`, which are in order of arrival. Their first ones are those sorted already."""
         together = np.concatenate((self.ascending, np.sort(values[:, self.sorted :], axis=1)), axis=1)
-        # Timsort merges what is in order, and takes a fraction of the time of quicksort.
+        # Timsort merges runs that are sorted already, and takes a fraction of the time of quicksort.
         together.sort(axis=1, kind="stable")
         return Ranking(together)
 
     def places(self, values: NDArray[np.float64], known: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return how many values before each one are smaller, and how many are equal. Shapes `[rows, new values]`.
+        """Return how many earlier values are smaller than each new one, and how many are equal.
 
-        `values` are all in order, shape `[rows, values]`. Those from number `known` on are new.
+        Shapes `[rows, new values]`. `values` has all values in order of arrival, shape `[rows, values]`. Those from
+        index `known` on are new.
         """
         new = values[:, known:]
         below, same = self._among_sorted(new)
@@ -96,7 +98,7 @@ class Ranking:
             return below, same
         smaller, equal = others < each_new, others == each_new
         if new.shape[1] > 1:
-            # Of the new values those count that are before the one.
+            # A new value is compared only with the new values that arrived before it.
             before = np.arange(self.sorted, values.shape[1] - 1) < np.arange(known, values.shape[1])[:, None]
             smaller, equal = smaller & before, equal & before
         return below + _count(smaller), same + _count(equal)
@@ -109,7 +111,7 @@ class Ranking:
         else:
             at = np.stack([row.searchsorted(each) for row, each in zip(self.ascending, new, strict=True)]) + first
         below, same = np.asarray(at - first), np.zeros(new.shape, np.int64)
-        # Few values are equal to one before.
+        # Few new values equal a sorted one, so only those are counted.
         ties = np.nonzero((self.ascending.take(at, mode="clip") == new) & (below < self.sorted))
         for row, number in zip(*(each.tolist() for each in ties), strict=True):
             same[row, number] = self.ascending[row].searchsorted(new[row, number], "right") - below[row, number]
@@ -117,16 +119,16 @@ class Ranking:
 
     @cached_property
     def _keys(self) -> NDArray[np.complex128]:
-        """The values row after row, each the imaginary part of a number whose real part is its row.
+        """The sorted values of all rows in a sequence. The real part is the row, and the imaginary part is the value.
 
         Complex numbers are ordered by the real part first, so one binary search finds the places of values in all rows.
-        For many values of a row, a search in each row takes less time.
+        For many new values per row, a search in each row takes less time.
         """
         return _with_rows(self.ascending).ravel()
 
 
 def on_grid(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the means, each rounded to one place of the grid."""
+    """Return the means, each rounded to a place of the grid."""
     return np.asarray(np.floor(means * _STEPS + _SHIFT) / _STEPS)
 
 
@@ -137,6 +139,6 @@ def _with_rows(values: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 
 def _count(found: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Count along the last axis, which is short: a byte holds the number, and is added up faster."""
+    """Return the sums along the last axis, which is short, so that a byte holds a sum. Sums of bytes are faster."""
     counts: NDArray[np.uint8] = found.view(np.uint8).sum(axis=-1, dtype=np.uint8)
     return counts.astype(np.int64)

@@ -1,4 +1,4 @@
-"""The reference that a version is compared with: its profile, frozen at training, compiled into bins once."""
+"""The reference that a version is compared with: its profile, frozen at training and compiled into bins once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Bins, the reference's counts in them, the components that evidence is made of, and what estimates are made by.
+    """The bins, the reference's counts in them, the components of the evidence, and the estimators.
 
-    `digest` is that of the version's artifact: the evidence depends on it, so that versions are independent. There is
-    no `estimator` where the trainer has written no calibration.
+    `digest` is that of the version's artifact. It seeds the evidence, so that versions are independent. `estimator` is
+    None where the trainer has written no calibration.
     """
 
     digest: str
@@ -55,12 +55,12 @@ class Reference:
 
     @property
     def density(self) -> Density:
-        """How dense the rows of the reference are in event time."""
+        """The density of the reference's rows in event time."""
         return Density(self.profile.rows, self.profile.seconds)
 
     @property
     def loss_components(self) -> int:
-        """How many components of evidence the outcomes have, see `WindowCounts.loss_sums`."""
+        """The number of components of the evidence from outcomes, see `WindowCounts.loss_sums`."""
         if (loss := self.profile.loss) is None:
             return 1
         return 1 + (loss.uncovered is not None) + 2 * (loss.bias is not None)

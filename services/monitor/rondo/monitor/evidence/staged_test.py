@@ -1,13 +1,14 @@
-"""A test that a version's rows are fed to: it cuts blocks of rows, and makes them longer as they become many.
+"""A test that takes a version's rows, divides them into blocks, and lengthens the blocks as their number grows.
 
-With the first stage's blocks the test would grow for ever. After `MOST_LIVE_BLOCKS` of them the next stage begins, with
-blocks twice as long, made of pairs of those before. Where pairs of the reference's blocks would be too few to compare
-with, the older half of the live blocks becomes a part of it. Each stage has half of what is left of the false-alarm
-rate: by the union bound, all of them together keep it. For that a stage may begin after a number of blocks, but not
-because of what they show: blocks that are exchangeable with those before may then be on either side.
+With the blocks of the first stage the memory of the test would grow without limit. After `MOST_LIVE_BLOCKS` of them the
+next stage begins, with blocks twice as long, made of pairs of those before. Where pairs of the reference's blocks would
+be too few to compare with, the older half of the live blocks becomes a part of the reference. Each stage has half of
+the remaining false-alarm rate, so by the union bound all of them together keep it. This holds because a stage begins
+after a number of blocks, and not because of their values: blocks that are exchangeable with those before may then be on
+either side.
 
-A bucket can't be divided. Where traffic is so dense that one has the rows of several blocks, the next stage begins with
-blocks as long as that: a mean of more rows varies less, and could not be ranked among those of the reference.
+A bucket can't be divided. Where traffic is so dense that a bucket has the rows of several blocks, the next stage begins
+with blocks of that length: a mean of more rows varies less, and could not be ranked among those of the reference.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ _LEAST_THRESHOLD = np.log(3)
 class Buckets:
     """Consecutive buckets of event time: `starts` in microseconds, `rows`, and the sums of the rows' components.
 
-    `starts` and `rows` have the shape `[buckets]`, `sums` `[buckets, components]`. `length` is the microseconds of one.
-    The sums are exact in any order (see `chassis.profiles.components.UNIT`).
+    `starts` and `rows` have the shape `[buckets]`, `sums` `[buckets, components]`. A bucket is `length` microseconds
+    long. The sums are exact in any order (see `chassis.profiles.components.UNIT`).
     """
 
     starts: NDArray[np.int64]
@@ -46,7 +47,7 @@ class Buckets:
     length: int
 
     def of(self, components: Sequence[int]) -> Buckets:
-        """Return the buckets of these components."""
+        """Return the buckets with the sums of these components alone."""
         if len(components) == self.sums.shape[1] and list(components) == list(range(len(components))):
             return self
         return Buckets(self.starts, self.rows, self.sums[:, list(components)], self.length)
@@ -55,15 +56,16 @@ class Buckets:
         return Buckets(self.starts[which], self.rows[which], self.sums[which], self.length)
 
     def since(self, first: int) -> Buckets:
-        """Return the buckets from number `first` on."""
+        """Return the buckets from index `first` on."""
         return self.at(slice(first, None))
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a component: most likely since `since`, between `earliest` and `latest`, in microseconds.
+    """A change of a component: it most likely began at `since`, between `earliest` and `latest`, in microseconds.
 
-    `before` and `after` are the means of the component before and since. `rows` have passed since the change.
+    `before` and `after` are the means of the component before the change and since. `rows` is the number of rows since
+    the change.
     """
 
     since: int
@@ -76,9 +78,10 @@ class Change:
 
 @dataclass(frozen=True)
 class EarlierChange:
-    """A change that blocks have shown which are not compared any more, and its evidence by then, a logarithm.
+    """A change that was found in blocks that are not kept any more, and its evidence at that time, a logarithm.
 
-    `taken` is the rows that the present test had taken by then. Negative where it began later.
+    `taken` is the number of rows that the present test had taken at that time. It is negative where the test began
+    later.
     """
 
     change: Change
@@ -86,17 +89,17 @@ class EarlierChange:
     taken: int
 
     def as_of(self, taken: int) -> Change:
-        """Return the change once the test has taken so many rows."""
+        """Return the change as of the time when the test has taken `taken` rows."""
         return replace(self.change, rows=self.change.rows + taken - self.taken)
 
     def before(self, taken: int) -> EarlierChange:
-        """Return it for a test that begins after so many rows."""
+        """Return the change for a test that begins after `taken` rows of the present one."""
         return replace(self, taken=self.taken - taken)
 
 
 @dataclass(eq=False)
 class OpenBlock:
-    """A block of which more rows are expected."""
+    """A block that is not complete yet."""
 
     start: int
     rows: int
@@ -107,7 +110,7 @@ class OpenBlock:
         return cls(0, 0, np.zeros(components))
 
     def extend(self, buckets: Buckets, first: int, end: int) -> None:
-        """Add the buckets from `first` until before `end`."""
+        """Add the buckets from index `first` to before `end`."""
         if first == end:
             return
         if not self.rows:
@@ -117,7 +120,7 @@ class OpenBlock:
 
 
 class _Blocks(NamedTuple):
-    """Blocks that are complete: `starts` in microseconds, `rows`, and `means`, shape `[components, blocks]`."""
+    """Complete blocks: `starts` in microseconds, `rows`, and `means`, shape `[components, blocks]`."""
 
     starts: list[int]
     rows: list[int]
@@ -127,8 +130,8 @@ class _Blocks(NamedTuple):
 class _Expected(NamedTuple):
     """The `test` with the blocks that are taken next.
 
-    Before them there are `known` blocks, with those of the reference. `looks` are those after which a look may find
-    more evidence, and of which components, by the number of live blocks.
+    `known` is the number of blocks before them, with those of the reference. `looks` has the looks that may find more
+    evidence: the number of live blocks, and the components that may have more.
     """
 
     known: int
@@ -136,17 +139,17 @@ class _Expected(NamedTuple):
     looks: Mapping[int, NDArray[np.bool_]]
 
     def has(self, means: NDArray[np.float64], known: int) -> bool:
-        """Return whether these are the blocks after so many."""
+        """Return whether these are the expected blocks that follow the first `known` ones."""
         return known >= self.known and np.array_equal(self.test.means[:, known : known + means.shape[1]], means)
 
 
 @dataclass(eq=False)
 class StagedTest:
-    """The test of components that share a clock of blocks, which have at least `block` rows each.
+    """The test of components that share the same blocks, of at least `block` rows each.
 
     `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds. `counts` are
-    their rows. `rows` are those of all blocks. `evidence` is the largest logarithm so far, shape `[components]`, less
-    what the stages share. `earlier` are the changes that former blocks have shown, by component.
+    their numbers of rows. `rows` is the number of rows in all blocks. `evidence` is the largest logarithm so far, shape
+    `[components]`, less `_share`. `earlier` has the changes that were found in former blocks, by component.
     """
 
     test: BlockTest
@@ -167,9 +170,9 @@ class StagedTest:
         self.evidence = np.zeros(components)
 
     def expect(self, buckets: Buckets) -> None:
-        """Rank the blocks of buckets that are taken next, in parts: all at once takes a fraction of the time.
+        """Rank the blocks of the buckets that are taken next in parts.
 
-        Looks that can't find more evidence than there is are left out then.
+        Ranking all at once takes a fraction of the time. `take` then skips the looks that can't find more evidence.
         """
         upto = np.cumsum(buckets.rows[: self._crowded(buckets.rows, 0)])
         if ends := self._ends(upto, 0, MOST_LIVE_BLOCKS - self.test.live):
@@ -178,9 +181,10 @@ class StagedTest:
             self._expected = _Expected(self.test.means.shape[1], test, looks)
 
     def take(self, buckets: Buckets) -> int | None:
-        """Take buckets that follow those before. Blocks end with the bucket that completes them.
+        """Take buckets that follow those before. A block ends with the bucket that completes it.
 
-        Returns the number of the first bucket that was not taken: the reference is too short for blocks with its rows.
+        Returns the index of the first bucket that was not taken, because the reference is too short for blocks with its
+        rows. None if all were taken.
         """
         first, upto = 0, np.cumsum(buckets.rows)
         while first < len(upto):
@@ -196,27 +200,27 @@ class StagedTest:
 
     @property
     def taken(self) -> int:
-        """The rows that have been taken."""
+        """The number of rows that have been taken."""
         return self.rows + self.open.rows
 
     @property
     def _share(self) -> float:
-        """The logarithm by which a stage's evidence is less, so that all stages keep the false-alarm rate."""
+        """The logarithm that is subtracted from a stage's evidence, so that all stages keep the false-alarm rate."""
         return float(self.stage * np.log(2))
 
     @property
     def rows_until_look(self) -> int:
-        """As many further rows as the evidence needs at least to change, if no bucket has those of two blocks."""
+        """The fewest further rows after which the evidence may change, if no bucket has the rows of two blocks."""
         return self._until_pause() * self.block - self.open.rows
 
     def change(self, component: int) -> Change:
-        """Return the change of a component that the evidence is about. Needs a live block, or an earlier change."""
+        """Return the change of a component that the evidence shows. Needs a live block, or an earlier change."""
         earlier = self.earlier.get(component)
         if earlier and self.evidence[component] <= earlier.evidence:
             return earlier.as_of(self.taken)
         point = self.test.change_point(component)
         if earlier and point.block == 1:
-            # It began before the first of these blocks.
+            # The change began before the first of these blocks.
             return earlier.as_of(self.taken)
         means = self.test.means[component]
         split = self.test.reference + point.block - 1
@@ -230,20 +234,20 @@ class StagedTest:
         )
 
     def keep_changes(self) -> None:
-        """Keep the changes that the live blocks show, before blocks are given up."""
+        """Keep the changes that the live blocks show, before these blocks are merged or become the reference."""
         if self.test.live:
             found = np.flatnonzero(self.evidence >= _LEAST_THRESHOLD).tolist()
             self.earlier = {at: EarlierChange(self.change(at), float(self.evidence[at]), self.taken) for at in found}
 
     def _crowded(self, rows: NDArray[np.int64], first: int) -> int:
-        """Return the next bucket from `first` on that completes a block in any case: it has the rows of two."""
+        """Return the next bucket from `first` on that has the rows of two blocks. It completes a block in any case."""
         crowded = rows[first:] >= 2 * self.block
         return first + int(crowded.argmax()) if crowded.any() else len(rows)
 
     def _ends(self, upto: NDArray[np.int64], first: int, most: int) -> list[int]:
-        """Return where the next blocks end that begin with bucket `first`, at most so many.
+        """Return the ends of the next blocks, at most `most` of them, where the first begins with bucket `first`.
 
-        `upto` are the rows of all buckets up to each one. The bucket at an end belongs to the next block.
+        `upto` has the rows of all buckets up to each one. The bucket at an end belongs to the next block.
         """
         ends, known = list[int](), upto.tolist()
         target = (known[first - 1] if first else 0) + self.block - self.open.rows
@@ -253,7 +257,10 @@ class StagedTest:
         return ends
 
     def _until_pause(self) -> int:
-        """Return how many blocks can be closed at once: until a look that may find more, or the next stage."""
+        """Return the number of blocks that can be closed at once.
+
+        They end with a look that may find more evidence, or with the next stage.
+        """
         live, expected = self.test.live, self._expected
         if expected and live < expected.test.live:
             until = next((look for look in expected.looks if look > live), expected.test.live) - live
@@ -262,20 +269,20 @@ class StagedTest:
         return min(until, max(1, MOST_LIVE_BLOCKS - live))
 
     def _close(self, buckets: Buckets, first: int, ends: Sequence[int]) -> int:
-        """Close the open block with the buckets from `first` on, and those after it, which end at `ends`.
+        """Close the open block with the buckets from `first` on, and the blocks after it, which end at `ends`.
 
         Returns the first bucket after them.
         """
         blocks = self._blocks(buckets, first, ends)
         if self._expected and not self._expected.has(blocks.means, self.test.means.shape[1]):
-            # Other buckets came.
+            # The buckets are not those that were expected.
             self._expected = None
             return first
         after, expected = self.test.live + len(ends), self._expected
         self.test = expected.test.upto(after) if expected else self.test.with_blocks(blocks.means)
         if expected and after == expected.test.live:
             self._expected = None
-        # New lists, so that a snapshot keeps the ones before.
+        # These are new lists, so that the lists of a snapshot do not change.
         self.starts, self.counts = [*self.starts, *blocks.starts], [*self.counts, *blocks.rows]
         self.rows, self.end = self.rows + sum(blocks.rows), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
@@ -288,7 +295,7 @@ class StagedTest:
         return ends[-1]
 
     def _blocks(self, buckets: Buckets, first: int, ends: Sequence[int]) -> _Blocks:
-        """Return the open block with the buckets from `first` on, and those after it, which end at `ends`."""
+        """Return the open block with the buckets from `first` on, and the blocks after it, which end at `ends`."""
         firsts = [first, *ends[:-1]]
         rows = np.add.reduceat(buckets.rows[: ends[-1]], firsts)
         sums = np.add.reduceat(buckets.sums[: ends[-1]], firsts, axis=0)
@@ -300,21 +307,21 @@ class StagedTest:
         return _Blocks(starts, rows.tolist(), on_grid(sums / rows[:, None]).T)
 
     def _look(self, may_grow: NDArray[np.bool_] | None) -> None:
-        """Look at the components whose evidence may have grown."""
+        """Compute the evidence of the components whose evidence may have grown."""
         which = np.zeros(0, np.int64) if may_grow is None else np.flatnonzero(may_grow)
         if which.size:
-            # A new array, as for the lists.
+            # This is a new array for the same reason as the lists.
             self.evidence = self.evidence.copy()
             self.evidence[which] = np.maximum(self.evidence[which], self.test.evidence(which) - self._share)
 
     def _fits(self, rows: int) -> bool:
-        """Make blocks long enough for a bucket with so many rows. Returns whether the reference allows it."""
+        """Lengthen the blocks until a bucket with `rows` rows fits. Returns whether the reference allows it."""
         factor = crowded_by(rows, self.block)
         if factor == 1:
             return True
         if self.test.reference < FEWEST_BLOCKS * factor:
             return False
-        # Live blocks of fewer rows can't be ranked with it. Where there is none, nothing has been looked at yet.
+        # Live blocks of fewer rows can't be ranked with the bucket. Without a live block the evidence is still 0.
         self.keep_changes()
         self.stage += 1 if self.test.live else 0
         self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
@@ -322,7 +329,7 @@ class StagedTest:
         return True
 
     def _begin_stage(self) -> None:
-        # An odd block would have no partner. 1,000 blocks and half of them are even.
+        # An odd block would have no partner. 1,000 blocks and half of them are even numbers.
         learned = 0 if self.test.reference >= 2 * FEWEST_BLOCKS else self.test.live // 2
         if learned:
             self.keep_changes()
@@ -333,18 +340,18 @@ class StagedTest:
         self.counts = [a + b for a, b in zip(self.counts[learned::2], self.counts[learned + 1 :: 2], strict=True)]
 
     def _with_longer(self, factor: int, reference: int) -> BlockTest:
-        """Return a test before any live block: the first `reference` blocks merged, `factor` to one."""
+        """Return a test before any live block, against the first `reference` blocks, merged in groups of `factor`."""
         before, means = self.test, merged(self.test.means[:, :reference], factor)
         seed, resolution = f"{before.seed}/{self.stage}", before.resolution / factor
         return BlockTest.of(seed, means, before.normal, one_sided=before.one_sided, resolution=resolution)
 
 
 def crowded_by(rows: int, block: int) -> int:
-    """Return by which power of 2 blocks have to be longer, so that a bucket's rows are less than two blocks."""
+    """Return the power of 2 by which blocks must be longer, so that a bucket has fewer rows than two blocks."""
     return 1 << max(0, (rows // block).bit_length() - 1)
 
 
 def merged(means: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
-    """Return the means of so many consecutive blocks each. The oldest that fill no group are left out."""
+    """Return the mean of every `factor` consecutive blocks. The oldest blocks that fill no group are left out."""
     even = means[:, means.shape[1] % factor :]
     return np.asarray(even.reshape(len(even), even.shape[1] // factor, factor).mean(axis=2))

@@ -1,9 +1,9 @@
-"""Stretches of a reference: how long its blocks are, whether it has enough of them, and the test against it.
+"""Stretches of a reference: the length of its blocks, whether there are enough of them, and the test against it.
 
-A stretch is a number of consecutive rows of which the reference has the means. Blocks consist of whole stretches.
+A stretch is a number of consecutive rows whose means the reference has. Blocks consist of whole stretches.
 
-A reference with fewer than five blocks can't be compared with. The first live rows are then added to it, until it can:
-a change during this learning becomes a part of the reference.
+A reference with fewer than five blocks can't be compared with. The first live rows are then added to it, until it has
+enough. A change during this learning becomes a part of the reference.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # Means of longer blocks are closer to normal: skewness falls with the square root of the length.
 _MOST_SKEWED = 0.3
-# The autocorrelation time is estimated again after a quarter more rows, or after as many as the last estimate needs.
-# With more stretches than these, pairs become one.
+# The autocorrelation time is estimated again after a quarter more rows, or after as many rows as the last estimate
+# requires. With more than `_MOST_STRETCHES` stretches, pairs are merged.
 _GROWTH = 1.25
 _MOST_STRETCHES = 2_048
 
@@ -40,8 +40,8 @@ _MOST_STRETCHES = 2_048
 class Stretches:
     """Means of consecutive stretches of `rows` rows, shape `[components, stretches]`.
 
-    `autocorrelation_rows` is the autocorrelation time in rows that rows within a stretch show, at least 1. `row_range`
-    is the difference between the largest and the smallest value of a row, shape `[components]`; 0 means that blocks are
+    `autocorrelation_rows` is the autocorrelation time that rows within a stretch show, in rows, at least 1. `row_range`
+    is the difference between the largest and the smallest value of a row, shape `[components]`. With 0, blocks are
     ranked by their means alone.
     """
 
@@ -52,12 +52,12 @@ class Stretches:
 
     @property
     def total(self) -> int:
-        """The rows of all stretches."""
+        """The number of rows in all stretches."""
         count: int = self.means.shape[1]
         return self.rows * count
 
     def block(self, least: int = SHORTEST, most: int | None = None) -> int:
-        """Return the rows of a block, a multiple of those of a stretch, within these bounds."""
+        """Return the rows of a block, a multiple of the rows of a stretch, within these bounds."""
         time = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
         needed = block_length(time, self.total, least)
         return math.ceil(min(needed, needed if most is None else most) / self.rows) * self.rows
@@ -70,11 +70,17 @@ class Stretches:
 
     @property
     def _sums(self) -> NDArray[np.float64]:
-        """The sums of the stretches. Exact, as those of live rows are, although the trainer has rounded the means."""
+        """The sums of the stretches.
+
+        They are exact, as sums of live rows are, although the trainer has rounded the means.
+        """
         return in_units(self.means * self.rows)
 
     def normal(self, block: int) -> NDArray[np.bool_]:
-        """Return for which components the means of blocks are not skewed, by stretches as long as there are 40 of."""
+        """Return which components have block means that are not skewed.
+
+        Skewness is estimated from merged stretches, of which at least 40 remain, and scaled to the length of a block.
+        """
         together, scale = block // self.rows, 1
         while self.means.shape[1] // (4 * scale) >= FEWEST_MEANS and 4 * scale <= together:
             scale *= 4
@@ -87,15 +93,15 @@ class Stretches:
         return np.asarray(np.abs(skewness) * math.sqrt(scale / together) < _MOST_SKEWED)
 
     def merged(self) -> Stretches:
-        """Return stretches of twice as many rows. The oldest one of an odd number is left out."""
+        """Return stretches of twice as many rows. If their number is odd, the oldest one is left out."""
         even = self.means[:, self.means.shape[1] % 2 :]
-        # Longer stretches show less of the autocorrelation.
+        # Means of longer stretches show less of the autocorrelation.
         within = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
         means = even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2)
         return Stretches(2 * self.rows, within, means, self.row_range)
 
     def fitting(self, rows: int) -> Stretches:
-        """Return stretches of more than half of so many rows: a live bucket that has them can't be divided."""
+        """Return stretches of more than half of `rows` rows. A live bucket of `rows` rows can't be divided."""
         found = self
         while rows >= 2 * found.rows:
             found = found.merged()
@@ -106,7 +112,7 @@ class Stretches:
 
 
 def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False) -> StagedTest:
-    """Return a test of the components of these stretches, which have the same `rows`, in their order."""
+    """Return a test of the components of these stretches, in their order. All stretches have the same `rows`."""
     blocks, normal = zip(*((each.blocks(block), each.normal(block)) for each in parts), strict=True)
     resolution = np.concatenate([np.broadcast_to(each.row_range, len(each.means)) for each in parts]) / block
     means, flags = np.concatenate(blocks), np.concatenate(normal)
@@ -115,11 +121,11 @@ def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool
 
 @dataclass(eq=False)
 class Learning:
-    """A reference that is too short, and the live rows that it is extended by.
+    """A reference that is too short, and the live rows that extend it.
 
-    `tried` are the rows of the last estimate of the autocorrelation time, and `block` is the rows of a block by it.
-    `live` counts the live rows. Where a test came before, `stage` is that of the next one, and `evidence`, `end` and
-    `earlier` are what it has found (see `StagedTest`).
+    `tried` is the number of rows at the last estimate of the autocorrelation time, and `block` is the rows of a block
+    by that estimate. `live` counts the live rows. Where a test came before, `stage` is the stage of the next test, and
+    `evidence`, `end` and `earlier` are the results of the former one (see `StagedTest`).
     """
 
     seed: str
@@ -144,31 +150,31 @@ class Learning:
 
     @classmethod
     def again(cls, test: StagedTest) -> Learning:
-        """Return the state in which live rows extend the reference of a test. What it has found is kept."""
+        """Return the state in which live rows extend the reference of a test. The results of the test are kept."""
         test.keep_changes()
         reference = test.test.means[:, : test.test.reference]
         row_range = test.test.resolution * test.block
         stretches = Stretches(test.block, longest_autocorrelation(test.block), reference, row_range)
         found = cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
-        # The next test has its share of what the false-alarm rate has left.
+        # The next test is a further stage, with its share of the remaining false-alarm rate.
         found.stage = test.stage + (1 if test.test.live else 0)
         found.evidence, found.end = test.evidence, test.end
         found.earlier = {at: each.before(test.taken) for at, each in test.earlier.items()}
         return found
 
     def change(self, component: int) -> Change:
-        """Return the change of a component that the evidence is about."""
+        """Return the change of a component that the evidence shows."""
         return self.earlier[component].as_of(self.live)
 
     @property
     def needed(self) -> int:
-        """The rows that the reference needs, as far as its autocorrelation time is known."""
+        """The rows that the reference needs, by the present estimate of its autocorrelation time."""
         return FEWEST_BLOCKS * self.block
 
     def take(self, buckets: Buckets) -> tuple[StagedTest | None, int]:
         """Take buckets that follow those before. Returns the test once the reference is long enough.
 
-        With it comes the number of the first bucket that was not taken: the test is to take it.
+        The second value is the index of the first bucket that was not taken. The caller gives it to the test.
         """
         for at in range(len(buckets.rows)):
             self.open.extend(buckets, at, at + 1)

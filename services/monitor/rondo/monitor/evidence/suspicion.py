@@ -1,8 +1,8 @@
-"""A test of the losses that is quick and promises no rate of false alarms: it decides where the training rows begin.
+"""A fast test of the losses without a bound on false alarms. It decides where the training rows begin.
 
-It differs from the test that alerts people in its blocks: one has at most an eighth of the reference's rows, over
-however many rows the losses are correlated. Where that is more than a block, it suspects too often. A false suspicion
-costs a comparison of two models, and a late one costs the errors until then.
+It differs from the test that alerts people in its blocks: a block has at most an eighth of the reference's rows, even
+where losses are correlated over more rows. In that case it suspects a change too often. A false suspicion costs a
+comparison of two models, and a late one costs the errors until then.
 
 The bets are those of `block_test`, by conformal test martingales for change points (Vovk et al., "Retrain or not
 retrain", COPA 2021, arXiv 2102.10439).
@@ -30,16 +30,16 @@ FALSE_ALARM_RATE = 0.01
 _SHORTEST, _SHARE = 16, 8
 # The suspicion is about a recent change. Older blocks become a part of the reference.
 _MOST_LIVE_BLOCKS = 500
-# What has been lost more since the change, in rows with a loss of 1. Losses of a reference without variance prove any
-# rise at once, be it a single row or roundings.
+# The least additional loss since the change, in rows with a loss of 1. Against a reference whose losses have no
+# variance, a single row or a rounding error would be evidence at once.
 _LEAST_LOST = 4.0
 
 
 @dataclass(frozen=True)
 class Suspected:
-    """The losses may have risen `since`, in microseconds, from a mean of `before` to one of `after`.
+    """The losses may have risen at `since`, in microseconds, from a mean of `before` to one of `after`.
 
-    `rows` are the labelled rows since then, up to `end`. `evidence` is a logarithm.
+    `rows` is the number of labelled rows since then, up to `end`. `evidence` is a logarithm.
     """
 
     since: int
@@ -50,7 +50,7 @@ class Suspected:
     evidence: float
 
     def extended(self, rows: int, losses: float, end: int) -> Suspected:
-        """Return the suspicion with more rows, whose losses add up to `losses`."""
+        """Return the suspicion with `rows` more rows, whose losses add up to `losses`."""
         after = (self.after * self.rows + losses) / (self.rows + rows)
         return replace(self, end=end, rows=self.rows + rows, after=after)
 
@@ -60,7 +60,7 @@ class Suspicion:
     """The test, with blocks of at least `block` rows.
 
     `starts` are the event times of the live blocks, in microseconds, and `counts` are their rows. `number` counts how
-    often it has begun. `found` is the suspicion, which lasts until the version is replaced.
+    often the test has begun. `found` is the suspicion, which lasts until the version is replaced.
     """
 
     seed: str
@@ -74,7 +74,7 @@ class Suspicion:
 
     @classmethod
     def of(cls, seed: str, stretches: Stretches) -> Suspicion | None:
-        """Return a test against these losses, or None where they are too few."""
+        """Return a test against these losses, or None where there are too few."""
         most = stretches.total // _SHARE
         if most < _SHORTEST:
             return None
@@ -86,7 +86,7 @@ class Suspicion:
         return cls(seed, block, test)
 
     def take(self, buckets: Buckets) -> Suspicion:
-        """Take buckets of losses that follow those before, and return what is to take the next ones."""
+        """Take buckets of losses that follow those before. Returns the state that takes the next ones."""
         for at in range(len(buckets.rows)):
             end = int(buckets.starts[at]) + buckets.length
             if self.found is not None:
@@ -99,7 +99,7 @@ class Suspicion:
         return self
 
     def _fit(self, rows: int) -> None:
-        """Make blocks as long as a bucket with so many rows needs, as far as the reference allows it."""
+        """Lengthen the blocks for a bucket with `rows` rows, as far as the reference allows it."""
         factor = min(crowded_by(rows, self.block), max(1, self.test.reference // FEWEST_BLOCKS))
         if factor > 1:
             self.block *= factor
@@ -117,7 +117,7 @@ class Suspicion:
             self._begin(self.test.means[:, -_MOST_LIVE_BLOCKS:])
 
     def _begin(self, reference: NDArray[np.float64], factor: int = 1) -> None:
-        """Begin again without live blocks, against these means of blocks, which are `factor` times as long."""
+        """Begin again without live blocks, against these block means. The new blocks are `factor` times as long."""
         self.number, self.starts, self.counts = self.number + 1, [], []
         seed, resolution = f"{self.seed}/{self.number}", self.test.resolution / factor
         self.test = BlockTest.of(seed, reference, self.test.normal, one_sided=True, resolution=resolution)
@@ -136,7 +136,7 @@ class Suspicion:
 
 @dataclass(eq=False)
 class ShortReference:
-    """A holdout of too few losses to suspect against. The first live losses extend it, until there are enough."""
+    """A holdout with too few losses for a test. The first live losses extend it, until there are enough."""
 
     found: ClassVar[None] = None
     seed: str
@@ -144,7 +144,7 @@ class ShortReference:
     open: OpenBlock = field(default_factory=lambda: OpenBlock.empty(1))
 
     def take(self, buckets: Buckets) -> Suspicion | ShortReference:
-        """Take buckets of losses that follow those before, and return what is to take the next ones."""
+        """Take buckets of losses that follow those before. Returns the state that takes the next ones."""
         for at in range(len(buckets.rows)):
             self.open.extend(buckets, at, at + 1)
             if self.open.rows < self.stretches.rows:
@@ -159,14 +159,15 @@ class ShortReference:
 
 
 def begun(seed: str, stretches: Stretches) -> Suspicion | ShortReference:
-    """Return what takes the losses of a version whose holdout has these."""
+    """Return the state that takes the losses of a version whose holdout has these stretches."""
     return Suspicion.of(seed, stretches) or ShortReference(seed, stretches)
 
 
 def _split(means: NDArray[np.float64]) -> int:
-    """Return the first block of the rise: where the squared rise of the mean, by the blocks on either side, is largest.
+    """Return the first block of the rise.
 
-    0 where no split has a rise.
+    It is the split with the largest squared rise of the mean, weighted by the blocks on either side. 0 where no split
+    has a rise.
     """
     count = len(means)
     at = np.arange(1, count)

@@ -1,4 +1,4 @@
-"""What of a version can be judged, and where it can't be yet, how many rows are missing."""
+"""Verdicts on what can be judged of a version. Where it can't be judged yet, they state how many rows are missing."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
 _BASE_10 = math.log(10)
 _MOST_EXTENSIONS = 20
 _LONGEST_WAIT_SECONDS = 2 * 365 * 86_400
-# Rows come by office hours, in daily or in weekly batches: the rate within less time says nothing.
+# Rows arrive in office hours, or in daily or weekly batches, so the rate over a shorter time has no meaning.
 _SHORTEST_WAIT = 7 * 86_400_000_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a column of a group can be judged. `column` is None for the loss, and `value` is that of a slice.
+    """A statement of whether a column of a group can be judged.
 
-    `taken` are the live rows of the group, or of the slice. `rows` of about `needed` live rows have been taken, with
-    those that have extended the reference. A block has `block` rows. `extending` says that the reference is too short,
-    and live rows extend it. `out_of_reach` says that it is so much too short that waiting is no help. `evidence` is the
-    largest of the column's components. It and the `threshold` are logarithms.
+    `column` is None for the loss, and `value` is that of a slice. `taken` describes the live rows of the group, or of
+    the slice. `rows` of about `needed` live rows have been taken, including those that have extended the reference. A
+    block has `block` rows. `extending` is true if the reference is too short, and live rows extend it. `out_of_reach`
+    is true if it is so much too short that waiting does not help. `evidence` is the largest of the column's components.
+    It and the `threshold` are logarithms.
     """
 
     group: Group
@@ -53,7 +54,7 @@ class Verdict:
 
     @property
     def judged(self) -> bool:
-        """Whether a change could be evident by now."""
+        """True if there are enough rows for a change to be evident."""
         return self.rows >= self.needed
 
     @property
@@ -62,7 +63,7 @@ class Verdict:
 
 
 def decimal(logarithm: float) -> float:
-    """Return the decimal logarithm of what has this natural logarithm."""
+    """Return the decimal logarithm of the number whose natural logarithm is given."""
     return logarithm / _BASE_10
 
 
@@ -83,11 +84,12 @@ def verdicts(
 
 
 def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group], end: int) -> None:
-    """Note which groups can be judged since the `end` of a window or step, in microseconds, and when others should be.
+    """Record which groups can be judged since `end`, and when the others are due.
 
-    Columns that are out of reach are not waited for. A group with a column that waits, also again, is not judged.
-    It should be after twice the time that is expected by the rows of a week, and a week after the first row at the
-    earliest. No alert is about slices, so they are not waited for.
+    `end` is the end of a window or step, in microseconds. A group is not judged while one of its columns lacks rows,
+    even if it was judged before. Columns that are out of reach are ignored. A group is due after twice the expected
+    time, by the rows of a week, and a week after the first row at the earliest. No alert is about slices, so slices are
+    ignored.
     """
     found = verdicts(evidence, false_alarm_rate, groups)
     for group in groups:
@@ -102,9 +104,9 @@ def note_judged(evidence: VersionEvidence, false_alarm_rate: float, groups: Sequ
 
 
 def _note_due(evidence: VersionEvidence, group: Group, waiting: Sequence[Verdict], end: int) -> None:
-    """Note when a group should be judged. Once that is expected by the rows of a week, it gets no later.
+    """Record when a group is due. Once a week of rows has given a date, the date never becomes later.
 
-    A first step may be slow: the rate of less than a week settles nothing. A time that has passed stays.
+    The first step may be slow, so a rate over less than a week fixes no date. A date that has passed stays.
     """
     due = []
     for missing, taken in ((each.missing, each.taken) for each in waiting):
@@ -121,9 +123,9 @@ def _note_due(evidence: VersionEvidence, group: Group, waiting: Sequence[Verdict
 
 @lru_cache(maxsize=1_024)
 def fewest_blocks(reference: int, threshold: float) -> int:
-    """Return the fewest live blocks by whose ranks the evidence can reach a threshold, a logarithm.
+    """Return the fewest live blocks whose ranks can bring the evidence to a threshold, a logarithm.
 
-    Of the orders of m blocks of a reference and j live ones, one in (m + j)! / (m! j!) has all live ones last.
+    Among the orders of m blocks of a reference and j live ones, one in (m + j)! / (m! j!) has all live ones last.
     """
     live = np.arange(1, MOST_LIVE_BLOCKS)
     possible = gammaln(reference + live + 1) - gammaln(reference + 1) - gammaln(live + 1)
@@ -132,17 +134,18 @@ def fewest_blocks(reference: int, threshold: float) -> int:
 
 
 def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
-    """Return when so many missing rows are expected, in microseconds, if they come as fast as `rows` until `last`.
+    """Return when `missing` rows are expected, in microseconds, at the rate of `rows` rows from `first` to `last`.
 
-    None without any rows, or at one moment.
+    None if there are no rows, or if all have the same time.
     """
     return last + round(missing * (last - first) / rows) if rows > 0 and last > first else None
 
 
 def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken) -> Iterator[Verdict]:
-    """Yield the verdict on each column of a test. They share its blocks."""
+    """Yield the verdict on each column of a test. The columns share its blocks."""
     before = taken.rows - sum(test.counts) - test.open.rows
-    # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
+    # A stage has its share of the false-alarm rate. A stage that began after 1,000 blocks has half of them from the
+    # start.
     blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
     largest = np.maximum.reduceat(test.evidence, [places[0] for places in watched.places.values()]).tolist()
@@ -169,8 +172,8 @@ def _of_learning(watched: Watched, column: str | None, learning: Learning, thres
 def _is_out_of_reach(learning: Learning, missing: int, taken: Taken) -> bool:
     """Return whether the missing rows are too many to wait for.
 
-    An autocorrelation time that was estimated from far fewer rows is no more than a sign of a cycle or trend that the
-    reference has not seen to its end: a number of rows and a date made of it would say nothing.
+    An autocorrelation time that was estimated from far fewer rows is only a sign of a cycle or trend that the reference
+    does not cover completely. A number of rows or a date computed from it would have no meaning.
     """
     if learning.block <= SHORTEST:
         return False

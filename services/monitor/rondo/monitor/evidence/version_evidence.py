@@ -1,10 +1,10 @@
 """The evidence about one version: tests of its inputs, its outputs and its losses against its reference.
 
-Each of the three groups has a third of the false-alarm rate, within which `false_discoveries` decides what is named:
-the probability that anything alarms without a change is at most the rate, however often one looks and however the
-components depend on each other. Columns with the same length of blocks share a test, which is faster.
+Each of the three groups has a third of the false-alarm rate, within which `false_discoveries` decides what is named.
+The probability of any alarm without a change is at most the rate, however often one looks and however the components
+depend on each other. Columns with the same length of blocks share a test, which is faster.
 
-Where slices are watched, half of the third of the losses is theirs. Each has a test of its own, of blocks of its rows.
+Where slices are watched, they get half of the losses' third. Each slice has a test with blocks of its rows.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group, Watchable
     from rondo.monitor.evidence.staged_test import Change
 
-# The means of a reference are rounded to nine decimals.
+# The trainer rounds the means of a reference to nine decimals.
 _WHOLE = 1e-4
 
 
 @dataclass(eq=False)
 class Watched:
-    """Components that share a clock of blocks: with a test, or while their reference is being extended."""
+    """Components that share the same blocks. `state` is their test, or the reference while live rows extend it."""
 
     components: tuple[Component, ...]
     state: StagedTest | Learning
@@ -66,7 +66,7 @@ class Watched:
 
     @cached_property
     def rows_of(self) -> str:
-        """Whose rows it takes: those of its group, or of its slice. It is a key of `VersionEvidence.taken`."""
+        """The key in `VersionEvidence.taken` of the rows that these components take: their group, or their slice."""
         first = self.components[0]
         return slice_key(first.column or "", first.value) if first.value is not None else first.group
 
@@ -75,22 +75,22 @@ class Watched:
         self.take_mine(self.of(buckets))
 
     def of(self, buckets: Buckets) -> Buckets:
-        """Return the buckets of these components."""
+        """Return the buckets with the sums of these components alone."""
         return buckets.of([each.at for each in self.components])
 
     def take_mine(self, mine: Buckets | None) -> None:
-        """Take buckets of these components alone."""
+        """Take buckets that have the sums of these components alone."""
         while mine is not None:
             mine = self._take(mine)
 
     def expect(self, mine: Buckets) -> None:
-        """Prepare for buckets of these components that are taken next, in parts, see `StagedTest.expect`."""
+        """Prepare for buckets of these components that are taken next, in parts. See `StagedTest.expect`."""
         if isinstance(self.state, StagedTest):
             self.state.expect(mine)
 
     @cached_property
     def places(self) -> Mapping[str | None, list[int]]:
-        """The numbers of each column's components, which are next to each other."""
+        """The indices of each column's components, which are next to each other."""
         found: dict[str | None, list[int]] = {}
         for at, each in enumerate(self.components):
             found.setdefault(each.column, []).append(at)
@@ -98,22 +98,23 @@ class Watched:
 
     @cached_property
     def fields(self) -> list[dict[str, object]]:
-        """The components as a checkpoint has them."""
+        """The components in the form of a checkpoint."""
         return [asdict(each) for each in self.components]
 
     def snapshot(self) -> Watched:
-        """Return what has been taken so far, which further buckets do not change."""
+        """Return the present state, which further buckets do not change."""
         state = copy(self.state)
         state.open = copy(state.open)
         return Watched(self.components, state)
 
     def _take(self, buckets: Buckets) -> Buckets | None:
-        """Take buckets until another state is to take the rest, which is returned."""
+        """Take buckets until the state changes. Returns the rest, which the new state takes."""
         if isinstance(self.state, StagedTest):
             left = self.state.take(buckets)
             if left is None:
                 return None
-            # Traffic is too dense for the reference, which live rows extend from now on.
+            # A bucket has more rows than the blocks of the reference allow, so live rows extend the reference from now
+            # on.
             self.state = Learning.again(self.state)
             return buckets.since(left)
         begun, taken = self.state.take(buckets)
@@ -128,9 +129,9 @@ def slice_key(column: str, value: str) -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """The live `rows` of a group or a slice so far; of losses those with an outcome.
+    """The number of live `rows` of a group or a slice so far. For losses only rows with an outcome count.
 
-    `first` is the start of the first bucket, and `last` the end of the last one, in microseconds.
+    `first` is the start of the first bucket, and `last` is the end of the last one, in microseconds.
     """
 
     rows: int = 0
@@ -146,8 +147,8 @@ class Taken:
 class Alarm:
     """A component whose evidence has reached the threshold. Both are logarithms.
 
-    `find_change` looks for the change that the evidence is about. That takes long beside the rest, and most looks at
-    the evidence publish nothing.
+    `find_change` estimates the change behind the evidence. It is called on demand: it is slow, and most looks publish
+    nothing.
     """
 
     component: Component
@@ -158,12 +159,12 @@ class Alarm:
 
     @cached_property
     def change(self) -> Change:
-        """The change, as of the first time that it is asked for."""
+        """The change, as estimated at the first access."""
         return self.find_change()
 
 
 class ExpectedBuckets(NamedTuple):
-    """Buckets of a group, and those of the components of each test."""
+    """The buckets of a group, and the buckets of the components of each test."""
 
     group: Group
     buckets: Buckets
@@ -172,11 +173,11 @@ class ExpectedBuckets(NamedTuple):
 
 @dataclass(eq=False)
 class VersionEvidence:
-    """The tests of a version, what each group and each slice has taken, and what was `predicted`, if that is counted.
+    """The tests of a version, the rows that each group and slice has taken, and the predictions, if they are counted.
 
-    `loss_bounds` are of the mean loss, where there are losses to compare with. `judged_since` is the end of the window
-    or step, in microseconds, since which all columns of a group can be judged, and `due` when those that wait should
-    be, see `verdicts.note_judged`.
+    `predicted` counts the predictions over time. `loss_bounds` bound the mean loss, where the reference has losses.
+    `judged_since` is the end of the window or step, in microseconds, since which all columns of a group can be judged.
+    `due` is when a group that lacks rows is due, see `verdicts.note_judged`.
     """
 
     watched: list[Watched]
@@ -207,7 +208,7 @@ class VersionEvidence:
         if profile.loss.uncovered is not None:
             names, means, of_row = [*names, UNCOVERED], [*means, profile.loss.uncovered], np.append(of_row, 1.0)
         if profile.loss.bias is not None:
-            # Of each direction for itself, as all components of a loss: more is worse.
+            # Each direction is a component of its own, because in every component of a loss more is worse.
             names, of_row = [*names, TOO_LOW, TOO_HIGH], np.append(of_row, [0.0, 0.0])
             means = [*means, profile.loss.bias, tuple(-each for each in profile.loss.bias)]
         components = tuple(Component("loss", None, name, at) for at, name in enumerate(names))
@@ -218,7 +219,10 @@ class VersionEvidence:
         return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
 
     def take(self, group: Group, buckets: Buckets) -> None:
-        """Take buckets that follow those before, with the sums of the group's components. Empty ones are skipped."""
+        """Take buckets with the sums of the group's components, which follow those before.
+
+        Empty buckets are skipped.
+        """
         if not len((buckets := _with_rows(buckets)).rows):
             return
         self._take(group, buckets)
@@ -229,7 +233,7 @@ class VersionEvidence:
             self.suspicion = self.suspicion.take(buckets.of([0]))
 
     def take_slice(self, column: str, value: str, buckets: Buckets) -> None:
-        """Take buckets of the rows where a column has a value, with the sums of their losses."""
+        """Take buckets of the rows of a slice, with the sums of their losses."""
         key = slice_key(column, value)
         mine = [each for each in self.watched if each.rows_of == key]
         if not mine or not len((buckets := _with_rows(buckets)).rows):
@@ -252,29 +256,29 @@ class VersionEvidence:
         return ExpectedBuckets(group, buckets, parts)
 
     def take_expected(self, expected: ExpectedBuckets, which: slice) -> None:
-        """Take the next ones of the expected buckets, which are not empty."""
+        """Take a slice of the expected buckets. It follows the one before."""
         key = expected.group
         self.taken[key] = self.taken.get(key, Taken()).with_buckets(expected.buckets.at(which))
         for each, mine in expected.parts:
             each.take_mine(mine.at(which))
 
     def rows_until_look(self, most: int) -> int:
-        """Return as many rows as the evidence of inputs and outputs needs at least to change.
+        """Return the least number of rows after which the evidence of inputs and outputs may change.
 
-        `most` is the rows of the fullest bucket. The result is 0 where it may change at any time.
+        `most` is the number of rows in the fullest bucket. The result is 0 if the evidence may change at any time.
         """
         tests = [each.state for each in self.watched if each.group in INPUT_GROUPS]
         found = [0 if isinstance(test, Learning) or most >= 2 * test.block else test.rows_until_look for test in tests]
         return min(found, default=0)
 
     def snapshot(self) -> VersionEvidence:
-        """Return the evidence so far without the suspicion. What is taken later does not change it."""
+        """Return the evidence so far without the suspicion. Rows that are taken later do not change it."""
         watched = [each.snapshot() for each in self.watched]
         judged, due = dict(self.judged_since), dict(self.due)
         return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:
-        """Take the rows of a step that begins at `start` by bin of their prediction, shape `[bins]`."""
+        """Record the rows of a step that begins at `start`, by bin of their prediction, shape `[bins]`."""
         self.predicted = (self.predicted or PredictionHistory.empty(len(counts))).with_period(start, counts)
 
     def count(self, group: Group) -> int:
@@ -282,9 +286,9 @@ class VersionEvidence:
         return sum(len(each.components) for each in self.watched if each.group == group)
 
     def threshold(self, group: Group, false_alarm_rate: float) -> float:
-        """Return the logarithm of the evidence at which a component of the group alarms, by what the others show.
+        """Return the logarithm of the evidence at which a component of the group alarms, given the others' evidence.
 
-        The group has a component.
+        The group must have a component.
         """
         evidence = np.concatenate([each.state.evidence for each in self.watched if each.group == group])
         return naming_threshold(evidence, self._level(group, false_alarm_rate))
@@ -305,7 +309,7 @@ class VersionEvidence:
         return float(max(found, default=-np.inf))
 
     def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = (*GROUPS, SLICES)) -> Iterator[Alarm]:
-        """Yield what has reached its threshold, group by group, the strongest evidence first."""
+        """Yield the components that have reached their threshold, group by group, the strongest evidence first."""
         for group in groups:
             if mine := [each for each in self.watched if each.group == group]:
                 threshold = self.threshold(group, false_alarm_rate)
@@ -326,7 +330,10 @@ def _with_rows(buckets: Buckets) -> Buckets:
 
 
 def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64]) -> list[Watched]:
-    """Return what watches the losses of slices that have a reference of them. `of_row` is the range of any row's."""
+    """Return the watched losses of the slices that have a reference of losses.
+
+    `of_row` is the range of a row's losses.
+    """
     watched: list[Watched] = []
     for each in slices:
         if each.loss is None or not each.loss.means:
@@ -339,16 +346,17 @@ def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.fl
 
 
 def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:
-    """Return 1 where the losses of rows are 0 or 1, by the means of stretches of `rows` rows, and 0 elsewhere.
+    """Return the range 1 for losses that are 0 or 1, and 0 for others.
 
-    The means of other losses are on no grid. What would be added to them would be more than they vary by.
+    The kind follows from the means of stretches of `rows` rows. The means of other losses are on no grid, and a random
+    part as large as their range would be more than they vary by.
     """
     sums = np.array(means) * rows
     return np.full(1, float(np.abs(sums - np.rint(sums)).max(initial=0.0) < _WHOLE))
 
 
 def _blocks(profile: ReferenceProfile) -> Mapping[Group, ReferenceBlocks]:
-    """Return the blocks of the inputs and those of the outputs, with the columns named as in `watched_columns`."""
+    """Return the blocks of the inputs and those of the outputs, with the column names of `watched_columns`."""
     found: dict[Group, ReferenceBlocks] = {}
     if inputs := profile.feature_blocks:
         projected = profile.projections.blocks if profile.projections else {}
@@ -381,7 +389,7 @@ def _columns(
 def _begun(
     seed: str, parts: Sequence[tuple[tuple[Component, ...], Stretches]], *, one_sided: bool = False
 ) -> list[Watched]:
-    """Return the tests of columns whose references are long enough, by their length of blocks, and the others."""
+    """Return the tests of columns with long enough references, one for each length of blocks, and the other columns."""
     by_block: dict[int, list[tuple[tuple[Component, ...], Stretches]]] = {}
     watched: list[Watched] = []
     for names, stretches in parts:

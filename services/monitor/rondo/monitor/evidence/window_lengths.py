@@ -1,9 +1,9 @@
-"""How long windows, steps and buckets are, by the density of the reference's rows in event time.
+"""The lengths of windows, steps and buckets, by the density of the reference's rows in event time.
 
-All are lengths of the calendar, aligned to the epoch, so that every replica cuts the rows alike. The figures of a
-window are reported. A step is when rows become evidence and the evidence is looked at, however the rows arrived: so
-what is found does not depend on that. A bucket is the unit of rows of which blocks consist. Buckets divide steps, and
-steps windows.
+All are lengths of the calendar, aligned to the epoch, so that every replica divides the rows in the same way. The
+figures of a window are reported. At the end of a step its rows become evidence and the evidence is computed, however
+the rows arrived, so the results do not depend on the order of arrival. Blocks consist of whole buckets. Buckets divide
+steps, and steps divide windows.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LENGTHS = (
 )  # fmt: skip
 """Microseconds, ascending."""
 DEFAULT_WINDOW = 7 * _DAY
-# A window is to have enough rows for its figures to mean something, and to close often enough for the losses of its
-# rows to be evidence in time.
+# A window needs enough rows for its figures to have a meaning. It also needs to close often enough for the losses of
+# its rows to become evidence in time.
 _FEWEST_ROWS, _MOST_ROWS, _WINDOWS_IN_REFERENCE = 100.0, 20_000.0, 20.0
-# The shortest block has 32 rows, so the end of a block is known to a quarter of it.
+# The shortest block has 32 rows, so the end of a block is known to within a quarter of a block.
 _ROWS_OF_BUCKET = 8.0
-# Looking at the evidence costs as much as counting some hundred rows.
+# A look at the evidence costs as much as counting some hundred rows.
 _ROWS_OF_STEP, _STEPS_IN_REFERENCE = 64.0, 100.0
 
 
@@ -38,13 +38,16 @@ class Lengths(NamedTuple):
 
 @dataclass(frozen=True)
 class Density:
-    """The rows of a reference, and the event time from its first to its last one, in seconds."""
+    """The number of rows of a reference, and the event time from its first to its last row, in seconds."""
 
     rows: int
     seconds: float
 
     def rows_in(self, micros: int) -> float | None:
-        """Return the rows that are expected in this time. None where the reference has one moment alone."""
+        """Return the rows that are expected in `micros` microseconds.
+
+        None if all rows of the reference have the same time.
+        """
         return self.rows / self.seconds * micros / _SECOND if self.seconds > 0 else None
 
 
@@ -70,7 +73,7 @@ def _dividing(length: int) -> tuple[int, ...]:
 
 
 def _longest(density: Density, rows: float, lengths: tuple[int, ...]) -> int | None:
-    """Return the longest of these lengths with at most so many rows. The shortest where all have more."""
+    """Return the longest of these lengths with at most `rows` expected rows, or the shortest if all have more."""
     if density.seconds <= 0 or not density.rows:
         return None
     fitting = [length for length in lengths if (density.rows_in(length) or 0.0) <= rows]
