@@ -1,1 +1,1 @@
-"""Data version and spec in. Candidate model and evidence out."""
+"""The trainer reads a data version and a spec, and makes a candidate model and its evidence."""

@@ -1,4 +1,4 @@
-"""Faults of the data or the spec. Each message names what to publish, or what to change in the spec."""
+"""Errors of the data or the spec. Each message names what to publish, or what to change in the spec."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class OneClassError(NotEnoughDataError):
 
 
 class LeakError(TrainingImpossibleError):
-    """A feature is the label, or the label by other names."""
+    """A feature is the label, or the label under other names."""
 
     code = "leak"
 
@@ -124,7 +124,7 @@ class LostModelError(TrainingImpossibleError):
 
 
 class NoInnerSplitError(TrainingImpossibleError):
-    """A search has no inner split of the training rows that it could use. `problems` has a sentence for each."""
+    """A search has no usable inner split of the training rows. `problems` has a sentence for each split."""
 
     code = "no_inner_split"
 
@@ -137,7 +137,7 @@ class NoInnerSplitError(TrainingImpossibleError):
 
 
 class AllTrialsFailedError(TrainingImpossibleError):
-    """No trial of a search has a value. `why` is what the last one failed with."""
+    """No trial of a search has a value. `why` is the error of the last one."""
 
     code = "all_trials_failed"
 
@@ -150,7 +150,7 @@ class AllTrialsFailedError(TrainingImpossibleError):
 
 
 class ClaimLostError(Exception):
-    """Another worker has taken the run over, so what this one does for it is lost."""
+    """Another worker has taken the run over, so the work of this one is lost."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"{run_id} was taken over by another worker")
@@ -171,7 +171,7 @@ class SharedEventTimeError(NotEnoughDataError):
 
 
 class NoTrainingRowsError(NotEnoughDataError):
-    """The holdout that the spec asks for has all labelled rows. `key` is what asks for it."""
+    """The holdout that the spec asks for has all labelled rows. `key` is the key of the spec that asks for it."""
 
     code = "no_training_rows"
 
@@ -196,7 +196,7 @@ class OpenMpMissingError(RuntimeError):
 
 
 class DataDamagedError(TrainingImpossibleError):
-    """A file does not match its table's log. Polars panics then, which is no `Exception`."""
+    """A file does not match its table's log. Polars raises a panic then, which is no subclass of `Exception`."""
 
     code = "data_damaged"
 

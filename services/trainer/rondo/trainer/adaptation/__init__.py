@@ -1,4 +1,4 @@
-"""Chooses the training window: which rows a model is fitted to, by comparison of strategies on rows not seen.
+"""Chooses the training window, the rows that a model is fitted to: compares strategies on rows that none was fitted to.
 
 Everything here is a function of values. docs/retraining.md explains the rules.
 """

@@ -1,4 +1,4 @@
-"""Whether losses of two trainings can be compared: only by the same label, task, features and trainer."""
+"""Decides whether losses of two trainings are comparable: label, task, features and trainer have to be the same."""
 
 from __future__ import annotations
 

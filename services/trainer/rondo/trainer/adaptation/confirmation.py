@@ -1,11 +1,12 @@
-"""Whether rows before a suspected change are left out: only if a model without them is better on the newest rows.
+"""Decides whether rows before a suspected change are dropped: only if a model without them has less loss on new rows.
 
-That the loss has risen is no reason by itself: rows from before may still help, and a model of few rows is worse. Nor
-is a model of one day that is better on the same day: the rows since the change have to be many in time, too.
+A higher loss is not a sufficient reason: rows from before may still help, and a model of few rows is worse. A model of
+one day that is better on the same day is not a sufficient reason either: the rows since the change have to cover a
+longer time.
 
-The comparison of the losses of two models on the same rows, with a standard error that knows that they depend on each
-other, is that of Diebold and Mariano ("Comparing predictive accuracy", Journal of Business and Economic Statistics
-13, 1995), here by blocks.
+The losses of two models on the same rows are compared as by Diebold and Mariano ("Comparing predictive accuracy",
+Journal of Business and Economic Statistics 13, 1995). The standard error accounts for the autocorrelation of the
+losses, here by blocks.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ _LEAST_KEPT, _KEPT_PER_FEATURE = 200, 10
 
 @dataclass(frozen=True)
 class Confirmation:
-    """How much less a model of the rows since a change loses than one of the window, its standard error, the decision.
+    """The comparison of two models on the same rows: one of the rows since a change, and one of the whole window.
 
-    `moves` is whether the window begins with the change from now on.
+    `advantage` is the mean loss of the second minus that of the first, and `error` its standard error. `moves` is True
+    if the window begins with the change from now on.
     """
 
     advantage: float
@@ -44,15 +46,19 @@ def rows_to_confirm(features: int) -> int:
 
 
 def window_start(times: NDArray[np.int64], since: int, features: int) -> int:
-    """Return the first row of the window from a change on. A change among the last rows keeps some before it."""
+    """Return the first row of the window after a change at `since`.
+
+    If fewer rows follow the change than a model needs, the window keeps some rows before it.
+    """
     return max(min(int(np.searchsorted(times, since, "left")), len(times) - rows_to_confirm(features)), 0)
 
 
 def rows_before_look(dependent: float, window: int, least: int) -> int:
-    """Return how many rows there are to be since a change before a model of them is compared.
+    """Return the number of rows since a change from which a model of them is compared.
 
-    They are ten times as many as depend on each other, or as many as the `window` has before the change if that is
-    less: the window then shows no more than they do. A model that serves has `least` rows.
+    It is the number of rows of ten independent blocks, or the number `window` of rows before the change if that is
+    smaller: a short window is no better evidence than as many rows since the change. `least` is the lower bound, the
+    fewest rows that a served model is fitted to.
     """
     return max(least, min(rows_of_blocks(dependent, BLOCKS_OF_CHANGE), window))
 
@@ -63,18 +69,18 @@ def held_back(rows: int, chunk: int, dependent: float = 1.0) -> int:
 
 
 def gap(rows: int, dependent: float) -> int:
-    """Return how many of the `rows` rows since the change are neither fitted to nor decide.
+    """Return the number of the `rows` rows since the change between those that are fitted to and those that decide.
 
-    They depend on both: a model of half a day would win on the other half.
+    Rows of the gap are correlated with both parts. Without it a model of half a day would win on the other half.
     """
     return min(rows_of_blocks(dependent, 1), rows // 4)
 
 
 def confirm(since: NDArray[np.float64], window: NDArray[np.float64], dependent: float = 1.0) -> Confirmation:
-    """Compare the losses of a model of the rows since a change with those of one of the window, on the same rows.
+    """Compare the losses of two models on the same rows: `since` of the rows since a change, `window` of the window.
 
-    The window moves to the change if the first is better by a standard error. That is the larger one of two: from
-    quarters of the rows, and from blocks of as many rows as are `dependent` on each other.
+    The window moves to the change if the first model is better by more than a standard error. The standard error is
+    the larger of two estimates: from quarters of the rows, and from blocks of `dependent` rows.
     """
     scores = {WINDOW: _one(window), SINCE: _one(since)}
     found = record.compare([scores], WINDOW, SINCE)

@@ -1,7 +1,7 @@
-"""Which of the latest rows are held out, and which rows before them a model that is evaluated is fitted to.
+"""Divides rows for the evaluation: the latest are held out, and the evaluated model is fitted to rows before them.
 
-A model that is fitted at a time knows the outcomes up to a label delay before, so the rows of that delay are a gap:
-without it, a fit to the last few rows would win wherever labels resemble those before them.
+A model that is fitted at a time knows only the outcomes up to a label delay before, so the rows of that delay are a
+gap. Without it, a fit to the last few rows would win wherever labels resemble their predecessors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_SHARE = 0.1
 LEAST_ROWS, LEAST_SHARE, MOST_SHARE = 200, 0.02, 0.3
-# With less of its rows a strategy would be judged by a model much worse than the one that it would serve.
+# With a smaller share of its rows, the evaluated model of a strategy is much worse than the one that would serve.
 _LEAST_JUDGED = 0.5
 
 
@@ -33,16 +33,16 @@ class HeldOut:
 
     @property
     def gap(self) -> int:
-        """The rows that are neither."""
+        """The number of rows between the fit and the holdout."""
         return self.start - self.fit
 
 
 def held_out(times: NDArray[np.int64], delay: int, fitted_until: int | None, least: int = 0) -> HeldOut:
     """Return the holdout of rows at these sorted event times: the rows after those the champion was fitted to.
 
-    `fitted_until` is the champion's newest row. None without a champion, then the latest tenth is held out. The holdout
-    begins a `delay` later where enough rows remain, for the champion predicted no earlier ones. All are in one unit of
-    time. It has `least` rows at least, but no more than 30% of them.
+    `fitted_until` is the event time of the champion's newest row. Without a champion it is None, and the latest tenth
+    is held out. The holdout begins a `delay` later if enough rows remain, because the champion predicted no earlier
+    rows. All times have the same unit. The holdout has `least` rows at least, but no more than 30% of all rows.
     """
     rows = len(times)
     least, most = max(LEAST_ROWS, math.ceil(LEAST_SHARE * rows), least), int(MOST_SHARE * rows)
@@ -55,9 +55,9 @@ def held_out(times: NDArray[np.int64], delay: int, fitted_until: int | None, lea
 
 
 def is_young(window: int, held: HeldOut, rows: int) -> bool:
-    """Return whether a window that begins at row `window` of `rows` loses most of its rows to holdout and gap.
+    """Return whether holdout and gap take most rows of a window that begins at row `window` of `rows`.
 
-    It has just moved, and is not compared yet.
+    Such a window has just moved, and its strategies are not compared yet.
     """
     return held.fit - window < _LEAST_JUDGED * (rows - window)
 
@@ -68,9 +68,10 @@ def held_out_of_young(times: NDArray[np.int64], window: int) -> HeldOut:
 
 
 def specified(trainer: Trainer, times: NDArray[np.int64]) -> int | None:
-    """Return how many of the rows at these sorted event times, in microseconds, the spec holds out. None if it doesn't.
+    """Return the number of rows that the spec holds out, of rows at these sorted event times in microseconds.
 
-    That is a share or a number of them, or those of the last span of time. It may be all of them.
+    The spec has a share, a number of rows, or the last span of time. It may hold out all rows. None if it has none of
+    these.
     """
     rows = len(times)
     if trainer.holdout_rows is not None:
@@ -82,14 +83,14 @@ def specified(trainer: Trainer, times: NDArray[np.int64]) -> int | None:
 
 
 def share_of(rows: int, share: float) -> int:
-    """Return how many of the latest rows a share is, one at least."""
+    """Return the number of latest rows that are a share of `rows` rows, one at least."""
     return rows - min(int(rows * (1 - share)), rows - 1)
 
 
 def latest(times: NDArray[np.int64], delay: int, count: int) -> HeldOut:
     """Return the holdout of the latest `count` rows or more: rows with the same event time stay together.
 
-    The gap takes half of the rows before the holdout at most: a delay longer than the history would leave none.
+    The gap takes at most half of the rows before the holdout, because a delay longer than the history would leave none.
     """
     cut = times[len(times) - max(count, 1)]
     start = int(np.searchsorted(times, cut, "left"))

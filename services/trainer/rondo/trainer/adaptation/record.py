@@ -1,13 +1,13 @@
 """The record of strategies: their losses on chunks of rows that they had not seen, and which of them leads.
 
-Recent chunks count more. Another strategy leads where its advantage is larger than chance explains: by two standard
-errors, or by one if it is a safe one. The standard error is the larger one of two estimates, from chunk to chunk and
-from quarters of chunks, for losses near each other in time resemble each other. Where they do over more rows than
-that, it is larger by the square root of the ratio.
+Recent chunks count more. Another strategy takes the lead if its advantage is larger than chance explains: by two
+standard errors, or by one if it is a safe strategy. The standard error is the larger of two estimates, from chunks and
+from quarters of chunks, because losses that are close in time are correlated. If they are correlated over more rows
+than that, it is larger by the square root of the ratio.
 
 Losses on rows that come after those of the fit are prequential (Dawid, "Statistical theory: the prequential approach",
-Journal of the Royal Statistical Society A 147, 1984), with a fading factor as that of Gama, Sebastião and Rodrigues
-(Machine Learning 90, 2013). Han, Huang and Wang (ICML 2024, arXiv 2402.08672) adapt how far they look back, which was
+Journal of the Royal Statistical Society A 147, 1984), with the fading factor of Gama, Sebastião and Rodrigues
+(Machine Learning 90, 2013). Han, Huang and Wang (ICML 2024, arXiv 2402.08672) adapt the length of the record. That was
 no better here.
 """
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What a chunk counts beside the one after it. With .8 a record is too short, and .95 gains nothing.
+# The weight of a chunk relative to the next one. With .8 the record is too short, and .95 gains nothing.
 DISCOUNT = 0.9
 _QUARTERS = 4
 _ERRORS, _ERRORS_OF_SAFE, _ERRORS_OF_HARM = 2.0, 1.0, 4.0
 # As a share of the loss.
 _ROUNDING = 1e-5
-# With fewer chunks their variance says little.
+# The variance of fewer chunks is too uncertain.
 _ENOUGH_CHUNKS = 4
 
 
@@ -47,9 +47,10 @@ class ChunkScore:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A strategy beside the leader: how much less it loses in the mean, its standard error, and what it needs to lead.
+    """The comparison of a strategy with the leader by their mean losses.
 
-    `chunks` is how many both have a score of.
+    `advantage` is the loss of the leader minus that of the strategy, `error` its standard error, and `needed` the
+    advantage with which the strategy takes the lead. `chunks` is the number of chunks that both have a score of.
     """
 
     strategy: str
@@ -65,28 +66,28 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Lead:
-    """The strategy that leads, and every other one beside the one that led before."""
+    """The strategy that leads, and the comparison of every other one with the previous leader."""
 
     leader: str
     comparisons: tuple[Comparison, ...]
 
 
 def chunk_scores(losses: NDArray[np.float64], chunk: int) -> tuple[ChunkScore, ...]:
-    """Divide losses, in order of time, into chunks of about `chunk` rows, all of the same size to one row."""
+    """Divide losses in order of time into chunks of about `chunk` rows, whose sizes differ by one row at most."""
     return tuple(_score(part) for part in np.array_split(losses, chunks_of(len(losses), chunk)))
 
 
 def chunks_of(rows: int, chunk: int) -> int:
-    """Return the number of chunks that so many rows are divided into."""
+    """Return the number of chunks that `rows` rows are divided into."""
     return max(round(rows / chunk), 1)
 
 
 def lead(
     record: Sequence[Mapping[str, ChunkScore]], leader: str, present: Sequence[str], dependent: float = 1.0
 ) -> Lead:
-    """Return which of the `present` strategies leads by a record in order of time, after `leader` has led.
+    """Return which of the `present` strategies leads by a record in order of time. `leader` is the previous leader.
 
-    As many rows in sequence as are `dependent` on each other count as one.
+    `dependent` is the number of consecutive rows that count as one independent row.
     """
     found = [compare(record, leader, each, dependent) for each in present if each != leader]
     comparisons = tuple(each for each in found if each is not None)
@@ -100,7 +101,7 @@ def compare(
 ) -> Comparison | None:
     """Compare another strategy with the leader on the chunks that both have a score of.
 
-    None without any, or where these have fewer rows than five independent blocks of `dependent` rows.
+    None if there is no such chunk, or if these chunks have fewer rows than five independent blocks of `dependent` rows.
     """
     ages = [age for age, chunk in enumerate(reversed(record)) if leader in chunk and other in chunk]
     rows = sum(record[len(record) - 1 - age][leader].rows for age in ages)
@@ -115,14 +116,14 @@ def compare(
         _standard_error(gains, weights) * inflation(dependent, rows / len(ages)),
         _standard_error(np.concatenate(quarters), of_quarters) * inflation(dependent, rows / len(of_quarters)),
     )
-    # A champion may be the very model of the leader: its graph and the native model differ by roundings.
+    # The champion may be the model of the leader. Its ONNX graph and the native model differ by rounding.
     rounding = _ROUNDING * max(abs(theirs.mean) for theirs, _ in pairs)
     needed = max((_ERRORS_OF_SAFE if other in SAFE else _ERRORS) * error, rounding)
     return Comparison(other, float(np.average(gains, weights=weights)), error, needed, len(ages))
 
 
 def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> float | None:
-    """Return how much more the champion lost than the leader's new fits, in the mean. None where nothing shows it."""
+    """Return the mean loss of the champion minus that of the leader's new fits. None if no chunk has both."""
     found = compare(record, leader, CHAMPION)
     return None if found is None else -found.advantage
 
@@ -130,8 +131,8 @@ def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> flo
 def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore], dependent: float = 1.0) -> float | None:
     """Return the share of the new rows after which the losses of a strategy were higher than before.
 
-    None where they did not rise by more than four standard errors, nor by more than four rows with the loss 1 explain.
-    Quarters of chunks show where: the least squares fit of a step from the old level to one of their own.
+    None if they did not rise by more than four standard errors, and by more than four rows with the loss 1 explain. The
+    place of the rise comes from quarters of chunks: a least squares fit of a step from the old level to a new one.
     """
     old, added = (np.array([mean for each in chunks for mean in each.quarters]) for chunks in (before, new))
     if min(len(old), len(added)) < _QUARTERS:
@@ -142,7 +143,7 @@ def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore], dependen
         for place in range(len(added))
     ]
     place = int(np.argmin(rest))
-    # Of the old level, and of the step: its place and its height.
+    # Three parameters are estimated: the old level, and the place and the height of the step.
     variance = (((old - level) ** 2).sum() + rest[place]) / (len(old) + len(added) - 3)
     after, share = len(added) - place, 1 - place / len(added)
     rows = sum(each.rows for each in new)
@@ -162,7 +163,7 @@ def _score(losses: NDArray[np.float64]) -> ChunkScore:
 
 
 def _standard_error(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the standard error of a weighted mean of independent values. 0 of a single one."""
+    """Return the standard error of a weighted mean of independent values. 0 for a single value."""
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     if len(values) == 1:
         return 0.0

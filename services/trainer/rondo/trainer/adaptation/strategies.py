@@ -1,8 +1,8 @@
-"""Which rows a strategy fits to, and with which weights.
+"""The rows that a strategy fits to, and their weights.
 
-Windows of several lengths beside each other, of which the losses on later rows choose: Han, Huang and Wang, "Model
-assessment and selection under temporal distribution shift", ICML 2024, arXiv 2402.08672. Weights that fade: Gama,
-Sebastião and Rodrigues, "On evaluating stream learning algorithms", Machine Learning 90, 2013.
+Windows of several lengths are compared, and their losses on later rows decide: Han, Huang and Wang, "Model assessment
+and selection under temporal distribution shift", ICML 2024, arXiv 2402.08672. Fading weights: Gama, Sebastião and
+Rodrigues, "On evaluating stream learning algorithms", Machine Learning 90, 2013.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 SINCE: str = AdaptationStrategy.SINCE.value
 ALL: str = AdaptationStrategy.ALL.value
 FADING: str = AdaptationStrategy.FADING.value
-# The window as it is, beside its rows since a suspected change.
+# The whole window, which is compared with its rows since a suspected change.
 WINDOW = "window"
-# What serves already: it has a record, and is fitted to nothing.
+# The champion has a record of losses, and is not fitted again.
 CHAMPION: str = AdaptationStrategy.CHAMPION.value
 SAFE = (SINCE, ALL)
 _LEAST_LAST, _LAST_PER_FEATURE, _LAST_STEP = 800, 40, 4
-# All of the last rows together then cost less than one fit to all rows.
+# The fits to the last rows then together cost less than one fit to all rows.
 _LARGEST_LAST = 0.5
 
 
@@ -40,7 +40,7 @@ class Strategy:
     half_life: float | None = None
 
     def weights(self, rows: int) -> NDArray[np.float64] | None:
-        """Return the weights of the rows from `first` to `rows`, the newest 1. None where all weigh the same."""
+        """Return the weights of the rows from `first` to `rows`. The newest has 1. None if all rows weigh the same."""
         if self.half_life is None:
             return None
         ages = np.arange(rows - self.first - 1, -1, -1)
@@ -50,10 +50,11 @@ class Strategy:
 def strategies(
     rows: int, since: int, features: int, first: int, *, fades: bool, floor: int = 0
 ) -> tuple[Strategy, ...]:
-    """Return the strategies for `rows` rows, the one that leads at first before the others.
+    """Return the strategies for `rows` rows, the initial leader first.
 
-    `since` is the first row of its window, and `first` the rows of the first training. Without `fades` the estimator
-    takes no weights. Of strategies with the same rows there is one, and none of the last fewer than `floor`.
+    `since` is the first row of its window, and `first` the number of rows of the first training. `fades` is True if the
+    estimator takes weights. A strategy of the last rows has `floor` rows at least. If the window has all rows, there is
+    no second strategy of all rows with equal weights.
     """
     found = [Strategy(SINCE, since)]
     if since > 0:

@@ -1,4 +1,4 @@
-"""How the training window is chosen: which strategies are fitted and scored, and which of them leads.
+"""Chooses the training window: plans the strategies that are fitted and scored, and decides which of them leads.
 
 `plan_comparison` or `plan_confirmation` plans, the caller fits and scores, and `choose_leader` or `decide_window_start`
 decides. Times are whole numbers of one unit.
@@ -41,10 +41,10 @@ class ScoredChunk:
 
 @dataclass(frozen=True)
 class Unconfirmed:
-    """A change that is suspected since a time, and did not move the window.
+    """A suspected change at the time `since` that has not moved the window.
 
-    Rows that all follow the change are too few at first: with `rows` labelled rows in all it is looked into. If it is
-    not confirmed, it is again with twice as many rows since then.
+    At first too few rows follow the change. It is checked once there are `rows` labelled rows in total. If it is not
+    confirmed, it is checked again once the rows since the change have doubled.
     """
 
     since: int
@@ -53,9 +53,10 @@ class Unconfirmed:
 
 @dataclass(frozen=True)
 class AdaptationState:
-    """What is known of a model: the rows of its first training, the start of its window, the leader, and the record.
+    """The state of a model between trainings.
 
-    `since` is None before any confirmed change, and `unconfirmed` where none waits for more rows.
+    It has the number of rows of the first training, the start of the window, the leader, and the record of losses.
+    `since` is None before any confirmed change, and `unconfirmed` is None if no suspected change waits for more rows.
     """
 
     first: int
@@ -67,10 +68,10 @@ class AdaptationState:
 
 @dataclass(frozen=True, eq=False)
 class FitPlan:
-    """What to fit and score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
+    """The fits of a training: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
 
-    Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected `since` a
-    time. It may be earlier, so that there are enough rows.
+    If they are not `compared`, the scores do not enter the record. `change` is the first row after a change that is
+    suspected at the time `since`. It may be an earlier row, so that there are enough rows.
     """
 
     held: HeldOut
@@ -82,10 +83,10 @@ class FitPlan:
 
 @dataclass(frozen=True)
 class Choice:
-    """The strategy whose rows are taken, of those that were scored, and why. `state` is what is known afterwards.
+    """The scored strategy whose rows the training takes, the reasons, and the `state` afterwards.
 
-    `keeps` is whether the champion is so much better that nothing replaces it. `worse_since` is when the losses of the
-    strategy that led before rose beyond chance: then a change is suspected.
+    `keeps` is True if the champion is so much better that nothing replaces it. `worse_since` is the time since which
+    the losses of the previous leader are higher than chance explains: a change is suspected then.
     """
 
     leader: str
@@ -100,9 +101,9 @@ class Choice:
 class LabelledRows:
     """The labelled rows: their sorted event times, how late a label is known, the number of features.
 
-    `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or as many as are `specified`
-    by the spec. Where the spec has a window, `fixed`, all of the rows are taken. What serves is fitted to `floor` rows
-    at least. `labels` are as in `dependence.dependent_rows`; without them rows count as independent.
+    `fades` is True if the estimator takes weights. The holdout has `least` rows at least, or the number `specified` by
+    the spec. If the spec has a window (`fixed`), all rows are taken. A served model is fitted to `floor` rows at least.
+    `labels` are as in `dependence.dependent_rows`. Without them rows count as independent.
     """
 
     times: NDArray[np.int64]
@@ -116,18 +117,18 @@ class LabelledRows:
     labels: NDArray[np.float64] | NDArray[np.bool_] | None = None
 
     def first_since(self, since: int | None) -> int:
-        """Return the first row of a window. One so early that it has `floor` rows, and one."""
+        """Return the first row of a window since a time. The window has `floor` rows at least, and never none."""
         if since is None:
             return 0
         return max(min(int(np.searchsorted(self.times, since, "left")), len(self.times) - max(self.floor, 1)), 0)
 
     def dependent(self, first: int, until: int) -> float:
-        """Return over how many rows labels depend on each other in a stretch of rows."""
+        """Return the number of rows over which labels depend on each other, between the rows `first` and `until`."""
         return dependent_rows(None if self.labels is None else self.labels[:, first:until])
 
 
 def plan_comparison(rows: LabelledRows, state: AdaptationState, fitted_until: int | None) -> FitPlan:
-    """Return what is fitted and scored where nothing is suspected. `fitted_until` is as in `holdout.held_out`."""
+    """Return the plan of a training without a suspected change. `fitted_until` is as in `holdout.held_out`."""
     held = (
         holdout.held_out(rows.times, rows.delay, fitted_until, rows.least)
         if rows.specified is None
@@ -146,9 +147,10 @@ def plan_comparison(rows: LabelledRows, state: AdaptationState, fitted_until: in
 
 
 def with_suspected_change(rows: LabelledRows, state: AdaptationState, since: int) -> AdaptationState:
-    """Add to what is known a change that is suspected since a time, and waits for more rows if it is young.
+    """Return the state with a suspected change at `since` that waits for more rows.
 
-    One that is older than the window is no news: what serves has no rows from before.
+    The state stays as it is if the change has enough rows already, or is older than the window: the served model then
+    has no rows from before the change.
     """
     if _is_old(rows, state, since) or not _is_inside(rows, state, since):
         return state
@@ -157,10 +159,10 @@ def with_suspected_change(rows: LabelledRows, state: AdaptationState, since: int
 
 
 def change_to_confirm(rows: LabelledRows, state: AdaptationState, since: int | None) -> int | None:
-    """Return since when a change is to be looked into now: the one `since`, or one that waited for more rows.
+    """Return the time of the change to check now: `since`, or that of a change that waited for more rows.
 
-    A model of few rows is worse, whatever happened. Without a second look the higher losses would become what later
-    ones are compared with.
+    A model of few rows is worse in any case. Without a second check the higher losses would become the level that later
+    losses are compared with.
     """
     found = state.unconfirmed
     waited = found.since if found is not None and len(rows.times) >= found.rows else None
@@ -168,11 +170,11 @@ def change_to_confirm(rows: LabelledRows, state: AdaptationState, since: int | N
 
 
 def plan_confirmation(rows: LabelledRows, state: AdaptationState, since: int) -> FitPlan:
-    """Return what is fitted and scored where a change since a time is suspected: the rows after it, and the window."""
+    """Return the plan to check a suspected change: fits to the rows since the change, and to the whole window."""
     window = rows.first_since(state.since)
     change = max(confirmation.window_start(rows.times, since, rows.features), window)
     dependent, young = rows.dependent(window, change), len(rows.times) - change
-    # Without a gap for the label delay: it would take the rows after the change.
+    # There is no gap for the label delay, because it would take the rows since the change.
     held = holdout.latest(rows.times, 0, confirmation.held_back(young, chunk_rows(state.first), dependent))
     held = holdout.HeldOut(max(held.start - confirmation.gap(young, dependent), 0), held.start)
     found = (Strategy(SINCE, change), Strategy(WINDOW, window))
@@ -180,7 +182,7 @@ def plan_confirmation(rows: LabelledRows, state: AdaptationState, since: int) ->
 
 
 def leading_strategy(rows: LabelledRows, state: AdaptationState, until: int) -> Strategy:
-    """Return the leader's strategy for the first `until` rows; that of the window where they are too few for it."""
+    """Return the leader's strategy for the first `until` rows, or the strategy of the window if they are too few."""
     if rows.fixed:
         return Strategy(ALL, 0)
     window = min(rows.first_since(state.since), max(until - 1, 0))
@@ -193,9 +195,9 @@ def _strategies(rows: LabelledRows, state: AdaptationState, until: int, window: 
 
 
 def strategy_for_all_rows(rows: LabelledRows, plan: FitPlan, choice: Choice) -> Strategy:
-    """Return the strategy of a choice for all rows, the holdout included. Its name is that of the one scored.
+    """Return the strategy of a choice for all rows, the holdout included, under the name that was scored.
 
-    Where only one of the two models of a suspicion was scored, nothing is confirmed, and its rows are taken.
+    If only one of the two models that check a change was scored, nothing is confirmed, and its rows are taken.
     """
     if plan.change is not None and choice.confirmation is None:
         (scored,) = (each for each in plan.strategies if each.name == choice.leader)
@@ -209,12 +211,12 @@ def choose_leader(
 ) -> Choice:
     """Return which strategy leads by the losses of the holdout. The champion may be among those that were scored."""
     if (since := change_to_confirm(rows, state, None)) is not None:
-        # It could not be looked into, for its models can't be fitted: it waits again.
+        # Its models could not be fitted, so the change waits for more rows again.
         state = replace(state, unconfirmed=_waiting(rows, state, since))
     if not plan.compared:
         return Choice(plan.strategies[0].name, state)
     added = _chunks(rows, state, plan, losses)
-    # A holdout may repeat rows, where the candidate before was not promoted.
+    # The holdout repeats rows of the record if the previous candidate was not promoted.
     earlier = (each for each in state.record if each.until < added[0].since)
     record = (*earlier, *added)[-KEPT_CHUNKS:]
     scores = [each.scores for each in record]
@@ -224,7 +226,7 @@ def choose_leader(
     found = lead(scores, led, names, dependent)
     against = lead(scores, found.leader, [CHAMPION], dependent)
     keeps = against.leader == CHAMPION
-    # Where the champion does well, it is the new fits that are worse: the spec may have changed.
+    # If the champion does well, the new fits are worse for another reason: the spec may have changed.
     since = None if keeps else _worse_since(rows, plan, led, record[: -len(added)], added, dependent)
     known = replace(state, leader=found.leader, record=record)
     if since is not None:
@@ -236,7 +238,7 @@ def choose_leader(
 def decide_window_start(
     rows: LabelledRows, state: AdaptationState, plan: FitPlan, losses: Mapping[str, NDArray[np.float64]]
 ) -> Choice:
-    """Return whether the window begins with the change from now on. In both cases the record starts over."""
+    """Decide whether the window begins with the change from now on. In both cases the record starts over."""
     assert plan.change is not None and plan.since is not None  # noqa: S101, PT018 - the caller's condition
     dependent = rows.dependent(rows.first_since(state.since), plan.change)
     found = confirmation.confirm(losses[SINCE], losses[WINDOW], dependent)
@@ -247,7 +249,7 @@ def decide_window_start(
 
 
 def _is_old(rows: LabelledRows, state: AdaptationState, since: int) -> bool:
-    """Return whether there are enough rows since a change to look into it."""
+    """Return whether there are enough rows since a change to check it, and the window has rows before it."""
     enough = len(rows.times) - int(np.searchsorted(rows.times, since, "left")) >= _wanted(rows, state, since)
     return enough and _is_inside(rows, state, since)
 
@@ -258,13 +260,13 @@ def _is_inside(rows: LabelledRows, state: AdaptationState, since: int) -> bool:
 
 
 def _wanted(rows: LabelledRows, state: AdaptationState, since: int) -> int:
-    """Return how many rows there are to be since a change before it is looked into."""
+    """Return the number of rows since a change from which it is checked."""
     window, change = rows.first_since(state.since), int(np.searchsorted(rows.times, since, "left"))
     return confirmation.rows_before_look(rows.dependent(window, change), change - window, rows.floor)
 
 
 def _waiting(rows: LabelledRows, state: AdaptationState, since: int) -> Unconfirmed:
-    """Return a change that is looked into once it has enough rows, or again once they have doubled."""
+    """Return a change that is checked once it has enough rows, or again once these have doubled."""
     count, wanted = len(rows.times) - int(np.searchsorted(rows.times, since, "left")), _wanted(rows, state, since)
     return Unconfirmed(since, len(rows.times) + (wanted - count if count < wanted else count))
 

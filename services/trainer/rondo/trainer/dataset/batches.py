@@ -1,4 +1,4 @@
-"""Rows of published batches. A row that was published twice counts once, as it was published last."""
+"""Rows of published batches. If a row was published several times, only its last publication counts."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[s
 
 
 def latest_publication(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
-    """Keep of each row the version that was published last. Within one batch the last in the order of values.
+    """Keep the last published version of each row. Within one batch the last version in the order of values counts.
 
-    Of these stay the rows that a request could have: the model will see no others. The dataset may allow more than the
-    model does, or an earlier spec did. A row that was corrected to a value outside the limits is out as well.
+    Rows that a request could not have are then dropped, because the model never predicts them: the dataset, or an
+    earlier spec, may allow more values than the model does. A row that was corrected to a value outside the limits is
+    dropped as well.
 
     Raises:
         InexactIntegerError: an `int` feature of such a row has a value that float32 can't hold exactly.
@@ -71,7 +72,7 @@ def _within_limits(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
 
 
 def _order(publications: Mapping[str, int], present: Iterable[str]) -> pl.Expr:
-    """Return the place of each row's batch. An unknown batch, such as another writer's, comes before all others."""
+    """Return the position of each row's batch. An unknown batch, for example of another writer, comes first."""
     unknown = pl.lit(-1, pl.Int64)
     if BATCH_ID not in present or not publications:
         return unknown.alias(_PUBLICATION)

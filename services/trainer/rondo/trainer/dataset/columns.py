@@ -44,10 +44,11 @@ def required(spec: ModelSpec) -> list[str]:
 
 
 def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return stored labels, of the type `dtype`, as the task has them: text or float64.
+    """Convert stored labels of the type `dtype` to the type of the task: text or float64.
 
-    A value that is no label of the task is null: the model may have had another task when it was stored. A declared
-    dataset has labels as they were sent: `data.positive` and `data.negative` are texts there, and numbers elsewhere.
+    A value that is no label of the task becomes null: the model may have had another task when it was stored. A
+    declared dataset stores labels as they were sent: `data.positive` and `data.negative` are texts there, and numbers
+    elsewhere.
     """
     if spec.labels.storage == "text":
         return _class(stored) if dtype == pl.String else _text(stored, dtype)
@@ -60,7 +61,7 @@ def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _class(stored: pl.Expr) -> pl.Expr:
-    """Return texts as classes. A declared dataset may have texts that are none, and blanks around others."""
+    """Convert texts to classes. A declared dataset may have texts that are no class, and blanks around a class."""
     text = stored.str.strip_chars()
     return pl.when(text.str.len_chars().is_between(1, MAX_LABEL_CHARACTERS)).then(text)
 
@@ -74,18 +75,18 @@ def _number(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     mapped = stored.str.strip_chars().replace_strict(
         list(texts), list(texts.values()), default=None, return_dtype=pl.Float64
     )
-    # Rows from before the dataset was declared have numbers, which became texts beside what later rows have.
+    # Rows from before the dataset was declared have numbers, which became texts when the column did.
     return pl.coalesce(mapped, number)
 
 
 def outsides(spec: ModelSpec) -> dict[str, pl.Expr]:
-    """Return by feature with limits which rows have a value outside of them."""
+    """Return, for each feature with limits, an expression that is true for rows with a value outside of the limits."""
     found = ((name, _outside_limits(name, described)) for name, described in spec.features.items())
     return {name: outside for name, outside in found if outside is not None}
 
 
 def _outside_limits(name: str, described: Feature) -> pl.Expr | None:
-    """Return which values of `feature` a request may not have. None where the feature has no limits."""
+    """Return an expression that is true for values that a request may not have. None if the feature has no limits."""
     value, found = pl.col(name), []
     if described.min is not None:
         found.append(value < _bound(described.min))
@@ -97,18 +98,18 @@ def _outside_limits(name: str, described: Feature) -> pl.Expr | None:
 
 
 def _bound(declared: float) -> pl.Expr:
-    """Return a limit as a model's numbers are. A limit beyond float32 is none."""
+    """Return a limit as float32, the type of a model's numbers. A limit beyond float32 excludes nothing."""
     return pl.lit(min(max(declared, -LARGEST_FLOAT32), LARGEST_FLOAT32), pl.Float32)
 
 
 def targets(spec: ModelSpec, rows: pl.DataFrame, classes: tuple[str, ...]) -> NDArray[np.float32]:
-    """Return the labels of training rows as an estimator is given them, shape `[rows]`: see `Task.targets`."""
+    """Return the labels of training rows as an estimator takes them, shape `[rows]`: see `Task.targets`."""
     stored = rows[spec.data.label]
     return task_named(spec.task).targets(stored.to_numpy() if stored.dtype.is_float() else stored.to_list(), classes)
 
 
 def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return numbers as ingestion writes them where a column of numbers becomes text: a whole number is its digits."""
+    """Format numbers as ingestion does where a column of numbers becomes text: a whole number is its digits."""
     if not dtype.is_float():
         return number.cast(pl.String)
     whole = pl.when((number == number.floor()) & (number.abs() <= LARGEST_WHOLE)).then(number)
@@ -118,7 +119,7 @@ def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def feature(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr:
     """Return a feature as the model sees it: text or float32. Null where the table has no such column.
 
-    Ingestion makes a column text whose type changes. A text of it that is no value of the feature is null.
+    Ingestion converts a column to text if its type changes. A text that is no value of the feature becomes null.
     """
     if described.type != "category" and present.get(column) == pl.String:
         return _number_of_text(described, pl.col(column)).alias(name)

@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
 
-# A class with a smaller share of the rows is named.
+# A note names each class with a smaller share of the rows.
 RARE = 0.01
-# Metrics that do not follow the share of a class. A task has one of them at least.
+# Metrics that do not depend on the share of a class. Each task of classes has at least one of them.
 _OF_RARE = ("average_precision", "balanced_accuracy", "f1_macro")
 # With this share of rows that equal an earlier one in label and all features, the rows are hardly independent.
 REPEATED = 0.5
 # With fewer rows a feature may agree with the label by chance.
 _ENOUGH_ROWS = 50
-# A feature that differs from a multiple of the label by rounding of doubles alone. Where float32 rounds by more, such
-# as values near a million that differ by less than one, a feature with at least the second is looked at row by row.
+# The correlation of a feature that differs from a multiple of the label only by rounding of doubles, and the least
+# correlation with which a feature is compared row by row: float32 rounds by more, for example values near a million
+# that differ by less than one.
 _COPY, _NEARLY = 1 - 1e-9, 0.99
 _PROBE_ROWS, _RECENT_ROWS = 2_000, 20_000
 # A label may be called `count`. None has a dot in its name.
@@ -42,12 +43,12 @@ _ROWS = "class.rows"
 
 
 def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
-    """Refuse training rows in which a feature is the label, or the label by other names.
+    """Refuse training rows in which a feature is the label, or the label under other names.
 
     Rows in which the feature is missing do not count.
 
     Raises:
-        LeakError: a feature has one value per class; or, of a number, is a multiple of the label.
+        LeakError: a feature has one value per class, or a number is a linear function of the label.
 
     """
     label = rows[spec.data.label]
@@ -56,7 +57,7 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     for name in spec.features:
         known = _known(rows[name])
         values = rows[name].filter(known)
-        # Most features have more values than there are classes, which their first rows show.
+        # The first rows of most features already show that they have more values than there are classes.
         if of_classes and values.head(_PROBE_ROWS).n_unique() > classes:
             continue
         if values.len() >= _ENOUGH_ROWS and copies(values, label.filter(known)):
@@ -82,7 +83,7 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
 
 
 def notes_beside_a_model(spec: ModelSpec, rows: pl.DataFrame) -> Iterator[TrainingNote]:
-    """Yield notes on the labelled rows beside a model that was made elsewhere, by which it is judged."""
+    """Yield notes on the labelled rows that evaluate a model that was made elsewhere."""
     labels = rows[spec.data.label]
     if task_named(spec.task).target != "number":
         yield from _rare_class(spec, labels, "labelled")
@@ -115,7 +116,7 @@ def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[Traini
 
 
 def left_out_notes(spec: ModelSpec, training_set: TrainingSet) -> Iterator[TrainingNote]:
-    """Yield notes on published rows that are no training rows, as they lack a required feature or are out of limits."""
+    """Yield notes on published rows that are not used, because they lack a required feature or are out of limits."""
     remaining = training_set.rows.height
     if training_set.left_out is not None:
         yield _left_out_note(
@@ -135,7 +136,7 @@ def _left_out_note(code: NoteCode, rows: RowsLeftOut, message: str) -> TrainingN
 
 
 def described_outside(spec: ModelSpec, outside: RowsLeftOut, remaining: int) -> str:
-    """Return how many rows have values that the spec excludes, and what to do about it."""
+    """Return a sentence with the number of rows whose values the spec excludes, and what to do about it."""
     features = ", ".join(repr(name) for name in outside.by_feature)
     return (
         f"{outside.rows:,} published rows of {spec.data.dataset} have values of {features} that the spec does not"
@@ -145,7 +146,7 @@ def described_outside(spec: ModelSpec, outside: RowsLeftOut, remaining: int) -> 
 
 
 def described_left_out(spec: ModelSpec, left_out: RowsLeftOut, remaining: int) -> str:
-    """Return how many rows lack a required feature, and what to do about it."""
+    """Return a sentence with the number of rows that lack a required feature, and what to do about it."""
     dataset, names = spec.data.dataset, list(left_out.by_feature)
     features = ", ".join(repr(name) for name in names)
     it = "it" if len(names) == 1 else "them"
@@ -178,7 +179,7 @@ def _repeated(rows: pl.DataFrame) -> float | None:
     """Return the share of rows that equal an earlier one, if it is above `REPEATED`."""
     first = rows.head(_PROBE_ROWS)
     widest = max(rows.columns, key=lambda name: first[name].n_unique())
-    # Rows that differ in one column are distinct, and that is quick to find of numbers.
+    # Rows that differ in one column are distinct, and this check is quick for a column of numbers.
     if 1 - rows[widest].n_unique() / rows.height <= REPEATED:
         return None
     repeated = 1 - rows.hash_rows().n_unique() / rows.height
@@ -187,7 +188,7 @@ def _repeated(rows: pl.DataFrame) -> float | None:
 
 def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
     found = holdout.filter(holdout.is_not_null()).unique()
-    # The latest training rows have most values of the holdout, and the other rows are searched for the rest alone.
+    # The latest training rows have most values of the holdout. The other rows are searched only for the remaining ones.
     for part in (training.tail(_RECENT_ROWS), training):
         if not found.len():
             return
@@ -262,14 +263,14 @@ def _known(values: pl.Series) -> pl.Series:
 def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
     """Return whether each value has one class and each class one value, and there are two at least."""
     classes = label.n_unique()
-    # A feature that is known for one class alone, or constant, is none.
+    # A feature that is constant, or is known only for rows of one class, is no copy.
     if classes == 1 or values.head(_PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
         return False
     return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
 
 
 def _determines(values: pl.Series, label: pl.Series) -> Iterator[TrainingNote]:
-    """Yield a note on a feature that gives the label, a number, by itself: it may be made from the label, or a law."""
+    """Yield a note on a feature that alone determines a numeric label: it may be computed from it, or follow a law."""
     known = _known(values)
     values, label = values.filter(known), label.filter(known)
     relation = _is_monotone if values.dtype.is_numeric() else _is_named
@@ -294,18 +295,18 @@ def _is_multiple(values: pl.Series, label: pl.Series) -> bool:
 
 
 def _is_named(texts: pl.Series, label: pl.Series) -> bool:
-    """Return whether each text has one label and each label one text, of which most occur in several rows."""
+    """Return whether each text has one label and each label one text, and most texts occur in several rows."""
     for rows in (_PROBE_ROWS, texts.len()):
         of, by = label.head(rows), texts.head(rows)
         distinct = by.n_unique()
         if of.n_unique() != distinct or int(pl.DataFrame({"value": by, "label": of}).n_unique()) != distinct:
             return False
-    # Two texts may divide the rows as two numbers do; and where each row has its own, as of an id, nothing repeats.
+    # Two texts may match two numbers by chance. An id has another text in each row, so it proves nothing.
     return 2 < distinct <= texts.len() / 2  # noqa: PLR2004 - as said
 
 
 def _is_monotone(values: pl.Series, label: pl.Series) -> bool:
-    """Return whether the label never falls, or never rises, as a feature of many values does: as its logarithm."""
+    """Return whether the label is a monotone function of a feature of many values, for example its logarithm."""
     for rows in (_PROBE_ROWS, values.len()):
         of, by = label.head(rows), values.head(rows)
         if min(of.n_unique(), by.n_unique()) < _ENOUGH_ROWS:
@@ -331,7 +332,7 @@ def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
 
 
 def _is_rounded_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Return whether each `x` is the float32 next to a linear function of `y`, or one beside it."""
+    """Return whether each `x` is the float32 nearest to a linear function of `y`, or a neighbour of that float32."""
     centred = y - y.mean()
     slope = (centred @ (x - x.mean())) / (centred @ centred)
     errors = np.abs(x - x.mean() - slope * centred)

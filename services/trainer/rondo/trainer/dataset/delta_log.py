@@ -27,7 +27,8 @@ _STATISTICS_STEP = timedelta(milliseconds=1)
 def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datetime | None:
     """Return the newest time of a column up to `until`, rounded up by a millisecond at most. None where there is none.
 
-    It comes from the statistics of the files where they are complete and not after `until`, else from the rows.
+    It comes from the statistics of the files if they are complete and their newest time is not after `until`. Otherwise
+    it comes from the rows.
     """
     names = () if table is None else {field.name for field in table.schema().fields}
     if table is None or column not in names:
@@ -40,7 +41,7 @@ def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datet
 def newest_labelled(table: DeltaTable | None, spec: ModelSpec, until: datetime) -> datetime | None:
     """Return the newest event time up to `until` of a row with a label of the task, as `newest_time` does.
 
-    The statistics count missing values alone, so they do for number labels: a text may be no label.
+    The statistics count only missing values, so they suffice only for numeric labels: a text may be no label.
     """
     names = () if table is None else {field.name for field in table.schema().fields}
     time, stored = spec.data.event_time, spec.data.label
@@ -55,7 +56,7 @@ def newest_labelled(table: DeltaTable | None, spec: ModelSpec, until: datetime) 
 
 
 def newest(times: pl.LazyFrame, until: datetime) -> datetime | None:
-    """Return the newest of the column `time` up to `until`. None where there is none."""
+    """Return the newest value of the column `time` up to `until`. None where there is none."""
     time = pl.col("time")
     found = times.select(time).filter(time >= BEGINNING, time <= until).max().collect().item()
     return found.astimezone(UTC) if isinstance(found, datetime) else None
@@ -67,7 +68,7 @@ def publications(table: DeltaTable) -> dict[str, int]:
 
 
 def digest(table: DeltaTable) -> str:
-    """Return the digest that ingestion chained, or one of the table's files where another writer left none."""
+    """Return the chained digest that ingestion wrote, or a digest of the table's files if another writer wrote none."""
     for commit in table.history(_COMMITS_SEARCHED):
         if found := commit.get(DIGEST_KEY):
             return str(found)
@@ -77,9 +78,10 @@ def digest(table: DeltaTable) -> str:
 
 
 def _from_statistics(table: DeltaTable, column: str, complete: str | None = None) -> pl.LazyFrame:
-    """Return the largest time by the statistics. No row where a file has none, or may lack a value of `complete`.
+    """Return the largest time of the files' statistics as one row, or no row if the statistics do not suffice.
 
-    A time after the year 9999 is null in them, so a file without a largest time may still have rows.
+    They do not suffice if a file has no largest time, or may lack a value of the column `complete`. A time after the
+    year 9999 is null in the statistics, so a file without a largest time may still have rows.
     """
     adds = pl.DataFrame(table.get_add_actions(flatten=True))
     largest, missing = f"max.{column}", f"null_count.{complete}"

@@ -55,7 +55,7 @@ class DeltaDatasets:
         self._clock = clock
 
     def rows_at_most(self, spec: ModelSpec) -> int:
-        # One outcome may be that of any number of predictions of its entity, so the predictions are the bound.
+        # One outcome may belong to any number of predictions of its entity, so the number of predictions is the bound.
         with self._translated_errors():
             published, served, outcomes = self._open(spec)
             return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
@@ -73,7 +73,7 @@ class DeltaDatasets:
         publications = {} if published is None else delta_log.publications(published)
         tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
         feedback = training_set.join_feedback(spec, tables, as_of)
-        # Without a window all of them count, so they are joined once. Else a query joins the columns that it needs.
+        # Without a window all rows count, so they are joined once. With one each query joins only the columns it needs.
         joined = feedback.collect() if feedback is not None and spec.trainer.window is None else None
         served_times = feedback if joined is None else joined.lazy()
         newest = (
@@ -90,11 +90,11 @@ class DeltaDatasets:
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Translate what a retry may help against. delta-rs and polars raise OSError for disks and object stores."""
+        """Translate errors that a retry may resolve. delta-rs and polars raise OSError for disks and object stores."""
         try:
             yield
         except FileNotFoundError:
-            raise  # the table's log names the file: a retry does not bring it back
+            raise  # the table's log names the file, so a retry does not help
         except OSError as error:
             raise UnavailableError(f"the data under {self._root}", object_store.reason(error)) from error
         except pl.exceptions.PanicException as error:

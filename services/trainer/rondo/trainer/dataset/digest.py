@@ -18,7 +18,7 @@ def digest_of(rows: pl.DataFrame) -> str:
 
 
 def _text(values: pl.Series) -> bytes:
-    """Return the nulls, the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
+    """Return the bytes of texts: the nulls, the lengths, then the characters, so that `ab, c` and `a, bc` differ."""
     filled = values.fill_null("")
     characters: str = filled.str.join("").item()
     return values.is_null().to_numpy().tobytes() + filled.str.len_bytes().to_numpy().tobytes() + characters.encode()

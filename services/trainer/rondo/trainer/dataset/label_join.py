@@ -1,10 +1,10 @@
-"""Rows of the primary's predictions with their outcomes. No batch has to be published.
+"""Joins the predictions of the primary version with their outcomes. These rows need no published batch.
 
-A prediction is one row, whatever outcomes arrived for it. A request that was sent again, with the same id and event
-time, is one row, too: that of its last answer.
+A prediction is one row, however many outcomes arrived for it. A request that was sent again, with the same id and
+event time, is one row, too: that of its last answer.
 
-- By id, the outcome that became known last counts; it corrects the earlier ones. It is about that prediction alone,
-  even where it names the entity, too.
+- By id, the outcome that became known last counts, as a correction of the earlier ones. It applies only to that
+  prediction, even if it also names the entity.
 - By entity, the first outcome that became known at or after the prediction's event time counts: the outcome of an
   entity's next occurrence must not label this one.
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
 
-# The event time of a prediction is the first of these that it has: it is optional in a request.
+# The event time of a prediction is the first of these columns that is not null: it is optional in a request.
 EVENT_TIMES = ("event_time", "made_at")
 # A feature may be called `outcome` and an entity `id`. Names with a dot are free: no column of a spec has one.
 _ID = "served.id"
@@ -53,7 +53,7 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
 
 
 def _answered(predictions: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the primary's predictions: of a request that was sent again, with its id and event time, the last one."""
+    """Return the primary's predictions. If a request was sent again with its id and event time, the last one counts."""
     present = predictions.collect_schema()
     positions = [name for name in (LOG_OFFSET, LOG_ROW) if name in present]
     primary = predictions.filter(pl.col("role") == RouteRole.PRIMARY)
@@ -63,9 +63,9 @@ def _answered(predictions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _known(spec: ModelSpec, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """Return the outcomes that were known at `as_of`, in the order in which they count: a later one corrects.
+    """Return the outcomes that were known at `as_of`, in an order in which a later outcome corrects an earlier one.
 
-    An outcome that is no label of the task does not count: it was observed when the model had another task.
+    An outcome that is no label of the task is dropped: it was observed when the model had another task.
     """
     present, column = outcomes.collect_schema(), OUTCOME_COLUMNS[spec.labels.storage]
     positions = [name for name in (LOG_OFFSET, LOG_ROW) if name in present]

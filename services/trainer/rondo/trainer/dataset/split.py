@@ -1,11 +1,11 @@
 """Splits the rows: the latest are the holdout, which candidate and champion are evaluated on.
 
-A model is used on rows that come after it, so it is evaluated on later rows. Where models are refitted
-(`trainer.refit`), what serves is then fitted to all rows, the holdout included, and its evaluation is that of the fit
-without them (decision 7).
+A model predicts rows that come after its training, so it is evaluated on later rows. If models are refitted
+(`trainer.refit`), the served model is fitted to all rows, the holdout included. Its evaluation is that of the fit
+without the holdout (decision 7).
 
-A champion may have been fitted to a part of today's holdout (the spec's `holdout` or `window` has changed, for
-example), and would have an advantage there. Both are then evaluated on the rest, if that is large enough.
+The champion may have been fitted to a part of this holdout (for example because the spec's `holdout` or `window` has
+changed), and would have an advantage there. Both are then evaluated on the rest, if that is large enough.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ def check_classes(spec: ModelSpec, parts: Split) -> None:
 
 
 def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-    """Return the earlier and the later half. Rows with the same event time stay together. None if one can't be used."""
+    """Return the earlier and the later half of a holdout. Rows with the same event time stay together.
+
+    None if one of the halves can't be used.
+    """
     time = spec.data.event_time
     cut = holdout[time][holdout.height // 2]
     earlier, later = _cut(holdout, time, cut)
@@ -95,8 +98,8 @@ def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows that an interval's width or a threshold is chosen on, and those that evaluate the model.
 
-    They are the same where the spec asks for neither, or the holdout can't be divided. Chosen on the rows that evaluate
-    it, an interval would cover its share of them whatever it is worth on others.
+    They are the same rows if the spec asks for neither, or the holdout can't be divided. An interval that is chosen on
+    the rows that evaluate it would cover its share of them, whatever its coverage of other rows is.
     """
     return (halves(spec, holdout) if spec.prediction.chosen else None) or (holdout, holdout)
 
@@ -104,9 +107,9 @@ def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, p
 def unseen_by_champion(
     spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None
 ) -> pl.DataFrame | None:
-    """Return the part of a holdout that the champion was not fitted to. All of it, where that part is too small.
+    """Return the part of a holdout that the champion was not fitted to, or the whole holdout if that part is too small.
 
-    None where it is too small and models are refitted: the champion then was fitted to nearly all of the holdout.
+    None if it is too small and models are refitted: the champion then was fitted to nearly all of the holdout.
     """
     if champion_trained_until is None:
         return holdout
@@ -117,7 +120,7 @@ def unseen_by_champion(
 
 
 def is_comparable(spec: ModelSpec, rows: pl.DataFrame) -> bool:
-    """Return whether rows can show that one model is better than another: of classes there must be two."""
+    """Return whether rows can show that one model is better than another: labels that are classes need two of them."""
     return task_named(spec.task).target == "number" or rows[spec.data.label].n_unique() > 1
 
 
@@ -126,7 +129,7 @@ def _specified(spec: ModelSpec, rows: pl.DataFrame) -> int | None:
 
 
 def _cut(rows: pl.DataFrame, time: str, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows before a time and those from it on. They are views of `rows`, which are in order of `time`."""
+    """Return the rows before the time `at` and those from it on, as views of `rows`, which are in order of `time`."""
     place = int(rows[time].search_sorted(at, side="left"))
     return rows[:place], rows[place:]
 

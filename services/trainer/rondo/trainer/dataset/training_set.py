@@ -2,8 +2,8 @@
 
 Everything is as it was known at `as_of`: an outcome that became known later does not count.
 
-The same row (entity and event time) may be both published and served. The served one counts: it has the features as
-the model saw them, while a published one may have been corrected in hindsight.
+The same row (entity and event time) may be both published and served. The served row counts, because it has the
+features as the model received them. A published row may have been corrected in hindsight.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowsLeftOut:
-    """Labelled published rows of the window that are no training rows, and how many of them each feature is why for."""
+    """Labelled published rows of the window that are not used: their number, and for each feature that is a reason."""
 
     rows: int
     by_feature: Mapping[str, int]
@@ -38,7 +38,7 @@ class RowsLeftOut:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Labelled rows in order of event time, and where they come from.
+    """Labelled rows in order of event time, and their origin.
 
     `rows` has the spec's entity, event time, label (float64 or text, as its task stores it) and features: numbers as
     float32, categories as text, missing values as null. Its event times are after `since` (None: no bound) and up to
@@ -55,7 +55,7 @@ class TrainingSet:
 
     @cached_property
     def digest(self) -> str:
-        """The digest of the rows: two training sets with the same rows have the same."""
+        """The digest of the rows. Two training sets with the same rows have the same digest."""
         return digest_of(self.rows)
 
 
@@ -65,7 +65,7 @@ _LACKING, _OUTSIDE, _USABLE = "rows.lacking", "rows.outside", "rows.usable"
 
 @dataclass(frozen=True)
 class Tables:
-    """The Delta tables, lazily. None for one that does not exist yet.
+    """The Delta tables as lazy frames. None for a table that does not exist yet.
 
     `publications` maps the batches of `published` to their place in the order of publishing.
     """
@@ -77,27 +77,28 @@ class Tables:
 
 
 def latest_plausible(now: datetime) -> datetime:
-    """Return the last plausible time. A later one is an error in the data and must not move the window."""
+    """Return the last plausible time. A later time is an error in the data and must not move the window."""
     return now + MOST_AHEAD
 
 
 def known_as_of(at: datetime, newest_outcome: datetime | None, latest: datetime) -> datetime:
-    """Return the later of the trigger's time and the newest landed outcome's, but no time after `latest`."""
+    """Return the time of the trigger or of the newest landed outcome, the later of both, but no time after `latest`."""
     return min(max(at, newest_outcome or at), latest)
 
 
 def window(spec: ModelSpec, as_of: datetime, newest_label: datetime | None) -> tuple[datetime | None, datetime]:
-    """Return the event time after which rows count (None: no bound), and the last that counts.
+    """Return the event time after which rows count (None: no bound), and the last event time that counts.
 
-    The window reaches back from the newest labelled row up to `as_of`. A manual training has the time of the wall
-    clock, and predictions without outcomes may be years newer than the labelled rows.
+    The window ends at the newest labelled row up to `as_of`. It does not end at `as_of`, because a manual training has
+    the time of the wall clock, nor at the newest prediction: predictions without outcomes may be years newer than the
+    labelled rows.
     """
     until = min(as_of, newest_label or as_of)
     return (until - spec.trainer.window if spec.trainer.window else None), until
 
 
 def join_feedback(spec: ModelSpec, tables: Tables, as_of: datetime) -> pl.LazyFrame | None:
-    """Return the served rows up to `as_of` with the outcomes that were known then. None where there are none."""
+    """Return the served rows up to `as_of` with the outcomes that were known then. None if there are no such tables."""
     if tables.served is None or tables.outcomes is None:
         return None
     rows = served_rows(spec, tables.served, tables.outcomes, as_of)
@@ -112,9 +113,9 @@ def assemble(
     as_of: datetime,
     joined: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Return the labelled rows after `since` and up to `until`, by the outcomes that were known at `as_of`, in order.
+    """Return the labelled rows after `since` and up to `until`, with the outcomes that were known at `as_of`, in order.
 
-    `joined` are the rows of `join_feedback`, where they were collected before.
+    `joined` are the rows of `join_feedback` if they were collected before.
 
     Raises:
         ColumnMissingError: the data lacks a column that the spec names and that is no optional feature.
@@ -141,9 +142,9 @@ def rows_left_out(
 ) -> tuple[RowsLeftOut | None, RowsLeftOut | None]:
     """Return the published rows of a window that lack a required feature, and those with a value outside its limits.
 
-    None stands for no row. Ingestion quarantines such rows by the contract in force, so these were published before
-    the spec asked for it, or the contract is that of a declared dataset. `rows` are those of `assemble`: a row among
-    them is not left out, as it was published again or served.
+    Either is None if there is no such row. Ingestion quarantines such rows by the contract in force, so these were
+    published before the spec had this rule, or the contract is that of a declared dataset. `rows` are those of
+    `assemble`: a row among them was published again or served, and does not count here.
     """
     key, lacking = spec.data.row_key, {name: pl.col(name).is_null() for name in required(spec)}
     marks = {f"{_LACKING}.{name}": mark for name, mark in lacking.items()}
@@ -176,7 +177,7 @@ def _left_out(found: Mapping[str, int], kind: str) -> RowsLeftOut | None:
 
 
 def _usable(spec: ModelSpec, since: datetime, until: datetime) -> pl.Expr:
-    """Return whether a row is in the window, has a label, and is no older than a required feature."""
+    """Return an expression that is true for a row of the window with a label and all required features."""
     time = pl.col(spec.data.event_time)
     known = [pl.col(name).is_not_null() for name in (spec.data.label, *required(spec))]
     return pl.all_horizontal(time > since, time <= until, *known)

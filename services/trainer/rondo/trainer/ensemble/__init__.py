@@ -1,1 +1,1 @@
-"""Candidates of several models: the newly fitted one and those of the last champions, by their recent errors."""
+"""Ensembles: candidates of the newly fitted model and those of the last champions, weighted by recent errors."""

@@ -43,8 +43,8 @@ MAX_BYTES = 200 * 1024 * 1024
 class Combined:
     """A candidate's model, and the part of the holdout that evaluates it.
 
-    `until` is the newest event time of the rows that its model or its weights are from, `metadata` is for its graph.
-    Without `members` the model is the newly fitted one.
+    `until` is the newest event time of the rows that its model or its weights are fitted to. `metadata` is that of its
+    graph. Without `members` the model is the newly fitted one.
     """
 
     model: FeatureModel
@@ -207,7 +207,7 @@ def _within_size(
 
 def _without(weights: tuple[float, ...], dropped: int) -> tuple[float, ...]:
     rest = [0.0 if index == dropped else weight for index, weight in enumerate(weights)]
-    # As benefits over a reference: their proportions stay.
+    # Weights are gains over a reference, so their proportions stay.
     return weigh([1 - weight for weight in rest], 1.0)
 
 

@@ -1,7 +1,7 @@
 """Takes the models of champions out of their graphs.
 
-A champion that is an ensemble gives the model that was fitted for it, and not the mean, so an ensemble is never a
-member of another.
+If a champion is an ensemble, its member is the model that was fitted for it, and not the mean. An ensemble is never a
+member of another one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
 
-# In the metadata of an ensemble: the versions of its members as JSON, in the order of their prefixes, with null for the
-# model that was fitted for it; and the newest event time of the rows that this one was fitted to.
+# Keys in the metadata of an ensemble. The first has the versions of its members as JSON, in the order of their
+# prefixes, with null for the model that was fitted for it. The second has the newest event time of the rows that this
+# model was fitted to.
 MEMBERS, FITTED_UNTIL = "rondo.members", "rondo.fitted_until"
 _OUTPUT = "member.raw"
 
 
 class NoMemberError(ValueError):
-    """A champion's model can't be a member. The message says why, to be read after "version 3 is left out: "."""
+    """A champion's model can't be a member. The message follows "version 3 is left out: "."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ class Member:
         return content
 
     def check(self, holdout: pl.DataFrame, compared: pl.DataFrame) -> None:
-        """Predict the rows that an ensemble has to predict: its holdout, and those of the comparison with its graph.
+        """Predict the rows that an ensemble has to predict: its holdout, and the rows of the comparison with its graph.
 
         Raises:
-            NoMemberError: it fails on a row, or gives no finite number for one of the holdout.
+            NoMemberError: it fails on a row, or gives no finite number for a row of the holdout.
 
         """
         try:
@@ -84,7 +85,7 @@ def read_member(version: int, content: bytes | None, spec: ModelSpec, classes: t
     """Return the model that a champion was fitted with.
 
     Raises:
-        NoMemberError: it is gone, or it is about other features, another task or other classes than the spec.
+        NoMemberError: it is missing, or has other features, another task or other classes than the spec.
 
     """
     if content is None:
@@ -137,7 +138,7 @@ def prefixed_nodes(model: onnx.ModelProto, prefix: str, raw: str) -> Iterator[on
 
 
 def _raw_tensor(metadata: Mapping[str, str]) -> str:
-    """Return the tensor of the raw prediction of the model that was fitted for a version."""
+    """Return the name of the raw prediction's tensor of the model that was fitted for a version."""
     if MEMBERS not in metadata:
         return builder.RAW
     versions = json.loads(metadata[MEMBERS])
@@ -156,7 +157,7 @@ def prefix(index: int) -> str:
 
 
 def _other_features(own: Mapping[str, Feature], wanted: Mapping[str, Feature]) -> str | None:
-    """Return how the features of a model differ from those of the spec: other names, types, or fewer missing values."""
+    """Return how the features of a model differ from those of the spec: names, types, or fewer optional ones."""
     if own.keys() != wanted.keys():
         return f"its features are others: {', '.join(sorted(own.keys() ^ wanted.keys()))}"
     for name, feature in wanted.items():

@@ -1,7 +1,7 @@
 """Weighs the members of an ensemble by their error on recent rows.
 
-The weight of a member is MSE_r - MSE_i: how much smaller its mean squared error is than that of predicting the shares
-of the classes alone (of numbers: their mean). A member that is no better has the weight 0, and is dropped. This is the
+The weight of a member is MSE_r - MSE_i. MSE_i is its mean squared error, and MSE_r that of a constant prediction: the
+shares of the classes, or the mean of numbers. A member that is no better has the weight 0, and is dropped. This is the
 accuracy-weighted ensemble of Wang, Fan, Yu and Han, "Mining concept-drifting data streams using ensemble classifiers",
 KDD 2003.
 """
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import TargetKind
 
-# Weights are multiples of 1/1000: what threads and machines change in the last digits of a sum does not change them.
+# Weights are multiples of 1/1000: threads and machines change the last digits of a sum, and must not change a weight.
 _UNITS = 1_000
 
 
 def mean_squared_error(target: TargetKind, raw: NDArray[np.float64], targets: NDArray[np.float32]) -> float:
-    """Return the error of raw predictions `[rows, width]`: of a class 1 minus the probability of the right one.
+    """Return the mean squared error of raw predictions, shape `[rows, width]`.
 
-    It is infinite where a prediction is no finite number. A class that the model does not know has the index `width`,
-    and the probability 0.
+    The error of a class is 1 minus the probability of the right class. The result is infinite if a prediction is no
+    finite number. A class that the model does not know has the index `width` and the probability 0.
     """
     if not np.isfinite(raw).all():
         return float("inf")
@@ -38,7 +38,7 @@ def mean_squared_error(target: TargetKind, raw: NDArray[np.float64], targets: ND
 
 
 def reference_error(target: TargetKind, targets: NDArray[np.float32]) -> float:
-    """Return MSE_r, the error of a prediction that knows the shares of the classes, or the mean, and no feature."""
+    """Return MSE_r, the error of a constant prediction: the shares of the classes, or the mean of the numbers."""
     if target == "number":
         return float(np.var(targets.astype(np.float64)))
     shares = np.unique(targets, return_counts=True)[1] / len(targets)
@@ -46,7 +46,7 @@ def reference_error(target: TargetKind, targets: NDArray[np.float32]) -> float:
 
 
 def weigh(errors: Sequence[float], reference: float) -> tuple[float, ...]:
-    """Return the weights of members, which add up to 1. The first one has all where no member is better than MSE_r."""
+    """Return the weights of members, which add up to 1. The first member has 1 if none is better than `reference`."""
     benefits = np.maximum(0, reference - np.asarray(errors, np.float64))
     if not benefits.sum() > 0:
         benefits = np.eye(1, len(errors))[0]

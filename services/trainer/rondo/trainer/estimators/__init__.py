@@ -1,1 +1,1 @@
-"""What fits a model: one file per library, behind the protocol in `base.py`."""
+"""Estimators fit models. Each library is one file, behind the protocol in `base.py`."""

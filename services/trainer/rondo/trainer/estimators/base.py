@@ -1,7 +1,7 @@
 """The protocol of an estimator.
 
-A new library is one file here that implements it with its line in `worker/app.py`, and the rules of its parameters with
-their line in `rondo.contracts.spec.parameters.checks`, by which `rondo apply` checks a spec.
+A new library is one file here that implements the protocol, and a line in `worker/app.py` that registers it. The rules
+of its parameters, by which `rondo apply` checks a spec, have a line in `rondo.contracts.spec.parameters.checks`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Trainer
     from rondo.contracts.tasks.base import TargetKind
 
-# What `check_params` returns. The keys are the estimator's own.
+# The result of `check_params`. Each estimator has its own keys.
 Params: TypeAlias = "Mapping[str, Any]"
-# The operators of the nodes: old enough for any onnxruntime of the last years. Nothing newer is needed.
+# The versions of the nodes' operators. Any onnxruntime of the last years supports them.
 OPSET, ML_OPSET = 15, 3
 
 
@@ -40,18 +40,18 @@ class HyperparameterError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class Target:
-    """What a raw prediction is, and the number of classes. 0 for a number."""
+    """The kind of a raw prediction, and the number of classes. The number is 0 if the prediction is a number."""
 
     kind: TargetKind
     classes: int
 
     @property
     def width(self) -> int:
-        """The columns of a raw prediction: one per class where it has the probabilities of all, else one."""
+        """The number of columns of a raw prediction: one per class if it has the probabilities of all, else one."""
         return self.classes if self.kind == "probabilities" else 1
 
     def columns(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return labels as numbers to take means of, shape `[rows, width]`: of several classes a 0 or 1 for each."""
+        """Return labels as numbers to take means of, shape `[rows, width]`: a 0 or 1 for each of several classes."""
         if self.width == 1:
             return labels.reshape(-1, 1)
         return np.asarray(labels[:, None] == np.arange(self.classes), np.float32)
@@ -61,7 +61,8 @@ class FittedModel(Protocol):
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the raw predictions for `[rows, features]`, shape `[rows, width]`.
 
-        The probability of the class with index 1; or that of each class, in the order of their indices; or the value.
+        A raw prediction is the probability of the class with index 1, the probabilities of all classes in the order of
+        their indices, or the value.
         """
         ...
 
@@ -84,7 +85,7 @@ class Estimator(Protocol):
         """Return what `fit` takes, from the `trainer` of a spec.
 
         Raises:
-            HyperparameterError: an unknown name, a wrong type, a value out of range; with all problems at once.
+            HyperparameterError: a name is unknown, a type is wrong, or a value is out of range. It has all problems.
 
         """
         ...
@@ -109,6 +110,6 @@ class Estimator(Protocol):
     ) -> FittedModel:
         """Fit `[rows, features]` to labels, shape `[rows]`: 0 and 1, the indices of classes, or numbers.
 
-        `params` are what `check_params` returned. `weights` say how much each row counts, shape `[rows]`.
+        `params` are the result of `check_params`. `weights` are the weights of the rows, shape `[rows]`.
         """
         ...

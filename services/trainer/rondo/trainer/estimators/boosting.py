@@ -1,4 +1,4 @@
-"""What libraries of boosted trees have in common."""
+"""The common part of the libraries of boosted trees."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {"n_estimators": 100}
 
 
 class Boosting:
-    """The checks of a `base.Estimator`, by the rules of its library. It has at most `threads` threads."""
+    """The checks of a `base.Estimator` by the rules of its library. A fit uses at most `threads` threads."""
 
     library: ClassVar[Library]
 
@@ -46,4 +46,4 @@ class Boosting:
         return DEFAULTS | {self.library.names[name]: value for name, value in trainer.params.items()}
 
     def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
-        """Missing and infinite values are taken as they are."""
+        """Accept missing and infinite values."""

@@ -40,7 +40,7 @@ class LightGbmModel:
         self._threads = threads
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        # LightGBM has one number of threads for a process: another one here would disturb a fit beside this.
+        # LightGBM has one number of threads per process: another number here would disturb a concurrent fit.
         found = self._booster.predict(matrix, num_threads=self._threads)
         raw: NDArray[np.float64] = np.asarray(found, dtype=np.float64)
         return raw.reshape(len(matrix), self._target.width)

@@ -39,10 +39,10 @@ class UnsupportedSplitError(TrainingImpossibleError):
 
 
 def read(model: str, width: int) -> TreeEnsemble:
-    """Read what `Booster.model_to_string` returns. Of several classes, tree i adds to the margin of class `i % width`.
+    """Read the result of `Booster.model_to_string`. Tree i adds to the margin of class `i % width`.
 
     Raises:
-        UnsupportedSplitError: a split is no `<=` on a number, or a leaf no constant.
+        UnsupportedSplitError: a split is no `<=` on a number, or a leaf is no constant.
         TooManyNodesError: the ensemble is larger than a model may be.
 
     """
@@ -68,7 +68,7 @@ def _tree(fields: Mapping[str, str], of_class: int) -> Tree:
     """Return the splits in LightGBM's order and then the leaves. A child is a split, or `-1 - n` for the leaf n."""
     if fields.get("is_linear", "0") != "0":
         raise UnsupportedSplitError("linear leaf")
-    # A tree that is a leaf alone has none of the other fields, or they are empty.
+    # A tree of a single leaf has none of the other fields, or they are empty.
     features, decisions, left, right = (
         np.array(fields.get(name, "").split(), np.int64)
         for name in ("split_feature", "decision_type", "left_child", "right_child")

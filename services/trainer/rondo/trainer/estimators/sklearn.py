@@ -115,7 +115,7 @@ class Sklearn:
         try:
             with _quietly():
                 _fit(steps, matrix.astype(_precision(steps), copy=False), labels, weights)
-        # Unlike one of LAPACK, a solver of ARPACK that does not converge raises no `ValueError`.
+        # A solver of ARPACK that does not converge raises no `ValueError`, unlike a solver of LAPACK.
         except (ValueError, ArpackError) as error:
             raise StepsFailedError(str(error).partition("\n")[0]) from error
         return SklearnModel(steps, target, missing=takes_missing(step.use for step in params["steps"]))
@@ -129,13 +129,13 @@ def _fit(steps: Sequence[Any], rows: Any, labels: NDArray[np.generic], weights: 
 
 
 def _precision(steps: Sequence[Any]) -> type[np.floating[Any]]:
-    """Return the type of the numbers: trees alone compare float32, and need no copy."""
+    """Return the type of the numbers: float32 if the only step is an estimator of trees, which then needs no copy."""
     return np.float32 if len(steps) == 1 and sklearn_trees.is_made_of_trees(steps[0]) else np.float64
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Log the warnings of scikit-learn, and compute with one thread where another number would round otherwise."""
+    """Log the warnings of scikit-learn, and compute with one thread where the number of threads changes rounding."""
     with _LIBRARIES.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""Which rows of a matrix the steps of scikit-learn take, before the fit, at a prediction, and in the ONNX graph."""
+"""The rows of a matrix that the steps of scikit-learn accept: before a fit, at a prediction, and in the ONNX graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class MissingValuesError(TrainingImpossibleError):
-    """Columns have missing values, and the steps take none."""
+    """Columns have missing values, and the steps accept none."""
 
     code = "missing_values"
 
@@ -29,7 +29,7 @@ class MissingValuesError(TrainingImpossibleError):
 
 
 class InfiniteValuesError(TrainingImpossibleError):
-    """Columns have infinite values, which no step takes."""
+    """Columns have infinite values, which no step accepts."""
 
     code = "infinite_values"
 
@@ -45,7 +45,7 @@ def check(uses: Sequence[str], columns: Sequence[str], matrix: NDArray[np.float3
     """Check a matrix, shape `[rows, columns]`, before anything is fitted to it.
 
     Raises:
-        MissingValuesError: it has missing values that the steps don't take.
+        MissingValuesError: it has missing values that the steps don't accept.
         InfiniteValuesError: it has infinite values.
 
     """
@@ -60,13 +60,13 @@ def _columns_with(found: NDArray[np.bool_], columns: Sequence[str]) -> list[str]
 
 
 def rows_taken(matrix: NDArray[np.float32], *, missing: bool) -> NDArray[np.bool_]:
-    """Return the rows that have a prediction, shape `[rows]`. `missing` is whether the steps take missing values."""
+    """Return whether each row has a prediction, shape `[rows]`. `missing`: the steps accept missing values."""
     refused = np.isinf(matrix) if missing else ~np.isfinite(matrix)
     return ~np.asarray(refused.any(axis=1))
 
 
 def guard(matrix: str, unguarded: str, raw: str, *, missing: bool) -> list[onnx.NodeProto]:
-    """Return the nodes that make a prediction NaN for the other rows: 0 times a value that is no number is NaN."""
+    """Return the nodes that make the prediction of all other rows NaN: 0 times NaN or infinity is NaN."""
     zero, axis = numpy_helper.from_array(np.array(0, np.float32)), numpy_helper.from_array(np.array([1]))
     nodes = [
         helper.make_node("Constant", [], ["guard.zero"], name="guard.zero", value=zero),

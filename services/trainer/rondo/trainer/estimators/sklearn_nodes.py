@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def of_transformers(steps: Sequence[Any], matrix: str) -> tuple[list[onnx.NodeProto], str]:
-    """Return the nodes of transformers, and the tensor that the last one computes. `matrix` if there are none.
+    """Return the nodes of transformers, and the tensor that the last one computes. It is `matrix` if there are none.
 
-    `matrix` is float32, and what is computed from it float64.
+    `matrix` is float32, and the tensors that are computed from it are float64.
     """
     if not steps:
         return [], matrix
@@ -66,7 +66,7 @@ def of_estimator(estimator: Any, target: Target, rows: str, raw: str) -> list[on
 
 
 def _imputer(step: SimpleImputer, source: str, output: str) -> list[onnx.NodeProto]:
-    """skl2onnx has the operator `Imputer`, which onnxruntime has for float32 alone."""
+    """Replace the operator `Imputer` of skl2onnx, which onnxruntime supports only for float32."""
     missing, filled = f"{output}.missing", f"{output}.filled"
     return [
         _constant(filled, np.asarray(step.statistics_, np.float64).reshape(1, -1)),
@@ -76,7 +76,7 @@ def _imputer(step: SimpleImputer, source: str, output: str) -> list[onnx.NodePro
 
 
 def _selector(step: SelectorMixin, source: str, output: str) -> list[onnx.NodeProto]:
-    """skl2onnx 1.20 makes an invalid graph where the first column alone is kept."""
+    """Replace the converter of skl2onnx 1.20, which makes an invalid graph if only the first column is kept."""
     kept = f"{output}.kept"
     return [
         _constant(kept, np.flatnonzero(step.get_support())),
@@ -85,10 +85,10 @@ def _selector(step: SelectorMixin, source: str, output: str) -> list[onnx.NodePr
 
 
 def _polynomial(step: PolynomialFeatures, source: str, output: str) -> list[onnx.NodeProto]:
-    """skl2onnx has `ReduceProd`, whose attributes differ between the operator sets that a graph may need."""
+    """Replace `ReduceProd` of skl2onnx, whose attributes differ between the operator sets that a graph may need."""
     powers, one = step.powers_, f"{output}.one"
     degrees = powers.sum(axis=1)
-    # Of each product the columns that are its factors, as often as they are. Beyond its degree a factor is 1.
+    # The columns that are the factors of each product, repeated by their powers. Beyond its degree a factor is 1.
     there = np.arange(degrees.max()) < degrees[:, None]
     columns = np.zeros(there.shape, dtype=np.int64)
     columns[there] = np.concatenate([np.repeat(np.arange(powers.shape[1]), each) for each in powers])
@@ -109,9 +109,9 @@ def _polynomial(step: PolynomialFeatures, source: str, output: str) -> list[onnx
 
 
 def _converted(step: Any, source: str, output: str, prefix: str) -> list[onnx.NodeProto]:
-    """Return the nodes of a step. Tensors in between get the prefix, so that no name is a feature's or another step's.
+    """Return the nodes of a step. Intermediate tensors get the prefix, so no feature or other step has their names.
 
-    Of a classifier the probabilities are computed, not the label.
+    The nodes of a classifier compute the probabilities, not the label.
     """
     from skl2onnx import convert_sklearn  # noqa: PLC0415 - a worker that only boosts does without its 32 MB
     from skl2onnx.common.data_types import DoubleTensorType  # noqa: PLC0415 - as above

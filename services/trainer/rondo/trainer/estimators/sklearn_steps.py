@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Step
     from rondo.contracts.tasks.base import TargetKind
 
-# As a share of that of the first component. The rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
+# The smallest variance of a component, as a share of that of the first one. The rounding error of a double is 1e-16 of
+# its size, so 1e-32 of its variance.
 LEAST_VARIANCE = 1e-15
 _SELECTORS = {"sklearn.feature_selection.SelectKBest", "sklearn.feature_selection.SelectPercentile"}
-# The rows that steps are given are ours: each of these steps would copy them, and leave the copy before it in memory.
+# The steps may overwrite their rows, which nothing else needs. Otherwise each step would keep one more copy in memory.
 _IN_PLACE = {"copy": False}
 _FIXED: dict[str, dict[str, Any]] = {
     # A dropped column would depend on the rows of one training.
@@ -38,7 +39,7 @@ def check(task: str, steps: Sequence[Step]) -> None:
     """Check the steps for a task, first by the contracts, then by scikit-learn's own constraints.
 
     Raises:
-        HyperparameterError: steps can't be used; with all problems at once.
+        HyperparameterError: steps can't be used. It has all problems.
 
     """
     found = faults(task, [step.model_dump() for step in steps])
@@ -57,10 +58,10 @@ def build(kind: TargetKind, steps: Sequence[Step], seed: int, threads: int) -> l
 
 
 def without_noise(step: Any) -> Any:
-    """Return a fitted step. A decomposition is left without the components in which the rows hardly differ.
+    """Return a fitted step. A decomposition loses the components in which the rows hardly differ.
 
-    Their values are roundings, which a scaler after it would make as large as the others, and which the ONNX graph does
-    not share.
+    The values of these components are rounding errors. A scaler after the step would make them as large as the other
+    values, and the ONNX graph rounds otherwise.
     """
     if isinstance(step, PCA | TruncatedSVD):
         variance = step.explained_variance_

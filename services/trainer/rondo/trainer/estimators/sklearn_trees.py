@@ -35,14 +35,14 @@ def onnx_nodes(estimator: Any, target: Target, rows: str, raw: str) -> list[onnx
 
     """
     single, mean = "trees.features", "trees.mean"
-    # As scikit-learn itself does before it compares.
+    # scikit-learn also converts to float32 before it compares.
     cast = helper.make_node("Cast", [rows], [single], name=single, to=TensorProto.FLOAT)
     if hasattr(estimator, "learning_rate"):
         return [cast, *_boosted(estimator, target).onnx_nodes(single, raw, LINKS[target.kind])]
     trees = _averaged(estimator, target)
     if target.kind == "number":
         return [cast, *trees.onnx_nodes(single, raw, "Identity")]
-    # The sum of a hundred shares may be above 1 by a rounding.
+    # Rounding may make the sum of a hundred shares larger than 1.
     limits = {"trees.low": np.array(0, np.float32), "trees.high": np.array(1, np.float32)}
     return [
         cast,
@@ -56,17 +56,17 @@ def onnx_nodes(estimator: Any, target: Target, rows: str, raw: str) -> list[onnx
 
 
 def _averaged(estimator: Any, target: Target) -> TreeEnsemble:
-    """Read a tree, or a forest, whose prediction is the mean of its trees'."""
+    """Read a tree, or a forest, whose prediction is the mean over its trees."""
     members = [each.tree_ for each in getattr(estimator, "estimators_", [estimator])]
     trees = TreeEnsemble(target.width)
     for tree in members:
-        # Shape [nodes, outputs, classes], with one output, and one class for numbers.
+        # `value` has the shape [nodes, outputs, classes], with one output, and with one class for numbers.
         trees.add(_tree(tree, tree.value[:, 0, -target.width :] / len(members)), "BRANCH_LEQ")
     return trees
 
 
 def _boosted(estimator: Any, target: Target) -> TreeEnsemble:
-    """Read a boosted model, whose trees add to a constant, one tree per class in each turn."""
+    """Read a boosted model: a constant plus the trees, one tree per class in each iteration."""
     first = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), np.float32))  # noqa: SLF001 - nothing public has it
     trees = TreeEnsemble(target.width, base_values=[float(value) for value in first[0]])
     for turn in estimator.estimators_:

@@ -1,7 +1,7 @@
 """A sum of decision trees as ONNX nodes: `ai.onnx.ml.TreeEnsembleRegressor` and a link function.
 
-The graph is a regression of the margins and a link: a classifier would return a label, too, whose declared shape
-makes onnxruntime log a warning at every call.
+The graph is a regression of the margins and a link function. A classifier would also return a label, whose declared
+shape makes onnxruntime log a warning at every call.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _MARGIN = "trees.margin"
 # From the sums of the leaves to the raw predictions.
 LINKS: dict[TargetKind, str] = {"probability": "Sigmoid", "probabilities": "Softmax", "number": "Identity"}
-# Explicit: from whole numbers of Python, such as the leaf 0 of a tree without a split, onnx would infer INTS.
+# The types are explicit, because onnx infers INTS from Python integers, such as the leaf 0 of a tree without a split.
 _TYPES = {int: AttributeProto.INTS, float: AttributeProto.FLOATS, str: AttributeProto.STRINGS}
 
 
-# An ensemble of so many nodes has about 200 MB as a graph, and takes several times that in a replica of serving.
+# The graph of an ensemble of this size has about 200 MB, and takes several times that in a replica of serving.
 MAX_NODES = 5_000_000
 
 
@@ -48,8 +48,8 @@ class TooManyNodesError(TrainingImpossibleError):
 class Tree(NamedTuple):
     """A tree as arrays of its nodes, shape `[nodes]`. Node 0 is the root. `left` is -1 at a leaf.
 
-    `leaves` has what each node adds if it is a leaf, shape `[nodes, targets]`; with one column it is added to `target`,
-    else to each of all targets.
+    `leaves` has the value that each node adds if it is a leaf, shape `[nodes, targets]`. A single column is added to
+    the target `target`. Several columns are added to all targets.
     """
 
     features: NDArray[np.int64]
@@ -63,9 +63,9 @@ class Tree(NamedTuple):
 
 @dataclass(frozen=True)
 class TreeEnsemble:
-    """The attributes of `TreeEnsembleRegressor`: tree by tree, its nodes from the root, which has id 0.
+    """The attributes of `TreeEnsembleRegressor`: the nodes of each tree, from the root, which has id 0.
 
-    A leaf adds its weight to one of `width` targets. `base_values`, one per target if there are any, are added, too.
+    A leaf adds its weight to one of `width` targets. `base_values` are added as well: one per target, or none.
     """
 
     width: int = 1

@@ -30,7 +30,7 @@ OBJECTIVES: dict[TargetKind, str] = {
 # Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
 REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
 _LIMITS = np.finfo(np.float32)
-# Such as `[03:57:21] /workspace/src/data/data.cc:568: Check failed: `. Some messages have none.
+# The beginning of a message, such as `[03:57:21] /workspace/src/data/data.cc:568: Check failed: `. Some have none.
 _PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: )?")
 
 
@@ -84,7 +84,7 @@ def _why(message: str) -> str:
 
 
 def _within_float32(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the matrix with the largest float32 in the place of infinity, which XGBoost refuses to be fitted to."""
+    """Replace infinity by the largest float32, because XGBoost refuses to fit to infinite values."""
     if not np.isinf(matrix).any():
         return matrix
     return np.clip(matrix, _LIMITS.min, _LIMITS.max)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read(model: bytes, target: Target) -> TreeEnsemble:
-    """Read what `Booster.save_raw("json")` returns.
+    """Read the result of `Booster.save_raw("json")`.
 
     Raises:
         TooManyNodesError: the ensemble is larger than a model may be.
@@ -45,12 +45,12 @@ def _base(written: str, target: Target) -> list[float]:
 
 
 def _tree(tree: Mapping[str, Any], of_class: int) -> Tree:
-    """Return the nodes that are reached from the root: pruning leaves others behind."""
+    """Read the nodes that are reachable from the root: pruning leaves unreachable nodes."""
     left, right = (np.array(tree[side], dtype=np.int64) for side in ("left_children", "right_children"))
     kept = _reached(left, right)
     position = np.full(len(left), -1)
     position[kept] = np.arange(len(kept))
-    # The last place is that of -1, the child of a leaf.
+    # The last position is for -1, the child of a leaf.
     position = np.append(position, -1)
     values = np.array(tree["split_conditions"], dtype=np.float32)[kept]
     return Tree(
@@ -65,7 +65,7 @@ def _tree(tree: Mapping[str, Any], of_class: int) -> Tree:
 
 
 def _reached(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the nodes level by level, from the root."""
+    """Return the reachable nodes level by level, from the root."""
     level, levels = np.zeros(1, dtype=np.int64), []
     while len(level):
         levels.append(level)

@@ -1,6 +1,6 @@
-"""A paired bootstrap: how much worse a candidate is than the champion, on resamples of the same rows.
+"""A paired bootstrap of the difference of a metric between candidate and champion.
 
-Rows are drawn with replacement, the same ones for both models, so that what both find hard cancels out (Efron and
+Rows are drawn with replacement, the same rows for both models, so that their common difficulty cancels out (Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.trainer.evaluation.metrics import Scored
 
-# Resamples: fewer of many rows, or of a metric that scikit-learn has to compute for each.
+# The number of resamples: fewer of many rows, and fewer for a metric that scikit-learn computes for each resample.
 _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000
 _ONE_HALF = 0.5
 
@@ -54,7 +54,7 @@ def compare(name: str, candidate: Scored, champion: Scored, confidence: float, s
 
 
 def _resamples(rows: int, count: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each row is drawn, shape `[rows]`."""
+    """Yield the number of times that each row is drawn, shape `[rows]`."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         yield np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)

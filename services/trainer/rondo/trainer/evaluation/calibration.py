@@ -1,4 +1,4 @@
-"""How right the predictions on the holdout were, by what was predicted: the monitor estimates performance from it.
+"""Calibration of the predictions on the holdout, by predicted value. The monitor estimates performance from it.
 
 Predictions are calibrated by histogram binning (Zadrozny and Elkan, "Obtaining calibrated probability estimates from
 decision trees and naive Bayesian classifiers", ICML 2001).
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import FeatureProfile, LossReference
 
-# A bin has tens of rows at least, so its figures are far less certain than this.
+# Figures of a bin, which may have only tens of rows, are far less precise than this.
 _DIGITS = 9
 
 
 def calibration_of(
     fitted: FittedTask, counted: pa.Table, outputs: Mapping[str, FeatureProfile], loss: LossReference | None
 ) -> Calibration | None:
-    """Return the calibration of a holdout. None where it has no losses, or the task counts no number.
+    """Return the calibration of a holdout. None if it has no losses, or the sketches of the task count no number.
 
     `counted` has the columns of `contracts.tasks.sketches`.
     """

@@ -1,4 +1,4 @@
-"""A candidate while it is made: the fitted model, and the fitted model with its evaluation."""
+"""A candidate before it is published: a fitted model, and a fitted model with its evaluation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChampionModel:
-    """The serving version: its number and its ONNX bytes. None where the artifact is missing or corrupt."""
+    """The serving version: its number and its ONNX bytes. `model` is None if the artifact is missing or corrupt."""
 
     version: int
     model: bytes | None
@@ -34,12 +34,12 @@ class ChampionModel:
 
 @dataclass(frozen=True, eq=False)
 class FittedCandidate:
-    """A model as ONNX bytes, the holdout rows, and the outputs for them of the model that is evaluated.
+    """A model as ONNX bytes, the holdout rows, and the outputs of the evaluated model for these rows.
 
-    The model that gave them is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to
-    `rows_weighed` more. `model` is that one, or one that is `refitted`, to the holdout as well. Event times and
-    reference cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
-    `members` and `adaptation` are as in `TrainingInputs`, and `trials` as in `Evidence`.
+    The evaluated model is fitted to `rows_trained` rows (0 if it was made elsewhere), and the weights of an ensemble to
+    `rows_weighed` more. `model` is the evaluated model, or, if `refitted`, one that is fitted to the holdout as well.
+    Event times and reference cover `rows` rows: those that the model is fitted to, and the holdout. The digest covers
+    all labelled rows. `function`, `members` and `adaptation` are as in `TrainingInputs`, and `trials` as in `Evidence`.
     """
 
     model: bytes
@@ -67,8 +67,8 @@ class FittedCandidate:
 class Candidate:
     """A fitted model with its evaluation. The fields are those of `rondo.contracts.training_evidence.Evidence`.
 
-    `champion_version` served at the time. `champion` is None where that version could not be scored.
-    `champion_not_comparable` says why, unless its artifact is lost.
+    `champion_version` is the version that served at the time. `champion` is None if that version could not be scored.
+    `champion_not_comparable` has the reason, unless its artifact is lost.
     """
 
     model: bytes

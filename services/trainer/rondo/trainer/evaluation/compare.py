@@ -37,8 +37,8 @@ def evaluate_candidate(
 ) -> Candidate:
     """Evaluate a fitted model and the champion on the holdout.
 
-    Where the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough. If
-    models are refitted, it was fitted to the rest as well, and is not comparable.
+    If the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough. If the
+    rest is too small and models are refitted, the champion is not comparable.
     """
     unseen = unseen_by_champion(spec, fitted.holdout, trained_until(champion))
     holdout = fitted.holdout if unseen is None else unseen
@@ -91,7 +91,7 @@ def _paired(spec: ModelSpec, holdout: pl.DataFrame, candidate: Scored, champion:
 
 
 def _profile(spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, scored: Scored) -> ReferenceProfile:
-    """Return the reference profile. Its outputs are of the holdout: on rows that it was fitted to a model is surer."""
+    """Return the reference profile. Its outputs are those of the holdout: a model is surer on rows it was fitted to."""
     sketch = task_named(scored.task.task).sketch(scored.task)
     counted, outputs = reference_profile.counted_rows(scored), reference_profile.of_outputs(scored)
     figures = sketch.figures(sketch.count(counted))
@@ -144,18 +144,18 @@ def _comparisons(spec: ModelSpec, candidate: Scored, champion: Scored) -> tuple[
 def score_champion(
     spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score
 ) -> tuple[Scored | None, str | None]:
-    """Return the champion's outputs, or why it is not comparable.
+    """Return the champion's outputs, or the reason why it is not comparable.
 
-    Neither is there without a champion, or where its artifact is lost: the registry looks for the artifact itself.
-    A champion is not comparable where it has another task, lacks a feature, or gives for some row what serving would
-    refuse: an error, or no finite number.
+    Both are None without a champion, or if its artifact is lost: the registry checks the artifact itself. A champion is
+    not comparable if it has another task, needs a feature that the rows lack, fails on a row, or gives no finite number
+    for a row: serving would refuse such a prediction.
     """
     if champion is None or champion.model is None:
         return None, None
     features, task = builder.read_signature(champion.model), builder.read_task(champion.model)
     if task.task != spec.task:
         return None, f"its task is {task.task}"
-    # Both models are judged by the costs of the spec in force.
+    # Both models are evaluated by the costs of the spec in force.
     cost = None if spec.prediction.cost is None else Costs(**spec.prediction.cost.model_dump())
     task = task.model_copy(update={"cost": cost})
     if absent := sorted(features.keys() - set(rows.columns)):

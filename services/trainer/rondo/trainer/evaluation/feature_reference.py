@@ -1,4 +1,4 @@
-"""The reference of the features of a training: what needs the rows alone, and no model."""
+"""The reference of the features of a training. It needs the rows, and no model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import FeatureProfile, Projections, ReferenceBlocks
 
 
-# A block is a power of two of rows, so a share is an exact number.
+# The number of rows of a block is a power of two, so a share is an exact binary number.
 FEWEST_ROWS, MOST_ROWS = 16, 1_024
 FEWEST_BLOCKS, ENOUGH_BLOCKS, MOST_BLOCKS = 20, 64, 512
 
@@ -46,10 +46,10 @@ def of_rows(features: Mapping[str, Feature], rows: pl.DataFrame) -> FeatureRefer
 
 
 def _repeated_rows(columns: Mapping[str, pa.Array], rows: int) -> RepeatedRows | None:
-    """Return the shares of rows in order of event time that repeat the features of an earlier one. None of too few.
+    """Return the shares of rows in order of event time that repeat the features of an earlier row of their block.
 
-    Rows with few categories repeat by nature, and the more the more rows there are: so the shares are of blocks of as
-    many rows as those of the monitor.
+    None if there are too few rows. Rows with few categories repeat by chance, and more often among more rows. So the
+    shares are those of blocks, and the monitor uses blocks of the same size.
     """
     block = MOST_ROWS
     while block > FEWEST_ROWS and block * ENOUGH_BLOCKS > rows:

@@ -41,11 +41,11 @@ def score_holdout(
 
 
 def coverage_notes(scored: Scored) -> Iterator[TrainingNote]:
-    """Yield a note where an interval covers fewer rows of the holdout than it states, by more than chance."""
+    """Yield a note if an interval covers fewer rows of the holdout than it states, by more than chance explains."""
     covered, interval = metrics.compute("interval_coverage", scored), scored.task.interval
     if covered is None or interval is None:
         return
-    # The width is an estimate, too, of the rows that chose it.
+    # The width is itself an estimate, from the rows that it was chosen on.
     chosen_on = scored.task.chosen_on
     inverse = 1 / len(scored) + (1 / chosen_on if chosen_on else 0.0)
     error = sqrt(interval.coverage * (1 - interval.coverage) * inverse)

@@ -1,8 +1,8 @@
-"""How much a model relies on each feature: by how much its loss rises where the values of the feature are permuted.
+"""Permutation importance: the increase of the loss if the values of a feature are permuted.
 
-Permutation importance (Breiman, "Random forests", Machine Learning 2001; of any model and loss: Fisher, Rudin and
-Dominici, "All models are wrong, but many are useful", Journal of Machine Learning Research 2019), by the graph that
-serves. The values of two features that say the same replace each other, so each of them matters less than both.
+The method is that of Breiman ("Random forests", Machine Learning 2001), for any model and loss by Fisher, Rudin and
+Dominici ("All models are wrong, but many are useful", Journal of Machine Learning Research 2019). It uses the graph
+that serves. Two features with the same information replace each other, so each of them alone has a low importance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Predict = Callable[[Inputs], Mapping[str, NDArray[Any]]]
 
 MOST_ROWS = 1_000
-# All copies of the rows together: predicting them takes a small part of the time of a fit.
+# The number of rows in all permuted copies. Their prediction takes a small part of the time of a fit.
 _MOST_PREDICTIONS = 20_000
 _FEWEST_ROWS = 30
 _DIGITS = 6
@@ -41,10 +41,10 @@ _DIGITS = 6
 def permutation_importance(
     spec: ModelSpec, holdout: pl.DataFrame, scored: Scored, predict: Predict
 ) -> Importance | None:
-    """Return the importance of the features by a random sample of the holdout.
+    """Return the importance of the features on a random sample of the holdout.
 
-    `predict` returns the outputs of the model that serves by name, of inputs of shape `[rows, 1]`. None with fewer than
-    30 rows, or where the model fails on rows that nobody has seen: then nothing is known.
+    `predict` returns the outputs of the served model by name, for inputs of shape `[rows, 1]`. The result is None with
+    fewer than 30 rows, or if the model fails on the permuted rows, which are combinations that no training had.
     """
     rng = np.random.default_rng(spec.trainer.seed)
     rows = min(MOST_ROWS, holdout.height, max(_FEWEST_ROWS, _MOST_PREDICTIONS // (len(spec.features) + 1)))
@@ -88,7 +88,10 @@ def _permuted(sample: Inputs, names: list[str], rng: np.random.Generator) -> Inp
 
 
 def _increases(names: list[str], increases: NDArray[np.float64]) -> Iterator[FeatureImportance]:
-    """Yield the mean of each row of `increases`, shape `[names, rows]`, and its error. Not where too few are known."""
+    """Yield the mean increase and its standard error for each name, from `increases`, shape `[names, rows]`.
+
+    A name with too few known increases is skipped.
+    """
     for name, each in zip(names, increases, strict=True):
         known = each[np.isfinite(each)]
         if len(known) >= _FEWEST_ROWS:

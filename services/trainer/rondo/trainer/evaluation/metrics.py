@@ -1,6 +1,6 @@
-"""The metrics of a model on labelled rows: by scikit-learn, under the names of `rondo.contracts.tasks.metrics`.
+"""The metrics of a model on labelled rows, computed by scikit-learn under the names of `rondo.contracts.tasks.metrics`.
 
-Others, of one task, have a formula there.
+A metric of a single task has a formula there instead.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Scored:
 
     @property
     def is_one_probability(self) -> bool:
-        """Whether the score is the probability of the class with index 1, not of the class that was predicted."""
+        """True if the score is the probability of the class with index 1, not of the predicted class."""
         return task_named(self.task.task).target == "probability"
 
     @property
@@ -56,19 +56,19 @@ class Scored:
 
     @cached_property
     def descending(self) -> NDArray[np.intp]:
-        """The order of the scores from the highest on: a metric of ranks sorts rows that are in order in no time."""
+        """The order of the rows from the highest score on. Metrics of ranks sort rows in this order much faster."""
         return np.argsort(-self.outputs["score"], kind="stable")
 
     @property
     def finite(self) -> bool:
-        """Whether every output of every row is a finite number."""
+        """True if every output of every row is a finite number."""
         return all(bool(np.isfinite(values).all()) for values in self.outputs.values())
 
 
 def compute(name: str, scored: Scored, weights: Weights = None) -> float | None:
-    """Return a metric, or a rate of decisions. None where it is not defined on these rows.
+    """Return a metric, or a rate of decisions. None if it is not defined on these rows.
 
-    `weights` has the shape `[N]`; by default every row counts once. All outputs must be finite.
+    `weights` has the shape `[N]`. By default every row has the weight 1. All outputs must be finite.
     """
     if not len(scored):
         return None
@@ -92,7 +92,7 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
 
 
 def _by_score(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the targets and the scores of a binary model. Those without weights from the highest score on."""
+    """Return the targets and the scores of a binary model. Without `weights` the highest score comes first."""
     if weights is not None:
         return _targets(scored), scored.outputs["score"]
     return _targets(scored)[scored.descending], scored.outputs["score"][scored.descending]
@@ -113,7 +113,7 @@ def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights
     positive = (labels if weights is None else labels[weights > 0]) == 1
     if positive.all() or not positive.any():
         return None
-    # What `roc_auc_score` returns, which first searches the labels four times for how many classes there are.
+    # Same as `roc_auc_score`, which is slower: it first counts the classes four times.
     false_positives, true_positives, _ = sk.roc_curve(labels, scores, sample_weight=weights)
     return float(sk.auc(false_positives, true_positives))
 
@@ -136,7 +136,7 @@ def _one_average_precision(labels: NDArray[np.int64], scores: NDArray[np.float32
 
 
 def chances(scored: Scored) -> NDArray[np.float64]:
-    """Return the probabilities of the classes, shape `[N, classes]`. A class that no model knows has probability 0."""
+    """Return the probabilities of the classes, shape `[N, classes]`. An unknown class has the probability 0."""
     if scored.is_one_probability:
         score = scored.outputs["score"].astype(np.float64)
         return np.column_stack([1 - score, score])
@@ -162,7 +162,7 @@ def _brier(scored: Scored, weights: Weights) -> float:
 def _calibration_error(scored: Scored, weights: Weights) -> float:
     """Return the gap between score and share, weighted by the rows of 20 bins (Guo et al., ICML 2017, formula 3).
 
-    Of one probability the share is that of label 1, else that of right predictions.
+    The share is that of label 1 if the score is one probability, else that of right predictions.
     """
     bins, gaps = calibration_bins(scored)
     counted = np.ones(len(gaps)) if weights is None else weights
@@ -170,7 +170,10 @@ def _calibration_error(scored: Scored, weights: Weights) -> float:
 
 
 def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the bin of each row, and how far its score is below what happened, both of shape `[N]`."""
+    """Return the bin of each row, and its hit minus its score, both of shape `[N]`.
+
+    A hit is 1 for a row with label 1, or with a right prediction if the score is that of the predicted class, else 0.
+    """
     score = scored.outputs["score"].astype(np.float64)
     targets = _targets(scored)
     hits = targets == 1 if scored.is_one_probability else targets == scored.outputs["label"]
@@ -189,9 +192,9 @@ def _decided(measure: Callable[..., float], **options: Any) -> Callable[[Scored,
 
 
 def _confusion(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return each pair of target and decided label that occurs, and the weight of its rows.
+    """Return each pair of target and decided label that occurs, and the total weight of its rows.
 
-    A metric of the decided labels is the same for the pairs as for the rows, and there are far fewer.
+    A metric of the decided labels is the same for the pairs as for the rows, and there are far fewer pairs.
     """
     labels = np.asarray(scored.outputs["label"], np.int64)
     targets = _targets(scored)
@@ -213,7 +216,7 @@ def _balanced_accuracy(scored: Scored, weights: Weights) -> float:
 
 def _mcc(scored: Scored, weights: Weights) -> float:
     targets, labels, counts = _confusion(scored, weights)
-    # What scikit-learn returns for one class, but with a warning.
+    # scikit-learn also returns 0 for one class, but with a warning.
     return float(sk.matthews_corrcoef(targets, labels, sample_weight=counts)) if len({*targets, *labels}) > 1 else 0.0
 
 
@@ -261,7 +264,7 @@ def _pinball(scored: Scored, weights: Weights) -> float | None:
 
 
 def interval_tails(scored: Scored) -> tuple[tuple[str, float], tuple[str, float]]:
-    """Return the ends of the interval, each with the share of outcomes that are below it. The task has an interval."""
+    """Return the ends of the interval, each with the nominal share of outcomes below it. The task has an interval."""
     assert scored.task.interval is not None  # noqa: S101 - the caller's condition
     tail = (1 - scored.task.interval.coverage) / 2
     return ("low", tail), ("high", 1 - tail)
@@ -275,7 +278,7 @@ def _coverage(scored: Scored, weights: Weights) -> float | None:
 
 
 def costs(scored: Scored) -> NDArray[np.float64] | None:
-    """Return what the decided label of each row costs, shape `[N]`. None of a task without costs."""
+    """Return the cost of each row's decided label, shape `[N]`. None if the task has no costs."""
     cost = scored.task.cost
     if cost is None:
         return None

@@ -1,8 +1,8 @@
 """Order statistics of a long column without sorting it.
 
-The bits of a float32, as an integer, are in the order of the values, once those of negative numbers are inverted. The
-rows are counted by the upper half of these bits, and only the values that share their upper half with one that is
-asked for are sorted: of 300,000 values some thousands. The results are those of a sort, except that -0.0 is 0.0.
+The bits of a float32, as an integer, have the order of the values once those of negative numbers are inverted. The rows
+are counted by the upper half of these bits. Only the values that share their upper half with a wanted one are sorted,
+some thousands of 300,000 values. The results are those of a sort, except that -0.0 is 0.0.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ class OrderStatistics:
         self._before = np.concatenate([[0], np.cumsum(np.bincount(self._buckets, minlength=_BUCKETS))])
 
     def at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the values that a sort would have at these places."""
+        """Return the values at these positions of the sorted column."""
         buckets = np.searchsorted(self._before, places, side="right") - 1
         members, starts = self._members(buckets)
         return _values(members[starts + places - self._before[buckets]])
 
     def below(self, bounds: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return how many values are less than each of the bounds."""
+        """Return the number of values that are less than each of the bounds."""
         keys = _keys(bounds)
         buckets = (keys >> _UPPER).astype(np.int64)
         members, starts = self._members(buckets)
         return np.asarray(self._before[buckets] + np.searchsorted(members, keys, side="left") - starts)
 
     def _members(self, buckets: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return the sorted keys of all these buckets, and the place among them where each bucket starts."""
+        """Return the sorted keys of all these buckets, and the position among them at which each bucket starts."""
         wanted = np.zeros(_BUCKETS, dtype=bool)
         wanted[buckets] = True
         members = np.sort(self._keys[np.take(wanted, self._buckets)])
@@ -49,9 +49,9 @@ class OrderStatistics:
 
 
 def _keys(values: NDArray[np.float32]) -> NDArray[np.uint32]:
-    # The sum makes 0.0 of -0.0, which is equal to it.
+    # The addition turns -0.0 into 0.0, which is equal to it.
     bits = (values + np.float32(0)).view(np.uint32)
-    # All bits of a negative number are inverted, and the sign of another. A branch would take ten times as long.
+    # All bits of a negative number are inverted, and only the sign of others. A branch would take ten times as long.
     inverted = (bits.view(np.int32) >> 31).view(np.uint32)
     inverted |= _SIGN
     bits ^= inverted

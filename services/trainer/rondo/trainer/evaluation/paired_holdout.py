@@ -1,7 +1,7 @@
-"""How the losses of candidate and champion differ on the same rows of the holdout, by blocks of event time.
+"""The difference of the losses of candidate and champion on the same rows of the holdout, by blocks of event time.
 
-Rows of one time share what happens then, so that a difference of means over rows says too much: the piece of evidence
-of a rollout is the mean over a block of time, and blocks are so long that they are about independent.
+Rows that are close in time are correlated, so the standard error of a mean over rows is too small. The unit of the
+evidence of a rollout is the mean over a block of time, and blocks are long enough to be about independent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK_SECONDS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
 FEWEST_BLOCKS = 20
-# Above 1, as the variance of few blocks is known to a fifth or so.
+# It is above 1, because the variance of few blocks has a relative error of about a fifth.
 _MOST_DESIGN_EFFECT = 1.25
 _DEVIATIONS = 6
 # The share of the champion's skill that a candidate may lose without being worse.
@@ -33,7 +33,7 @@ _MARGIN = 0.1
 def paired_holdout(
     fitted: FittedTask, times: NDArray[np.float64], candidate: pa.Table, champion: pa.Table
 ) -> PairedHoldout | None:
-    """Return how the models differ. None where fewer than two rows have both losses, or the losses never differ.
+    """Return the differences of two models. None if fewer than two rows have both losses, or the losses never differ.
 
     The tables have the columns of `contracts.tasks.sketches` for the same rows, shape `[rows]`. `times` are their event
     times in seconds. `fitted` is the champion's task.
@@ -68,11 +68,11 @@ def independent_blocks(
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the shortest length in seconds whose blocks are about independent, and their means.
 
-    They are where means of longer blocks vary as those of independent ones would. The correlation of neighbours alone
-    does not show it: sixty minutes of one hour may each have little of what they share. Lengths that most blocks have
-    no neighbour at are left out: where all times are dates, minutes and hours give the same blocks, and seem
-    independent whatever they share. Where no length passes, it is the longest with `FEWEST_BLOCKS` blocks, or else the
-    shortest.
+    Blocks are about independent if means of longer blocks vary as those of independent blocks would. The correlation of
+    neighbouring blocks does not suffice: the minutes of an hour may share little, and the hours a lot. A length with
+    which most blocks have no neighbour is not used: if all times are dates, blocks of a minute and of an hour are the
+    same, and would seem independent. If no length passes, the longest one with `FEWEST_BLOCKS` blocks is returned, or
+    the shortest if none has that many.
     """
     fitting = [length for length in BLOCK_SECONDS if _has_neighbours(seconds, length)] or [BLOCK_SECONDS[-1]]
     means = {length: block_means(seconds, differences, length) for length in fitting}
@@ -85,7 +85,7 @@ def independent_blocks(
 
 
 def _has_neighbours(seconds: NDArray[np.float64], length: float) -> bool:
-    """Return whether the next block with rows is usually the next one; with one block there is nothing to compare."""
+    """Return whether most blocks with rows are adjacent to the next one. True for a single block."""
     gaps = np.diff(np.unique(np.floor(seconds / length)))
     return not gaps.size or float(np.median(gaps)) <= 1
 
@@ -97,13 +97,13 @@ def block_means(seconds: NDArray[np.float64], differences: NDArray[np.float64], 
 
 
 def _design_effect(means: NDArray[np.float64], longer: NDArray[np.float64]) -> float:
-    """Return the variance of longer blocks' means by that of independent blocks (Kish, "Survey sampling", 1965)."""
+    """Return the variance of longer blocks' means relative to independent blocks (Kish, "Survey sampling", 1965)."""
     blocks = len(means) / len(longer)
     return float(longer.var() * blocks / max(means.var(), np.finfo(float).tiny))
 
 
 def _constant(rows: pa.Table) -> pa.Table:
-    """Return the rows with the prediction that is best without features: the mean outcome, or the commonest class."""
+    """Return the rows with the best constant prediction: the mean outcome, or the most frequent class."""
     outcome = rows.column(OBSERVED.names[0]) if rows.column(OBSERVED.names[0]).null_count < rows.num_rows else None
     if outcome is not None:
         column, value = "number", pa.scalar(pc.mean(outcome).as_py(), pa.float32())

@@ -1,6 +1,6 @@
-"""How the columns and the losses of a reference move from stretch to stretch, which the monitor compares with.
+"""The variation of the columns and the losses of a reference over stretches of rows. The monitor compares with it.
 
-A stretch is short where rows are few, so that the monitor can cut the blocks that it needs from whole stretches.
+A stretch is short if there are few rows, so that the monitor can compose the blocks that it needs of whole stretches.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 MOST_STRETCHES = 512
-# There may be hundreds of slices.
+# There may be hundreds of slices, so each has fewer stretches.
 MOST_STRETCHES_OF_SLICE = 128
-# The standard error of a correlation of so many rows is 0.003.
+# The standard error of a correlation of this many rows is 0.003.
 _ROWS_OF_AUTOCORRELATION = 1 << 17
-# The evidence is a JSON document. A component's noise is far above this.
+# The evidence is a JSON document, so digits cost space. The noise of a component is far above this precision.
 _DECIMALS = 9
 PROJECTIONS = 8
 _DECIMALS_OF_WEIGHTS = 6
@@ -53,7 +53,7 @@ _DECIMALS_OF_WEIGHTS = 6
 def of_features(
     profiles: Mapping[str, FeatureProfile], rows: pl.DataFrame
 ) -> tuple[ReferenceBlocks, Projections | None]:
-    """Return how the profiled features, and projections of them, move over rows that are in order of event time."""
+    """Return the blocks of the profiled features, and projections of them, for rows in order of event time."""
     columns = (
         (name, feature_column(rows[name], is_category=isinstance(profile, CategoricalProfile)))
         for name, profile in profiles.items()
@@ -64,12 +64,12 @@ def of_features(
 def of_columns(
     profiles: Mapping[str, FeatureProfile], arrays: Iterable[tuple[str, pa.Array]], rows: int
 ) -> tuple[ReferenceBlocks, Projections | None]:
-    """Return `of_features` of the names and columns of `feature_column`, in the order of the profiles."""
+    """Return the same as `of_features`, from names and columns of `feature_column` in the order of the profiles."""
     weights, stretch = draw(profiles), _stretch(rows)
     projector = Projector.of(profiles, weights)
     projected = projector.zeros(rows)
     columns: dict[str, ColumnBlocks] = {}
-    # One column at a time: the bins of all rows and columns may not fit memory.
+    # One column at a time, because the bins of all rows and columns may exceed the memory.
     for column, (_, values) in zip(Binning.of_columns(profiles, {}).columns, arrays, strict=True):
         profile = profiles[column.name]
         bins = column.bins(pa.table({column.column: values}))
@@ -79,10 +79,10 @@ def of_columns(
 
 
 def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored, *, refitted: bool = False) -> ReferenceBlocks:
-    """Return how the profiled outputs move over scored rows that are in order of event time.
+    """Return the blocks of the profiled outputs for scored rows in order of event time.
 
-    Where the model is refitted, another one serves, and its outputs are others on the same rows: it is surer. Only the
-    latest stretch is returned then, and the monitor extends this reference by the first live rows.
+    If the model is refitted, the served model is another one, and is surer of the same rows. Only the latest stretch is
+    returned then, and the monitor extends this reference by the first live rows.
     """
     labels = pa.array(scored.task.labels, pa.string())
     values = {name: pa.array(scored.outputs[name]) for name in profiles}
@@ -106,7 +106,7 @@ def _latest(blocks: Mapping[str, ColumnBlocks]) -> dict[str, ColumnBlocks]:
 
 
 def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
-    """Return how the losses of the holdout move. None where it has none.
+    """Return the reference of the losses of the holdout. None if it has no losses.
 
     `counted` has the columns of `contracts.tasks.sketches`, its rows in order of event time.
     """
@@ -130,7 +130,7 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
 
 
 def of_slice_losses(losses: NDArray[np.float64]) -> LossReference | None:
-    """Return how the losses of a slice's rows move, in order of event time. None where none is finite."""
+    """Return the reference of the losses of a slice, in order of event time. None if no loss is finite."""
     if (cut := _in_stretches(losses[None], MOST_STRETCHES_OF_SLICE)) is None:
         return None
     rows, within, (means,) = cut
@@ -138,7 +138,7 @@ def of_slice_losses(losses: NDArray[np.float64]) -> LossReference | None:
 
 
 def _in_stretches(values: NDArray[np.float64], most: int) -> tuple[int, float, tuple[tuple[float, ...], ...]] | None:
-    """Cut figures of rows, shape `[figures, rows]`, into at most so many stretches. Rows with a NaN do not count.
+    """Cut figures of rows, shape `[figures, rows]`, into at most `most` stretches. Rows with a NaN do not count.
 
     Returns the rows of a stretch, the autocorrelation time in rows, and the means of each figure.
     """
@@ -152,9 +152,9 @@ def _in_stretches(values: NDArray[np.float64], most: int) -> tuple[int, float, t
 
 
 def draw(profiles: Mapping[str, FeatureProfile]) -> dict[str, tuple[float, ...]]:
-    """Return the weights of each numeric feature that varies in the projections. None for fewer than two.
+    """Return the weights in the projections of each numeric feature that varies. Empty for fewer than two features.
 
-    The weights of a projection are a random direction. It follows from names and edges of the features alone, so the
+    The weights of a projection are a random direction. It depends only on the names and edges of the features, so the
     same training has the same evidence.
     """
     edges = {
@@ -192,7 +192,7 @@ def _projections(
 
 
 def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) -> ColumnBlocks:
-    """Return the blocks of a column, whose rows have these bins, in stretches of `rows` rows."""
+    """Return the blocks of a column from the bins of its rows, in stretches of `rows` rows."""
     assert not isinstance(profile, UnknownProfile)  # noqa: S101 - made by this release
     watched, bins = components(profile), bins[len(bins) % rows :]
     size = len(watched.values)
@@ -200,7 +200,7 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     places = bins.reshape(stretches, rows) + size * np.arange(stretches)[:, None]
     counts = np.bincount(places.ravel(), minlength=stretches * size).reshape(stretches, size)
     found = watched.values[counts.any(axis=0)]
-    # One that has the same value in every row has no autocorrelation.
+    # A component with the same value in every row has no autocorrelation.
     moving = np.flatnonzero((found != found[:1]).any(axis=0))
     latest = bins[-_ROWS_OF_AUTOCORRELATION:]
     within = autocorrelation_time_of_bins(watched.values[:, moving], latest, below=rows)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 BINS = 20
-# Of fewer values a mean is too uncertain, and further halves are no different.
+# The mean of fewer values is too uncertain, and further halving changes nothing.
 _FEWEST_IN_TAIL, _MOST_HALVINGS = 30, 9
 # No class is the empty text.
 UNKNOWN_CLASS = ""
@@ -45,7 +45,7 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
 def feature_column(values: pl.Series, *, is_category: bool) -> pa.Array:
     """Return dictionary-encoded texts, or float32. Null where a value is missing. Shape `[rows]`.
 
-    Profile, blocks and hashes of a column look at each distinct text once then, and not at the text of each row.
+    Profile, blocks and hashes of a column then process each distinct text once, instead of the text of each row.
     """
     if not is_category:
         return values.cast(pl.Float32).to_arrow()
@@ -64,10 +64,7 @@ def of_column(values: pa.Array) -> FeatureProfile:
 
 
 def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
-    """Profile the outputs of a model on N rows, by name.
-
-    Only the outputs that are `watched`, and no probabilities.
-    """
+    """Profile the outputs of a model on N rows, by name: those that are `watched`, without probabilities."""
     found: dict[str, FeatureProfile] = {}
     for output in task_named(scored.task.task).outputs(scored.task):
         if output.watched and output.kind == "number":
@@ -99,12 +96,12 @@ def counted_rows(scored: Scored) -> pa.Table:
 def numeric(values: NDArray[np.float32], *, fine_tails: bool = False) -> NumericProfile:
     """Count values in bins of about equal counts. NaN is missing.
 
-    With `fine_tails` the outer bins are halved towards either end, as long as they have enough values: where the live
-    predictions move there, the performance to be expected is that of the tail, and not of a twentieth of the holdout.
+    With `fine_tails` the outer bins are halved towards either end, as long as they have enough values. If the live
+    predictions move into a tail, the expected performance is that of the tail, and not that of a whole outer bin.
 
-    Values that the training data lacks have bins of their own: below the least and above the greatest value, and beside
-    each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
-    with every other value, and could not drift. There are at most `2 * BINS + 1` edges, and 18 more in fine tails.
+    Values that the training data lacks have separate bins: below the least and above the greatest value, and beside
+    each value that fills a bin alone. Otherwise a constant, or a feature that mostly has one value, would share its bin
+    with every other value, and could not drift. There are at most `2 * BINS + 1` edges, and 18 more with fine tails.
     """
     missing = np.isnan(values)
     present = values[~missing] if missing.any() else values
@@ -125,15 +122,15 @@ def _tails(count: int) -> list[float]:
 
 
 def _edges(order: OrderStatistics, first: int, count: int, tails: Sequence[float]) -> NDArray[np.float32]:
-    """Return the edges of `count` finite values, the least of which is at the place `first`."""
+    """Return the edges of `count` finite values. The least of them is at the position `first` of the order."""
     if not count:
         return np.empty(0, np.float32)
     shares = np.sort([*np.arange(BINS + 1) / BINS, *tails])
-    # Edges are values of the data: an interpolated edge beside a frequent value would be a bin of rounding error.
+    # Edges are values of the data: an interpolated edge next to a frequent value would make a bin of rounding errors.
     least, *quantiles, greatest = order.at(first + ((count - 1) * shares).astype(np.int64))
     distinct, repeats = np.unique(quantiles, return_counts=True)
     upper_ends = np.append(distinct[repeats > 1], greatest)
-    with np.errstate(over="ignore"):  # above the greatest float32 there is nothing
+    with np.errstate(over="ignore"):  # no value is above the greatest float32
         above = np.nextafter(upper_ends, np.float32(np.inf))
     return np.unique(np.concatenate([[least], distinct, above[np.isfinite(above)]]))
 
@@ -150,7 +147,7 @@ def categorical(values: pl.Series) -> CategoricalProfile:
 
 
 def _of_counts(texts: pl.Series, counts: NDArray[np.integer[Any]], rows: int) -> CategoricalProfile:
-    """Return the profile of a column of `rows` rows, from how many have each text. The others are missing."""
+    """Return the profile of a column of `rows` rows from the count of each text. The remaining rows are missing."""
     present = pl.DataFrame({"category": texts, _ROWS: counts}).filter(pl.col("category") != "", pl.col(_ROWS) > 0)
     short = present.filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
     listed = dict(short.sort([_ROWS, "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())

@@ -1,4 +1,4 @@
-"""Metrics by the values of a column: those that gates compare, and those that the monitor compares with."""
+"""Metrics by the values of a column, for the gates, and as a reference for the monitor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
     from rondo.trainer.evaluation.metrics import Scored
 
-# Of a column with more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
+# If a column has more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
 MAX_SLICES = 1_000
 # A column may be called `count`. None has a dot in its name.
 _ROWS = "slice.rows"
@@ -43,10 +43,10 @@ def evaluate_slices(values: pl.Series, scored: Scored, metrics: tuple[str, ...])
 def reference_slices(
     spec: ModelSpec, rows: pl.DataFrame, task: FittedTask, counted: pa.Table
 ) -> Iterator[SliceReference]:
-    """Yield the slices of the holdout with `gates.min_slice_rows` rows or more, of each column the largest 50.
+    """Yield the slices of the holdout with `gates.min_slice_rows` rows or more, at most the largest 50 of each column.
 
     `counted` are the same rows, in order of event time, as a performance sketch counts them. Parts of dates are in no
-    inference log, so that columns of theirs have no slices.
+    inference log, so such a column has no slices.
     """
     gates, kind = spec.gates, task_named(task.task)
     sketch, losses = kind.group_sketch(task), kind.losses(task, counted, kind.largest_loss(task, counted))

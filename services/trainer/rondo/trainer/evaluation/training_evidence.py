@@ -1,4 +1,4 @@
-"""Assembles the evidence of a candidate: what a gate, an auditor and a repetition of the run need."""
+"""Assembles the evidence of a candidate, for the gates, for an audit, and to repeat the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate
 
-# Beside the library that fits.
+# The packages whose versions are recorded, in addition to the library that fits.
 _PACKAGES = (
     "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
     "optuna",

@@ -1,8 +1,8 @@
-"""Metrics as functions of the weights of rows, for resamples: what does not depend on the weights is computed once.
+"""Metrics as functions of the weights of rows, for resamples. Parts that do not depend on weights are computed once.
 
-They are the metrics of `metrics`, which scikit-learn computes, of rows repeated as often as their weights say, which
-are whole numbers. Sums of
-products go through `einsum`: BLAS would start threads for each, which cost more than the sum on a busy machine.
+A weight is a whole number, and counts a row that often. The results equal those of `metrics`, which scikit-learn
+computes. Sums of products use `einsum`: BLAS would start threads for each sum, which cost more than the sum itself on a
+busy machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def of_weights(name: str, scored: Scored) -> OfWeights | None:
-    """Return a metric as a function of weights, shape `[rows]`. None for one that only scikit-learn has."""
+    """Return a metric as a function of weights, shape `[rows]`. None if only scikit-learn can compute it."""
     if name in _OF_CONFUSION:
         return _of_confusion(_OF_CONFUSION[name], scored)
     if name in _OF_ORDER_OR_BINS:
@@ -43,7 +43,7 @@ def of_weights(name: str, scored: Scored) -> OfWeights | None:
 def losses_of_rows(scored: Scored) -> Vector:
     """Return the losses by which strategies are compared, shape `[rows]`.
 
-    They are those of the task's primary metric where it is their mean, else the task's own.
+    They are those of the task's primary metric if that is a mean of losses, else the task's own losses.
     """
     task = task_named(scored.task.task)
     found = _row_losses(task.primary, scored) if task.primary in _MEANS else None
@@ -114,14 +114,14 @@ def _over_classes(
 def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeights:
     of_positives, of_negatives = np.flatnonzero(positive), np.flatnonzero(~positive)
     of_negatives = of_negatives[np.argsort(scores[of_negatives], kind="stable")]
-    # For each positive row, how many negative ones have a lower score, and how many none that is higher.
+    # For each positive row, the numbers of negative rows with a lower score, and with a score that is not higher.
     below, through = (np.searchsorted(scores[of_negatives], scores[of_positives], side) for side in ("left", "right"))
     tied = not np.array_equal(below, through)
     sums = np.zeros(len(of_negatives) + 1, dtype=np.int64)
 
     def evaluate(weights: Vector) -> float | None:
         positives = weights[of_positives]
-        # Weights are whole, and NumPy adds integers up seven times as fast as floats, which wait for each other.
+        # Weights are whole numbers, and NumPy's cumulative sum of integers is seven times as fast as that of floats.
         np.cumsum(weights[of_negatives].astype(np.int64), out=sums[1:])
         pairs = positives.sum() * float(sums[-1])
         lower = (sums[below] + sums[through]) / 2 if tied else sums[below].astype(np.float64)
@@ -132,7 +132,7 @@ def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeig
 
 def _average_precision(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeights:
     order = np.argsort(-scores, kind="stable")
-    # A threshold takes all rows of one score.
+    # A threshold includes all rows with the same score.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
     is_positive = positive[order].astype(np.int64)
 
@@ -167,7 +167,7 @@ def _r2(scored: Scored) -> OfWeights:
 
 
 def _of_confusion(measure: Callable[[Vector, Vector, Vector], float], scored: Scored) -> OfWeights:
-    """Return a metric of the rows that are right, and of all rows, by class and by decided class."""
+    """Return a metric from the weights of right rows by class, and of all rows by class and by decided class."""
     targets, decided = scored.targets.astype(np.int64), np.asarray(scored.outputs["label"], np.int64)
     classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
     cells = targets * classes + decided
@@ -200,7 +200,7 @@ def _mcc(right: Vector, of_class: Vector, decided: Vector) -> float:
     return _share(float(right.sum() * rows - (of_class * decided).sum()), float(np.sqrt(spread)))
 
 
-# Of label 1 where the metric is of one label, as in `metrics`.
+# A metric of one label is that of label 1, as in `metrics`.
 _OF_CONFUSION: dict[str, Callable[[Vector, Vector, Vector], float]] = {
     "accuracy": lambda right, of_class, _: float(right.sum() / of_class.sum()),
     "balanced_accuracy": _balanced_accuracy,
