@@ -1,4 +1,4 @@
-"""The composition root of the monitor: the only file that constructs things and opens connections."""
+"""The composition root of the monitor: the only file that constructs objects and opens connections."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ if TYPE_CHECKING:
     from rondo.monitor.stream.partition_numbers import PartitionNumber
 
 
-# A checkpoint of each partition at a time, the three sessions that are held (outbox, deliveries, changes), and seven
-# for events, the HTTP API and `/readyz`. They are opened as they are needed.
+# One checkpoint of each partition at a time, three sessions that stay open (outbox, deliveries, changes), and seven for
+# events, the HTTP API and `/readyz`. They are opened when they are needed.
 MAX_CONNECTIONS = DATA_PARTITIONS + 3 + 7
 
 
 @asynccontextmanager
 async def application(settings: MonitorSettings) -> AsyncIterator[int]:
-    """Run the monitor while the body does. Yields the port of its HTTP API."""
+    """Run the monitor for the duration of the `async with` body. Yields the port of its HTTP API."""
     health, api = Health(), http.api()
     pool.expect(health)
     kafka.expect(health, settings)
@@ -112,7 +112,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
 
 
 async def _count_numbers(database: Database, partitions: Mapping[str, int]) -> int:
-    """Return how many partition numbers there are, see `count_of_numbers`, and fix it at the first start."""
+    """Return the number of partition numbers, see `count_of_numbers`. The first start fixes it."""
     first = count_of_numbers(partitions, None)
     return count_of_numbers(partitions, await saved_count(database, first))
 

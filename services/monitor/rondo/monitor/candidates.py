@@ -1,10 +1,11 @@
 """The versions that answer beside the champion, a canary or a shadow, and the evidence about each of them.
 
-Their inputs and predictions are compared with their own references, step by step as those of the champion. What is
-evident opens an alert, and no finding is published: it would start a training as if the champion had changed. Event
-time passes by the champion's rows alone, so a candidate changes nothing of what is found about the champion. A version
-that becomes the champion begins without this evidence: it has its false-alarm rate for each of the two. Beside this
-evidence, what both versions of a rollout did with the same requests is published for the registry, see `rollouts/`.
+Their inputs and predictions are compared with their own references, step by step like those of the champion. Evidence
+of a change opens an alert, and no finding is published, because a finding starts a training as if the champion had
+changed. Only the champion's rows advance event time, so a candidate changes no result about the champion. A version
+that becomes the champion begins without this evidence, so it has its false-alarm rate once as a candidate and once as
+the champion. Separately from this evidence, the results of both versions of a rollout on the same requests are
+published for the registry, see `rollouts/`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Candidate:
 
 @dataclass
 class Candidates:
-    """The newest candidate of each role, the `evidence` about them, and what is `compared` in a rollout.
+    """The newest candidate of each role, the `evidence` about them, and the `compared` versions of a rollout.
 
     `alerts` are the open ones by role.
     """
@@ -59,9 +60,9 @@ class Candidates:
     alerts: dict[str, CandidateAlert] = field(default_factory=dict)
 
     def count(self, batch: Predictions, reference: Reference, tumbling: TumblingWindows, passed: int) -> int:
-        """Count rows of a canary or a shadow, except of older ones. `passed` is the watermark by then.
+        """Count rows of a canary or a shadow, unless a newer version has the role. `passed` is the present watermark.
 
-        Returns how many rows that were to be compared have been evicted.
+        Returns how many rows that were kept for a comparison have been evicted.
         """
         evicted = self.compared.add(batch, task_named(reference.task.task).counted)
         if self._admits(batch):
@@ -80,7 +81,7 @@ class Candidates:
 
     @property
     def open_alerts(self) -> dict[str, str]:
-        """The ids of the open alerts by kind, which is the role."""
+        """The ids of the open alerts by kind. The kind is the role."""
         return {role: alert.alert_id for role, alert in self.alerts.items()}
 
     def look(
@@ -89,7 +90,7 @@ class Candidates:
     ) -> tuple[bool, list[Announcement]]:  # fmt: skip
         """Take the steps that the watermark has passed.
 
-        Returns whether there was one with rows, and the alerts that open, or end because a version has left its role.
+        Returns whether a step has rows, and the alerts that open, or that end because a version has left its role.
         """
         published, looked = self.resolve(model, to_time(watermark.newest)), False
         for role, each in self.by_role.items():
@@ -107,7 +108,7 @@ class Candidates:
         return looked or bool(published), published
 
     def resolve(self, model: str, at: datetime) -> list[Announcement]:
-        """End the alerts about versions that have their role no more."""
+        """End the alerts about versions that no longer have their role."""
         over = {
             role: alert
             for role, alert in self.alerts.items()
@@ -125,16 +126,16 @@ class Candidates:
         self.compared.clear()
 
     def snapshot(self) -> Candidates:
-        """Return what the status is made of. What is counted later does not change it."""
+        """Return a copy for the status. Rows that are counted later do not change it."""
         versions = {number: each.snapshot() for number, each in self.evidence.versions.items()}
         evidence = ModelEvidence(versions, late=self.evidence.late)
         return Candidates(dict(self.by_role), evidence, alerts=dict(self.alerts))
 
     def _admits(self, batch: Predictions) -> bool:
-        """Return whether rows are those of the candidate of their role, which a newer version becomes."""
+        """Return whether the version of these rows is the candidate of its role. A newer version becomes it."""
         current = self.by_role.get(batch.role)
         if current is None or batch.version > current.version:
-            # A shadow may become a canary.
+            # A version that was a shadow may become a canary, so it leaves its former role.
             others = {role: each for role, each in self.by_role.items() if each.version != batch.version}
             self._keep({**others, batch.role: Candidate(batch.version, batch.digest)})
             return True

@@ -1,4 +1,7 @@
-"""What a window that closes shows: its statistics, estimates and slices, and the losses that become evidence."""
+"""The description of a window that closes: its statistics, estimates and slices.
+
+It also gives the losses to the evidence.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def described_window(
 
 
 def take_outcomes(evidence: ModelEvidence, version: int, reference: Reference, period: CountedPeriod) -> None:
-    """Let the losses of a closed window, those of all its rows and those of its slices, be evidence of its version."""
+    """Add the losses of a closed window to its version's evidence: those of all rows, and those of slices."""
     counts, length = period.counts, period.end - period.start
     bucket, part = length // len(counts.loss_rows), length // counts.slices.parts
     evidence.take_losses(version, reference, period.start, bucket, counts.loss_rows, counts.loss_sums)

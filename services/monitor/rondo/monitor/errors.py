@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FencedError(UnavailableError):
-    """Another replica saved a checkpoint of a number after this one loaded its own: the state in memory is stale."""
+    """Another replica has saved a checkpoint since this one loaded its own, so the state in memory is stale."""
 
     code: ClassVar[str] = "fenced"
 
@@ -23,7 +23,7 @@ class FencedError(UnavailableError):
 
 
 class PartitionsDifferError(StartRefusedError):
-    """The two logs have different numbers of partitions, so the messages about a model are not in one number."""
+    """The two logs have different numbers of partitions, so a model's messages do not have one partition number."""
 
     code: ClassVar[str] = "partitions_differ"
 
@@ -39,7 +39,7 @@ class PartitionsDifferError(StartRefusedError):
 
 
 class PartitionsChangedError(StartRefusedError):
-    """The number of partitions is no multiple of that which the saved state is divided by."""
+    """The number of partitions is not a multiple of the one that the saved state is divided by."""
 
     code: ClassVar[str] = "partitions_changed"
 
@@ -79,7 +79,7 @@ class UnknownModelError(LookupError):
 
 
 class UnknownSilenceError(LookupError):
-    """There is no silence of this number."""
+    """There is no silence with this number."""
 
     code: ClassVar[str] = "unknown_silence"
 
@@ -89,7 +89,7 @@ class UnknownSilenceError(LookupError):
 
 
 class UnknownDeliveryError(LookupError):
-    """There is no delivery of this number."""
+    """There is no delivery with this number."""
 
     code: ClassVar[str] = "unknown_delivery"
 

@@ -1,6 +1,6 @@
 """Handlers of control plane events: they store the spec, the profile and the champion of each model.
 
-The pipeline reads them when `ChangeSignal` is set.
+The pipeline reads the stored values when `ChangeSignal` is set.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
-    """Store the spec, whose false-alarm rate and windows apply from now on."""
+    """Store the spec. Its false-alarm rate and windows apply from now on."""
     event = envelope.data
     await work.save_spec(event.model, event.revision, event.spec)
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
-    """Delete the spec: no window of the model is evaluated from now on. A rollout of it asks nobody any more.
+    """Delete the spec, so that no window of the model is evaluated any more. End the alerts about undecided rollouts.
 
-    That is so for rollouts until then, also where a spec that was applied again is known already.
+    These are the alerts of rollouts up to the removal, also if a spec that was applied later is stored already.
     """
     model = envelope.data.model
     await work.save_spec(model, envelope.data.revision, None, envelope.time)
@@ -64,8 +64,8 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     """Store the profile in the candidate's evidence under its artifact's digest, whether or not it is promoted later.
 
     Raises:
-        PermanentError: the evidence can't be used, and the registry rejects the candidate; or its task is unknown, and
-            its rows will count in no window.
+        PermanentError: the evidence can't be used, and the registry rejects the candidate. Or its task is unknown, and
+            its rows count in no window.
         UnavailableError: the artifact store is unavailable.
 
     """
@@ -86,7 +86,7 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
 
 
 async def on_rollout_changed(envelope: Envelope[RolloutChanged], work: Work) -> None:
-    """Open an alert while a rollout asks a person, and end it with the next change."""
+    """Open an alert while a rollout waits for a person's decision, and end it with the next change."""
     event = envelope.data
     opened = await work.open_alerts(event.model, AlertKind.UNDECIDED_ROLLOUT)
     found = undecided_rollout.look(event, opened, removed=await work.is_removed(event.model, event.at))
@@ -96,6 +96,6 @@ async def on_rollout_changed(envelope: Envelope[RolloutChanged], work: Work) -> 
 
 
 async def on_skew_measured(envelope: Envelope[SkewMeasured], work: Work) -> None:
-    """Keep the comparison of a batch with what was served, beside those of the newest batches before."""
+    """Store the comparison of a batch with the served values, with those of the newest batches before it."""
     model = envelope.data.model
     await work.save_skew(model, (await work.skew(model)).plus(envelope.data))

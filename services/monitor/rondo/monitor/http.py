@@ -41,9 +41,10 @@ class ModelList(Value):
 
 @dataclass(frozen=True)
 class Opened:
-    """`status` returns that of a model (see `status.model_status`). `require` raises UnknownModelError.
+    """The services behind the routes, once they are available.
 
-    `windows` returns closed windows, see `WindowLog.page`. `notifications` are alerts and their messages.
+    `status` returns the status of a model (see `status.model_status`). `require` raises UnknownModelError. `windows`
+    returns closed windows, see `WindowLog.page`. `notifications` are alerts and their messages.
     """
 
     summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
@@ -56,7 +57,7 @@ class Opened:
 
 
 def api() -> FastAPI:
-    """Return the application; until `open_api` it answers 503."""
+    """Return the application. It answers 503 until `open_api` is called."""
     unknown = dict.fromkeys((UnknownModelError, UnknownSilenceError, UnknownDeliveryError), 404)
     app = http_api.api(
         "Rondo monitor", "The status of each model, and its alerts.", {**unknown, UnknownReceiverError: 409}
@@ -68,7 +69,7 @@ def api() -> FastAPI:
 
 
 def open_api(app: FastAPI, opened: Opened) -> None:
-    """Start to answer requests."""
+    """Start to answer requests with `opened`."""
     app.state.opened, app.state.notifications = opened, opened.notifications
 
 
@@ -82,12 +83,12 @@ Monitor = Annotated[Opened, Depends(_opened)]
 
 @router.get("/models", summary="The monitored models")
 async def models(monitor: Monitor) -> ModelList:
-    """Return the champion of each model, what of it can't be judged yet, its open alerts and which are silenced."""
+    """Return each model's champion, the reasons why it can't be judged yet, and its open alerts with their silences."""
     summaries = await monitor.summaries()
     try:
         silenced = await monitor.notifications.alerts.silenced()
     except UnavailableError:
-        # The summaries need no PostgreSQL: without it, it is unknown which alerts are silenced.
+        # The summaries do not need PostgreSQL. While it is unavailable, it is unknown which alerts are silenced.
         return ModelList(models=summaries)
     return ModelList(models=tuple(_marked(each, silenced) for each in summaries))
 
@@ -99,22 +100,22 @@ def _marked(summary: ModelSummary, silenced: Collection[tuple[str, str]]) -> Mod
 
 @router.get("/replicas", summary="The replicas of the monitor")
 async def replicas(monitor: Monitor) -> ReplicaList:
-    """Return which replica has which partitions of both logs, and so which models are in its memory."""
+    """Return the partitions of both logs that each replica has, and so the models that are in its memory."""
     return await monitor.replicas()
 
 
 @router.get("/models/{model}/drift", summary="The status of a model")
 async def drift(model: ModelName, monitor: Monitor) -> ModelStatus:
-    """Return what has changed and since when, the evidence by column, the newest distributions and figures.
+    """Return the changes and their start times, the evidence by column, the newest distributions and figures.
 
-    Also unmatched rows, and rows that count in no window.
+    The status also has unmatched rows, and rows that count in no window.
     """
     return await monitor.status(model)
 
 
 @router.get("/models/{model}/windows", summary="The closed windows of a model")
 async def windows(model: ModelName, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
-    """Return the newest windows that have closed, with their figures and the evidence at their ends."""
+    """Return the newest closed windows, with their figures and the evidence at their ends."""
     await monitor.require(model)
     return await monitor.windows(model, before, limit)
 
@@ -126,7 +127,7 @@ async def wanted_labels(
     budget: Budget = 100,
     uncertain: Uncertain = False,  # noqa: FBT002 - of the query
 ) -> WantedLabels:
-    """Return predictions without an outcome, at most so many of each day of event time, and how they were chosen."""
+    """Return predictions without an outcome, at most `budget` of each day of event time, and how they were chosen."""
     return await monitor.wanted_labels(model, budget, uncertain)
 
 
@@ -137,9 +138,9 @@ async def wanted_labels(
     responses={200: {"content": {"text/html": {}}}},
 )
 async def report(model: ModelName, monitor: Monitor) -> Response:
-    """Return one HTML file without scripts that loads nothing: the verdict, distributions, evidence, performance."""
+    """Return one HTML file without scripts or external resources: the verdict, distributions, evidence, performance."""
     status, page = await monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
-    # Off the event loop: a page of many columns and windows takes a good part of a second.
+    # Rendering runs outside the event loop: a page of many columns and windows takes up to a second.
     content = await asyncio.to_thread(report_page, status, page.windows)
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
     return Response(content, media_type="text/html", headers=headers)

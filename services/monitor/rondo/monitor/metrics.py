@@ -26,6 +26,6 @@ DELIVERIES = Counter("rondo_monitor_deliveries", "Webhook calls, by outcome", ["
 
 
 def forget(model: str) -> None:
-    """Remove the gauges of a model, whose values of now are those of another replica."""
+    """Remove the gauges of a model that another replica exports now."""
     for gauge in (BUFFERED_BYTES, DROPPED_ROWS, CLOCK_SET_BACK, DROPPED_SHARE):
         gauge.remove_by_labels({"model": model})

@@ -1,8 +1,9 @@
 """The state of one model: open windows and evidence by version, unmatched rows, alarms, and a buffer of messages.
 
-Rows count by the version that answered them, as soon as that version's profile is known. So it does not matter whether
-the event of a promotion arrives before or after the first rows of the new version. Only the champion has alarms.
-Windows of replaced versions close, too, and describe (`champion_history`). Those of a later champion are kept.
+Rows count by the version that answered them, as soon as that version's profile is known. So the event of a promotion
+may arrive before or after the first rows of the new version. Only the champion has alarms. The windows of replaced
+versions close, too, but only report figures (`champion_history`). The windows of a newer version are kept until it
+becomes the champion.
 """
 
 from __future__ import annotations
@@ -57,12 +58,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class ModelState:
-    """`max_out_of_orderness` is in microseconds (see `watermark`).
+    """The state of one model. `max_out_of_orderness` is in microseconds (see `watermark`).
 
-    `closed_until` is the end of the champion's last closed window.
-    `tumbling` is None until a spec and a reference are known. `outcome_watermark` is the watermark of `outcomes.log`,
-    by `known_at`. `removed` is the revision of the last removal.
-    Up to `labels_until` outcomes have been asked for. `recent` is for people: nothing is decided by it.
+    `closed_until` is the end of the champion's last closed window. `tumbling` is None until a spec and a reference are
+    known. `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`. `removed` is the revision of the last
+    removal. Outcomes have been requested for event times up to `labels_until`. `recent` is for the status, and no
+    decision depends on it.
     """
 
     model: str
@@ -89,13 +90,13 @@ class ModelState:
 
     @property
     def champion(self) -> ChampionRevision | None:
-        """The version in production, whose windows are evaluated."""
+        """The version in production. Its windows are evaluated."""
         return self.history.champion
 
     def apply_spec(self, spec: ModelSpec) -> list[Announcement]:
-        """Apply a spec. Windows of another length, or of another label delay, discard all counts and the evidence.
+        """Apply a spec. A change of the window length or of the label delay discards all counts and the evidence.
 
-        They can't be converted. Without the evidence its alerts are resolved.
+        They can't be converted. The alerts that the evidence has opened are resolved.
         """
         self.spec = spec
         if self.tumbling is None or self.tumbling.fits(spec):
@@ -107,7 +108,7 @@ class ModelState:
     def remove(self, revision: int) -> list[Announcement]:
         """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.
 
-        A spec that is applied later starts over, also for requests that are older than those before.
+        A spec that is applied later starts over, and accepts requests that are older than those before the removal.
         """
         at, why = to_time(self.watermark.newest), "the model was removed"
         self.tumbling, self.spec, self.removed = None, None, revision
@@ -120,7 +121,7 @@ class ModelState:
         return [*self._resolve_alarms(why, at), *resolved, *self.candidates.resolve(self.model, at)]
 
     def snapshot(self) -> ModelState:
-        """Return what the status is made of. A thread may read it while this state takes rows."""
+        """Return a copy for the status. A thread may read it while this state takes rows."""
         return replace(
             self,
             windows=dict(self.windows),
@@ -136,14 +137,14 @@ class ModelState:
 
     @property
     def open_alerts(self) -> dict[str, str]:
-        """The ids of the alerts that are raised and not resolved, by kind."""
+        """The ids of the open alerts, by kind."""
         return self.alarms.open | self.dropped.open(self.model) | self.quality.open | self.candidates.open_alerts
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
-        """Apply a deployment. Another version drops the evidence of older versions, whose windows go on.
+        """Apply a deployment. A new champion drops the evidence of older versions. Their open windows remain.
 
-        It resets the alarms and resolves their alerts. Where it is the same artifact again nothing has changed: it
-        takes over the evidence and the alarms.
+        It resets the alarms and resolves their alerts. If the new version is the same artifact, nothing has changed,
+        and it takes over the evidence and the alarms.
         """
         before, returns = self.champion, self.history.is_replaced(champion.version)
         self.history = self.history.promoted(champion)
@@ -152,7 +153,8 @@ class ModelState:
             return []
         why = f"version {champion.version} is in production instead of version {before.version}"
         if returns:
-            # What it failed on before it was replaced has opened its alert, and another one would have its id.
+            # The rows that failed before the version was replaced have opened an alert already. A second one would have
+            # its id.
             self.costs.discard_windows(champion.version)
         newest = self.watermark.newest if self.watermark.newest != NEVER else self.quality.failed.written
         ended = self.quality.failed.resolve(self.model, to_time(newest), why)
@@ -165,21 +167,22 @@ class ModelState:
         return ended if before.digest == champion.digest else [*ended, *self._resolve_alarms(why)]
 
     def _resolve_alarms(self, why: str, at: datetime | None = None) -> list[Announcement]:
-        """Begin without alarms. Returns the ends of their alerts, at the newest event time unless `at` is given."""
+        """Reset the alarms. Returns the ends of their alerts, at the newest event time unless `at` is given."""
         alarms, self.alarms = self.alarms, VersionAlarms()
         at = at or to_time(self.watermark.newest)
         return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
 
     def required_profiles(self) -> set[str]:
-        """Return the digests whose profiles the champion, the candidates, open windows and buffered messages need."""
+        """Return the digests of the profiles that the champion, candidates, open windows and buffered messages need."""
         digests = {each.predictions.digest for each in self.buffer.messages} | set(self.history.digests.values())
         digests |= {each.digest for each in self.candidates.by_role.values()}
         return digests | {self.champion.digest} if self.champion else digests
 
     def add_cost(self, predictions: Predictions, written: int) -> None:
-        """Add what a message of `predictions.log` has of the cost of its version. It was `written` then, microseconds.
+        """Add the inference cost in a message of `predictions.log`.
 
-        It counts in the window of the newest request of the message, or so far where the version failed on every row.
+        `written` is the message's timestamp in microseconds. The cost counts in the window of the newest request of the
+        message. If the version failed on every row, it counts in the window of the newest event time so far.
         """
         newest = self.watermark.newest
         window: int | None = None
@@ -203,7 +206,7 @@ class ModelState:
     def count_buffered(self, references: Mapping[str, Reference], timed_out: float) -> int:
         """Count the buffered rows whose profile is known. Returns how many rows left the buffer.
 
-        Rows that arrived at or before `timed_out` and still lack a profile are dropped.
+        Rows that arrived at or before `timed_out` and still have no profile are dropped.
         """
         if self.spec is None:
             return 0
@@ -254,9 +257,9 @@ class ModelState:
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
     def look_at_quality(self, skew: ServedSkew, *, outcomes_idle: bool) -> list[Announcement]:
-        """Return what the quality of the data leads to by now. `skew` compares served with published values.
+        """Return the announcements about the quality of the data. `skew` compares served with published values.
 
-        `outcomes_idle` says that the outcomes that have been written are read.
+        `outcomes_idle` is true if the outcomes that have been written are read.
         """
         if self.champion is None or self.spec is None:
             return []
@@ -281,7 +284,7 @@ class ModelState:
     def due(self, *, outcomes_idle: bool) -> list[tuple[int, int]]:
         """Return the windows that can close, as version and start, see `ChampionHistory.due`.
 
-        They wait for the outcomes' watermark to pass, too, unless the outcomes are idle.
+        Unless the outcomes are idle, the watermark of the outcomes must have passed, too.
         """
         passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
         return self.history.due(self.windows, self.tumbling, passed) if self.tumbling else []
@@ -292,7 +295,7 @@ class ModelState:
         return self.candidates.look(self.model, references, tumbling, self.watermark, rate)
 
     def look(self, reference: Reference) -> Iterator[Announcement]:
-        """Take the champion's steps that the watermark has passed, in order. Yields what to publish."""
+        """Take the champion's steps that the watermark has passed, in order. Yields the announcements."""
         if self.champion is not None and self.spec is not None and self.tumbling is not None:
             yield from self._look(reference, self.tumbling, self.watermark.passed)
 
@@ -304,10 +307,10 @@ class ModelState:
         *,
         outcomes_idle: bool,
     ) -> Iterator[Announcement]:
-        """Close the due windows whose references are there, in order. Yields what to publish.
+        """Close the due windows whose references are loaded, in order. Yields the announcements.
 
-        `references` are by digest, and `by_users` are figures of users' detectors, by version and start of a window.
-        `power` is what emissions are estimated by.
+        `references` are by digest. `by_users` are figures of users' detectors, by version and start of a window.
+        `power` is the basis of the estimate of emissions.
         """
         self.history = self.history.ending(self.windows)
         for key in self.due(outcomes_idle=outcomes_idle):

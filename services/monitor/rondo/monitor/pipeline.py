@@ -1,6 +1,6 @@
-"""From messages of the logs to findings, for the models of a partition number.
+"""The path from messages of the logs to findings, for the models of a partition number.
 
-It has every model's state in memory, the control plane's data, and checkpoints.
+The pipeline has the state of every model, the control plane's data, and the checkpoints.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
 
 
 class MonitorPipeline:
-    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds. It never decides a figure."""
+    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds. No figure depends on it."""
 
-    # It takes each message at once, and another model's rows are not to wait for one message.
+    # A message takes effect at once, and the rows of other models must not wait for a message that fails.
     skips: ClassVar[bool] = True
 
     def __init__(
@@ -70,9 +70,9 @@ class MonitorPipeline:
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
         self._idleness = IdlenessTracker()
-        # Until when silence has been counted. None while the initial backlog is read.
+        # The time until which silence has been counted. None while the initial backlog is read.
         self._watched_until: float | None = None
-        # What was found while messages were read, until the next checkpoint.
+        # The announcements that were made while messages were read. The next checkpoint publishes them.
         self._compared: list[Announcement] = []
         self.models: dict[str, ModelState] = {}
         self.is_loaded = False
@@ -87,14 +87,14 @@ class MonitorPipeline:
         return self._checkpointer.positions
 
     def caught_up(self) -> None:
-        """Start idle timeouts: the initial backlog is consumed."""
+        """Start the idle timeouts: the initial backlog has been consumed."""
         now = self._clock()
         self._idleness.arm(now)
         self._watched_until = now
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Take messages, close due windows, and save a checkpoint when it is time."""
-        # One time for all of it: while messages are processed none are read, and that is no idleness.
+        """Take messages, close due windows, and save a checkpoint when it is due."""
+        # One time for the whole call: no messages are read while messages are processed, and that is not idleness.
         now = self._clock()
         await self._control_plane.refresh_if_changed()
         announcements = self._apply_control_plane()
@@ -132,7 +132,7 @@ class MonitorPipeline:
         self.require(model)
         state, spec = self.models[model], self._control_plane.snapshot.specs[model]
         reference = self._control_plane.champion_reference(state.champion)
-        # Off the event loop: with hundreds of changed components it takes a good part of a second.
+        # Runs outside the event loop: with hundreds of changed components it takes up to a second.
         return await asyncio.to_thread(model_status, state.snapshot(), spec, reference, self._power)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
@@ -162,7 +162,7 @@ class MonitorPipeline:
         return model in self._control_plane.snapshot.specs and model in self.models
 
     def close(self) -> None:
-        """Report nothing more about the models: another replica goes on with them."""
+        """Remove the metrics of the models: another replica exports them from now on."""
         for model in self.models:
             metrics.forget(model)
 
@@ -180,7 +180,7 @@ class MonitorPipeline:
         announcements = []
         for model, revision in self._control_plane.snapshot.removals.items():
             state = self._state(model)
-            # Also where a spec was applied again meanwhile: the model starts over.
+            # The model starts over also if a spec has been applied again meanwhile.
             if state.removed < revision:
                 announcements += state.remove(revision)
                 self._checkpointer.changed.add(model)
@@ -205,7 +205,7 @@ class MonitorPipeline:
         return found
 
     def _watch_streams(self, now: float) -> None:
-        """Count the time since the last look as silence, which rows that have arrived meanwhile end."""
+        """Count the time since the last look as silence. Rows that have arrived meanwhile end the silence."""
         if self._watched_until is None:
             return
         elapsed, self._watched_until = round((now - self._watched_until) * 1_000_000), now
@@ -224,7 +224,7 @@ class MonitorPipeline:
         self._checkpointer.positions[topic, partition] = offset + 1
 
     def _take(self, topic: str, message: Message, now: float) -> str:
-        """Decode a message into its model's state. Returns the model."""
+        """Decode a message and add it to the state of its model. Returns the model."""
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
@@ -232,7 +232,7 @@ class MonitorPipeline:
             state.add_cost(predictions, message.timestamp()[1] * 1_000)
             champion = state.champion.version if state.champion else 0
             self._compared += state.candidates.compared.take(predictions, champion, state.costs.versions)
-            # A version that fails on every row logs what it costs, without rows.
+            # A version that fails on every row logs its cost without rows.
             if predictions.rows.num_rows:
                 self._buffer(state, value, predictions, now)
             return predictions.model
@@ -241,7 +241,7 @@ class MonitorPipeline:
         return outcomes.model
 
     def _buffer(self, state: ModelState, value: bytes, predictions: Predictions, now: float) -> None:
-        # Windows and event time follow the primary alone, not a shadow or a canary.
+        # Only the primary determines windows and event time, not a shadow or a canary.
         if predictions.role == RouteRole.PRIMARY:
             self._idleness.expect(predictions.model, "newer outcomes", now)
             self._idleness.touch(predictions.model, "predictions", now)
@@ -306,14 +306,14 @@ class MonitorPipeline:
         return announcements
 
     async def _user_figures(self, state: ModelState, *, outcomes_idle: bool) -> UserFiguresByWindow:
-        """Return the figures of users' detectors of the windows that can close, by version and start."""
+        """Return the figures of users' detectors for the windows that can close, by version and start."""
         detectors = state.spec.monitor.detectors if state.spec else ()
         if self._user_detectors is None or not any(map(is_user_class, detectors)):
             return {}
         found = {}
         for key in state.due(outcomes_idle=outcomes_idle):
             if reference := self._control_plane.references.get(state.history.digest(key[0])):
-                # Off the event loop: a call has a time limit of seconds.
+                # Runs outside the event loop: the time limit of a call is in seconds.
                 counts = state.windows[key]
                 found[key] = await asyncio.to_thread(self._user_detectors.figures, detectors, counts, reference)
         return found
@@ -348,7 +348,7 @@ class MonitorPipeline:
         """Return the state of the model that a message is about.
 
         Raises:
-            UnreadableLogError: the model has another partition number, so another pipeline has its state.
+            UnreadableLogError: the model has another partition number, so its state is in another pipeline.
 
         """
         if model not in self.models and not self._part.has(model):

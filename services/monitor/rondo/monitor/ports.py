@@ -1,4 +1,4 @@
-"""What the handlers and the pipeline need of the outside, and the values that cross."""
+"""The ports of the handlers and the pipeline, and the values that they exchange."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rondo.monitor.user_detectors.user_figures import UserFigures
     from rondo.monitor.windows.window_counts import WindowCounts
 
-# A topic and a partition.
+# The topic and the partition.
 Position = tuple[str, int]
-# The tables of a model that grow, and are stored in segments.
+# The tables of a model that grow. They are stored in segments.
 TABLES = ("predictions", "outcomes", "labelled", "buffered", "compared")
 
 
@@ -47,9 +47,9 @@ class ControlPlaneSnapshot:
 
 @dataclass(frozen=True)
 class ModelRevision:
-    """What a model's status follows from: revisions of its spec and champion, and the generation of its checkpoint.
+    """The revisions that determine a model's status: of its spec and champion, and the generation of its checkpoint.
 
-    `generation` is -1 where there is none, and `profiled` whether the champion's profile is known.
+    `generation` is -1 if there is no checkpoint. `profiled` is whether the champion's profile is known.
     """
 
     spec: int
@@ -62,8 +62,8 @@ class ModelRevision:
 class StoredTable:
     """A table in Arrow IPC: `segments`, in the order they were saved, and a bitmap of the rows that are `live`.
 
-    A loaded one has all segments. One to be saved has new segments, which are appended to the stored ones, or replace
-    them if `replace` is set. An empty `live` means that every row is.
+    A loaded table has all segments. A table to be saved has new segments, which are appended to the stored ones, or
+    replace them if `replace` is set. An empty `live` means that all rows are live.
     """
 
     live: bytes
@@ -83,7 +83,10 @@ class ModelCheckpoint:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All of a partition number that a restart needs. `generation` counts its saves, and fences off a stale process."""
+    """The data of a partition number that a restart needs.
+
+    `generation` counts the saves of the number. It fences off a stale process.
+    """
 
     generation: int
     positions: Mapping[Position, int]
@@ -92,19 +95,19 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model as any replica can load it: its last checkpoint, None before the first, and the control plane's data."""
+    """A model that any replica can load: its last checkpoint, None before the first, and the control plane's data."""
 
     checkpoint: ModelCheckpoint | None
     control_plane: ControlPlaneSnapshot
 
 
 class Work(Protocol):
-    """The unit of work of one event of the control plane. Saves of an older revision change nothing."""
+    """The unit of work of one event of the control plane. A save of an older revision has no effect."""
 
     async def save_spec(
         self, model: str, revision: int, spec: ModelSpec | None, removed_at: datetime | None = None
     ) -> None:
-        """Save the spec of a model. None for a revision that removes the model, which it did at `removed_at`."""
+        """Save the spec of a model. None marks a revision that removed the model at `removed_at`."""
         ...
 
     async def save_profile(self, digest: str, profile: ReferenceProfile) -> None: ...
@@ -112,28 +115,28 @@ class Work(Protocol):
     async def save_champion(self, model: str, champion: ChampionRevision) -> None: ...
 
     async def skew(self, model: str) -> ServedSkew:
-        """Return the measurements of a model, and hold them until the end of the unit of work."""
+        """Return the measurements of a model, and lock them until the end of the unit of work."""
         ...
 
     async def save_skew(self, model: str, skew: ServedSkew) -> None: ...
 
     async def is_removed(self, model: str, since: datetime) -> bool:
-        """Return whether a removal is the newest revision of a model's spec, or came after `since`."""
+        """Return whether the newest revision of a model's spec is a removal, or a removal came after `since`."""
         ...
 
     async def open_alerts(self, model: str, kind: str, until: datetime | None = None) -> Sequence[str]:
-        """Return the ids of the alerts of a kind that are open, and were raised up to `until` if that is given."""
+        """Return the ids of the open alerts of a kind. With `until`, only of those that were raised up to that time."""
         ...
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
-        """Publish alerts, and keep which are open."""
+        """Publish alerts, and record which are open."""
         ...
 
 
 class Store(Protocol):
-    """Holds the checkpoints of a partition number, and the control plane's data of its models.
+    """Stores the checkpoints of a partition number, and the control plane's data of its models.
 
-    Every method raises UnavailableError while the store is down.
+    Every method raises UnavailableError while the store is unavailable.
     """
 
     async def load(self) -> Checkpoint:
@@ -150,21 +153,24 @@ class Store(Protocol):
         """Save positions, the given models and the events to publish, atomically. Other models stay as they are.
 
         Raises:
-            FencedError: another replica has saved since. Load again.
+            FencedError: another replica has saved since the last load. Load again.
 
         """
         ...
 
 
 class SavedModels(Protocol):
-    """Reads the models of all numbers. Every method raises UnavailableError while the store is down."""
+    """Reads the models of all partition numbers.
+
+    Every method raises UnavailableError while the store is unavailable.
+    """
 
     async def revisions(self) -> Mapping[str, ModelRevision]:
-        """Return the models that have a spec."""
+        """Return the revisions of the models that have a spec."""
         ...
 
     async def load(self, model: str, *, tables: bool) -> SavedModel:
-        """Return a model; without `tables` those of its checkpoint are empty."""
+        """Return a model. Without `tables` the tables of its checkpoint are empty."""
         ...
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
@@ -176,7 +182,10 @@ class UserDetectors(Protocol):
     """Detectors that users have written."""
 
     def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
-        """Return the figures of a window by those of `detectors` that users wrote, and why some have none. Blocks."""
+        """Return the figures of a window from those of `detectors` that users wrote. Blocks.
+
+        It also returns the reasons why some have none.
+        """
         ...
 
 
@@ -184,5 +193,5 @@ class ChangeSignal(Protocol):
     """Set after the control plane's data changed."""
 
     def consume(self) -> bool:
-        """Return whether it is set, and clear it."""
+        """Return whether the signal is set, and clear it."""
         ...

@@ -14,13 +14,13 @@ from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.notifications import webhook, webhook_receivers
 from rondo.monitor.notifications.message_plan import Policy
 
-# The share of the time that checkpoints may take: a large state is saved less often.
+# The share of the time that checkpoints may take. A large state is saved less often.
 _CHECKPOINT_SHARE = 0.1
 _SHORTEST_REPEAT = timedelta(minutes=1)
 
 
 class RepeatTooOftenError(ValueError):
-    """A distance of RONDO_ALERT_REPEAT is less than a minute."""
+    """An interval in RONDO_ALERT_REPEAT is less than a minute."""
 
     code: ClassVar[str] = "repeat_too_often"
 
@@ -34,8 +34,8 @@ class RepeatTooOftenError(ValueError):
 class MonitorTimings:
     """Intervals and timeouts, in seconds.
 
-    After `outcomes_idle_timeout` without newer outcomes, windows close without waiting for them. After
-    `profile_timeout` rows of a version without a known profile are dropped.
+    After `outcomes_idle_timeout` without newer outcomes, windows close without waiting for outcomes. After
+    `profile_timeout`, rows of a version without a known profile are dropped.
     """
 
     checkpoint_interval: float = 1.0
@@ -45,21 +45,21 @@ class MonitorTimings:
 
     @property
     def max_out_of_orderness_micros(self) -> int:
-        """`max_out_of_orderness` in microseconds, the unit of event time; at least one."""
+        """`max_out_of_orderness` in microseconds, the unit of event time. At least 1."""
         return max(1, round(self.max_out_of_orderness * 1_000_000))
 
     def until_checkpoint(self, took: float) -> float:
-        """Return the least time to the next checkpoint, when the last one `took` this long."""
+        """Return the least time to the next checkpoint, in seconds, if the last one `took` this long."""
         return max(self.checkpoint_interval, took / _CHECKPOINT_SHARE)
 
 
 class MonitorSettings(PostgresSettings):
-    """`artifacts` is the artifact store, a folder or a URL. It is only read.
+    """`artifacts` is the artifact store, a folder or a URL. The monitor only reads it.
 
     `webhook_urls` are addresses separated by commas. The prefixes `alertmanager+` and `apprise+` select these formats.
-    `webhook_secret` signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are
-    durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with detectors of the
-    user's own. None without it. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
+    `webhook_secret` signs the calls in the default format. `alert_group_wait` is in seconds. `alert_repeat` are
+    durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with users' detectors,
+    or None. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
     """
 
     service: str = "monitor"
@@ -96,7 +96,7 @@ class MonitorSettings(PostgresSettings):
 
     @property
     def messages(self) -> Policy:
-        """When messages about alerts are due."""
+        """The policy that decides when messages about alerts are due."""
         return Policy(timedelta(seconds=self.alert_group_wait), _distances(self.alert_repeat))
 
     @property
@@ -106,7 +106,7 @@ class MonitorSettings(PostgresSettings):
 
     @property
     def power(self) -> Power:
-        """What emissions are estimated by."""
+        """The power and emission figures for the estimate of emissions."""
         return Power(self.cpu_watts, self.grid_grams_per_kwh)
 
     @property
@@ -116,7 +116,7 @@ class MonitorSettings(PostgresSettings):
 
 
 def _distances(text: str) -> tuple[timedelta, ...]:
-    """Return the durations of a text such as `1d,7d`. None of an empty one."""
+    """Return the durations in a text such as `1d,7d`. An empty text has none."""
     found = tuple(parse_duration(each.strip()) for each in text.split(",") if each.strip())
     if any(each < _SHORTEST_REPEAT for each in found):
         raise RepeatTooOftenError

@@ -1,1 +1,1 @@
-"""What the predictions of each version cost: time, processor time, memory, an estimate of emissions."""
+"""The cost of the predictions of each version: time, processor time, memory, an estimate of emissions."""

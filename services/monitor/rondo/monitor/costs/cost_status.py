@@ -15,9 +15,10 @@ _JOULES_OF_KWH = 3_600_000
 
 @dataclass(frozen=True)
 class Power:
-    """`watts` of a busy processor with its share of the data centre, `grams_per_kwh` of CO2 equivalents of the grid.
+    """The basis of an estimate of emissions: the `watts` of a busy processor, and `grams_per_kwh` of the grid.
 
-    The defaults are 3.5 W for a busy vCPU of AWS times 1.135 for the data centre (Cloud Carbon Footprint, methodology,
+    `watts` includes the processor's share of the data centre. `grams_per_kwh` are grams of CO2 equivalents. The
+    defaults are 3.5 W for a busy vCPU of AWS times 1.135 for the data centre (Cloud Carbon Footprint, methodology,
     appendix I), and the world's average of 2023 (Ember, Global Electricity Review 2024).
     """
 
@@ -28,10 +29,10 @@ class Power:
 class CostStatus(Value):
     """The cost of a version since the monitor knows it, or in a window.
 
-    The latency is that of an inference of a micro-batch, without the network and the wait for Kafka. `errors` are rows
-    without a prediction, `error_share` their share of all rows, `memory_bytes` is that of a whole replica. The others
-    are per 1,000 predictions;
-    `emissions_grams` is an estimate from the processor time, and knows neither memory nor manufacture.
+    The latency is that of an inference of a micro-batch, in seconds, without the network and the wait for Kafka.
+    `errors` are rows without a prediction, and `error_share` is their share of all rows. `memory_bytes` is the memory
+    of a whole replica. `cpu_seconds` and `emissions_grams` are per 1,000 predictions. `emissions_grams` is an estimate
+    from the processor time, without memory and manufacture.
     """
 
     version: int
@@ -52,7 +53,7 @@ def cost_statuses(costs: ModelCosts, power: Power) -> tuple[CostStatus, ...]:
 
 
 def cost_status(version: int, cost: VersionCost, power: Power) -> CostStatus:
-    """Return a cost for people."""
+    """Return a cost in the form of the status."""
     seconds = cost.cpu_micros / 1e6 / cost.rows * 1_000 if cost.rows else None
     return CostStatus(
         version=version,

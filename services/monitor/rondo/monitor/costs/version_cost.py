@@ -1,4 +1,7 @@
-"""The cost of a version, so far and by window. Durations are counted in bins: the state does not grow with the rows."""
+"""The cost of a version, in total and by window.
+
+Durations are counted in bins, so the state does not grow with the rows.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,22 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.inference_cost import InferenceCost
 
-# Bins of microseconds that grow by 9%, as DDSketch's (Masson, Rim and Lee, VLDB 2019), up to 134 s: a quantile is off
-# by less than 5%.
+# Bins of microseconds that grow by 9%, as in DDSketch (Masson, Rim and Lee, VLDB 2019), up to 134 s. The error of a
+# quantile is less than 5%.
 _PER_OCTAVE = 8
 _BINS = 27 * _PER_OCTAVE
-# Of a model. The oldest are left out.
+# The versions of a model with a cost. The oldest are discarded.
 MOST_VERSIONS = 8
-# Of a model: windows that fill, and those whose outcomes are awaited. The oldest are left out.
+# The windows of a model with a cost: open ones, and those that wait for outcomes. The oldest are discarded.
 MOST_WINDOWS = 512
 
 
 @dataclass(frozen=True)
 class VersionCost:
-    """`rows` with a prediction and `failed` ones without, in so many `inferences`. `bins` counts these by duration."""
+    """The cost of a version: `rows` with a prediction and `failed` ones without, in `inferences`.
+
+    `bins` counts the inferences by duration. `memory` is in bytes.
+    """
 
     rows: int = 0
     failed: int = 0
@@ -36,7 +42,7 @@ class VersionCost:
     bins: tuple[int, ...] = (0,) * _BINS
 
     def plus(self, cost: InferenceCost) -> VersionCost:
-        """Return the cost with that of a message of the log."""
+        """Return the cost plus that of a message of the log."""
         if not cost.micros:
             return self
         counts = np.bincount(_bins(cost.micros), minlength=_BINS)
@@ -50,7 +56,7 @@ class VersionCost:
         )
 
     def quantile(self, share: float) -> float | None:
-        """Return the duration that so many of the inferences do not exceed, in seconds. None without any."""
+        """Return the duration, in seconds, that a share of the inferences does not exceed. None without inferences."""
         if not self.inferences:
             return None
         place = int(np.searchsorted(np.cumsum(self.bins), share * self.inferences))
@@ -64,19 +70,19 @@ def _bins(micros: Iterable[int]) -> NDArray[np.int64]:
 
 @dataclass
 class ModelCosts:
-    """The cost of each version of a model, the newest ones, in every role, and that in open windows.
+    """The cost of the newest versions of a model, in total and in every role, and their cost in open windows.
 
-    `windows` are by version and start, as the open windows of the model, and have what versions cost as the primary.
-    The start is `NEVER` for what a version cost before there were windows, or any request with an event time.
+    `windows` is by version and start, like the open windows of the model, and has the cost of versions as the primary.
+    The start is `NEVER` for the cost before there were windows, or before any request with an event time.
     """
 
     versions: dict[int, VersionCost] = field(default_factory=dict)
     windows: dict[tuple[int, int], VersionCost] = field(default_factory=dict)
 
     def add(self, version: int, cost: InferenceCost, window: int | None = None) -> None:
-        """Add the cost of a message of the log. One without any changes nothing. `window` is the start of its window.
+        """Add the cost of a message of the log. A message without inferences changes nothing.
 
-        With None it counts for the version alone.
+        `window` is the start of its window. With None the cost counts only in the version's total.
         """
         if not cost.micros:
             return
@@ -86,18 +92,18 @@ class ModelCosts:
         if window is None:
             return
         self.windows[version, window] = self.windows.get((version, window), VersionCost()).plus(cost)
-        # Of windows with one start the version decides, so that a restart leaves out the same ones.
+        # Windows with the same start are ordered by version, so that a restart discards the same ones.
         for key in sorted(self.windows, key=lambda key: (key[1], key[0]))[:-MOST_WINDOWS]:
             del self.windows[key]
 
     def close(self, version: int, start: int) -> VersionCost | None:
-        """Return the cost of a window that closes, None where none is known, and discard it and those before it."""
+        """Return the cost of a window that closes, None if none is known. Discards it and those of earlier windows."""
         found = self.windows.get((version, start))
         self.windows = {key: each for key, each in self.windows.items() if key[0] != version or key[1] > start}
         return found
 
     def discard_windows(self, version: int) -> None:
-        """Discard the cost of a version in its open windows; that so far stays."""
+        """Discard the cost of a version in its open windows. The version's total does not change."""
         self.windows = {key: each for key, each in self.windows.items() if key[0] != version}
 
     def by_window(self, version: int | None) -> dict[int, VersionCost]:

@@ -1,1 +1,1 @@
-"""The closed windows of each model: what is kept of them, and pages of it."""
+"""The closed windows of each model: their records, and pages of records."""

@@ -1,4 +1,4 @@
-"""What is kept of a closed window: its figures, and the evidence at its end."""
+"""The record of a closed window: its figures, and the evidence at its end."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ColumnEvidence(Value):
 class ClosedWindow(Window):
     """A closed window of a version. `role`, `no_verdict` and `estimates` are as in `WindowClosed`.
 
-    `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
-    window are there. A version that was replaced has none.
-    `cost` is that of the records of the log whose newest request is of the window. None where none has one. Serving
-    writes one a second, so it is of about the rows of the window.
+    `evidence` is that of all rows before `evidence_until`, by group: inputs are evaluated before the outcomes of their
+    window have arrived. A replaced version has none. `cost` is the cost of the log records whose newest request is in
+    the window. None if there are none. Serving writes one record a second, so the cost covers approximately the rows of
+    the window.
     """
 
     model_version: int
@@ -58,7 +58,7 @@ class ClosedWindow(Window):
 
 
 class WindowPage(Value):
-    """Closed windows, the newest first. `next` is the `before` of the following page, None on the last one."""
+    """Closed windows, the newest first. `next` is the `before` of the following page, None on the last page."""
 
     windows: tuple[ClosedWindow, ...]
     next: int | None = None
@@ -70,7 +70,7 @@ def evidence_until(evidence: VersionEvidence) -> dict[str, datetime]:
 
 
 def column_evidence(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[ColumnEvidence, ...]:
-    """Return the evidence of each column of a version so far."""
+    """Return the present evidence of each column of a version."""
     return tuple(
         ColumnEvidence(
             group=each.group,

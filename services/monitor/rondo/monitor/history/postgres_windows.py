@@ -1,4 +1,4 @@
-"""Keeps closed windows in PostgreSQL: the newest of each model."""
+"""Stores closed windows in PostgreSQL: the newest of each model."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 KEPT = 1_000
-"""The number of windows that are kept of each model."""
+"""The number of windows that are kept for each model."""
 
-# A window closes again, with other rows, where a spec was applied again.
+# A window closes again, with other rows, if a spec was applied again.
 _SAVE = """
 insert into closed_windows (model, version, start, content) values ($1, $2, $3, $4)
 on conflict (model, version, start) do update set content = excluded.content
@@ -47,7 +47,7 @@ class WindowLog:
 
         """
         async with self._database.transaction() as transaction:
-            # One more shows whether there is a further page.
+            # One more row shows whether there is a further page.
             rows = await transaction.connection.fetch(_PAGE, model, before, limit + 1)
         windows = tuple(ClosedWindow.model_validate_json(row["content"]) for row in rows[:limit])
         return WindowPage(windows=windows, next=rows[limit - 1]["id"] if len(rows) > limit else None)

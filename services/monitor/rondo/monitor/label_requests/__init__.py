@@ -1,1 +1,1 @@
-"""Which outcomes are wanted of where they cost: on request, and published within a budget."""
+"""The outcomes that are wanted where outcomes cost: on request, and published within a budget."""

@@ -1,6 +1,6 @@
-"""When outcomes are asked for, and of how many predictions: periods of event time that share the budget of a day.
+"""The times at which outcomes are requested, and their number: periods of event time share the budget of a day.
 
-A period is a window, or a day of longer windows: when it ends its predictions are known, and its window still takes
+A period is a window, or a day if windows are longer. At its end its predictions are known, and its window still accepts
 outcomes.
 """
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DAY = 86_400_000_000
-# Of a longer gap in event time, such as that of a clock that was wrong, the last ones.
+# After a longer gap in event time, such as one of a wrong clock, only the last periods count.
 MOST_PERIODS = 1_000
 
 
 @dataclass(frozen=True)
 class Period:
-    """Event time `[start, end)` in microseconds, and how many outcomes of its predictions are asked for at most."""
+    """A range of event time `[start, end)` in microseconds, and the largest number of outcomes to request for it."""
 
     start: int
     end: int
@@ -29,8 +29,9 @@ class Period:
 def due_periods(until: int | None, passed: int, window: int, budget_per_day: int) -> Iterator[Period]:
     """Yield the periods that have ended since `until`, in order.
 
-    `until` is the end of the last one, None before any: then nothing is asked of the time before. `passed` is the
-    watermark, and `window` the length of a window. The budgets of a day's periods add up to that of the day.
+    `until` is the end of the last period. None before the first one: no outcomes are requested for the time before.
+    `passed` is the watermark, and `window` is the length of a window. The budgets of a day's periods add up to the
+    budget of the day.
     """
     length = min(window, DAY)
     last = last_end(passed, window)

@@ -1,4 +1,4 @@
-"""Publishes which outcomes are wanted, within the budget of the spec, so that a labelling tool can subscribe."""
+"""Publishes the wanted outcomes, within the budget of the spec, so that a labelling tool can subscribe."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from rondo.monitor.label_requests.periods import Period
     from rondo.monitor.model_state import ModelState
 
-# An id has up to 256 characters, and a message up to 1 MiB.
+# An id has up to 256 characters, and a message has up to 1 MiB.
 MOST_OF_AN_EVENT = 1_000
 
 
 def request_labels(state: ModelState) -> list[Announcement]:
-    """Return what to publish about the periods that have ended, and note in the state that they were asked about.
+    """Return the label requests for the periods that have ended, and record in the state that they were requested.
 
-    Call it before the windows close that may do so. What was asked about is part of the checkpoint, with what is
-    published: so a restart asks nothing twice.
+    Call it before the due windows close. The record is part of the checkpoint with the published requests, so a restart
+    requests nothing twice.
     """
     if state.champion is None or state.spec is None or state.tumbling is None or state.watermark.passed == NEVER:
         return []
@@ -46,7 +46,7 @@ def request_labels(state: ModelState) -> list[Announcement]:
     due = [each for each in periods if each.budget]
     if not due:
         return []
-    # Outcomes that are there already are not wanted.
+    # Predictions whose outcome has arrived already are not requested.
     state.settle()
     version = state.champion.version
     rows, unlabelled = candidates(state, version)
@@ -54,10 +54,10 @@ def request_labels(state: ModelState) -> list[Announcement]:
 
 
 def _of_period(model: str, version: int, period: Period, rows: pa.Table, unlabelled: int) -> Iterator[Announcement]:
-    """Yield what is wanted of a period. `rows` and `unlabelled` are as `candidates` returns them."""
+    """Yield the requests for a period. `rows` and `unlabelled` are as `candidates` returns them."""
     times = rows.column("event_time").to_numpy()
     mine = np.flatnonzero((times >= period.start) & (times < period.end))
-    # All are as likely: what the monitor makes of their losses then holds for all predictions.
+    # All predictions have the same probability, so that results from their losses hold for all predictions.
     ones, random = np.ones(len(mine)), uniforms(rows.column("id").take(mine))
     chosen, chances = sampled(np.zeros(len(mine), np.int64), ones, random, period.budget)
     open_ones = mine[chosen] < unlabelled

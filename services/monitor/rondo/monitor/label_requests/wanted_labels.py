@@ -26,7 +26,7 @@ _COLUMNS = ("id", "event_time", "version", "number")
 
 
 class WantedLabel(Value):
-    """A prediction by its `id`, its event time, and the `probability` with which it was drawn of those of its day."""
+    """A prediction by its `id`, its event time, and the `probability` with which it was drawn within its day."""
 
     id: str
     predicted_at: Utc
@@ -36,8 +36,8 @@ class WantedLabel(Value):
 class WantedLabels(Value):
     """The predictions of a version whose outcome is wanted, the newest first.
 
-    They are those of open windows without an outcome, of a sample of at most `budget` predictions a day. `unlabelled`
-    is how many predictions of open windows have no outcome.
+    They are the predictions of open windows without an outcome in a sample of at most `budget` predictions a day.
+    `unlabelled` is the number of predictions in open windows without an outcome.
     """
 
     model: str
@@ -52,9 +52,9 @@ def wanted_labels(
 ) -> WantedLabels:
     """Return the wanted outcomes of a champion as of now, at most `budget` for each day of event time in UTC.
 
-    All predictions are as likely to be chosen: then the figures and the evidence of the monitor, which take outcomes
-    as those of any predictions, stay right. With `uncertain` those with an uncertain loss are the more likely.
-    Read-only; in a thread, give it a `snapshot` of the state.
+    By default all predictions have the same probability. The monitor's figures and evidence treat outcomes as a random
+    sample of predictions, so they stay valid. With `uncertain`, predictions with an uncertain loss are more likely. The
+    function only reads the state. In a thread, give it a `snapshot`.
     """
     version = state.champion.version if state.champion else None
     rows, unlabelled = candidates(state, version)
@@ -73,9 +73,10 @@ def wanted_labels(
 
 
 def candidates(state: ModelState, version: int | None) -> tuple[pa.Table, int]:
-    """Return the predictions of a version in open windows, those without an outcome first, and the number of these.
+    """Return the predictions of a version in open windows, and the number of those without an outcome.
 
-    Those with an outcome are part of a sample, too: else each call would draw others in their place.
+    Predictions without an outcome come first. Predictions with an outcome are part of a sample, too. Otherwise each
+    call would draw others in their place.
     """
     tables = [
         _of_open_windows(table, version, state.closed_until)
@@ -85,9 +86,10 @@ def candidates(state: ModelState, version: int | None) -> tuple[pa.Table, int]:
 
 
 def _of_open_windows(table: pa.Table, version: int | None, closed_until: int) -> pa.Table:
-    """Return the predictions of a version that have an id and an open window, with what is needed of them.
+    """Return the columns needed of the predictions of a version that have an id and an open window.
 
-    Those of a window that closed without waiting for outcomes are kept for a while, and an outcome is too late for it.
+    Predictions of a window that closed without waiting for outcomes are kept for a while, but their outcomes are too
+    late for it.
     """
     mine = table.column("version").to_numpy() == (0 if version is None else version)
     mine &= table.column("id").is_valid().to_numpy() & (table.column("event_time").to_numpy() >= closed_until)
@@ -95,10 +97,10 @@ def _of_open_windows(table: pa.Table, version: int | None, closed_until: int) ->
 
 
 def _deviations(rows: pa.Table, estimator: Estimator | None) -> NDArray[np.float64]:
-    """Return the standard deviation of each row's loss. All alike where the holdout does not show it."""
+    """Return the standard deviation of each row's loss. All are equal if the holdout does not show it."""
     if estimator is None or "number" not in rows.column_names:
         return np.ones(rows.num_rows)
     bins = estimator.column.bins_of(rows.column("number").to_numpy().astype(np.float32))
-    # Without a prediction, in the last bin, a row is as uncertain as the most uncertain group.
+    # Rows without a prediction are in the last bin. They count as uncertain as the most uncertain group.
     of_groups = np.sqrt(estimator.figures.variances[StatisticName.LOSS])
     return np.append(of_groups[estimator.figures.group], of_groups.max())[bins]

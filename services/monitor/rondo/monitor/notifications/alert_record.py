@@ -1,4 +1,4 @@
-"""An alert and a silence as they are stored, and what of them counts at a time."""
+"""An alert and a silence as they are stored, and their effects at a time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AlertRecord:
-    """An alert. `raised_at` and `resolved_at` are event times, `opened_at` and `closed_at` times of the clock.
+    """An alert. `raised_at` and `resolved_at` are event times. `opened_at` and `closed_at` are times of the clock.
 
-    `messages` counts those that said that it is open, `last_message_at` is the time of the last one, and `end_sent`
-    is whether a message said that it is over.
+    `messages` counts the messages about the open alert, and `last_message_at` is the time of the last one. `end_sent`
+    is whether a message has reported its end.
     """
 
     alert_id: str
@@ -37,7 +37,7 @@ class AlertRecord:
 
 @dataclass(frozen=True)
 class Silence:
-    """No messages about a model's alerts, or about those of a kind, until a time or until somebody ends it."""
+    """A silence of a model's alerts, or of those of a kind, until a time or until a person ends it."""
 
     silence_id: int
     model: str
@@ -51,18 +51,18 @@ class Silence:
 
     @property
     def end(self) -> datetime:
-        """When it ends, or ended."""
+        """The time at which the silence ends, or ended."""
         return self.until if self.ended_at is None else min(self.until, self.ended_at)
 
     def active(self, now: datetime) -> bool:
         return now < self.end
 
     def covers(self, alert: AlertRecord) -> bool:
-        """Return whether it is about the alert, whenever it is active."""
+        """Return whether the silence is about the alert, independent of the time."""
         return self.model == alert.model and self.kind in {None, alert.kind}
 
 
 def silence_of(alert: AlertRecord, silences: Iterable[Silence], now: datetime) -> Silence | None:
-    """Return the active silence of an alert that lasts longest. None if it has none."""
+    """Return the active silence of an alert that lasts longest. None if there is none."""
     found = [each for each in silences if each.active(now) and each.covers(alert)]
     return max(found, key=lambda each: each.end, default=None)

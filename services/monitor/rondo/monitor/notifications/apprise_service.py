@@ -1,6 +1,7 @@
-"""Messages to the services that `apprise` knows (https://github.com/caronc/apprise): chats, mail, phones.
+"""Messages to the services that `apprise` supports (https://github.com/caronc/apprise): chats, mail, phones.
 
-Apprise is an optional dependency. Its log messages are discarded: some have a part of the address, which is a secret.
+Apprise is an optional dependency. Its log messages are discarded, because some contain a part of the address, which is
+a secret.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from rondo.monitor.notifications.message_content import AlertMessage
 
-# Its requests have timeouts of their own, of a few seconds each.
+# The requests of apprise have timeouts of their own, of a few seconds each.
 _SECONDS = 60.0
 _TYPES = {"critical": "failure", "warning": "warning"}
 
@@ -29,7 +30,7 @@ class AppriseMissingError(ValueError):
 
 
 def host_of(address: str) -> str | None:
-    """Return the host of an address, which is empty for a service that has a fixed one. None if apprise has no such.
+    """Return the host of an address, empty if its service has a fixed host. None if apprise has no such service.
 
     Raises:
         AppriseMissingError: apprise is not installed.
@@ -40,7 +41,7 @@ def host_of(address: str) -> str | None:
 
 
 async def notify(address: str, title: str, body: str, notification_type: str) -> bool:
-    """Send a text, and return whether the service has accepted it. Apprise gives no reason where it has not."""
+    """Send a text, and return whether the service has accepted it. Apprise gives no reason for a refusal."""
     service = _service(address)
     if service is None:
         return False
@@ -55,26 +56,26 @@ async def notify(address: str, title: str, body: str, notification_type: str) ->
 
 
 def notification_type(message: AlertMessage) -> str:
-    """Return what apprise calls the kind of a notification, which decides about icons and colours."""
+    """Return apprise's name of the kind of notification, which determines icons and colours."""
     if message.status == "resolved":
         return "success"
     return _TYPES.get(message.alerts[0].severity, "info")
 
 
 def _service(address: str) -> Any:
-    """Return apprise's service of an address, which follows no redirects. None if it has none."""
+    """Return apprise's service for an address, without redirects. None if it has none."""
     apprise = _apprise()
     asset = apprise.AppriseAsset(async_mode=False, http_redirects=False)
     service = apprise.Apprise.instantiate(address, asset=asset)
     if service is not None:
-        service.redirects = False  # whatever the address says
+        service.redirects = False  # also if the address allows them
     return service
 
 
 @cache
 def _apprise() -> Any:
     try:
-        # The first address loads its services, which import a module that Python deprecates.
+        # The first address loads apprise's services, which import a module that Python deprecates.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             import apprise  # noqa: PLC0415 - it may be absent, and takes seconds

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
-"""Of PostgreSQL's bigint."""
+"""The largest value of PostgreSQL's bigint."""
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 ModelName = Annotated[Text, Path()]
 OfModel = Annotated[Text | None, Query(description="only those of this model")]
@@ -51,9 +51,10 @@ class SilenceView(Value):
 
 
 class AlertView(Value):
-    """`raised_at` and `resolved_at` are event times, the others of the clock. `messages` said that it is open.
+    """An alert. `raised_at` and `resolved_at` are event times, the others are times of the clock.
 
-    `state` is `open`, `silenced` or `resolved`. `silence` is that of a silenced one.
+    `messages` is the number of messages that reported it as open. `state` is `open`, `silenced` or `resolved`.
+    `silence` is that of a silenced alert.
     """
 
     alert_id: str
@@ -103,9 +104,9 @@ class DeliveryLog(Value):
 
 
 class NewSilence(Value):
-    """`seconds` from now, 30 days at most; without `kind` all alerts of the model.
+    """A silence for `seconds` from now, 30 days at most. Without `kind` it covers all alerts of the model.
 
-    Other members are refused: a misspelt `kind` would silence everything.
+    Other members are rejected, because a misspelt `kind` would silence all alerts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,7 +118,7 @@ class NewSilence(Value):
 
 @dataclass(frozen=True)
 class Notifications:
-    """What the routes need. `require` raises UnknownModelError."""
+    """The services behind the routes. `require` raises UnknownModelError."""
 
     alerts: PostgresAlerts
     deliveries: Deliveries
@@ -125,10 +126,10 @@ class Notifications:
 
 
 def started(part: T | None) -> T:
-    """Return a part of the monitor, which is None until it has started.
+    """Return a part of the monitor. It is None until the monitor has started.
 
     Raises:
-        UnavailableError: it has not started.
+        UnavailableError: the monitor has not started.
 
     """
     if part is None:
@@ -146,7 +147,7 @@ Opened = Annotated[Notifications, Depends(_opened)]
 
 @readers.get("/alerts", summary="Open alerts, and those that ended in the last seven days")
 async def alerts(opened: Opened, model: OfModel = None) -> AlertList:
-    """Return the open alerts first, each with its silence if it has one."""
+    """Return the alerts, the open ones first, each with its silence if it has one."""
     if model is not None:
         await opened.require(model)
     return AlertList(alerts=tuple(_alert(*each) for each in await opened.alerts.alerts(model)))
@@ -154,7 +155,7 @@ async def alerts(opened: Opened, model: OfModel = None) -> AlertList:
 
 @readers.get("/silences", summary="Silences that are active or ended in the last seven days")
 async def silences(opened: Opened, model: OfModel = None) -> SilenceList:
-    """Return the silences with who made and who ended them."""
+    """Return the silences, and who made and ended them."""
     if model is not None:
         await opened.require(model)
     found = await opened.alerts.silences(model)
@@ -171,7 +172,7 @@ async def deliveries(opened: Opened, model: OfModel = None) -> DeliveryLog:
 
 @engineers.post("/models/{model}/silences", summary="Silence the alerts of a model", status_code=201)
 async def silence(model: ModelName, body: NewSilence, opened: Opened, principal: Engineer) -> SilenceView:
-    """Hold back the messages about alerts, which open, end and are listed as before."""
+    """Hold back the messages about alerts. The alerts open, end and are listed as before."""
     await opened.require(model)
     lasting = timedelta(seconds=body.seconds)
     return _silence(await opened.alerts.silence(model, body.kind, lasting, body.reason, principal.name), active=True)
@@ -179,7 +180,7 @@ async def silence(model: ModelName, body: NewSilence, opened: Opened, principal:
 
 @engineers.delete("/silences/{silence_id}", summary="End a silence early")
 async def end_silence(silence_id: RowId, opened: Opened, principal: Engineer) -> SilenceView:
-    """End a silence now. Alerts that are open are sent again."""
+    """End a silence now. Messages about alerts that are open are sent again."""
     return _silence(await opened.alerts.end_silence(silence_id, principal.name), active=False)
 
 

@@ -1,4 +1,4 @@
-"""What a message says: the values that are stored, its text for people, and the body in each format."""
+"""The content of a message: the values that are stored, its text for people, and the body in each format."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.alert_record import AlertRecord
     from rondo.monitor.notifications.message_plan import PlannedMessage
 
-# Alertmanager resolves an alert without an end after its `resolve_timeout` (5 min), unless it is posted repeatedly. A
-# monitor that is down for longer must not resolve an alert, so a firing alert has an end in the far future.
+# Alertmanager resolves an alert without an end after its `resolve_timeout` (5 min), unless it is posted repeatedly. An
+# outage of the monitor must not resolve an alert, so a firing alert has an end in the far future.
 _NEVER_ENDS = "2200-01-01T00:00:00Z"
-# An end in the future of Alertmanager's clock would not resolve the alert.
+# An end that is in the future by Alertmanager's clock would not resolve the alert.
 _MAX_CLOCK_SKEW = timedelta(minutes=1)
 _OPENINGS = {"repeated": "Still open: ", "silence_ended": "No longer silenced: "}
 
 
 class MessageAlert(Value):
-    """An alert in a message. `resolved_at` and `resolution` are there once it is over. Times are event times."""
+    """An alert in a message. `resolved_at` and `resolution` are set once it is resolved. Times are event times."""
 
     alert_id: str
     kind: str
@@ -36,7 +36,7 @@ class MessageAlert(Value):
 
 
 class AlertMessage(Value):
-    """`status` is `firing` or `resolved`, that of all its alerts. `reason` is why it is sent."""
+    """A message about alerts. `status` is `firing` or `resolved`, for all its alerts. `reason` is why it is sent."""
 
     message_id: str
     status: str
@@ -72,7 +72,7 @@ def message_alert(alert: AlertRecord) -> MessageAlert:
 
 
 def with_ends(content: AlertMessage, ends: Mapping[str, tuple[datetime, str]]) -> AlertMessage:
-    """Return the message with the ends of its alerts that are over by now, by `alert_id`."""
+    """Return the message with the ends of its alerts that are resolved by now, by `alert_id`."""
     alerts = [
         each.model_copy(update={"resolved_at": ends[each.alert_id][0], "resolution": ends[each.alert_id][1]})
         if each.alert_id in ends
@@ -83,7 +83,7 @@ def with_ends(content: AlertMessage, ends: Mapping[str, tuple[datetime, str]]) -
 
 
 def title(content: AlertMessage) -> str:
-    """Return a line about the message."""
+    """Return the title, one line."""
     first = content.alerts[0]
     opening = "Resolved: " if content.status == "resolved" else _OPENINGS.get(content.reason, "")
     if len(content.alerts) == 1:
@@ -104,14 +104,14 @@ def text(content: AlertMessage) -> str:
 
 
 def slack_body(content: AlertMessage) -> dict[str, Any]:
-    """Return the message with its text in the member that Slack shows."""
+    """Return the message with its text in the member that Slack displays."""
     return {"text": f"{title(content)}\n{text(content)}", **content.model_dump(mode="json")}
 
 
 def alertmanager_body(content: AlertMessage, now: datetime) -> list[dict[str, Any]]:
     """Return `postableAlerts` of Alertmanager's OpenAPI v2.
 
-    Alertmanager identifies an alert by its labels, so these are the same while it is open and when it is over.
+    Alertmanager identifies an alert by its labels, so these do not change when it is resolved.
     """
     return [_postable(content, each, now) for each in content.alerts]
 

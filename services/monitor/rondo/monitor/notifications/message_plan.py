@@ -1,8 +1,9 @@
-"""Which messages are due: a decision about the alerts, the silences and the time.
+"""The messages that are due: a decision from the alerts, the silences and the time.
 
-Alerts of one version of a model are one group, and a message is about a group. The terms and the waiting for further
-alerts are those of Alertmanager (https://prometheus.io/docs/alerting/latest/configuration/#route). Other than there,
-the distance of repetitions grows: an alert about a version is open until another one serves, which may take weeks.
+Alerts of one version of a model are one group, and a message is about a group. The terms and the wait for further
+alerts are those of Alertmanager (https://prometheus.io/docs/alerting/latest/configuration/#route). In contrast to
+Alertmanager, the intervals between repetitions grow: an alert about a version is open until another version serves,
+which may take weeks.
 """
 
 from __future__ import annotations
@@ -26,23 +27,26 @@ _SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True)
 class Policy:
-    """A message waits `group_wait` after an alert has opened, for further ones.
+    """The times of messages. A message waits `group_wait` after an alert has opened, for further alerts.
 
-    `repeat` are the distances between the messages about an alert that stays open. The last one repeats, and without
-    any there is one message.
+    `repeat` are the intervals between the messages about an alert that stays open. The last interval repeats. Without
+    intervals there is one message.
     """
 
     group_wait: timedelta
     repeat: tuple[timedelta, ...]
 
     def repeat_after(self, messages: int) -> timedelta | None:
-        """Return the time from the message with this number, from 1, to the next one. None if there is none."""
+        """Return the time from the message with this number, counted from 1, to the next one.
+
+        None if there is no next one.
+        """
         return self.repeat[min(messages, len(self.repeat)) - 1] if self.repeat else None
 
 
 @dataclass(frozen=True)
 class PlannedMessage:
-    """A message about alerts of one group, the most severe first. Its id is a function of what it reports."""
+    """A message about alerts of one group, the most severe first. Its id is a function of its content."""
 
     reason: Reason
     alerts: tuple[AlertRecord, ...]
@@ -59,8 +63,8 @@ def due_messages(
 ) -> list[PlannedMessage]:
     """Return the messages that are due, the ends first.
 
-    A silenced alert is in none. An alert that is over before its first message has none. While it is silenced its end
-    waits, too, so that a receiver that got it learns of its end.
+    No message contains a silenced alert. An alert that ends before its first message has no message. The end of a
+    silenced alert is sent after the silence, so that a receiver that got the alert also gets its end.
     """
     groups = defaultdict[tuple[str, int | None], list["AlertRecord"]](list)
     for alert in alerts:
@@ -82,7 +86,7 @@ def _of_group(
 
 
 def _reason(firing: Sequence[AlertRecord], silences: Sequence[Silence], policy: Policy, now: datetime) -> Reason | None:
-    """Return why a message about a group is due. None if none is."""
+    """Return why a message about a group is due. None if no message is due."""
     if any(each.messages == 0 and each.opened_at + policy.group_wait <= now for each in firing):
         return "opened"
     if any(_silence_ended(each, silences, now) for each in firing):

@@ -1,4 +1,4 @@
-"""Keeps alerts and silences in PostgreSQL, and turns those of which a message is due into deliveries."""
+"""Stores alerts and silences in PostgreSQL, and makes deliveries from the messages that are due."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.message_content import MessageAlert
     from rondo.monitor.notifications.message_plan import PlannedMessage, Policy
 
-# How long an alert that is over, and a silence, are shown.
+# The time for which resolved alerts and ended silences are listed.
 RECENT = timedelta(days=7)
-# How long an alert that is over, a silence and a delivery are kept.
+# The time for which resolved alerts, ended silences and deliveries are kept.
 KEPT = timedelta(days=90)
 _RAISE = """
 insert into alerts (alert_id, model, version, kind, severity, title, detail, raised_at)
@@ -29,8 +29,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
 _RESOLVE = """
 update alerts set resolved_at = $2, resolution = $3, closed_at = now() where alert_id = $1 and closed_at is null
 """
-# A firing message about an alert is written before its end, so none is kept longer than what says that it is over. What
-# another transaction has locked is left to the next call.
+# A firing message about an alert is written before its end, so it is never kept longer than the message about the end.
+# Rows that another transaction has locked are left to the next call.
 _PRUNE = (
     """
     delete from alerts where alert_id in (
@@ -45,7 +45,7 @@ _PRUNE = (
     """,
     "delete from silences where until < now() - $1::interval",
 )
-# Locked: a second process that plans at the same time waits, and finds what the first one has sent.
+# The rows are locked: a second process that plans at the same time waits, and then reads what the first one has sent.
 _UNSETTLED = """
 select * from alerts where closed_at is null or (messages > 0 and not end_sent) order by opened_at, alert_id for update
 """
@@ -70,9 +70,9 @@ update silences set ended_at = now(), ended_by = $2 where silence_id = $1 and en
 
 
 async def save_alert(connection: Any, event: AlertRaised | AlertResolved) -> None:
-    """Save that an alert has opened, or is over, within a transaction. A repetition changes nothing.
+    """Save that an alert has opened or is resolved, within a transaction. A repetition changes nothing.
 
-    With an alert that opens, what is older than `KEPT` is deleted.
+    When an alert opens, rows that are older than `KEPT` are deleted.
     """
     if isinstance(event, AlertResolved):
         await connection.execute(_RESOLVE, event.alert_id, event.resolved_at, event.detail)
@@ -92,14 +92,14 @@ class PostgresAlerts:
         self._database = database
 
     async def plan(self, policy: Policy, receivers: Sequence[str]) -> int:
-        """Make a delivery to each receiver of every message that is due. Returns the number of messages."""
+        """Make a delivery to each receiver for every message that is due. Returns the number of messages."""
         async with self._database.transaction() as transaction:
             connection = transaction.connection
             alerts = [_alert(row) for row in await connection.fetch(_UNSETTLED)]
             if not alerts:
                 return 0
             now: datetime = await connection.fetchval("select now()")
-            # Silences that ended since the last message about an alert, too: it is sent again after them.
+            # Silences that ended since the last message about an alert count, too: after them the alert is sent again.
             since = min(each.last_message_at or now for each in alerts)
             silences = [_silence(row) for row in await connection.fetch(_SILENCES, None, since)]
             planned = due_messages(alerts, silences, policy, now)
@@ -108,12 +108,12 @@ class PostgresAlerts:
         return len(planned)
 
     async def firing(self) -> list[tuple[AlertRecord, MessageAlert]]:
-        """Return the alerts that are open, were sent, and are not silenced."""
+        """Return the alerts that are open, have been sent, and are not silenced."""
         found = await self.alerts(None)
         return [(alert, message_alert(alert)) for alert, silence in found if _is_firing(alert) and silence is None]
 
     async def alerts(self, model: str | None) -> list[tuple[AlertRecord, Silence | None]]:
-        """Return the open alerts of a model, or of all, each with its silence; then those that ended recently."""
+        """Return the alerts of a model, or of all, each with its silence: the open, then the recently ended ones."""
         async with self._database.transaction() as transaction:
             connection = transaction.connection
             rows = await connection.fetch(_ALERTS, model, RECENT)
@@ -123,7 +123,7 @@ class PostgresAlerts:
         return [(alert, None if alert.closed_at else silence_of(alert, silences, now)) for alert in alerts]
 
     async def silences(self, model: str | None) -> list[tuple[Silence, bool]]:
-        """Return the silences of a model, or of all, that are active or ended recently, each with which it is."""
+        """Return the active and recently ended silences of a model, or of all, and whether each is active."""
         async with self._database.transaction() as transaction:
             now: datetime = await transaction.connection.fetchval("select now()")
             rows = await transaction.connection.fetch(_SILENCES, model, now - RECENT)
@@ -140,7 +140,7 @@ class PostgresAlerts:
         return _silence(row)
 
     async def end_silence(self, silence_id: int, by: str) -> Silence:
-        """End a silence now. One that has ended stays as it is.
+        """End a silence now. A silence that has ended already does not change.
 
         Raises:
             UnknownSilenceError: there is no such silence.

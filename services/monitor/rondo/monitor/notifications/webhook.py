@@ -1,8 +1,8 @@
-"""Calls of receivers: Slack-compatible JSON, Alertmanager's API v2, or what apprise sends.
+"""Calls of receivers: Slack-compatible JSON, Alertmanager's API v2, or the requests of apprise.
 
-The addresses are part of the settings, and nothing else names one. Redirects are not followed: they would send an alert
-to an unknown address. A name may resolve to any address, so that of the peer is looked at before anything is sent.
-With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
+The addresses are in the settings, and come from nowhere else. Redirects are not followed, because they would send an
+alert to an unknown address. A name may resolve to any address, so the peer's address is checked before anything is
+sent. With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
 (https://github.com/standard-webhooks/standard-webhooks), so a receiver can verify that Rondo sent them.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _TIMEOUT = httpx.Timeout(5.0)
 _MAX_ANSWER = 200
 _SECRET_PREFIX, _MIN_SECRET_BYTES = "whsec_", 24
-# These client errors ask for a retry.
+# These client errors are temporary, so the call is retried.
 _TEMPORARY = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
 
 
@@ -46,10 +46,10 @@ class WebhookSecretError(ValueError):
 
 
 def signer(secret: str) -> standardwebhooks.Webhook | None:
-    """Return what signs calls. None without a secret.
+    """Return the signer of calls. None without a secret.
 
     Raises:
-        WebhookSecretError: it is not `whsec_` and at least 24 bytes in base64.
+        WebhookSecretError: the secret is not `whsec_` and at least 24 bytes in base64.
 
     """
     if not secret:
@@ -64,7 +64,7 @@ def signer(secret: str) -> standardwebhooks.Webhook | None:
 
 
 def body(kind: Format, content: AlertMessage, now: datetime) -> Any:
-    """Return the JSON of a call; apprise makes its own."""
+    """Return the JSON of a call. Apprise makes its own body."""
     return alertmanager_body(content, now) if kind == "alertmanager" else slack_body(content)
 
 
@@ -73,7 +73,7 @@ class _LinkLocalPeerError(Exception):
 
 
 async def _check_peer(event: str, info: Mapping[str, Any]) -> None:
-    """Close a connection to a link-local address before TLS and the request. A `trace` extension of httpcore."""
+    """Close a connection to a link-local address before TLS and the request. It is a `trace` extension of httpcore."""
     if event != "connection.connect_tcp.complete":
         return
     stream = info["return_value"]
@@ -94,7 +94,10 @@ class Webhook:
         self._client, self._now, self._signer = client, now, signer
 
     async def call(self, receiver: Receiver, message: AlertMessage) -> Answer:
-        """Deliver a message. The header `Idempotency-Key` is its id, so a receiver can recognize a repetition."""
+        """Deliver a message.
+
+        The header `Idempotency-Key` is the message's id, so that a receiver recognizes a repetition.
+        """
         if receiver.format == "apprise":
             return await _notify(receiver, message)
         content, message_id = json.dumps(body(receiver.format, message, self._now())), message.message_id

@@ -1,9 +1,10 @@
 """Delivers the rows of the table `deliveries` to receivers: in order per receiver, until delivered or failed.
 
-At least once: after a crash between a call and its record, the call is repeated with the same `Idempotency-Key`.
-Receivers are called at the same time, each with its oldest row, and their next rows follow when all of these calls have
-ended: a slow receiver delays the others by one call of its own at a time. Alertmanager keeps alerts in memory and
-expects repetitions of a firing alert (https://prometheus.io/docs/alerting/latest/alerts_api). It notifies people once.
+Delivery is at least once: after a crash between a call and its record, the call is repeated with the same
+`Idempotency-Key`. Receivers are called at the same time, each with its oldest row. The next rows follow when all of
+these calls have ended, so a slow receiver delays the others by one call at a time. Alertmanager keeps alerts in memory
+and expects repetitions of a firing alert (https://prometheus.io/docs/alerting/latest/alerts_api). It notifies people
+once.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.webhook_receivers import Receiver
 
 log = logging.getLogger(__name__)
-# Alerts are for people: a second more does not matter.
+# People read alerts, so a delay of a second does not matter.
 _POLL_SECONDS = 1.0
 _REPEAT_SECONDS = 60.0
 _ANSWER_SECONDS = 5.0
 _HOLD = "select pg_try_advisory_lock(hashtext('monitor.deliveries'))"
 # The delays between these add up to about two hours.
 RETRIES = Backoff(first=1.0, cap=600.0, attempts=20)
-# The oldest row of each receiver, if it is due: so an alert is delivered before its end.
+# The oldest row of each receiver, if it is due. So an alert is delivered before its end.
 _DUE = """
 select * from (
     select distinct on (receiver) id, receiver, content, attempts, next_at from deliveries
@@ -68,7 +69,7 @@ async def _nothing() -> None: ...
 
 
 class Deliveries:
-    """Polls for messages that are due and for deliveries every `poll` seconds.
+    """Polls for due messages and deliveries every `poll` seconds.
 
     Repeats firing alerts to Alertmanager every `repeat_after` seconds.
     """
@@ -93,10 +94,11 @@ class Deliveries:
         self._retry = Retry("deliveries of alerts", (UnavailableError, TimeoutError))
 
     async def run(self) -> None:
-        """Deliver until cancelled. Without receivers, return: alerts that are open then wait for one.
+        """Deliver until cancelled.
 
-        One replica delivers at a time, so that replicas don't repeat each other's messages. Another goes on when its
-        session ends, also if it hangs: its session is not used then.
+        Without receivers, return: open alerts are then delivered after a start with receivers. One replica delivers at
+        a time, so that replicas do not repeat each other's messages. Another replica takes over when its database
+        session ends. The session of a replica that hangs ends, too, because it is not used.
         """
         if self._receivers:
             await self._retry.call(self._hold_and_deliver)
@@ -109,7 +111,8 @@ class Deliveries:
             self._repeated_at = time.monotonic()
 
             async def hold() -> None:
-                # The lock ends with the connection, and so must the deliveries. Without use the session ends.
+                # The lock ends with the connection, and then the deliveries must end, too. The query keeps the session
+                # in use.
                 await session.execute("select 1", timeout=_ANSWER_SECONDS)
 
             while True:
@@ -140,7 +143,10 @@ class Deliveries:
         return len(rows)
 
     async def repeat(self, hold: Callable[[], Awaitable[None]] = _nothing) -> int:
-        """Repeat the firing alerts to each Alertmanager. Returns how many there are. `hold` is awaited before each."""
+        """Repeat the firing alerts to each Alertmanager. Returns the number of alerts.
+
+        `hold` is awaited before each call.
+        """
         receivers = [receiver for receiver in self._receivers.values() if receiver.format == "alertmanager"]
         if not receivers:
             return 0
@@ -149,7 +155,7 @@ class Deliveries:
             for message in messages:
                 await hold()
                 if not await self._repeat(receiver, message):
-                    break  # until the next repetition, so as not to delay the others
+                    break  # The next repetition tries again, so that the others are not delayed.
         return sum(len(message.alerts) for message in messages)
 
     async def _repeat(self, receiver: Receiver, message: AlertMessage) -> bool:
@@ -159,7 +165,7 @@ class Deliveries:
         return delivered
 
     async def log(self, model: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """Return the newest deliveries, of a model or of all."""
+        """Return the newest deliveries, of a model or of all models."""
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_LOG, model, limit)
         return [_logged(row) for row in rows]
@@ -189,7 +195,7 @@ class Deliveries:
         if answer.outcome == "retry" and attempts < self._retries.attempts:
             state = "pending"
         delay = self._retries.delay(attempts)
-        # It quotes the receiver, whose answer may hold what PostgreSQL refuses.
+        # The error quotes the receiver's answer, which may contain characters that PostgreSQL rejects.
         said = storable(answer.text)
         async with self._database.transaction() as transaction:
             await transaction.connection.execute(_RECORD, row["id"], state, attempts, said, delay)
@@ -203,7 +209,7 @@ class Deliveries:
     async def _call(self, receiver: Receiver, content: Any) -> Answer:
         message = AlertMessage.model_validate(content)
         if receiver.format == "alertmanager":
-            # It takes alerts, not messages: an old message must not open again what is over.
+            # Alertmanager takes alerts, not messages: an old message must not reopen an alert that is resolved.
             message = with_ends(message, await self._ends([each.alert_id for each in message.alerts]))
         return await self._webhook.call(receiver, message)
 
@@ -214,7 +220,7 @@ class Deliveries:
 
 
 def _by_group(firing: Sequence[tuple[AlertRecord, MessageAlert]]) -> Iterator[AlertMessage]:
-    """Yield a message for each model and version. Alertmanager gets its alerts alone."""
+    """Yield a message for each model and version. Alertmanager gets only the alerts."""
     by_group = sorted(firing, key=lambda each: (each[0].model, each[0].version or 0))
     for (model, version), alerts in groupby(by_group, key=lambda each: (each[0].model, each[0].version)):
         yield AlertMessage(

@@ -14,19 +14,20 @@ from rondo.monitor.notifications import apprise_service
 
 Format = Literal["slack", "alertmanager", "apprise"]
 FORMATS: tuple[Format, ...] = ("slack", "alertmanager", "apprise")
-# What httpx raises for an address it can't call and that is not an HTTPError. The second is idna.IDNAError, of a host.
+# The errors of httpx for an address that it can't call, except HTTPError. UnicodeError includes idna.IDNAError for a
+# host.
 UNCALLABLE = (httpx.InvalidURL, UnicodeError)
 # None is the default port of the scheme.
 _PORTS = {None, *range(1, 65536)}
 
 
 class WebhookUrlError(ValueError):
-    """An entry of RONDO_WEBHOOK_URLS is not a usable address, or a link-local one."""
+    """An entry of RONDO_WEBHOOK_URLS is not a usable address, or it is a link-local one."""
 
     code: ClassVar[str] = "invalid_webhook_url"
 
     def __init__(self, position: int) -> None:
-        # Without the address: it may hold a secret, and the message is logged.
+        # The error has no address: an address may contain a secret, and the message is logged.
         self.position = position
         super().__init__(
             f"entry {position} is not a webhook address: write http(s)://host/path for Slack-compatible JSON, or "
@@ -46,7 +47,7 @@ class Receiver:
     def name(self) -> str:
         """The host and a part of the address's digest. It contains no secret.
 
-        In the place of the host some services of apprise have a token, so the name has the service alone.
+        Some services of apprise have a token instead of a host. For them the name contains only the service.
         """
         where = self.url.partition(":")[0] if self.format == "apprise" else httpx.URL(self.url).host
         return f"{where}#{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
@@ -54,7 +55,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of a call: `refused` is final. `text` is for the delivery log."""
+    """The outcome of a call. If it is `refused`, the call is not repeated. `text` is for the delivery log."""
 
     outcome: Literal["delivered", "refused", "retry"]
     text: str
@@ -64,8 +65,8 @@ def receivers(text: str) -> tuple[Receiver, ...]:
     """Parse the setting: addresses separated by commas.
 
     Raises:
-        WebhookUrlError: one of them is not an http(s) address, nor one of apprise.
-        AppriseMissingError: one of them is for apprise, which is not installed.
+        WebhookUrlError: an address is neither an http(s) address nor one of apprise.
+        AppriseMissingError: an address is for apprise, which is not installed.
 
     """
     return tuple(_receiver(each.strip(), n) for n, each in enumerate(text.split(","), 1) if each.strip())
@@ -99,9 +100,10 @@ def _path(url: str) -> str | None:
 
 
 def may_be_called(host: str) -> bool:
-    """Return whether there is a host that is not link-local.
+    """Return whether there is a host and it is not link-local.
 
-    No receiver has such an address, and clouds serve credentials at one. Private ones are where an Alertmanager is.
+    No receiver has a link-local address, and clouds serve credentials at one. Private addresses are allowed, because an
+    Alertmanager may have one.
     """
     address = _ip_address(host)
     if address is None:
@@ -110,7 +112,7 @@ def may_be_called(host: str) -> bool:
 
 
 def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is, also in the old ways of writing it, such as 2852039166. None for a name."""
+    """Return the address that a host is, also in old notations such as 2852039166. None if it is a name."""
     try:
         return ip_address(host)
     except ValueError:

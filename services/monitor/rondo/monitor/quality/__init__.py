@@ -1,1 +1,1 @@
-"""The quality of a model's streams: requests or outcomes that stop, event times that no longer advance."""
+"""The quality of a model's data: pauses, stale event times, volume, repeated and failed rows, served values."""

@@ -27,11 +27,11 @@ def degraded(
     finding_id: str | None = None,
     alert_version: int | None = None,
 ) -> tuple[str, list[Announcement]]:
-    """Return the id that the finding and its alert share, and what to publish.
+    """Return the id that the finding and its alert share, and the announcements.
 
-    `text` is the title and the detail of the alert, which is raised at the end of the window. `since` is its start,
-    unless it is given. The id is of the problem and that end, unless it is given. `alert_version` is that of an alert
-    about one version.
+    `text` is the title and the detail of the alert, which is raised at the end of the window. `since` defaults to the
+    start of the window. `finding_id` defaults to a function of the problem and the end. `alert_version` is the version
+    of an alert about one version.
     """
     finding = DataQualityDegraded(
         model=subject.model,

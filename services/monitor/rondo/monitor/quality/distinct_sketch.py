@@ -1,8 +1,9 @@
-"""An estimate of how many different hashes there are, in constant memory: the smallest ones (k minimum values).
+"""An estimate of the number of different hashes in constant memory, from the smallest ones (k minimum values).
 
 Beyer, Haas, Reinwald, Sismanis, Gemulla, "On synopses for distinct-value estimation under multiset operations", SIGMOD
-2007. With the k-th smallest of uniform hashes at u, (k - 1) / u is unbiased, with a relative standard error of
-1 / sqrt(k - 2). Up to k different hashes the number is exact. Sketches of disjoint rows are merged to that of all.
+2007. If u is the k-th smallest of uniform hashes, (k - 1) / u is unbiased. Its relative standard error is
+1 / sqrt(k - 2). Up to k different hashes the number is exact. Sketches of disjoint rows can be merged to a sketch of
+all rows.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def _none() -> NDArray[np.uint64]:
 
 
 def _smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the `SIZE` smallest different hashes, and others. Sorting all would take longer."""
+    """Return the `SIZE` smallest different hashes, and possibly others. Sorting all hashes would take longer."""
     if len(hashes) > 4 * SIZE:
         few = np.partition(hashes, 2 * SIZE)[: 2 * SIZE]
         if len(_different(few)) >= SIZE:
@@ -41,14 +42,14 @@ def _different(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, eq=False)
 class DistinctSketch:
-    """The `rows`, and the `SIZE` smallest different hashes of them, in ascending order."""
+    """The number of `rows`, and their `SIZE` smallest different hashes, in ascending order."""
 
     rows: int = 0
     smallest: NDArray[np.uint64] = field(default_factory=_none)
 
     def plus(self, hashes: NDArray[np.uint64]) -> DistinctSketch:
         """Return the sketch with further rows."""
-        # Of many rows only those can be among the smallest that are below the largest kept one.
+        # Only hashes below the largest kept one can be among the smallest.
         few = _smallest(hashes) if self.is_exact else hashes[hashes < self.smallest[-1]]
         return self.merged(DistinctSketch(len(hashes), few))
 
@@ -59,7 +60,7 @@ class DistinctSketch:
 
     @property
     def is_exact(self) -> bool:
-        """Whether all different hashes are kept."""
+        """True if all different hashes are kept."""
         return len(self.smallest) < SIZE
 
     @property
@@ -85,5 +86,4 @@ class DistinctSketch:
         )
 
     def __hash__(self) -> int:
-        """Hash by what is cheap."""
         return hash((self.rows, len(self.smallest)))

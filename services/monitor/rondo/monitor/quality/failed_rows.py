@@ -1,10 +1,10 @@
-"""The alert that a model fails on many of its rows: requests that fit the spec, and that it gives no prediction for.
+"""The alert that a model fails on many of its rows: valid requests for which it makes no prediction.
 
-A failure has no event time, so it counts in the window of the newest request that its record is logged with. A model
-that fails on every row logs no request at all, and its window never ends: so the window that fills is looked at, too.
-One that does so from its start has no window, and is reported by when its failures were written.
-The newest window opens the alert, and one that has passed ends it: on a dense stream the newest one always fills.
-No row is to be expected to fail, so there is no test: the limits are those of repeated requests.
+A failure has no event time, so it counts in the window of the newest request in the same log record. A model that fails
+on every row logs no request, and its window never ends. So the window that is still open is evaluated, too. A model
+that fails on every row from its start has no window. Its alert has the time at which the failures were written. The
+newest window opens the alert, and a window that has passed ends it, because on a dense stream the newest window is
+always open. No failure is to be expected, so there is no test. The limits are those of repeated requests.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ FEWEST_ROWS = 100
 
 @dataclass
 class FailedRows:
-    """The alert about failed rows: its id where it is open, and the start of the `window` that opened it.
+    """The alert about failed rows: its id if it is open, and the start of the `window` that opened it.
 
-    The newest cost was `written` then. Both times are in microseconds.
+    `written` is when the newest cost was written. Both times are in microseconds.
     """
 
     alert: str | None = None
@@ -47,7 +47,7 @@ class FailedRows:
         return {AlertKind.FAILED_ROWS: self.alert} if self.alert else {}
 
     def look(self, subject: Subject, costs: Mapping[int, VersionCost], length: int, passed: int) -> list[Announcement]:
-        """Return what the newest window leads to that has passed, or has `FEWEST_ROWS` rows already.
+        """Return the announcements after the newest window that has passed, or that has `FEWEST_ROWS` rows already.
 
         `costs` are by the start of a window of this length, see `ModelCosts.windows`.
         """
@@ -65,7 +65,7 @@ class FailedRows:
             )
             self.window = start
             return self._raise(subject, cost, _share(cost), window)
-        # While a window fills its failures may come yet. Those before the one that opened the alert say nothing.
+        # An open window may still get failures. Windows before the one that opened the alert do not end it.
         ending = max((at for at in passed_by if at >= self.window), default=NEVER)
         if self.alert is None or fails or ending == NEVER or _share(costs[ending]) >= LARGEST_SHARE / 2:
             return []

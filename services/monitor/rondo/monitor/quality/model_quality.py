@@ -1,4 +1,4 @@
-"""All that is watched of a model's data as such: streams, volume, repeated and failed rows, published values."""
+"""The checks of a model's data: streams, volume, repeated and failed rows, published values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ModelQuality:
         return self.streams.open | self.skew.open | self.repeats.open | self.failed.open | self.volume.open
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
-        """Take rows of a stream, see `StreamQuality.take`. A row without a plausible event time is a row, too."""
+        """Take rows of a stream, see `StreamQuality.take`. Rows without a plausible event time count, too."""
         plausible = np.where(is_implausible(times, written), written, times)
         self.streams.take(model, stream, written, plausible)
         if stream == "requests":
@@ -57,10 +57,10 @@ class ModelQuality:
         missed_outcomes: bool,
         costs: Mapping[int, VersionCost],
     ) -> list[Announcement]:
-        """Return what to publish by now. The watermark of the requests has `passed` that event time.
+        """Return the announcements as of now. `passed` is the watermark of the requests.
 
-        With `missed_outcomes` some are to come, and all that have been written are read: so those that are not there
-        are missed. `costs` are those of the subject by window.
+        `missed_outcomes` is true if outcomes are to be expected, and all that have been written are read. Outcomes that
+        are not there are then missing. `costs` are those of the subject by window.
         """
         if tumbling is None:
             found = self.streams.look(subject, 0) + self.failed.look(subject, costs, 0, passed)
@@ -73,14 +73,15 @@ class ModelQuality:
         return found + self.skew.look(subject, measured)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
-        """Resolve the open alerts, and begin without any row."""
+        """Resolve the open alerts, and reset all checks."""
         parts = (self.streams, self.skew, self.repeats, self.failed, self.volume)
         return [each for part in parts for each in part.resolve(model, at, why)]
 
     def begin_event_time_again(self, first_request: int) -> None:
-        """Forget what is known of the event times of requests: those to come are before them.
+        """Discard the event times of requests, because later requests have earlier event times.
 
-        The `first_request` of those that lead by now has come already, and its outcome is awaited.
+        `first_request` is the earliest event time of the requests that lead event time now. They have arrived already,
+        and their outcomes are still to come.
         """
         self.volume.clear_counts()
         self.failed.window = NEVER

@@ -1,10 +1,11 @@
-"""Whether requests repeat the features of others more often than the rows of the training do.
+"""A test of whether requests repeat the features of others more often than the training rows do.
 
-A sensor that is stuck, or a cache that is not renewed, gives the same features again and again. Requests in the order
-of their log are cut into blocks of as many rows as those of the reference, and the share of repeated rows in a block is
-ranked among those (see `evidence.block_test`): if nothing has changed, an alarm is ever raised with at most the
-false-alarm rate. It needs a mean of the newest blocks beyond the reference by a twentieth of the rows, too: less is no
-fault. Each stage of `MOST_BLOCKS` blocks, and each one after an alarm, has half of what is left of the rate.
+A sensor that is stuck, or a cache that is not renewed, gives the same features repeatedly. Requests in the order of
+their log are divided into blocks of as many rows as those of the reference. The share of repeated rows in a block is
+ranked among the shares of the reference (see `evidence.block_test`). If nothing has changed, the probability of an
+alarm at any time is at most the false-alarm rate. An alarm also needs a mean of the newest blocks that exceeds the
+reference by a twentieth of the rows, because a smaller excess is not a fault. Each stage of `MOST_BLOCKS` blocks, and
+each stage after an alarm, has half of the remaining rate.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ ENDING_EXCESS = LARGEST_EXCESS / 2
 
 @dataclass(frozen=True)
 class RepeatedFeaturesAlarm:
-    """Of the newest blocks the share `value` of the rows is repeated. Most likely since `since`, known at `at`.
+    """An alarm: the share `value` of the rows in the newest blocks is repeated.
 
-    Both are event times in microseconds. `rows` have passed since.
+    The change most likely began at `since`, and was found at `at`. Both are event times in microseconds. `rows` is the
+    number of rows since the change.
     """
 
     since: int
@@ -48,9 +50,9 @@ def _none() -> NDArray[np.uint64]:
 
 @dataclass(eq=False)
 class RepeatedFeatures:
-    """The blocks of one `version` since its `stage` began: of each the share of repeated rows, and when it began.
+    """The blocks of one `version` since its `stage` began: the `shares` of repeated rows, and the `starts`.
 
-    `hashes` are the rows of the block that fills, which `began` with such an event time.
+    `hashes` are the rows of the incomplete block, and `began` is the event time of its first row.
     """
 
     version: int = 0
@@ -69,7 +71,7 @@ class RepeatedFeatures:
         if version < self.version or not len(hashes):
             return
         if version > self.version:
-            # An alarm was about the version before.
+            # The alarm, if there is one, is about the former version.
             self.version, self.alarm, self.stage, self.hashes = version, None, -1, _none()
             self._next_stage()
         if not len(self.hashes):
@@ -83,7 +85,10 @@ class RepeatedFeatures:
         self.hashes = together[len(together) // size * size :]
 
     def newest(self, reference: RepeatedRows) -> tuple[float, float]:
-        """Return the mean shares of the newest blocks and of the reference; of no block the latter twice."""
+        """Return the mean share of the newest blocks and that of the reference.
+
+        Without a block both are that of the reference.
+        """
         usual = float(np.mean(reference.shares))
         return (float(np.mean(self.shares[-NEWEST_BLOCKS:])) if self.shares else usual), usual
 
@@ -108,7 +113,7 @@ class RepeatedFeatures:
             self._test = None
 
     def _with_block(self, reference: RepeatedRows, share: float) -> BlockTest:
-        """Return the test with the last block; after a restart with all of them."""
+        """Return the test with the last block. After a restart the test is computed again from all blocks."""
         blocks = self.shares if self._test is None else (share,)
         seed = f"{self.version}/repeated/{self.stage}"
         reference_shares, by_rank = np.array([reference.shares]), np.zeros(1, np.bool_)
@@ -127,7 +132,6 @@ class RepeatedFeatures:
         return isinstance(other, RepeatedFeatures) and self._values() == other._values()
 
     def __hash__(self) -> int:
-        """Hash by what is cheap."""
         return hash((self.version, self.stage))
 
     def _values(self) -> tuple[object, ...]:

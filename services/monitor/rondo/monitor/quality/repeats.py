@@ -1,8 +1,8 @@
 """Requests that repeat others: by entity and event time within a window, and by their features.
 
-A sender that repeats its requests repeats entity and event time. No such row is to be expected, so there is no test: an
-alert opens where a twentieth of the requests of a window repeat another one, beyond three standard errors of the
-estimate, and ends with a window of half as many. Whether repeated features are usual depends on the model: see
+A sender that repeats its requests repeats entity and event time. No such row is to be expected, so there is no test. An
+alert opens if a twentieth of the requests of a window repeat another one, beyond three standard errors of the estimate.
+It ends with a window that has half of that share. Whether repeated features are usual depends on the model: see
 `repeated_features`.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST_SHARE = 0.05
 FEWEST_REQUESTS = 100
 _ERRORS = 3
-# Windows that fill, and closed ones whose outcomes are awaited: with more of them the oldest are discarded.
+# Open windows, and closed ones that wait for outcomes. With more windows the oldest are discarded.
 MOST_WINDOWS = 64
 MOST_CLOSED = 512
 _ADVICE = {
@@ -47,7 +47,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class WindowRepeats:
-    """The requests of a window that have an entity and an event time, and the features of all of its requests."""
+    """The requests of a window that have an entity and an event time, and the features of all its requests."""
 
     requests: DistinctSketch = field(default_factory=DistinctSketch)
     features: DistinctSketch = field(default_factory=DistinctSketch)
@@ -55,9 +55,9 @@ class WindowRepeats:
 
 @dataclass(frozen=True)
 class RepeatShares:
-    """What is known of a closed window: the shares of repeated `requests`, with its standard error, and of `features`.
+    """The shares of a closed window: repeated `requests`, with the standard `error`, and repeated `features`.
 
-    `rows` are the requests with an entity and an event time. None is a share of no row.
+    `rows` is the number of requests with an entity and an event time. A share is None if there are no rows.
     """
 
     rows: int
@@ -68,7 +68,7 @@ class RepeatShares:
 
 @dataclass
 class Repeats:
-    """Windows that fill, by their starts, the newest `closed` ones, and the alerts by problem."""
+    """Open windows by their starts, the newest `closed` ones, and the alerts by problem."""
 
     windows: dict[int, WindowRepeats] = field(default_factory=dict)
     closed: dict[int, RepeatShares] = field(default_factory=dict)
@@ -86,7 +86,8 @@ class Repeats:
     ) -> None:
         """Take rows of `predictions.log` in order, by event time and the start of the window of each.
 
-        `usual` is what repeats in the training. None where that is not known, or where the version serves no more.
+        `usual` has the repeated rows of the training. It is None if they are not known, or if the version no longer
+        serves.
         """
         if not times.size:
             return
@@ -95,7 +96,7 @@ class Repeats:
         keys = row_hashes(requests.columns)
         features = row_hashes(rows.column(name) for name in sorted(rows.column_names) if name.startswith(FEATURE))
         newest_closed = max(self.closed, default=None)
-        # Most neighbours are of one window.
+        # Most neighbouring rows are in the same window.
         firsts = starts[np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))]
         for start in np.unique(firsts).tolist():
             if newest_closed is not None and start <= newest_closed:
@@ -109,7 +110,7 @@ class Repeats:
             self.features.take(version, usual, features, times, rate)
 
     def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
-        """Close the windows of this length that the watermark has `passed`. Returns what to publish by now."""
+        """Close the windows of this length that the watermark has `passed`. Returns the announcements."""
         published: list[Announcement] = []
         for start in sorted(start for start in self.windows if start + length <= passed):
             window = self.windows.pop(start)
@@ -130,17 +131,17 @@ class Repeats:
         return tuple(Statistic(statistic=name, value=value) for name, value in shares.items() if value is not None)
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
-        """Resolve the open alerts, and begin without any row."""
+        """Resolve the open alerts, and discard all rows."""
         opened, self.open = self.open, {}
         self.windows, self.closed, self.features = {}, {}, RepeatedFeatures()
         return [findings.resolved(model, alert, at, why) for alert in opened.values()]
 
     def clear_windows(self) -> None:
-        """Discard the windows: those to come have another length, or are before these."""
+        """Discard the windows: later ones have another length, or are before these."""
         self.windows, self.closed = {}, {}
 
     def clear_features(self) -> None:
-        """Discard what is known of repeated features: another version serves, also if it is an older one."""
+        """Discard the repeated features: another version serves, possibly an older one."""
         self.features = RepeatedFeatures()
 
     def snapshot(self) -> Repeats:

@@ -1,9 +1,9 @@
-"""The rhythm of a stream: how long it usually pauses, and how far its event times are behind the writer's clock.
+"""The rhythm of a stream: its usual pauses, and the usual lag of its event times behind the writer's clock.
 
-Gaps are differences of the times at which rows were written, not of event times: these follow the clock only where
-nothing is replayed. A week in which event time advanced much faster than the clock is a replay, and teaches nothing.
+Gaps are differences between the times at which rows were written. Event times follow the clock only where nothing is
+replayed. A week in which event time advanced much faster than the clock is a replay, and is ignored.
 
-The limits by which it is judged, with their source, are in `limits`.
+The limits that follow from the rhythm, with their source, are in `limits`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Microseconds, as all times here.
+# Microseconds, like all times of this module.
 HOUR = 3_600_000_000
 WEEK = 7 * 24 * HOUR
-# Complete weeks that are kept, beside the one that fills.
+# The complete weeks that are kept, in addition to the present one.
 _KEPT = 4
 
 
 @dataclass(frozen=True)
 class Week:
-    """What was written in one week, from `since` to `until`, while the newest event time advanced by `advanced`.
+    """A week: rows were written from `since` to `until`, while the newest event time advanced by `advanced`.
 
-    `longest` is the longest of its `gaps`, `lag` the most that the newest event time was behind. `number` counts weeks
-    from the epoch.
+    `longest` is the longest of its `gaps`. `lag` is the largest lag of the newest event time. `number` counts weeks
+    from the epoch. Times are in microseconds.
     """
 
     number: int
@@ -45,11 +45,14 @@ class Week:
 
     @property
     def replayed(self) -> bool:
-        """Whether event time advanced faster than a live stream's does, whose rows may also come in bursts."""
+        """True if event time advanced faster than that of a live stream.
+
+        Rows of a live stream may also come in bursts.
+        """
         return self.advanced > 2 * (self.until - self.since) + HOUR
 
     def plus(self, later: Week) -> Week:
-        """Return both parts of the same week together."""
+        """Return the union of both parts of the same week."""
         return Week(
             self.number,
             self.since,
@@ -63,10 +66,11 @@ class Week:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """`last` is when the newest row was written, `newest` the newest event time by then.
+    """The rhythm of a stream.
 
-    `silent` is how long the stream has been watched since without a row. `pauses` are the end and the length of each
-    gap of the kept weeks that was reported: these are not usual.
+    `last` is when the newest row was written, and `newest` is the newest event time until then. `silent` is how long
+    the stream has been watched since then without a row. `pauses` has the end and the length of each gap of the kept
+    weeks that was reported. These gaps are not usual.
     """
 
     weeks: tuple[Week, ...] = ()
@@ -77,20 +81,21 @@ class Rhythm:
 
     @property
     def lag(self) -> int:
-        """How far the newest event time is behind the time at which the newest row was written."""
+        """The lag of the newest event time behind the time at which the newest row was written."""
         return 0 if self.last == NEVER else max(0, self.last - self.newest)
 
     def watched(self, elapsed: int) -> Rhythm:
-        """Return the rhythm after so much time without a row. Nothing before the first row counts."""
+        """Return the rhythm after `elapsed` microseconds without a row. Time before the first row does not count."""
         return self if self.last == NEVER else replace(self, silent=self.silent + elapsed)
 
     def with_rows(
         self, written: NDArray[np.int64], times: NDArray[np.int64], *, was_paused: bool = False, is_stale: bool = False
     ) -> Rhythm:
-        """Return the rhythm after rows in log order, by when each was `written`, and its event time.
+        """Return the rhythm after rows in log order.
 
-        Rows that were written at one time are of one message, and come together.
-        With `was_paused` the gap before them was reported. With `is_stale` the lag is reported, and is not usual.
+        `written` is when each was written, and `times` are their event times. Rows that were written at the same time
+        are in one message, and arrive together. With `was_paused` the gap before them was reported. With `is_stale` the
+        lag has been reported, and is not usual.
         """
         if not written.size:
             return self
@@ -107,7 +112,7 @@ class Rhythm:
             pauses, gaps[0] = (*pauses, (int(steps[0]), int(gaps[0]))), 0
         lags = np.zeros_like(gaps) if is_stale else steps - newest
         weeks = list(self.weeks)
-        # The steps ascend, and most often all are of one week.
+        # The steps ascend, and in most cases all are in one week.
         numbers = range(int(steps[0]) // WEEK, int(steps[-1]) // WEEK + 1)
         bounds = steps.searchsorted([number * WEEK for number in (*numbers, numbers.stop)]).tolist()
         for number, first, end in zip(numbers, bounds[:-1], bounds[1:], strict=True):
@@ -133,14 +138,14 @@ class Rhythm:
         )
 
     def _set_back(self, last: int, newest: int) -> Rhythm:
-        """Return the rhythm after the writer's clock was set back: how long the gap is, is not known.
+        """Return the rhythm after the writer's clock was set back. The length of the gap is then unknown.
 
-        Weeks that are in the future now would never be old enough to be discarded.
+        Weeks that are in the future by the new clock would never become old enough to be discarded.
         """
         weeks = tuple(each for each in self.weeks if each.number <= last // WEEK)
         return replace(self, weeks=weeks, last=last, newest=max(newest, min(self.newest, last)), silent=0)
 
 
 def live_weeks(weeks: Sequence[Week]) -> list[Week]:
-    """Return the weeks that are no replay."""
+    """Return the weeks that are not a replay."""
     return [each for each in weeks if not each.replayed]

@@ -1,9 +1,9 @@
-"""Whether features were published with other values than they were served with, and the alert about it.
+"""A check of whether features were published with other values than they were served with, and its alert.
 
 Ingestion compares each batch with the predictions of its cases. No difference is to be expected by chance, so there is
-no test: an alert opens where more than a hundredth of the cases differ, by five cases or more. Fewer are corrections.
-The newest batches count until they have `ENOUGH_CASES`, so small batches suffice together, and large ones that were
-wrong are over once the newest are right.
+no test: an alert opens if more than a hundredth of the cases differ, and at least five cases. Fewer differences count
+as corrections. The newest batches count until they have `ENOUGH_CASES`. So small batches suffice together, and large
+wrong batches no longer count once the newest ones are right.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class ServedSkew:
-    """The newest measurements of a model, the newest event times first. `number` counts those that have arrived."""
+    """The newest measurements of a model, the newest event times first. `number` counts all that have arrived."""
 
     number: int = 0
     batches: tuple[SkewMeasured, ...] = ()
 
     def plus(self, measured: SkewMeasured) -> ServedSkew:
-        """Return the measurements with another one, without those that are not needed any more."""
+        """Return the measurements with a further one, without those that are no longer needed."""
         key = measured.dataset, measured.batch_id
         others = [each for each in self.batches if (each.dataset, each.batch_id) != key]
         newest = sorted([measured, *others], key=lambda each: (each.event_time_to, each.batch_id), reverse=True)
@@ -56,7 +56,7 @@ class ServedSkew:
 
     @property
     def cases(self) -> int:
-        """How many cases were compared."""
+        """The number of cases that were compared."""
         return sum(each.joined for each in self.batches)
 
 
@@ -65,7 +65,10 @@ NOTHING_MEASURED = ServedSkew()
 
 @dataclass(frozen=True)
 class FeatureShare:
-    """Of so many `cases` of a feature, those whose value differs. `largest` are of the newest batch with any."""
+    """The number of `cases` with a feature, and of those whose value differs.
+
+    `largest` has the largest differences of the newest batch that has any.
+    """
 
     feature: str
     cases: int
@@ -78,7 +81,7 @@ class FeatureShare:
 
     @property
     def is_skewed(self) -> bool:
-        """Whether more cases differ than are corrected in hindsight."""
+        """True if more cases differ than are usually corrected in hindsight."""
         return self.differing >= FEWEST_CASES and self.share > LARGEST_SHARE
 
 
@@ -95,7 +98,10 @@ def shares(batches: Sequence[SkewMeasured]) -> list[FeatureShare]:
 
 @dataclass
 class SkewAlarm:
-    """The alert about skew. `number` is that of the last measurement that was looked at. `alert` is open, or None."""
+    """The alert about skew. `number` is that of the last evaluated measurement.
+
+    `alert` is the id of the open alert, or None.
+    """
 
     number: int = 0
     alert: str | None = None
@@ -107,7 +113,7 @@ class SkewAlarm:
         return {AlertKind.SKEW: self.alert} if self.alert else {}
 
     def look(self, subject: Subject, measured: ServedSkew) -> list[Announcement]:
-        """Return the finding and the alert that measurements lead to, or the end of the alert."""
+        """Return the finding and the alert that follow from measurements, or the end of the alert."""
         self.measured = measured
         if measured.number <= self.number or not measured.cases:
             return []

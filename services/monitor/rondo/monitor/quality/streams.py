@@ -1,10 +1,10 @@
 """The streams of a model, and the alerts that one has stopped or is stale.
 
 An alert opens when a stream is silent for longer than its rhythm allows, and resolves with the next row. Only time in
-which the monitor runs counts as silence: after a start it can't know what it missed.
+which the monitor runs counts as silence, because after a start it can't know what it missed.
 
-Outcomes that never began have no rhythm. They are missed in event time: once the first requests should have theirs, and
-the log of outcomes is read to its end.
+Outcomes that never began have no rhythm. They count as missing in event time: once the outcomes of the first requests
+are due, and the log of outcomes is read to its end.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ SILENCE: dict[Stream, QualityProblem] = {
     "requests": QualityProblem.SILENCE,
     "outcomes": QualityProblem.NO_OUTCOMES,
 }
-# So often is a silence saved on its way to the limit: a restart then loses little of it.
+# The number of times that a silence is saved before it reaches its limit, so that a restart loses little of it.
 _SAVES = 16
-# Windows after the label delay, in which a first outcome is waited for: an outcome counts when its window has closed.
+# The windows after the label delay in which a first outcome may arrive. An outcome counts when its window has closed.
 _WINDOWS = 2
 _WORDS = {"requests": "request", "outcomes": "outcome"}
 _ADVICE = {
@@ -50,7 +50,10 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class FirstOutcomes:
-    """When the first outcomes are missed: `passed` is the watermark of the requests, all in microseconds."""
+    """The values that decide when the first outcomes are missing, all in microseconds.
+
+    `passed` is the watermark of the requests. `window` is the length of a window.
+    """
 
     passed: int
     window: int
@@ -59,7 +62,7 @@ class FirstOutcomes:
 
 @dataclass
 class StreamQuality:
-    """The rhythm of each stream, the ids of the open alerts by problem, and events not yet published.
+    """The rhythm of each stream, the ids of the open alerts by problem, and events that are not published yet.
 
     `first_request` is the event time of the first request.
     """
@@ -70,7 +73,10 @@ class StreamQuality:
     first_request: int = NEVER
 
     def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
-        """Take rows of a stream, by when each was written, and its event time. Resolves the alert of its silence."""
+        """Take rows of a stream. `written` is when each was written, and `times` are their event times.
+
+        Resolves the alert about the silence of the stream.
+        """
         before, problem = self.rhythms[stream], SILENCE[stream]
         after = before.with_rows(
             written, times, was_paused=problem in self.open, is_stale=QualityProblem.STALE in self.open
@@ -85,7 +91,7 @@ class StreamQuality:
             self.pending.append(findings.resolved(model, alert, to_time(after.last), why))
 
     def watch(self, elapsed: int) -> bool:
-        """Count time in which the monitor ran. Returns whether a silence has to be saved."""
+        """Count time in which the monitor ran, in microseconds. Returns whether a silence has to be saved."""
         save = False
         for stream, rhythm in self.rhythms.items():
             after = rhythm.watched(elapsed)
@@ -95,14 +101,14 @@ class StreamQuality:
         return save
 
     def look(self, subject: Subject, label_delay: int, first: FirstOutcomes | None = None) -> list[Announcement]:
-        """Return what to publish by now: findings, and alerts that open or resolve.
+        """Return the announcements as of now: findings, and alerts that open or resolve.
 
-        `label_delay` is the microseconds from a request to its outcome at the most. `first` says when the first
-        outcomes are missed. None where none are to come, or their log is still being read.
+        `label_delay` is the longest time from a request to its outcome, in microseconds. `first` decides when the first
+        outcomes are missing. None if no outcomes are to be expected, or if their log is still being read.
         """
         published, self.pending = self.pending, []
         for stream, rhythm in self.rhythms.items():
-            # Without requests no outcomes are to be expected.
+            # No outcomes are to be expected while requests are missing.
             expected = stream == "requests" or QualityProblem.SILENCE not in self.open
             limit = silence_limit(rhythm)
             if limit is None or SILENCE[stream] in self.open or not expected:
@@ -115,7 +121,7 @@ class StreamQuality:
         return published + self._stale(subject, self.rhythms["requests"])
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
-        """Resolve the open alerts, and begin without a rhythm."""
+        """Resolve the open alerts, and discard the rhythms."""
         pending, opened = self.pending, self.open
         self.rhythms, self.open, self.pending = dict.fromkeys(STREAMS, Rhythm()), {}, []
         self.first_request = NEVER
@@ -125,11 +131,14 @@ class StreamQuality:
         return StreamQuality(dict(self.rhythms), dict(self.open), first_request=self.first_request)
 
     def _requests_paused(self, since: int) -> int:
-        """Return the longest pause of the requests that was reported and ended since: outcomes pause as long, later."""
+        """Return the longest reported pause of the requests that ended since a time.
+
+        Outcomes have the same pause later.
+        """
         return max((length for end, length in self.rhythms["requests"].pauses if end >= since), default=0)
 
     def _never_began(self, subject: Subject, first: FirstOutcomes) -> list[Announcement]:
-        """Return the alert that no outcome has ever come, once the first ones should be there."""
+        """Return the alert that no outcome has arrived since the start, once the first ones are due."""
         problem, limit = QualityProblem.NO_OUTCOMES, first.label_delay + _WINDOWS * first.window
         began = self.rhythms["outcomes"].last != NEVER
         if began or problem in self.open or NEVER in (self.first_request, first.passed):

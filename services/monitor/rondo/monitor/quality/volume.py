@@ -1,10 +1,11 @@
-"""How many requests come, beside the same hours of the weeks before, and the alert that they are far fewer or far more.
+"""The number of requests, compared with the same hours of the weeks before, and the alert that it is unusual.
 
-Requests have a day and a week, so a period is compared with the same hours of the week. Periods have the length of a
-window, in whole hours, a week at most. Rows count by event time: a replay of old data has the volume of that time.
-There is no test, for the volume of few weeks has no known distribution: a period is strange with less than a third of
-the least, or more than three times the most of these weeks, and two in a row open the alert. A period without any
-request says nothing: it is a silence, or a night as every other. It opens no alert and ends none.
+The number of requests depends on the time of day and week, so a period is compared with the same hours of the week.
+Periods have the length of a window, in whole hours, and a week at most. Rows count by event time: a replay of old data
+has the volume of that time. There is no test, because the volume of few weeks has no known distribution. A period is
+unusual if it has less than a third of the least, or more than three times the most of these weeks. Two consecutive
+unusual periods open the alert. A period without requests is ignored, because it is a silence or a usual night: it
+neither opens nor ends an alert.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ if TYPE_CHECKING:
 
 _WEEK = 7 * 24
 KEPT_WEEKS = 4
-"""Weeks that a period is compared with."""
+"""The number of weeks that a period is compared with."""
 FEWEST_WEEKS = 2
 FACTOR = 3
 FEWEST_ROWS = 30
-"""Where fewer are usual, a third or three times as many may be chance: 30 are taken as usual for the upper limit."""
+"""The rows below which a factor of three may be chance. It is the least usual number for the upper limit."""
 _CONSECUTIVE = 2
 
 
 @dataclass(frozen=True)
 class PeriodVolume:
-    """`rows` of a period that began with the hour `start`, of so many `hours`. Hours are counted since 1970.
+    """The number of `rows` in a period of `hours` hours that began with the hour `start`. Hours count from the epoch.
 
-    `least` and `most` are the rows of the same hours in the `weeks` before, `usual` those of a period in their mean.
+    `least` and `most` are the rows of the same hours in the `weeks` before. `usual` is the mean of all periods in these
+    weeks.
     """
 
     start: int
@@ -57,12 +59,15 @@ class PeriodVolume:
 
     @property
     def is_low(self) -> bool:
-        """Whether the rows are far fewer than those of any of the weeks, but some: none is a silence."""
+        """True if the rows are far fewer than those of any of the weeks, but not 0.
+
+        A period without rows is a silence.
+        """
         return self.least >= FEWEST_ROWS and 0 < FACTOR * self.rows < self.least
 
     @property
     def highest(self) -> float:
-        """The most rows that are not far more than those of any of the weeks, or than a period has at other hours."""
+        """The largest number of rows that is not unusual for the same hours, nor for the mean of all hours."""
         return FACTOR * max(self.most, self.usual, FEWEST_ROWS)
 
     @property
@@ -72,10 +77,10 @@ class PeriodVolume:
 
 @dataclass
 class Volume:
-    """Rows by hour, of the weeks that are needed. `first` is the hour of the first row that was ever taken.
+    """Rows by hour, for the weeks that are needed. `first` is the hour of the first row.
 
-    Periods up to the hour `looked` were looked at, and `newest` is the last one, where there are weeks for it. `alarm`
-    has the id of the open alert.
+    Periods up to the hour `looked` have been evaluated. `newest` is the last one, if there are weeks to compare it
+    with. `alarm` has the id of the open alert.
     """
 
     hours: dict[int, int] = field(default_factory=dict)
@@ -90,7 +95,10 @@ class Volume:
         return {AlertKind.VOLUME: self.alarm.alert_id} if self.alarm.alert_id else {}
 
     def take(self, times: NDArray[np.int64]) -> None:
-        """Take requests by their event times, in microseconds. Those of hours that were looked at are late."""
+        """Take requests by their event times, in microseconds.
+
+        Rows of hours that have been evaluated are late, and ignored.
+        """
         hours = times // HOUR
         found, counts = np.unique(hours[hours >= self.looked], return_counts=True)
         if not found.size:
@@ -100,17 +108,20 @@ class Volume:
         self.first = int(found[0]) if self.first == NEVER else self.first
         newest = max(self.hours)
         if newest - min(self.hours) > (KEPT_WEEKS + 3) * _WEEK:
-            # One week is that of a period, and one that in which it waits to be over.
+            # One more week is that of a period, and another one is for its wait until the watermark has passed it.
             oldest = newest - (KEPT_WEEKS + 2) * _WEEK
             self.hours = {hour: count for hour, count in self.hours.items() if hour >= oldest}
 
     def look(self, subject: Subject, length: int, passed: int) -> list[Announcement]:
-        """Look at the periods for windows of this length that the watermark has `passed`. Returns what to publish."""
+        """Evaluate the periods that the watermark has `passed`, for windows of this length.
+
+        Returns the announcements.
+        """
         if NEVER in (self.first, passed):
             return []
         hours = min(max(1, -(-length // HOUR)), _WEEK)
         upto = passed // HOUR // hours * hours
-        # What came later than this is not kept.
+        # Older hours are not kept.
         begin = max(self.first, self.looked, upto - _WEEK)
         published: list[Announcement] = []
         for start in range(-(-begin // hours) * hours, upto, hours):
@@ -119,13 +130,13 @@ class Volume:
         return published
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
-        """Resolve the alert if it is open, and begin without any row."""
+        """Resolve the alert if it is open, and discard all rows."""
         alert = self.alarm.alert_id
         self.hours, self.first, self.looked, self.newest, self.alarm = {}, NEVER, NEVER, None, AlarmState()
         return [findings.resolved(model, alert, at, why)] if alert else []
 
     def clear_counts(self) -> None:
-        """Discard the rows: event time begins again. An open alert ends with the next period."""
+        """Discard the rows, because event time begins again. An open alert ends with the next period."""
         self.hours, self.first, self.looked, self.newest = {}, NEVER, NEVER, None
 
     def snapshot(self) -> Volume:
@@ -149,7 +160,7 @@ class Volume:
         return []
 
     def _period(self, start: int, hours: int) -> PeriodVolume | None:
-        """Return a period beside its weeks. None with too few of them. A week without any row is none."""
+        """Return a period compared with its weeks. None with too few weeks. Weeks without rows do not count."""
         weeks = {
             week: rows
             for week in range(1, KEPT_WEEKS + 1)
@@ -184,7 +195,7 @@ class Volume:
 
 
 def described(period: PeriodVolume) -> str:
-    """Return a period as people read it."""
+    """Return a period as text."""
     length = f"{period.hours} h" if period.hours > 1 else "hour"
     usual = f"{period.least:,} to {period.most:,} in the same hours of the {period.weeks} weeks before"
     return f"{period.rows:,} requests in the {length} from {to_time(period.start * HOUR):%Y-%m-%d %H:%M} UTC; {usual}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.monitor.status.histograms import Histogram
 
 _HARM = {"loss", "slices"}
-# With more plots a page is hard to load, and nobody looks at them.
+# A page with more plots loads slowly, and nobody looks at them all.
 _MOST_PLOTS = 60
 LEGEND = element(
     "div",
@@ -31,9 +31,10 @@ LEGEND = element(
 def changed(
     columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram], windows: Sequence[ClosedWindow]
 ) -> Markup | None:
-    """Return a card for each column that has changed. None without any.
+    """Return a card for each column that has changed. None if there are none.
 
-    A worse performance comes first, what the model hardly relies on last, else the strongest evidence first.
+    A worse performance comes first, and features that the model hardly relies on come last. The others are in the order
+    of their evidence, the strongest first.
     """
     found = sorted(
         (each for each in columns if each.changed),
@@ -103,7 +104,7 @@ def not_judged(columns: Sequence[ColumnStatus], reason: str | None, out_of_reach
 
 
 def over_time(columns: Sequence[ColumnStatus], windows: Sequence[ClosedWindow]) -> Markup | None:
-    """Return the strongest evidence of each group when each window closed, as a share of its threshold."""
+    """Return the strongest evidence of each group at the close of each window, as a share of its threshold."""
     series: list[tuple[str, list[Point]]] = []
     for group in GROUP_NAMES:
         points = [
@@ -166,9 +167,9 @@ def _row(column: ColumnStatus) -> Markup:
 
 
 def evidence_by_column(windows: Sequence[ClosedWindow]) -> Mapping[tuple[str, str | None, str | None], list[Point]]:
-    """Return the evidence when each window closed, the oldest first, as a share of its threshold.
+    """Return the evidence at the close of each window, the oldest first, as a share of its threshold.
 
-    It is by group, column and value of a slice.
+    The keys are group, column and value of a slice.
     """
     found: dict[tuple[str, str | None, str | None], list[Point]] = {}
     for window in reversed(windows):
@@ -189,7 +190,7 @@ def _power(exponent: float) -> Markup:
 
 
 def importance(column: ColumnStatus) -> str:
-    """Return how much the model relies on a column, where that is known."""
+    """Return how much the model relies on a column. Empty if that is not known."""
     if (found := column.importance) is None:
         return ""
     relies = "The model hardly relies on it" if column.hardly_used else "The model relies on it"
@@ -197,7 +198,7 @@ def importance(column: ColumnStatus) -> str:
 
 
 def since(column: ColumnStatus) -> str:
-    """Return when the change began, with the interval. Empty without one."""
+    """Return when the change began, with the interval. Empty without a change."""
     if column.since is None:
         return ""
     earliest, latest = column.since_earliest or column.since, column.since_latest or column.since

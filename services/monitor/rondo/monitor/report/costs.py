@@ -1,4 +1,4 @@
-"""The part of the report about what predictions cost: the newest closed windows."""
+"""The part of the report about the cost of predictions, in the newest closed windows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADS = (
 
 
 def costs(windows: Sequence[ClosedWindow]) -> Markup | None:
-    """Return the cost of the newest windows, the newest first. None where none is known."""
+    """Return the cost of the newest windows, the newest first. None if no cost is known."""
     rows = [_row(window, window.cost) for window in windows if window.cost][:_WINDOWS]
     if not rows:
         return None

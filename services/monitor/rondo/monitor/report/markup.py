@@ -1,4 +1,4 @@
-"""HTML as text. Whatever is no markup is escaped: most of it, such as names of categories, comes from outside."""
+"""HTML as text. Everything that is not markup is escaped: most of it, such as names of categories, is external data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Markup(str):
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Return an element. Children that are no Markup become escaped text, and None is left out.
+    """Return an element. Children that are not Markup become escaped text. None is left out.
 
     In the name of an attribute `_` stands for `-`. An underscore at its end is left out, as in `class_`.
     """
@@ -33,7 +33,7 @@ def element(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def joined(children: Iterable[object]) -> Markup:
-    """Return children one after another."""
+    """Return the children one after another."""
     return Markup(
         "".join(each if isinstance(each, Markup) else escape(str(each)) for each in children if each is not None)
     )

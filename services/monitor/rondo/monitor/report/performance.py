@@ -21,9 +21,9 @@ _WINDOWS = 12
 
 
 def performance(windows: Sequence[ClosedWindow], newest: NewestRows | None, loss: MeanLoss | None) -> Markup | None:
-    """Return the mean loss, what is estimated of the newest rows, and the metrics of the newest closed windows.
+    """Return the mean loss, the estimates for the newest rows, and the metrics of the newest closed windows.
 
-    Without outcomes and estimates it is None.
+    None if there are neither outcomes nor estimates.
     """
     shown = [each for each in windows if each.labelled_rows or _estimates(each)][:_WINDOWS]
     estimated = _newest(newest) if newest and newest.estimates else None

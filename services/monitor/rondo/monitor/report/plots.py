@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 320.0, 96.0
 _GAP = 0.12
 _LEAST_SHOWN = 0.0005
-# More than twice the powers of ten of the threshold is more than anybody needs. It would hide the threshold.
+# A plot up to more than twice the powers of ten of the threshold would hide the threshold.
 _MOST_EVIDENCE = 2.0
 _MARGIN = 0.08
 
@@ -23,12 +23,12 @@ Point = tuple["datetime", float]
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it. A small one is not shown as nothing."""
+    """Return a share as text. A small share is not shown as 0."""
     return "<0.1%" if 0 < share < _LEAST_SHOWN else f"{share:.1%}"
 
 
 def histogram(column: Histogram) -> Markup:
-    """Return the distribution of a column: columns for ranges of values, rows for categories."""
+    """Return the distribution of a column: vertical bars for ranges of values, horizontal bars for categories."""
     ranges = [bar for bar in column.bars if bar.kind == "range"]
     others = [bar for bar in column.bars if bar.kind != "range"]
     parts = [_columns(column.column, ranges)] if ranges else []
@@ -87,7 +87,7 @@ def _row(bar: Bar) -> Markup:
 def lines(series: Sequence[tuple[str, Sequence[Point]]], label: str) -> Markup:
     """Return lines of evidence over time, each as a share of its threshold, with the threshold as a broken line.
 
-    `series` have the class of each line and its points. Lines are cut off at twice the threshold.
+    `series` has the CSS class of each line and its points. Lines are cut off at twice the threshold.
     """
     times = [at for _, points in series for at, _ in points]
     first, last = min(times), max(times)
@@ -106,7 +106,7 @@ def _line(kind: str, places: Sequence[tuple[float, float]]) -> Markup:
 
 
 def meter(share: float, kind: str) -> Markup:
-    """Return a bar that is full where the evidence has reached its threshold."""
+    """Return a bar that is full once the evidence has reached its threshold."""
     fill = element("rect", x=0, y=0, width=f"{min(max(share, 0.0), 1.0) * 100:.2f}", height=10, class_=kind)
     return element(
         "svg", fill, viewBox="0 0 100 10", preserveAspectRatio="none", class_="meter", role="img",

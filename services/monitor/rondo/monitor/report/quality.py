@@ -1,4 +1,4 @@
-"""The part of the report about the requests and outcomes themselves: how many, pauses, repeated and uncounted ones."""
+"""The part of the report about the quality of requests and outcomes: volume, pauses, repeated and uncounted rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def quality(status: ModelStatus) -> Markup | None:
-    """Return what is known of the data as such. None where nothing is."""
+    """Return the quality of the data. None if nothing is known."""
     volume = [status.volume.sentence] if status.volume else []
     lines = [*_stopped(status), *volume, *(_repeats(status.repeats) if status.repeats else ()), *status.not_counted]
     if not lines:

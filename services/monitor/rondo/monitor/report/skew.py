@@ -15,7 +15,7 @@ _HEADS = ("feature", "cases that differ", "such as")
 
 
 def skew(status: SkewStatus | None) -> Markup | None:
-    """Return the features that differ, with the largest difference of each. None where none does."""
+    """Return the features that differ, with the largest difference of each. None if no feature differs."""
     if status is None or not status.features:
         return None
     rows = [element("tr", *(element("th", head) for head in _HEADS))]

@@ -1,4 +1,4 @@
-"""The part of the report about slices and groups: their newest figures, and how far groups were apart over time."""
+"""The part of the report about slices and groups: their newest figures, and the gaps between groups over time."""
 
 from __future__ import annotations
 

@@ -79,4 +79,4 @@ details summary { cursor: pointer; color: var(--now); margin: 12px 0; }
 """
 _DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
-"""No script, no request, and no style but this one: whatever a name in the data may contain."""
+"""No script, no request, and no style but this one, whatever a name in the data contains."""
