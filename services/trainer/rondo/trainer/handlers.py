@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.ports import UnitOfWork
 
-# As many statistics are named in a trigger's detail, the worst first.
+# A trigger's detail names at most this many statistics, the worst first.
 _NAMED_STATISTICS = 3
 
 
@@ -60,9 +60,9 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> 
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -> None:
-    """Delete the spec and the runs: a spec that is applied afterwards makes a new model. A run in flight ends.
+    """Delete the spec and the runs, and end a run in flight. A spec that is applied afterwards makes a new model.
 
-    That spec may have arrived before the removal: topics have no order between them.
+    That spec may arrive before the removal, because topics have no order between them.
     """
     model = envelope.data.model
     if (known := await work.spec(model)) is not None:
@@ -77,15 +77,15 @@ async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -
 
 
 async def _train_on_existing_data(model: str, spec: ModelSpec, work: UnitOfWork) -> None:
-    """Train a model that has not been trained, if its dataset has data. The locks of both are held."""
+    """Train a model that has not been trained, if its dataset has data. The caller holds the locks of both."""
     dataset = spec.data.dataset
     batch = await work.latest_batch(dataset)
     history = await work.history(model)
     if batch is None or history.ever_trained:
         return
     trigger = Trigger(
-        # Digest and removal are part of the id: a corrected spec may train where the first one failed, and a spec that
-        # is applied again after a removal trains again.
+        # The id has the digest, so that a corrected spec trains after the first one failed. It has the revision of the
+        # removal, so that the same spec trains again after it.
         id=f"{dataset}/{batch.id}@{spec.digest}@{history.removed_revision}",
         kind=TriggerKind.DATA,
         at=batch.until,
@@ -105,7 +105,10 @@ async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: UnitOfWork)
 
 
 async def _consider_batch(model: str, accepted: BatchAccepted, work: UnitOfWork) -> None:
-    """Train on the first data. By `policy: auto` later batches count by their rows. The lock of the model is held."""
+    """Train on the first data. With `policy: auto` later batches count as new labels.
+
+    The caller holds the lock of the model.
+    """
     spec = await work.spec(model)
     first = not (await work.history(model)).ever_trained
     by_labels = spec is not None and spec.retrain.is_automatic and not first
@@ -122,7 +125,7 @@ async def _consider_batch(model: str, accepted: BatchAccepted, work: UnitOfWork)
 
 
 async def on_window_closed(envelope: Envelope[WindowClosed], work: UnitOfWork) -> None:
-    """Count the predictions whose outcome is known."""
+    """Count the predictions of a closed window whose outcome is known."""
     closed = envelope.data
     if not closed.labelled_rows:
         return
@@ -150,29 +153,29 @@ async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work:
 
 
 async def on_performance_suspected(envelope: Envelope[PerformanceSuspected], work: UnitOfWork) -> None:
-    """Look into a suspicion by `policy: auto`. By any other it is skipped, for its rate of errors is not bounded."""
+    """Check a suspicion with `policy: auto`. Other policies skip it: its rate of false alarms is not bounded."""
     if await work.spec(envelope.data.model) is not None:
         await _handle_finding(envelope.data, TriggerKind.SUSPICION, work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:
-    """Trigger a training for what values show. One on a stream that has stopped would have no new rows."""
+    """Trigger a training for a finding about values. A stream that stopped has no new rows to train on."""
     if envelope.data.problem == QualityProblem.VALUES:
         await _handle_finding(envelope.data, TriggerKind.QUALITY, work)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: UnitOfWork) -> None:
-    """Save the champion: the next candidate is compared with it."""
+    """Save the champion, which the next candidate is compared with."""
     await work.save_champion(envelope.data, envelope.time)
 
 
 async def on_model_rolled_back(envelope: Envelope[ModelRolledBack], work: UnitOfWork) -> None:
-    """Save which version was withdrawn: no ensemble has its model, unless it becomes the champion again."""
+    """Save the version that was withdrawn. No ensemble uses its model, unless it becomes the champion again."""
     await work.save_rollback(envelope.data, envelope.time)
 
 
 async def _handle_finding(finding: Finding, kind: TriggerKind, work: UnitOfWork) -> None:
-    """Handle a finding, which the monitor publishes again while it lasts, and within a second where it catches up."""
+    """Handle a finding. The monitor publishes it repeatedly while it lasts, within a second while it catches up."""
     await handle_trigger(finding.model, _trigger(finding, kind), work, repeated=True)
 
 
@@ -191,7 +194,7 @@ def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
 
 
 def _loss_rise(finding: Finding) -> float | None:
-    """Return the rise of the mean loss of all rows. None where it is not known, as of a finding about slices."""
+    """Return the rise of the mean loss of all rows. None if it is not known, for example of a finding about slices."""
     risen = (
         each.value - each.reference
         for each in finding.statistics

@@ -1,4 +1,4 @@
-"""From rows to an evaluated candidate, without files, clock or network."""
+"""Makes an evaluated candidate from rows, without files, clock or network."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class UnsupportedTrainerError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class Search:
-    """A search before its first trial: which trials there are, and how one is run."""
+    """A search before its first trial: its plan, and the objective that runs a trial."""
 
     plan: SearchPlan
     objective: Objective
 
     def found(self, ended: Sequence[Trial]) -> Found:
-        """Return what the search found, with the notes of its splits.
+        """Return the result of the search, with the notes of its splits.
 
         Raises:
             AllTrialsFailedError: no trial is complete.
@@ -92,7 +92,7 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class _OfRows:
-    """What needs rows alone, and no model: it is computed beside the fit."""
+    """Results that need only the rows, and no model. They are computed during the fit."""
 
     compared: Future[pl.DataFrame]
     background: Future[dict[str, str]]
@@ -102,9 +102,9 @@ class _OfRows:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """The model that is evaluated on the holdout of `parts`, and the one that serves in its place, if it is refitted.
+    """The model that is evaluated on the holdout of `parts`, and the `refitted` model that serves in its place, if any.
 
-    `rows` are those of the served one in order of time, and the holdout in any case.
+    `rows` are the rows of the served model in order of time, and always include the holdout.
     """
 
     parts: Split
@@ -118,12 +118,12 @@ class _Fitted:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The estimators by the names of `trainer.kind`, the functions of the user's own, and runtimes of ONNX models.
+    """The estimators by the names of `trainer.kind`, the user's functions, and runtimes of ONNX models.
 
-    `score` runs ours, and `run` those that were made elsewhere. `halved` are estimators with half of the threads, of
-    libraries of which two fits may run at the same time.
+    `score` runs models that this trainer built, and `run` models that were made elsewhere. `halved` has estimators with
+    half of the threads, for libraries that allow two fits at the same time.
 
-    Blocking, for seconds to hours: call it off the event loop.
+    The methods block for seconds to hours: call them off the event loop.
     """
 
     estimators: Mapping[str, Estimator]
@@ -133,7 +133,7 @@ class Pipeline:
     halved: Mapping[str, Estimator] = field(default_factory=dict)
 
     def function_version(self, spec: ModelSpec) -> FunctionVersion | None:
-        """Return which code trains. None where a library does.
+        """Return the version of the user's code that trains. None if a library trains.
 
         Raises:
             TrainingImpossibleError: the package of `trainer.function` is missing, or can't be read.
@@ -163,10 +163,10 @@ class Pipeline:
     ) -> Search:
         """Return the search of a spec that has one, before its first trial.
 
-        It is on all rows but the holdout, or on those of the strategy that leads in a plan.
+        The search uses all rows but the holdout, or the rows of the leading strategy of a plan.
 
         Raises:
-            NoInnerSplitError: the training rows have no inner split that could be used.
+            NoInnerSplitError: the training rows have no usable inner split.
             TrainingImpossibleError: as by `fit`.
 
         """
@@ -195,11 +195,11 @@ class Pipeline:
         found: Found | None = None,
         chosen: Chosen | None = None,
     ) -> FittedCandidate:
-        """Fit a model to all rows but the latest, which are the holdout, with the parameters that a search found.
+        """Fit a model to all rows but the holdout, or take the model of the strategy that was `chosen`.
 
-        Or take the model of the strategy that was chosen. Where models are refitted, the one that serves is fitted to
-        the holdout as well, after the evaluation. `champions` are the last ones, the newest first, whose models an
-        ensemble may have.
+        `found` are the parameters that a search found. If models are refitted, the served model is fitted to the
+        holdout as well, after the evaluation. `champions` are the last champions, the newest first, whose models may be
+        members of an ensemble.
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
@@ -207,11 +207,11 @@ class Pipeline:
             TooManyClassesError: the label has more classes than a model may have.
             MissingColumnsError: a feature is no column of the rows.
             PreparationError: the spec's `prepare` can't be used.
-            NothingToImputeError: a column has no value that missing ones could be taken for.
+            NothingToImputeError: a column has no value to impute missing ones with.
             HyperparameterError: the spec's parameters can't be used.
             UnsupportedTrainerError: no estimator has the name of `trainer.kind`.
             NoFinitePredictionError: the model gives no finite number for a row of the holdout.
-            ParityError: the ONNX graph predicts otherwise than the model.
+            ParityError: the predictions of the ONNX graph differ from those of the model.
             PackageChangedError: the code of `trainer.function` was changed meanwhile.
 
         """
@@ -222,7 +222,7 @@ class Pipeline:
         refits = can_refit(fits, rows, served, parts)
         first = chosen.first if chosen is not None and not refits else served.first
         with ThreadPoolExecutor(1) as pool:
-            # A training leaves cores idle in between, and these need no model.
+            # A training does not keep all cores busy, and these tasks need no model.
             compared = pool.submit(parity.compared_rows, spec.features, rows[first:], spec.trainer.seed)
             unknown = pool.submit(background, spec.features, rows[first:], spec.trainer.seed)
             reference = pool.submit(feature_reference.of_rows, spec.features, rows[first:])
@@ -300,7 +300,7 @@ class Pipeline:
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:
-        """Take a model that was made elsewhere in the place of a fitted one. See `registration.candidate_of`."""
+        """Make a candidate of a model that was made elsewhere. See `registration.candidate_of`."""
         return registration.candidate_of(spec, training_set, content, self.run)
 
     def evaluate(self, spec: ModelSpec, fitted: FittedCandidate, champion: ChampionModel | None) -> Candidate:
@@ -323,9 +323,9 @@ class Pipeline:
 def _native_outputs(
     served: FeatureModel, fitted: FittedTask, compared: pl.DataFrame, scored: Scored | None
 ) -> dict[str, NDArray[Any]]:
-    """Return the model's outputs for the compared rows. `scored` are its outputs for the holdout, where it has them.
+    """Return the model's outputs for the compared rows. `scored` are its outputs for the holdout, None if it has none.
 
-    The first compared rows are the latest, and the holdout ends with them.
+    The compared rows begin with the latest rows, which are also the end of the holdout.
     """
     latest = parity.LATEST_ROWS
     known = 0 if scored is None or len(scored) < latest else latest

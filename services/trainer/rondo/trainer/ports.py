@@ -1,4 +1,4 @@
-"""What the trainer needs from outside: its database, the data, and a runtime for ONNX models."""
+"""The ports of the trainer: its database, the data, and a runtime for ONNX models."""
 
 from __future__ import annotations
 
@@ -49,14 +49,17 @@ class UnitOfWork(Protocol):
     """The database of the handlers, within one event. Everything in it commits together, with the event's inbox row."""
 
     async def lock_dataset(self, dataset: str) -> None:
-        """Wait for the lock of a dataset and hold it until the end.
+        """Wait for the lock of a dataset and hold it until the end of the transaction.
 
         A batch and a spec of the same dataset are then handled one after the other, and each sees the other's rows.
         """
         ...
 
     async def lock_model(self, model: str) -> None:
-        """Wait for the lock of a model and hold it until the end: only the holder may admit triggers or end runs."""
+        """Wait for the lock of a model and hold it until the end of the transaction.
+
+        Only the holder may admit triggers or end runs.
+        """
         ...
 
     async def save_spec(self, applied: SpecApplied) -> None:
@@ -64,9 +67,9 @@ class UnitOfWork(Protocol):
         ...
 
     async def remove_spec(self, removed: ModelRemoved) -> None:
-        """Delete the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
+        """Delete the spec of a model, unless a later revision is known. An earlier revision is ignored from now on.
 
-        Runs of earlier revisions are `before_removal` from now on, and what their trainings made known is deleted.
+        Runs of earlier revisions are `before_removal` from now on, and the state of their trainings is deleted.
         """
         ...
 
@@ -75,7 +78,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def models_of(self, dataset: str) -> tuple[str, ...]:
-        """Return the models that train on a dataset, sorted: two handlers lock them in the same order."""
+        """Return the models that train on a dataset, sorted, so that two handlers lock them in the same order."""
         ...
 
     async def save_batch(self, accepted: BatchAccepted) -> None:
@@ -87,12 +90,12 @@ class UnitOfWork(Protocol):
     async def save_champion(self, changed: DeploymentChanged, at: datetime) -> None:
         """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion.
 
-        A withdrawal, which has no champion, ends the series of the last champions. `at` is when it was published.
+        A withdrawal, which has no champion, ends the series of the last champions. `at` is the time of publication.
         """
         ...
 
     async def save_rollback(self, rolled_back: ModelRolledBack, at: datetime) -> None:
-        """Save the version that was withdrawn. Its deployment may arrive later: topics have no order among them."""
+        """Save the version that was rolled back. Its deployment may arrive later: topics have no order between them."""
         ...
 
     async def history(self, model: str) -> History:
@@ -100,25 +103,28 @@ class UnitOfWork(Protocol):
         ...
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        """Record a queued run and wake the workers. A model has at most one in flight, beside its registrations."""
+        """Record a queued run and wake the workers. A model has at most one run in flight, besides registrations."""
         ...
 
     async def count_labels(self, model: str, rows: int) -> None:
-        """Add labelled rows that an event reported. `history` has those since the last training."""
+        """Add labelled rows that an event reported. `history` has the sum since the last training."""
         ...
 
     async def last_skip(self, model: str, kind: str) -> str | None:
-        """Return what `save_skip` saved of a kind since the last run was queued, or the model was removed, or None."""
+        """Return the reason that `save_skip` saved last for a kind.
+
+        None if a run was queued or the model was removed since, or if nothing was saved.
+        """
         ...
 
     async def save_skip(self, model: str, kind: str, reason: str) -> None:
-        """Save why a trigger of a kind that is repeated was skipped."""
+        """Save why a trigger of a repeated kind was skipped."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger of a model for later: each registration, the last drop of the performance, and one other.
+        """Defer a trigger of a model: each registration, the last drop of the performance, and one other trigger.
 
-        A later trigger of a training takes the place of an earlier one. A manual one is replaced only by another.
+        A later trigger of a training replaces an earlier one. A manual trigger is replaced only by another manual one.
         """
         ...
 
@@ -127,7 +133,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
-        """Return the triggers that were kept, in the order in which they came, and delete them."""
+        """Return the deferred triggers in the order of their arrival, and delete them."""
         ...
 
     async def publish(self, event: Event) -> object:
@@ -136,30 +142,30 @@ class UnitOfWork(Protocol):
 
 
 class RunQueue(Protocol):
-    """The queue of runs for one worker. A claim that another worker has taken over changes nothing any more."""
+    """The queue of runs for one worker. After another worker has taken a claim over, this one can't change the run."""
 
     async def listen(self) -> None:
-        """Subscribe to notifications of new runs. Must come before the first claim, so that none is missed.
+        """Subscribe to notifications of new runs. Call it before the first claim, so that no run is missed.
 
         Raises:
-            UnavailableError: the database does not answer (so do all the methods below).
+            UnavailableError: the database does not answer. All methods below raise it, too.
 
         """
         ...
 
     async def wait(self, seconds: float) -> None:
-        """Return when a run was recorded, or after a timeout."""
+        """Wait until a run is recorded, at most `seconds`."""
         ...
 
     async def claim(self, max_attempts: int) -> Run | None:
-        """Claim the oldest run that no worker holds, of a model that has no other run with a worker.
+        """Claim the oldest run that no worker holds. A model has at most one claimed run at a time.
 
-        A run that was claimed `max_attempts` times before fails.
+        A run that was already claimed `max_attempts` times fails.
         """
         ...
 
     async def renew(self, run: Run) -> bool:
-        """Extend the lease of a claim. False when it is lost."""
+        """Extend the lease of a claim. Return False if the claim is lost."""
         ...
 
     async def champion(self, model: str) -> ChampionVersion | None:
@@ -167,45 +173,46 @@ class RunQueue(Protocol):
         ...
 
     async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
-        """Return the last versions that became the champion, each once, the newest first; at most `count`.
+        """Return at most `count` versions that became the champion last, each once, the newest first.
 
-        Those before a withdrawal of the model do not count, nor those that were rolled back and are not champion again.
+        Versions before a withdrawal of the model do not count. Versions that were rolled back count only if they became
+        the champion again.
         """
         ...
 
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
-        """Wait until the deployment changes after the model's last candidate, or that is older than `within`."""
+        """Wait until the deployment changes after the model's last candidate, or that candidate is `within` old."""
         ...
 
     async def last_training(self, model: str) -> LastTraining | None: ...
 
     async def training(self, model: str) -> Training | None:
-        """Return what is known from the trainings of a model. None before the first."""
+        """Return the state of a model after its last training. None before the first training."""
         ...
 
     async def begin(
         self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
     ) -> None:
-        """Publish that the run began, and save what it trains on and by which function.
+        """Publish that the run began, and save its training set and the code of its function.
 
-        Every attempt uses the same event id, so that subscribers take it once.
+        Every attempt uses the same event id, so that subscribers process it once.
         """
         ...
 
     async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
-        """Return the trials of a run's search that were recorded on the same rows, and delete those on others."""
+        """Return the recorded trials of a run's search on the same rows, and delete its trials on other rows."""
         ...
 
     async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
-        """Record that a trial begins. False when the claim is lost."""
+        """Record that a trial begins. Return False if the claim is lost."""
         ...
 
     async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
-        """Record how a trial ended, and publish the progress. False when the claim is lost."""
+        """Record the end of a trial, and publish the progress. Return False if the claim is lost."""
         ...
 
     async def finish(self, run: Run, ended: Ended) -> bool:
-        """Save the end of a run, publish it, and admit the deferred triggers. False when the claim is lost."""
+        """Save the end of a run, publish it, and admit the deferred triggers. Return False if the claim is lost."""
         ...
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:
@@ -221,7 +228,7 @@ class Datasets(Protocol):
     """The data that a model can be trained on. Blocking: call it off the event loop."""
 
     def rows_at_most(self, spec: ModelSpec) -> int:
-        """Return an upper bound of the rows there are, without reading them.
+        """Return an upper bound of the number of rows, without reading them.
 
         Raises:
             DatasetMissingError: there is no data at all.
@@ -256,10 +263,10 @@ class Blocking(Protocol):
 
 
 class FunctionTrainer(Protocol):
-    """Trains with a function of the user's own, `trainer.function`. Blocking, for as long as the function takes."""
+    """Trains with the user's function `trainer.function`. A call blocks as long as the function runs."""
 
     def version(self, function: str) -> FunctionVersion:
-        """Return which code the function is now.
+        """Return the current version of the function's code.
 
         Raises:
             TrainingImpossibleError: there is no such package, or it can't be read.
@@ -276,7 +283,7 @@ class FunctionTrainer(Protocol):
         matrix: NDArray[np.float32],
         targets: NDArray[np.float32],
     ) -> FeatureModel:
-        """Return the model that the function makes of training rows. `matrix` and `targets` are theirs.
+        """Return the model that the function makes of training rows. `matrix` and `targets` belong to these rows.
 
         Raises:
             TrainingImpossibleError: the function made no model that can be served. The message says why.
@@ -289,7 +296,7 @@ class Score(Protocol):
     """Runs an ONNX model as serving does."""
 
     def __call__(self, model: bytes, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
-        """Return the outputs by name, as `Task.predictions` has them. Inputs that the model lacks are ignored.
+        """Return the outputs by name, as `Task.predictions` takes them. Inputs that the model lacks are ignored.
 
         Raises:
             GraphFailedError: the model fails on a row.
@@ -298,5 +305,5 @@ class Score(Protocol):
         ...
 
     def loaded(self, model: bytes) -> Callable[[Inputs], Mapping[str, NDArray[Any]]]:
-        """Return the same as a function of the inputs, with the model in memory as long as it is referenced."""
+        """Return the same as a function of the inputs. The model stays in memory as long as the function exists."""
         ...

@@ -1,4 +1,4 @@
-"""From a model that was made elsewhere to a candidate, as `pipeline` makes one by a fit."""
+"""Makes a candidate of a model that was made elsewhere, as `pipeline` does by a fit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rondo.trainer.external_models.model import ExternalModel, RunGraph
     from rondo.trainer.preparation.inputs import Inputs
 
-# As many rows show what the outputs of a graph are.
+# The number of rows that are run to identify the outputs of a graph.
 _SAMPLE_ROWS = 3
 
 
@@ -75,7 +75,7 @@ class NoLaterRowsError(TrainingImpossibleError):
 
 
 class UnreadableTimeError(TrainingImpossibleError):
-    """The metadata says in no readable way until when the model was fitted."""
+    """The time in the metadata until which the model was fitted can't be parsed."""
 
     code = "unreadable_time"
 
@@ -88,10 +88,10 @@ class UnreadableTimeError(TrainingImpossibleError):
 
 
 def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run: RunGraph) -> FittedCandidate:
-    """Return the candidate that an ONNX model of somebody else is.
+    """Make a candidate of an ONNX model that was made elsewhere.
 
-    It is scored on the holdout of a training by the same spec and rows; on the part that is later than the rows that it
-    was fitted to, where its metadata names their newest event time (`rondo.trained_until`).
+    It is scored on the same holdout as a training with this spec and these rows. If its metadata has the newest event
+    time of the rows that it was fitted to (`rondo.trained_until`), only later rows of the holdout count.
 
     Raises:
         ExternalModelError: the model can't be served for this spec.
@@ -99,9 +99,9 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         LeakError: a feature is the label.
         MissingColumnsError: a feature is no column of the rows.
         UnreadableTimeError: `rondo.trained_until` is no time between the years 1700 and 2300.
-        NoLaterRowsError: no row is later than those that the model was fitted to.
-        UnpredictableRowsError: it gives no finite number for a row of the holdout.
-        ParityError: the graph that would serve predicts otherwise than the model as it was given.
+        NoLaterRowsError: no row is later than the rows that the model was fitted to.
+        UnpredictableRowsError: the model gives no finite number for a row of the holdout.
+        ParityError: the predictions of the graph that would serve differ from those of the given model.
 
     """
     inputs.check_columns(spec.features, training_set.rows)
@@ -162,7 +162,7 @@ def _outputs(run: RunGraph, graph: bytes, fitted: FittedTask, feeds: Inputs) -> 
 
 
 def _classes(spec: ModelSpec) -> tuple[str, ...] | None:
-    """Return the classes that the spec knows. Those of several classes are the model's own."""
+    """Return the classes that the spec defines. None for a task of several classes: the model defines them."""
     task = task_named(spec.task)
     return None if task.open_classes else task.classes([], spec.labels)
 
@@ -178,7 +178,7 @@ def _trained_until(model: ExternalModel) -> datetime | None:
 
 
 def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl.DataFrame:
-    """Return the rows of the holdout that the model was not fitted to, as far as that is known."""
+    """Return the rows of the holdout that the model was not fitted to. All rows if `until` is not known."""
     if until is None:
         return holdout
     time = spec.data.event_time
@@ -214,10 +214,10 @@ def _compare(
     served: Predict,
     rows: pl.DataFrame,
 ) -> tuple[Parity, list[TrainingNote]]:
-    """Compare the graph that would serve with the one that was given, and note the rows that it can't predict.
+    """Compare the graph that would serve with the given graph, and note the rows that it can't predict.
 
-    A graph may refuse a category that it does not know: then it is compared on the other rows, for serving answers
-    such a request with an error, and the requests beside it as always.
+    A graph may fail on an unknown category. It is then compared on the other rows: serving answers such a request with
+    an error, and the other requests of its batch as usual.
     """
     task, features, seed = task_named(spec.task), spec.features, spec.trainer.seed
 

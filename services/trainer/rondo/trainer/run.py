@@ -1,4 +1,4 @@
-"""Training runs and their trials as values: what handlers record, what a worker claims, and the history."""
+"""Training runs and their trials as values: queued and claimed runs, their ends, and the history of a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class ChampionVersion:
-    """The version that serves now, and the digest of its artifact."""
+    """The version that serves, and the digest of its artifact."""
 
     model_version: int
     digest: str
@@ -58,9 +58,9 @@ class Run:
 
 @dataclass(frozen=True)
 class LastTraining:
-    """The last run of a model that trained, no registration: by which spec and, by their digests, on which rows.
+    """The last run of a model that trained, with the digests of its spec and its rows. A registration does not count.
 
-    If a function of the user's own trained, `function_digest` is that of its code.
+    `function_digest` is the digest of the user's code, if a function trained.
     """
 
     run_id: str
@@ -71,12 +71,13 @@ class LastTraining:
 
 @dataclass(frozen=True)
 class Training:
-    """What is known of a model after its last training: the labelled rows, those that the last model was fitted to.
+    """The state of a model after its last training.
 
-    `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
-    `gain` the loss that the last fits saved in the mean. None where it is not known. `loss` is that of the last model,
-    evaluated. None where strategies were not compared. Record, `growth`, `gain` and `loss` are of losses by the
-    spec with this `basis` (`adaptation.comparability`).
+    `rows` is the number of labelled rows, `until` their newest event time, and `fitted` the number of rows that the
+    last model was fitted to. `growth` is the share by which `fitted` must grow before the next training. `gain` is the
+    mean loss that the last fits saved, None if it is not known. `loss` is the loss of the last model on its holdout,
+    None if strategies were not compared. `basis` is the digest of the spec whose losses are in the record, `growth`,
+    `gain` and `loss` (`adaptation.comparability`).
     """
 
     rows: int
@@ -91,9 +92,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended. `training` is what is known of its model now, and None where that is as it was.
+    """The end of a run. `training` is the new state of its model, and None if the state has not changed.
 
-    `unfitted` are the labelled rows that came since the last training. None where the run did not count them.
+    `unfitted` is the number of labelled rows that arrived since the last training. None if the run did not count them.
     """
 
     result: Result
@@ -103,11 +104,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labelled rows that came since the last training, by the events so far: `new` of them.
+    """The labelled rows of a model by the events so far. `new` of them arrived since the last training.
 
-    `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to. Both are 0
-    before any training. `growth`, `gain`, `basis`, `until` and `loss` are as in `Training`. With `again` new rows a
-    change that was not confirmed is looked into again.
+    `first` is the number of labelled rows of the first training, and `fitted` the number of rows that the last model
+    was fitted to. Both are 0 before any training. `growth`, `gain`, `basis`, `until` and `loss` are as in `Training`.
+    `again` is the number of new rows from which a change that was not confirmed is checked again.
     """
 
     new: int = 0
@@ -123,7 +124,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run that was admitted before. `before_removal`: the model was removed since, and is a new one."""
+    """A run that was admitted before. `before_removal` is True if the model was removed since, and is a new one."""
 
     id: str
     trigger: Trigger
@@ -134,12 +135,12 @@ class PastRun:
 
 @dataclass(frozen=True)
 class History:
-    """The latest runs of one model, newest first. `ever_trained` also counts older runs, but none before a removal.
+    """The latest runs of one model, newest first. `ever_trained` also covers older runs, but none before a removal.
 
-    A registration is a run, and counts as no training.
+    A registration is a run, but no training.
 
-    `removed_revision` is that of the last removal of the model. 0 if it never was removed. `champion` is the version
-    that serves now. None where none does, or none is known.
+    `removed_revision` is the revision of the last removal of the model, 0 if it was never removed. `champion` is the
+    version that serves. None if no version serves, or none is known.
     """
 
     runs: tuple[PastRun, ...] = ()
@@ -151,7 +152,7 @@ class History:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The parameters of a trial, those of the search alone, and where they come from (`ParameterOrigin`).
+    """The parameters of a trial that the search varies, and their origin (`ParameterOrigin`).
 
     Trials are numbered from 0.
     """
@@ -163,7 +164,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Trial(Proposal):
-    """A trial that ended. `values` has the metric of each split that was fitted. None where it is not defined."""
+    """A trial that ended. `values` has the metric of each fitted split, None where it is not defined."""
 
     values: tuple[float | None, ...] = ()
     state: TrialState = "complete"
@@ -178,7 +179,7 @@ class Trial(Proposal):
 
 @dataclass(frozen=True)
 class RecordedTrials:
-    """The trials of a run that have ended, by number. `lost` was started twice, and its worker died both times."""
+    """The ended trials of a run, by number. `lost` is a trial that was started twice, and whose worker died twice."""
 
     ended: tuple[Trial, ...] = ()
     lost: Proposal | None = None

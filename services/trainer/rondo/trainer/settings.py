@@ -10,15 +10,15 @@ from pydantic import BeforeValidator, DirectoryPath, Field
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.locations import TableRoot
 
-# What a process needs to find programs, libraries and files, its language and time zone, and its threads and GPUs.
+# Variables for programs, libraries, files, language, time zone, threads and GPUs.
 _PLAIN = {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
 _PLAIN_PREFIXES = ("LC_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "CUDA_")
 
 
 def environment_without_secrets() -> dict[str, str]:
-    """Return those variables of this process that one which runs code of users may have. Docs/functions.md lists them.
+    """Return the variables of this process that a process with users' code may have. docs/functions.md lists them.
 
-    Any other may hold a credential, whatever its name is (PGPASSWORD, OTEL_EXPORTER_OTLP_HEADERS).
+    Any other variable may hold a credential, whatever its name is (PGPASSWORD, OTEL_EXPORTER_OTLP_HEADERS).
     """
     return {name: value for name, value in os.environ.items() if name in _PLAIN or name.startswith(_PLAIN_PREFIXES)}
 
@@ -26,7 +26,7 @@ def environment_without_secrets() -> dict[str, str]:
 class Settings(PostgresSettings):
     """RONDO_DATA is the root of the Delta tables, RONDO_ARTIFACTS the artifact store: each a folder or a URL.
 
-    RONDO_FUNCTIONS is the folder with the packages of functions that train. One may take `function_seconds`.
+    RONDO_FUNCTIONS is the folder with the packages of functions that train. A call may take `function_seconds` seconds.
 
     `worker_threads` bounds the threads of a training. A worker that does not renew its claim for `worker_lease` seconds
     loses its run to another. A run fails after `worker_attempts` attempts.

@@ -1,4 +1,4 @@
-"""Finds the classes of a graph, in the order of its probabilities, and which columns are those of the label."""
+"""Finds the classes of a graph, in the order of its probabilities, and the column of each class of the label."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES = "rondo.classes"
 
 
 def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
-    """Return the classes of `count` probabilities: of the metadata, else of the label output. None if nothing has them.
+    """Return the classes of `count` probabilities, from the metadata or else the label output. None without both.
 
     Raises:
         UnmatchedClassesError: the metadata can't be read, or has another number of classes.
@@ -40,11 +40,10 @@ def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
 def columns_of(found: tuple[str, ...] | None, wanted: tuple[str, ...]) -> tuple[int, ...]:
     """Return the column of each wanted class among the probabilities of the found ones.
 
-    Whole numbers from 0 stand for the wanted classes in their order. Without found classes the order is taken to be the
-    wanted one.
+    Whole numbers from 0 stand for the wanted classes in their order. Without found classes the wanted order is assumed.
 
     Raises:
-        UnmatchedClassesError: they are others.
+        UnmatchedClassesError: the found classes are not the wanted ones.
 
     """
     if found is None:
@@ -75,7 +74,7 @@ def _of_metadata(text: str, count: int) -> tuple[str, ...]:
 
 
 def _declared(graph: onnx.GraphProto) -> Iterator[tuple[str, ...]]:
-    """Yield the classes that classifiers of `ai.onnx.ml` declare. Those of an ensemble's members may be others."""
+    """Yield the classes that classifiers of `ai.onnx.ml` declare. Members of an ensemble may declare other classes."""
     for node in document.nodes(graph):
         for attribute in node.attribute:
             if attribute.name.startswith("classlabels_") and node.op_type != "ZipMap":

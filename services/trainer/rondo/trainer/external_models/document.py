@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _DEFAULT_OPSET = 15
-# Since this version Dropout passes its input on, unless its third input (since version 12), `training_mode`, is true.
+# Since this version Dropout returns its input, unless its third input `training_mode` (since version 12) is true.
 _INERT_DROPOUT = 7
-# Up to here an attribute said whether a BatchNormalization is as in inference. Since then it is, unless it has more
-# than one output, or (since version 14) `training_mode` is 1.
+# Before this version the attribute `is_test` makes a BatchNormalization compute as in inference. Since this version it
+# does so by default, unless it has more than one output, or (since version 14) `training_mode` is 1.
 _WITHOUT_IS_TEST = 7
 MAX_BYTES = 256 * 1024 * 1024
 _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
@@ -48,10 +48,10 @@ _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLi
 def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
     """Return a graph that needs nothing but the standard operators. The domain of `ai.onnx` is written as "".
 
-    What only tools read (training, annotations, documentation) is dropped.
+    Parts that only tools read (training, annotations, documentation) are dropped.
 
     Raises:
-        ExternalModelError: the model is too large, is no ONNX, needs other files or operators, or is random.
+        ExternalModelError: the model is too large, is no ONNX model, needs other files or operators, or is random.
 
     """
     if len(content) > largest:
@@ -68,7 +68,7 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
     for field in ("training_info", "doc_string", "configuration"):
         model.ClearField(field)
     model.graph.ClearField("quantization_annotation")
-    # Metadata may have been appended to the file: of a key that occurs twice the last value holds.
+    # Metadata may have been appended to the file. If a key occurs twice, its last value counts.
     helper.set_model_props(model, onnx_document.metadata(model))
     model.graph.ClearField("value_info")
     try:
@@ -79,7 +79,7 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
 
 
 def nodes(message: Message) -> Iterator[NodeProto]:
-    """Yield every node, those of subgraphs too."""
+    """Yield every node, including those of subgraphs."""
     for found in messages_of(message, NodeProto):
         yield found
         yield from nodes_below(found)
@@ -95,7 +95,7 @@ def _require_known_operators(model: onnx.ModelProto) -> None:
         raise ModelFunctionsError(model.functions[0].name)
     for entry in model.opset_import:
         newest = NEWEST.get("" if entry.domain == "ai.onnx" else entry.domain)
-        # Converters declare domains that no operator of the graph is of.
+        # Converters also declare domains that no operator of the graph belongs to.
         if newest is not None and entry.version > newest:
             raise UnsupportedOpsetError(entry.domain or "ai.onnx", entry.version, newest)
     version, false = versions_of(model).get("", _DEFAULT_OPSET), _false_constants(model)
@@ -110,12 +110,12 @@ def _require_known_operators(model: onnx.ModelProto) -> None:
             raise TrainingModeError(node.name or next(iter(node.output), node.op_type))
     kept = {domain: version for domain, version in versions_of(model).items() if domain in NEWEST}
     del model.opset_import[:]
-    # XGBoost's converter declares no version of the standard operators where it uses none of them.
+    # XGBoost's converter declares no version of the standard operators if it uses none of them.
     model.opset_import.extend(helper.make_opsetid(*each) for each in ({"": _DEFAULT_OPSET} | kept).items())
 
 
 def _drops(node: NodeProto, version: int, false: set[str]) -> bool:
-    """Return whether a Dropout may be random: as in training, or by an input that is computed."""
+    """Return whether a Dropout may be random: it is in training mode, or an input that is no constant decides."""
     if version < _INERT_DROPOUT:
         return not any(attribute.name == "is_test" and attribute.i for attribute in node.attribute)
     return any(name and name not in false for name in node.input[2:])
@@ -130,7 +130,7 @@ def _is_as_in_training(node: NodeProto, version: int) -> bool:
 
 
 def _false_constants(model: onnx.ModelProto) -> set[str]:
-    """Return the names of the tensors that are one false each, wherever such a name is a constant."""
+    """Return the names of tensors that are a single false wherever the graph defines them as constants."""
     graphs = [model.graph, *(each for node in nodes(model.graph) for each in subgraphs(node))]
     tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
     for node in nodes(model.graph):

@@ -1,4 +1,4 @@
-"""Why a model made elsewhere can't be used. Each message says what to export instead."""
+"""Errors of a model made elsewhere that can't be used. Each message says what to export instead."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class UnclearOutputError(ExternalModelError):
 
 
 class ZipMapError(ExternalModelError):
-    """The probabilities are dictionaries."""
+    """The probabilities are dictionaries (the operator ZipMap)."""
 
     code = "zipmap"
 
@@ -273,6 +273,6 @@ class RunMemoryError(ExternalModelError):
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names in their order, the first ones of many."""
+    """Return names as text in their order. Of many names only the first ones."""
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return ", ".join(names[:_NAMES]) + more

@@ -1,4 +1,4 @@
-"""A model made elsewhere that takes features as they are sent."""
+"""A model made elsewhere that takes features as a request sends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds which features the inputs of a graph are."""
+"""Matches the inputs of a graph to features."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 FEATURES = "rondo.features"
 PREFIX = "external."
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
-# A missing number is NaN, which no whole number is.
+# A missing number is NaN, which these types can't hold.
 _WHOLE = (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 _MATRIX_RANK = 2
 
 
 @dataclass(frozen=True)
 class MatrixInput:
-    """One input of shape `[N, columns]`. `of_matrix` are the places of its columns among all columns."""
+    """One input of shape `[N, columns]`. `of_matrix` are the positions of its columns among all columns."""
 
     name: str
     element: int
@@ -39,7 +39,7 @@ class MatrixInput:
     of_matrix: tuple[int, ...]
 
     def feeds(self, rows: Columns) -> dict[str, NDArray[Any]]:
-        """Return what the graph is run with, from columns of shape `[N, 1]`."""
+        """Return the inputs of a run of the graph, from columns of shape `[N, 1]`."""
         return {self.name: _as(self.element, np.hstack([rows[name] for name in self.columns]))}
 
     def onnx_nodes(self, tensors: Mapping[str, str]) -> list[onnx.NodeProto]:
@@ -66,7 +66,7 @@ class ColumnInput:
 
 @dataclass(frozen=True)
 class ColumnInputs:
-    """One input for each feature that the graph uses, with its name."""
+    """One input for each feature that the graph uses, under the name of the feature."""
 
     inputs: tuple[ColumnInput, ...]
 
@@ -92,13 +92,13 @@ GivenInputs: TypeAlias = "MatrixInput | ColumnInputs"
 
 
 def match_inputs(model: onnx.ModelProto, features: Mapping[str, Feature]) -> GivenInputs:
-    """Return what the inputs of a graph are.
+    """Return the features that the inputs of a graph hold.
 
-    One float input of two dimensions has all features, in the order of the spec, or those that the metadata
+    A single float input of two dimensions holds all features in the order of the spec, or those that the metadata
     `rondo.features` lists as JSON. Other inputs have the names of features.
 
     Raises:
-        UnmatchedInputsError: they are not the features.
+        UnmatchedInputsError: the inputs are not the features.
 
     """
     initialized = {tensor.name for tensor in model.graph.initializer}
@@ -106,7 +106,7 @@ def match_inputs(model: onnx.ModelProto, features: Mapping[str, Feature]) -> Giv
     named = _listed_features(model, features)
     if len(inputs) == 1 and inputs[0].name not in features and _rank(inputs[0]) == _MATRIX_RANK:
         single = _sizes(inputs[0])[1] == 1
-        # A single column with another name is a feature that the spec lacks.
+        # A single input of one column, whose name is no feature, is a feature that the spec lacks.
         if named or not single or len(features) == 1:
             return _matrix(inputs[0], features, named or tuple(features))
     return _columns(inputs, features)
@@ -181,7 +181,7 @@ def _faults(value: onnx.ValueInfoProto, feature: Feature) -> list[str]:
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
-    """Return the fixed sizes of the dimensions. 0 where any is allowed."""
+    """Return the fixed sizes of the dimensions. 0 for a dimension of any size."""
     return [max(0, each.dim_value) for each in value.type.tensor_type.shape.dim] or [0]
 
 

@@ -1,9 +1,9 @@
-"""A model made elsewhere, by the protocol of a fitted one: it predicts, and it is nodes of our graph.
+"""A model made elsewhere, behind the protocol of a fitted model: it predicts, and returns nodes for our graph.
 
     model = read_model(content, features, "probability", ("no", "yes"), sample, run)
 
-It predicts by the graph as it was given, and `onnx_nodes` are the same operators under other names, so that comparing
-both (`onnx_graph.parity`) is a check of the second.
+It predicts with the given graph. `onnx_nodes` are the same operators under other names, so the comparison of both
+(`onnx_graph.parity`) checks them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _LEAST_CONVERTED = 13
 
 
 class RunGraph(Protocol):
-    """Runs a graph that nobody here has made, within bounds of time and memory."""
+    """Runs a graph from an untrusted source, within bounds of time and memory."""
 
     def __call__(
         self, model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]
     ) -> Sequence[NDArray[Any]]:
-        """Return outputs by their names, which are numbers.
+        """Return the outputs with these names, which are numeric.
 
         Raises:
             InvalidGraphError: the runtime can't load the graph.
@@ -56,9 +56,9 @@ class RunGraph(Protocol):
 
 @dataclass(frozen=True)
 class ExternalModel:
-    """A graph of which is known what its inputs and its prediction are.
+    """A graph with known inputs and a known prediction.
 
-    It is a `FittedModel` over the columns that it was read for, in their order, where all of them are numbers.
+    It is a `FittedModel` over the columns that it was read for, in their order, if all of them are numbers.
     """
 
     features: tuple[str, ...]
@@ -72,7 +72,7 @@ class ExternalModel:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes in the order of the raw prediction. None for numbers."""
+        """The classes in the order of the raw prediction. None if it is a number."""
         return self.output.classes
 
     @property
@@ -81,7 +81,7 @@ class ExternalModel:
         return tuple(name for name in self.features if name not in self.inputs.columns)
 
     def predict_columns(self, columns: Columns) -> NDArray[np.float64]:
-        """Return the raw predictions `[rows, width]` of columns by their names, each of shape `[rows, 1]`.
+        """Return the raw predictions, shape `[rows, width]`, of columns by name, each of shape `[rows, 1]`.
 
         Raises:
             ExternalModelError: the graph fails, takes too long, or the predictions of a classifier are no
@@ -116,11 +116,11 @@ def read_model(
     sample: Columns,
     run: RunGraph,
 ) -> ExternalModel:
-    """Return the model that ONNX bytes are.
+    """Read a model from ONNX bytes.
 
-    `features` are the columns that it may use, in the order in which a matrix has them. `classes` are the classes in
-    the order of the raw prediction, of one probability the negative and the positive one; None takes those of the
-    graph. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
+    `features` are the columns that it may use, in the order of a matrix. `classes` are the classes in the order of the
+    raw prediction. For a single probability they are the negative and the positive class. None takes the classes of
+    the graph. `sample` has at least one row: by feature a column of shape `[rows, 1]`.
 
     Raises:
         ExternalModelError: it can't be used. The message says what to export instead.
@@ -144,9 +144,9 @@ def read_model(
 
 
 def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph with operators that may stand beside ours. It can't be newer than it is.
+    """Return the graph with operators of a version that our nodes can share. A graph that is new enough stays as it is.
 
-    The operators of `ai.onnx.ml` stay: they are read as in their own version.
+    The operators of `ai.onnx.ml` keep their own version.
     """
     version = onnx_document.versions_of(model)[""]
     if version >= _LEAST_CONVERTED:
@@ -171,7 +171,7 @@ def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
 
 
 def _renamed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """Return copies whose names have a prefix, so that none is that of a feature or of a node of ours."""
+    """Return copies whose names have a prefix, so that no feature and none of our nodes has the same name."""
     copies = []
     for index, node in enumerate(nodes):
         copy = onnx.NodeProto()

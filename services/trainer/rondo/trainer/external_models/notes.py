@@ -1,4 +1,4 @@
-"""Notes on a model that was made elsewhere: what it says of itself, and what remains unknown."""
+"""Notes on a model that was made elsewhere: the statements of its metadata, and the facts that remain unknown."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.external_models.model import ExternalModel
 
-# In the metadata of a file that `rondo.client` has converted from an estimator: how both were compared there.
+# The key in the metadata of a file that `rondo.client` converted from an estimator: the comparison of both there.
 COMPARED = "rondo.compared"
 
 
 class _ComparedByClient(BaseModel):
-    """What the metadata says of the comparison of a file with its estimator."""
+    """The comparison of a file with its estimator, from the metadata of the file."""
 
     rows: Annotated[int, Field(gt=0)]
     left_out: Annotated[int, Field(ge=0)] = 0
@@ -36,7 +36,10 @@ class _ComparedByClient(BaseModel):
 def external_notes(
     spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
 ) -> Iterator[TrainingNote]:
-    """Yield notes on the model of `rows` that `holdout` evaluates. `until` is as in `registration.candidate_of`."""
+    """Yield notes on a model of the labelled `rows`, which `holdout` evaluates.
+
+    `until` is the newest event time of the rows that the model was fitted to. None if its metadata has none.
+    """
     if model.unused:
         message = f"the model does not use {listed(model.unused)}"
         yield TrainingNote(code=NoteCode.UNUSED_FEATURES, message=message)

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 OUTPUT = "rondo.output"
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-# As skl2onnx and onnxmltools call them, and Keras and PyTorch users often do.
+# The names that skl2onnx and onnxmltools use, and users of Keras and PyTorch often.
 _PROBABILITIES = ("probabilities", "probability", "output_probability", "proba", "probs")
 _BINARY = 2
-# Probabilities of float32 add up to 1 with an error of at most the number of classes times 6e-8.
+# The error of a sum of float32 probabilities is at most the number of classes times 6e-8.
 _TOLERANCE = 1e-3
 _ALONE, _ROUNDING = 20, 1e-3
 _WANTED: dict[TargetKind, str] = {
@@ -48,7 +48,8 @@ _WANTED: dict[TargetKind, str] = {
 class RawOutput:
     """An output, and the columns of it that are the raw prediction.
 
-    `classes` are those of the raw prediction in their order. `assumed`: the graph names none, so theirs is assumed.
+    `classes` are those of the raw prediction in their order. `assumed` is True if the graph names no classes, so that
+    their order is assumed.
     """
 
     name: str
@@ -58,9 +59,9 @@ class RawOutput:
     assumed: bool
 
     def take(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the raw prediction `[N, width]`. A value beyond float32 is infinite, as in the graph.
+        """Return the raw prediction, shape `[N, width]`. A value beyond float32 becomes infinite, as in the graph.
 
-        Probabilities that rounding has put outside of 0 to 1 are 0 or 1. A mean over 50 trees may be 1.0000001.
+        Probabilities that are outside of 0 to 1 by rounding become 0 or 1. A mean over 50 trees may be 1.0000001.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             found = values.reshape(-1, self.found)[:, self.columns].astype(np.float32)
@@ -81,7 +82,7 @@ class RawOutput:
         ]
 
     def _rounded_nodes(self, taken: str, raw: str) -> list[onnx.NodeProto]:
-        """Return the nodes that do with the tensor `taken` what `take` does with its columns."""
+        """Return the nodes that round the tensor `taken` as `take` rounds its columns."""
         if not self.classes:
             return [helper.make_node("Cast", [taken], [raw], name=raw, to=TensorProto.FLOAT)]
         known = {"none": 0.0, "all": 1.0, "tolerance": _TOLERANCE}
@@ -103,7 +104,7 @@ class RawOutput:
         ]
 
     def check(self, target: TargetKind, raw: NDArray[np.float64]) -> None:
-        """Check that the predictions of a classifier are probabilities, where they are finite numbers.
+        """Check that the finite predictions of a classifier are probabilities.
 
         Raises:
             NotProbabilitiesError: they are not.
@@ -121,10 +122,12 @@ class RawOutput:
 def check_rows_alone(
     predict: Callable[[pl.DataFrame], NDArray[np.float64]], rows: pl.DataFrame, raw: NDArray[np.float64]
 ) -> None:
-    """Check that some of the rows have the same predictions alone as in `raw`, among all of them.
+    """Check that the first rows have the same predictions without the other rows.
+
+    `raw` are the predictions of all `rows` together.
 
     Raises:
-        BatchDependentError: they have others.
+        BatchDependentError: a prediction differs.
 
     """
     count = min(_ALONE, rows.height // 2)
@@ -133,7 +136,7 @@ def check_rows_alone(
     among, alone = raw[:count], predict(rows.head(count))
     with np.errstate(invalid="ignore"):
         differences = np.abs(among - alone) / np.maximum(1, np.abs(among))
-    # A sum of float32 in another order differs by less. Where neither is a finite number there is no difference.
+    # A float32 sum in another order differs by less. If neither is a finite number, there is no difference.
     if (largest := float(np.nan_to_num(differences, nan=0.0).max())) > _ROUNDING:
         raise BatchDependentError(count, largest)
 
@@ -141,8 +144,8 @@ def check_rows_alone(
 def candidate_output(model: onnx.ModelProto, target: TargetKind) -> str:
     """Return the name of the output that has the prediction.
 
-    It is the only output of floats; of several the one that the metadata `rondo.output` names, or whose name says that
-    it has probabilities.
+    It is the only float output. Of several it is the one that the metadata `rondo.output` names, or that has a name for
+    probabilities.
 
     Raises:
         UnclearOutputError: there is none, or several.
@@ -182,14 +185,15 @@ def raw_output(
     target: TargetKind,
     wanted: tuple[str, ...] | None,
 ) -> RawOutput:
-    """Return how the output `name` is read, which was `sample` for a number of rows.
+    """Return the interpretation of the output `name`, whose value was `sample` for `rows` rows.
 
-    `wanted` are the classes in the order of the raw prediction. None takes those of the graph, which must have them.
+    `wanted` are the classes in the order of the raw prediction. None takes the classes of the graph, which must have
+    some.
 
     Raises:
-        UnclearOutputError: it has another shape than the target needs.
-        UnmatchedClassesError: the classes are others.
-        RunFailedError: it has another number of rows.
+        UnclearOutputError: its shape does not fit the target.
+        UnmatchedClassesError: the classes differ.
+        RunFailedError: its number of rows differs.
 
     """
     if sample.ndim == 0 or len(sample) != rows:

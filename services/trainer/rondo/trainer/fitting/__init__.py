@@ -1,1 +1,1 @@
-"""From labelled rows to the model of the strategy that leads: plans, fits and scores. `adaptation` decides."""
+"""Plans, fits and scores strategies on labelled rows, and returns the model of the leader. `adaptation` decides."""

@@ -1,4 +1,4 @@
-"""Fits and scores the models of a plan, and takes that of the strategy which leads."""
+"""Fits and scores the models of a plan, and takes the model of the leading strategy."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
     Losses: TypeAlias = "NDArray[np.float64]"
 
 log = logging.getLogger(__name__)
-# What a strategy with few rows may run into, where one with more rows does not.
+# Errors that a strategy with few rows may have while one with more rows has none.
 _LEAVES_OUT = (NotEnoughDataError, NothingToImputeError, NoFinitePredictionError)
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The strategy whose rows are taken, and its model: `parts` are what that was fitted to, and what evaluates it.
+    """The strategy whose rows are taken, and its model. `parts` are the rows that it was fitted to, and the holdout.
 
-    `served` is the strategy for all rows. `fitted` are the rows that each scored model was fitted to, and `losses`
-    their mean losses on the holdout. `function` is the code that fitted them, where no library did.
-    `next_growth` is the share of more rows that the next training follows, once it is known.
+    `served` is the strategy for all rows. `fitted` has the number of rows that each scored model was fitted to, and
+    `losses` their mean losses on the holdout. `function` is the code that fitted them, None if a library did.
+    `next_growth` is the share of new rows from which the next training starts. None until it is known.
     """
 
     planned: Planned
@@ -75,11 +75,11 @@ class Chosen:
 def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> Chosen:
     """Fit and score the planned models, and choose by their losses.
 
-    Where the strategy that led has become worse, the change is looked into as after a suspicion.
+    If the previous leader has become worse, the change is checked as if it had been suspected before.
 
     Raises:
         LeakError: a feature is the label.
-        TrainingImpossibleError: no strategy has a model.
+        TrainingImpossibleError: no strategy could be fitted.
 
     """
     plan = planned.fit_plan
@@ -108,9 +108,9 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
 
 
 def can_refit(fits: ModelFits, rows: pl.DataFrame, served: Strategy, parts: Split) -> bool:
-    """Return whether the model that serves is to be fitted to the holdout as well.
+    """Return whether the served model is fitted to the holdout as well.
 
-    Not where it would know other classes than the one that was evaluated: that serves then.
+    False if it would know other classes than the evaluated model. The evaluated model then serves.
     """
     return fits.spec.refits and fits.classes(rows[served.first :]) == fits.classes(parts.training)
 
@@ -128,7 +128,7 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
     failures: list[Exception] = []
     workers, each_fits = fits.at_once
     with ThreadPoolExecutor(workers) as pool:
-        # The longest fits begin first.
+        # The longest fits begin first, so that the last ones are short.
         fitted = [
             (each, pool.submit(_fit_one, each_fits, rows, each))
             for rows in _rows_of_strategies(each_fits, planned)
@@ -142,7 +142,7 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
                     log.info("no model of %s: %s", strategy.name, failure)
                     failures.append(failure)
         finally:
-            # Any other failure ends the run, so fits that have not begun are not needed.
+            # Any other failure ends the run, so fits that have not begun are cancelled.
             pool.shutdown(wait=False, cancel_futures=True)
     if not models:
         raise failures[0]
@@ -150,7 +150,7 @@ def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, Feature
 
 
 class _StrategyRows:
-    """The rows of strategies, prepared when the first of them is fitted, so that they share one matrix."""
+    """The rows of strategies that share one matrix. It is prepared when the first of them is fitted."""
 
     def __init__(self, fits: ModelFits, planned: Planned, strategies: Sequence[Strategy]) -> None:
         self.planned, self.strategies, self.later = planned, strategies, planned.holdout
@@ -189,7 +189,10 @@ def _losses(fits: ModelFits, classes: tuple[str, ...], holdout: pl.DataFrame, mo
 
 
 def _of_champion(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> dict[str, Losses]:
-    """Return the champion's losses, if it was fitted to no row of the holdout, nor to any that it did not predict."""
+    """Return the champion's losses on the holdout. Empty if it was fitted to a row of it, or is newer than a row of it.
+
+    The label delay passes between a champion's newest row and its first prediction.
+    """
     until, start = trained_until(champion), int(planned.at.times[planned.fit_plan.held.start])
     if until is None or start <= micros(until) + planned.at.delay:
         return {}

@@ -1,4 +1,4 @@
-"""Fits one model after the other by a spec: the preparation first, then the estimator or the function of a user."""
+"""Fits models by a spec: first the preparation, then the estimator or the user's function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PreparedRows:
-    """Rows as an estimator takes them: `matrix` and `labels`, by a preparation that is fitted to them."""
+    """Rows as an estimator takes them: `matrix` and `labels`, and the preparation that was fitted to them."""
 
     rows: pl.DataFrame
     classes: tuple[str, ...]
@@ -39,8 +39,8 @@ class PreparedRows:
 class ModelFits:
     """Fits models by a spec and the parameters of `trainer`, which a search may have found.
 
-    Without an `estimator` a function of the user's own fits them. `halved` is the estimator with half of its threads,
-    two of which may fit at the same time. None where they may not.
+    Without an `estimator` the user's function fits them. `halved` is the estimator with half of its threads, for two
+    fits at the same time. None if the library does not allow them.
     """
 
     spec: ModelSpec
@@ -51,7 +51,7 @@ class ModelFits:
 
     @property
     def at_once(self) -> tuple[int, ModelFits]:
-        """How many models may be fitted at the same time, and what fits each of them."""
+        """The number of models that may be fitted at the same time, and the object that fits each of them."""
         return (1, self) if self.halved is None else (2, replace(self, estimator=self.halved))
 
     def classes(self, rows: pl.DataFrame) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class ModelFits:
         Raises:
             HyperparameterError: the parameters can't be used.
             PreparationError: the spec's `prepare` can't be used.
-            NothingToImputeError: a column has no value that missing ones could be taken for.
+            NothingToImputeError: a column has no value to impute missing ones with.
 
         """
         spec, classes = self.spec, self.classes(rows)
@@ -79,7 +79,7 @@ class ModelFits:
     def fit(
         self, prepared: PreparedRows, later: pl.DataFrame, weights: NDArray[np.float64] | None = None
     ) -> FeatureModel:
-        """Fit a model to prepared rows. `later` are rows that it will predict.
+        """Fit a model to prepared rows. `later` are rows that the model will predict.
 
         Raises:
             HyperparameterError: the parameters can't be used.
@@ -92,7 +92,7 @@ class ModelFits:
                 self.spec, classes, prepared.rows, prepared.preparation, prepared.matrix, prepared.labels
             )
         params = self.estimator.check_params(self.spec.task, trainer)
-        # Before a fit that may take hours.
+        # An error in the preparation of these rows shows before a fit that may take hours.
         beside = prepared.preparation.apply(later)
         for matrix in (prepared.matrix, beside):
             self.estimator.check_matrix(params, prepared.preparation.columns, matrix)

@@ -1,4 +1,4 @@
-"""Plans a training that compares strategies: which models are fitted to which rows, and what they are scored on."""
+"""Plans a training that compares strategies: the rows that each model is fitted to, and the rows that score them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import ChampionModel
 
 log = logging.getLogger(__name__)
-# Of more classes the rest are rare, and what rows share shows in the commonest.
+# If there are more classes, the others are rare, and a dependence between rows shows in the most frequent ones.
 _MOST_SERIES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """Labelled rows in order, and what is fitted to which of them. `since` is when a change is suspected to begin."""
+    """Labelled rows in order, and the fits to them. `since` is the suspected time of a change, None without one."""
 
     rows: pl.DataFrame
     at: LabelledRows
@@ -51,7 +51,7 @@ class Planned:
 
     @property
     def leading(self) -> pl.DataFrame:
-        """The rows before the holdout of the strategy that leads so far, which parameters are searched on."""
+        """The rows of the current leader before the holdout. Parameters are searched on these."""
         fit = self.fit_plan.held.fit
         return self.rows[training_window.leading_strategy(self.at, self.state, fit).first : fit]
 
@@ -67,9 +67,10 @@ def plan_strategies(
     champion: ChampionModel | None,
     since: datetime | None,
 ) -> Planned:
-    """Plan a training on labelled rows in order of event time. `since` is when the performance may have dropped.
+    """Plan a training on labelled rows in order of event time. `since` is the time of a suspected drop of performance.
 
-    It is looked into once there are enough rows since then, and again once they have doubled if it was not confirmed.
+    The drop is checked once there are enough rows since then, and, if it was not confirmed, again once they have
+    doubled.
 
     Raises:
         MissingColumnsError: a feature is no column of the rows.
@@ -97,7 +98,7 @@ def plan_strategies(
 
 
 def plan_suspicion(spec: ModelSpec, planned: Planned, since: int) -> Planned | None:
-    """Plan how to look into a change since an event time, in microseconds. None where too few rows are newer."""
+    """Plan the check of a change since an event time, in microseconds. None if too few rows are newer."""
     return _suspicion(spec, planned.rows, planned.at, planned.state, from_micros(since))
 
 
@@ -119,7 +120,7 @@ def _rows(spec: ModelSpec, rows: pl.DataFrame) -> LabelledRows:
         times=times,
         delay=int(spec.data.label_delay.total_seconds() * 1e6),
         features=len(spec.features),
-        # A function of a user's own takes no weights.
+        # A user's function takes no weights.
         fades=spec.trainer.function is None,
         least=_rows_of_two_classes(spec, rows),
         specified=holdout.specified(spec.trainer, times),
@@ -130,22 +131,22 @@ def _rows(spec: ModelSpec, rows: pl.DataFrame) -> LabelledRows:
 
 
 def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64] | NDArray[np.bool_]:
-    """Return the labels as `dependence.dependent_rows` has them, shape `[series, rows]`.
+    """Return the labels as `dependence.dependent_rows` takes them, shape `[series, rows]`.
 
-    A series is an indicator of a class, of the commonest ones, or the ranks of numbers: outliers would hide what rows
-    share.
+    A series is the indicator of one of the most frequent classes, or the ranks of numbers: outliers would hide the
+    dependence of rows.
     """
     labels = rows[spec.data.label]
     if task_named(spec.task).target == "number":
         return labels.rank("average").to_numpy()[None].astype(np.float64)
     classes = labels.value_counts(sort=True)[spec.data.label]
-    # Of two classes both indicators say the same.
+    # The indicators of two classes have the same information.
     commonest = classes[: 1 if len(classes) == 2 else _MOST_SERIES]  # noqa: PLR2004 - as said
     return np.array([(labels == each).to_numpy() for each in commonest])
 
 
 def _rows_of_two_classes(spec: ModelSpec, rows: pl.DataFrame) -> int:
-    """Return how many of the latest rows have two classes. 0 where labels are numbers, or all the same."""
+    """Return the number of latest rows that include two classes. 0 if labels are numbers, or all the same."""
     if task_named(spec.task).target == "number":
         return 0
     labels = rows[spec.data.label]

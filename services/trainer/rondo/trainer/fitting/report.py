@@ -1,4 +1,4 @@
-"""Says which rows a training took and why, with the figures of all strategies, for the evidence and for people."""
+"""Describes the rows that a training took and the reasons, with the figures of all strategies, for the evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(chosen: Chosen, *, refitted: bool) -> Adaptation:
-    """Describe a choice. A model that is `refitted` is of all rows of its strategy, the holdout included."""
+    """Describe a choice. A `refitted` model is fitted to all rows of its strategy, the holdout included."""
     planned, choice = chosen.planned, chosen.choice
     held, rows = planned.fit_plan.held, planned.rows.height
     first = chosen.served.first if refitted else chosen.first
@@ -87,7 +87,7 @@ def _of_confirmation(chosen: Chosen) -> str:
 
 
 def _of_waiting(chosen: Chosen) -> str:
-    """Return as text which change waits for more rows."""
+    """Return a sentence about the change that waits for more rows."""
     waiting = chosen.choice.state.unconfirmed
     if waiting is None:
         return ""
@@ -96,7 +96,7 @@ def _of_waiting(chosen: Chosen) -> str:
 
 
 def _of_growth(chosen: Chosen) -> str:
-    """Return as text that the next training waits for more rows than usual."""
+    """Return a sentence that the next training waits for more rows than usual."""
     if chosen.next_growth is None or chosen.next_growth <= GROWTH:
         return ""
     return f"; {GAINED_NOTHING}, the next training follows {chosen.next_growth:.0%} more labelled rows"

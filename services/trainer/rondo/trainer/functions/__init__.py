@@ -1,1 +1,1 @@
-"""Functions of the user's own that train: their packages, the process that runs one, and the model it returns."""
+"""User functions that train: their packages, the process that runs a function, and the model it returns."""

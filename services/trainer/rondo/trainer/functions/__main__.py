@@ -1,7 +1,7 @@
 """The process that runs one function: `python -m rondo.trainer.functions <descriptor of the answer>`.
 
-The call is read from standard input, which stays open: where it ends, the worker has gone, and this process ends, too.
-What the function prints goes to the log.
+The call is read from standard input, which stays open. End-of-file means that the worker has ended, and this process
+ends, too. The function's output is written to the log.
 """
 
 import importlib
@@ -79,7 +79,7 @@ def _described(error: BaseException) -> str:
 
 
 def _place(error: BaseException, folder: Path) -> str:
-    """Return the last line of the traceback that is in the package; without one the last of all."""
+    """Return the last line of the traceback that is in the package, or the last line if none is."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_relative(error.filename, folder)}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -93,7 +93,7 @@ def _relative(filename: str, folder: Path) -> str:
 
 
 def _end_with_the_worker() -> None:
-    # Not by `sys.stdin`, whose lock a thread would hold when the interpreter ends.
+    # `sys.stdin` is not used: this thread would hold its lock when the interpreter ends.
     os.read(0, 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""What a function of the user's own is called with. docs/functions.md is the page for its author."""
+"""The context that a user's function is called with. docs/functions.md is the page for its author."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FunctionContext:
-    """What there is beside columns and labels.
+    """The arguments of a function besides columns and labels.
 
-    `task` is the spec's. `target` is what the graph predicts: the `probability` of the positive label, the
-    `probabilities` of all classes, or a `number`. `classes` are the classes in the order of their indices, of one
-    probability the negative and the positive label, of a number none. `params` are `trainer.params` of the spec.
+    `task` is that of the spec. `target` is the prediction of the graph: the `probability` of the positive label, the
+    `probabilities` of all classes, or a `number`. `classes` are the classes in the order of their indices: the negative
+    and the positive label for one probability, and none for a number. `params` are `trainer.params` of the spec.
 
-    `matrix` has the columns that the spec's `prepare` makes of the features, float32 `[rows, columns]`, with missing
-    values as NaN, and `matrix_columns` their names.
+    `matrix` has the columns that the spec's `prepare` computes from the features, float32 `[rows, columns]`, with
+    missing values as NaN. `matrix_columns` are their names.
     """
 
     task: str

@@ -1,4 +1,4 @@
-"""Why a function of the user's own made no model. Each message says what to change, and where."""
+"""Errors of a user's function that made no model. Each message says what to change, and where."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PackageMissingError(TrainingImpossibleError):
 
 
 class SeveralPackagesError(TrainingImpossibleError):
-    """Several files of the folder have the package."""
+    """Several files of the folder contain the package."""
 
     code = "function_package_twice"
 
@@ -126,7 +126,7 @@ class NoModelError(TrainingImpossibleError):
 
 
 class FunctionModelError(TrainingImpossibleError):
-    """The function returned an ONNX model that can't be served. `reason` is the code of why."""
+    """The function returned an ONNX model that can't be served. `reason` is the error code of the cause."""
 
     code = "function_model"
 
@@ -165,7 +165,7 @@ class FunctionDiedError(TrainingImpossibleError):
 
 
 class PackageChangedError(TrainingImpossibleError):
-    """The package was changed while its function ran, so no digest names the code that trained."""
+    """The package was changed while its function ran, so no digest identifies the code that trained."""
 
     code = "function_package_changed"
 

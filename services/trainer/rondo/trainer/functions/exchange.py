@@ -1,6 +1,6 @@
-"""What the worker sends to the process of a function, and what that process answers: JSON, then plain numbers.
+"""The messages between the worker and the process of a function: JSON, followed by arrays as plain bytes.
 
-Nothing is pickled. Both sides are of one release, so the format has no version.
+Nothing is pickled. Both sides have the same release, so the format has no version.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Request:
 
 
 def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
-    """Return the path to import from, the function, and what to call it with. The arrays can be written to.
+    """Return the path to import from, the function, and its call. The arrays are writable.
 
     Raises:
         EOFError: the file ends before the request does.
@@ -81,7 +81,7 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
 
 
 def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
-    """Write how a call ended, and the model if it made one."""
+    """Write the result of a call, and the model if it made one."""
     header = json.dumps(answer | {"bytes": len(model)}).encode()
     file.write(_LENGTH.pack(len(header)) + header)
     file.write(model)
@@ -89,7 +89,7 @@ def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
 
 
 def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
-    """Return how a call ended, and the model. None if the process has not answered."""
+    """Return the result of a call, and the model. None if the process has not answered."""
     if len(content) < _LENGTH.size:
         return None
     end = _LENGTH.size + int(_LENGTH.unpack_from(content)[0])

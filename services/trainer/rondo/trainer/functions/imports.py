@@ -1,4 +1,4 @@
-"""Imports the one package that the digest of a function is of, and of it what the digest has."""
+"""Imports only the package that the digest of a function covers, and only the files that it covers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CACHE = "__pycache__"
 
 
 class OnePackage:
-    """Imports one package from a folder or a wheel, and nothing else that is there: the digest is of that package."""
+    """Imports one package from a folder or a wheel, and nothing else in it: the digest covers only that package."""
 
     def __init__(self, name: str, path: str) -> None:
         self._name, self._path = name, path
@@ -34,7 +34,7 @@ class OnePackage:
 
 
 class UncachedLoader(SourceFileLoader):
-    """Always compiles the source: the digest leaves out `__pycache__`, whose byte code may be of other code."""
+    """Always compiles the source: the digest does not cover `__pycache__`, whose byte code may be from other code."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -47,7 +47,7 @@ class UncachedFinder(FileFinder):
 
 
 def finder_below(folder: str) -> Callable[[str], UncachedFinder]:
-    """Return a path hook (PEP 302) for the folders below one. `sys.path_hooks` takes it before the usual ones."""
+    """Return a path hook (PEP 302) for `folder` and the folders below. It comes first in `sys.path_hooks`."""
 
     def find(path: str) -> UncachedFinder:
         if not (Path(path).is_relative_to(folder) and Path(path).is_dir()):

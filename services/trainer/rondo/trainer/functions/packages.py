@@ -1,6 +1,6 @@
 """Finds the package of a function in the folder RONDO_FUNCTIONS, and its digest.
 
-A package is a folder, a single module, or a wheel of Python code alone. Nothing is imported here.
+A package is a folder, a single module, or a wheel with only Python code. Nothing is imported here.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Package:
-    """The top-level package `name`, which is in the folder, the module or the wheel at `path`."""
+    """The top-level package `name`. `path` is its folder, module or wheel."""
 
     name: str
     path: Path
 
     @property
     def import_from(self) -> Path:
-        """What Python would have on its path to import it."""
+        """The entry of `sys.path` from which the package can be imported."""
         return self.path if self.path.suffix == ".whl" else self.path.parent
 
     def digest(self) -> str:
         """Return `sha256:` and the hex digest of a wheel's bytes, or of all files of a folder.
 
-        Of each file, in the order of the paths, its path in the package, its size and its bytes are hashed.
-        `__pycache__`, which is not imported from, and files whose names begin with a dot do not count.
+        The digest of a folder covers the path in the package, the size and the bytes of each file, in the order of the
+        paths. `__pycache__`, which is not imported, and files whose names begin with a dot do not count.
         """
         hashed = hashlib.sha256()
         if self.path.suffix == ".whl":
@@ -54,7 +54,7 @@ class Package:
         return f"sha256:{hashed.hexdigest()}"
 
     def modules(self) -> list[str]:
-        """Return the names of the modules that are Python code."""
+        """Return the names of the Python modules."""
         if self.path.suffix == ".whl":
             with zipfile.ZipFile(self.path) as wheel:
                 names = [name for name in wheel.namelist() if name.startswith(f"{self.name}/")]
@@ -70,7 +70,7 @@ def find(folder: Path | None, function: str) -> Package:
     Raises:
         FunctionsNotSetError: there is no folder.
         PackageMissingError: the folder lacks the package.
-        SeveralPackagesError: several files of the folder have it.
+        SeveralPackagesError: several files of the folder contain it.
         UnusableWheelError: it is in a wheel with compiled code, or in one that can't be read.
 
     """
@@ -113,14 +113,14 @@ def _packages(folder: Path) -> list[Package]:
 
 
 def _module_name(path: Path) -> str | None:
-    """Return the name of the module that a file is to Python: compiled code is imported before a folder."""
+    """Return the module name that Python gives a file. Python prefers a compiled module to a folder of that name."""
     suffix = next((each for each in all_suffixes() if path.name.endswith(each)), None)
     name = path.name.removesuffix(suffix or "")
     return name if suffix is not None and name.isidentifier() else None
 
 
 def _in_wheel(path: Path) -> list[str]:
-    """Return the top-level packages and modules of a wheel; by the file's name where it can't be read."""
+    """Return the top-level packages and modules of a wheel. If it can't be read, they come from the file's name."""
     try:
         with zipfile.ZipFile(path) as wheel:
             files = [name.partition("/") for name in wheel.namelist()]
@@ -131,7 +131,7 @@ def _in_wheel(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """Return the files of a folder with their paths in it, sorted. A single module has itself."""
+    """Return the files of a folder with their relative paths, sorted. A single module is the only file."""
     if not path.is_dir():
         return [(path.name, path)]
     return sorted(_below(path, "", (path.resolve(),)))
@@ -142,10 +142,10 @@ def _below(folder: Path, prefix: str, above: tuple[Path, ...]) -> Iterator[tuple
         if each.name.startswith(".") or each.name == "__pycache__":
             continue
         if not each.is_dir():
-            # A link that leads nowhere can't be imported, and reading a pipe would have no end.
+            # A broken link can't be imported, and reading a pipe may never end.
             if each.is_file():
                 yield f"{prefix}{each.name}", each
-        elif (target := each.resolve()) not in above:  # a link may lead back
+        elif (target := each.resolve()) not in above:  # a link may point to a parent folder
             yield from _below(each, f"{prefix}{each.name}/", (*above, target))
 
 

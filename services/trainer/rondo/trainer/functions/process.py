@@ -1,8 +1,8 @@
-"""Runs a function of the user's own in a process of its own.
+"""Runs a user's function in a separate process.
 
-The process has none of the trainer's settings and credentials in its environment, imports the package each time,
-and can be ended: a function that does not return, exits or crashes ends its run, and not the worker. This isolates
-from mistakes. It is no sandbox.
+The process has none of the trainer's settings and credentials in its environment, imports the package each time, and
+can be killed: a function that does not return, exits or crashes ends its run, and not the worker. This protects
+against mistakes. It is no sandbox.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
     from rondo.trainer.functions.exchange import Request
     from rondo.trainer.functions.packages import Package
 
-# A model and what is said of it.
+# The bytes of an answer: a model and its JSON.
 _MOST = MAX_BYTES + (1 << 20)
 _PART = 1 << 20
 _POLL_SECONDS = 0.1
-# The order of sets of texts is then the same in each training.
+# A fixed hash seed makes the order of sets of texts the same in each training.
 _REPEATABLE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass
 class _Process:
-    """A process in a group of its own, and whether it had to be ended."""
+    """A process in its own process group. `timed_out` is True if it had to be killed."""
 
     popen: subprocess.Popen[bytes]
     timed_out: bool = False
@@ -60,7 +60,7 @@ class _Process:
         self.end()
 
     def end(self) -> None:
-        """End it, and the processes that it has started."""
+        """Kill it, and the processes that it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
 
@@ -69,7 +69,7 @@ def run_function(package: Package, function: str, request: Request, seconds: flo
     """Return the bytes of the ONNX model that a function of the package returns.
 
     Raises:
-        TrainingImpossibleError: one of `functions.errors`: it returned none within `seconds`.
+        TrainingImpossibleError: the function returned no model within `seconds`. It is one of `functions.errors`.
 
     """
     reading, writing = os.pipe()
@@ -79,7 +79,7 @@ def run_function(package: Package, function: str, request: Request, seconds: flo
             popen = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 stdin=subprocess.PIPE,
-                stdout=2,  # to the log, as its errors
+                stdout=2,  # to the log, like its errors
                 pass_fds=(writing,),
                 env=environment_without_secrets() | _REPEATABLE,
                 start_new_session=True,
@@ -115,7 +115,7 @@ def _answer(
     popen: subprocess.Popen[bytes], answers: FileIO, package: Package, function: str, request: Request
 ) -> bytes:
     assert popen.stdin is not None  # noqa: S101 - it is a pipe
-    # A process that ends before it has read everything has an exit code.
+    # The pipe breaks if the process ends before it has read everything. Its exit code is evaluated below.
     with suppress(BrokenPipeError):
         request.write(popen.stdin, str(package.import_from.absolute()), function)
     content = _read_until_exit(popen, answers)
@@ -125,15 +125,15 @@ def _answer(
 
 
 def _read_until_exit(popen: subprocess.Popen[bytes], answers: FileIO) -> bytes:
-    """Return what the process has written, of a larger answer the first `_MOST` bytes.
+    """Return the answer of the process, at most the first `_MOST` bytes.
 
-    The pipe may stay open after the exit: a process that the function has forked holds it, too.
+    The pipe may stay open after the exit, because a process that the function has forked has it open, too.
     """
     content = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(answers, selectors.EVENT_READ)
         while len(content) < _MOST:
-            # In this order: what it wrote before its exit is in the pipe.
+            # The exit is checked before the read, so that everything it wrote before its exit is read.
             exited = popen.poll() is not None
             if selector.select(_POLL_SECONDS):
                 if not (part := answers.read(_PART)):

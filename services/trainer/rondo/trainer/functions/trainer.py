@@ -1,7 +1,7 @@
-"""Trains with a function: calls it, reads the graph that it returns, and puts the preparation before it if need be.
+"""Trains with a function: calls it, reads the graph that it returns, and prepends the preparation if necessary.
 
-A graph with one input `[N, columns]` takes the matrix of the spec's `prepare`. One with an input of shape `[N, 1]` for
-each feature takes the features as they are sent.
+A graph with one input `[N, columns]` takes the matrix of the spec's `prepare`. A graph with an input of shape `[N, 1]`
+for each feature takes the features as a request sends them.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _SAMPLE_ROWS = 200
 
 
 class Functions:
-    """`ports.FunctionTrainer` of the packages in a folder. None where the operator has set none.
+    """`ports.FunctionTrainer` of the packages in `folder`. It is None if the operator has set no folder.
 
-    A function has `threads` threads and `seconds`. `run` runs the graph that it returns.
+    A function may use `threads` threads and `seconds` seconds. `run` runs the graph that it returns.
     """
 
     def __init__(self, folder: Path | None, threads: int, seconds: float, run: RunGraph) -> None:
@@ -96,7 +96,7 @@ class Functions:
             external = read_model(content, spec.features, target, classes, sent, self._run)
             made: FeatureModel = ExternalFeatureModel(spec.features, external)
         else:
-            # Our own nodes are the same in all newer versions.
+            # Our own nodes are valid in all newer versions.
             content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
@@ -109,7 +109,7 @@ class Functions:
 
 
 def _takes_a_matrix(model: onnx.ModelProto, features: Mapping[str, Feature]) -> bool:
-    """Return whether the only input of a graph is none of the features."""
+    """Return whether a graph has a single input that is no feature."""
     initialized = {tensor.name for tensor in model.graph.initializer}
     names = [value.name for value in model.graph.input if value.name not in initialized]
     return len(names) == 1 and names[0] not in features

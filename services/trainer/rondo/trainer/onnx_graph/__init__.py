@@ -1,1 +1,1 @@
-"""A model as one ONNX graph: the preparation and the fitted model; and whether it scores the same."""
+"""A model as one ONNX graph of preparation and fitted model, and the check that the graph predicts the same."""

@@ -1,7 +1,7 @@
-"""Background values: what a feature is when it is unknown, for explanations of single predictions.
+"""Background values: the values of unknown features, for explanations of single predictions.
 
-A graph has 50 values of each feature in its metadata. They are quantiles of the training rows, in an order of their own
-for each feature: so no row of the training data is in the artifact, and features that are unknown are independent
+A graph has 50 values of each feature in its metadata. They are quantiles of the training rows, in a separate random
+order for each feature. So no row of the training data is in the artifact, and unknown features are independent
 (Strumbelj and Kononenko, "Explaining prediction models and individual predictions with feature contributions",
 Knowledge and Information Systems 2014).
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import Feature
 
 VALUES = 50
-# More rows move a quantile by less than the next value.
+# With more rows a quantile moves by less than the distance to the next one.
 _MOST_ROWS = 10_000
 
 
 def background(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> dict[str, str]:
-    """Return the entry of the metadata: by feature a list of numbers or texts, null where one is missing."""
+    """Return the entry of the metadata: for each feature a list of numbers or texts, null for a missing value."""
     sample = rows if rows.height <= _MOST_ROWS else rows[np.linspace(0, rows.height - 1, _MOST_ROWS).astype(np.int64)]
     rng = np.random.default_rng(seed)
     check_columns(features, rows)
@@ -44,14 +44,14 @@ def background(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -
 
 
 def _quantiles(values: pl.Series) -> NDArray[Any]:
-    """Return values in the middle of 50 equal parts of the sorted ones. NaN is the largest."""
+    """Return the middle value of each of 50 equal parts of the sorted values. NaN is the largest value."""
     places = ((np.arange(VALUES) + 0.5) / VALUES * len(values)).astype(np.int64)
-    # NumPy would compare texts as objects of Python.
+    # NumPy would compare texts as Python objects, which is slow.
     return values.sort().gather(places).to_numpy()
 
 
 def _json(values: NDArray[Any]) -> list[float | str | None]:
-    """Return the values as JSON has them: the shortest number that float32 reads back as the same."""
+    """Return the values for JSON. A number is the shortest one that is read back as the same float32."""
     return [_number(value) if isinstance(value, np.float32) else value or None for value in values]
 
 

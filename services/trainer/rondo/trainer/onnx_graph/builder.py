@@ -1,7 +1,7 @@
 """Builds one ONNX graph from a model and the head of its task, so that training and serving cannot differ.
 
-One input per feature, with its name, of shape `[N, 1]`: text for a category ("" where it is missing), float32 for
-anything else (NaN where it is missing). The outputs are those of the task (`rondo.contracts.tasks`).
+Each feature is an input with its name, of shape `[N, 1]`: text for a category ("" if it is missing), float32 for any
+other type (NaN if it is missing). The outputs are those of the task (`rondo.contracts.tasks`).
 
 The same model gives the same bytes: names are fixed, nodes and tables have a fixed order.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
 
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
-# The kind of the trainer and its parameters: the next search begins with those of the champion.
+# The key of the trainer's kind and parameters. The next search begins with those of the champion.
 PARAMETERS = "rondo.parameters"
 # The tensor of the raw prediction. The name of a column has no dot, so it is no feature.
 RAW = "matrix.raw"
@@ -63,19 +63,19 @@ def read_task(model: bytes) -> FittedTask:
 
 
 def read_parameters(model: bytes) -> Parameters | None:
-    """Return what a model was fitted with. None for a graph without it."""
+    """Return the trainer's kind and parameters that a model was fitted with. None if the graph has none."""
     written = _metadata(model).get(PARAMETERS)
     return Parameters.model_validate_json(written) if written else None
 
 
 def trained_until(model: bytes) -> datetime | None:
-    """Return the newest event time of the rows that a model was fitted to. None for a graph without it."""
+    """Return the newest event time of the rows that a model was fitted to. None if the graph has none."""
     written = _metadata(model).get(TRAINED_UNTIL)
     return as_time(written) if written else None
 
 
 def as_time(written: str) -> datetime:
-    """Return an event time of the metadata."""
+    """Parse an event time of the metadata."""
     return datetime.fromisoformat(written).astimezone(UTC)
 
 

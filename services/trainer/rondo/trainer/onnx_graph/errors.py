@@ -1,4 +1,4 @@
-"""Why onnxruntime fails, from its messages."""
+"""Errors of onnxruntime, and the reasons in its messages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "MemoryError")
 
 
 class GraphFailedError(ValueError):
-    """A graph fails on the rows that it was given. The message is onnxruntime's reason, in one line."""
+    """A graph fails on the given rows. The message is onnxruntime's reason, in one line."""
 
 
 def reason_of(error: str) -> str:
-    """Return what onnxruntime's error says, in one line of at most 300 characters."""
+    """Return the reason in onnxruntime's error, in one line of at most 300 characters."""
     return " ".join(error.rpartition(_AFTER_CODE)[2].split())[:300]
 
 

@@ -1,4 +1,4 @@
-"""A model as a graph needs it: from the features of rows to raw predictions."""
+"""The model that a graph is built from: it maps the features of rows to raw predictions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class FeatureModel(Protocol):
-    """A fitted model that takes features as they are sent."""
+    """A fitted model that takes features as a request sends them."""
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -33,16 +33,16 @@ class FeatureModel(Protocol):
 
     @property
     def opsets(self) -> Mapping[str, int]:
-        """The version of the operators that the nodes need, by their domain. "" is that of ONNX."""
+        """The version of the operators that the nodes need, by domain. The domain of ONNX is ""."""
         ...
 
     @property
     def native(self) -> bool:
-        """Whether `predict` is by the library that fitted the model, and not by the operators of `onnx_nodes`."""
+        """True if `predict` uses the library that fitted the model, and not the operators of `onnx_nodes`."""
         ...
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        """Return the raw predictions of rows, as `estimators.base.FittedModel` has them.
+        """Return the raw predictions of rows, as `estimators.base.FittedModel` does.
 
         Raises:
             MissingColumnsError: a feature is no column of `rows`.
@@ -53,7 +53,7 @@ class FeatureModel(Protocol):
     def onnx_nodes(self, raw: str) -> Sequence[onnx.NodeProto]:
         """Return the nodes that compute `raw`, float32 `[N, width]`, from the features, each a tensor of its name.
 
-        Names of tensors in between contain a dot, which no feature's does, and do not begin with `output.`.
+        Names of intermediate tensors contain a dot, unlike names of features, and do not begin with `output.`.
         """
         ...
 
@@ -62,8 +62,8 @@ class FeatureModel(Protocol):
 class PreparedModel:
     """`FeatureModel` of a preparation and the model that was fitted to its matrix.
 
-    `versions` are those of the operators that the model's own nodes need, where they are newer than ours. `known` are
-    rows and their matrix: they are not prepared again, and predicted once.
+    `versions` are the versions of the operators that the model's own nodes need, if they are newer than ours. `known`
+    are rows and their matrix: these rows are not prepared again, and are predicted only once.
     """
 
     preparation: Preparation
@@ -96,5 +96,5 @@ class PreparedModel:
 
 
 def versions_for(preparation: Preparation) -> dict[str, int]:
-    """Return the versions of the operators by their domain that the nodes of a preparation and of trees need."""
+    """Return the versions of the operators, by domain, that the nodes of a preparation and of trees need."""
     return {"": preparation.opset, ML: ML_OPSET}

@@ -1,7 +1,7 @@
-"""The process whose forks run graphs: each has what a new process loads, in a third of its processor time.
+"""The process whose forks run graphs. A fork needs a third of the processor time that a new process needs to load.
 
-A fork has nothing of the run before it. The process is started at the first run, without variables, and ends with this
-one, or once no graph has been run for a while.
+A fork keeps nothing of the previous run. The process is started at the first run, without environment variables. It
+ends with the worker, or once no graph has been run for a while.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CODE_BYTES = 16
-# A fork has no threads: this process is to have none, either.
+# Threads do not survive a fork, so this process must not start any.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class ForkServer:
-    """Starts the process where there is none, and returns how each run has ended."""
+    """Starts the process if there is none, and returns the exit code of each run."""
 
     def __init__(self, idle_seconds: float = 60.0) -> None:
         self._idle_seconds = idle_seconds
@@ -38,16 +38,16 @@ class ForkServer:
     def run(self, files: Sequence[IO[bytes]], seconds: float) -> int:
         """Return the exit code of a run with these files as its standard input, output and error.
 
-        A negative one is a signal, as in `subprocess`.
+        A negative code is a signal, as in `subprocess`.
 
         Raises:
-            TimeoutError: it has not ended within `seconds`. It is ended, then.
+            TimeoutError: the run has not ended within `seconds`. It has been killed.
 
         """
         with self._lock:
             try:
                 code, ran = self._answer(files, seconds)
-                # Once: a graph that ends as an idle process does must not run for ever.
+                # Only one retry: a graph whose exit looks like that of an idle process must not run forever.
                 if not ran:
                     code, _ = self._answer(files, seconds)
             except BaseException:
@@ -56,7 +56,7 @@ class ForkServer:
         return code
 
     def _answer(self, files: Sequence[IO[bytes]], seconds: float) -> tuple[int, bool]:
-        """Return the exit code, and whether the files were run: not by a process that had ended before."""
+        """Return the exit code, and whether the files were run. They were not if the process had ended before."""
         process, connection = self._started = self._started or self._start()
         connection.settimeout(seconds)
         sent, code = False, b""
@@ -66,7 +66,7 @@ class ForkServer:
             code = connection.recv(_CODE_BYTES)
         if code:
             return int(code), True
-        # It has ended itself: without a fork, by the kernel, or because it was idle when the files were sent.
+        # The process has ended: it runs without forks, the kernel killed it, or it was idle when the files were sent.
         self._started = None
         connection.close()
         ended = process.wait()
@@ -74,7 +74,7 @@ class ForkServer:
 
     def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair()
-        # `-I` and no variables: it has no secret, and nothing changes what it imports.
+        # `-I` and no environment variables: the process has no secret, and nothing changes its imports.
         command = [sys.executable, "-I", "-m", isolated_runtime.__name__, str(self._idle_seconds)]
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - a fixed command
@@ -83,7 +83,7 @@ class ForkServer:
         return process, ours
 
     def end(self) -> None:
-        """End the process, and a run in it."""
+        """Kill the process, and a run in it."""
         if self._started is not None:
             process, connection = self._started
             self._started = None

@@ -1,7 +1,7 @@
-"""Runs a graph that was made elsewhere in a process of its own, within bounds of time and memory.
+"""Runs a graph that was made elsewhere in a separate process, within bounds of time and memory.
 
-A graph may loop, ask for any amount of memory, or end the runtime by a fault in it. onnxruntime has a flag that ends a
-run, but looks at it between two operators only, and not while it loads a graph.
+A graph may loop, request any amount of memory, or crash the runtime. onnxruntime has a flag that ends a run, but checks
+it only between two operators, and not while it loads a graph.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS, MOST_MEMORY_BYTES = 60.0, 4 * 1024**3
-# A prediction has a column for each class. What is wider is refused by its shape, up to this width.
+# A prediction has a column for each class. The shape of a wider output is reported as an error, up to this width.
 _MAX_WIDTH, _ITEM_BYTES, _HEADER_BYTES = 1_000, 8, 64 * 1024
 _MESSAGE_BYTES = 64 * 1024
-# The limits of memory of control groups, version 2 and 1. Without one the file is missing, has "max", or a huge number.
+# The memory limits of control groups, versions 2 and 1. Without a limit the file is missing, or has "max" or a huge
+# number.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def memory_bound(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
-    """Return how many bytes a run may take: half of what the container has, so that the trainer itself stays."""
+    """Return the number of bytes that a run may use: half of the container's memory, so that the trainer survives."""
     found = [path.read_text().strip() for path in limits if path.is_file()]
     return min([MOST_MEMORY_BYTES, *(int(limit) // 2 for limit in found if limit.isdigit())])
 
@@ -68,7 +69,7 @@ class IsolatedRun:
             "feeds": list(feeds),
         }
         arrays = [np.frombuffer(model, np.uint8), *map(isolated_runtime.encoded, feeds.values())]
-        # Files, because pipes would have to be read into the memory of this process while the other one runs.
+        # Files are used, because this process would have to read a pipe into its memory while the other one runs.
         with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as messages:
             _write(given, request, arrays)
             try:
@@ -84,7 +85,7 @@ class IsolatedRun:
 
     def _check(self, code: int, stderr: bytes) -> None:
         reason = reason_of(stderr.decode("utf-8", "replace"))
-        # The kernel kills a process where the memory of the container or of the machine is used up.
+        # The kernel kills a process if the memory of the container or of the machine is exhausted.
         if code == -signal.SIGKILL or (code and lacks_memory(reason)):
             raise RunMemoryError(self._memory_bytes)
         if code == -signal.SIGXCPU:

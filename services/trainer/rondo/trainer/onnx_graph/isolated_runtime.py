@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The exit codes beside 0. Any other is the end of the process by a bound or a fault.
+# The exit codes besides 0. Any other code means that a bound or a crash ended the process.
 NOT_LOADED, FAILED, TOO_LARGE = 3, 4, 5
 # The exit code of a process that has had nothing to run for a while.
 IDLE = 6
@@ -26,7 +26,7 @@ _FATAL = 4
 
 
 def encoded(values: NDArray[Any]) -> NDArray[Any]:
-    """Return texts as the bytes of a JSON document, because arrays of objects would be pickled."""
+    """Encode texts as the bytes of a JSON document, because NumPy would pickle arrays of objects."""
     if values.dtype != object:
         return values
     document = {"shape": values.shape, "texts": values.reshape(-1).tolist()}
@@ -41,11 +41,11 @@ def _decoded(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
-    """Bound this process, where the system can: Linux has all bounds, macOS not that of the memory."""
+    """Set the limits of this process that the system supports. Linux supports all, macOS no limit of memory."""
     import resource  # noqa: PLC0415 - there is none on Windows
 
-    # Of the data, not of the addresses: an allocator reserves addresses for each thread, which cost no memory.
-    # At the soft bound of the time the signal is SIGXCPU, at the hard one SIGKILL, which is that of memory, too.
+    # The limit is on data, not on addresses: an allocator reserves addresses for each thread, which use no memory.
+    # The soft limit of time sends SIGXCPU. The hard one would send SIGKILL, which is also the signal for memory.
     bounds = (
         (resource.RLIMIT_DATA, memory_bytes, memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 5),
@@ -59,9 +59,9 @@ def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
 
 
 def main(idle_seconds: float) -> int:
-    """Run a graph for each three files that are received; on Linux each in a fork, elsewhere one in this process.
+    """Run a graph for each three files that are received. On Linux each run is a fork, and its exit code is sent back.
 
-    Apple's libraries cannot be used in a fork. The exit code of a fork is sent back.
+    Elsewhere this process runs one graph and ends, because Apple's libraries do not work in a fork.
     """
     np.savez(BytesIO())  # imports what a fork would import
     connection = socket.socket(fileno=os.dup(0))
@@ -75,7 +75,7 @@ def main(idle_seconds: float) -> int:
             return _run_with(files)
         if not (pid := os.fork()):
             connection.close()
-            # To end the interpreter would take as long as a run.
+            # A regular end of the interpreter would take as long as a run.
             os._exit(_run_with(files))
         for file in files:
             os.close(file)

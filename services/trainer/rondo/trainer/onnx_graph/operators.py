@@ -1,4 +1,4 @@
-"""Brings graphs to the same versions of operators, so that their nodes can stand in one graph."""
+"""Converts graphs to the same versions of operators, so that one graph can contain the nodes of several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OperatorVersionError(ValueError):
-    """An operator has changed between two versions, and can't be converted. The message is read after "the model: "."""
+    """An operator has changed between two versions, and can't be converted. The message follows "the model: "."""
 
     code = "operator_version"
 
@@ -50,9 +50,9 @@ def convert(model: onnx.ModelProto, versions: Mapping[str, int]) -> onnx.ModelPr
 
 
 def _require_compatible(node: onnx.NodeProto, own: int, wanted: int) -> None:
-    """Check that an operator is the same in both versions, or has gained optional attributes.
+    """Check that an operator is the same in both versions, or has only gained optional attributes.
 
-    So have the ensembles of trees, which skl2onnx writes in version 1 where nothing else is asked for.
+    Ensembles of trees have gained such attributes. skl2onnx writes them in version 1 by default.
     """
     before, after = (defs.get_schema(node.op_type, version, node.domain) for version in (own, wanted))
     lost = set(before.attributes) - set(after.attributes)

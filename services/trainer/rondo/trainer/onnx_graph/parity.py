@@ -1,7 +1,7 @@
 """Compares the outputs of the ONNX graph with those of the model that it was built from.
 
-Compared are the latest rows of the training set, rows of edge values (missing, infinite, the limits of float32, an
-unseen category), and rows whose values are drawn column by column.
+The comparison uses the latest rows of the training set, rows of edge values (missing, infinite, the limits of float32,
+an unseen category), and random rows whose values are drawn column by column.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7. A wrong branch differs by far more.
 BOUND = 1e-5
-# As many of the latest rows are compared, and so many that are drawn. Each passes through all trees of both models. A
-# fault that shows in one of a thousand rows is found in 5,000 with a probability of 99.3 %.
+# The numbers of latest rows and of random rows that are compared. Each row passes through all trees of both models. A
+# fault that shows in one of a thousand rows is found in 5,000 rows with a probability of 99.3 %.
 LATEST_ROWS, RANDOM_ROWS = 5_000, 1_000
 _LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).smallest_subnormal)
 _LEAST_NORMAL = float(np.finfo(np.float32).smallest_normal)
@@ -36,7 +36,7 @@ _SHOWN = 600  # characters of a row in a message
 
 
 class ParityError(TrainingImpossibleError):
-    """The graph predicts otherwise than the model for the row `row`."""
+    """The graph and the model have different predictions for the row `row`."""
 
     code = "parity"
 
@@ -50,7 +50,7 @@ class ParityError(TrainingImpossibleError):
 
 
 def compared_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return the rows on which graph and model are compared, with the columns of the features alone."""
+    """Return the rows on which graph and model are compared, with only the columns of the features."""
     drawn = _drawn(features, rows, seed)
     return pl.concat([_latest(features, rows), drawn, _edge_rows(features, drawn)])
 
@@ -61,12 +61,12 @@ def ordinary_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int
 
 
 def edge_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return rows in which one feature, or each, has its edge values."""
+    """Return rows in which one feature, or every feature, has edge values."""
     return _edge_rows(features, _drawn(features, rows, seed))
 
 
 def without_values(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return one row for each of the features, which has no value there. The others have drawn ones."""
+    """Return one row for each feature in which this feature is missing. The other features have random values."""
     drawn = _drawn(features, rows, seed).head(1)
     return pl.concat([drawn.with_columns(pl.lit(None, drawn.schema[name]).alias(name)) for name in features])
 
@@ -81,7 +81,7 @@ def _drawn(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl
 
 
 def _plain(values: pl.Series) -> pl.Series:
-    """Return texts for an enumeration, which has no place for others."""
+    """Convert an enumeration to texts, because an enumeration can't hold unseen texts."""
     return values.cast(pl.String) if isinstance(values.dtype, pl.Enum) else values
 
 
@@ -91,13 +91,13 @@ def _edge_rows(features: Mapping[str, Feature], drawn: pl.DataFrame) -> pl.DataF
 
 
 def _edges(feature: Feature, name: str, drawn: pl.DataFrame) -> pl.DataFrame:
-    """Return random rows in which one feature has its edge values."""
+    """Return random rows in which one feature has edge values."""
     values = _edge_values(feature)
     return drawn.head(len(values)).with_columns(pl.Series(name, values, drawn.schema[name], strict=False))
 
 
 def _all_edges(features: Mapping[str, Feature], schema: pl.Schema) -> pl.DataFrame:
-    """Return rows in which every feature has an edge value: missing everywhere in the first one."""
+    """Return rows in which every feature has an edge value. In the first row every feature is missing."""
     count = max(len(_edge_values(feature)) for feature in features.values())
     columns = {}
     for name, feature in features.items():
@@ -113,9 +113,9 @@ def _edge_values(feature: Feature) -> tuple[Any, ...]:
 def compare(
     model: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]], rows: pl.DataFrame, *, native: bool
 ) -> Parity:
-    """Compare the outputs for the same rows, by their names. Of labels the scores are compared.
+    """Compare the outputs for the same rows, by name. Scores are compared instead of labels.
 
-    `native` is whether the outputs of the model are those of the library that fitted it.
+    `native` is True if the outputs of the model are those of the library that fitted it.
 
     Raises:
         ParityError: probabilities differ by more than `BOUND`, or values by more than that share of the model's value,
@@ -138,8 +138,8 @@ def compare(
 def _usual_size(values: NDArray[Any]) -> float:
     """Return the median size of values that are finite and not 0. 1 if there are none.
 
-    Large leaves may add up to a small value, whose error is that of the leaves. Numbers below the least normal float32
-    have fewer digits.
+    Large leaves may add up to a small value, whose error is that of the leaves. Numbers below the smallest normal
+    float32 have fewer digits.
     """
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     return max(float(np.median(sizes)), _LEAST_NORMAL) if len(sizes) else 1.0
@@ -150,5 +150,5 @@ def _differences(model: NDArray[Any], graph: NDArray[Any], unit: float) -> NDArr
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):
         found = np.abs(ours - theirs) / np.maximum(unit, np.abs(ours))
-    # One of them is NaN, or infinite: as far apart as it gets.
+    # If one of them is NaN or infinite and the other is not, the difference is infinite.
     return np.where(same, 0.0, np.where(np.isfinite(found), found, np.inf))

@@ -29,7 +29,7 @@ class Scorer:
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.log_severity_level = ERRORS_ONLY
-        # Threads that spin while they wait take the processor from the other threads of a training: with two threads,
+        # Threads that spin while they wait use processor time that other threads of a training need. With two threads,
         # they double the processor time of a run.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
@@ -40,9 +40,10 @@ class Scorer:
     def loaded(self, model: bytes) -> Callable[[Inputs], dict[str, NDArray[Any]]]:
         """Return a function that scores inputs of shape `[rows, 1]` by a model, which is loaded once.
 
-        It returns the outputs by name. Numbers and labels have the shape `[rows]`, probabilities `[rows, classes]`.
+        The function returns the outputs by name. Numbers and labels have the shape `[rows]`, probabilities
+        `[rows, classes]`.
 
-        The model is one that this trainer built, or a champion, which the registry checked before it was promoted.
+        The model has to be trusted: this trainer built it, or it is a champion, which the registry has checked.
         """
         return partial(_outputs, onnxruntime.InferenceSession(model, self._options, providers=["CPUExecutionProvider"]))
 

@@ -1,1 +1,1 @@
-"""How rows become the numbers that an estimator sees, fitted once and compiled into the ONNX graph."""
+"""Converts rows to the numbers that an estimator takes. The steps are fitted once and become part of the ONNX graph."""

@@ -1,7 +1,7 @@
 """Parts of dates: year, month, day, weekday (1 is Monday, 7 Sunday) and hour of ISO 8601 texts, as numbers.
 
-The parts are those that are written. A time zone shifts none of them. A text that is no date, and the hour of one
-without a time, is NaN.
+The parts are taken as they are written: a time zone shifts none of them. All parts of a text that is no date are NaN,
+and so is the hour of a date without a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-# `RegexFullMatch`, `StringSplit` and `StringConcat` came with it.
+# The first version with `RegexFullMatch`, `StringSplit` and `StringConcat`.
 OPSET = 20
 _LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 _YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
@@ -32,14 +32,14 @@ _DAY = (
 )
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?"
 _ZONE = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
-# The days that exist, of the years 1 to 9999. It means the same to RE2, which onnxruntime uses, and to polars.
+# The valid days of the years 1 to 9999. RE2, which onnxruntime uses, and polars interpret the pattern alike.
 PATTERN = f"(?:{_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)(?:[T ]{_TIME}{_ZONE}?)?"
-# What the graph splits in the place of a text that is no date.
+# The graph splits this text in place of one that is no date.
 _PLACEHOLDER = "0001-01-01"
-# A day as text, alone and with its hour: the numbers of both. Texts can't be cut at a position in ONNX.
+# Day and hour by text, for a day alone and a day with its hour: ONNX can't cut texts at a position.
 _DAYS = {f"{day:02}": (day, np.nan) for day in range(1, 32)}
 _DAYS |= {f"{day:02}{mark}{hour:02}": (day, hour) for day in range(1, 32) for mark in "T " for hour in range(24)}
-# The table of months of Sakamoto's rule, moved so that the remainder by 7 is 0 on Mondays.
+# The table of months of Sakamoto's rule, shifted so that the remainder by 7 is 0 on Mondays.
 _MONTHS = np.array([0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4]) + 6
 
 
@@ -64,7 +64,7 @@ class DateParts:
         is_date = nodes.add("RegexFullMatch", text, pattern=PATTERN)
         read = nodes.add("Where", is_date, text, nodes.constant(_PLACEHOLDER))
         year, month, rest = _split(nodes, read, "-", 3)
-        # "05T13:30Z" and "05": a colon more makes it two parts in every row.
+        # One more colon makes "05T13:30Z" and "05" split into at least two parts in every row.
         day_and_hour, _ = _split(nodes, nodes.add("StringConcat", rest, nodes.constant(":")), ":", 2)
         missing = nodes.constant(np.float32("nan"))
         for part in self.parts:
@@ -88,13 +88,13 @@ def _part(part: str) -> pl.Expr:
 
 
 def _split(nodes: Nodes, text: str, delimiter: str, parts: int) -> list[str]:
-    """Return the first parts, each `[N, 1]`. Every row has as many."""
+    """Split a text, and return the first `parts` parts, each `[N, 1]`. Every row has at least that many."""
     split = nodes.add("StringSplit", text, delimiter=delimiter, maxsplit=parts - 1)
     return [nodes.add("Gather", split, nodes.constant(np.array(part)), axis=2) for part in range(parts)]
 
 
 def _number(nodes: Nodes, part: str, year: str, month: str, day_and_hour: str) -> str:
-    """Return a part as float32, `[N, 1]`."""
+    """Return a part of a date as float32, shape `[N, 1]`."""
     days, hours = np.array(list(_DAYS.values()), dtype=np.float32).T
     if part == DatePart.HOUR:
         return nodes.look_up(day_and_hour, list(_DAYS), hours, float("nan"))
@@ -107,10 +107,10 @@ def _number(nodes: Nodes, part: str, year: str, month: str, day_and_hour: str) -
 
 
 def _weekday(nodes: Nodes, year: str, month: str, day: str) -> str:
-    """Return the weekday by Sakamoto's rule, int64, of two texts and an int64.
+    """Return the weekday by Sakamoto's rule as int64. `year` and `month` are texts, `day` is int64.
 
-    January and February belong to the year before. Each year moves the weekday by one, and by one more for each leap
-    year: those that 4 divides, not those that 100 divides, but those that 400 divides.
+    January and February count as part of the previous year. Each year shifts the weekday by one, and a leap year by one
+    more. A leap year is divisible by 4, and not by 100 unless by 400.
     """
     whole_year, whole_month = (nodes.add("Cast", text, to=TensorProto.INT64) for text in (year, month))
     early = nodes.add("Cast", nodes.add("Less", whole_month, nodes.constant(np.array(3))), to=TensorProto.INT64)

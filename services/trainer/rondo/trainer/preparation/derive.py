@@ -1,12 +1,12 @@
 """Derived columns: an expression of numeric columns, computed in float64 and rounded once to float32.
 
-Each function is defined once, by ONNX operators. numpy carries them out in training, and as nodes they are the graph.
-Both round `+ - * /` and the square root alike. Their logarithms and exponentials differ in the last digit: in float32
-for one value in ten, in float64 for so few that they are not seen after rounding (decision 29).
+Each function is defined once, by ONNX operators. In training numpy executes them, and in the graph they are nodes. Both
+round `+ - * /` and the square root alike. Their logarithms and exponentials differ in the last digit: for one value in
+ten in float32, and for so few in float64 that rounding to float32 hides the difference (decision 29).
 
-What is no number is NaN, a missing value: x / 0, the logarithm of what is not positive, the square root of what is
-negative, a result that exceeds float32, and any operation on NaN. The sign of a 0 may differ between training and
-graph: no operation divides by them, so nothing distinguishes 0 from -0.
+An undefined result is NaN, a missing value: x / 0, the logarithm of a number that is not positive, the square root of a
+negative number, a result that exceeds float32, and any operation on NaN. The sign of a 0 may differ between training
+and graph. No operation divides by 0, so nothing distinguishes 0 from -0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.preparation.expressions import Expression
 
 V = TypeVar("V")
-# ONNX operators by the names of operations that are one operator, and what numpy does for each operator.
+# The ONNX operator of each operation that is a single one. Below are the numpy functions of the operators.
 _SIMPLE = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "negative": "Neg", "abs": "Abs", "exp": "Exp"}
 _SIMPLE |= {"sqrt": "Sqrt", "min": "Min", "max": "Max"}
 _NUMPY: dict[str, Callable[..., NDArray[np.float64]]] = {
@@ -56,14 +56,14 @@ class Derived:
     expression: Expression
 
     def apply(self, columns: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return the column from the columns of the rows. All of shape `[rows]`."""
+        """Return the derived column from the columns of the rows, all of shape `[rows]`."""
         wide = {name: columns[name].astype(np.float64) for name in references(self.expression)}
         with np.errstate(all="ignore"):
             values = _Evaluation(wide, lambda name, *values: _NUMPY[name](*values), np.asarray)(self.expression)
             return np.where(np.isinf(narrow := values.astype(np.float32)), np.float32("nan"), narrow)
 
     def onnx_nodes(self, tensors: Mapping[str, str], output: str) -> Sequence[onnx.NodeProto]:
-        """Return the nodes to `output` from the tensors of the columns. All are float32 `[N, 1]`."""
+        """Return the nodes that compute `output` from the tensors of the columns, all float32 `[N, 1]`."""
         nodes = Nodes(output)
         names = dict.fromkeys(references(self.expression))
         wide = {name: nodes.add("Cast", tensors[name], to=TensorProto.DOUBLE) for name in names}
@@ -75,7 +75,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class _Evaluation(Generic[V]):
-    """Evaluates expressions of `columns` by ONNX operators, which `do` carries out, or adds to a graph."""
+    """Evaluates expressions of `columns` by ONNX operators. `do` executes an operator, or adds it to a graph."""
 
     columns: Mapping[str, V]
     do: Callable[..., V]
@@ -110,7 +110,7 @@ class _Evaluation(Generic[V]):
         return self.do("Where", is_none, self.constant(np.nan), self.do("Log", value))
 
     def _log1p(self, value: V) -> V:
-        """Return log(1 + x), where x is small by Kahan's correction for the rounding of 1 + x: ONNX has no `Log1p`."""
+        """Return log(1 + x). ONNX has no `Log1p`, so Kahan's correction removes the rounding error of 1 + x."""
         one = self.constant(1.0)
         above = self.do("Add", one, value)
         corrected = self.do("Div", self.do("Mul", self._log(above), value), self.do("Sub", above, one))

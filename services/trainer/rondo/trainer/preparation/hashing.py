@@ -1,8 +1,8 @@
 """Hash encoding: levels share a fixed number of columns, by a hash of their text (the hashing trick).
 
-ONNX has no operator that hashes a text, and the only one of onnxruntime (`MurmurHash3`) is an extension, which the
-registry refuses. So the graph has the column of each level in a table. A text that the training rows lack has no column
-that was learned; by its hash it would count as the levels of that column, so it is 0 in all columns instead.
+ONNX has no operator that hashes a text. onnxruntime has one (`MurmurHash3`), but it is an extension, which the registry
+refuses. So the graph has a table with the column of each level. A text that the training rows lack is 0 in all columns:
+the column of its hash was learned from other levels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Imputation: a missing number becomes the mean or the median of the training rows, or a number of the spec.
 
-The finite values of the training rows count. An infinite value is not missing.
+Statistics use the finite values of the training rows. An infinite value is not missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NothingToImputeError(TrainingImpossibleError):
-    """A column has no value in the training rows that missing ones could be taken for."""
+    """A column has no value in the training rows to impute missing ones with."""
 
     code = "nothing_to_impute"
 
@@ -36,7 +36,7 @@ class NothingToImputeError(TrainingImpossibleError):
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """What NaN becomes in each column, shape `[columns]`. NaN where it stays."""
+    """The values that replace NaN in each column, shape `[columns]`. A column with NaN here stays as it is."""
 
     values: NDArray[np.float32]
 

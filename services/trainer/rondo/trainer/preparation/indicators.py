@@ -1,6 +1,6 @@
-"""Indicator columns: a category becomes one column for each place, 1 in the column of its place and 0 elsewhere.
+"""Indicator columns: a category becomes one column per place, with 1 in the column of its place and 0 elsewhere.
 
-A level has a place. Any other text has none, and is 0 in all columns.
+Each level has a place. Any other text has none, and is 0 in all columns.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Indicators:
         """Return the nodes from `text`, `[N, 1]`, to `output`, float32 `[N, places]`."""
         nodes, nowhere = Nodes(output), len(self.labels)
         place = nodes.look_up(text, self.levels, self.places, nowhere)
-        # `OneHot` has zeros alone for a place beyond the last.
+        # `OneHot` returns only zeros for a place beyond the last.
         off_on = nodes.constant(np.array([0, 1], dtype=np.float32))
         nodes.add("Flatten", nodes.add("OneHot", place, nodes.constant(np.array(nowhere)), off_on), name=output)
         return nodes.made

@@ -1,4 +1,4 @@
-"""The features of rows, as a model gets them: text for a category, float32 for anything else.
+"""The features of rows in the form of a model's inputs: text for a category, float32 for any other type.
 
 A missing category is the empty text, a missing number is NaN.
 """
@@ -49,12 +49,12 @@ def check_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> None:
 
 def text(rows: pl.DataFrame, name: str) -> pl.Series:
     values = rows[name].cast(pl.String)
-    # `fill_null` is a query of its own, which waits for the threads of polars.
+    # `fill_null` is a separate query, which waits for the threads of polars.
     return values.fill_null(MISSING) if values.null_count() else values
 
 
 def category(rows: pl.DataFrame, name: str) -> pl.Series:
-    """Return a category, as `levels` takes it: its texts, or codes of them where the rows are encoded."""
+    """Return a category in the form that `levels` takes: its texts, or their codes if the rows are encoded."""
     return rows[name] if isinstance(rows[name].dtype, pl.Enum) else text(rows, name)
 
 

@@ -1,6 +1,6 @@
 """The levels of a category: its distinct texts in the training rows, each with its position.
 
-Texts are compared once: a column that is `encoded` has a code for each row. A missing text is the empty one.
+Texts are compared once: an `encoded` column has a code for each row. A missing text counts as the empty text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def encoded(features: Mapping[str, Feature], rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with their categories as enumerations of the texts that occur, sorted.
+    """Return the rows with each category as an enumeration of its sorted texts.
 
     Raises:
         MissingColumnsError: a feature is no column of `rows`.
@@ -44,7 +44,7 @@ def distinct(text: pl.Series) -> list[str]:
 
 
 def positions(text: pl.Series, levels: Sequence[str]) -> NDArray[np.int64]:
-    """Return the position of each text among the levels, shape `[rows]`. The number of levels for any other text."""
+    """Return the position of each text among the levels, shape `[rows]`. An unknown text has `len(levels)`."""
     if not isinstance(text.dtype, pl.Enum):
         return _found(text, levels)
     places = _found(pl.concat([text.dtype.categories, pl.Series([None], dtype=pl.String)]), levels)
@@ -52,7 +52,7 @@ def positions(text: pl.Series, levels: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _found(text: pl.Series, levels: Sequence[str]) -> NDArray[np.int64]:
-    # `fill_null` is a query of its own, which waits for the threads of polars.
+    # `fill_null` is a separate query, which waits for the threads of polars.
     known = text.fill_null(MISSING) if text.null_count() else text
     found = known.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Int64)
     return (found.fill_null(len(levels)) if found.null_count() else found).to_numpy()

@@ -30,7 +30,7 @@ _JOINED, _FILLED, _SCALED = "numbers.joined", "numbers.filled", "numbers.scaled"
 
 @dataclass(frozen=True)
 class NumericColumns:
-    """Where the columns come from. `kept`, their order in the matrix, lacks those that the spec drops."""
+    """The sources of the numeric columns. `kept` is their order in the matrix, without those that the spec drops."""
 
     features: tuple[str, ...]
     dates: dict[str, DateParts]
@@ -38,13 +38,13 @@ class NumericColumns:
     kept: tuple[str, ...]
 
     def apply(self, rows: pl.DataFrame, spare: int = 0) -> NDArray[np.float32]:
-        """Return the columns of rows, shape `[rows, columns + spare]`, of which the spare ones hold anything."""
+        """Return the columns of rows, shape `[rows, columns + spare]`. The spare columns are not initialized."""
         columns = {name: inputs.number(rows, name) for name in self.features}
         for name, date in self.dates.items():
             parts = date.apply(inputs.text(rows, name))
             columns |= {date_column(name, part): parts[:, index] for index, part in enumerate(date.parts)}
         columns |= {name: derived.apply(columns) for name, derived in self.derived.items()}
-        # Column by column in memory, as the steps that follow are fitted.
+        # The memory is column by column, because the following steps are fitted column by column.
         matrix = np.empty((rows.height, len(self.kept) + spare), dtype=np.float32, order="F")
         for index, name in enumerate(self.kept):
             matrix[:, index] = columns[name]
@@ -67,7 +67,7 @@ class NumericColumns:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numeric columns with the steps that are fitted to them. None where the spec asks for no such step."""
+    """The numeric columns with the steps that are fitted to them. A step is None if the spec does not ask for it."""
 
     columns: NumericColumns
     fill: Fill | None
@@ -81,7 +81,7 @@ class Numbers:
         return matrix
 
     def onnx_nodes(self) -> tuple[list[onnx.NodeProto], list[str]]:
-        """Return the nodes, and the tensors to join, float32 with N rows."""
+        """Return the nodes, and the tensors to concatenate, float32 with N rows."""
         nodes, tensors = self.columns.onnx_nodes()
         for step, output in ((self.fill, _FILLED), (self.scale, _SCALED)):
             if step is None:
@@ -97,10 +97,10 @@ class Numbers:
 def fit(
     features: Mapping[str, Feature], prepare: Prepare, rows: pl.DataFrame, spare: int
 ) -> tuple[Numbers, NDArray[np.float32]]:
-    """Return the numeric columns, and those of the training rows, beside `spare` columns that hold anything.
+    """Return the numeric columns, and the matrix of the training rows with `spare` more columns, not initialized.
 
     Raises:
-        NothingToImputeError: a column of a statistic has no value.
+        NothingToImputeError: a column that a statistic imputes has no value.
 
     """
     columns = _columns(features, prepare)

@@ -1,4 +1,4 @@
-"""Collects the ONNX nodes of a step, which name their tensors by themselves."""
+"""Collects the ONNX nodes of a step, and generates the names of their tensors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ML = "ai.onnx.ml"
 
 @dataclass
 class Nodes:
-    """The nodes so far. A tensor is called by the prefix, a dot and a number, unless it is given a name.
+    """A list of nodes. The name of a tensor is the prefix, a dot and a number, unless the caller gives a name.
 
-    Two steps of a graph have different prefixes. A name with a dot is no feature's.
+    Two steps of a graph have different prefixes. No feature has a dot in its name.
     """
 
     prefix: str
@@ -36,7 +36,7 @@ class Nodes:
         return output
 
     def constant(self, value: NDArray[Any] | np.generic | float | str) -> str:
-        """Add a tensor. A number becomes a scalar of float64."""
+        """Add a constant tensor. A number becomes a float64 scalar."""
         array = np.array(value, dtype=object) if isinstance(value, str) else np.asarray(value)
         return self.add("Constant", value=numpy_helper.from_array(array))
 
@@ -44,10 +44,10 @@ class Nodes:
         self, text: str, texts: Sequence[str], values: NDArray[np.float32] | NDArray[np.int64], other: float,
         name: str | None = None,
     ) -> str:  # fmt: skip
-        """Add a table of texts, and return a tensor of the shape of `text` with the value of each: float32 or int64."""
+        """Add a lookup table of texts. Return the tensor of the values of `text`, with its shape: float32 or int64."""
         kind, of_list = ("float", AttributeProto.FLOATS) if values.dtype.kind == "f" else ("int64", AttributeProto.INTS)
         output = self.add("LabelEncoder", text, name=name, domain=ML, **{f"default_{kind}": other})
-        # Explicit types, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
+        # The types are explicit, because onnx infers INTS from whole floats, and no type from an empty list.
         self.made[-1].attribute.extend(
             [
                 helper.make_attribute("keys_strings", texts, attr_type=AttributeProto.STRINGS),

@@ -1,9 +1,9 @@
-"""The preparation of a model: from the features of rows to the matrix that an estimator sees.
+"""The preparation of a model: it converts the features of rows to the matrix that an estimator takes.
 
-The steps come in this order: parts of dates, derived columns, missing values, scales, encodings. By default a number
-stays as it is, as float32, and a missing one is NaN, which estimator and ONNX graph send down the branch that was
-learned for missing values. A category always becomes numbers. Trees then need only `<=` tests, which every ONNX runtime
-has, and LightGBM's own categorical splits are none.
+The order of the steps is: parts of dates, derived columns, missing values, scales, encodings. By default a number stays
+as it is, as float32. A missing number is NaN, for which the trees of estimator and ONNX graph have a learned branch. A
+category always becomes numbers. Trees then need only `<=` tests, which every ONNX runtime supports, unlike LightGBM's
+categorical splits.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from rondo.trainer.preparation.numbers import Numbers
 
 Encoding: TypeAlias = TargetEncoding | Indicators
-# Old enough for any onnxruntime of the last years. Only dates need a newer one.
+# Any onnxruntime of the last years supports this version. Only dates need a newer one.
 OPSET = 15
 
 
 class PreparationError(TrainingImpossibleError):
-    """`prepare` can't be used: an older spec may have been applied before a rule existed. `problems` says why."""
+    """`prepare` can't be used. An older spec may have been applied before a rule existed. `problems` has the faults."""
 
     code = "preparation"
 
@@ -50,7 +50,7 @@ class PreparationError(TrainingImpossibleError):
 class Preparation:
     """The features in the order of the signature, the numeric columns, and the encodings of categories.
 
-    The matrix has the numeric columns first.
+    The numeric columns are the first ones of the matrix.
     """
 
     features: dict[str, Feature]
@@ -93,13 +93,13 @@ def fit(
 ) -> tuple[Preparation, NDArray[np.float32]]:
     """Fit to training rows, and return the preparation and the matrix to fit an estimator to.
 
-    `targets`, shape `[rows, targets]`, are what target encoding takes the means of: 0 or 1, a 0 or 1 for each class, or
-    a value. The matrix is not what `apply` returns for the same rows: see `target`.
+    `targets`, shape `[rows, targets]`, are the numbers whose means are the target encoding: 0 or 1, a 0 or 1 for each
+    class, or a value. The matrix differs from the result of `apply` for the same rows: see `target`.
 
     Raises:
-        PreparationError: `prepare` contradicts the features, or has a word that this release does not know.
+        PreparationError: `prepare` contradicts the features, or has a word that is unknown to this release.
         MissingColumnsError: a feature is no column of `rows`.
-        NothingToImputeError: a column has no value that missing ones could be taken for.
+        NothingToImputeError: a column has no value to impute missing ones with.
 
     """
     _check(features, prepare)
@@ -109,8 +109,8 @@ def fit(
         for name, feature in features.items()
         if feature.type == "category" and name not in prepare.dates and name not in prepare.drop
     ]
-    # One matrix from the start: columns that were joined in the end would be in memory twice. What an encoding leaves
-    # of its spare columns is never touched, and takes no memory.
+    # One matrix is allocated at the start, because a concatenation at the end would hold all columns twice. Spare
+    # columns that an encoding does not need are never written, so they use no memory.
     spare = sum(_most_columns(prepare, name, targets) for name in encoded)
     fitted, matrix = numbers.fit(features, prepare, rows, spare)
     encodings, used = {}, len(fitted.columns.kept)

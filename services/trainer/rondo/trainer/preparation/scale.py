@@ -1,6 +1,6 @@
 """Scaling: a number minus an offset, times a factor, both taken from the finite values of the training rows.
 
-A column of one value becomes 0. It is float32 arithmetic, as in the graph: what exceeds float32 becomes infinite.
+A column of one value becomes 0. The arithmetic is float32, as in the graph: a result that exceeds it is infinite.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """`(x - offsets) * factors` by column. Both of shape `[columns]`, 0 and 1 where a column stays as it is."""
+    """`(x - offsets) * factors`, both of shape `[columns]`. They are 0 and 1 for a column that stays as it is."""
 
     offsets: NDArray[np.float32]
     factors: NDArray[np.float32]

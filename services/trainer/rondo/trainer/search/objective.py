@@ -1,4 +1,4 @@
-"""Runs trials: fits to each inner split with the parameters of a proposal, and evaluates on its later rows."""
+"""Runs trials: fits to each inner split with the parameters of a proposal, and evaluates on the later rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The prepared splits of a spec's training rows. `notes` name those that can't be used."""
+    """The prepared splits of a spec's training rows. `notes` name the splits that can't be used."""
 
     spec: ModelSpec
     estimator: Estimator
@@ -62,7 +62,7 @@ class Objective:
     notes: tuple[TrainingNote, ...]
 
     def run(self, proposal: Proposal, earlier: Sequence[Trial]) -> Trial:
-        """Run a trial. What a library raises for its parameters ends it as failed, with the message as `detail`."""
+        """Run a trial. An error of a library ends it as failed, with the message as `detail`."""
         began = time.monotonic()
         values: list[float | None] = []
         state: TrialState = "complete"
@@ -76,7 +76,7 @@ class Objective:
                     break
             if mean(values) is None:
                 state, detail = "failed", f"{self.metric.title} is not defined on any inner split"
-        except Exception as error:  # the boundary of a trial: each library has errors of its own
+        except Exception as error:  # the boundary of a trial: each library raises other errors
             log.warning("trial %d failed", proposal.number, exc_info=True)
             state, detail = "failed", f"{type(error).__name__}: {error}"[:_DETAIL]
         return Trial(
@@ -113,7 +113,7 @@ def prepare_objective(spec: ModelSpec, estimator: Estimator, metric: Metric, tra
             try:
                 prepared.append(_prepare(spec, task_named(spec.task), split, estimator, params))
                 continue
-            except TrainingImpossibleError as error:  # the rows of an early split may lack what later ones have
+            except TrainingImpossibleError as error:  # an early split may lack classes or values that later ones have
                 problem = str(error)
         skipped.append(f"the search did without its inner split {split.number + 1}: {problem}")
     if not prepared:

@@ -1,4 +1,4 @@
-"""The course of a search: the first trials, when it ends, and what it found."""
+"""The plan of a search: the first trials, the next trial, the end, and the result."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SearchPlan:
         return best_of(ended, higher_is_better=self.metric.higher_is_better)
 
     def found(self, ended: Sequence[Trial]) -> Found:
-        """Return what the search found, when it has ended.
+        """Return the result of a search that has ended.
 
         Raises:
             AllTrialsFailedError: no trial is complete.
@@ -113,10 +113,10 @@ def _recorded(trial: Trial) -> SearchTrial:
 
 
 def plan_search(spec: ModelSpec, champion: Parameters | None) -> SearchPlan:
-    """Return the plan of a spec that has a search. A champion of another kind has nothing to start from.
+    """Return the plan of a spec that has a search. The parameters of a champion of another kind are not used.
 
     Raises:
-        HyperparameterError: the search can't be used: an older spec may have been applied before a rule existed.
+        HyperparameterError: the search can't be used. An older spec may have been applied before a rule existed.
 
     """
     search = spec.trainer.search
@@ -142,7 +142,7 @@ def _starts(
     own = {name: value for name, value in own_params(spec.trainer).items() if name in space}
     starts = [(ParameterOrigin.SPEC, own)]
     if champion is not None and champion.kind == spec.trainer.kind:
-        # What the search does not vary is as the spec has it now, as is a value that the spec's space excludes.
+        # Parameters that the search does not vary, and values that the space excludes, are those of the current spec.
         theirs = own | {
             name: value for name, value in champion.params.items() if name in space and space[name].has(value)
         }

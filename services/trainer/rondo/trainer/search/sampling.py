@@ -1,7 +1,7 @@
 """Proposes the parameters of the next trial with optuna's TPE sampler (Bergstra et al., NeurIPS 2011).
 
-A proposal is a function of space, seed and the trials that ended, so a search that another process continues proposes
-what the first one would have: each trial has a new sampler with its own seed.
+A proposal is a function of space, seed and the trials that ended: each trial has a new sampler with its own seed. So a
+process that continues a search makes the same proposals as the first one would have.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 def propose(space: Space, seed: int, trials: Sequence[Trial], *, higher_is_better: bool) -> dict[str, Value]:
     """Return the parameters of trial `len(trials)`.
 
-    The sampler learns from the trials with a value whose parameters are all in the space. Of a pruned one it knows the
-    mean over its splits, which it puts behind all complete ones.
+    The sampler learns from the trials that have a value and whose parameters are all in the space. A pruned trial has
+    the mean over its splits, and ranks behind all complete trials.
     """
     distributions = {name: _distribution(domain) for name, domain in space.items()}
     own_seed = int(np.random.SeedSequence([seed, len(trials)]).generate_state(1)[0])
@@ -51,7 +51,7 @@ def propose(space: Space, seed: int, trials: Sequence[Trial], *, higher_is_bette
 
 def _distribution(domain: Domain) -> BaseDistribution:
     if domain.choices:
-        # By their places: a choice may be a list, which optuna does not take.
+        # A choice is represented by its index, because it may be a list, which optuna does not support.
         return CategoricalDistribution(range(len(domain.choices)))
     if domain.whole:
         return IntDistribution(int(domain.low), int(domain.high), log=domain.log)

@@ -1,4 +1,4 @@
-"""What is decided of the trials of a search: whether one ends early, and which is the best."""
+"""Decisions about the trials of a search: whether a trial is pruned, and the best trial."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
     from rondo.trainer.run import Trial
 
-# With fewer complete trials none is pruned: a median of less says little (the default of optuna's `MedianPruner`).
+# With fewer complete trials none is pruned: a median of fewer is too uncertain (optuna's `MedianPruner` has the same).
 _ENOUGH = 5
 
 
 def is_pruned(values: Sequence[float | None], earlier: Sequence[Trial], *, higher_is_better: bool) -> bool:
-    """Return whether a trial with these values of the first splits ends: it is worse than half of the others there.
+    """Return whether a trial with these values of the first splits is pruned: it is worse than half of the others.
 
-    Compared are means over the same splits, as in the median stopping rule (Golovin et al., "Google Vizier", KDD 2017,
-    section 3.2.2): later splits may be easier, so the best value of a trial says nothing.
+    Means over the same splits are compared, as in the median stopping rule (Golovin et al., "Google Vizier", KDD 2017,
+    section 3.2.2). The best values of trials are not comparable, because later splits may be easier.
     """
     ours = mean(values)
     theirs = [mean(trial.values[: len(values)]) for trial in earlier if trial.state == "complete"]
@@ -31,7 +31,7 @@ def is_pruned(values: Sequence[float | None], earlier: Sequence[Trial], *, highe
 
 
 def best_of(trials: Sequence[Trial], *, higher_is_better: bool) -> Trial | None:
-    """Return the complete trial with the best value, of equal ones the first. None if no trial is complete."""
+    """Return the complete trial with the best value. The first of equal ones wins. None if no trial is complete."""
     found = [(trial.value, trial) for trial in trials if trial.state == "complete" and trial.value is not None]
     if not found:
         return None

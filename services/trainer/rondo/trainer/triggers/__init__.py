@@ -1,1 +1,1 @@
-"""Triggers: what may start a training, and whether it does."""
+"""Triggers: the causes of trainings, and the decision whether a trigger starts one."""

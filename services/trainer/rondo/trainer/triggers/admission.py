@@ -1,12 +1,12 @@
 """Decides whether a trigger starts a run: one run in flight per model, a cooldown, a weekly budget, a circuit breaker.
 
-By `policy: triggers` the spec lists what may start a run, and by `policy: auto` the labelled rows decide.
+With `policy: triggers` the spec lists the triggers that may start a run. With `policy: auto` the labelled rows decide.
 
-A registration trains nothing: each has its run, one after the other with the trainings of the model, and none of these
-rules is about it.
+A registration does not train: each has a run, in sequence with the trainings of the model, and none of these rules
+applies to it.
 
-Cooldown and budget count in event time: `trigger.at` against `trigger.at` of earlier runs. A replay of a year in a
-minute then decides as the live year did. The distance is absolute: findings may arrive out of order, and a manual
+Cooldown and budget count in event time: `trigger.at` is compared with `trigger.at` of earlier runs. A replay of a year
+in a minute then decides as the live year did. The distance is absolute: findings may arrive out of order, and a manual
 trigger has the time of the wall clock, which is far from a replay's event time.
 """
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import History, Labels, PastRun
 
-# After three failures in a row the next automatic run would most likely fail, too.
+# After three failures in a row the next automatic run most likely fails, too.
 BREAKER_FAILURES = 3
 WEEK = timedelta(days=7)
-# What says that the performance may have dropped.
+# The triggers of a possible drop of the performance.
 HARM = (TriggerKind.PERFORMANCE, TriggerKind.SUSPICION)
 
 
@@ -53,7 +53,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Skip:
-    """Queue no run. `run_id` is the run that is in flight instead."""
+    """Queue no run. `run_id` is the run in flight, if there is one."""
 
     reason: SkipReason
     detail: str
@@ -62,7 +62,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class AlreadyHandled:
-    """This trigger has its run already: a redelivery, for which nothing is published."""
+    """The trigger already has its run. It is a redelivery, and nothing is published."""
 
     run_id: str
 
@@ -71,7 +71,7 @@ Decision = Start | Skip | AlreadyHandled
 
 
 def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decision:
-    """Decide whether a trigger starts a run. Of several reasons against it the first is returned."""
+    """Decide whether a trigger starts a run. The first of several reasons against it is returned."""
     if past := next((run for run in history.runs if run.trigger.id == trigger.id), None):
         return AlreadyHandled(past.id)
     if spec is None:
@@ -93,9 +93,9 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
 
 
 def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigger:
-    """Return a batch after the first training as new labels, by `policy: auto`.
+    """With `policy: auto`, return a trigger of new labels for a batch that is handled after the first training.
 
-    It was the first data of its model as it arrived, and was deferred until the first training ended.
+    The batch was deferred until the first training ended, so it is no longer the first data of its model.
     """
     if trigger.kind != TriggerKind.DATA or spec is None or not spec.retrain.is_automatic or not history.ever_trained:
         return trigger
@@ -103,9 +103,9 @@ def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigg
 
 
 def outdated(drop: Trigger, history: History) -> Skip | None:
-    """Return the skip of a deferred drop of the performance that says nothing about what serves now. None if it does.
+    """Return the skip of a deferred drop of the performance that does not apply to the champion. None if it applies.
 
-    The last training had newer rows, or another version became the champion.
+    It does not apply if the last training had newer rows, or if another version became the champion.
     """
     until, champion = history.labels.until, history.champion
     if until is not None and drop.at < until:
@@ -117,7 +117,7 @@ def outdated(drop: Trigger, history: History) -> Skip | None:
 
 
 def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
-    """Return new labels that start a training by `policy: auto` with how many they are. Any other trigger as it is."""
+    """Add the number of new labels to a trigger of new labels, with `policy: auto`. Other triggers stay as they are."""
     if trigger.kind != TriggerKind.NEW_LABELS or not spec.retrain.is_automatic:
         return trigger
     detail = f"{labels.new:,} newly labelled rows"
@@ -128,13 +128,17 @@ def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
 
 
 def _since_removal(history: History) -> History:
-    """Return what counts for the model that the spec in force made. A run in flight still occupies its place."""
+    """Return the history without runs from before a removal. A run in flight still counts until it has ended."""
     runs = tuple(run for run in history.runs if not run.before_removal or run.state in IN_FLIGHT)
     return replace(history, runs=runs)
 
 
 def _by_spec(labels: Labels, spec: ModelSpec) -> Labels:
-    """Return labels with the growth and the gain that hold by a spec. Without costs no training has to gain."""
+    """Return labels with the growth, gain and loss that apply to a spec.
+
+    Losses by another basis do not apply. Without costs no training has to be worth its cost, so the growth is the
+    default.
+    """
     if labels.basis != comparability_digest(spec):
         return replace(labels, growth=GROWTH, gain=None, loss=None)
     return labels if Costs.of(spec) else replace(labels, growth=GROWTH)
@@ -147,7 +151,7 @@ def _always_wanted(trigger: Trigger, spec: ModelSpec, history: History) -> bool:
 
 
 def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    """Decide by the labelled rows. Inputs that change start nothing: only labels say whether a model suffers."""
+    """Decide by the labelled rows. A change of inputs starts no training: only labels show whether it does harm."""
     if _always_wanted(trigger, spec, history):
         return None
     labels = history.labels
@@ -171,7 +175,7 @@ def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
 
 
 def _is_second_look(labels: Labels) -> bool:
-    """Return whether the next training looks into a change that was not confirmed."""
+    """Return whether the next training checks a change again that was not confirmed."""
     needed = growth_needed(labels.fitted, labels.growth)
     return rows_needed(labels.fitted, labels.growth, labels.first, labels.again) < needed
 
@@ -191,7 +195,7 @@ def _too_few(new: int, needed: int, what: str) -> Skip | None:
 
 
 def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
-    """Return the skip of a training that does not pay, by what those before gained, and what it can gain at most."""
+    """Return the skip of a training that is not worth its cost, by the gain of past fits and an upper bound of it."""
     costs = Costs.of(spec)
     gain = gain_of_growth(labels.gain, labels.loss, labels.fitted, labels.new)
     if costs is None or pays(gain, labels.new, costs):
@@ -200,7 +204,7 @@ def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
 
 
 def _change_is_young(spec: ModelSpec, trigger: Trigger) -> Skip | None:
-    """Return the skip of a training that has a price, and hardly any rows to fit to since the change."""
+    """Return the skip of a training that has a cost, and too few rows since the change to fit to."""
     needed, rows = rows_to_confirm(len(spec.features)), trigger.rows_since
     if Costs.of(spec) is None or rows is None or rows >= needed:
         return None
@@ -209,7 +213,7 @@ def _change_is_young(spec: ModelSpec, trigger: Trigger) -> Skip | None:
 
 
 def _change_costs_more(spec: ModelSpec, labels: Labels, rise: float | None) -> Skip | None:
-    """Return the skip of a training that looks into a rise of the loss, where undoing it is not worth a training."""
+    """Return the skip of a training that checks a rise of the loss, if undoing the rise is not worth a training."""
     costs = Costs.of(spec)
     if costs is None or rise is None or change_pays(rise, labels.fitted, labels.new, costs):
         return None
@@ -247,9 +251,10 @@ def _in_flight(history: History) -> Skip | None:
 
 
 def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    """Open after three failed runs of the spec in force. A new spec or any success closes it.
+    """Return the skip of the circuit breaker, which three failed runs of the spec in force open.
 
-    A manual run that fails does not count: it may ask for a time without data, which no finding does.
+    A new spec or any success closes it. A failed manual run does not count: it may ask for a time without data, unlike
+    a finding.
     """
     ended = [run.state for run in history.runs if run.spec_digest == spec.digest and _counts(run)]
     if trigger.kind == TriggerKind.MANUAL or ended[:BREAKER_FAILURES] != ["failed"] * BREAKER_FAILURES:
@@ -262,7 +267,10 @@ def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
 
 
 def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    """Only trained runs count: after a failure the finding still holds, and the breaker bounds the attempts."""
+    """Return the skip during the cooldown after a run that trained.
+
+    Failed runs do not count: the finding is still true after a failure, and the breaker bounds the attempts.
+    """
     trained = [run for run in history.runs if run.state == "trained" and _fits(run)]
     recent = next((run for run in trained if abs(trigger.at - run.trigger.at) < spec.retrain.cooldown), None)
     if trigger.kind == TriggerKind.MANUAL or recent is None:
@@ -284,7 +292,7 @@ def _budget(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
 
 
 def _counts(run: PastRun) -> bool:
-    """Whether an ended run counts for breaker and budget: any that trained, and any automatic one that failed."""
+    """Return whether an ended run counts for breaker and budget: it trained, or it was automatic and failed."""
     if not _fits(run):
         return False
     return run.state == "trained" or (run.state == "failed" and run.trigger.kind != TriggerKind.MANUAL)

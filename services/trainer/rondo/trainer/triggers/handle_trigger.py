@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from rondo.trainer.ports import UnitOfWork
 
 log = logging.getLogger(__name__)
-# Reasons that pass by themselves.
+# Reasons that stop applying without an action.
 _PASSING = (SkipReason.IN_FLIGHT, SkipReason.NOT_ENOUGH_DATA, SkipReason.COOLDOWN, SkipReason.BUDGET)
 
 
 async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork, *, repeated: bool = False) -> None:
     """Queue a run for a trigger, or publish `TrainingSkipped` with the reason.
 
-    With `repeated` it is of a kind that comes all the time. Its skip is published if its reason is another than that of
-    the last one of its kind, or it is about another version, or a run was queued meanwhile. The metric counts each.
+    `repeated` is True for a trigger whose source repeats it continually. Its skip is published only if its reason or
+    its version differs from the last skip of its kind, or if a run was queued since. The metric counts each skip.
     """
-    # Before the first read: a concurrent handler of the model commits first, and its spec and runs are visible below.
+    # The lock comes before the first read, so that the spec and the runs of a concurrent handler are visible below.
     await work.lock_model(model)
     spec = await work.spec(model)
     history = await work.history(model)
@@ -59,7 +59,7 @@ async def _is_new(model: str, trigger: Trigger, skip: Skip, work: UnitOfWork) ->
 async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, quiet: bool) -> None:
     """Handle a deferred drop of the performance if the labels suffice for it now, else the trigger itself.
 
-    Where `quiet`, it is handled as a repeated one: windows close all the time, and none of them is a request.
+    `quiet` is True for labels of closed windows, which are frequent: the trigger is handled as a repeated one.
     """
     await work.lock_model(model)
     spec = await work.spec(model)
@@ -88,17 +88,18 @@ async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
 
 
 def run_id(model: str, trigger: Trigger) -> str:
-    """Return the id of the trigger's run: a function of its cause, so that one trigger has one run at most."""
+    """Return the id of the trigger's run. It is a function of the trigger, so that one trigger has one run at most."""
     cause = hashlib.sha256(f"{model} {trigger.id}".encode())
     return f"run-{cause.hexdigest()[:16]}"
 
 
 def _is_kept(trigger: Trigger, skip: Skip, spec: ModelSpec | None, *, repeated: bool) -> bool:
-    """Return whether a skipped trigger is deferred: it is sent only once. The monitor repeats a finding while it lasts.
+    """Return whether a skipped trigger is deferred.
 
-    A drop of the performance waits for labels, for the end of a cooldown, or for a budget.
+    A trigger that is sent only once is deferred. A finding is not, because the monitor repeats it while it lasts. A
+    drop of the performance waits for labels, for the end of a cooldown, or for a budget.
     """
-    if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
+    if skip.reason == SkipReason.NO_SPEC:  # topics have no order between them: the spec may arrive later
         return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE, TriggerKind.REGISTRATION)
     if trigger.kind in HARM and spec is not None and spec.retrain.is_automatic:
         return skip.reason in _PASSING
@@ -115,5 +116,5 @@ def _name(decision: Start | AlreadyHandled) -> str:
 
 
 def _label(kind: str) -> str:
-    """Return the kind as a metric's label: an unknown word must not make a series of its own."""
+    """Return the kind as a label of the metric. An unknown kind must not create a new series."""
     return kind if kind in list(TriggerKind) else "unknown"

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from rondo.contracts.events.models import ModelRemoved, ModelRolledBack, SpecApplied
 
 RUNS_CHANNEL = "trainer_runs"
-# More than a weekly budget uses, and than the breaker looks at.
+# It is more than a weekly budget allows, and more than the breaker needs.
 _HISTORY_LIMIT = 200
-# The slot of a deferred drop of the performance; that of a training is empty, and of a registration its trigger's id.
+# The slot of a deferred drop of the performance. The slot of a training is empty, that of a registration is its
+# trigger's id.
 _HARM_SLOT = "harm"
 
 _LABELS = """
@@ -39,7 +40,7 @@ from labels left join trainings using (model) where model = $1
 
 
 def handling(database: Database) -> Callable[[Envelope[Any]], AbstractAsyncContextManager[PostgresUnitOfWork]]:
-    """Return what opens the unit of work of an event, for the consumer."""
+    """Return a function that opens the unit of work of an event, for the consumer."""
 
     @asynccontextmanager
     async def begin(envelope: Envelope[Any]) -> AsyncIterator[PostgresUnitOfWork]:
@@ -206,7 +207,7 @@ class PostgresUnitOfWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        # Nobody repeats a request. A manual run trains on all the data there is. A data trigger may not start a run.
+        # A manual request is not repeated, and trains on all data. So it replaces a data trigger, and none replaces it.
         await self._connection.execute(
             """insert into deferred (model, slot, trigger) values ($1, $2, $3)
             on conflict (model, slot) do update set trigger = excluded.trigger

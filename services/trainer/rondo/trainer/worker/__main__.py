@@ -22,7 +22,7 @@ def main() -> None:
     # Threads that spin while they wait for each other make a fit of 300,000 rows take 22 to 47 s instead of 4 s on a
     # busy machine (2 cores, 2 threads, one busy neighbour).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # Ctrl-C reaches the whole terminal: the service stops, and the worker after it.
+    # Ctrl-C sends SIGINT to all processes of the terminal. The service stops, and the worker stops after it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         from rondo.trainer.worker import app  # noqa: PLC0415 - after the environment is set

@@ -1,4 +1,4 @@
-"""The composition root of the worker process. Importing it loads every library that fits, so a run starts at once."""
+"""The composition root of the worker process. It imports all libraries of estimators, so that a run starts at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 async def run(settings: Settings, name: str) -> None:
-    """Work until the service that started this process has gone."""
+    """Work until the service that started this process has ended."""
     async with _service() as (stop, service), AsyncExitStack() as stack:
         connected = pool.connect(settings, files("rondo.trainer") / "migrations")
         opening = asyncio.create_task(stack.enter_async_context(connected))
@@ -72,8 +72,8 @@ def pipeline(threads: int, functions: Path | None = None, function_seconds: floa
         "sklearn": Sklearn(threads),
     }
     half = threads // 2
-    # Two fits with half of the threads each take less time than one after the other: threads of one fit wait for each
-    # other after every feature and leaf. scikit-learn's libraries have one number of threads for the whole process.
+    # Two concurrent fits with half of the threads each are faster than two fits in sequence: threads of one fit wait
+    # for each other after every feature and leaf. The libraries of scikit-learn have one number of threads per process.
     halved: dict[str, Estimator] = {"lightgbm": LightGbm(half), "xgboost": XgBoost(half)} if half else {}
     run = IsolatedRun(threads)
     return Pipeline(estimators, Functions(functions, threads, function_seconds, run), Scorer(threads), run, halved)
@@ -82,14 +82,15 @@ def pipeline(threads: int, functions: Path | None = None, function_seconds: floa
 def _training_thread(niceness: int) -> Executor:
     """Return the one thread that reads data and trains. The threads that it starts inherit its low priority.
 
-    Not the whole process has it (Linux keeps a niceness per thread): claims and leases must not wait on a busy machine.
+    The other threads keep the normal priority (Linux has a niceness per thread), because claims and leases must not
+    wait on a busy machine.
     """
     return ThreadPoolExecutor(1, "training", os.nice, (niceness,))
 
 
 @asynccontextmanager
 async def _service() -> AsyncIterator[tuple[asyncio.Event, asyncio.StreamWriter]]:
-    """Open the socket to the service (see `supervisor.py`). The event is set when the service has gone."""
+    """Open the socket to the service (see `supervisor.py`). The event is set when the service has ended."""
     stop = asyncio.Event()
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=os.dup(0)))
     watch = asyncio.create_task(_until_gone(reader, stop))

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 A = TypeVarTuple("A")
-# A promotion takes a quarter of a second where registry and Kafka answer. A rejection publishes nothing that is read
-# here.
+# A promotion takes a quarter of a second if registry and Kafka answer. A rejection publishes no event that the trainer
+# reads, so the wait has a limit.
 _PROMOTED_WITHIN = timedelta(seconds=5)
-# A champion that changes more often than this during one evaluation is left to the gates, which ask for a new run.
+# If the champion changes more often during one evaluation, the gates handle it: they ask for a new run.
 _EVALUATIONS = 3
 
 
@@ -65,8 +65,8 @@ class Attempt:
     async def run(self, run: Run, retry: RetryWhileUnavailable) -> Ended:
         """Return how the run ends. A fault of the spec or the data ends it as failed, with a message for its author.
 
-        The database and the artifact store for the candidate, which every run needs, are retried. Data and champion
-        are not: they may be unavailable for this run alone, so the run is postponed.
+        Access to the database and to the artifact store for the candidate, which every run needs, is retried. Data and
+        champion may be unavailable only for this run, so the run is postponed.
 
         Raises:
             UnavailableError: the data or the champion can't be read now, or the worker stops while a retry lasts.
@@ -74,7 +74,7 @@ class Attempt:
 
         """
         try:
-            # From the tables' logs alone: too few rows are not even read.
+            # The count comes from the tables' logs, so that too few rows are not read at all.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
                 return Ended(skipped_runs.too_few_rows(run, rows))
@@ -102,17 +102,17 @@ class Attempt:
             return Ended(failed)
 
     async def _function_digest(self, run: Run) -> str | None:
-        """Return the digest of the code that would train. None where a library does, or the model is there already."""
+        """Return the digest of the user's code that trains. None if a library trains, or for a registration."""
         if run.trigger.artifact is not None:
             return None
         version = await self._blocking(self._pipeline.function_version, run.spec)
         return version.digest if version else None
 
     async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> ChampionModel | None:
-        """Read the champion before a training is spent on a candidate that can't be compared.
+        """Read the champion before the training, so that no candidate is trained that can't be compared.
 
-        By `policy: auto` the rows that it was fitted to decide about the holdout, so the promotion of the candidate
-        before is waited for.
+        With `policy: auto` the rows that the champion was fitted to determine the holdout, so this waits for the
+        promotion of the previous candidate.
         """
         if run.spec.retrain.is_automatic:
             await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
@@ -140,10 +140,10 @@ class Attempt:
         known: Training | None,
         retry: RetryWhileUnavailable,
     ) -> Ended:
-        """Train by `policy: auto`: fit the strategies, and train on the rows of the one that leads.
+        """Train with `policy: auto`: fit the strategies, and train on the rows of the leader.
 
-        The run ends as skipped where what serves is so much better that nothing shall replace it, unless somebody asked
-        for a training.
+        The run ends as skipped if the champion is so much better that nothing should replace it, unless a person asked
+        for the training.
         """
         since = run.trigger.since if run.trigger.kind in HARM else None
         state = None if known is None else known.state
@@ -183,7 +183,7 @@ class Attempt:
     async def _fitted(
         self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
     ) -> FittedCandidate:
-        """Return a candidate that is fitted now, or the model that a registration names."""
+        """Return a newly fitted candidate, or one of the model that a registration names."""
         artifact = run.trigger.artifact
         if artifact is None:
             found = await self._search(run, training_set, champion, retry)
@@ -196,7 +196,7 @@ class Attempt:
         return await self._blocking(self._pipeline.take, run.spec, training_set, content)
 
     async def _last_champions(self, run: Run, retry: RetryWhileUnavailable) -> tuple[ChampionModel, ...]:
-        """Return the models that an ensemble may have. None where the spec asks for no ensemble."""
+        """Return the models that may be members of an ensemble. Empty if the spec asks for no ensemble."""
         if (count := run.spec.trainer.ensemble - 1) == 0:
             return ()
         await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
@@ -204,9 +204,9 @@ class Attempt:
         return tuple([await self._load(run.model, version) for version in versions])
 
     async def _evaluate(self, run: Run, fitted: FittedCandidate, retry: RetryWhileUnavailable) -> Candidate:
-        """Compare with the champion. Repeat if the champion changes meanwhile, for the gates compare with the newest.
+        """Compare with the champion. Repeat if it changes meanwhile, because the gates compare with the newest one.
 
-        The candidate of the run before may be promoted any moment, so its promotion is waited for first.
+        This first waits for the promotion of the previous run's candidate, which may happen at any moment.
         """
         await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
         champion = await retry(lambda: self._queue.champion(run.model))
@@ -225,7 +225,7 @@ class Attempt:
         try:
             return ChampionModel(champion.model_version, await self._artifacts.get(champion.digest))
         except (ArtifactMissingError, ArtifactCorruptError) as error:
-            # A new candidate is needed all the more. The evidence names the version, without figures.
+            # A lost champion is a reason to train, not to stop. The evidence names its version, without figures.
             log.warning("version %d of %s can't be compared with: %s", champion.model_version, model, error)
             return ChampionModel(champion.model_version, None)
 

@@ -1,4 +1,4 @@
-"""Finds the version of the code, where it runs from a git checkout."""
+"""Finds the version of the code if it runs from a git checkout."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SECONDS = 5
 
 
 def describe(file: Path = _HERE) -> str | None:
-    """Return `git describe` of the checkout of a file. None without git, or where git does not track the file.
+    """Return `git describe` of the checkout of a file. None without git, or if git does not track the file.
 
-    An installed package may lie inside the checkout of another project, which does not track it.
+    An installed package may be inside the checkout of another project, which does not track it.
     """
     git = shutil.which("git")
     if git is None:

@@ -1,4 +1,4 @@
-"""Claims runs one after the other and ends each: with a candidate, with a failure, or as skipped."""
+"""Claims runs one after the other. Each ends with a candidate, with a failure, or as skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-# A notification is lost when its connection breaks, so the table is polled, too.
+# A notification is lost if its connection breaks, so the table is polled, too.
 _POLL_SECONDS = 1.0
 _UNEXPECTED = "%s failed unexpectedly, attempt %d of %d"
 
@@ -34,7 +34,7 @@ class Worker:
     """Works until `stop` is set. A run in progress is finished first.
 
     `lease` is in seconds. A run has at most `max_attempts` attempts, with a pause after each failed one. A run that
-    pauses, or whose data or champion is unavailable, goes back to the queue, so that other runs are claimed meanwhile.
+    pauses, or whose data or champion is unavailable, returns to the queue, so that other runs are claimed meanwhile.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Worker:
 
     async def _try(self, run: Run) -> None:
         try:
-            # Polars and deltalake are used from the data to the evaluation.
+            # Polars and deltalake, which may panic, are used in all steps of an attempt.
             with panics_as_errors():
                 ended = await self._attempt.run(run, self._retry)
         except UnavailableError as error:
@@ -94,7 +94,7 @@ class Worker:
             await self._finish(run, ended)
         except UnavailableError:
             raise
-        except Exception as error:  # as above: what a run made known may not be storable, and its failure is
+        except Exception as error:  # as above: the result of a run may not be storable, but its failure is
             log.exception(_UNEXPECTED, run.id, run.attempt, self._max_attempts)
             await self._retry_later(run, error)
 
@@ -145,10 +145,12 @@ class Worker:
                 log.warning("the lease of %s could not be renewed: %s", run.id, error)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Retry a call while it is unavailable. Once stopped for one lease only, then another worker takes the run.
+        """Retry a call while it raises `UnavailableError`.
+
+        After a stop the retries last at most one lease, because another worker then takes the run.
 
         Raises:
-            UnavailableError: the worker was stopped, and the call is still unavailable.
+            UnavailableError: the worker was stopped, and the call still fails.
 
         """
         stopped_at = 0.0
@@ -165,7 +167,7 @@ class Worker:
 
 
 async def first_of(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Return when one of them returns, and cancel the others."""
+    """Wait until one of the coroutines returns, and cancel the others."""
     tasks = {asyncio.create_task(wait) for wait in waits}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

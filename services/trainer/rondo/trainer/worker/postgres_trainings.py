@@ -1,4 +1,4 @@
-"""What is known from the trainings of a model: SQL of the queue of runs, and rows as values."""
+"""The table of the states of models after their trainings: the SQL, and the conversion of rows to values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 
-# Nothing of a run that a removal of its model preceded.
+# A run from before a removal of its model saves nothing.
 _SAVE = """
 insert into trainings (model, spec_revision, first_rows, rows, fitted, until, labelled, growth, gain, window_start,
     leader, basis, unconfirmed_since, unconfirmed_rows, loss)
@@ -44,7 +44,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 
 
 async def load(connection: Connection, model: str) -> Training | None:
-    """Return what is known from the trainings of a model. None before the first."""
+    """Return the state of a model after its last training. None before the first training."""
     row = await connection.fetchrow("select * from trainings where model = $1", model)
     if row is None:
         return None
@@ -61,7 +61,7 @@ async def load(connection: Connection, model: str) -> Training | None:
 
 
 async def save(connection: Connection, run: Run, ended: Ended) -> None:
-    """Save what a run made known, and how many of the labelled rows are new after it."""
+    """Save the state of a model after a run, and the number of labelled rows that are new after it."""
     known = ended.training
     if known is None:
         if ended.unfitted is not None:

@@ -1,7 +1,7 @@
 """The queue of runs in PostgreSQL: claims under a lease, and the end of a run with its event in one transaction.
 
-NOTIFY goes to every session of the database, so the channel also wakes trainers of other schemas in the same database;
-that costs them one query.
+NOTIFY reaches every session of the database, so the channel also wakes trainers of other schemas in the same database,
+which costs them one query.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from rondo.contracts.events.training import TrainingProgressed, TrainingStarted
     from rondo.trainer.run import Proposal, RecordedTrials, Result, RunState, Training, Trial
 
-# A claim of a run: another worker, or another attempt of the same worker, is another claim.
+# A claim of a run. Another worker has another claim, and so has another attempt of the same worker.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
 
-# One claim at a time, in all trainers of this database: two claims would not see each other's run of the same model.
+# Only one claim at a time in all trainers of this database: two concurrent claims could take two runs of one model.
 _LOCK_CLAIMS = "select pg_advisory_xact_lock(hashtext('trainer.claim'))"
 
 _CLAIM = """
@@ -78,7 +78,7 @@ order by finished_at desc limit 1
 
 
 class PostgresRunQueue:
-    """`ports.RunQueue` for the worker called `worker`, whose claims hold for `lease` unless renewed."""
+    """`ports.RunQueue` for the worker named `worker`. Its claims expire after `lease` unless they are renewed."""
 
     def __init__(self, database: Database, worker: str, lease: timedelta) -> None:
         self._database = database
@@ -116,7 +116,7 @@ class PostgresRunQueue:
         while run := await self._claim_next():
             if run.attempt <= max_attempts:
                 return run
-            # In a transaction of its own: the end of a run takes the model's lock before it touches the row.
+            # This is a separate transaction: the end of a run takes the model's lock before it touches the row.
             await self.finish(run, Ended(worker_died(run, max_attempts)))
         return None
 
@@ -155,7 +155,7 @@ class PostgresRunQueue:
             await self.wait(left)
 
     async def _seconds_left(self, model: str, within: timedelta) -> float:
-        """Return for how long the model's last candidate may still be promoted."""
+        """Return the number of seconds in which the model's last candidate may still be promoted."""
         async with self._database.transaction() as work:
             left = await work.connection.fetchval(_SECONDS_LEFT, model, within)
         return 0.0 if left is None else float(left)
@@ -209,10 +209,10 @@ class PostgresRunQueue:
 
 
 async def finish(work: Transaction, run: Run, ended: Ended) -> bool:
-    """Save and publish the end of a run and handle the deferred triggers. False when the claim is lost."""
+    """Save and publish the end of a run and handle the deferred triggers. Return False if the claim is lost."""
     result = ended.result
     triggers = PostgresUnitOfWork(work)
-    # First: a handler that has seen the run in flight may be about to defer a trigger, which must be visible here.
+    # The lock comes first: a handler that saw the run in flight may defer a trigger, which must be visible here.
     await triggers.lock_model(run.model)
     state, detail = _outcome(result)
     digest = result.digest if isinstance(result, ModelTrained) else None
@@ -226,7 +226,7 @@ async def finish(work: Transaction, run: Run, ended: Ended) -> bool:
 
 
 async def release(database: Database, worker: str) -> None:
-    """Let the runs of a dead worker be claimed at once. Their attempts stay counted."""
+    """End the leases of a dead worker, so that its runs can be claimed at once. Their attempts still count."""
     async with database.transaction() as work:
         status = await work.connection.execute(
             "update runs set lease_until = clock_timestamp() where worker = $1 and state = 'running'", worker

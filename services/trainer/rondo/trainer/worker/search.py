@@ -29,11 +29,11 @@ async def run_search(
     blocking: Blocking,
     retry: RetryWhileUnavailable,
 ) -> Found:
-    """Return what the search found. Trials that another attempt of the run recorded on these rows are not repeated.
+    """Return the result of the search. Trials that another attempt of the run recorded on these rows are not repeated.
 
     Raises:
         AllTrialsFailedError: no trial is complete.
-        ClaimLostError: another worker has the run by now.
+        ClaimLostError: another worker has taken the run over.
 
     """
     recorded = await retry(lambda: queue.trials(run, training_set_digest))
@@ -54,7 +54,7 @@ async def run_search(
 async def _record(
     run: Run, plan: SearchPlan, ended: list[Trial], trial: Trial, queue: RunQueue, retry: RetryWhileUnavailable
 ) -> None:
-    """Record a trial and publish the progress; then it is one of those that ended."""
+    """Record a trial, publish the progress, and add the trial to `ended`."""
     progressed = _progress(run, plan, [*ended, trial])
     if not await retry(lambda: queue.end_trial(run, trial, progressed)):
         raise ClaimLostError(run.id)

@@ -1,4 +1,4 @@
-"""Decides whether a claimed run is skipped: for too few rows, or because it would train the same model again."""
+"""Decides whether a claimed run is skipped: it has too few rows, or would train the same model again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
-    """Return the skip of a run whose tables have this many rows altogether, labelled or not."""
+    """Return the skip of a run whose tables have only `rows` rows in total, labelled or not."""
     detail = f"{rows:,} of {run.spec.trainer.min_rows:,} rows; waiting for more batches or outcomes"
     return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
 
@@ -27,11 +27,11 @@ def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
 def reason_to_skip(
     run: Run, training_set: TrainingSet, function_digest: str | None, last: LastTraining | None
 ) -> TrainingSkipped | None:
-    """Return the skip of a run. None where it shall train.
+    """Return the skip of a run. None if it trains.
 
-    The same spec, the same rows and the same function, if one trains, give the same model, which is no answer to a
-    finding. A manual run trains anyway: somebody asked for it, or the registry wants the candidate compared with a new
-    champion. A registration is another model for the same rows.
+    The same spec, the same rows and the same function code give the same model, which does not resolve a finding. A
+    manual run trains anyway: a person asked for it, or the registry needs a comparison of the candidate with a new
+    champion. A registration has another model for the same rows.
     """
     rows, spec = training_set.rows.height, run.spec
     if rows < spec.trainer.min_rows:
@@ -54,9 +54,9 @@ def reason_to_skip(
 
 
 def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkipped | None:
-    """Return the skip of a run by `policy: auto` for which fewer rows are new than the events reported.
+    """Return the skip of a run with `policy: auto` that has fewer new rows than the events reported.
 
-    A row that is published and served is counted twice there, as is one that is published again.
+    The events count a row twice that is published and served, or published again.
     """
     if known is None or not run.spec.retrain.is_automatic:
         return None
@@ -79,7 +79,7 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
 
 
 def keeps_champion(run: Run, chosen: Chosen) -> TrainingSkipped:
-    """Return the end of a run after which what serves stays, with the figures of all strategies."""
+    """Return the end of a run that keeps the champion, with the figures of all strategies."""
     compared = report(chosen, refitted=False)
     return TrainingSkipped(
         model=run.model,

@@ -1,8 +1,8 @@
 """Starts the worker process, watches it, and restarts it when it dies.
 
-Service and worker share a socket pair: the worker's standard input is one end. Whichever process ends first, however
-it ends, the other reads end-of-file at once. A worker that reads it finishes its run and exits, so a run survives
-the service. `subprocess.Popen` is used because asyncio's subprocesses are killed when the event loop closes.
+Service and worker share a socket pair. The worker's standard input is one end. If one process ends, for any reason, the
+other reads end-of-file at once. A worker that reads it finishes its run and exits, so a run survives the service.
+`subprocess.Popen` is used because asyncio kills its subprocesses when the event loop closes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 READY = b"ready\n"
-# A worker that ran for this long started well: the backoff begins again with its next death.
+# After a run of this length the start was a success, and the backoff begins again after the next exit.
 _HEALTHY_SECONDS = 30.0
-# An idle worker exits in a quarter of a second. One that trains is left to finish.
+# An idle worker exits in a quarter of a second. A worker that trains finishes its run.
 _EXIT_SECONDS = 1.0
 
 
@@ -46,7 +46,7 @@ class Supervisor:
         self.pid: int | None = None
 
     async def run(self) -> None:
-        """Supervise until cancelled. Then an idle worker exits at once, and a busy one after its run."""
+        """Supervise until cancelled. After that an idle worker exits at once, and a busy one after its run."""
         deaths = 0
         while True:
             began, worker = time.monotonic(), f"worker-{uuid4().hex[:12]}"
@@ -78,18 +78,18 @@ class Supervisor:
         except asyncio.CancelledError:
             if process.poll() is None:
                 log.info("the worker (process %d) finishes its run and then exits", process.pid)
-                # The worker outlives us on purpose: without this, Popen warns of a running child when it is collected.
+                # The worker intentionally outlives this process. Without this, Popen warns of a running child.
                 process.returncode = 0
             raise
 
     async def _accompany(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
-        """Return when the worker has exited; when cancelled, send it end-of-file and wait briefly for its exit."""
+        """Wait until the worker has exited. On cancellation send it end-of-file, and wait a moment for its exit."""
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             self._set_ready(ready=await reader.readline() == READY)
             await reader.read()
         except ConnectionError:
-            pass  # killed before it read what we wrote: an exit like any other
+            pass  # the worker was killed before it read, which is an exit like any other
         except asyncio.CancelledError:
             writer.write_eof()
             with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What is known of a model from its trainings: how many rows are new, and what a training adds."""
+"""The state of a model from its trainings: the number of new rows, and the state after a training."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
-    """Return what is known that holds by a spec.
+    """Return the part of the state that applies to a spec.
 
-    Losses of another label or trainer have another scale: record, leader, gain, loss and growth begin again. The window
-    stays. Without costs no training has to gain, so growth stays a tenth.
+    Losses by another label or trainer have another scale, so record, leader, gain, loss and growth begin again. The
+    window stays. Without costs no training has to be worth its cost, so growth stays a tenth.
     """
     if known is None:
         return None
@@ -37,10 +37,10 @@ def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
 
 
 def unfitted_rows(spec: ModelSpec, training_set: TrainingSet, known: Training | None) -> int:
-    """Return the labelled rows that came since the last training.
+    """Return the number of labelled rows that arrived since the last training: the larger of two counts.
 
-    A late label adds a row before the newest one, and where `trainer.window` moves on as many rows leave as come: the
-    larger of both counts is meant.
+    The rows after the newest row of the last training miss late labels. The growth of the number of rows misses rows if
+    `trainer.window` moves on, because as many rows leave the window as enter it.
     """
     rows = training_set.rows
     if known is None:
@@ -50,7 +50,7 @@ def unfitted_rows(spec: ModelSpec, training_set: TrainingSet, known: Training | 
 
 
 def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, known: Training | None) -> Training | None:
-    """Return what is known after a training. None for a registration, which trains nothing."""
+    """Return the state after a training. None for a registration, which does not train."""
     if run.trigger.kind == TriggerKind.REGISTRATION:
         return None
     rows, until = training_set.rows.height, trained.summary.event_time_to
@@ -61,14 +61,14 @@ def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, know
 
 
 def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Training | None) -> Training:
-    """Return what is known after strategies were compared, whether the model of one serves now or not."""
+    """Return the state after strategies were compared, whether or not the run made a candidate."""
     rows, state = training_set.rows.height, chosen.choice.state
     refitted = rows - chosen.served.first if run.spec.refits else chosen.parts.training.height
     fitted = known.fitted if known is not None and chosen.choice.keeps else refitted
     growth, gain = (GROWTH, None) if known is None else (known.growth, known.gain)
     confirmation = chosen.choice.confirmation
     if confirmation is not None:
-        # What fits gained before a change says nothing about those after it.
+        # The gain of fits before a change does not predict the gain after it.
         growth, gain = GROWTH, None if confirmation.moves else gain
     elif chosen.planned.fit_plan.compared:
         gain = gain_of_fits([each.scores for each in state.record], state.leader)

@@ -1,4 +1,4 @@
-"""The table of trials: SQL of the queue of runs, and rows as values. Only the holder of a run's claim changes it."""
+"""The table of trials: the SQL, and the conversion of rows to values. Only the holder of a run's claim changes it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from rondo.trainer.run import Run
 
-# A trial that was started so often and never ended is taken for what killed the worker.
+# A trial that was started this often and never ended is assumed to have killed the worker.
 _LOST_AFTER = 2
-# With the claim's parameters $1 to $3, see `queue`.
+# The parameters $1 to $3 are those of the claim, see `queue`.
 _HELD = "exists (select from runs where id = $1 and worker = $2 and attempts = $3 and state = 'running')"
 
 _FORGET_OTHER_ROWS = f"delete from trials where run_id = $1 and training_set_digest <> $4 and {_HELD}"  # noqa: S608 - our own text
@@ -32,7 +32,7 @@ where run_id = $1 and number = $4 and state = 'running' and {_HELD}
 
 
 async def load(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, training_set_digest: str) -> RecordedTrials:
-    """Return the trials of a run on these rows. Those on other rows are deleted."""
+    """Return the trials of a run on these rows, and delete its trials on other rows."""
     await connection.execute(_FORGET_OTHER_ROWS, run.id, run.worker, run.attempt, training_set_digest)
     rows = await connection.fetch(_ALL, run.id)
     running = next((row for row in rows if row["state"] == "running"), None)
@@ -44,7 +44,7 @@ async def load(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, trai
 async def begin(
     connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, training_set_digest: str, proposal: Proposal
 ) -> bool:
-    """Record the start of a trial. False when the claim is lost."""
+    """Record the start of a trial. Return False if the claim is lost."""
     status = await connection.execute(
         _BEGIN, run.id, run.worker, run.attempt, training_set_digest, proposal.number, dict(proposal.params),
         proposal.origin,
@@ -53,7 +53,7 @@ async def begin(
 
 
 async def end(connection: asyncpg.pool.PoolConnectionProxy[Any], run: Run, trial: Trial) -> bool:
-    """Record the end of a trial. False when the claim is lost."""
+    """Record the end of a trial. Return False if the claim is lost."""
     status = await connection.execute(
         _END, run.id, run.worker, run.attempt, trial.number, trial.state, list(trial.values), trial.seconds,
         trial.detail,
