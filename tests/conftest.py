@@ -177,7 +177,6 @@ def _freeze() -> None:
 
     With fewer objects that live long, Python would do a full collection more often. The thresholds say otherwise.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 50)
 

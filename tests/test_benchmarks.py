@@ -136,6 +136,7 @@ def test_both_forms_of_the_network_of_crayfish_agree() -> None:
     np.testing.assert_allclose(score[:, 0], probabilities.max(axis=1), rtol=1e-5)
 
 
+@pytest.mark.medium
 def test_inferences_over_http_are_shown_beside_each_peer(tmp_path: Path) -> None:
     factors = {"rondo": 8, "buffered": 24, "granian": 16, "mlserver": 2, "kserve": 5, "bentoml": 1, "exported": 32}
     figures = {

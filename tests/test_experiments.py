@@ -121,6 +121,7 @@ def test_alarms_are_counted_as_the_paper_counts_them() -> None:
     assert both.delay_of_all(1_000) == 600.0
 
 
+@pytest.mark.medium
 def test_what_changes_alarms_after_its_change_and_the_rest_does_not() -> None:
     rng = np.random.default_rng(1)
     x = rng.standard_normal((6_000, 2)).astype(np.float32)

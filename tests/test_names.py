@@ -42,6 +42,7 @@ def public_classes(package: Path) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 def test_a_class_name_is_unique_inside_a_package(package: Path) -> None:
     assert {name: files for name, files in public_classes(package).items() if len(files) > 1} == {}

@@ -39,6 +39,7 @@ def published() -> dict[str, Any]:
     return content
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", COMMITTED)
 def test_a_committed_document_is_current(name: str) -> None:
     assert (DOCUMENTS / name).read_text() == generated().get(name), "run `make docs` and commit docs/events"

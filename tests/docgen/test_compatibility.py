@@ -233,6 +233,7 @@ def test_every_schema_may_gain_an_optional_field_but_not_lose_it(schema: dict[st
     assert breaking_changes(wider, schema) != []
 
 
+@pytest.mark.medium
 @given(schemas, schemas, st.data())
 def test_what_is_compatible_is_read_in_both_directions(
     old: dict[str, Any], new: dict[str, Any], data: st.DataObject

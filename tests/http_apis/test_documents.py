@@ -83,6 +83,7 @@ async def test_each_route_names_its_roles(http: httpx.AsyncClient) -> None:
     assert all("/tokens" in path for _, path in admins_only)
 
 
+@pytest.mark.medium
 async def test_no_route_takes_an_address(http: httpx.AsyncClient) -> None:
     """Rondo calls the addresses of its settings alone: none comes with a request."""
     document = (await http.get("/openapi.json")).json()

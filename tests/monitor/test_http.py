@@ -94,6 +94,7 @@ def app() -> FastAPI:
     return app
 
 
+@pytest.mark.medium
 async def test_the_status_of_a_model(app: FastAPI) -> None:
     code, answer = await get(app, f"/v1/models/{MODEL}/drift")
     assert (code, answer) == (200, (await status(MODEL)).model_dump(mode="json"))
@@ -141,6 +142,7 @@ def test_the_status_has_the_id_of_the_alert_that_rows_are_not_monitored() -> Non
     assert model_status(state, SPEC, REFERENCE).alerts == {"coverage": raised.alert_id}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("kinds", "marked"), [({"drift"}, []), ({"coverage", "drift"}, ["coverage"]), (None, [])])
 async def test_open_alerts_are_marked_that_are_silenced(kinds: set[str] | None, marked: list[str]) -> None:
     app = api()
@@ -157,6 +159,7 @@ async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
     assert "; apply one with `rondo apply rondo.yaml`" in answer["detail"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/loans/drift"])
 async def test_a_reader_may_look(app: FastAPI, path: str) -> None:
     assert (await get(app, path, Role.PUBLISHER))[0] == 403
@@ -169,6 +172,7 @@ async def test_before_the_start_the_api_is_unavailable(path: str) -> None:
     assert (code, answer["code"]) == (503, "unavailable")
 
 
+@pytest.mark.medium
 async def test_the_predictions_whose_outcome_is_wanted() -> None:
     app = api()
     open_api(app, opened(set()))

@@ -40,6 +40,7 @@ def days(scenario: DailyScenario, first: int, end: int, **change: float) -> Dail
     return scenario
 
 
+@pytest.mark.medium
 def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
     scenario = days(DailyScenario(), 0, 8)
     assert scenario.counts() == {"WindowClosed": 7}
@@ -51,6 +52,7 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
     assert {s.feature for s in first.statistics if s.statistic == "psi"} == {"x", "city", "output.score"}
 
 
+@pytest.mark.medium
 def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_at_growing_distances() -> None:
     """A step has twelve hours."""
     scenario = days(days(DailyScenario(), 0, 3), 3, 9, shift=1.5)
@@ -77,6 +79,7 @@ def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_at_gr
     assert tuple(scenario.state.open_alerts) == ("drift",)
 
 
+@pytest.mark.medium
 def test_windows_whose_last_step_has_no_rows_repeat_a_finding_and_end_the_alert_that_nothing_is_judged() -> None:
     """Rows come in the first twelve hours of each day, which are a step."""
     scenario = days(DailyScenario(), 0, 3, length=0.4)
@@ -164,6 +167,7 @@ def test_an_alarm_lasts_until_the_version_is_replaced_also_when_the_inputs_are_a
     assert tuple(scenario.state.open_alerts) == ("drift",)
 
 
+@pytest.mark.medium
 def test_a_promotion_resolves_the_alert_and_begins_the_evidence_anew() -> None:
     scenario = days(DailyScenario(), 0, 4, shift=1.5)
     scenario.promote(NEXT)
@@ -221,6 +225,7 @@ def test_rows_of_a_former_champion_are_no_evidence() -> None:
     assert 700 <= taken["inputs"].rows < 1_700
 
 
+@pytest.mark.medium
 def test_rows_that_arrive_before_the_event_of_their_promotion_count() -> None:
     early, late = DailyScenario(), DailyScenario()
     for scenario, promoted in ((early, 0), (late, 2)):
@@ -270,6 +275,7 @@ def test_a_removal_resolves_the_alerts() -> None:
     assert tuple(scenario.state.open_alerts) == ()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("other", [spec(window="7d"), DELAYED], ids=["window", "label_delay"])
 def test_another_window_length_or_label_delay_resolves_the_alerts_of_the_evidence(other: ModelSpec) -> None:
     scenario = days(DailyScenario(), 0, 4, shift=1.5)

@@ -142,6 +142,7 @@ def test_suspicions_are_published_again_after_event_time_starts_over() -> None:
     assert scenario.state.alarms.suspicions == {}
 
 
+@pytest.mark.medium
 def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_before_it() -> None:
     scenario, asked = DailyScenario(spec=spec(labels={"budget_per_day": 10})), list[Announcement]()
     for day in (2_990, 2_999):

@@ -72,6 +72,7 @@ def test_the_windows_and_buckets_follow_from_the_density_of_the_reference(
     assert (status.window_seconds, status.bucket_seconds) == (window, bucket)
 
 
+@pytest.mark.medium
 @TRAFFIC
 def test_until_there_is_a_verdict_the_status_says_how_many_rows_are_missing(
     rows_a_day: int, reference_rows: int, window: float, bucket: float

@@ -177,6 +177,7 @@ def test_a_text_is_no_outcome_of_a_number() -> None:
     assert [each.labelled_rows for each in scenario.all(WindowClosed)] == [0, 0]
 
 
+@pytest.mark.medium
 @OF_EACH
 def test_windows_without_outcomes_have_the_performance_to_be_expected(stream: Stream) -> None:
     labelled, unlabelled = scenario_of(stream), scenario_of(stream)

@@ -211,6 +211,7 @@ def counted(kind: str, decision: str) -> float:
     return REGISTRY.get_sample_value("rondo_training_triggers_total", labels) or 0.0
 
 
+@pytest.mark.medium
 async def test_a_thousand_findings_are_few_skips_and_each_is_counted(work: MemoryUnitOfWork) -> None:
     """A monitor that catches up publishes a finding of each step, of several kinds in turn, while one run trains."""
     spec = builders.spec(retrain={"policy": "triggers", "on": ["drift"]})

@@ -99,6 +99,7 @@ async def test_a_body_of_the_limit_is_read_and_a_larger_one_refused(encoding: st
         await read(cut(compress(b" " * (LIMIT + 1)), 1 << 16), encoding)
 
 
+@pytest.mark.medium
 async def test_a_small_body_never_becomes_a_large_one() -> None:
     bomb = gzip.compress(b" " * (64 << 20))
     assert len(bomb) < LIMIT

@@ -100,6 +100,7 @@ async def test_what_is_no_request_is_answered_with_a_problem(
     assert (problem["status"], problem["code"], to_do in problem["detail"]) == (400, code, True)
 
 
+@pytest.mark.medium
 async def test_a_body_may_be_larger_and_a_connection_may_have_any_number_of_requests(connection: Connection) -> None:
     reader, writer = connection
     for _ in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.profiles.row_hashes import repeated_shares, row_hashes
@@ -21,6 +22,7 @@ def test_rows_have_one_hash_exactly_where_their_values_are_equal(rows: list[tupl
     assert len(set(zip(hashes, values, strict=True))) == len(set(values))
 
 
+@pytest.mark.medium
 @given(TEXTS, st.integers(0, 5))
 def test_a_part_of_a_column_and_its_chunks_have_the_hashes_of_the_whole(texts: list[str], first: int) -> None:
     column = pa.array(texts)

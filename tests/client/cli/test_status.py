@@ -133,6 +133,7 @@ def test_status_has_the_performance_to_be_expected_while_there_is_no_verdict(
         assert ("loss" in found, "of-tomorrow" in found) == (False, False)
 
 
+@pytest.mark.medium
 def test_status_has_the_partitions_of_each_replica_of_the_monitor(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {"seen_at": DAY}
     alone = [{"replica": "a", "partitions": [0, 1, 2], "models": 7, **seen}]

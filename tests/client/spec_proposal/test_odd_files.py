@@ -189,6 +189,7 @@ def test_what_can_be_read_is_accepted_and_says_what_to_check(tmp_path: Path, kin
     assert decision.quarantined.height <= proposal.bad_share * proposal.facts.rows + 1
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", ["UTF-16", "decimal commas", "times without T and zone", "int96", "milliseconds"])
 def test_what_is_read_in_an_unusual_form_trains(tmp_path: Path, kind: str) -> None:
     name, content, _ = READ[kind]

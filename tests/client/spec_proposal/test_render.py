@@ -59,6 +59,7 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.medium
 @given(st.dictionaries(NAMES, st.lists(CELLS, min_size=24, max_size=24), max_size=4), st.lists(CELLS, min_size=2))
 def test_any_file_gives_a_valid_spec_or_an_error_with_a_code(more: dict[str, Any], labels: list[str | None]) -> None:
     found = {"row_id": each(str, 24), "when": hours(24), "amount": each(lambda n: str(n % 5), 24)} | more

@@ -98,6 +98,7 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update={"trainer": trainer})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("kind", "suffix"),
     [*combinations(list(LABELS), USUAL), *combinations(["two texts"], OTHERS)],

@@ -40,6 +40,7 @@ rows = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.medium
 @given(st.lists(rows, max_size=5))
 def test_what_is_encoded_is_decoded(content: list[dict[str, object]]) -> None:
     batch = pa.RecordBatch.from_pylist(content, schema=SCHEMA)

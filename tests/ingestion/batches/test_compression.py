@@ -57,6 +57,7 @@ async def test_plain_content_is_unchanged(encoding: str | None) -> None:
     assert await decode(CONTENT, encoding) == CONTENT
 
 
+@pytest.mark.medium
 async def test_a_bomb_is_decoded_in_small_pieces() -> None:
     bomb = gzip.compress(b"\x00" * 50_000_000)
     assert max([len(piece) async for piece in decoded(pieces(bomb, 1_000_000), "gzip")]) <= 1024 * 1024

@@ -90,6 +90,7 @@ async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submissi
     return await again.submit(batch)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dies_at", [0, 1, 2])
 async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(tmp_path: Path, dies_at: int) -> None:
     batches, batch = MemoryBatchStore(dying=dies_at == 2), bad_and_good(tmp_path)
@@ -203,6 +204,7 @@ async def test_a_batch_whose_report_is_missing_is_answered(tmp_path: Path) -> No
     assert (raised.value.dataset, raised.value.batch_id) == ("rides", "january")
 
 
+@pytest.mark.medium
 async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(tmp_path: Path) -> None:
     names = [f"{'f' * 58}{n:05d}" for n in range(300)]
     specs = SpecCache([spec(**{name: {"type": "float", "min": 0} for name in names})])
@@ -222,6 +224,7 @@ async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(t
     assert len(orjson.loads(await reports.get(rejected.report))["reasons"]) == 300
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "column",
     [
@@ -312,6 +315,7 @@ async def test_a_damaged_table_does_not_stop_the_start(tmp_path: Path, how: str)
     assert ("boats", "january") in batches.records
 
 
+@pytest.mark.medium
 async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
     now, tables = [NOW], DeltaTables(str(tmp_path))
     ingestion = service(tables, tmp_path, clock=lambda: now[0])

@@ -89,6 +89,7 @@ def let_it_age(table: Path, days: int) -> None:
         os.utime(file, (written, written))
 
 
+@pytest.mark.medium
 def test_a_version_can_be_read_for_years(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(delta_table._PROPERTIES, "delta.checkpointInterval", "20")  # by default 100
     tables = DeltaTables(str(tmp_path), compact_every=1_000)

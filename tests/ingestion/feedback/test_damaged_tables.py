@@ -71,6 +71,7 @@ async def test_a_damaged_table_keeps_no_other_from_landing_and_loses_no_row(
     assert sum(event.rows for event, _ in store.events) == 12
 
 
+@pytest.mark.medium
 async def test_a_table_that_is_damaged_while_it_is_open_is_found_at_its_next_error(tmp_path: Path) -> None:
     store, tables = MemoryLandingStore(), DeltaTables(str(tmp_path))
     landing = FeedbackLanding(tables, store, every=0.0)

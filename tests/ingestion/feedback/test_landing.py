@@ -224,6 +224,7 @@ async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: py
     ]  # fmt: skip
 
 
+@pytest.mark.medium
 def test_the_digest_is_the_same_after_reopening_and_compaction(tmp_path: Path) -> None:
     rows = pa.table({"a": [1]})
     one, two = DeltaTables(str(tmp_path / "one"), compact_every=3), DeltaTables(str(tmp_path / "two"))

@@ -141,6 +141,7 @@ async def test_a_version_that_serving_refuses_fails_the_job_and_the_same_request
     check(stage.scores(request), rows)
 
 
+@pytest.mark.medium
 async def test_a_job_without_replicas_fails_in_the_end_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +212,7 @@ async def test_a_job_whose_data_was_made_anew_begins_anew(tmp_path: Path) -> Non
     check(again.scores(request), rows)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("left", [0, 2])
 async def test_fewer_rows_than_planned_are_not_committed(tmp_path: Path, left: int) -> None:
     rows = fill(str(tmp_path), 120)
@@ -248,6 +250,7 @@ async def test_a_file_that_is_lost_before_the_commit_is_made_again(tmp_path: Pat
     assert [(event.state, event.rows) for event in stage.jobs.events] == [("done", rows)]
 
 
+@pytest.mark.medium
 async def test_a_storage_that_loses_each_file_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(str(tmp_path), 60)
     stage = Stage(str(tmp_path))

@@ -68,6 +68,7 @@ async def test_a_damaged_log_of_the_scores_fails_the_job_which_then_goes_on_with
     assert stage.sent == sent, "no row is scored again"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("error", [DeltaError("no"), pl.exceptions.PanicException("index"), KeyError("rondo.digest")])
 async def test_an_unexpected_error_fails_the_job_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException

@@ -56,6 +56,7 @@ LAX = [
 ]  # fmt: skip
 
 
+@pytest.mark.medium
 @given(st.lists(TIMES, min_size=1, max_size=8), ZONES)
 @example(LAX, "Europe/Berlin")
 @example([SKIPPED, REPEATED, "2013-03-31 03:30", "2013-02-30", "2013-01-01"], "Europe/Berlin")

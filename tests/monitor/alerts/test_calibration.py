@@ -95,6 +95,7 @@ def test_without_a_change_nothing_is_found(stream: Stream) -> None:
     assert scenario.counts() == {"WindowClosed": 7}
 
 
+@pytest.mark.medium
 @OF_EACH
 def test_each_direction_is_a_component_beside_the_loss(stream: Stream) -> None:
     evidence = VersionEvidence.of("one", reference_of(stream).profile)

@@ -145,6 +145,7 @@ def test_a_closed_window_has_every_statistic_and_why_its_losses_are_not_judged()
     assert (event.window, event.since, event.no_verdict) == (WINDOW, EPOCH, "12 of about 100 outcomes")
 
 
+@pytest.mark.medium
 def test_the_events_of_a_model_with_very_many_features_fit_into_a_message() -> None:
     name, value = "f" * 58, -1.2345678901234567e-100
     statistics = tuple(
@@ -162,6 +163,7 @@ def test_the_events_of_a_model_with_very_many_features_fit_into_a_message() -> N
         assert event.described(2).endswith(f", and {total - 2:,} more")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("text", ["c" * 255, "\u00e9" * 256, "\U0001f6eb" * 256, "\x01" * 256])
 def test_the_events_of_a_model_with_very_long_categories_fit_into_a_message(text: str) -> None:
     alarms = [alarm("inputs", "f" * 63, f"share of {text}") for _ in range(2_500)]

@@ -68,6 +68,7 @@ def test_drift_towards_rows_of_which_the_model_is_surer_is_not() -> None:
     assert status.estimated_loss.value < loss.reference
 
 
+@pytest.mark.medium
 def test_a_restart_changes_no_estimate() -> None:
     assert after_a_shift(1.5, restart=True).published == after_a_shift(1.5).published
 

@@ -58,6 +58,7 @@ def test_with_too_few_outcomes_or_many_it_is_not_needed() -> None:
         assert prediction_powered(reference.estimator.figures, predicted, share * np.array([predicted] * 3)) is None
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 def test_a_window_with_few_outcomes_has_it_also_after_a_restart_and_corrections(stream: Stream) -> None:
     published = []

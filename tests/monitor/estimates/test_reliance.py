@@ -106,6 +106,7 @@ def test_an_alert_without_harm_is_for_information_and_is_replaced_once_harm_can_
     assert ([type(each.event).__name__ for each in published], last.alert_id) == (["DriftDetected"], raised.alert_id)
 
 
+@pytest.mark.medium
 def test_drift_of_a_feature_that_the_model_does_not_use_is_said_to_do_no_harm() -> None:
     found: dict[str, tuple[str | None, list[str]]] = {}
     for name, rise in (("used", 0.1), ("unused", 0.0)):

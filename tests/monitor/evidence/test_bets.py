@@ -76,6 +76,7 @@ def blocks(rng: np.random.Generator, count: int, shift: float = 0.0) -> np.ndarr
     return found
 
 
+@pytest.mark.medium
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

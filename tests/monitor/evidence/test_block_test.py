@@ -55,6 +55,7 @@ def test_blocks_count_the_same_one_by_one_and_together() -> None:
     assert np.array_equal(alone.evidence(), together.evidence())
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("normal", [True, False], ids=["normal", "skewed"])
 def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> None:
     streams, bound, ever = 300, 20.0, np.zeros(300, np.bool_)

@@ -75,6 +75,7 @@ def test_alarms_without_a_change_and_false_names_are_as_rare_as_promised(depende
         assert np.mean(shares) <= expected + 3 * np.std(shares) / np.sqrt(len(shares))
 
 
+@pytest.mark.medium
 def test_many_small_changes_are_named_after_fewer_blocks_than_with_equal_shares() -> None:
     """20 figures change by .8 standard deviations of their blocks, which a group with a level of 1 / 300 watches."""
     level, count, saved = 1 / 300, 20, []
@@ -109,6 +110,7 @@ def test_a_model_among_many_needs_more_evidence_and_less_beside_others_that_have
     assert evident_over_models(np.zeros(0)).shape == (0,)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dependence", ["independent", "equal", "opposite", "in turns"])
 def test_among_the_models_that_are_evident_few_have_not_changed(dependence: str) -> None:
     rng, rate, shares = np.random.default_rng(4), 0.3, list[float]()

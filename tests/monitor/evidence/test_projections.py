@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pytest
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import ReferenceProfile
@@ -55,6 +56,7 @@ def alarmed(data: dict[str, np.ndarray]) -> set[str | None]:
     return {alarm.component.column for alarm in evidence.alarms(RATE)}
 
 
+@pytest.mark.medium
 def test_features_that_begin_to_go_together_alarm_in_projections_alone() -> None:
     found = alarmed(rows_of(LIVE, 2, together=True))
     assert found

@@ -8,6 +8,7 @@ from rondo.monitor.evidence.ranking import FEW, Ranking, on_grid
 from rondo.monitor.evidence.stretches import Stretches
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("memory", [1.0, 12.0])
 def test_blocks_with_the_same_share_of_rows_are_ties_however_the_means_were_computed(memory: float) -> None:
     """A reference of 512 stretches, whose means are rounded to 9 decimals, for every length of a stretch up to 512."""

@@ -49,6 +49,7 @@ def test_a_bucket_with_more_rows_than_a_block_is_one_block() -> None:
     assert (test.test.live, test.starts, test.rows) == (3, [0, MINUTE, 3 * MINUTE], 300)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", range(5))
 def test_the_parts_in_which_buckets_arrive_make_no_difference(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """Also across the begins of later stages."""
@@ -116,6 +117,7 @@ def test_a_reference_of_fewer_than_ten_blocks_takes_the_older_half_of_the_live_o
     assert (test.starts, set(test.counts)) == ([MINUTE * at for at in range(30, 70, 2)], {64})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("reference", [5, 9, 10, 13, 40])
 def test_the_blocks_of_a_test_are_bounded_for_ever(monkeypatch: pytest.MonkeyPatch, reference: int) -> None:
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
@@ -194,6 +196,7 @@ def test_a_later_change_is_one_of_its_own() -> None:
     assert abs(test.change(0).since - 50 * MINUTE) <= 2 * MINUTE
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", range(4))
 def test_expected_buckets_that_are_taken_in_parts_are_as_without_expecting_them(
     monkeypatch: pytest.MonkeyPatch, seed: int

@@ -94,6 +94,7 @@ def test_a_reference_shorter_than_five_blocks_is_extended_by_live_rows_until_it_
     assert (found.live, test.rows + test.open.rows, test.starts[0]) == (60, 199, 60 * MINUTE)
 
 
+@pytest.mark.medium
 def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> None:
     rows = autoregressive(0.99, 40_000, np.random.default_rng(7))
     found = learning(rows[:, :300])
@@ -110,6 +111,7 @@ def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> Non
     assert found.stretches.total >= 5 * test.block
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", range(4))
 def test_the_parts_in_which_live_rows_arrive_make_no_difference(seed: int) -> None:
     rng = np.random.default_rng(seed)

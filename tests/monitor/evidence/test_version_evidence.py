@@ -262,6 +262,7 @@ def test_a_component_is_a_statistic_and_perhaps_of_a_category(
     assert (component.statistic, component.category) == (statistic, category)
 
 
+@pytest.mark.medium
 def test_an_alarm_lasts_while_live_rows_extend_its_reference_and_after() -> None:
     """Ten blocks of a hundred rows are too few once a bucket has the rows of eight."""
     profile = BINARY.profile_of(1_000, 86_400)

@@ -57,6 +57,7 @@ async def save(opened: Database, *windows: ClosedWindow, model: str = MODEL, kep
             await save_window(transaction.connection, model, each, kept)
 
 
+@pytest.mark.medium
 def test_a_closed_window_has_the_evidence_so_far() -> None:
     windows = {(each.start - EPOCH).days: each for each in story().windows}
     assert sorted(windows) == list(range(9))

@@ -53,6 +53,7 @@ def asked(scenario: DailyScenario) -> list[LabelsWanted]:
     return [each for each in found if isinstance(each, LabelsWanted)]
 
 
+@pytest.mark.medium
 def test_each_day_has_its_budget_over_a_restart_and_the_ids_are_those_of_the_command() -> None:
     scenario, published = DailyScenario(spec=with_budget(50)), list[LabelsWanted]()
     for day in range(4):

@@ -49,6 +49,7 @@ async def test_a_failure_is_repeated_and_a_redirect_not_followed(
     assert ("json#" in shown, "s3cret" in shown, "pass-w0rd" in shown) == (True, False, False)
 
 
+@pytest.mark.medium
 def test_a_token_in_the_place_of_the_host_is_not_shown() -> None:
     (telegram,) = receivers("apprise+tgram://123456789:abcdefg_hijklmnop/12315544/")
     assert telegram.name.startswith("tgram#")

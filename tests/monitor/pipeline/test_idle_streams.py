@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from rondo.contracts.events.monitoring import WindowClosed
 
 from tests.monitor.builders import DIGEST, MODEL, PROFILE, log_of_days
@@ -85,6 +86,7 @@ async def test_slow_processing_of_messages_is_no_idleness() -> None:
     assert (clock.now, published(store)) == (10.0, {})
 
 
+@pytest.mark.medium
 async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> None:
     store, clock = await filled_store(), FakeClock()
     store.known_profiles = {}

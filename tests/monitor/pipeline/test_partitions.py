@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client import REGISTRY
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
@@ -14,8 +15,6 @@ from tests.monitor.fakes import FakeClock, messages
 from tests.monitor.pipeline.stores import KNOWN, PREDICTED, filled_store, published
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.monitor.fakes import MemoryStore
 
 COUNT = 6
@@ -31,6 +30,7 @@ async def pipeline_of(number: int) -> tuple[MonitorPipeline, MemoryStore]:
     return pipeline, store
 
 
+@pytest.mark.medium
 async def test_a_model_of_the_number_is_watched() -> None:
     pipeline, store = await pipeline_of(MINE)
     await pipeline.advance(messages(PREDICTED, KNOWN))
@@ -57,6 +57,7 @@ async def test_the_message_says_which_partitioner_is_meant(caplog: pytest.LogCap
     assert said in caplog.text
 
 
+@pytest.mark.medium
 async def test_nothing_is_reported_of_models_that_another_replica_has() -> None:
     pipeline, _ = await pipeline_of(MINE)
     await pipeline.advance(messages(PREDICTED, KNOWN))

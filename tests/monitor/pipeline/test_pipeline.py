@@ -84,6 +84,7 @@ async def test_the_rows_of_other_roles_change_no_event_about_the_champion(role: 
     )
 
 
+@pytest.mark.medium
 async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> None:
     store, clock = MemoryStore(), FakeClock()
     pipeline = new_pipeline(store, clock)
@@ -158,6 +159,7 @@ async def test_a_removed_model_has_no_windows_and_its_alerts_are_resolved() -> N
         await pipeline.status(MODEL)
 
 
+@pytest.mark.medium
 async def test_a_model_that_is_applied_again_at_once_starts_over() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock)
@@ -240,6 +242,7 @@ async def test_the_windows_of_a_replaced_version_close_after_a_restart() -> None
     assert (status.version, status.replaced) == (2, ())
 
 
+@pytest.mark.medium
 async def test_a_second_monitor_is_fenced_off() -> None:
     store, clock = await filled_store(), FakeClock()
     first, second = new_pipeline(store, clock), new_pipeline(store, clock)
@@ -274,6 +277,7 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     assert unknown.value.known == [MODEL]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("computed", ["model_status", "summary"])
 async def test_what_people_ask_for_is_computed_off_the_event_loop(
     monkeypatch: pytest.MonkeyPatch, computed: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.contracts.training_evidence import RepeatedRows
 from rondo.monitor.ports import ChampionRevision
@@ -47,6 +48,7 @@ def ended(days: int) -> bytes:
     return encode_outcomes(outcomes(["none"], np.ones(1), [EPOCH + timedelta(days=days)]))
 
 
+@pytest.mark.medium
 async def test_a_day_that_is_sent_twice_has_an_alert_and_its_windows_the_figures() -> None:
     store = await filled_store()
     store.known_profiles[DIGEST] = BINARY.profile.model_copy(update={"repeated_rows": USUAL})

@@ -16,11 +16,11 @@ from tests.monitor.streams import BINARY
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pytest
     from rondo.monitor.pipeline import MonitorPipeline
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 HOURS = 3_600.0
 
@@ -109,6 +109,7 @@ async def test_rows_that_arrive_after_a_long_step_of_the_monitor_end_the_silence
     assert kinds(store) == []
 
 
+@pytest.mark.medium
 async def test_outcomes_that_never_come_are_reported_unless_the_spec_says_that_none_do() -> None:
     for judged_by, open_alerts in (("outcomes", {"no_outcomes"}), ("guards", set())):
         store, clock = await filled_store(), FakeClock()
@@ -153,6 +154,7 @@ def replayed(begin: datetime, count: int, *, dated: bool = True) -> bytes:
     return logs.encode(table.combine_chunks().to_batches()[0].replace_schema_metadata(batch.schema.metadata))
 
 
+@pytest.mark.medium
 async def test_outcomes_of_a_replay_are_missed_from_its_first_request_on() -> None:
     """A request without an event time came before it, so event time starts over with its 500th request."""
     store, clock = await filled_store(), FakeClock()

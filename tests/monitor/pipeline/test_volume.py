@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
+import pytest
 
 from tests.monitor.builders import EPOCH, MODEL, encode_predictions, predictions
 from tests.monitor.fakes import FakeClock, messages
@@ -21,6 +22,7 @@ def requests(first_day: int, days: int) -> bytes:
     return encode_predictions(predictions(data, at, [f"{each:%j-%H}" for each in at]))
 
 
+@pytest.mark.medium
 async def test_the_status_has_the_requests_of_the_newest_day_beside_its_weeks_and_a_restart_keeps_them() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock)

@@ -86,6 +86,7 @@ def test_it_does_not_matter_how_the_rows_arrive() -> None:
     assert parts == whole
 
 
+@pytest.mark.medium
 def test_memory_is_bounded_and_each_stage_has_less_of_the_rate() -> None:
     rng = np.random.default_rng(4)
     usual, repeats = reference(rng), RepeatedFeatures()

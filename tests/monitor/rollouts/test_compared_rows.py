@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.contracts.events.monitoring import RolloutEvidence
 from rondo.monitor.costs.version_cost import VersionCost
@@ -135,6 +136,7 @@ def test_another_candidate_begins_without_rows() -> None:
     assert (compared.other, compared.former, compared.rows.num_rows) == (3, 0, 0)
 
 
+@pytest.mark.medium
 def test_rows_are_kept_in_few_chunks() -> None:
     compared = ComparedVersions(1, 2)
     for minute in range(200):

@@ -151,6 +151,7 @@ def test_a_slice_without_a_reference_of_its_losses_is_not_watched() -> None:
     assert not any("city=a" in key for key in evidence.taken)
 
 
+@pytest.mark.medium
 def test_a_restart_continues_the_evidence_of_slices() -> None:
     reference = reference_of(BINARY)
     model, again = ModelEvidence({1: begun(reference)}), ModelEvidence({1: begun(reference)})

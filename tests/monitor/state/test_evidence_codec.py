@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.model_evidence import ModelEvidence
@@ -18,9 +18,6 @@ from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, live
 from tests.monitor.streams import BINARY, MULTICLASS
-
-if TYPE_CHECKING:
-    import pytest
 
 RATE = 0.01
 
@@ -57,6 +54,7 @@ def decoded(evidence: ModelEvidence) -> ModelEvidence:
     return decode_evidence(encode_evidence(evidence))
 
 
+@pytest.mark.medium
 def test_decoded_evidence_is_encoded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled(monkeypatch)
     after = decoded(before)
@@ -86,6 +84,7 @@ def test_a_short_reference_of_losses_is_extended_alike_after_it_was_decoded() ->
     assert encode_evidence(after).equals(encode_evidence(before))
 
 
+@pytest.mark.medium
 def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled(monkeypatch)
     after = decoded(before)
@@ -102,6 +101,7 @@ def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: p
     assert encode_evidence(after).equals(encode_evidence(before))
 
 
+@pytest.mark.medium
 def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled(monkeypatch)
     for each in before.versions[1].watched:
@@ -115,6 +115,7 @@ def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch)
     assert encode_evidence(after).equals(encode_evidence(before))
 
 
+@pytest.mark.medium
 def test_evidence_of_an_earlier_release_ranks_means_alone_and_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stored neither the `resolution` of a test nor the `row_range` of a reference."""
     table = encode_evidence(filled(monkeypatch))

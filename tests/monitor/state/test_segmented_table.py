@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.monitor.ports import StoredTable
@@ -73,6 +74,7 @@ def test_loaded_rows_are_renumbered_with_the_dead_ones() -> None:
     assert (rows.column("row").to_pylist(), loaded.rows.size) == ([3, 4, 5], 6)
 
 
+@pytest.mark.medium
 def test_many_small_checkpoints_leave_few_segments_and_write_each_row_a_few_times() -> None:
     state, stored, written = SegmentState(), NOTHING, 0
     for count in range(1, 1_001):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rondo.monitor.status.model_status import ModelSummary, over_models, summary
 
 from tests.monitor.builders import SPEC
@@ -16,6 +17,7 @@ def of_days(shift: float, days: int = 5) -> ModelSummary:
     return summary(scenario.state, SPEC, scenario.reference)
 
 
+@pytest.mark.medium
 def test_a_change_that_is_evident_alone_may_be_weak_among_many() -> None:
     changed, same = of_days(1.5), of_days(0.0)
     assert changed.strength is not None

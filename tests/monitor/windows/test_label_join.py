@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
@@ -96,6 +97,7 @@ def test_an_empty_side_matches_nothing() -> None:
 KEYS = st.sampled_from(["a", "b"])
 
 
+@pytest.mark.medium
 @given(
     st.lists(st.tuples(KEYS, st.integers(0, 99)), max_size=12),
     st.lists(st.tuples(st.none() | st.integers(0, 11), KEYS, st.integers(0, 120), st.booleans()), max_size=24),

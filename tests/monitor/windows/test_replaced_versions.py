@@ -44,6 +44,7 @@ def replaced_at_noon(*, restart: bool = False, labels: bool = True) -> DailyScen
     return scenario
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_window_in_which_a_version_is_replaced_is_one_for_each_version(*, restart: bool) -> None:
     scenario = replaced_at_noon(restart=restart)
@@ -62,6 +63,7 @@ def test_the_window_of_a_replaced_version_has_what_its_predictions_cost() -> Non
     assert kept.cost == cost
 
 
+@pytest.mark.medium
 def test_a_restart_changes_nothing_of_what_is_published() -> None:
     published = []
     for restart in (False, True):
@@ -86,6 +88,7 @@ def test_outcomes_that_arrive_after_the_promotion_are_matched() -> None:
     assert "roc_auc" in {each.statistic for each in first.statistics}
 
 
+@pytest.mark.medium
 def test_nothing_is_judged_of_a_version_that_serves_no_more() -> None:
     scenario = DailyScenario()
     scenario.promote(NEXT)
@@ -99,6 +102,7 @@ def test_nothing_is_judged_of_a_version_that_serves_no_more() -> None:
     assert scenario.all(DriftDetected) == []
 
 
+@pytest.mark.medium
 def test_every_row_is_in_a_closed_window_however_often_versions_are_replaced() -> None:
     scenario = DailyScenario()
     for part in range(40):
@@ -146,6 +150,7 @@ def test_the_status_has_the_open_windows_of_replaced_versions() -> None:
     assert model_status(scenario.state, scenario.spec, scenario.reference).replaced == ()
 
 
+@pytest.mark.medium
 def test_of_too_many_replaced_versions_the_oldest_close_at_once() -> None:
     scenario = DailyScenario()
     versions = range(1, MOST_REPLACED + 3)

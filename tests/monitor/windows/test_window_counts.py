@@ -26,6 +26,7 @@ def window_counts(*parts: list[Row]) -> WindowCounts:
     return whole
 
 
+@pytest.mark.medium
 @given(ROWS, ROWS)
 def test_the_counts_of_parts_add_up_to_those_of_the_whole(first: list[Row], second: list[Row]) -> None:
     assert window_counts(first + second) == window_counts(first, second)

@@ -67,6 +67,7 @@ def within_the_margin(value: Rollout, blocks: int = 10_000) -> Rollout:
     return after(value, 0.0006, blocks=blocks, answers=0)
 
 
+@pytest.mark.medium
 def test_a_candidate_within_the_margin_is_not_worse_while_something_else_is_awaited() -> None:
     found = within_the_margin(rollout())
     assert reaches(found.gathered.worse, found.plan.alpha_quality)
@@ -77,6 +78,7 @@ def test_a_candidate_within_the_margin_is_not_worse_while_something_else_is_awai
     assert advance(found.model_copy(update={"step": 1, "gathered": later}), BEGAN).action == "wait"
 
 
+@pytest.mark.medium
 def test_an_ab_test_ends_where_the_candidate_is_worse_by_less_than_the_margin() -> None:
     taken = advance(within_the_margin(rollout(strategy="ab", steps=(0.5,))), BEGAN)
     assert (taken.action, taken.verdict) == ("roll_back", "worse")

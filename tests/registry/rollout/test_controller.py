@@ -215,6 +215,7 @@ def shared(share: float) -> list[tuple[int, str, float]]:
     return [(2, "canary", share), (1, "primary", 1 - share)]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("strategy", "begun", "equal", "better"),
     [

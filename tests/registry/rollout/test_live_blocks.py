@@ -44,11 +44,13 @@ def fed(value: Rollout, differences: NDArray[np.float64], first: int = 0) -> Rol
     return value
 
 
+@pytest.mark.medium
 def test_blocks_of_minutes_that_are_independent_stay() -> None:
     value = fed(rollout(), minutes(3, 0.0))
     assert (value.plan, value.gathered.moments.count) == (rollout().plan, 3 * DAY)
 
 
+@pytest.mark.medium
 def test_blocks_become_as_long_as_what_their_rows_share() -> None:
     before = rollout()
     value = fed(before, minutes(3, 0.005))
@@ -78,6 +80,7 @@ def test_what_shorter_blocks_have_gained_does_not_count(difference: float) -> No
     assert after.with_differences(parts, BEGAN + 120 * MINUTE).gathered.outcomes == value.gathered.outcomes + 2
 
 
+@pytest.mark.medium
 def test_a_rollout_of_an_earlier_release_goes_on() -> None:
     value = fed(rollout(), minutes(1, 0.0))
     known = value.model_dump(mode="json")

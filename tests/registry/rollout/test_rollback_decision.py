@@ -137,6 +137,7 @@ REPORTS = st.lists(
 )
 
 
+@pytest.mark.medium
 @given(REPORTS)
 def test_a_version_that_is_available_anywhere_is_never_rolled_back(
     model_after: ModelAfter, given: list[tuple[str, ReplicaState, int, int]]

@@ -78,6 +78,7 @@ def test_nine_errors_of_the_candidate_alone_are_a_verdict() -> None:
     assert not bets.reaches(error_guard.take(error_guard.begin(), 500, 500, 0.5), 0.01)
 
 
+@pytest.mark.medium
 def test_equal_rates_of_errors_fire_at_the_stated_rate_at_most() -> None:
     rng = np.random.default_rng(5)
     fired = 0

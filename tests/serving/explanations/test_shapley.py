@@ -96,6 +96,7 @@ def test_the_same_row_has_the_same_values() -> None:
     assert (first.values == second.values).all()
 
 
+@pytest.mark.medium
 def test_the_memory_does_not_grow_with_the_pairs() -> None:
     def of_many_labels(columns: Mapping[str, Any]) -> NDArray[np.float32]:
         return np.repeat(columns["a"].reshape(-1, 1), 100, axis=1)

@@ -30,6 +30,7 @@ def topic() -> SlowTopic:
     return SlowTopic()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("by", ["deadline", "cancel"])
 async def test_a_call_that_is_given_up_releases_its_versions(
     client: Client,

@@ -126,6 +126,7 @@ async def test_the_outputs_of_every_task(
         jsonschema.validate(content, {"properties": {"outputs": schema["schema"]["properties"]["outputs"]}})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("fitted", "meanings"),
     [
@@ -235,6 +236,7 @@ async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncC
     assert len(topic.batches) == 1
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("unknown", "name", "warned"),
     [("warn", "distanse", True), ("warn", "rondo.entty", True), ("ignore", "rondo.entty", True),

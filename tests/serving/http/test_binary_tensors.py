@@ -43,6 +43,7 @@ async def test_raw_inputs_are_answered_in_json_unless_raw_outputs_are_asked_for(
     assert response.json()["outputs"][0]["data"] == [3.0, 6.0]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("whole", [True, False], ids=["all", "one"])
 async def test_outputs_are_raw_where_they_are_asked_for(client: httpx.AsyncClient, *, whole: bool) -> None:
     body: dict[str, Any] = {"inputs": [DISTANCE, NIGHT], "id": "r"}
@@ -77,6 +78,7 @@ async def test_values_in_two_forms_are_refused(client: httpx.AsyncClient) -> Non
     assert response.json()["detail"] == wanted
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("size", "raw", "length", "message"),
     [

@@ -100,6 +100,7 @@ async def test_versions_with_other_features_explain_their_own(client: httpx.Asyn
         assert {name: value for name, value in zip(features, row, strict=True) if value} == wanted[version]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [

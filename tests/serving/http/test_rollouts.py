@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.serving.builders import rows_by_role
 from tests.serving.http.inference_api import INFER, LogTopic, tensor
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from tests.serving.builders import Rollout
 
 
+@pytest.mark.medium
 async def test_in_a_rollout_the_key_decides_whose_answer_is_sent_and_both_versions_are_in_the_log(
     client: httpx.AsyncClient, rollout: Rollout, topic: LogTopic
 ) -> None:

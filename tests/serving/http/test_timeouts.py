@@ -47,6 +47,7 @@ async def test_an_answer_in_time_and_a_timeout_of_zero_are_as_without(
     assert [(await send(client, timeout)).status_code for timeout in (0, 10_000_000)] == [200, 200]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("timeout", [-1, 1.5, "100", True, 24 * 3600 * 10**6 + 1])
 async def test_a_timeout_is_a_number_of_microseconds(client: httpx.AsyncClient, timeout: Any) -> None:  # noqa: ASYNC109
     response = await send(client, timeout)

@@ -71,6 +71,7 @@ async def test_who_is_answered_and_asks_again_at_once_shares_the_next_record_wit
     assert topic.records == [["a/0"], ["b/0", "c/0"]]
 
 
+@pytest.mark.medium
 @given(
     st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.5, 1e39]), min_size=1, max_size=5), min_size=1, max_size=8),
     st.booleans(),
@@ -275,6 +276,7 @@ class SlowForMany:
         return self._scorer.score(columns)
 
 
+@pytest.mark.medium
 async def test_a_micro_batch_is_on_the_loop_only_if_one_of_its_size_was_fast(
     version: Callable[..., LoadedVersion],
 ) -> None:

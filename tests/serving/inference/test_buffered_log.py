@@ -87,6 +87,7 @@ async def test_what_is_refused_is_neither_logged_nor_counted_as_waiting(served: 
     assert topic.records == []
 
 
+@pytest.mark.medium
 async def test_what_waits_for_its_log_is_bounded(served: ServedModel) -> None:
     topic = Topic()
     topic.free.clear()
@@ -103,6 +104,7 @@ async def test_what_waits_for_its_log_is_bounded(served: ServedModel) -> None:
     assert sorted(row for record in topic.records for row in record) == ["a/0", "b/0", "d/0"]
 
 
+@pytest.mark.medium
 async def test_a_log_that_kafka_does_not_take_is_lost_and_counted(served: ServedModel) -> None:
     topic, before = Topic(), lost()
     topic.failure = UnavailableError("the inference log", "Kafka sleeps")
@@ -116,6 +118,7 @@ async def test_a_log_that_kafka_does_not_take_is_lost_and_counted(served: Served
     assert topic.records == [["b/0"]]
 
 
+@pytest.mark.medium
 async def test_lost_rows_are_those_that_were_answered(compared: ServedModel) -> None:
     topic, before = Topic(), lost()
     topic.failure = UnavailableError("the inference log", "Kafka sleeps")
@@ -125,6 +128,7 @@ async def test_lost_rows_are_those_that_were_answered(compared: ServedModel) -> 
     assert lost() == before + 20
 
 
+@pytest.mark.medium
 async def test_a_fault_of_ours_is_logged_and_loses_the_rows_that_meet_it_alone(
     served: ServedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -145,6 +149,7 @@ async def test_a_fault_of_ours_is_logged_and_loses_the_rows_that_meet_it_alone(
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
 
 
+@pytest.mark.medium
 async def test_a_version_whose_log_fails_does_not_lose_the_rows_of_another(
     version: Callable[..., LoadedVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_request_has_to_be_within_the_limits_of_both() -> None:
     assert infer_values(values, served).codes() == {1: "out_of_range", 2: "wrong_type"}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("rows", [1, 7])
 def test_versions_with_the_same_features_in_another_order_share_requests(rows: int) -> None:
     turned = dict(reversed(FEATURES.items()))

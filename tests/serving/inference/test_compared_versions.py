@@ -55,6 +55,7 @@ def test_both_versions_score_everything_and_the_answers_are_shared(version: Make
         assert part.outputs["score"].tolist() == [factor * row for row in part.numbers]
 
 
+@pytest.mark.medium
 def test_by_the_scope_of_the_canary_it_scores_its_share_alone(version: Make) -> None:
     inference = scored(beside(version, 0.2, all_rows=False))
     mine = len(answered(inference, 2))
@@ -69,6 +70,7 @@ def test_a_shadow_answers_nothing(version: Make) -> None:
     assert [each.model_version for each in served.answering] == [1]
 
 
+@pytest.mark.medium
 def test_who_met_the_new_version_stays_with_it_when_its_share_grows(version: Make) -> None:
     before = set[int]()
     for share in (0.05, 0.25, 0.6, 1.0):
@@ -78,6 +80,7 @@ def test_who_met_the_new_version_stays_with_it_when_its_share_grows(version: Mak
     assert len(before) == ROWS
 
 
+@pytest.mark.medium
 def test_the_champion_answers_what_the_other_version_fails_on(version: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     served = beside(version, 1.0)
     assert served.compared
@@ -90,6 +93,7 @@ def test_the_champion_answers_what_the_other_version_fails_on(version: Make, mon
     assert cost is served.compared.silent.log.meter
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("role", ["canary", "primary"])
 def test_a_version_that_fails_on_every_row_is_in_the_log(
     version: Make, monkeypatch: pytest.MonkeyPatch, role: str
@@ -101,6 +105,7 @@ def test_a_version_that_fails_on_every_row_is_in_the_log(
     assert failed(scored(served))[failing.model_version, role] == (0, ROWS)
 
 
+@pytest.mark.medium
 def test_a_single_version_that_fails_on_every_row_is_in_the_log(version: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = version()
     monkeypatch.setattr(type(failing.outputs), "answerable", _answerable(failing, list(range(ROWS))))

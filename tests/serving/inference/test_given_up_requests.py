@@ -77,6 +77,7 @@ async def test_a_request_whose_timeout_ends_while_its_log_is_on_its_way_may_be_l
     assert topic.records == [["b/0", "a/0"]]
 
 
+@pytest.mark.medium
 async def test_a_request_that_is_cancelled_while_it_waits_is_not_kept(served: ServedModel) -> None:
     topic, service, first = await busy(served)
     rows = rows_of("b", 1)

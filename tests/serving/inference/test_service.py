@@ -42,6 +42,7 @@ def alone(version: LoadedVersion) -> ServedModel:
     return ServedModel("delay", 1, (version,), (1.0,))
 
 
+@pytest.mark.medium
 @given(
     st.lists(
         st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "unknown"}']), max_size=30
@@ -117,6 +118,7 @@ class PartlyFailing:
         return {**outputs, self._output: values}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("fitted", "output", "spoiled"),
     [
@@ -183,6 +185,7 @@ def test_an_event_time_out_of_range_is_refused_alone(first: LoadedVersion, time:
     assert [row["id"] for row in found.logged] == ["r1", "r3"]
 
 
+@pytest.mark.medium
 @given(st.datetimes(timezones=st.timezones() | st.just(UTC)) | st.none())
 def test_no_event_time_stops_a_micro_batch(first: LoadedVersion, time: datetime | None) -> None:
     sent = time.isoformat() if time else None
@@ -190,6 +193,7 @@ def test_no_event_time_stops_a_micro_batch(first: LoadedVersion, time: datetime 
     assert len(found.ids) + len(found.refused) == 1
 
 
+@pytest.mark.medium
 def test_the_log_of_long_texts_is_split(first: LoadedVersion) -> None:
     features = {"distance": 1, "night": False, "carrier": "x" * 1_000_000}
     values: list[bytes | None] = [

@@ -64,6 +64,7 @@ def test_a_version_without_a_number_among_its_features_is_warmed_up(version: Cal
     warm_up(replace(mine, schema=RequestSchema("delay", features), scorer=Lengths(), log=log))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "predict",
     [np.log, lambda column: column[:1], lambda _: 1 / 0],

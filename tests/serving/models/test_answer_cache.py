@@ -65,6 +65,7 @@ def hit_rate() -> tuple[float, float]:
     return hits, misses
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("fitted", [BINARY, MULTICLASS])
 def test_the_model_scores_a_row_once(fitted: FittedTask) -> None:
     cache, scorer = cached(fitted=fitted)
@@ -123,6 +124,7 @@ def test_what_cannot_be_answered_is_not_kept() -> None:
     assert scorer.calls == [1, 1]
 
 
+@pytest.mark.medium
 def test_a_model_that_fails_fails_for_new_rows_alone() -> None:
     cache, scorer = cached()
     cache.score(scorer.score, columns([(1, "")]))
@@ -142,6 +144,7 @@ def test_bulk_scoring_does_not_displace_live_rows() -> None:
     assert cache.capacity
 
 
+@pytest.mark.medium
 @given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["", "a", "ab"])), min_size=1, max_size=4)))
 def test_any_sequence_of_batches_is_answered_as_by_the_model(batches: list[list[Row]]) -> None:
     cache, scorer = cached(capacity=3)

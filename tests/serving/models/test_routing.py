@@ -17,17 +17,20 @@ def test_a_key_always_falls_into_the_same_place(model: str, key: str) -> None:
     assert position(model, key) == position(model, key)
 
 
+@pytest.mark.medium
 @given(st.floats(0, 1, exclude_max=True), st.lists(st.floats(0, 1), min_size=1).filter(lambda s: sum(s) > 1e-6))
 def test_the_chosen_route_has_a_share(place: float, shares: list[float]) -> None:
     assert shares[choose(place, shares)] > 0
 
 
+@pytest.mark.medium
 def test_shares_hold_over_many_keys() -> None:
     chosen = Counter(choose(position("delay", f"N{n}"), (0.9, 0.0, 0.1)) for n in range(20_000))
     assert chosen[0] == pytest.approx(18_000, rel=0.02)
     assert chosen[1] == 0
 
 
+@pytest.mark.medium
 @given(st.text())
 def test_a_canary_that_grows_keeps_the_keys_it_had(key: str) -> None:
     place = position("delay", key)

@@ -12,6 +12,7 @@ from rondo.serving.open_inference import binary
 INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
 
 
+@pytest.mark.medium
 @given(st.lists(st.text(max_size=20), max_size=5))
 def test_texts_read_back(texts: list[str]) -> None:
     raw = binary.encode("BYTES", texts)
@@ -66,6 +67,7 @@ def test_a_shape_beyond_the_limit_reads_nothing(shape: list[int]) -> None:
     assert binary.decode("x", "FP32", shape, b"") == []
 
 
+@pytest.mark.medium
 @given(st.sampled_from(["BYTES", "BOOL", *INTEGERS, "FP16", "FP32", "FP64", "x"]), st.data())
 def test_any_bytes_are_the_values_of_their_shape_or_refused(datatype: str, data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(-1, 3), max_size=3))

@@ -80,6 +80,7 @@ def test_a_tensor_of_each_feature_is_decoded(change: Callable[[list[Any]], list[
     assert compiled_decoder(SCHEMA).decode(body).request.requested_outputs(("score", "label")) == ("score",)  # type: ignore[union-attr]
 
 
+@pytest.mark.medium
 @given(st.lists(TENSORS, max_size=3), st.permutations(USUAL), st.sampled_from([None, "", "a", "x" * 300, 1]))
 def test_what_is_decoded_is_what_the_general_way_decodes(more: list[Any], usual: list[Any], sent_id: Any) -> None:
     for inputs in (more, usual, usual[1:] + more[:1], usual + more[:1]):
@@ -92,6 +93,7 @@ def test_what_is_no_request_is_left_to_the_general_way(body: bytes) -> None:
     assert compiled_decoder(SCHEMA).decode(body) is None
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("count", [200, 2_000])
 def test_the_errors_of_a_request_decode_its_body_once(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     columns = {"distance": [1e39], "seats": [2], "night": [True], "carrier": ["AA"]}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.serving.prediction_log import batch as batches
@@ -18,7 +19,6 @@ from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import pytest
     from rondo.serving.models.loaded_version import LoadedVersion
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
@@ -93,6 +93,7 @@ def test_many_costs_do_not_wait() -> None:
     assert (meter.due() or NOTHING).rows == 4_000
 
 
+@pytest.mark.medium
 def test_the_costs_of_a_model_without_a_record_are_bounded() -> None:
     meter = CostMeter()
     for number in range(10_000):

@@ -34,6 +34,7 @@ def converted(values: Sequence[float | None]) -> NDArray[np.float32]:
 NUMBERS = st.floats() | st.integers(-(2**70), 2**70) | st.booleans()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("missing", [False, True])
 @given(data=st.data())
 def test_numbers_are_rounded_as_by_numpy(missing: bool, data: st.DataObject) -> None:  # noqa: FBT001
@@ -54,6 +55,7 @@ def test_a_number_past_float32_is_infinite(value: float) -> None:
     assert found.columns["b"].tolist() == [2, 3]
 
 
+@pytest.mark.medium
 def test_as_many_numbers_as_a_request_may_have_are_converted() -> None:
     rows = 120_000
     found = columns(range(rows), [None] * rows)

@@ -58,6 +58,7 @@ def test_rows_are_grouped_by_model() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("value", "code", "expected"),
     [

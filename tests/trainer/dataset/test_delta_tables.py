@@ -61,6 +61,7 @@ def write_feedback(
             write_deltalake(str(folder), part, mode="append")
 
 
+@pytest.mark.medium
 def test_published_and_served_rows_are_one_training_set_with_the_versions_they_are_of(data: Path) -> None:
     published = builders.rows(100)
     served = builders.rows(50, builders.START + timedelta(minutes=50, days=0), "f", 3).with_columns(
@@ -79,6 +80,7 @@ def test_published_and_served_rows_are_one_training_set_with_the_versions_they_a
     assert len({v.digest for v in found.data}) == 3, "a foreign writer's table has the digest of its files"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("task", "stored", "expected"),
     [
@@ -184,6 +186,7 @@ def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Pa
     assert found.until - asked["departure"].max() <= timedelta(milliseconds=1)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("microseconds", [4_070_908_800_000_000, 253_402_304_400_000_000], ids=["2099", "year 10000"])
 def test_times_after_now_do_not_move_the_window(data: Path, microseconds: int) -> None:
     """One mistaken year must not leave the window empty, nor end every run."""

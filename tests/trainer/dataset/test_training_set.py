@@ -292,6 +292,7 @@ def test_the_window_reaches_back_from_the_newest_labelled_row() -> None:
     assert window(SPEC, at(0), None) == (at(0) - timedelta(days=30), at(0))
 
 
+@pytest.mark.medium
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), min_size=1, max_size=15),
     st.lists(

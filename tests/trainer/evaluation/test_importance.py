@@ -87,6 +87,7 @@ def test_a_feature_matters_as_much_as_the_loss_rises_without_it(task: str) -> No
     assert found.of("other") is None
 
 
+@pytest.mark.medium
 def test_the_error_is_that_of_the_mean_over_samples() -> None:
     increases, errors = [], []
     for first in range(0, 30_000, 1_000):

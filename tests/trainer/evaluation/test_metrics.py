@@ -113,6 +113,7 @@ def test_no_rows_have_no_metrics() -> None:
     assert compute_all(TASKS["binary"].metrics, binary([], [])) == {}
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("_few_resamples")
 @pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier", "accuracy", "f1", "average_precision"])
 def test_equal_models_have_no_loss_and_a_better_one_a_negative_loss(name: str) -> None:
@@ -157,6 +158,7 @@ def test_with_a_confidence_of_one_half_the_difference_decides() -> None:
     assert found.low == found.high == found.loss
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "mcc"])
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
 def test_a_metric_of_pairs_is_that_of_their_rows(name: str, rows: list[Any]) -> None:

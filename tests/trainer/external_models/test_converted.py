@@ -53,6 +53,7 @@ CLASSIFIERS: list[Any] = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("estimator", "labels", "convert"), CLASSIFIERS)
 def test_a_classifier_of_several_classes_has_its_probabilities_in_the_order_of_its_classes(
     estimator: Any, labels: Any, convert: Any
@@ -68,6 +69,7 @@ def test_a_classifier_of_several_classes_has_its_probabilities_in_the_order_of_i
     np.testing.assert_allclose(scored_as_matrix(model, X), raw, atol=1e-6)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("estimator", "labels", "convert"), CLASSIFIERS)
 def test_a_binary_classifier_has_the_probability_of_the_positive_label(
     estimator: Any, labels: Any, convert: Any

@@ -73,6 +73,7 @@ def test_anything_else_is_missing(text: str) -> None:
     assert np.isnan(read([text])).all()
 
 
+@pytest.mark.medium
 @given(st.lists(st.datetimes(), min_size=1, max_size=20), st.sampled_from("T "), st.sampled_from(["minutes", "auto"]))
 def test_any_time_is_read_as_python_reads_it(times: list[datetime], separator: str, precision: str) -> None:
     texts = [time.isoformat(separator, precision) for time in times]
@@ -80,6 +81,7 @@ def test_any_time_is_read_as_python_reads_it(times: list[datetime], separator: s
     np.testing.assert_array_equal(read(texts), np.array(parts, np.float32))
 
 
+@pytest.mark.medium
 @given(st.lists(st.text("0123456789-:TZ +.", max_size=20) | st.text(max_size=12), min_size=1, max_size=20))
 def test_no_text_is_an_error(texts: list[str]) -> None:
     read([text.replace("\0", "") for text in texts])

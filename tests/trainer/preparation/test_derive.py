@@ -85,6 +85,7 @@ def test_a_difference_of_large_values_keeps_its_digits() -> None:
     assert derive("(a + 0.25) - a", a=2.0**24) == 0.25
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("text", ["log(a)", "exp(a)", "log1p(a)", "sqrt(a)", "a / 7", "1 / a * b", "a * b - b"])
 def test_many_rows_are_computed_alike(text: str) -> None:
     rng = np.random.default_rng(2)

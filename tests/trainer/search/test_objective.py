@@ -149,6 +149,7 @@ def test_the_candidate_has_the_parameters_that_were_found_and_the_next_search_be
     assert following.plan.starts[0] == ("champion", {"num_leaves": 31})
 
 
+@pytest.mark.medium
 def test_steps_of_scikit_learn_are_searched() -> None:
     steps = [
         {"use": "sklearn.impute.SimpleImputer"},

@@ -40,6 +40,7 @@ def test_a_training_is_refused_with_the_row_that_shows_it() -> None:
     assert refusal.value.row["distance"] == LARGEST
 
 
+@pytest.mark.medium
 async def test_a_run_of_the_worker_fails_with_the_row_and_stores_no_candidate(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, ROWS)
     asked = (builders.spec(), builders.trigger())
@@ -61,6 +62,7 @@ async def evidence(harness: WorkerHarness, gap: float) -> Evidence:
     return await load_evidence(Artifacts(str(harness.artifacts)), trained.evidence)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("gap", "passes"), [(0, True), (GAP, False)])
 async def test_the_gate_of_the_registry_refuses_it_by_the_evidence_of_a_trainer_that_does_not(
     harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, gap: float, *, passes: bool

@@ -146,6 +146,7 @@ def check(found: list[dict[str, Any]]) -> None:
         assert row["model_version"] == 1
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("suffix", [".parquet", ".arrows", ".csv", ".jsonl"])
 @pytest.mark.parametrize("target", [".parquet", ".arrows", ".csv", ".jsonl"])
 def test_a_file_of_each_format_is_scored_into_each(score: Run, tmp_path: Path, suffix: str, target: str) -> None:
@@ -195,6 +196,7 @@ def test_slices_of_another_size_are_not_mixed_in(score: Run, tmp_path: Path, mon
     assert orjson.loads(other.stdout)["error"] == "other_parts"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("damage", ["cut", "empty", "other rows"])
 def test_a_damaged_answer_of_an_earlier_run_is_made_again(score: Run, tmp_path: Path, damage: str) -> None:
     file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
@@ -252,6 +254,7 @@ def test_rows_that_are_too_large_together_are_sent_in_halves(
     check(read(out))
 
 
+@pytest.mark.medium
 def test_rows_that_serving_refuses_as_too_large_are_sent_in_halves(
     score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
