@@ -400,7 +400,7 @@ class ModelState:
         self.labelled.keep(in_open_windows(self.windows, self.labelled.table, tumbling))
 
     def _drop(self, batch: Predictions, reason: str) -> None:
-        """Advance event time past rows that can't be counted, and record them; but not those of a candidate."""
+        """Advance event time past the primary's rows that can't be counted, and record them."""
         if batch.role != RouteRole.PRIMARY:
             return
         self._advance(batch.rows)

@@ -1,4 +1,4 @@
-"""The cost of a version for people: quantiles, and figures per 1,000 predictions."""
+"""The cost of a version in the form of the status: quantiles, and figures per 1,000 predictions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rollouts: what two versions did with the same requests."""
+"""Rollouts: comparisons of two versions on the same requests."""

@@ -1,12 +1,12 @@
 """Two versions compared by the requests that each of them answered, for outcomes that depend on the answer.
 
-The candidate answers the keys below its share. As large a part of the champion's keys, those at the upper end of their
-space, is the baseline: it has as many requests in the same time (Kayenta's rule). Keys are assigned by a hash. So where
-the two versions are equal, nothing distinguishes the two parts, and their difference is as often positive as negative,
+The candidate answers the keys below its share. The baseline is an equally large part of the champion's keys, at the
+upper end of their space: it has as many requests in the same time (Kayenta's rule). Keys are assigned by a hash. So if
+the two versions are equal, nothing distinguishes the two parts, and their difference is positive as often as negative,
 also after it is clipped.
 
-A key always meets the same version, and what it has of its own, such as a person whose outcomes are hard to predict,
-comes again with each of its requests. A key therefore counts once: only another key is another assignment.
+A key always gets the same version. Properties of the key, such as a person whose outcomes are hard to predict, recur
+with each of its requests. So a key counts once: only another key is another assignment.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from rondo.monitor.evidence.reference import Reference
 
-# A checkpoint holds them, four bytes each.
+# A checkpoint contains the keys, four bytes each.
 MAX_KEYS = 500_000
 _SPACE = 2.0**32
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Requests that both versions scored: their places among the primary's rows and among the other's, N each."""
+    """Requests that both versions scored: the indices of N rows among the primary's rows, and among the other's."""
 
     places: NDArray[np.int64]
     their_places: NDArray[np.int64]
@@ -46,7 +46,7 @@ class Pairs:
 
 @dataclass
 class Arms:
-    """The keys that have counted in a rollout, as positions of 32 bits. Beyond `max_keys` none counts any more."""
+    """The keys that have counted in a rollout, as positions of 32 bits. Keys beyond `max_keys` do not count."""
 
     keys: bytes = b""
     max_keys: int = field(default=MAX_KEYS, compare=False)
@@ -56,7 +56,8 @@ class Arms:
     ) -> Iterator[ComparedArms]:
         """Yield the losses of the new keys of a cohort, by blocks of `width` microseconds.
 
-        `rows` are the primary's, with outcomes, and the other version's, whose `share` is null where it did not answer.
+        `rows` are the primary's with outcomes, and the other version's. `share` of the latter is null if that version
+        did not answer the request.
         """
         primary, others = rows
         shares = others.column("share").take(pairs.their_places).to_numpy()
@@ -85,7 +86,7 @@ class Arms:
     def _new(
         self, positions: NDArray[np.float64], times: NDArray[np.int64], known: NDArray[np.bool_]
     ) -> NDArray[np.int64]:
-        """Return the places of the first row of each key that has not counted, and note these keys."""
+        """Return the indices of the first row of each key that has not counted yet, and record these keys."""
         order = np.flatnonzero(known)[np.argsort(times[known], kind="stable")]
         keys, first = np.unique((positions[order] * _SPACE).astype(np.uint32), return_index=True)
         new = ~np.isin(keys, np.frombuffer(self.keys, np.uint32))
@@ -106,7 +107,7 @@ class Arms:
 
 
 def decoded(text: str) -> Arms:
-    """Return what `Arms.encoded` wrote."""
+    """Return the keys that `Arms.encoded` has encoded."""
     return Arms(b64decode(text))
 
 
@@ -116,7 +117,10 @@ def _positions(model: str, rows: pa.Table) -> NDArray[np.float64]:
 
 
 def _latest(values: NDArray[np.float64], since: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return, for each time, the value of the latest row at or before it, or of the first row."""
+    """Return, for each time, the value of the latest row at or before it.
+
+    Before all rows it is that of the first row.
+    """
     order = np.argsort(since, kind="stable")
     found = np.searchsorted(since[order], times, side="right") - 1
     return np.asarray(values[order][np.maximum(found, 0)])
@@ -132,7 +136,7 @@ def _blocks(
         for_each.append((rows, np.bincount(places[mine], losses[mine], minlength=known.size) / np.maximum(rows, 1)))
     (other_rows, other), (primary_rows, primary) = for_each
     for n, start in enumerate(known.tolist()):
-        # Summed in another order the last digits differ, and the event is to be the same bytes.
+        # A sum in another order differs in the last digits, and a repeated event must have the same bytes.
         yield ComparedArms(
             start=to_time(start * width),
             other_rows=int(other_rows[n]),

@@ -1,11 +1,12 @@
-"""What two versions of a rollout did with the same requests: losses in pairs by cohort, and guards by minute.
+"""The results of two versions of a rollout on the same requests: losses in pairs by cohort, and guards by minute.
 
 Rows are paired by their request, see `pairs.py`. The outcome is that of the primary's row, which has been joined
-already: the two rows are of one request. A cohort is a window of the champion that has closed, so that the outcomes of
-all of its requests were due: outcomes that come early are not like the others. Within it differences are summed by
-short blocks, which the registry puts together to those of its plan.
+already, because both rows belong to one request. A cohort is a closed window of the champion, so that the outcomes of
+all its requests were due: early outcomes differ systematically from the others. Within a cohort the differences are
+summed by short blocks, and the registry merges these to the blocks of its plan.
 
-Minutes pass by when the rows were made, in the order of the log. Rows that come later count in the minute that is open.
+Minutes follow the times at which rows were made, in the order of the log. Rows that arrive later count in the open
+minute.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.stream.log_messages import Predictions
 
-# `version` scored the row, and `dated` is whether it was sent with its event time. `share` is the part of the keys that
-# it answered, null where it did not answer the row. An earlier release stored none of these.
+# `version` scored the row. `dated` is whether the row was sent with its event time. `share` is the share of keys that
+# the version answered, null if it did not answer the row. Rows of an earlier release have none of these columns.
 _OF_ROW = (("dated", pa.bool_()), ("version", pa.int64()), ("share", pa.float64()), ("row", pa.int64()))
 COMPARED = pa.schema([("id", pa.string()), ("event_time", pa.int64()), *PREDICTED, *_OF_ROW])
 MAX_ROWS = 1_000_000
@@ -56,9 +57,10 @@ _SLOW_FLAGS = ("primary_slow", "other_slow")
 
 @dataclass
 class OpenMinute:
-    """What the two versions did since `start`, in microseconds. `is_published` is whether a part of it has been.
+    """The counts of the two versions since `start`, in microseconds.
 
-    `difference` is the sum of the absolute differences of the predictions of so many `pairs`.
+    `is_published` is whether a part of them has been published. `difference` is the sum of the absolute differences of
+    the predictions in `pairs` pairs.
     """
 
     start: int
@@ -76,10 +78,10 @@ class OpenMinute:
 
 @dataclass
 class ComparedVersions:
-    """The version beside the champion, 0 without one, and its rows, a table of `COMPARED`.
+    """The version beside the champion, 0 if there is none, and its rows, a table of `COMPARED`.
 
-    `former` was the champion until the primary took its place, 0 without one. Until its windows have closed, `rows` has
-    those that the primary scored beside it.
+    `former` was the champion before the primary, 0 if there is none. Until its windows have closed, `rows` also has the
+    rows that the primary scored beside it.
     """
 
     primary: int = 0
@@ -109,12 +111,12 @@ class ComparedVersions:
                 yield from self._close_minute(batch.model, self.minute)
                 self.minute = None
             self.minute = self.minute or OpenMinute(start)
-        # A version that fails on every row has no time of its own: it counts in the minute of the other's rows.
+        # A version that fails on every row has no times, so it counts in the minute of the other version's rows.
         if self.minute is not None:
             self._count(self.minute, batch, costs.get(self.primary))
 
     def add(self, batch: Predictions, counted: Mapping[str, str]) -> int:
-        """Compare the predictions of rows of the two versions, and keep the other's until their cohort is complete.
+        """Compare the predictions of both versions, and keep the other's rows until their cohort is complete.
 
         `counted` is as for unmatched rows. Returns how many older rows were evicted.
         """
@@ -153,9 +155,9 @@ class ComparedVersions:
     ) -> Iterator[Announcement]:
         """Yield the differences of a closed window, given by version and start, and discard its rows.
 
-        It is one of the primary, or of the version that was before it: its outcomes may come after the promotion.
-        `labelled` are rows of `label_join.LABELLED`, among them those of the window. With `by_answer` each version is
-        compared by the requests that it answered.
+        It is a window of the primary, or of the version before it, whose outcomes may arrive after the promotion.
+        `labelled` are rows of `label_join.LABELLED`, which include those of the window. With `by_answer` each version
+        is compared by the requests that it answered.
         """
         version, start = window
         other = {self.former: self.primary, self.primary: self.other}.get(version, 0)
@@ -174,7 +176,7 @@ class ComparedVersions:
         yield from self._differences(model, (version, other), found, (start, end))
 
     def _pop_rows(self, version: int, start: int, end: int) -> pa.Table:
-        """Return the rows of a version before `end`, and discard them, and those of all before `start`."""
+        """Return the rows of a version before `end`, and discard them. Also discard all rows before `start`."""
         times, versions = self.rows.column("event_time"), self.rows.column("version")
         over = pc.and_(pc.less(times, end), pc.equal(versions, version))
         found = self.rows.filter(over)
@@ -199,15 +201,16 @@ class ComparedVersions:
                 other=other,
                 blocks=tuple(block for block in part if isinstance(block, PairedBlock)),
                 arms=tuple(block for block in part if isinstance(block, ComparedArms)),
-                # The window in which the primary changed goes on with the present pair.
+                # The cohort in which the primary changed belongs to the former pair, and completes nothing of the
+                # present one.
                 complete_until=None if is_former else until,
-                # A verdict is to have the answers until then, and its minute may not have passed.
+                # The verdict needs the answers up to `until`, and their minute may still be open.
                 minutes=() if is_former else self._so_far(),
             )
             yield Announcement(event, f"{model}/{primary}/{other}/cohort/{start}/{first}")
 
     def clear(self) -> None:
-        """Discard everything. Row numbers continue: a checkpoint still has the rows before."""
+        """Discard all state. Row numbers continue, because a checkpoint still has the rows before."""
         self.primary = self.other = self.former = 0
         self.arms.clear()
         self._discard()
@@ -215,14 +218,14 @@ class ComparedVersions:
     def _begin(self, primary: int, other: int) -> None:
         if (self.primary, self.other) != (primary, other):
             if primary != self.primary:
-                # The outcomes of what the two versions scored before a promotion may be due later.
+                # The outcomes of requests that both versions scored before a promotion may be due later.
                 self.former = self.primary if primary == self.other else 0
             kept = self.rows.filter(pc.equal(self.rows.column("version"), primary)) if self.former else None
             if not self.former:
                 self.arms.clear()
             self._discard()
             self.rows = self.rows if kept is None else kept
-            # After a promotion the version before may score along; until it does there is nothing to compare with.
+            # After a promotion the former champion may still score requests. Until it does there is no other version.
             self.primary, self.other = primary, other if other != primary else 0
 
     def _discard(self) -> None:
@@ -230,7 +233,10 @@ class ComparedVersions:
         self.unpaired.clear()
 
     def _take_differences(self, differences: NDArray[np.float64]) -> None:
-        """Count them in the open minute: rows are counted after they are read, when theirs may have passed."""
+        """Add differences to the open minute.
+
+        Rows are counted after they are read, when their own minute may have passed.
+        """
         if self.minute is not None:
             self.minute.pairs += differences.size
             self.minute.difference += float(differences.sum())
@@ -250,7 +256,7 @@ class ComparedVersions:
             minute.other_answers += rows if batch.role == RouteRole.CANARY else 0
 
     def _so_far(self) -> tuple[ComparedMinute, ...]:
-        """Return the counts of the open minute, which go on from 0. The other figures are those of the whole minute."""
+        """Return the counts of the open minute, and reset them to 0. The other figures cover the whole minute."""
         open_minute = self.minute
         if open_minute is None or not open_minute.other_scored:
             return ()
@@ -260,11 +266,11 @@ class ComparedVersions:
         return (ComparedMinute(start=to_time(open_minute.start), **counts),)
 
     def _close_minute(self, model: str, minute: OpenMinute) -> Iterator[Announcement]:
-        # After a rollout the primary goes on alone: there is nothing to compare with.
+        # After a rollout the primary continues alone, so there is no other version to compare with.
         if not (minute.other_scored or minute.is_published):
             return
         known = {name: getattr(minute, name) for name in (*_COUNTS, *_SLOW_FLAGS)}
-        # Summed in another order the last digits differ, see `_blocks` below.
+        # A sum in another order differs in the last digits, see `_blocks` below.
         known["disagreement"] = round(minute.difference / minute.pairs, 12) if minute.pairs else None
         compared = ComparedMinute(start=to_time(minute.start), **known)
         event = RolloutEvidence(model=model, primary=self.primary, other=self.other, minutes=(compared,))
@@ -272,26 +278,29 @@ class ComparedVersions:
 
 
 def _blocks(primary: pa.Table, others: pa.Table, reference: Reference, width: int) -> Iterator[PairedBlock]:
-    """Yield the mean differences of N rows that are in pairs, by blocks of `width` microseconds."""
+    """Yield the mean differences of N paired rows, by blocks of `width` microseconds."""
     differences = losses_of(others, primary, reference) - losses_of(primary, primary, reference)
     known = np.isfinite(differences)
     starts, places = np.unique(primary.column("event_time").to_numpy()[known] // width, return_inverse=True)
     rows = np.bincount(places)
     sums = np.bincount(places, differences[known])
     for start, count, total in zip(starts.tolist(), rows.tolist(), sums.tolist(), strict=True):
-        # Summed in another order the last digits differ, and the event is to be the same bytes.
+        # A sum in another order differs in the last digits, and a repeated event must have the same bytes.
         yield PairedBlock(start=to_time(start * width), rows=count, difference=round(total / count, 12))
 
 
 def encoded(state: ComparedVersions) -> dict[str, object]:
-    """Return what a checkpoint has beside the rows."""
+    """Return the state for a checkpoint, without the rows."""
     minute = asdict(state.minute) if state.minute else None
     versions = {"primary": state.primary, "other": state.other, "former": state.former}
     return versions | {"minute": minute, "keys": state.arms.encoded()}
 
 
 def decoded(figures: Mapping[str, Any], rows: pa.Table, next_row: int) -> ComparedVersions:
-    """Return what `encoded` wrote, with its rows. Those of an earlier release are of the other version."""
+    """Return the state that `encoded` has encoded, with its rows.
+
+    Rows of an earlier release belong to the other version.
+    """
     minute = OpenMinute(**figures["minute"]) if figures.get("minute") else None
     other = figures.get("other", 0)
     versions = pc.fill_null(rows.column("version"), other)

@@ -1,8 +1,9 @@
-"""Which rows of two versions are of the same request.
+"""The pairs of rows in which two versions scored the same request.
 
-A request may repeat an id. Rows are then of the same request where their event times are equal, too. A row that was
-sent without an event time has that of its version's answer: the k-th row with an id is paired with the k-th. Where one
-version has more such rows than the other it is not known which is missing, and none of them is paired.
+Several requests may have the same id. Two rows belong to the same request if their event times are equal, too. A row
+that was sent without an event time has the time of its version's answer. In that case the k-th row with an id is paired
+with the k-th. If one version has more such rows than the other, it is not known which are missing, and none of them is
+paired.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def paired(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of N pairs in each table, by the primary's place.
+    """Return the indices of N pairs in each table, in the order of the primary.
 
-    Both tables have the columns `id`, `event_time` and `row`. Those of `others` that are `dated` were sent with their
+    Both tables have the columns `id`, `event_time` and `row`. Rows of `others` that are `dated` were sent with their
     event time.
     """
     if not primary.num_rows or not others.num_rows:
@@ -44,13 +45,13 @@ def paired(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDAr
 
 
 def _in_order(table: pa.Table, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of the rows that have an id, by event time and arrival."""
+    """Return the indices of the rows that have an id, by event time and arrival."""
     order = np.lexsort((table.column("row").to_numpy(), table.column("event_time").to_numpy()))
     return order[codes[order] >= 0]
 
 
 def _codes(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a number for each row's id, the same in both tables. -1 without an id."""
+    """Return a number for each row's id, which is the same in both tables. -1 for rows without an id."""
     chunks = [*primary.column("id").chunks, *others.column("id").chunks]
     encoded = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode().indices
     codes = encoded.fill_null(-1).to_numpy().astype(np.int64)
@@ -58,7 +59,7 @@ def _codes(primary: pa.Table, others: pa.Table) -> tuple[NDArray[np.int64], NDAr
 
 
 def _matched(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the k-th of each key in both, for each k that both have."""
+    """Return the indices of the k-th occurrence of each key in both, for each k that both have."""
     _, keys = np.unique(np.concatenate([mine, theirs]), return_inverse=True)
     sides = keys[: mine.size], keys[mine.size :]
     counts = tuple(map(_occurrences, sides))
@@ -69,7 +70,7 @@ def _matched(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> tuple[NDArra
 
 
 def _occurrences(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how often each key was there before."""
+    """Return the number of earlier occurrences of each key."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     found = np.empty(keys.size, np.int64)
@@ -80,7 +81,7 @@ def _occurrences(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 def _as_often(
     codes: NDArray[np.int64], rows: NDArray[np.int64], their_codes: NDArray[np.int64], their_rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows whose id is as often among the others."""
+    """Return the rows whose id occurs equally often on both sides."""
     width = 1 + int(max(codes.max(initial=0), their_codes.max(initial=0)))
     equal = np.bincount(codes[rows], minlength=width) == np.bincount(their_codes[their_rows], minlength=width)
     return rows[equal[codes[rows]]], their_rows[equal[their_codes[their_rows]]]

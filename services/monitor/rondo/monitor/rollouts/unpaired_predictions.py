@@ -1,4 +1,4 @@
-"""How much two versions differ in their predictions, as soon as both are there: it needs no outcome."""
+"""The difference between the predictions of two versions, as soon as both are there. It needs no outcome."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _MAX_ROWS = 10_000
 
 @dataclass
 class UnpairedPredictions:
-    """The newest rows of two versions whose counterpart has not come, by arrival.
+    """The newest rows of two versions that have no counterpart yet, by arrival.
 
-    A checkpoint does not have them: the pairs of requests that a restart divides are left out.
+    A checkpoint does not contain them, so pairs that a restart separates are left out.
     """
 
     primary: pa.Table = field(default_factory=PREDICTIONS.empty_table)
     other: pa.Table = field(default_factory=PREDICTIONS.empty_table)
 
     def take(self, rows: pa.Table, *, is_primary: bool) -> NDArray[np.float64]:
-        """Take rows of one version. Returns the absolute differences of the N pairs that are complete by now.
+        """Take rows of one version. Returns the absolute differences of the N pairs that are complete now.
 
-        Predictions that are not finite numbers, such as labels, give no difference.
+        Predictions that are not finite numbers, such as labels, have no difference.
         """
         added = pa.concat_tables([self.primary if is_primary else self.other, rows.select(PREDICTIONS.names)])
         primary, other = (added, self.other) if is_primary else (self.primary, added)

@@ -1,6 +1,6 @@
 """Saves checkpoints: the models that changed, the Kafka positions, and the events to publish, in one transaction.
 
-A checkpoint is due `checkpoint_interval` after the last one, later where saving is slow, and immediately when there is
+A checkpoint is due `checkpoint_interval` after the last one, later if saving is slow, and immediately if there is
 something to publish. The events are outbox rows of the same transaction: a crash loses no row, counts none twice and
 publishes nothing twice.
 """
@@ -37,27 +37,27 @@ class Checkpointer:
         self.changed = set[str]()
 
     async def load(self) -> dict[str, ModelState]:
-        """Start from the latest checkpoint. Returns the models."""
+        """Load the latest checkpoint. Returns the models."""
         checkpoint, now = await self._store.load(), self._clock()
         self._generation, self.positions, self.changed = checkpoint.generation, dict(checkpoint.positions), set()
         self._not_before = now + self._timings.checkpoint_interval
-        # Off the event loop: a million unmatched rows take a good part of a second.
+        # Runs outside the event loop: a million unmatched rows take up to a second.
         return await asyncio.to_thread(self._decode, checkpoint.models, now)
 
     @property
     def due(self) -> bool:
-        """Whether it is time to save, though there is nothing to publish."""
+        """True if a checkpoint is due although there is nothing to publish."""
         return bool(self.changed) and self._clock() >= self._not_before
 
     async def save(self, models: Mapping[str, ModelState], announcements: Sequence[Announcement]) -> None:
         """Save the changed models and publish, atomically.
 
         Raises:
-            FencedError: another replica has saved since. Load again.
+            FencedError: another replica has saved since the last load. Load again.
 
         """
         began = self._clock()
-        # Off the event loop, as in `load`.
+        # Runs outside the event loop, as in `load`.
         encoded = await asyncio.to_thread(self._encode, [models[model] for model in sorted(self.changed)])
         checkpoints = {model: checkpoint for model, (checkpoint, _) in encoded.items()}
         await self._store.save(Checkpoint(self._generation, dict(self.positions), checkpoints), announcements)

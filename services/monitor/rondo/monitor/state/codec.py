@@ -1,4 +1,4 @@
-"""Encodes a model's state for a checkpoint, and decodes it: figures as JSON, what grows as Arrow IPC."""
+"""Encodes a model's state for a checkpoint, and decodes it: figures as JSON, growing data as Arrow IPC."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _WINDOWS = pa.schema(
     ]
 )  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
-# What is stored of each table of a model, see `ports.TABLES`.
+# The stored rows of each table of a model, see `ports.TABLES`.
 Stored = dict[str, segmented_table.SegmentState]
 
 
@@ -74,7 +74,7 @@ def nothing_stored() -> Stored:
 
 
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
-    """Return the checkpoint of a model, and what is stored after it. `stored` is from the checkpoint before."""
+    """Return the checkpoint of a model, and its stored rows after it. `stored` is from the checkpoint before."""
     tables = {
         "predictions": state.unmatched.predictions,
         "outcomes": state.unmatched.outcomes,
@@ -95,13 +95,13 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
 def decode_state(
     model: str, saved: ModelCheckpoint, max_out_of_orderness: int, now: float
 ) -> tuple[ModelState, Stored]:
-    """Return a model's state and what is stored of it. Buffered messages count as received `now`."""
+    """Return a model's state and its stored rows. Buffered messages count as received at `now`."""
     figures: Mapping[str, Any] = saved.figures
     predictions, stored_predictions = segmented_table.load(saved.tables["predictions"], label_join.PREDICTIONS)
     outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)
     labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
-    # A checkpoint of an earlier release has none.
+    # A checkpoint of an earlier release does not have every table.
     nothing = StoredTable(b"", ())
     compared, stored_compared = segmented_table.load(saved.tables.get("compared", nothing), compared_versions.COMPARED)
     windows, recent = _decoded_windows(segmented_table.read(saved.windows))
@@ -132,7 +132,7 @@ def decode_state(
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
         quality=ModelQuality(
             _streams(figures["streams"]),
-            # A checkpoint of an earlier release has neither.
+            # A checkpoint of an earlier release has neither skew nor repeats.
             SkewAlarm(**figures.get("skew", {})),
             decode_repeats(figures.get("repeats", {})),
             FailedRows(figures.get("failed_rows"), figures.get("failed_rows_window", NEVER)),
@@ -198,14 +198,14 @@ def _history(champion: ChampionRevision | None, figures: Mapping[str, Any]) -> C
 
 
 def _evidence(state: ModelState) -> pa.Table:
-    """Return the evidence about the champion and later ones, and that about candidates, which is marked."""
+    """Return the evidence about the champion and newer versions, and that about candidates, which is marked."""
     tables = encode_evidence(state.evidence), encode_evidence(state.candidates.evidence)
     marked = np.repeat([False, True], [table.num_rows for table in tables])
     return pa.concat_tables(tables).append_column(_OF_CANDIDATES, pa.array(marked))
 
 
 def _encoded_watermark(watermark: Watermark) -> dict[str, object]:
-    # Lists, as JSON has them: so an encoded checkpoint equals the same one read back.
+    # JSON has lists and no tuples. With lists an encoded checkpoint equals the same one after it is read back.
     return {**asdict(watermark), "steps": [list(step) for step in watermark.steps]}
 
 
@@ -214,14 +214,14 @@ def _watermark(figures: Mapping[str, Any]) -> Watermark:
 
 
 def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
-    # A checkpoint of an earlier release has no alarm of slices, and no suspicions.
+    # A checkpoint of an earlier release has neither an alarm of slices nor suspicions.
     by_kind = {kind: EvidenceAlarm(**figures["by_kind"].get(kind, {})) for kind in FINDING_KINDS}
     suspicions = {source: Repetition(**each) for source, each in figures.get("suspicions", {}).items()}
     return VersionAlarms(by_kind, dict(figures["unjudged"]), suspicions)
 
 
 def _encoded_window_cost(cost: VersionCost) -> dict[str, object]:
-    # Hundreds of windows may be open, and most of the bins of each are empty.
+    # Hundreds of windows may be open, and most of their bins are empty.
     return {**asdict(cost), "bins": [[at, count] for at, count in enumerate(cost.bins) if count]}
 
 
@@ -257,7 +257,7 @@ def _volume(figures: Mapping[str, Any] | None) -> Volume:
 
 
 def _encoded_rhythm(rhythm: Rhythm) -> dict[str, object]:
-    # Lists, as for watermarks.
+    # Lists for the same reason as for watermarks.
     weeks = [asdict(each) for each in rhythm.weeks]
     return {**asdict(rhythm), "weeks": weeks, "pauses": [list(each) for each in rhythm.pauses]}
 
@@ -283,7 +283,7 @@ def _buffered(state: ModelState) -> pa.Table:
 
 
 def _windows(state: ModelState) -> pa.Table:
-    """Return the open windows, and the periods of the newest closed ones by their names."""
+    """Return the open windows, and the periods of the newest closed ones under their names."""
     rows = [_counts(counts) | {"version": v, "start": start} for (v, start), counts in state.windows.items()]
     for name, period in ((_FULL, state.recent.full), (_FILLING, state.recent.filling)):
         if period is not None:
@@ -313,7 +313,7 @@ def _decoded_slices(task: FittedTask, row: Mapping[str, Any]) -> SliceCounts:
     columns = tuple((column, tuple(values)) for column, values in json.loads(row["slices"]))
     number, size = sum(len(values) for _, values in columns), task_named(task.task).group_sketch(task).size
     outcomes = np.array(row["slice_outcomes"], np.int64).reshape(number, size)
-    # Of a checkpoint of an earlier release a window is one part.
+    # In a checkpoint of an earlier release a window has one part.
     parts = len(row["slice_loss_rows"]) // number if number else 1
     rows, sums = np.array(row["slice_loss_rows"], np.int64), np.array(row["slice_loss_sums"], np.float64)
     return SliceCounts(Slices(columns), outcomes, rows.reshape(number, parts), sums.reshape(number, parts))

@@ -1,4 +1,4 @@
-"""Caches specs, champions and compiled profiles. Refreshed when the control plane's data changed."""
+"""Caches specs, champions and compiled profiles. It is refreshed when the control plane's data changed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from rondo.monitor.ports import ChampionRevision, ChangeSignal, Store
 
 
-# Kept beside those that are required: rows of a backlog alternate between versions.
+# The number of profiles to keep in addition to the required ones, because rows of a backlog alternate between versions.
 _SPARE = 16
 
 
 class ControlPlaneCache:
-    """`snapshot` is as of the last refresh. `references` holds profiles by digest, the latest required ones last."""
+    """`snapshot` is as of the last refresh. `references` has profiles by digest, the latest required ones last."""
 
     def __init__(self, store: Store, signal: ChangeSignal) -> None:
         self._store, self._signal = store, signal
@@ -33,9 +33,9 @@ class ControlPlaneCache:
             await self._refresh()
 
     async def load_references(self, digests: set[str]) -> None:
-        """Load the profiles of these digests. An unknown one is requested once between two refreshes.
+        """Load the profiles of these digests. An unknown profile is requested once between two refreshes.
 
-        Of those that are not among them, only the latest ones are kept.
+        Only the latest of the other profiles are kept.
         """
         missing = digests - self.references.keys() - self._requested
         if missing:
@@ -53,5 +53,5 @@ class ControlPlaneCache:
 
     async def _refresh(self) -> None:
         self.snapshot = await self._store.control_plane()
-        # Profiles that were unknown may be known by now.
+        # Profiles that were unknown before the refresh may be known now.
         self._requested.clear()

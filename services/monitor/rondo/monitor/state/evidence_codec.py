@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# `what` says which of the classes a row holds, and `fields` is JSON. The arrays of a row are bytes.
+# `what` is the class of a row, and `fields` is JSON. The arrays of a row are bytes.
 _STORED = pa.schema(
     [("version", pa.int64()), ("what", pa.string()), ("fields", pa.string()), ("arrays", pa.list_(pa.binary()))]
 )
 Row = dict[str, Any]
-# Fields of `VersionEvidence`, each in a row of its own.
+# Fields of `VersionEvidence`. Each is in a row of its own.
 _TIMES_BY_GROUP = ("judged_since", "due")
 
 
@@ -154,7 +154,7 @@ def _test(fields: Mapping[str, Any], means: bytes, normal: bytes) -> BlockTest:
     stored = np.frombuffer(means, np.float64).reshape(fields["components"], -1)
     reference, live = stored[:, : fields["reference"]], stored[:, fields["reference"] :]
     flags = np.frombuffer(normal, np.bool_)
-    # An earlier release ranked the means alone, and stored no resolution.
+    # An earlier release ranked the means without a random part, and stored no resolution.
     resolution = np.array(fields.get("resolution", 0.0))
     before = BlockTest.of(fields["seed"], reference, flags, one_sided=fields["one_sided"], resolution=resolution)
     return before.with_blocks(live)

@@ -1,6 +1,6 @@
 """Stores the control plane's data in PostgreSQL, in the transaction of each event, and notifies all replicas.
 
-The events are shared among the replicas: one of them handles an event, and each may have a pipeline that it concerns.
+The replicas share the events: one replica handles an event, and the pipelines of other replicas may need its data.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class CommitSignal:
 
 
 class ControlPlaneChanges:
-    """Sets a signal of each pipeline here after an event's transaction has committed, in whichever replica."""
+    """Sets the signals of this process's pipelines after an event's transaction has committed, in any replica."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class ControlPlaneChanges:
         self._retry = Retry("changes of the control plane", (UnavailableError, TimeoutError), Backoff(first=0.2))
 
     def signal(self) -> CommitSignal:
-        """Return a signal for a pipeline, which is forgotten with it."""
+        """Return a signal for a pipeline. It is removed together with the pipeline."""
         signal = CommitSignal()
         self._signals.add(signal)
         return signal
@@ -68,7 +68,7 @@ class ControlPlaneChanges:
             signal.set()
 
     async def run(self) -> None:
-        """Listen until cancelled. What changed while PostgreSQL was unavailable is noticed after it."""
+        """Listen until cancelled. Changes during an outage of PostgreSQL are detected after it."""
         await self._retry.call(self._listen)
 
     async def _listen(self) -> None:
@@ -76,7 +76,7 @@ class ControlPlaneChanges:
             await connection.add_listener(_CHANNEL, lambda *_: self.set())
             self.set()
             while True:
-                # A connection that is lost without a sign notifies nobody.
+                # The query detects a connection that was lost without an error. Such a connection notifies nobody.
                 await connection.execute("select 1", timeout=_ANSWER_SECONDS)
                 self._retry.progressed()
                 await asyncio.sleep(_CHECK_SECONDS)
@@ -148,12 +148,12 @@ class PostgresWork:
 
 
 def read_skew(row: Mapping[str, Any]) -> ServedSkew:
-    """Return a row of the table `skews`."""
+    """Return the measurements in a row of the table `skews`."""
     return ServedSkew(row["number"], tuple(map(SkewMeasured.model_validate, json.loads(row["batches"]))))
 
 
 def handling(database: Database, changed: CommitSignal | ControlPlaneChanges) -> Begin[Work]:
-    """Return the factory of an event's unit of work, which sets `changed` after the commit, here and elsewhere."""
+    """Return the factory of an event's unit of work, which sets `changed` after the commit, in all replicas."""
 
     @asynccontextmanager
     async def begin(envelope: Envelope[Any]) -> AsyncIterator[Work]:

@@ -37,7 +37,8 @@ on conflict (model) do update
 set number = excluded.number, generation = excluded.generation, figures = excluded.figures, windows = excluded.windows,
     evidence = excluded.evidence
 """
-# What a release without numbers has saved has a generation, which segments are ordered by: so it goes on from there.
+# A release without partition numbers has saved a generation, and segments are ordered by it. So the count continues
+# from that generation.
 _FIRST = """
 insert into generations (number, generation)
 select number, (select coalesce(max(generation), 0) from model_states)
@@ -49,7 +50,7 @@ _FENCE = "update generations set generation = generation + 1 where number = $1 a
 _MODEL = "select model, figures, windows, evidence from model_states"
 _LIVE = "select model, name, live from live_rows where model = any($1)"
 _SEGMENTS = "select model, name, content from segments where model = any($1) order by model, name, generation"
-# Of one model, or of all.
+# The specs of one model, or of all models.
 _SPECS = "select model, spec, removed from specs where $1::text is null or model = $1"
 _CHAMPIONS = "select model, revision, version, digest from champions where $1::text is null or model = $1"
 _SKEWS = "select model, number, batches from skews where $1::text is null or model = $1"
@@ -59,7 +60,7 @@ select specs.model, specs.revision as spec, coalesce(champions.revision, 0) as c
 from specs left join champions using (model) left join model_states using (model) left join profiles using (digest)
 where specs.spec is not null
 """
-# The statements of a load see one checkpoint, also while another replica saves.
+# All statements of a load see the same checkpoint, also while another replica saves.
 _ONE_STATE = "set transaction isolation level repeatable read, read only"
 _SAVE_SEGMENT = "insert into segments (model, name, generation, content) values ($1, $2, $3, $4)"
 _SAVE_LIVE = """
@@ -74,7 +75,7 @@ _NO_TABLES = {name: StoredTable(b"", ()) for name in TABLES}
 
 
 async def saved_count(database: Database, count: int) -> int:
-    """Return how many numbers the saved state is divided by; that is `count` from now on if nothing was saved before.
+    """Return how many numbers the saved state is divided by. Without a saved state this call fixes it to `count`.
 
     Raises:
         UnavailableError: PostgreSQL is unavailable.
@@ -82,7 +83,7 @@ async def saved_count(database: Database, count: int) -> int:
     """
     async with database.transaction() as transaction:
         connection = transaction.connection
-        # Replicas that start together agree.
+        # The lock makes replicas that start together agree on one count.
         await connection.execute("lock table generations")
         if not (found := await connection.fetchval("select count(*) from generations")):
             await connection.execute(_FIRST, count)
@@ -92,7 +93,7 @@ async def saved_count(database: Database, count: int) -> int:
 
 
 class PostgresStore:
-    """Implements `ports.Store`. Alerts are kept, too: `notifications` makes messages of them."""
+    """Implements `ports.Store`. It also stores alerts, from which `notifications` makes messages."""
 
     def __init__(self, database: Database, part: PartitionNumber = EVERYTHING) -> None:
         self._database, self._part = database, part

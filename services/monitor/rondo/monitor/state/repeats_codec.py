@@ -1,4 +1,4 @@
-"""Encodes what is known of repeated requests as JSON, and decodes it. Hashes are base64 of little-endian uint64."""
+"""Encodes the state of repeated requests as JSON, and decodes it. Hashes are base64 of little-endian uint64."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def encode_repeats(repeats: Repeats) -> dict[str, object]:
             str(start): {"requests": _sketch(each.requests), "features": _sketch(each.features)}
             for start, each in repeats.windows.items()
         },
-        # Hundreds of them, which `asdict` would copy field by field.
+        # There are hundreds of them, and `asdict` would copy each field by field.
         "closed": {str(start): dict(vars(each)) for start, each in repeats.closed.items()},
         "open": dict(repeats.open),
         "features": {
@@ -41,7 +41,7 @@ def encode_repeats(repeats: Repeats) -> dict[str, object]:
 
 
 def decode_repeats(figures: Mapping[str, Any]) -> Repeats:
-    """Return what was encoded. Nothing for a checkpoint of an earlier release, which has no figures of it."""
+    """Return the encoded state. Empty for a checkpoint of an earlier release, which has no such figures."""
     if not figures:
         return Repeats()
     features: dict[str, Any] = dict(figures["features"])

@@ -1,1 +1,1 @@
-"""Statistics of a window, for people: they describe, and `evidence` decides."""
+"""Statistics of a window for people. They describe the window, and decisions are made from `evidence`."""

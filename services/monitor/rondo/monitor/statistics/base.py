@@ -1,4 +1,4 @@
-"""What a window is described by: statistics of its rows beside those of the reference. None of them is a verdict."""
+"""The statistics that describe a window, compared with the reference. None of them is a verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class WindowStatistic(Protocol):
-    """Computes a statistic of a window. A new one is a file with a class, and a line in `catalogue`."""
+    """Computes a statistic of a window. A new statistic is a file with a class, and a line in `catalogue`."""
 
     def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
         """Yield the statistic of each column, or of the model."""

@@ -19,7 +19,7 @@ _LEAST_EXPECTED = 5.0
 
 
 class Distributions(NamedTuple):
-    """Counts by bin of columns in a window and in the reference, and which bins there are. Shapes [..., bins]."""
+    """Counts by bin of columns in a window and in the reference, and a mask of existing bins. Shapes `[..., bins]`."""
 
     observed: NDArray[np.int64]
     reference: NDArray[np.int64]
@@ -32,9 +32,9 @@ def of_columns(
     reference: Reference,
     categorical: bool | None = None,  # noqa: FBT001 - as of `Distance`
 ) -> dict[str, float]:
-    """Return a distance of each column by name, or of those with categories or without. 0 where a side has no rows.
+    """Return a distance by column, for columns with or without categories, or for all. 0 if a side has no rows.
 
-    `distance` takes counts of shape [columns, bins] without missing values, and both sides have rows.
+    `distance` takes counts of shape `[columns, bins]` without missing values, where both sides have rows.
     """
     columns = reference.binning.columns
     found: dict[int, float] = {}
@@ -51,15 +51,15 @@ def of_columns(
 
 
 def shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the share of each bin in its column, of counts with rows."""
+    """Return the share of each bin in its column. Every column has rows."""
     return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
 def pool(counts: Distributions) -> Distributions:
-    """Merge the bins of each column in which fewer than five rows are expected into one, the last.
+    """Merge the bins of each column with fewer than five expected rows into one, which becomes the last bin.
 
-    That bin stays apart, however few rows are expected in it: values that the reference has not would otherwise
-    disappear among those that it has.
+    The merged bin stays separate, however few rows are expected in it. Otherwise values that the reference does not
+    have would disappear among those that it has.
     """
     observed, reference, exists = counts
     rows, total = observed.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Distance:
-    """Yields `statistic` of each column with categories, of each other column, or where `categorical` is None of all.
+    """Yields `statistic` of the columns with categories, of the columns without, or of all if `categorical` is None.
 
-    `distance` takes the counts by bin in the window and in the reference, of shape [..., bins] each. Where their order
-    does not matter, bins in which few rows are expected are pooled. It is 0 where either side has no rows.
+    `distance` takes the counts by bin in the window and in the reference, shape `[..., bins]` each. Unless the bins
+    have an order, those with few expected rows are pooled. The distance is 0 if either side has no rows.
     """
 
     statistic: StatisticName

@@ -1,7 +1,7 @@
 """The Jensen-Shannon distance of each column, 0 to 1.
 
 It is the square root of the divergence to the base 2 (Endres and Schindelin, "A new metric for probability
-distributions", IEEE Transactions on Information Theory 49, 2003). Other than the population stability index it is
+distributions", IEEE Transactions on Information Theory 49, 2003). In contrast to the population stability index it is
 bounded, and needs no smoothing of empty bins.
 """
 
@@ -24,7 +24,7 @@ def jensen_shannon(observed: NDArray[np.int64], reference: NDArray[np.int64]) ->
     p, q = shares(observed), shares(reference)
     middle = (p + q) / 2
     divergence = (_entropy(middle) - (_entropy(p) + _entropy(q)) / 2) / np.log(2)
-    return np.asarray(np.sqrt(np.maximum(divergence, 0.0)))  # by rounding it may be below 0
+    return np.asarray(np.sqrt(np.maximum(divergence, 0.0)))  # rounding may make it negative
 
 
 def _entropy(parts: NDArray[np.float64]) -> NDArray[np.float64]:

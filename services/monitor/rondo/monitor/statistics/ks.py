@@ -1,7 +1,7 @@
 """The Kolmogorov-Smirnov distance of each column with an order: that of the cumulative shares, 0 to 1.
 
 See Smirnov, "Table for estimating the goodness of fit of empirical distributions", Annals of Mathematical Statistics
-19, 1948. Here it is taken at the edges of bins, so it is at most the distance of the values.
+19, 1948. It is computed at the edges of bins, so it is at most the distance between the values.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Share:
-    """Yields `statistic` of each column, or of those with categories alone, where either side has such rows.
+    """Yields `statistic` of each column, or only of those with categories, if either side has such rows.
 
-    `bin` is the place of the rows that are counted among the bins of a column, from the end.
+    `bin` is the index of the counted bin among the bins of a column, counted from the end.
     """
 
     statistic: StatisticName

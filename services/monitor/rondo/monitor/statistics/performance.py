@@ -1,4 +1,4 @@
-"""The metrics of a window's labelled rows beside those of the holdout, by the performance sketch of the task."""
+"""The metrics of a window's labelled rows and those of the holdout, by the performance sketch of the task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Performance:
-    """Yields each metric that is defined on the window: ROC AUC needs outcomes of both classes."""
+    """Yields each metric that is defined on the window. ROC AUC, for example, needs outcomes of both classes."""
 
     def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
         for name, figure in window.figures.items():

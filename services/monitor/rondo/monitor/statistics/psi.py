@@ -1,8 +1,8 @@
 """Population stability index (PSI) of each column against the reference, on the bins.
 
 Without any change, the PSI of n rows against m reference rows is about (1/n + 1/m) times the number of bins less one
-(Yurdakul, "Statistical Properties of Population Stability Index", Western Michigan University 2018): with few rows it
-is large by chance. Missing values are left out: `missing` covers them.
+(Yurdakul, "Statistical Properties of Population Stability Index", Western Michigan University 2018). So with few rows
+it is large by chance. Missing values are left out, because `missing` covers them.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def psi(
     reference: NDArray[np.int64],
     exists: NDArray[np.bool_] | bool = True,  # noqa: FBT001, FBT002 - a mask
 ) -> NDArray[np.float64]:
-    """Return the population stability index of columns. 0 where either side has no rows.
+    """Return the population stability index of columns. 0 if either side has no rows.
 
-    The counts have the shape `[..., bins]`, and `exists` says which bins there are.
+    The counts have the shape `[..., bins]`. `exists` masks the existing bins.
     """
     p, q = (np.where(exists, each + SMOOTHING, 0.0) for each in (observed, reference))
     p, q = (each / each.sum(axis=-1, keepdims=True) for each in (p, q))

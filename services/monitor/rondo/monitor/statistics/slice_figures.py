@@ -1,4 +1,7 @@
-"""The figures of slices in a window, and how far groups are apart. They describe, and decide nothing."""
+"""The figures of slices in a window, and the gaps between groups.
+
+They describe the window, and no decision depends on them.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
-# Of a group with fewer outcomes a rate moves by chance further than groups are apart.
+# In a group with fewer outcomes, chance moves a rate further than groups differ.
 FEWEST_OUTCOMES = 30
 
 
 class SliceFigures(Value):
-    """The rows of a window where the feature `column` has a value. A missing one is the empty text.
+    """The rows of a window where the feature `column` has a value. An empty `value` stands for a missing one.
 
-    `rows` is None where the bins of a numeric feature do not show it. `loss` is the mean loss of the labelled rows,
-    from 0 to 1, and `figures` are metrics and rates of them by name.
+    `rows` is None if the bins of a numeric feature do not show it. `loss` is the mean loss of the labelled rows, from 0
+    to 1. `figures` are their metrics and rates by name.
     """
 
     column: str
@@ -36,9 +39,9 @@ class SliceFigures(Value):
 
 
 class GroupGap(Value):
-    """The largest difference of a figure between two groups by `column`, each with 30 outcomes or more.
+    """The largest difference of a figure between two groups of `column`, each with 30 outcomes or more.
 
-    `reference` is that of the same two groups on the holdout.
+    `reference` is the difference of the same two groups on the holdout.
     """
 
     column: str
@@ -69,7 +72,7 @@ def slice_figures(window: WindowCounts, reference: Reference) -> tuple[SliceFigu
 
 
 def group_gaps(slices: Iterable[SliceFigures], reference: Reference) -> tuple[GroupGap, ...]:
-    """Return the gap of each figure that at least two groups by a column have."""
+    """Return the gap of each figure that at least two groups of a column have."""
     known = {(each.column, each.value): each.performance for each in reference.profile.slices}
     groups: dict[tuple[str, str], dict[str, float]] = {}
     for each in slices:
@@ -98,7 +101,7 @@ def _gaps(
 
 
 def _rows(slice_: SliceReference, window: WindowCounts, reference: Reference) -> int | None:
-    """Return the rows of a slice by the bins of its feature. None where its bin has other values, too."""
+    """Return the rows of a slice, from the bins of its feature. None if the slice's bin has other values, too."""
     column = next((each for each in reference.binning.columns if each.name == slice_.column), None)
     if column is None:
         return None

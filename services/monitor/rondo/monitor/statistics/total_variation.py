@@ -1,9 +1,10 @@
 """The total variation distance of each column with categories, 0 to 1.
 
-It is the largest difference of any set's share: what the Kolmogorov-Smirnov distance is for values without an order.
+It is the largest difference in the share of any set of categories. For values without an order it corresponds to the
+Kolmogorov-Smirnov distance.
 
-How it relates to other distances: Gibbs and Su, "On choosing and bounding probability metrics", International
-Statistical Review 70, 2002.
+Its relation to other distances: Gibbs and Su, "On choosing and bounding probability metrics", International Statistical
+Review 70, 2002.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Wasserstein distance of each column with an order, in ranks of the reference: 0 to 1.
 
-The outer bins have no end, so values have no position in their unit. In the place of a value is its rank: each bin is
-at the middle of its share of the reference. With 0.1, values are by a tenth of all ranks away from where they were, on
-average.
+The outer bins are unbounded, so their values have no position in the unit of the column. Ranks replace the values: each
+bin is at the middle of its share of the reference. A distance of 0.1 means that values have moved by a tenth of all
+ranks on average.
 
 On a line it is the area between the cumulative distributions (Vallender, "Calculation of the Wasserstein distance
 between probability distributions on the line", Theory of Probability and Its Applications 18, 1974).

@@ -1,4 +1,4 @@
-"""The performance of a window that is estimated where outcomes are missing."""
+"""The estimated performance of a window where outcomes are missing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def window_estimates(window: WindowCounts, reference: Reference) -> tuple[Estimate, ...]:
-    """Return what is to be expected of the performance of all rows, and their loss from few outcomes if there are few.
+    """Return the expected performance of all rows, and their mean loss from few outcomes if there are few.
 
-    Nothing is estimated where the reference has no calibration.
+    Empty if the reference has no calibration.
     """
     estimator = reference.estimator
     if estimator is None:

@@ -1,4 +1,4 @@
-"""Every statistic of one window."""
+"""All statistics of one window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def window_statistics(window: WindowCounts, reference: Reference, detectors: Sequence[str]) -> tuple[Statistic, ...]:
     """Return the performance of a window, and the statistics of `detectors` in their order.
 
-    A detector of a later release, which is not known, has none.
+    Unknown detectors, such as those of a later release, have none.
     """
     chosen = (Performance(), *(STATISTICS[name] for name in detectors if name in STATISTICS))
     return tuple(statistic for each in chosen for statistic in each.of(window, reference))

@@ -1,1 +1,1 @@
-"""What is known about a model, for people and dashboards: its columns, its distributions, one sentence about it."""
+"""The status of a model, for people and dashboards: its columns, its distributions, and one sentence about it."""

@@ -1,4 +1,4 @@
-"""What is known about the versions that answer beside the champion."""
+"""The status of the versions that answer beside the champion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_LOSSES = "its performance is judged once it is the champion"
 
 
 class CandidateStatus(Value):
-    """A canary or a shadow: its inputs and predictions, by the `rows` that are evidence, which end `until`."""
+    """A canary or a shadow: its inputs and predictions, from the `rows` that are evidence, which end at `until`."""
 
     role: str
     version: int

@@ -1,4 +1,4 @@
-"""What is known about each column of the champion."""
+"""The status of each column of the champion."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 _MOST_WORDS = 3
 MISSING = "(missing)"
-"""How a missing value of a slice is written."""
+"""The text for a missing value of a slice."""
 
 
 class ColumnStatus(Value):
-    """What is known about a column of the champion. `column` is None for the loss of the predictions.
+    """The status of a column of the champion. `column` is None for the loss of the predictions.
 
-    With a `value` it is about the loss of the rows where the column has that value, a slice. A missing one is "".
-    `judged` says whether a change could be evident by now. Else `rows` of about `needed` are there, and `expected` is
-    when the others are. Of a column that is `out_of_reach` they are too many to wait for. `evidence` is the decimal
-    logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm has the statistics of the
-    change, `since` with its bounds, and the `change` in words. `importance` is that of the feature for the model, if it
-    is known. `hardly_used` says that its loss would hardly rise without the feature.
+    With a `value` it is about the loss of a slice: the rows where the column has that value. A missing value is "".
+    `judged` is true if there are enough rows for a change to be evident. Otherwise there are `rows` of about `needed`
+    rows, and the others are expected at `expected`. If the column is `out_of_reach`, too many rows are missing to wait
+    for. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm
+    has the statistics of the change, `since` with its bounds, and the `change` in words. `importance` is that of the
+    feature for the model, if it is known. `hardly_used` is true if the loss would hardly rise without the feature.
     """
 
     group: str
@@ -66,14 +66,14 @@ class ColumnStatus(Value):
 
     @property
     def changed(self) -> bool:
-        """Whether the evidence has reached its threshold."""
+        """True if the evidence has reached its threshold."""
         return self.since is not None
 
 
 def column_statuses(
     evidence: VersionEvidence | None, false_alarm_rate: float, importance: Importance | None = None
 ) -> tuple[ColumnStatus, ...]:
-    """Return the status of each column that is watched, by group. None before any evidence."""
+    """Return the status of each watched column, by group. Empty before any evidence."""
     if evidence is None:
         return ()
     alarms = list(evidence.alarms(false_alarm_rate))

@@ -1,8 +1,8 @@
-"""The distribution of each column in a window beside that of the reference, in bars of equal width for a plot.
+"""The distribution of each column in a window and in the reference, in bars of equal width for a plot.
 
-The bins of a profile have about equal counts, so their heights say nothing. The bars of numbers divide what lies
-between the outer twentieths of the reference, and a quarter more on either side. Within a bin the rows count as evenly
-spread.
+The bins of a profile have about equal counts, so their heights carry no information. The bars of a numeric column
+divide the range between the outer twentieths of the reference, and a quarter of that range on either side. Rows count
+as evenly spread within a bin.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from rondo.chassis.profiles.binning import ColumnBins
     from rondo.monitor.evidence.reference import Reference
 
-# With the two outer ones and the missing values two plots fit into a line of 80 characters, beside a name.
+# With the two outer bars and the missing values, two plots and a name fit into a line of 80 characters.
 _BARS = 14
 _MOST_CATEGORIES = 12
 _OUTER = 0.05
 _WIDER = 0.25
-# A value and the next float32 are apart by 6e-8 of it.
+# The relative difference between a value and the next float32 is 6e-8.
 _NO_SPREAD = 1e-5
 
 BarKind = Literal["range", "category", "others", "unseen", "missing"]
 
 
 class Bar(Value):
-    """Shares of the rows of the window and of the reference.
+    """A bar of a histogram: shares of the rows of the window and of the reference.
 
-    A range is `low` <= value < `high`, open where one is None. `others` are the rarer categories together, `unseen`
-    those that the reference does not list, `missing` the rows without a value.
+    A range is `low` <= value < `high`, unbounded where one is None. `others` are the rarer categories together,
+    `unseen` are those that the reference does not list, and `missing` are the rows without a value.
     """
 
     kind: BarKind
@@ -49,7 +49,10 @@ class Bar(Value):
 
 
 class Histogram(Value):
-    """The bars of a column: of numbers in their order, of categories the most frequent first."""
+    """The bars of a column.
+
+    Bars of numbers are in their order, bars of categories by frequency, the most frequent first.
+    """
 
     column: str
     bars: tuple[Bar, ...]
@@ -84,7 +87,7 @@ def _bar(kind: BarKind, label: str, shares: _Shares, at: int) -> Bar:
 
 
 def _categories(column: ColumnBins, shares: _Shares) -> Iterator[Bar]:
-    # The listed categories are followed by the empty text and null, which are missing.
+    # The last two entries are the empty text and null, which are missing values.
     names = column.categories.to_pylist()[:-2] if column.categories is not None else []
     order = sorted(range(len(names)), key=lambda at: -max(shares.window[at], shares.reference[at]))
     shown, rest = order[:_MOST_CATEGORIES], order[_MOST_CATEGORIES:]
@@ -121,12 +124,12 @@ def _label(low: float | None, high: float | None) -> str:
         return f"below {figure(high or 0.0, '.4g')}"
     if high is None:
         return f"from {figure(low, '.4g')}"
-    # Between a value and the next one there is that value alone.
+    # If a bar has a single value, its two limits are equal.
     return figure(low, ".4g") if low == high else f"{figure(low, '.4g')} to {figure(high, '.4g')}"
 
 
 def _limits(edges: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the limits between the bars; where the reference has hardly any spread, its edges."""
+    """Return the limits between the bars. If the reference has hardly any spread, they are the edges of its bins."""
     below = np.cumsum(reference[:-1])[: len(edges)] / max(1 - reference[-1], 1e-9)
     common = edges[(below > _OUTER / 2) & (below < 1 - _OUTER / 2)]
     low, high = (common[0], common[-1]) if common.size else (edges[0], edges[-1])
@@ -139,6 +142,6 @@ def _limits(edges: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArr
 def _spread(
     edges: NDArray[np.float32], shares: NDArray[np.float64], limits: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the share between the limits, and beyond the outer ones, of rows that are even within each bin."""
+    """Return the share between the limits, and beyond the outer ones, if rows are evenly spread within each bin."""
     upto = np.interp(limits, edges.astype(np.float64), np.cumsum(shares)[:-1])
     return np.diff(upto, prepend=0.0, append=float(shares.sum()))

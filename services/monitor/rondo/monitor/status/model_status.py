@@ -1,4 +1,4 @@
-"""The status of a model for people: what can be judged, the evidence, the open windows with their figures so far."""
+"""The status of a model for people: what can be judged, the evidence, and the open windows with their figures."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class LogCounts(Value):
 
 
 class MeanLoss(Value):
-    """The mean loss of the outcomes of a version so far, and bounds that hold at any time with this `confidence`.
+    """The mean loss of the outcomes of a version so far, and bounds that hold at all times with this `confidence`.
 
-    `reference` is that of the holdout.
+    `reference` is the mean loss of the holdout.
     """
 
     value: float
@@ -72,20 +72,21 @@ class MeanLoss(Value):
 
 
 class ModelSummary(Value):
-    """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if all is that ever can be.
+    """The summary of a model. `version` is the champion.
 
-    `out_of_reach` is what can't be judged however long one waits, and why. None if nothing is so. `judged_since` is, by
-    group of columns (`inputs`, `outputs`, `loss`, `slices`), the first time at which all that ever can be judged of the
-    group could be: the end of a window, or of the first step of one. A group that waits is not there. `unjudged_slices`
-    is which slices have too few outcomes yet, and how many. `estimates` are the performance that is to be expected of
-    the newest rows, as in `ModelStatus.newest`.
+    `no_verdict` is the part of the champion that can't be judged yet. It is None if all is judged, except what is out
+    of reach. `out_of_reach` is the part that can't be judged however long one waits, and the reason. None if there is
+    none. `judged_since` is, by group of columns (`inputs`, `outputs`, `loss`, `slices`), the first time since which the
+    whole group can be judged, except what is out of reach. It is the end of a window, or of the first step of a window.
+    A group that still lacks rows is absent. `unjudged_slices` are the slices with too few outcomes, and their numbers
+    of outcomes. `estimates` are the expected performance of the newest rows, as in `ModelStatus.newest`.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
-    of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
-    share of the last 500 to 1,000 rows that counts in no window.
-    `late_outcomes` counts the outcomes that arrived after the window of their prediction had closed.
-    `strength` is the decimal logarithm of the largest evidence as a share of what a first alarm needs, None before any;
-    `evident_over_models` says that a change is evident among all models that are monitored, see `over_models`.
+    of the open alerts. `silenced_alerts` are those of them about which no messages are sent. `not_monitored_share` is
+    the share of the last 500 to 1,000 rows that counts in no window. `late_outcomes` is the number of outcomes that
+    arrived after the window of their prediction had closed. `strength` is the decimal logarithm of the largest evidence
+    as a share of what a first alarm needs, None before any evidence. `evident_over_models` is true if the change is
+    evident among all models that are monitored, see `over_models`.
     """
 
     model: str
@@ -106,24 +107,25 @@ class ModelSummary(Value):
 
 
 class ModelStatus(Value):
-    """`columns` and the windows are those of the champion. `alerts` are the ids of the open alerts by kind.
+    """The status of a model. `columns` and the windows are those of the champion.
 
-    `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
-    and `windows` are the open ones. `no_verdict`, `out_of_reach` and `judged_since` are as in `ModelSummary`.
-    `candidates` are a canary and a shadow, and `replaced` are earlier champions with open windows.
+    `alerts` are the open alerts' ids by kind. `newest` are the newest rows with their distributions. `newest_closed`
+    are the newest rows that accept no more outcomes. `windows` are the open ones. `no_verdict`, `out_of_reach` and
+    `judged_since` are as in `ModelSummary`. `candidates` are a canary and a shadow, and `replaced` are earlier
+    champions with open windows.
 
     `watermark` and `outcomes_until` are the newest times in the logs. `streams` has the rhythm of `requests` and of
-    `outcomes`, and `volume` how many requests come. None before there are two weeks to compare them with.
-    `skew` compares served with published values. None where no batch has event times of predictions.
-    `repeats` are requests that repeat others. None before a window has passed.
-    `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence. `late_for_evidence`
-    counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
-    window, by reason. `dropped_share` is their share of the last full block of 500 rows. `not_counted` says both in
-    words. `false_alarm_rate` is that of the spec.
+    `outcomes`. `volume` compares the number of requests with the weeks before. It is None before there are two weeks.
+    `skew` compares served with published values. It is None if no batch has event times of predictions. `repeats` are
+    requests that repeat others. It is None before a window has passed. `window_seconds` and `bucket_seconds` are the
+    lengths of windows and of the buckets of evidence. `late_for_evidence` is the number of rows that arrived after
+    their bucket had closed. `dropped` are the rows and outcomes that count in no window, by reason. `dropped_share` is
+    their share of the last full block of 500 rows. `not_counted` has both in words. `false_alarm_rate` is that of the
+    spec.
 
-    `estimated_loss` is that of the rows since inputs or predictions have changed, as in `DriftDetected`, and
-    `expected_harm` whether they are likely to do harm. None if they have not.
-    `loss` is the mean loss so far, with bounds. None without enough outcomes for one block.
+    `estimated_loss` is the expected loss of the rows since inputs or predictions have changed, as in `DriftDetected`.
+    `expected_harm` is whether the change is likely to do harm. Both are None without a change. `loss` is the mean loss
+    so far, with bounds. It is None without enough outcomes for one block.
     """
 
     model: str
@@ -179,7 +181,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
 
 
 def over_models(summaries: Sequence[ModelSummary]) -> tuple[ModelSummary, ...]:
-    """Return the summaries of all models, with those marked whose change is evident among so many."""
+    """Return the summaries of all models, with a mark on those whose change is evident among all models."""
     judged = [each.model for each in summaries if each.strength is not None]
     strengths = np.array([each.strength for each in summaries if each.strength is not None]) * np.log(10)
     evident = {model for model, is_so in zip(judged, evident_over_models(strengths), strict=True) if is_so}
@@ -194,7 +196,10 @@ def _strength(evidence: VersionEvidence | None, false_alarm_rate: float) -> floa
 def model_status(
     state: ModelState, spec: ModelSpec, reference: Reference | None, power: Power | None = None
 ) -> ModelStatus:
-    """Return the status as of now. Read-only; in a thread, give it a `snapshot` of the state."""
+    """Return the status as of now.
+
+    The function only reads the state. In a thread, give it a `snapshot`.
+    """
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
     importance = reference.profile.importance if reference else None
     columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate, importance)
@@ -289,7 +294,7 @@ def _mean_loss(evidence: VersionEvidence | None, false_alarm_rate: float) -> Mea
 
 
 def _expected_harm(state: ModelState, columns: Sequence[ColumnStatus], reference: Reference | None) -> ExpectedHarm:
-    """Return what speaks for and against harm since inputs or predictions have changed. Nothing where they have not."""
+    """Return the evidence for and against harm since inputs or predictions have changed. Empty if they have not."""
     evidence, changed = _evidence(state), [each for each in columns if each.since and each.group in INPUT_GROUPS]
     since = min((each.since for each in changed if each.since), default=None)
     if since is None or evidence is None or reference is None:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class SliceStatus(SliceFigures):
-    """`reference` are the same figures of the holdout."""
+    """The figures of a slice. `reference` are the same figures of the holdout."""
 
     reference: dict[str, float]
 
 
 class WindowStatus(Window):
-    """A window, or several that follow each other. Its figures describe, and decide nothing.
+    """A window, or several consecutive ones. Its figures describe it, and no decision depends on them.
 
     `estimates` are as in `WindowClosed`.
     """
@@ -39,10 +39,10 @@ class WindowStatus(Window):
 
 
 class NewestRows(WindowStatus):
-    """The newest windows whose rows are expected to be there, though outcomes may follow. Else one that fills.
+    """The newest windows whose rows have arrived. Outcomes may follow. If there are none, it is the newest open window.
 
-    They are so many that they have enough rows for a plot. `complete` says which of both it is. `columns` have the
-    distribution of each column.
+    There are as many windows as a plot needs rows. `complete` is true for windows whose rows have arrived. `columns`
+    has the distribution of each column.
     """
 
     complete: bool
@@ -50,7 +50,7 @@ class NewestRows(WindowStatus):
 
 
 def window_status(period: CountedPeriod, reference: Reference, detectors: Sequence[str]) -> WindowStatus:
-    """Return the figures of a window, open or closed, or of several."""
+    """Return the figures of a window, open or closed, or of several windows."""
     slices = slice_figures(period.counts, reference)
     known = [{name: each.value for name, each in one.performance.items()} for one in reference.profile.slices]
     return WindowStatus(
@@ -86,7 +86,8 @@ def newest_period(
 ) -> tuple[CountedPeriod, bool] | None:
     """Return the newest rows of the open `windows` that the watermark has `passed`, and of the closed ones.
 
-    Without any it is the newest window that fills. The second value says which of both it is.
+    If there are none, it returns the newest open window, and False as the second value. Otherwise the second value is
+    True.
     """
     closed = [recent.period] if recent.period else []
     ended = [*closed, *(each for each in windows if each.end <= passed)]

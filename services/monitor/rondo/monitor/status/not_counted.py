@@ -1,4 +1,4 @@
-"""Which rows and outcomes count in no window, or in the figures of their window alone, as people read it."""
+"""Texts about rows and outcomes that count in no window, or only in the figures of their window."""
 
 from __future__ import annotations
 

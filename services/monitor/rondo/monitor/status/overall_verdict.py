@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from rondo.monitor.status.column_status import ColumnStatus
 
 VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_judged"]
-"""From what needs attention most to what needs it least, and what can't be said yet."""
+"""In the order of urgency. The last two state that a part, or nothing, can be judged."""
 
 
 class OverallVerdict(Value):
-    """`sentence` is for people. `state` classifies it.
+    """The verdict on a model: `sentence` is for people, and `state` classifies it.
 
-    A model that is `worse` predicts worse than on its holdout, on the whole or for slices. `changed` are its inputs or
-    its predictions alone. With `partly_judged` no change is evident in what can be judged.
+    A model that is `worse` predicts worse than on its holdout, overall or for slices. With `changed` only its inputs or
+    predictions have changed. With `partly_judged` no change is evident in the part that can be judged.
     """
 
     state: VerdictState
@@ -37,9 +37,9 @@ def overall_verdict(
     no_verdict: str | None,
     expected: ExpectedHarm | None = None,
 ) -> OverallVerdict:
-    """Return the verdict. `no_verdict` is what can't be judged yet, None if all is that ever can be.
+    """Return the verdict. `no_verdict` is what can't be judged yet, None if all is judged except what is out of reach.
 
-    `expected` is what speaks for and against harm since inputs or predictions have changed.
+    `expected` is the evidence for and against harm since inputs or predictions have changed.
     """
     if version is None:
         return OverallVerdict(state="not_judged", sentence=f"No version of {model} serves yet.")
@@ -84,7 +84,8 @@ def _expectation(expected: ExpectedHarm) -> str:
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
-    # A slice that can't be judged is listed with what is not judged. The others are as certain without it.
+    # A slice that can't be judged is listed with the columns that are not judged. It does not make the others less
+    # certain.
     columns = [each for each in columns if each.group != SLICES]
     never = [each.column for each in columns if each.out_of_reach]
     if no_verdict is None and never:
@@ -104,7 +105,7 @@ def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | No
 def _what(changed: Sequence[ColumnStatus], columns: Sequence[ColumnStatus]) -> str:
     """Return what has changed, such as `2 of the 12 inputs and the predictions`.
 
-    Where an input has changed, projections that it is a part of have, too: they say nothing more.
+    A projection that a changed input is a part of changes as well, so it adds no information.
     """
     features = sum(_is_feature(each) for each in columns)
     parts = [f"{count} of the {features} inputs"] if (count := sum(map(_is_feature, changed))) else []

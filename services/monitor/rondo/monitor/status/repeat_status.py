@@ -1,4 +1,4 @@
-"""What is known of requests that repeat others."""
+"""The status of requests that repeat others."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class RepeatStatus(Value):
-    """The newest window of event time that the requests have passed, from `start` to `end`.
+    """The repeated requests of the newest window that event time has passed, from `start` to `end`.
 
-    Of its `rows`, which have an entity and an event time, the share `requests` repeats those of another one, with a
-    standard `error` of the estimate. `features` is the share of its requests whose features repeat.
-    `newest_features` is that share of the newest blocks of requests, and `training` that of blocks of the training,
-    which have as many rows. None where the training had too few.
+    `rows` is the number of its requests with an entity and an event time. The share `requests` of them repeats another
+    one, with a standard `error` of the estimate. `features` is the share of its requests whose features repeat.
+    `newest_features` is that share in the newest blocks of requests. `training` is that share in blocks of as many
+    training rows. Both are None if the training had too few rows.
     """
 
     start: Utc
@@ -33,7 +33,7 @@ class RepeatStatus(Value):
 
 
 def repeat_status(repeats: Repeats, length: int, usual: RepeatedRows | None) -> RepeatStatus | None:
-    """Return the status, or None before a window has passed. `length` is that of a window in microseconds."""
+    """Return the status, or None before a window has passed. `length` is the length of a window in microseconds."""
     if not repeats.closed:
         return None
     start = max(repeats.closed)

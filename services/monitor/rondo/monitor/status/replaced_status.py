@@ -1,4 +1,4 @@
-"""The versions that were replaced and have windows that still accept outcomes."""
+"""The status of replaced versions whose windows still accept outcomes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ReplacedStatus(Value):
-    """The open windows of a version that no longer serves: how many, their rows, and those with an outcome.
+    """The open windows of a version that no longer serves: their number, their rows, and their rows with an outcome.
 
-    The last of them closes once event time and the times of the outcomes have passed `closes`.
+    The last window closes once event time and the times of the outcomes have passed `closes`.
     """
 
     version: int

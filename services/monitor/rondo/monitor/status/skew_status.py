@@ -1,4 +1,4 @@
-"""What is known of the values that were served and published."""
+"""The status of the comparison of served with published values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rondo.monitor.quality.skew import ServedSkew, shares
 
 
 class FeatureSkewStatus(Value):
-    """A feature with `differing` values among so many `cases`. `skewed` where that is more than corrections are."""
+    """A feature with `differing` values in `cases` cases. `skewed` is true if these are more than corrections."""
 
     feature: str
     cases: int
@@ -21,7 +21,8 @@ class FeatureSkewStatus(Value):
 class SkewStatus(Value):
     """The newest `batches` that were compared, from the event time `since` until `until`.
 
-    `served` are the predictions of that time, and `cases` those that have the entity and event time of a published row.
+    `served` is the number of predictions in that time. `cases` is the number of those that have the entity and event
+    time of a published row.
     """
 
     batches: int
@@ -33,7 +34,7 @@ class SkewStatus(Value):
 
 
 def skew_status(measured: ServedSkew) -> SkewStatus | None:
-    """Return the status, or None where no batch has event times of predictions."""
+    """Return the status, or None if no batch has event times of predictions."""
     batches = measured.batches
     if not batches:
         return None

@@ -1,4 +1,4 @@
-"""What is known about the streams of a model: when the newest row came, how long pauses are, how many rows come."""
+"""The status of a model's streams: the time of the newest row, the length of pauses, the number of rows."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class StreamStatus(Value):
-    """`newest` is when the newest row was written, and `silent_seconds` the time watched since.
+    """The status of a stream.
 
-    `longest_gap_seconds` is the longest usual gap of the last four weeks, and beyond `limit_seconds` an alert opens.
-    Both are None before a week of rows. `lag_seconds` is how far the newest event time is behind, with its limit.
+    `newest` is when the newest row was written, and `silent_seconds` is the time watched since. `longest_gap_seconds`
+    is the longest usual gap of the last four weeks. An alert opens after a silence of `limit_seconds`. Both are None
+    before a week of rows. `lag_seconds` is the lag of the newest event time, with its limit.
     """
 
     newest: Utc
@@ -36,10 +37,10 @@ class StreamStatus(Value):
 
 
 class VolumeStatus(Value):
-    """The requests of the newest period that has passed, of a window's length in whole hours.
+    """The requests of the newest period that has passed. A period has a window's length in whole hours.
 
-    `least` and `most` are those of the same hours of the week in the `weeks` before. `strange` says that they are far
-    fewer or far more, and `sentence` has all of it in words.
+    `least` and `most` are the requests in the same hours of the week in the `weeks` before. `strange` is true if there
+    are far fewer or far more. `sentence` has all of it in words.
     """
 
     start: Utc

@@ -1,8 +1,8 @@
 """Idle streams, as Flink's `withIdleness` defines them.
 
-This is the only use of the monitor's clock; while rows arrive, it changes no figure. An idle stream's watermark
-advances to its newest event time. Idle outcomes are not waited for. Messages that the monitor has not read yet
-are no idleness: it counts from the moment the initial backlog is consumed.
+This is the only use of the monitor's clock. While rows arrive, it changes no figure. The watermark of an idle stream
+advances to its newest event time. Windows do not wait for idle outcomes. Messages that the monitor has not read yet are
+not idleness, so idle time counts from the moment when the initial backlog is consumed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Stream = Literal["predictions", "outcomes", "newer outcomes"]
 
 
 class IdlenessTracker:
-    """When each stream of each model was last active. `now` is a time of a monotonic clock, in seconds."""
+    """The last activity of each stream of each model. `now` is a time of a monotonic clock, in seconds."""
 
     def __init__(self) -> None:
         self.reset()

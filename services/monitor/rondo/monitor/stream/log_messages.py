@@ -1,4 +1,4 @@
-"""Decodes messages of the two logs, and concatenates neighbours: the cost is per row, not per message."""
+"""Decodes messages of the two logs, and concatenates neighbours, so that the cost is per row and not per message."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of `predictions.log` that one version of a model answered, the role that it had, and what they cost.
+    """Rows of `predictions.log` that one version of a model answered, the version's role, and their cost.
 
-    `share` is the part of the keys that a canary answers, from 0 to 1. None in other roles, and in older logs.
+    `share` is the share of keys that a canary answers, from 0 to 1. None in other roles, and in older logs.
     """
 
     model: str
@@ -53,8 +53,8 @@ def read_predictions(value: bytes) -> Predictions:
     """Decode a message of `predictions.log`.
 
     Raises:
-        UnreadableLogError: it is not an Arrow IPC stream, the model is not a valid name, or a column, the version, its
-            role or a row's `made_at` is missing.
+        UnreadableLogError: the message is not an Arrow IPC stream, the model is not a valid name, or a column, the
+            version, its role or a row's `made_at` is missing.
 
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
@@ -83,7 +83,7 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     Rows without a finite outcome and without a label are dropped.
 
     Raises:
-        UnreadableLogError: it is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
+        UnreadableLogError: the message is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
 
     """
     batch = _decode(logs.OUTCOMES_LOG, value)
@@ -101,7 +101,7 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
 
 
 def event_times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each row's event time, and when it was made, in microseconds."""
+    """Return the event time of each row, and the time at which it was made, in microseconds."""
     made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
     given = rows.column("event_time")
     given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
@@ -109,12 +109,15 @@ def event_times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def has_event_time(rows: pa.Table) -> NDArray[np.bool_]:
-    """Return which rows were sent with an event time. The others count by when they were made."""
+    """Return which rows were sent with an event time.
+
+    The event time of the others is the time at which they were made.
+    """
     return np.asarray(rows.column("event_time").is_valid().to_numpy())
 
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
-    """Concatenate neighbours of the same version and schema. The order stays."""
+    """Concatenate neighbours of the same version and schema. The order does not change."""
     for (model, version, digest, role, schema, share), run in groupby(batches, _group_key):
         tables = [each.rows for each in run]
         rows = pa.concat_tables(tables).combine_chunks() if len(tables) > 1 else tables[0]
@@ -122,7 +125,7 @@ def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
 
 
 def _monitored(rows: pa.Table) -> pa.Table:
-    """Drop what the monitor does not read."""
+    """Drop the columns that the monitor does not read."""
     return rows.drop_columns([logs.PROBABILITIES]) if logs.PROBABILITIES in rows.column_names else rows
 
 
@@ -131,7 +134,7 @@ def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema, float
 
 
 def _check_model(topic: str, model: str) -> None:
-    """Refuse what can't be a model: its name becomes a key of the database and a label of metrics."""
+    """Reject a name that can't be a model's, because it becomes a key of the database and a label of metrics."""
     try:
         _NAME.validate_python(model)
     except ValidationError:

@@ -1,9 +1,9 @@
 """Buffers prediction messages, in order, until the model's spec and the version's profile are known.
 
-Both arrive over the control plane before a version serves. Only a monitor that catches up may read the log earlier.
-The buffer is part of the checkpoint. It is bounded in bytes: the oldest messages are evicted. A version whose profile
-does not arrive within a timeout is skipped, so that it does not block the versions behind it. Canaries and shadows
-block nothing, as nothing about the champion depends on them.
+Both arrive over the control plane before a version serves. Only a monitor that processes a backlog may read the log
+earlier. The buffer is part of the checkpoint. Its size in bytes is bounded, and the oldest messages are evicted. A
+version whose profile does not arrive within a timeout is skipped, so that it does not block the versions behind it.
+Canaries and shadows block no other messages, because nothing about the champion depends on them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class BufferedMessage:
-    """A message, received at `received_at` of the monitor's clock. `row` numbers messages in order of arrival."""
+    """A message that was received at `received_at` of the monitor's clock.
+
+    `row` numbers messages in order of arrival.
+    """
 
     row: int
     value: bytes
@@ -37,7 +40,7 @@ class BufferedMessage:
 
 @dataclass
 class MessageBuffer:
-    """FIFO of one model's messages. `size` is the sum of their bytes."""
+    """A FIFO queue of one model's messages. `size` is the sum of their bytes."""
 
     max_bytes: int = MAX_BYTES
     messages: deque[BufferedMessage] = field(default_factory=deque)
@@ -47,19 +50,19 @@ class MessageBuffer:
     _evicted: set[int] = field(default_factory=set)
 
     def restore(self, rows: Sequence[int], values: Sequence[bytes], next_row: int, now: float) -> None:
-        """Replace the content by that of a checkpoint. Its messages count as received `now`."""
+        """Replace the content by that of a checkpoint. Its messages count as received at `now`."""
         self.clear()
         self.next_row = next_row
         for row, value in zip(rows, values, strict=True):
             self._append(BufferedMessage(row, value, log_messages.read_predictions(value), now))
 
     def clear(self) -> None:
-        """Discard all messages. Row numbers continue: a checkpoint still has the messages before."""
+        """Discard all messages. Row numbers continue, because a checkpoint still has the messages before."""
         self.messages.clear()
         self.size = 0
 
     def push(self, value: bytes, predictions: Predictions, now: float) -> list[Predictions]:
-        """Append a message. Returns what was evicted to stay within `max_bytes`."""
+        """Append a message. Returns the messages that were evicted to stay within `max_bytes`."""
         self._append(BufferedMessage(self.next_row, value, predictions, now))
         self.next_row += 1
         evicted = []
@@ -69,9 +72,9 @@ class MessageBuffer:
         return evicted
 
     def pop_ready(self, profiled: Container[str], timed_out: float) -> list[Predictions]:
-        """Take messages in order: those of the primary up to the first without a known profile, others if they have it.
+        """Take messages in order: the primary's up to the first without a known profile, and the others that have one.
 
-        A version whose first message was received at or before `timed_out` without a known profile is taken, too.
+        A version without a known profile is taken, too, if its first message was received at or before `timed_out`.
         """
         ready: list[Predictions] = []
         waiting: deque[BufferedMessage] = deque()
@@ -91,7 +94,7 @@ class MessageBuffer:
 
     @property
     def primary_waits(self) -> bool:
-        """Whether there is a message of the primary."""
+        """True if there is a message of the primary."""
         return any(map(_is_primary, self.messages))
 
     def _skips(self, first: BufferedMessage, timed_out: float) -> bool:

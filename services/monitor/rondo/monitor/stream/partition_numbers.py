@@ -1,9 +1,9 @@
-"""How the models are divided: by the number of the partition that holds a model in both logs.
+"""The division of the models by the number of the partition that holds a model in both logs.
 
-Producers choose the partition by the model's name, and both logs have as many partitions: so all that is written about
-a model is in the partitions of one number. The count of numbers is fixed when the first state is saved. Where the logs
-get more partitions later, a multiple of that count, each number has several of them, and no model changes its number:
-(h mod kn) mod n = h mod n.
+Producers choose the partition by the model's name, and both logs have the same number of partitions. So all messages
+about a model are in the partitions of one number. The count of numbers is fixed when the first state is saved. If the
+logs get more partitions later, a multiple of that count, each number has several of them, and no model changes its
+number: (h mod kn) mod n = h mod n.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PartitionNumber:
-    """One of `count` numbers. The only one of 1 has all models.
+    """One of `count` numbers. With a count of 1 it has all models.
 
-    `partitions` is how many each log had when they were last accepted, and later ones are not read. None: all are read.
+    `partitions` is the number of partitions of each log when they were last accepted. Later partitions are not read.
+    With None all partitions are read.
     """
 
     number: int = 0
@@ -34,13 +35,14 @@ class PartitionNumber:
         return number_of(model, self.count) == self.number
 
     def reads(self, partition: int) -> bool:
-        """Return whether a partition is one of this number."""
+        """Return whether a partition belongs to this number and is read."""
         return partition % self.count == self.number and (self.partitions is None or partition < self.partitions)
 
     def rank(self, partition: int) -> int | None:
-        """Return which of the partitions of this number a partition is. None if it is not one that is read.
+        """Return the index of a partition among those of this number. None if it is not read.
 
-        The partition of a model never gets a lower rank as partitions are added, so what is older has a lower one.
+        When partitions are added, the partition of a model never gets a lower rank. So older messages have a lower
+        rank.
         """
         return partition // self.count if self.reads(partition) else None
 
@@ -49,12 +51,12 @@ EVERYTHING = PartitionNumber()
 
 
 def number_of(model: str, count: int) -> int:
-    """Return the number of a model among `count` of them."""
+    """Return the number of a model among `count` numbers."""
     return partition_of(model.encode(), count)
 
 
 def count_of_numbers(partitions: Mapping[str, int], saved: int | None) -> int:
-    """Return how many numbers there are, by the partitions of each topic. `saved` is the count of the saved state.
+    """Return the count of numbers, by the partitions of each topic. `saved` is the count of the saved state.
 
     Raises:
         PartitionsDifferError: the topics have different numbers of partitions.
@@ -72,8 +74,8 @@ def count_of_numbers(partitions: Mapping[str, int], saved: int | None) -> int:
 def changed_numbers(owned: Collection[int], assigned: Collection[int], count: int) -> tuple[list[int], list[int]]:
     """Return the numbers that a replica loses and gains, ascending, once these partitions are assigned to it.
 
-    A number belongs to whoever has the partition of that number. Further partitions of it decide nothing, so that no
-    number has two owners.
+    The replica that has the partition with the index of a number owns the number. Further partitions of the number do
+    not matter, so that no number has two owners.
     """
     mine = {each for each in assigned if each < count}
     return sorted(set(owned) - mine), sorted(mine - set(owned))

@@ -1,13 +1,13 @@
-"""Watermarks: how far event time has advanced, derived from the rows alone.
+"""Watermarks: the progress of event time, derived from the rows alone.
 
-Serving reads the requests of several partitions; after a backlog, the rows of one partition arrive long before those
-of the next. So the watermark advances to an event time only after rows made `max_out_of_orderness` later have arrived,
-by the `made_at` that each row carries: bounded out-of-orderness (Akidau et al., "The Dataflow Model", VLDB 2015), in
-the writer's time. The result is a function of the order of the rows alone: a replay and a restart yield the same.
+Serving reads the requests of several partitions. After a backlog, the rows of one partition arrive long before those of
+the next. So the watermark advances to an event time only after rows made `max_out_of_orderness` later have arrived, by
+the `made_at` of each row: bounded out-of-orderness (Akidau et al., "The Dataflow Model", VLDB 2015), in the writer's
+time. The result is a function of the order of the rows alone, so a replay and a restart yield the same.
 
 A writer's clock that was ahead would block the watermark until real time has reached it. So a row made more than
-`MAX_CLOCK_SKEW` before the latest one resets the writer's time: the clock was set back, and everything before counts
-as made at that moment.
+`MAX_CLOCK_SKEW` before the latest one resets the writer's time: the clock was set back, and all rows before count as
+made at that moment.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from rondo.contracts.times import EARLIEST, MOST_AHEAD
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Before every time: nothing has been seen.
+# Before every time: no row has arrived.
 NEVER = int(np.iinfo(np.int64).min)
-# Microseconds, as all times here. An event time outside of these bounds is an error of the sender.
+# Microseconds, like all times of this module. An event time outside of these bounds is an error of the sender.
 MIN_TIME = (EARLIEST - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 MAX_AHEAD = MOST_AHEAD // timedelta(microseconds=1)
-# Replicas write concurrently, in transactions of at most half a minute: a larger step back is another clock.
+# Replicas write concurrently, in transactions of at most half a minute. A larger step back is the step of a clock.
 MAX_CLOCK_SKEW = 60_000_000
-# So many requests without an event time in a row are no single call by hand: the senders give none any more. As many
-# with one are no single call either.
+# This many consecutive requests without an event time are not single calls by hand: the senders give no event times any
+# more. The same holds for this many consecutive requests with an event time.
 MANY_UNDATED = 500
 
 
 class Arrived(NamedTuple):
-    """The `watermark` after some rows, and of each row its event time and the watermark when it arrived.
+    """The `watermark` after some rows, the event time of each row, and the watermark at its arrival.
 
-    The time of a row that has none, and that its stream gives no other, is `NEVER`. `restarted` says that event time
-    has started over: what was counted before counts no more.
+    `times` is `NEVER` for a row without an event time that its stream gives no other time. `restarted` is true if event
+    time has started over. The counts before are then invalid.
     """
 
     watermark: Watermark
@@ -51,13 +51,13 @@ class Arrived(NamedTuple):
 
 @dataclass(frozen=True)
 class Watermark:
-    """Progress of one stream. All times in microseconds since the epoch.
+    """The progress of one stream. All times are in microseconds since the epoch.
 
-    `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
-    (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock. `dated` is the
-    newest event time that a sender gave, and `undated_rows` are the rows without one in a row since. `undated_ever`
-    counts all of them up to `MANY_UNDATED`, and `dated_rows` those with one in a row, of which `dated_since` is the
-    earliest event time.
+    `newest` is the newest event time, `passed` is the watermark itself, and `made` is the latest `made_at`. `steps` are
+    the pairs (made, newest event time by then) that have not passed yet. `set_back` counts resets of the writer's
+    clock. `dated` is the newest event time that a sender gave. `undated_rows` is the number of last consecutive rows
+    without an event time. `undated_ever` is the number of all rows without one, up to `MANY_UNDATED`. `dated_rows` is
+    the number of last consecutive rows with an event time, and `dated_since` is the earliest time of these.
     """
 
     newest: int = NEVER
@@ -74,13 +74,14 @@ class Watermark:
     def arrive(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], max_out_of_orderness: int
     ) -> Arrived:
-        """Take rows in log order. `given` says which have an event time, and the others have the time they were made.
+        """Take rows in log order. `given` masks those with an event time.
 
-        A replay may follow a few requests without a time, such as those of somebody who tries the model. All its rows
-        would be late for good, so event time starts over at the row with which `MANY_UNDATED` older ones are there.
+        The others have the time at which they were made. A replay may follow a few requests without an event time, such
+        as calls by a person who tries the model. All rows of the replay would be late, so event time starts over at the
+        row that completes `MANY_UNDATED` consecutive older rows.
         """
         if given.all() and given.size and self.undated_ever in (0, MANY_UNDATED):
-            # As below, and every row advances event time.
+            # A fast path with the result of the code below: every row advances event time.
             sent = np.where(is_implausible(times, made), NEVER, times)
             dated = replace(
                 self,
@@ -105,7 +106,7 @@ class Watermark:
     def _replay_begins(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_], still: NDArray[np.bool_]
     ) -> int | None:
-        """Return the row at which event time starts over. `still` are the rows that advance nothing."""
+        """Return the row at which event time starts over. `still` masks the rows that do not advance event time."""
         if self.undated_ever >= MANY_UNDATED or not given.any():
             return None
         sent = np.where(given & ~is_implausible(times, made), times, NEVER)
@@ -119,14 +120,15 @@ class Watermark:
     def undated(
         self, times: NDArray[np.int64], made: NDArray[np.int64], given: NDArray[np.bool_]
     ) -> tuple[Watermark, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Find the rows without an event time of a stream that has event times, by log order alone.
+        """Find the rows without an event time in a stream that has event times, by log order alone.
 
-        Such a row is made now, and the stream may be a replay: it must not take event time to now, where each further
-        row of the replay would be late. So event time is led by rows with one, or by those without: by the latter
-        while no sender has given a time as new as theirs, and from `MANY_UNDATED` of them in a row on.
+        The event time of such a row is now, and the stream may be a replay. If it advanced event time to now, each
+        further row of the replay would be late. So either rows with an event time advance event time, or rows without
+        one do. The latter do while no sender has given a time as new as theirs, and after `MANY_UNDATED` consecutive
+        rows without one.
 
-        Returns the watermark with `dated` and `undated_rows`, which rows advance nothing, and which of them were made
-        more than `MAX_AHEAD` after the newest event time, so that they count in no window.
+        Returns the watermark with `dated` and `undated_rows`, the rows that do not advance event time, and those of
+        them that were made more than `MAX_AHEAD` after the newest event time, so that they count in no window.
         """
         if not given.size:
             return self, ~given, ~given
@@ -149,9 +151,12 @@ class Watermark:
     def _led_by_undated(
         self, times: NDArray[np.int64], dated: NDArray[np.int64], undated_rows: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Return at which rows those without an event time advance event time, by these figures up to each row."""
+        """Return for which rows those without an event time advance event time.
+
+        The figures are those up to each row.
+        """
         leads, newest, first = self.dated == NEVER or self.newest > self.dated, self.newest, 0
-        # Where rows without an event time lead again, although the newest one has a time.
+        # The rows from which those without an event time advance event time again, although senders have given times.
         returns = (undated_rows >= MANY_UNDATED) & (times > dated)
         found = np.zeros(times.size, np.bool_)
         while first < times.size:
@@ -171,7 +176,8 @@ class Watermark:
     ) -> tuple[Watermark, NDArray[np.int64]]:
         """Take rows in log order. Returns the watermark after them, and its value at the arrival of each row.
 
-        `times` that `is_implausible` reports advance nothing. `max_out_of_orderness` is in microseconds, above 0.
+        `times` that `is_implausible` reports do not advance event time. `max_out_of_orderness` is in microseconds,
+        above 0.
         """
         resets = [*_clock_resets(made, self.made, max(max_out_of_orderness, MAX_CLOCK_SKEW)), made.size]
         watermark, passed = _follow(self, times[: resets[0]], made[: resets[0]], max_out_of_orderness)
@@ -183,24 +189,24 @@ class Watermark:
         return watermark, np.concatenate(parts)
 
     def caught_up(self) -> Watermark:
-        """Return the watermark of an idle stream: everything seen has passed."""
+        """Return the watermark of an idle stream, which has passed its newest event time."""
         return replace(self, passed=self.newest, steps=())
 
 
 def is_implausible(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which event times lie before the year 1900, or more than `MAX_AHEAD` after their row was made."""
+    """Return which event times are before the year 1900, or more than `MAX_AHEAD` after their row was made."""
     return (times > made + MAX_AHEAD) | (times < MIN_TIME)
 
 
 def _earliest(times: NDArray[np.int64], before: int) -> int:
-    """Return the earliest of some times and the one before. `NEVER` is none of them."""
+    """Return the earliest of `times` and `before`. `NEVER` values are ignored. `NEVER` if there are no others."""
     known = times[times > NEVER]
     found = [int(known.min())] if known.size else []
     return min(found if before == NEVER else [*found, before], default=NEVER)
 
 
 def _run_lengths(mask: NDArray[np.bool_], before: int) -> NDArray[np.int64]:
-    """Return how many rows up to each one are in the mask in a row, `before` of them before the first."""
+    """Return the number of consecutive rows in the mask up to each row. `before` rows came before the first one."""
     places = np.arange(mask.size)
     return places - np.maximum.accumulate(np.where(mask, -1 - before, places))
 
@@ -236,7 +242,7 @@ def _follow(
     ends = np.append(np.flatnonzero(made[1:] != made[:-1]), made.size - 1)
     newest = np.maximum.accumulate(np.maximum(plausible, watermark.newest))[ends]
     written = made[ends]
-    # Of rows made at the same moment only the newest step counts.
+    # Only the newest step counts among rows that were made at the same moment.
     before = np.array([step for step in watermark.steps if step[0] < written[0]], np.int64).reshape(-1, 2)
     all_written, all_newest = np.concatenate((before[:, 0], written)), np.concatenate((before[:, 1], newest))
     index = np.searchsorted(all_written, written - max_out_of_orderness, side="right")

@@ -1,8 +1,8 @@
 """The process of users' detectors: `python -m rondo.monitor.user_detectors <descriptor of the answers> <folder>`.
 
-Each line of standard input is a request, each line of the answers its answer. A request without columns imports a
-detector, one with columns is for a window. The process ends with its input, and where a request takes longer than its
-`seconds`. What a detector prints goes to the log.
+Each line of standard input is a request, and each line of the answers is its answer. A request without columns imports
+a detector. A request with columns is for a window. The process ends at the end of its input, and when a request takes
+longer than its `seconds`. Output of a detector goes to the log.
 """
 
 import importlib
@@ -33,7 +33,7 @@ def main() -> None:
     detectors: dict[str, Any] = {}
     with os.fdopen(descriptor, "w") as answers:
         for line in sys.stdin:
-            # Its default action ends the process, also where the monitor has been killed meanwhile.
+            # The default action of the timer's signal ends the process, also if the monitor has been killed meanwhile.
             request = json.loads(line)
             signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
             answer = _answer(request, folder, detectors)

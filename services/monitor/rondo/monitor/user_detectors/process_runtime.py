@@ -1,7 +1,7 @@
-"""Runs users' detectors in a process of its own, which stays from window to window.
+"""Runs users' detectors in a separate process, which lives from window to window.
 
-It has none of the monitor's settings and credentials, and can be ended: a detector that does not return, exits or
-crashes costs its figures of a window. This isolates from mistakes. It is no sandbox.
+The process has none of the monitor's settings and credentials, and can be killed. A detector that does not return,
+exits or crashes has no figures of a window. This isolates the monitor from mistakes. It is not a sandbox.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
-# Of 1,000 columns with ten figures each.
+# The size of an answer about 1,000 columns with ten figures each.
 _MOST_BYTES = 1 << 20
 _PART = 1 << 16
-# For the start of the process, and the imports of a detector.
+# The time for the start of the process, and for the imports of a detector.
 _START_SECONDS = 60.0
 _ENDED = "its process ended: its output is in the monitor's log"
 
 
 class _FailedError(Exception):
-    """A detector has no figures of a window. The text is why."""
+    """A detector has no figures of a window. The text is the reason."""
 
 
 class DetectorProcess:
-    """The detectors of a folder of packages. `folder` is empty where there is none.
+    """The detectors of a folder of packages. `folder` is empty if there is none.
 
-    A call for a window has `seconds`, an import a minute.
+    A call for a window may take `seconds`, and an import may take a minute.
     """
 
     def __init__(self, folder: str, seconds: float) -> None:
@@ -53,9 +53,9 @@ class DetectorProcess:
         self._one_at_a_time = threading.Lock()
 
     def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
-        """Return the figures of a window by those of `detectors` that users wrote. Blocks for their time limit.
+        """Return the figures of a window from those of `detectors` that users wrote. Blocks for their time limit.
 
-        Pipelines may call it at the same time, and wait for each other.
+        Several pipelines may call it at the same time. Their calls run one after another.
         """
         with self._one_at_a_time:
             return self._figures(detectors, window, reference)
@@ -71,7 +71,7 @@ class DetectorProcess:
         return UserFigures(tuple(statistics), tuple(failures))
 
     def close(self) -> None:
-        """End the process, and those that it has started."""
+        """End the process, and the processes that it has started."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -114,13 +114,13 @@ class DetectorProcess:
             return self._process, self._answers
         self.close()
         reading, writing = os.pipe()
-        # Isolated (-I): without the environment and the working directory.
+        # Isolated mode (-I) ignores the environment variables of Python and the working directory.
         command = [sys.executable, "-I", "-m", "rondo.monitor.user_detectors", str(writing), self._folder]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 stdin=subprocess.PIPE,
-                stdout=2,  # to the log, as its errors
+                stdout=2,  # to the log, like its errors
                 pass_fds=(writing,),
                 env={"PATH": os.defpath},
                 start_new_session=True,

@@ -1,4 +1,4 @@
-"""What users' detectors get of a window, and what they report of it."""
+"""The input of users' detectors for a window, and the figures that they report."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a window: what `detect` of a detector takes.
+    """A column of a window, the argument of a detector's `detect`.
 
-    `observed` and `reference` are the rows by bin in the window and in the training data, shape [bins] each. The last
-    bin has the missing values. A column with an order has `edges`, one fewer than its other bins, which are open at
-    both ends. A column of categories has `categories`, and a bin for all others before that of missing values.
+    `observed` and `reference` are the rows by bin in the window and in the training data, shape `[bins]` each. The last
+    bin has the missing values. A column with an order has `edges`, one fewer than its other bins. The outer bins are
+    unbounded. A column of categories has `categories`. The bin before that of missing values is for all other
+    categories.
     """
 
     name: str
@@ -37,14 +38,14 @@ class Column:
 
 @dataclass(frozen=True)
 class UserFigures:
-    """The figures of a window by users' detectors, and why some have none."""
+    """The figures of a window from users' detectors, and the reasons why some have none."""
 
     statistics: tuple[Statistic, ...] = ()
     failures: tuple[str, ...] = ()
 
 
 NO_USER_FIGURES = UserFigures()
-# By the version and the start of a window.
+# The keys are the version and the start of a window.
 UserFiguresByWindow: TypeAlias = "Mapping[tuple[int, int], UserFigures]"
 NO_USER_WINDOWS: UserFiguresByWindow = MappingProxyType({})
 
@@ -61,7 +62,7 @@ def columns_of(window: WindowCounts, reference: Reference) -> list[dict[str, Any
             "observed": column.of(window.bins).tolist(),
             "reference": column.of(reference.counts).tolist(),
             "edges": None if column.edges is None else column.edges.tolist(),
-            # The texts end with those of missing values.
+            # The last two texts stand for missing values.
             "categories": None if column.categories is None else column.categories.to_pylist()[: column.size - 2],
         }
         for column in reference.binning.columns
@@ -69,5 +70,5 @@ def columns_of(window: WindowCounts, reference: Reference) -> list[dict[str, Any
 
 
 def statistics_of(figures: Iterable[Sequence[Any]]) -> tuple[Statistic, ...]:
-    """Return the statistics of an answer, which has a column, a name and a value for each."""
+    """Return the statistics of an answer. Each has a column, a name and a value."""
     return tuple(Statistic(feature=column, statistic=name, value=value) for column, name, value in figures)

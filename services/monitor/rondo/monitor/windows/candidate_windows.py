@@ -1,4 +1,4 @@
-"""Bounds the windows of a version that is not champion yet: one that is never promoted takes no more with time."""
+"""A bound on the windows of a version that is not champion yet, so that their memory does not grow with time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MAX_CANDIDATE_WINDOWS = 8
 
 
 def discard_older(windows: OpenWindows, unmatched: UnmatchedRows, version: int) -> int | None:
-    """Discard all but the newest windows of a version, and the predictions in the others.
+    """Discard all but the newest windows of a version, and the predictions in the discarded ones.
 
-    Returns the start of the oldest that is left. None if nothing was discarded.
+    Returns the start of the oldest remaining window. None if nothing was discarded.
     """
     starts = sorted(start for each, start in windows if each == version)
     if len(starts) <= MAX_CANDIDATE_WINDOWS:

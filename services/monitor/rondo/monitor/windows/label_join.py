@@ -1,10 +1,10 @@
-"""Joins outcomes to predictions, whichever arrives first, by the same rule as the trainer.
+"""Joins outcomes to predictions, in any order of arrival, by the same rule as the trainer.
 
-- By the prediction's id: the last outcome known by the close time of the prediction's window; it corrects earlier ones.
-- Else by entity: the first outcome known at or after the prediction's event time.
+- By the prediction's id: the last outcome known by the close time of the prediction's window. It corrects earlier ones.
+- Otherwise by entity: the first outcome known at or after the prediction's event time.
 
-Of outcomes known at the same moment the one that arrived last counts: it corrects the others. All outcomes of a model
-have one partition of the log, so that the order of arrival is the order in the log.
+Among outcomes known at the same moment, the last one to arrive counts: it corrects the others. All outcomes of a model
+are in one partition of the log, so the order of arrival is the order in the log.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
-# `row` numbers the rows of a table in order of arrival. A checkpoint refers to rows by it. Predictions have columns of
-# `PREDICTED` beside these, outcomes those of `OBSERVED`, and a prediction with its outcome both. A column without any
-# value is left out: what another task needs costs neither time nor memory.
+# `row` numbers the rows of a table in order of arrival. A checkpoint refers to rows by it. In addition, predictions
+# have columns of `PREDICTED`, outcomes have those of `OBSERVED`, and a prediction with its outcome has both. A column
+# without any value is left out, so the columns of other tasks need neither time nor memory.
 _KEYS = (("id", pa.string()), ("entity", pa.string()))
 _ROW = ("row", pa.int64())
 _PREDICTION = (*_KEYS, ("event_time", pa.int64()), ("version", pa.int64()))
 PREDICTIONS = pa.schema([*_PREDICTION, _ROW])
 OUTCOMES = pa.schema([*_KEYS, ("known_at", pa.int64()), _ROW])
-# Which slices a prediction belongs to, see `rondo.chassis.profiles.slices`.
+# The slices that a prediction belongs to, see `rondo.chassis.profiles.slices`.
 SLICES = pa.field("slices", pa.int64())
 LABELLED = pa.schema([*_PREDICTION, ("known_at", pa.int64()), ("by_id", pa.bool_()), _ROW])
 _OF_PREDICTION = (*(name for name, _ in _PREDICTION), *PREDICTED.names, SLICES.name)
@@ -43,9 +43,10 @@ UNMATCHED = -1
 
 @dataclass(frozen=True)
 class Join:
-    """`pairs` has the columns of `LABELLED`. The other tables are the unmatched rows, in their order.
+    """The result of a join. `pairs` has the columns of `LABELLED`.
 
-    A prediction whose only outcome was known after its window's close time is in neither table: it counts as `late`.
+    The other tables are the unmatched rows, in their order. A prediction whose only outcome was known after its
+    window's close time is in no table. It counts as `late`.
     """
 
     pairs: pa.Table
@@ -55,7 +56,11 @@ class Join:
 
 
 def join(predictions: pa.Table, outcomes: pa.Table, tumbling: TumblingWindows) -> Join:
-    """Join what matches. Outcomes by id are consumed by their predictions. Those by entity stay for later ones."""
+    """Join predictions and outcomes that match.
+
+    An outcome by id is removed when it is matched. An outcome by entity is kept, because later predictions may match
+    it.
+    """
     if not predictions.num_rows or not outcomes.num_rows:
         return Join(LABELLED.empty_table(), 0, predictions, outcomes)
     by_id, by_entity = split(outcomes)
@@ -114,19 +119,19 @@ def labelled(predictions: pa.Table, outcomes: pa.Table, found: NDArray[np.int64]
 
 
 def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
-    """Concatenate tables, of which some have columns that others have not: there they are null."""
+    """Concatenate tables with different columns. A column is null for the rows of tables that do not have it."""
     return pa.concat_tables(tables, promote_options="default")
 
 
 def values(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    """Return a column of what a sketch counts. Nulls where the table has left it out."""
+    """Return a column that a sketch counts. It is null if the table has left it out."""
     if field.name in table.column_names:
         return table.column(field.name)
     return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
 
 
 def slice_codes(table: pa.Table) -> NDArray[np.int64]:
-    """Return the code of each row's slices, shape `[rows]`. 0 where the row belongs to none."""
+    """Return the code of each row's slices, shape `[rows]`. 0 for a row that belongs to none."""
     return np.asarray(pc.fill_null(values(table, SLICES), 0).to_numpy())
 
 
@@ -137,7 +142,7 @@ def _present(table: pa.Table, names: Sequence[str]) -> list[str]:
 def _nearest(
     key: str, predictions: pa.Table, times: NDArray[np.int64], outcomes: pa.Table, *, before: bool
 ) -> NDArray[np.int64]:
-    """Return, for each prediction, the nearest outcome with its key, known at its time or `before` (else after) it."""
+    """Return for each prediction the nearest outcome with its key, known at or `before` (otherwise after) its time."""
     found = np.full(predictions.num_rows, UNMATCHED, np.int64)
     if not predictions.num_rows or not outcomes.num_rows:
         return found
@@ -153,7 +158,7 @@ def _nearest(
         _Points(
             their_codes[candidates],
             outcomes.column("known_at").to_numpy()[candidates],
-            # Of equal times the last arrival is the nearest, on either side.
+            # Among outcomes with equal times the last to arrive is the nearest, in both directions.
             outcomes.column("row").to_numpy()[candidates] * (1 if before else -1),
         ),
         candidates,
@@ -163,7 +168,7 @@ def _nearest(
 
 
 class _Points(NamedTuple):
-    """Rows by the code of their key, their time, and their rank among those of the same time."""
+    """Rows by the code of their key, their time, and their rank among rows with the same time."""
 
     codes: NDArray[np.int64]
     times: NDArray[np.int64]
@@ -187,7 +192,7 @@ def _nearest_by_code(
 
 
 def _nearest_marked(marked: NDArray[np.bool_], *, before: bool) -> NDArray[np.int64]:
-    """Return for each position the nearest marked one at or `before` (else after) it, or UNMATCHED."""
+    """Return for each position the nearest marked one at or `before` (otherwise after) it, or UNMATCHED."""
     positions = np.arange(marked.size)
     if before:
         return np.maximum.accumulate(np.where(marked, positions, UNMATCHED))

@@ -1,4 +1,4 @@
-"""Labelled predictions of open windows: until its window closes, an outcome can be corrected."""
+"""Labelled predictions of open windows. An outcome can be corrected until its window closes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 # The outcomes of older rows are final.
 MAX_ROWS = 1_000_000
-# Appending copies the table only every so many times.
+# With this many chunks the table is copied into one. Other appends need no copy.
 _MAX_CHUNKS = 64
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """The same predictions with their labels `before` and `after`. `consumed` masks the outcomes by id."""
+    """The same predictions with their labels `before` and `after` a correction. `consumed` masks the outcomes by id."""
 
     before: pa.Table
     after: pa.Table
@@ -63,7 +63,7 @@ class LabelledRows:
             self.table = self.table.filter(pa.array(mask))
 
     def correct(self, outcomes: pa.Table, tumbling: TumblingWindows) -> Corrections:
-        """Apply the outcomes that take precedence over present labels, by the rule of `label_join`."""
+        """Apply the outcomes that take precedence over the present labels, by the rule of `label_join`."""
         by_id, by_entity = label_join.split(outcomes)
         corrected = [self._correct_by_id(by_id, tumbling), self._correct_by_entity(by_entity)]
         before, after = (label_join.concatenated(side) for side in zip(*corrected, strict=True))
@@ -81,7 +81,7 @@ class LabelledRows:
         return self._replace(hits, after, _earlier(before, after) | ~before.column("by_id").to_numpy())
 
     def _correct_by_entity(self, by_entity: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Apply outcomes by entity that arrived since the last call, and were known before the present one."""
+        """Apply outcomes by entity that arrived since the last call, and were known before the present label."""
         new = by_entity.filter(pc.greater_equal(by_entity.column("row"), self._compared))
         if not new.num_rows or not self.table.num_rows:
             return LABELLED.empty_table(), LABELLED.empty_table()
@@ -97,7 +97,7 @@ class LabelledRows:
     def _replace(
         self, indices: NDArray[np.int64], after: pa.Table, mask: NDArray[np.bool_]
     ) -> tuple[pa.Table, pa.Table]:
-        """Replace the masked rows. Returns them before and after. A replaced row has a new number, at the end."""
+        """Replace the masked rows. Returns them before and after. A replaced row moves to the end with a new number."""
         replaced = indices[mask]
         before, after = self.table.take(pa.array(replaced)), after.filter(pa.array(mask))
         if replaced.size:
@@ -111,7 +111,7 @@ class LabelledRows:
 def _earlier(labels: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
     """Return which labels were known before the others, or at the same time with another outcome.
 
-    A label of the same time is a correction: it arrived later than the one that is in the table.
+    A label with the same time is a correction: it arrived after the label in the table.
     """
     known_at, other_known_at = labels.column("known_at").to_numpy(), others.column("known_at").to_numpy()
     return np.asarray((known_at < other_known_at) | ((known_at == other_known_at) & _other_outcomes(labels, others)))

@@ -1,4 +1,4 @@
-"""The losses of a window's labelled rows by bin of what was predicted. They add up, and a correction subtracts."""
+"""The losses of a window's labelled rows by bin of the prediction. They are additive, and a correction subtracts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LossesByPrediction:
-    """`sums` has the rows, their losses and the squares of these by bin, shape `[3, bins]`.
+    """`sums` has the number of rows, the sums of their losses and of the squared losses by bin, shape `[3, bins]`.
 
-    `edges` separate the bins, as in `NumericProfile`. Without bins nothing is counted: there is no calibration.
+    `edges` separate the bins, as in `NumericProfile`. Without a calibration there are no bins, and nothing is counted.
     """
 
     edges: NDArray[np.float32]
@@ -28,14 +28,14 @@ class LossesByPrediction:
 
     @classmethod
     def empty(cls, reference: Reference) -> LossesByPrediction:
-        """Return the sums of no rows."""
+        """Return the sums over no rows."""
         edges = reference.estimator.column.edges if reference.estimator else None
         if edges is None:
             return cls(np.zeros(0, np.float32), np.zeros((3, 0)))
         return cls(edges, np.zeros((3, len(edges) + 1)))
 
     def plus(self, other: LossesByPrediction) -> LossesByPrediction:
-        """Return the sums of both, of the same version."""
+        """Return the sums of both. They belong to the same version."""
         return replace(self, sums=self.sums + other.sums)
 
     def plus_labelled(self, rows: pa.Table, losses: NDArray[np.float64], sign: int) -> LossesByPrediction:
@@ -58,5 +58,4 @@ class LossesByPrediction:
         )
 
     def __hash__(self) -> int:
-        """Hash by what is cheap."""
         return hash(self.sums.shape)

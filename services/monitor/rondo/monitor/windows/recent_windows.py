@@ -1,6 +1,6 @@
-"""The newest closed windows, combined until they have enough rows for a plot: with few rows it shows noise.
+"""The newest closed windows, combined until they have enough rows for a plot: a plot of few rows shows noise.
 
-They are for people, and decide nothing.
+They are for people, and no decision depends on them.
 """
 
 from __future__ import annotations
@@ -29,24 +29,27 @@ class CountedPeriod(NamedTuple):
 
 @dataclass(frozen=True)
 class RecentWindows:
-    """Closed windows of the champion: `filling` are the newest, `full` those before, with `MIN_ROWS` rows or more."""
+    """Closed windows of the champion: the newest ones, and those before with at least `MIN_ROWS` rows.
+
+    The newest ones are `filling`, and those before are `full`.
+    """
 
     full: CountedPeriod | None = None
     filling: CountedPeriod | None = None
 
     def with_window(self, window: CountedPeriod) -> RecentWindows:
-        """Return these with a window that follows them. The oldest are left out where there are enough newer rows."""
+        """Return the windows with a further one after them. The oldest are left out if there are enough newer rows."""
         filling = self.filling.merged(window) if self.filling else window
         return RecentWindows(filling) if filling.counts.rows >= MIN_ROWS else RecentWindows(self.full, filling)
 
     @property
     def period(self) -> CountedPeriod | None:
-        """All of them. None before any."""
+        """All windows together. None before the first one."""
         return combined(each for each in (self.filling, self.full) if each is not None)
 
 
 def combined(newest_first: Iterable[CountedPeriod]) -> CountedPeriod | None:
-    """Return the newest periods together that have enough rows, or all of them. None without any."""
+    """Return the newest periods that have enough rows together, or all of them. None if there are none."""
     found: CountedPeriod | None = None
     for each in newest_first:
         found = each.merged(found) if found else each

@@ -1,7 +1,7 @@
-"""What a window counts of the slices that the spec names: labelled rows, as the task's group sketch counts them.
+"""The counts of a window for the slices that the spec names: labelled rows, as the task's group sketch counts them.
 
-Losses are counted by parts of the window, of which blocks of evidence about a slice consist: by bucket they would be as
-many numbers as all else together.
+Losses are counted by parts of the window, which form the blocks of evidence about a slice. Counts by bucket would need
+as much memory as all others together.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ MOST_PARTS = 64
 
 
 def buckets_of_part(buckets: int) -> int:
-    """Return of how many buckets a part of a window consists, so that parts divide a window with so many buckets."""
+    """Return the number of buckets in a part of a window. It divides the number of buckets in the window."""
     least = -(-buckets // MOST_PARTS)
     return next(each for each in range(least, buckets + 1) if buckets % each == 0) if buckets else 1
 
 
 class SlicedRows(NamedTuple):
-    """Labelled rows by the code of their slices and the number of their bucket, shape `[rows]` each.
+    """Labelled rows by the code of their slices and the index of their bucket, shape `[rows]` each.
 
     A window has `buckets_of_window` buckets.
     """
@@ -44,7 +44,7 @@ class SlicedRows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SliceCounts:
-    """Counts of S slices: `outcomes` of the group sketch, shape `[S, size]`, rows and sums of losses by part.
+    """Counts of S slices: `outcomes` of the group sketch, shape `[S, size]`, and rows and sums of losses by part.
 
     `loss_rows` and `loss_sums` have the shape `[S, parts]`.
     """
@@ -56,7 +56,7 @@ class SliceCounts:
 
     @classmethod
     def empty(cls, reference: Reference, buckets: int) -> SliceCounts:
-        """Return the counts of no rows, in a window of so many buckets."""
+        """Return the counts of no rows, in a window of `buckets` buckets."""
         number, size = len(reference.profile.slices), task_named(reference.task.task).group_sketch(reference.task).size
         slices, parts = Slices.of(reference.profile.slices), buckets // buckets_of_part(buckets)
         losses = np.zeros((number, parts), np.int64), np.zeros((number, parts))
@@ -64,14 +64,14 @@ class SliceCounts:
 
     @property
     def parts(self) -> int:
-        """Of how many parts the window consists. One that an earlier release has begun has a single one."""
+        """The number of parts in the window. A window that an earlier release has begun has a single part."""
         parts: int = self.loss_rows.shape[1]
         return parts
 
     def plus_labelled(
         self, task: FittedTask, rows: pa.Table, sliced: SlicedRows, losses: NDArray[np.float64], sign: int
     ) -> SliceCounts:
-        """Count labelled rows, or remove them where `sign` is -1. `losses` are NaN where not known, shape `[rows]`."""
+        """Count labelled rows, or remove them if `sign` is -1. `losses` have the shape `[rows]`, NaN if not known."""
         if not len(self.loss_rows) or not sliced.codes.any():
             return self
         sketch = task_named(task.task).group_sketch(task)
@@ -85,7 +85,10 @@ class SliceCounts:
         return replace(self, outcomes=outcomes, loss_rows=loss_rows, loss_sums=loss_sums)
 
     def plus(self, other: SliceCounts) -> SliceCounts:
-        """Return the counts of both, of the same version. Windows with other numbers of parts have one together."""
+        """Return the counts of both. They belong to the same version.
+
+        If their numbers of parts differ, the sum has one part.
+        """
         mine, theirs = (self, other) if self.parts == other.parts else (self._in_one_part(), other._in_one_part())
         return replace(
             self,
@@ -109,5 +112,4 @@ class SliceCounts:
         )
 
     def __hash__(self) -> int:
-        """Hash by what is cheap."""
         return hash(self.slices)

@@ -1,7 +1,7 @@
 """Tumbling windows of event time, in integer microseconds since the epoch: `[start, start + length)`.
 
 Windows do not overlap. A window accepts rows until the watermark has passed its end by the label delay. It consists of
-steps, after which its rows become evidence, and these of buckets (see `evidence.window_lengths`).
+steps, and its rows become evidence at the end of a step. Steps consist of buckets (see `evidence.window_lengths`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIRST, _LAST = ((time - _EPOCH) // _MICROSECOND for time in (FIRST, LAST))
 
 @dataclass(frozen=True)
 class TumblingWindows:
-    """Assigns rows to windows, steps and buckets. `length` is that of a window. All are in microseconds."""
+    """Assigns rows to windows, steps and buckets. `length` is the length of a window. All are in microseconds."""
 
     length: int
     label_delay: int
@@ -37,7 +37,10 @@ class TumblingWindows:
 
     @classmethod
     def of(cls, spec: ModelSpec, density: Density) -> TumblingWindows:
-        """Return the windows of a spec; where it gives no length, it follows from the density of the reference."""
+        """Return the windows of a spec.
+
+        A length that the spec does not give follows from the density of the reference.
+        """
         given = spec.monitor.window
         length = window_length(density) if given is None else given // _MICROSECOND
         step = step_length(density, length)
@@ -53,7 +56,7 @@ class TumblingWindows:
         return self.length // self.bucket
 
     def fits(self, spec: ModelSpec) -> bool:
-        """Return whether these are windows of a spec, whatever the reference."""
+        """Return whether these are windows of a spec, for any reference."""
         given = spec.monitor.window
         delay = spec.data.label_delay // _MICROSECOND
         return delay == self.label_delay and (given is None or given // _MICROSECOND == self.length)
@@ -67,7 +70,7 @@ class TumblingWindows:
         return event_times - event_times % self.step + self.step <= passed
 
     def bucket_numbers(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of each row's bucket within its window, from 0."""
+        """Return the index of each row's bucket within its window, from 0."""
         return event_times % self.length // self.bucket
 
     def starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -88,7 +91,7 @@ class TumblingWindows:
 
 
 def window_of(start: int, end: int, rows: int) -> Window:
-    """Return a window in microseconds as the events carry it."""
+    """Return a window, given in microseconds, in the form of the events."""
     return Window(start=to_time(start), end=to_time(end), rows=rows)
 
 

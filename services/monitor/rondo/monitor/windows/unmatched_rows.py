@@ -1,4 +1,4 @@
-"""Predictions and outcomes that have not been matched yet, and how long they are retained."""
+"""Predictions and outcomes that have no match yet, and the time for which they are retained."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
-# Of each table. The oldest rows are evicted.
+# The limit of each table. The oldest rows are evicted.
 MAX_ROWS = 1_000_000
-# Appending copies a table only every so many times.
+# With this many chunks a table is copied into one. Other appends need no copy.
 _MAX_CHUNKS = 64
 LATEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Microseconds: the watermarks of predictions and outcomes, and the start of the earliest window that is `open`."""
+    """The watermarks of predictions and outcomes, and the start of the earliest `open` window, in microseconds."""
 
     predictions: int
     outcomes: int
@@ -44,7 +44,7 @@ class UnmatchedRows:
     next_prediction: int = 0
     next_outcome: int = 0
     max_rows: int = field(default=MAX_ROWS, compare=False)
-    # Whether rows were added since the last `take_pairs`.
+    # True if rows were added since the last `take_pairs`.
     changed: bool = field(default=True, compare=False)
     # No prediction has an earlier event time.
     _oldest: int = field(default=NEVER, compare=False)
@@ -59,8 +59,8 @@ class UnmatchedRows:
     ) -> int:
         """Add rows of `predictions.log`. Returns how many older ones were evicted.
 
-        `counted` names the output that each column of `PREDICTED` has (see `Task.counted`). `slices` are the codes of
-        the rows' slices.
+        `counted` maps each column of `PREDICTED` to an output (see `Task.counted`). `slices` are the codes of the rows'
+        slices.
         """
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
@@ -89,7 +89,10 @@ class UnmatchedRows:
         return evicted
 
     def take_pairs(self, tumbling: TumblingWindows) -> tuple[pa.Table, int]:
-        """Remove and return the pairs of prediction and outcome (`LABELLED`), and how many outcomes were late."""
+        """Remove and return the pairs of prediction and outcome (`LABELLED`).
+
+        Also returns how many outcomes were late.
+        """
         self.changed = False
         if not self.predictions.num_rows or not self.outcomes.num_rows:
             return label_join.LABELLED.empty_table(), 0
@@ -98,11 +101,14 @@ class UnmatchedRows:
         return joined.pairs, joined.late
 
     def retain(self, tumbling: TumblingWindows, progress: Progress, closes: Callable[[int], bool]) -> None:
-        """Discard the outcomes, and the predictions of versions whose windows close, that can't be matched any more."""
+        """Discard outcomes and predictions that can't be matched any more.
+
+        Predictions are discarded only for versions whose windows close.
+        """
         if self.outcomes.num_rows:
             self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
         first = min(progress.open, first_retained(tumbling, progress))
-        # The oldest ones are discarded first. After a restart it is not known which these are.
+        # The oldest ones are discarded first. After a restart the oldest time is not known.
         if self._oldest > NEVER and self._oldest >= first:
             return
         times = self.predictions.column("event_time").to_numpy()
@@ -117,7 +123,7 @@ class UnmatchedRows:
         self._oldest = int(times[retained].min(initial=LATEST))
 
     def clear(self) -> None:
-        """Discard all rows. Row numbers continue: a checkpoint still has the rows before."""
+        """Discard all rows. Row numbers continue, because a checkpoint still has the rows before."""
         self.clear_predictions()
         self.outcomes = self.outcomes.slice(0, 0)
 
@@ -142,10 +148,10 @@ def retained_outcomes(outcomes: pa.Table, tumbling: TumblingWindows, progress: P
 
 
 def first_retained(tumbling: TumblingWindows, progress: Progress) -> int:
-    """Return from which event time on an outcome of a prediction can still arrive, by the watermarks alone.
+    """Return the first event time of predictions whose outcome can still arrive, by the watermarks alone.
 
-    Predictions of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained
-    as long again: an outcome that arrives then is counted as late.
+    Predictions of a closed window are discarded with it. If the window closed without waiting for outcomes, they are
+    retained for the same time again. An outcome that arrives in that time is counted as late.
     """
     open_for = tumbling.length + tumbling.label_delay
     over = max(progress.outcomes - open_for, progress.predictions - 2 * open_for)
@@ -153,7 +159,7 @@ def first_retained(tumbling: TumblingWindows, progress: Progress) -> int:
 
 
 def _filtered(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
-    """Return the masked rows. Most often the oldest are left out, and the others need no copy."""
+    """Return the masked rows. In most cases only the oldest are left out, and the others need no copy."""
     first = int(mask.argmax())
     return table.slice(first) if mask[first:].all() else table.filter(pa.array(mask))
 

@@ -1,4 +1,4 @@
-"""The state of a window: counts, not rows. Counts of disjoint sets of rows add up."""
+"""The state of a window: counts, not rows. Counts of disjoint sets of rows are additive."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _COUNTED = (*PREDICTED, *OBSERVED)
 
 @dataclass(frozen=True, eq=False)
 class WindowCounts:
-    """Counts of the rows of one version, whose task is `task`.
+    """Counts of the rows of one version. `task` is the task of the version.
 
     `bins` are the rows by bin of every column (see `binning`). `outcomes` are the labelled rows, as the task's sketch
-    counts them. `loss_rows` is their number by bucket, and `loss_sums` the sums of what evidence about the performance
-    is made of, shape `[buckets, components]`: losses, and as far as the reference has them outcomes outside of the
-    interval, and by how much outcomes are above and below what was predicted.
-    `largest` is the error that counts as a loss of 1, where the task has no natural bound. `slices` are the counts of
-    the slices, and `predicted` the losses by what was predicted.
+    counts them. `loss_rows` is their number by bucket. `loss_sums` are the sums of the components of evidence about the
+    performance, shape `[buckets, components]`: losses and, if the reference has them, outcomes outside of the interval,
+    and the amounts by which outcomes are above and below the prediction. `largest` is the error that counts as a loss
+    of 1, if the task has no natural bound. `slices` are the counts of the slices, and `predicted` are the losses by
+    prediction.
     """
 
     task: FittedTask
@@ -54,7 +54,7 @@ class WindowCounts:
 
     @classmethod
     def empty(cls, reference: Reference, buckets: int) -> WindowCounts:
-        """Return the counts of no rows, in as many buckets."""
+        """Return the counts of no rows, in `buckets` buckets."""
         outcomes = np.zeros(_sketch(reference.task).size, np.int64)
         losses = np.zeros(buckets, np.int64), np.zeros((buckets, reference.loss_components))
         bins = np.zeros(reference.binning.size, np.int64)
@@ -69,14 +69,14 @@ class WindowCounts:
 
     @property
     def figures(self) -> Mapping[str, Figure]:
-        """The metrics of the labelled rows; without those that are not defined on them."""
+        """The metrics of the labelled rows. Metrics that are not defined on them are left out."""
         return _sketch(self.task).figures(self.outcomes)
 
     def with_rows(self, rows: int, bins: NDArray[np.int64]) -> WindowCounts:
         return replace(self, rows=self.rows + rows, bins=self.bins + bins)
 
     def plus(self, other: WindowCounts) -> WindowCounts:
-        """Return the counts of both, of the same version."""
+        """Return the counts of both. They belong to the same version."""
         return replace(
             self,
             rows=self.rows + other.rows,
@@ -92,7 +92,7 @@ class WindowCounts:
         self, rows: pa.Table, buckets: NDArray[np.int64], slices: NDArray[np.int64] | None = None, *,
         removed: bool = False,
     ) -> WindowCounts:  # fmt: skip
-        """Count labelled rows, or remove them, by the number of each one's bucket and the code of its slices.
+        """Count labelled rows, or remove them, by the index of each row's bucket and the code of its slices.
 
         `rows` has the columns of `PREDICTED` and `OBSERVED`.
         """
@@ -113,9 +113,9 @@ class WindowCounts:
     def _losses(self, rows: pa.Table) -> list[NDArray[np.float64]]:
         """Return the columns of `loss_sums`, shape `[rows]` each."""
         task = task_named(self.task.task)
-        # In units sums are exact, and subtracting a loss restores the sum before.
+        # In units the sums are exact, so subtracting a loss restores the former sum.
         found = [in_units(task.losses(self.task, rows, self.largest))]
-        # One more for the intervals, and two more for the bias.
+        # One more component is for intervals, and two more are for the bias.
         others = self.loss_sums.shape[1] - 1
         if others % 2 and (uncovered := task.uncovered(self.task, rows)) is not None:
             found.append(uncovered)
@@ -138,11 +138,10 @@ class WindowCounts:
         )
 
     def __hash__(self) -> int:
-        """Hash by what is cheap."""
         return hash((self.rows, self.bins.size))
 
 
-# Open windows by version and start.
+# The keys are version and start.
 OpenWindows = dict[tuple[int, int], WindowCounts]
 
 
