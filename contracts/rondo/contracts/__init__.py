@@ -1,1 +1,1 @@
-"""Every event, topic and the model spec of Rondo."""
+"""The events, the topics and the model spec of Rondo."""

@@ -1,7 +1,7 @@
-"""Access tokens: their roles and format, and the hashes that are stored and published in their place.
+"""Access tokens: roles, format, and the hashes that are stored and published instead of the tokens.
 
 A token is `rondo_<id>_<secret>`. The id is public: it names the token in lists, logs and on `access.tokens`. The secret
-has 256 random bits, so that one round of SHA-256 protects it: there is nothing to guess.
+has 256 random bits, so one round of SHA-256 protects it: a secret of that length can't be guessed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SEED = re.compile(r"([0-9a-f]{12}):([^:\x00-\x1f]{1,100}):([a-z-]+(?:,[a-z-]+)*
 
 
 class InvalidSeedError(ValueError):
-    """Line `number` of the seeded tokens is not `id:name:role,...:sha256:<hex>`."""
+    """Line `number` of the file of seeded tokens does not have the form `id:name:role,...:sha256:<hex>`."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -48,7 +48,7 @@ class InvalidSeedError(ValueError):
 
 @dataclass(frozen=True)
 class TokenSeed:
-    """A token as a service may store it: `secret_digest` instead of the secret."""
+    """A token as a service stores it, with `secret_digest` in the place of the secret."""
 
     id: str
     name: str
@@ -57,11 +57,11 @@ class TokenSeed:
 
     @property
     def line(self) -> str:
-        """The token as a line of the file that RONDO_TOKENS_FILE names."""
+        """The token as a line of the file that `RONDO_TOKENS_FILE` names."""
         return f"{self.id}:{self.name}:{','.join(self.roles)}:{self.secret_digest}"
 
     def created(self, at: datetime, expires_at: datetime | None = None) -> TokenChanged:
-        """Return the event that makes the token known to every service."""
+        """Return the event that announces the token to all services."""
         return TokenChanged(
             token_id=self.id,
             name=self.name,
@@ -73,7 +73,7 @@ class TokenSeed:
 
 
 def mint(name: str, roles: Iterable[Role]) -> tuple[str, TokenSeed]:
-    """Return a new token for its bearer, who alone has it from now on, and what is stored of it."""
+    """Return a new token, which is not stored anywhere, and its seed, which services store."""
     token_id, secret = secrets.token_hex(6), new_secret()
     return joined(token_id, secret), TokenSeed(token_id, name, tuple(roles), secret_digest(secret))
 
@@ -83,12 +83,12 @@ def new_secret() -> str:
 
 
 def joined(token_id: str, secret: str) -> str:
-    """Return the token of an id and a secret. The inverse of `split`."""
+    """Return the token of an id and a secret, as the inverse of `split`."""
     return f"rondo_{token_id}_{secret}"
 
 
 def split(token: str) -> tuple[str, str] | None:
-    """Return the id and the secret of a token, or None for text that is no token."""
+    """Return the id and the secret of a token. None if the text is not a token."""
     found = _TOKEN.fullmatch(token)
     return (found[1], found[2]) if found else None
 
@@ -103,10 +103,10 @@ def matches(secret: str, digest: str) -> bool:
 
 
 def parse_seeds(text: str) -> tuple[TokenSeed, ...]:
-    """Read the file of seeded tokens: one a line. Empty lines and lines that begin with `#` are ignored.
+    """Parse the file of seeded tokens, one token per line. Empty lines and lines that begin with `#` are ignored.
 
     Raises:
-        InvalidSeedError: a line is none of these.
+        InvalidSeedError: a line has another form.
 
     """
     seeds: list[TokenSeed] = []

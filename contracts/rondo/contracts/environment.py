@@ -1,4 +1,4 @@
-"""Finds variables RONDO_* that no part of Rondo reads: a misspelt or renamed setting would be ignored in silence."""
+"""Finds variables RONDO_* that no part of Rondo reads, because a misspelt or renamed setting has no effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 PREFIX = "RONDO_"
 FILE = "_FILE"
-# All of docs/settings.md: a stack sets them for all of its processes, so each sees those of the others, too.
+# All settings of docs/settings.md: a stack sets them for all of its processes, so each process sees those of the
+# others.
 KNOWN = frozenset(
     f"{PREFIX}{name}"
     for name in (
@@ -33,12 +34,12 @@ KNOWN = frozenset(
         *("COMPOSE_PROJECT", "COMMAND", "TEST_SERVERS", "TEST_SEED"),
     )
 )
-# Kubernetes sets these in each pod for every service of its namespace, such as one that is named rondo-registry.
+# Kubernetes sets these in each pod for every service of its namespace, for example for one named rondo-registry.
 _SERVICE_LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?)")
 
 
 def unknown_variables(names: Iterable[str], own: Collection[str] = ()) -> Iterator[str]:
-    """Yield a problem for each variable RONDO_* that is neither known nor one of `own`, those of this program."""
+    """Yield a problem for each variable RONDO_* that is not known and not in `own`, the settings of this program."""
     known = KNOWN | set(own)
     for name in sorted(names):
         if not name.startswith(PREFIX) or name.removesuffix(FILE) in known or _SERVICE_LINK.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _FROM, _TO = 1_000, 1e15
 def figure(value: float, form: str = ".6g") -> str:
     """Return a number by a format, without an exponent where it is large: 265,300 rather than 2.653e+05.
 
-    A format in `g` keeps its significant digits, and all digits before the point. From 1e15 on it has an exponent.
+    A format with `g` keeps its significant digits, and all digits before the point. From 1e15 on the result has an
+    exponent.
     """
     if not form.endswith("g") or not isfinite(value) or not _FROM <= abs(value) < _TO:
         return f"{value:{form}}"
@@ -20,7 +21,7 @@ def figure(value: float, form: str = ".6g") -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which it has two, such as `40 min` or `6 h`."""
+    """Return a duration in the largest unit of which it has at least two, such as `40 min` or `6 h`."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.3g} {unit}"

@@ -1,6 +1,6 @@
-"""How a Kafka cluster is reached. Every Kafka client of either library takes its connection options from here.
+"""The connection to a Kafka cluster. All clients of both Kafka libraries take their connection options from here.
 
-A pure value: it imports no Kafka library, so that services, the client and the tools can share it.
+The module imports no Kafka library, so that services, the client and the tools can share it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Literal
 from pydantic import SecretStr  # noqa: TC002 - settings validate these dataclasses, and pydantic reads the annotation
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:,]+):(\d{1,5})")
-# librdkafka's default is 10,000: it doubles with each connection that was closed while idle, and a stream with gaps of
-# some seconds between its records then waits for that long before it may connect again.
+# librdkafka's default is 10,000. The delay doubles with each connection that was closed while idle. A stream with gaps
+# of some seconds between its records then waits that long before it may connect again.
 _RECONNECT_BACKOFF_MAX_MS = 100
 
 
 class InvalidAddressError(ValueError):
-    """`entry` of the list of brokers is not `host:port`."""
+    """`entry` of the list of brokers does not have the form `host:port`."""
 
     def __init__(self, entry: str) -> None:
         self.entry = entry
@@ -37,7 +37,11 @@ class Sasl:
 
 @dataclass(frozen=True)
 class Tls:
-    """Encryption. `ca_file` verifies the brokers (None: the system's authorities). The rest is for mutual TLS."""
+    """The encryption of the connection.
+
+    `ca_file` has the authorities that verify the brokers. None: the authorities of the system. The other files are for
+    mutual TLS.
+    """
 
     ca_file: str | None = None
     certificate_file: str | None = None
@@ -46,10 +50,10 @@ class Tls:
 
 @dataclass(frozen=True)
 class KafkaConnection:
-    """`servers` are the bootstrap addresses, `host:port` with commas in between.
+    """`servers` are the bootstrap addresses, each `host:port`, separated by commas.
 
     Raises:
-        InvalidAddressError: an address is not `host:port`.
+        InvalidAddressError: an address does not have the form `host:port`.
 
     """
 
@@ -117,7 +121,7 @@ class KafkaConnection:
         return options
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Return the context of `tls`, or None without it.
+        """Return the SSL context of `tls`. None without `tls`.
 
         Raises:
             OSError: a file can't be read.

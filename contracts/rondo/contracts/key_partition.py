@@ -1,4 +1,4 @@
-"""Which partition a key goes to: all of Rondo's producers use the partitioner of Kafka's Java client."""
+"""The partition of a message key. All producers of Rondo use the partitioner of Kafka's Java client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _WORD = 0xFFFFFFFF
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition of a key among so many: murmur2, as `org.apache.kafka.common.utils.Utils` computes it."""
+    """Return the partition of a key by murmur2, as `org.apache.kafka.common.utils.Utils` computes it."""
     return (_murmur2(key) & 0x7FFFFFFF) % partitions
 
 

@@ -1,4 +1,4 @@
-"""The location of data: a folder, as a path or a `file://` URL, or the URL of an object store."""
+"""The location of data: a path or a `file://` URL of a folder, or the URL of an object store."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field
 
-# delta-rs decodes `%` twice, ends the path at `#` and `?`, reads `\` as `/`, and panics at the others.
+# delta-rs decodes `%` twice, ends the path at `#` and `?`, reads `\` as `/`, and panics at the other characters.
 UNUSABLE = "%#?[]|^\\"
-# In an object store a `%` may occur. With `#` or `?` all tables of a root would be one, for what follows is cut off.
+# In an object store `%` is allowed. The part after `#` or `?` is cut off, so all tables of a root would be the same
+# table.
 UNUSABLE_IN_URLS = UNUSABLE.replace("%", "")
 
 
 class UnusableFolderError(ValueError):
-    """Delta tables can't be kept in a folder, or under a URL, with such a name."""
+    """Delta tables can't be kept in a folder, or under a URL, with this name."""
 
     code: ClassVar[str] = "unusable_folder"
 
@@ -29,7 +30,7 @@ class UnusableFolderError(ValueError):
 
 
 def local_folder(location: str) -> Path | None:
-    """Return the folder that a path or a `file://` URL names. None for an object store."""
+    """Return the folder of a path or a `file://` URL. None for an object store."""
     if "://" not in location:
         return Path(location)
     url = urlsplit(location)
@@ -37,7 +38,7 @@ def local_folder(location: str) -> Path | None:
 
 
 def unusable_characters(folder: Path) -> str:
-    """Return the characters in the path of `folder` because of which Delta tables can't be kept in it."""
+    """Return the characters in the path of `folder` that Delta tables do not support."""
     return "".join(each for each in UNUSABLE if each in str(folder))
 
 

@@ -1,4 +1,8 @@
-"""The keys of an artifact's metadata that both the trainer and serving know, beside that of the task."""
+"""Keys of an artifact's metadata that the trainer and serving share.
 
-# By feature 50 values, as JSON: what the feature may be where it is unknown.
+The key of the task is in `rondo.contracts.tasks`.
+"""
+
+# The key of a JSON object with 50 values for each feature. Explanations use them in place of a feature that is left
+# out.
 BACKGROUND = "rondo.background"

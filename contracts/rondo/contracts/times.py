@@ -1,7 +1,7 @@
-"""Times: the type that every event uses, and which event times are plausible.
+"""The type of times in all events, and the range of plausible event times.
 
-A replay of old data is normal, so event times reach back to 1900. Year 1 is what many writers put where a time is
-missing. A time far ahead of the clock is an error in the data, and would advance watermarks past everything else.
+A replay of old data is normal, so event times may go back to 1900. Many programs write the year 1 if a time is missing.
+A time far ahead of the clock is an error in the data, and would advance watermarks beyond all other rows.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime
 from pydantic_core import PydanticCustomError
 
-# The plausible event times are from EARLIEST to MOST_AHEAD after now.
+# Plausible event times are between EARLIEST and the current time plus MOST_AHEAD.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 MOST_AHEAD = timedelta(days=1)
-# How long one silence may hold back the messages about alerts.
+# The longest time for which one silence may suppress messages about alerts.
 LONGEST_SILENCE = timedelta(days=30)
-# What an event may hold: a plausible event time, and windows and delays around it, each at most a century.
+# The range of times in events: plausible event times, and windows and delays around them, each at most a century long.
 FIRST, LAST = datetime(1700, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 
 
@@ -25,20 +25,20 @@ def to_utc(time: datetime) -> datetime:
     """Return the same time in UTC.
 
     Raises:
-        ValueError: it has no offset, or is not between the years 1700 and 2300. Without that bound, arithmetic near
-            the years 1 and 9999 raises OverflowError.
+        ValueError: the time has no offset, or is not between the years 1700 and 2300. Without that bound, arithmetic
+            near the years 1 and 9999 raises OverflowError.
 
     """
     if time.tzinfo is None:
         raise ValueError(f"{time} has no offset: write it as RFC 3339, such as 2013-03-01T05:15:00Z")
-    # `str` does not compute with the offset, which may leave the range of datetime.
+    # `str` does not apply the offset, which could leave the range of datetime.
     if not FIRST <= time < LAST:
         raise ValueError(f"{time} is not between {FIRST.year} and {LAST.year}: check the year")
     return time.astimezone(UTC)
 
 
 def is_plausible(event_time: datetime, now: datetime) -> bool:
-    """Return whether an event time (with an offset) can be true when it is `now`."""
+    """Return whether an event time (with an offset) is plausible at the time `now`."""
     return EARLIEST <= event_time <= now + MOST_AHEAD
 
 

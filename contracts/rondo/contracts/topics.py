@@ -1,4 +1,4 @@
-"""The table of topics. The services create the topics from it. The documents are generated from it.
+"""The table of topics. The services create the topics from it, and the documents are generated from it.
 
 A topic has one writing service. `applications` and `data-teams` are outside the five services.
 """
@@ -30,11 +30,11 @@ Cleanup = Literal["delete", "compact"]
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 BATCHES_SUBMITTED = "batches.submitted"
 PREDICTIONS_FAILED = "predictions.failed"
-# The control plane has a low rate and is keyed by model or dataset. Replicas share the data plane by partition.
+# The control plane has a low rate, with a model or dataset as key. Replicas share the data plane by partition.
 CONTROL_PARTITIONS, DATA_PARTITIONS = 3, 6
-# The bytes that the headers of a dead letter may add to the original message.
+# The limit of the bytes that the headers of a dead letter add to the original message.
 HEADER_ROOM = 64 * 1024
-# The headers of every dead letter (KIP-1191), beside the untouched bytes of the message.
+# The headers of every dead letter (KIP-1191). The message itself keeps its bytes.
 DEAD_LETTER_HEADERS = {
     "__dlq.errors.topic": "the topic that the message came from",
     "__dlq.errors.partition": "its partition there",
@@ -51,7 +51,7 @@ DROPPED = {DROPPED_HEADER: "only if something of the original was too large: wha
 
 @dataclass(frozen=True)
 class Topic:
-    """One row of the table. `event` is the class of its JSON values. None where they are bytes or Arrow."""
+    """One row of the table. `event` is the class of the JSON values, and None if the values are bytes or Arrow."""
 
     name: str
     writer: str
@@ -77,8 +77,8 @@ def dead_letters(service: str) -> str:
 
 def _dead_letters(service: str) -> Topic:
     description = f"Events that {service} could not handle: the original bytes, untouched, and why in the headers."
-    # A dead letter is larger than its original by some headers: with the limit of the original's topic, the largest
-    # messages would be refused, and block their partition.
+    # The headers make a dead letter larger than its original. With the limit of the original's topic, the broker would
+    # refuse the largest messages, and they would block their partition.
     largest = max(topic.max_message_bytes for topic in (*CONTROL_PLANE, *DATA_PLANE) if service in topic.readers)
     return Topic(
         dead_letters(service),

@@ -26,7 +26,7 @@ from rondo.contracts.vocabularies import EndedTrialState, ParameterOrigin, Profi
 
 
 class SliceMetrics(Value):
-    """Metrics on the rows where `column` is `value`; without those that are not defined on them."""
+    """Metrics of the rows where `column` has `value`, without metrics that are not defined on them."""
 
     column: Text
     value: Text
@@ -42,9 +42,10 @@ class Evaluation(Value):
 
 
 class Comparison(Value):
-    """How much worse the candidate is than the champion by one metric, on the same rows. Negative where it is better.
+    """The distance by which the candidate is worse than the champion by one metric on the same rows.
 
-    `low` and `high` are bounds of a paired bootstrap, each exceeded with probability `1 - confidence`.
+    It is negative if the candidate is better. `low` and `high` are bounds of a paired bootstrap, each exceeded with
+    probability `1 - confidence`.
     """
 
     metric: Text
@@ -56,14 +57,15 @@ class Comparison(Value):
 
 
 class Parity(Value):
-    """The largest difference between the outputs of the ONNX graph and of the model that it was built from.
+    """The largest difference between the outputs of the ONNX graph and those of its source model.
 
-    Differences of values, not of probabilities, are divided by the model's value, or by the usual size of the values
-    where that is larger.
+    A difference of probabilities is absolute. A difference of values is divided by the model's value, or by the usual
+    size of the values if that is larger.
 
-    `native` says whether that model predicts by the library that fitted it; of an ensemble, the newly fitted member. It
-    does not where it was a graph from the start: a registered file, or what a function returns. Its operators are then
-    compared with themselves, and only what was built around them can differ. None in evidence of earlier releases.
+    `native` is true if the source model, or the newly fitted member of an ensemble, predicts by the library that fitted
+    it. It is false if the source was an ONNX graph: a registered file, or the result of a function. The operators of
+    that graph are then compared with themselves, and only the nodes built around them can differ. `native` is None in
+    evidence of earlier releases.
     """
 
     rows: int
@@ -72,14 +74,14 @@ class Parity(Value):
 
     @property
     def native_difference(self) -> float | None:
-        """The largest difference from a native model. None without one."""
+        """The largest difference from a native model. None if the model is not native."""
         return None if self.native is False else self.max_difference
 
 
 class NumericProfile(Value):
-    """Counts in fixed bins: `counts[i]` rows with `edges[i-1] <= x < edges[i]`, open at both ends.
+    """Counts in fixed bins: `counts[i]` rows have `edges[i-1] <= x < edges[i]`. The first and last bins are unbounded.
 
-    `counts` is one longer than `edges`. Rows without a value are in `missing` alone.
+    `counts` has one item more than `edges`. Rows without a value count in `missing` only.
     """
 
     kind: Annotated[Literal["numeric"], open_to(ProfileKind)] = "numeric"
@@ -89,7 +91,7 @@ class NumericProfile(Value):
 
 
 class CategoricalProfile(Value):
-    """Rows by category. `other` counts the categories beyond the listed ones."""
+    """Rows by category. `other` counts the rows of categories that are not listed."""
 
     kind: Annotated[Literal["categorical"], open_to(ProfileKind)] = "categorical"
     counts: dict[Text, int]
@@ -98,7 +100,7 @@ class CategoricalProfile(Value):
 
 
 class UnknownProfile(Value):
-    """A profile of a later release. Its column is not compared. Its fields are kept."""
+    """A profile of a kind from a later release. Its column is not compared. Its fields are kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -110,7 +112,7 @@ def _kind(profile: Any) -> str:
     return kind if kind in known(ProfileKind) else "unknown"
 
 
-# The schema has what this release writes, so it has no unknown profile.
+# The schema describes the profiles that this release writes, so it omits the unknown profile.
 FeatureProfile = Annotated[
     Annotated[NumericProfile, Tag("numeric")]
     | Annotated[CategoricalProfile, Tag("categorical")]
@@ -120,17 +122,18 @@ FeatureProfile = Annotated[
 
 
 class PerformanceFigure(Value):
-    """A metric of the holdout, as the monitor's sketch has it, and its standard error if there is one."""
+    """A metric of the holdout as the monitor's sketch computes it, and its standard error if there is one."""
 
     value: float
     error: float | None = None
 
 
 class ColumnBlocks(Value):
-    """How a column moves within the reference: `means` has, for each component, the mean of every stretch in order.
+    """The variation of a column within the reference: `means` has the mean of each stretch, in order, by component.
 
-    A component is a bounded figure of a row, such as `level`: a function of the row's bin in the column's profile.
-    `autocorrelation_rows` is the autocorrelation time in rows, at least 1, as far as rows within a stretch show it.
+    A component is a bounded figure of a row, such as `level`. It is a function of the row's bin in the column's
+    profile. `autocorrelation_rows` is the autocorrelation time in rows, at least 1, estimated from rows within a
+    stretch.
     """
 
     autocorrelation_rows: float
@@ -140,7 +143,8 @@ class ColumnBlocks(Value):
 class ReferenceBlocks(Value):
     """Consecutive rows of the reference, in order of event time, in stretches of `rows` rows each.
 
-    The oldest rows that fill no stretch are left out. `columns` are named as in the profile: features, or outputs.
+    The oldest rows are left out if they do not fill a stretch. `columns` are named as in the profile: features or
+    outputs.
     """
 
     rows: int
@@ -148,12 +152,12 @@ class ReferenceBlocks(Value):
 
 
 class Projections(Value):
-    """Weighted sums of the numeric features of a row, which show a change in how features go together.
+    """Weighted sums of the numeric features of a row, which show a change in the dependence between features.
 
     `weights` has each feature's weight in every projection. The value of a row is the sum over the features of weight
-    times level, each product rounded to a multiple of 2^-12. The level is that of the row's bin, as in `ColumnBlocks`.
-    A missing value has the level 0, the mean. `profiles` and `blocks` are of these values over the reference, by the
-    names of the projections in their order. The stretches are those of the features.
+    times level, with each product rounded to a multiple of 2^-12. The level is that of the row's bin, as in
+    `ColumnBlocks`. A missing value has the level 0, which is the mean. `profiles` and `blocks` describe these values
+    over the reference, by the names of the projections in their order. The stretches are those of the features.
     """
 
     weights: dict[Text, tuple[float, ...]]
@@ -162,12 +166,12 @@ class Projections(Value):
 
 
 class LossReference(Value):
-    """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
+    """The losses of the evaluated model on the holdout, as means of consecutive stretches with `rows` rows each.
 
-    A loss is between 0 and 1, see `tasks.base.Task.losses`. `largest` is the error that counts as 1, where the task has
-    no natural bound. `uncovered` are the shares of outcomes outside of the interval, of a model that has intervals.
-    `bias` are the means of `tasks.base.Task.bias`. `autocorrelation_rows` is as in `ColumnBlocks`, the largest of all.
-    Evidence of earlier releases has no bias.
+    A loss is between 0 and 1, see `tasks.base.Task.losses`. `largest` is the error that counts as 1, for tasks without
+    bounded losses. `uncovered` are the shares of outcomes outside of the interval, for models with intervals. `bias`
+    are the means of `tasks.base.Task.bias`. `autocorrelation_rows` is defined as in `ColumnBlocks`, and is the largest
+    of these figures. Evidence of earlier releases has no bias.
     """
 
     rows: int
@@ -179,10 +183,10 @@ class LossReference(Value):
 
 
 class RepeatedRows(Value):
-    """How many rows of the reference repeat the features of an earlier row, in order of event time.
+    """The rows of the reference that repeat the features of an earlier row, in order of event time.
 
-    `shares` are of consecutive blocks of `rows` rows each, the newest ones: of each the share of rows that have the
-    features of an earlier row of the block.
+    The newest rows are divided into consecutive blocks of `rows` rows each. `shares` has the share of rows of each
+    block that have the features of an earlier row of the block.
     """
 
     rows: int
@@ -190,17 +194,17 @@ class RepeatedRows(Value):
 
 
 class BinnedFigure(Value):
-    """The mean and the variance of a figure of a row in each bin. 0 in bins without rows."""
+    """The mean and the variance of a figure of single rows in each bin. Both are 0 in bins without rows."""
 
     means: tuple[float, ...]
     variances: tuple[float, ...]
 
 
 class Calibration(Value):
-    """How right predictions of one size were on the holdout, which lets one expect the performance without outcomes.
+    """Figures of the holdout by bin of the prediction, from which the performance without outcomes is estimated.
 
-    The bins are those of the profile of `output`, without the missing values. `rows` has the rows of each bin,
-    `figures` are the loss and what `tasks.base.Task.row_figures` returns.
+    The bins are those of the profile of `output`, without missing values. `rows` has the number of rows in each bin.
+    `figures` are the loss and the figures of `tasks.base.Task.row_figures`.
     """
 
     output: Text
@@ -211,9 +215,10 @@ class Calibration(Value):
 class SliceReference(Value):
     """The rows of the holdout where the feature `column` has a value: their number and figures.
 
-    `value` is the text of the value, a number as its shortest decimal, and a missing one the empty text. `performance`
-    has the figures of `tasks.base.Task.group_sketch`. `loss` is of these rows alone, on the scale of the whole holdout:
-    without `largest`, `uncovered` and `bias`. Evidence of earlier releases has none.
+    `value` is the text of the value. A number is written as its shortest decimal, and a missing value as the empty
+    text. `performance` has the figures of `tasks.base.Task.group_sketch`. `loss` is the loss of these rows alone, on
+    the scale of the whole holdout, so it has no `largest`, `uncovered` and `bias`. Evidence of earlier releases has no
+    `loss`.
     """
 
     column: Text
@@ -224,9 +229,10 @@ class SliceReference(Value):
 
 
 class Importance(Value):
-    """The importance of the features, the most important one first, on `rows` rows of the holdout with the mean `loss`.
+    """The importance of the features, the most important first, on `rows` rows of the holdout with the mean `loss`.
 
-    The loss is that of `tasks.base.Task.losses`, of the model that serves. A feature without one could not be permuted.
+    The loss is that of `tasks.base.Task.losses` for the model that serves. A feature is absent if it could not be
+    permuted.
     """
 
     rows: int
@@ -234,18 +240,18 @@ class Importance(Value):
     features: tuple[FeatureImportance, ...]
 
     def of(self, feature: str) -> FeatureImportance | None:
-        """Return the importance of a feature. None where it is not known."""
+        """Return the importance of a feature. None if it is not known."""
         return next((each for each in self.features if each.feature == feature), None)
 
 
 class ReferenceProfile(Value):
-    """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
+    """The reference of the monitor: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
-    `outputs` are named as in answers. `task` and `performance` are of the model and its holdout. `seconds` is the event
-    time from the first to the last of the rows. There are `projections` of at least two numeric features. `slices` are
-    those that the spec names, with enough rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
-    earlier releases has none, nothing can be judged. Without a `calibration` nothing is estimated. `importance` says
-    how much the model relies on each feature, if that is known. A few hundred rows have `repeated_rows`.
+    `outputs` are named as in answers. `task` is that of the model, and `performance` that of the holdout. `seconds` is
+    the event time from the first to the last of the rows. `projections` need at least two numeric features. `slices`
+    are those of the spec that have enough rows. Without `feature_blocks`, `output_blocks` and `loss`, which evidence of
+    earlier releases lacks, the monitor decides nothing. Without a `calibration` it estimates nothing. `importance` is
+    the importance of each feature, if it is known. `repeated_rows` needs a few hundred rows.
     """
 
     rows: int
@@ -268,14 +274,15 @@ _MOST_IMPORTANT = 20
 
 
 class PairedHoldout(Value):
-    """How the losses of candidate and champion differ on the same rows of the holdout, by which a rollout is judged.
+    """The differences between the losses of candidate and champion on the same rows of the holdout.
 
-    A loss is between 0 and 1, see `tasks.base.Task.losses`. `blocks` are blocks of `block_seconds` of event time with
-    rows: so long that they are about independent, where the holdout has enough of them. `variance` is that of
-    their mean differences, and `bound` six standard deviations. `difference` is the mean over the rows, candidate minus
-    champion. `margin` is a tenth of the champion's skill: of the loss of a constant prediction minus its own.
-    `disagreement` is the mean absolute difference of the predictions, where they are numbers from 0 to 1.
-    `loss_variance` is that of the champion's losses by row.
+    A rollout is judged by them. A loss is between 0 and 1, see `tasks.base.Task.losses`. `blocks` counts the blocks
+    with rows, each `block_seconds` of event time long. If the holdout has enough rows, they are so long that they are
+    about independent. `variance` is the variance of the blocks' mean differences, and `bound` is six standard
+    deviations. `difference` is the mean over the rows, candidate minus champion. `margin` is a tenth of the champion's
+    skill, which is the loss of a constant prediction minus the champion's loss. `disagreement` is the mean absolute
+    difference of the predictions, if they are numbers from 0 to 1. `loss_variance` is that of the champion's losses by
+    row.
     """
 
     rows: int
@@ -292,8 +299,8 @@ class PairedHoldout(Value):
 class SearchTrial(Value):
     """A trial of a search that ended: `complete`, `pruned` after some of the inner splits, or `failed`.
 
-    `detail` says why it failed. `values` has the metric of each split that was fitted, None where it is not defined,
-    and `value` their mean.
+    `detail` says why it failed. `values` has the metric of each split that was fitted, None if it is not defined, and
+    `value` is their mean.
     """
 
     number: int
@@ -307,10 +314,11 @@ class SearchTrial(Value):
 
 
 class Evidence(TrainingInputs):
-    """Everything that a gate, an auditor or a repetition needs to know of a candidate.
+    """Everything about a candidate that gates, audits and repetitions of its training need.
 
-    `champion_version` served at the time. `champion` is None where that version could not be scored;
-    `champion_not_comparable` says why, unless its artifact was lost. `trials` are those of the search, by their number.
+    `champion_version` served at the time. `champion` is None if that version could not be scored.
+    `champion_not_comparable` then says why, unless its artifact was lost. `trials` are those of the search, by their
+    number.
     """
 
     version: ClassVar[int] = 1
@@ -328,11 +336,11 @@ class Evidence(TrainingInputs):
     trials: tuple[SearchTrial, ...] = ()
 
     def encode(self) -> bytes:
-        """Return the document as it is stored."""
+        """Return the stored form of the document."""
         return self.model_dump_json().encode()
 
     def summary(self) -> TrainingSummary:
-        """Return the part that the event carries."""
+        """Return the part of the evidence that the event has."""
         return TrainingSummary(
             **{name: getattr(self, name) for name in TrainingInputs.model_fields},
             task=self.profile.task.task,

@@ -1,1 +1,1 @@
-"""Files of batches as `publish`, `init` and `predict --from` read them: one reader, so that all see the same values."""
+"""Reader of batch files that `publish`, `init` and `predict --from` share, so that all of them read the same values."""

@@ -1,4 +1,4 @@
-"""Reads CSV into texts: the contract has the types, and a guess from the first rows can be wrong."""
+"""Reads CSV values as texts. The contract defines the types, because a guess from the first rows can be wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rondo.contracts.batch_files.text import not_utf8, utf8
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_BLOCK = 16 << 20  # bytes. A row is in one block
+_BLOCK = 16 << 20  # bytes, a row must fit into one block
 _MOST_SHOWN, _LONGEST_REASON = 60, 300  # characters
 _TOO_LONG = "straddling"
 _DOS_END = "\x1a"
@@ -25,7 +25,10 @@ _DOS_END = "\x1a"
 
 @dataclass(frozen=True)
 class CsvRows:
-    """The rows of a file as texts: null for an empty cell without quotes. `truncated` says that there are more."""
+    """The rows of a file as texts. An empty cell without quotes is null.
+
+    `truncated` is true if the file has more rows.
+    """
 
     table: pa.Table
     separator: str
@@ -33,13 +36,13 @@ class CsvRows:
 
     @property
     def has_decimal_commas(self) -> bool:
-        """Whether a comma in a number is its decimal sign: where the comma separates columns, it can't be."""
+        """True if a comma in a number is the decimal sign, which it can't be in a file with commas between columns."""
         return self.separator == ";"
 
 
 @dataclass
 class _OddLines:
-    """The rows with another number of fields than the header. Those without any value are blank lines."""
+    """Rows whose number of fields differs from the header. A row without any value is a blank line."""
 
     header: CsvHeader
     count: int = 0
@@ -54,7 +57,7 @@ class _OddLines:
         return "skip"
 
     def check(self, text: BinaryIO) -> None:
-        """Raise UnreadableContentError if there is any: which of its fields are missing or too many is not known."""
+        """Raise UnreadableContentError if there are such rows: nothing tells which fields are missing or extra."""
         if not self.count:
             return
         first, header = _shortened(self.first), _shortened(self.header.separator.join(self.header.columns))
@@ -68,7 +71,7 @@ class _OddLines:
 
 
 def _place(text: BinaryIO, row: str) -> str:
-    """Return the line where the first row with a text begins: the numbers of Arrow leave out blank lines."""
+    """Return the line on which the first row with a text begins. Arrow's row numbers do not count blank lines."""
     wanted = row.encode().splitlines()
     latest = deque[bytes](maxlen=len(wanted))
     text.seek(0)
@@ -84,9 +87,9 @@ def _shortened(text: str) -> str:
 
 
 def read(file: BinaryIO, most_rows: int | None = None) -> CsvRows:
-    """Read all rows, or the first ones. A line without any value is a blank line, and no row.
+    """Read all rows, or the first ones. A line without any value does not count as a row.
 
-    A column without a name and without any value comes from separators at the end of the lines, and is none.
+    A column without a name and without any value comes from separators at the end of the lines, and is left out.
 
     Raises:
         UnreadableContentError: the text is not UTF-8, a line has another number of fields than the header, a quote is
@@ -113,7 +116,7 @@ def _read(text: BinaryIO, most_rows: int | None) -> CsvRows:
 
 
 def collected(schema: pa.Schema, batches: Iterator[pa.RecordBatch], most_rows: int | None) -> tuple[pa.Table, bool]:
-    """Return the first rows, and whether there are more."""
+    """Return the first rows, and true if there are more."""
     taken: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -126,7 +129,7 @@ def collected(schema: pa.Schema, batches: Iterator[pa.RecordBatch], most_rows: i
 
 
 def _schema(header: CsvHeader) -> pa.Schema:
-    """Return the schema with numbers as names: those of the header may be empty."""
+    """Return a schema with numbers as column names, because names in the header may be empty."""
     return pa.schema([(str(number), pa.string()) for number in range(len(header.columns))])
 
 
@@ -138,12 +141,12 @@ def _batches(text: BinaryIO, header: CsvHeader, odd: _OddLines) -> Iterator[pa.R
     names = _schema(header).names
     yield from pa_csv.open_csv(
         text,
-        # Without threads the rows come one after the other to the handler.
+        # Without threads the handler receives the rows in their order.
         read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=names, use_threads=False),
         parse_options=pa_csv.ParseOptions(
             delimiter=header.separator, newlines_in_values=True, invalid_row_handler=odd.skip
         ),
-        # With all types given, no value is converted, and no text such as NA is taken for a missing value.
+        # With all types given, Arrow converts no value, and does not read a text such as NA as a missing value.
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             null_values=[""],
@@ -160,14 +163,14 @@ def _check_names(columns: Sequence[str]) -> None:
 
 
 def check_duplicates(names: Sequence[str]) -> None:
-    """Raise UnreadableContentError if columns have the same name."""
+    """Raise UnreadableContentError if several columns have the same name."""
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         why = f"it has several columns named {', '.join(map(repr, twice))}"
         raise UnreadableContentError(why, "give each column a name of its own")
 
 
 def _named(table: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Return the table with the names of the header."""
+    """Return the table with the column names of the header."""
     kept = [number for number, name in enumerate(columns) if name or table[number].null_count < table.num_rows]
     if len(unnamed := [number + 1 for number in kept if not columns[number]]) > 1:
         why = f"its columns {', '.join(map(str, unnamed))} have values and no name"
@@ -180,15 +183,15 @@ def _without_blank_rows(table: pa.Table) -> pa.Table:
     for column in table.columns:
         values = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), fill_value=False)
         filled = values if filled is None else pc.or_(filled, values)
-        if pc.all(filled).as_py():  # most often after the first column
+        if pc.all(filled).as_py():  # usually after the first column
             return table
     return table if filled is None else table.filter(filled)
 
 
 def _check_quotes(text: BinaryIO, table: pa.Table) -> None:
-    """Refuse a quote that is not closed: it takes the rest of the file for one text.
+    """Raise UnreadableContentError for a quote that is not closed. The rest of the file would be one text.
 
-    A quote inside a text is written twice, so a well-formed file has an even number of them.
+    A quote inside a text is written twice, so a well-formed file has an even number of quotes.
     """
     last = [column[-1].as_py() for column in table.columns] if table.num_rows else []
     rest = next((value for value in last if value and "\n" in value), None)

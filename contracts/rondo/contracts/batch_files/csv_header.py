@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SEPARATORS = ",;\t|"
-# What the header and the lines after it are taken from: a file may be one line, or blank for long.
+# The header is searched in a sample: a file may be one long line, or begin with many blank lines.
 _MOST_SAMPLED = 1024 * 1024  # bytes
 _SAMPLED = 20  # lines
-# The ends of lines by which Arrow reads the rows: also a carriage return alone.
+# Arrow ends a row at each of these, including a lone carriage return.
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-# What Excel reads, and some programs write, before the header.
+# Excel reads this line before the header, and some programs write it.
 _SEP = re.compile(r'"?sep=(.)"?')
-# Those that the csv module and Arrow take.
+# Separators that both the csv module and Arrow accept.
 _SEPARATOR = re.compile(r"[\t !#-~]")
 
 
 @dataclass(frozen=True)
 class CsvHeader:
-    """`end` is the position of the rows in bytes. A file without any filled line has no columns."""
+    """The columns and the separator. `end` is the byte position of the first row. A blank file has no columns."""
 
     columns: tuple[str, ...]
     separator: str
@@ -36,7 +36,7 @@ class CsvHeader:
 
 @dataclass
 class _Records:
-    """The first records of a sample without blank ones, and the position in bytes after the first of them."""
+    """The first records of a sample that are not blank, and the byte position after the first of them."""
 
     found: list[list[str]]
     end: int = 0
@@ -52,12 +52,12 @@ class _Records:
 def read_header(text: BinaryIO) -> CsvHeader:
     """Read the header of UTF-8 text. Blank lines before it are skipped, as are blanks around the names.
 
-    The separator is the one that a line `sep=;` names, else the one by which most of the next lines have as many fields
-    as the header, and of several the one that splits the header into most columns.
+    A line `sep=;` names the separator. Without such a line it is the candidate with which most of the next lines have
+    as many fields as the header. If several candidates are equal, it is the one that gives the header most columns.
 
     Raises:
         UnicodeDecodeError: the header is not UTF-8.
-        UnreadableContentError: it has no end in the sample, or a line `sep=` names no separator.
+        UnreadableContentError: the header does not end within the sample, or a line `sep=` names no separator.
 
     """
     start, sample = _sample(text)
@@ -78,12 +78,12 @@ def read_header(text: BinaryIO) -> CsvHeader:
         raise UnreadableContentError(why, "close it, and write the names of the columns in the first line")
     if not best.found:
         return CsvHeader((), separator, start)
-    sample[: best.end].decode()  # an error after the header is one of a value
+    sample[: best.end].decode()  # an error after the header is an error of a value
     return CsvHeader(tuple(name.strip() for name in best.found[0]), separator, start + best.end)
 
 
 def _sample(text: BinaryIO) -> tuple[int, bytes]:
-    """Return the position of the first line that is not blank, and the bytes from there."""
+    """Return the byte position of the first line that is not blank, and the bytes from there."""
     start = at = text.tell()
     while chunk := text.read(_MOST_SAMPLED):
         blank = len(chunk) - len(chunk.lstrip())
@@ -101,7 +101,7 @@ def _lines(sample: bytes) -> Iterator[bytes]:
 
 
 def _records(sample: bytes, separator: str) -> _Records:
-    """Read records up to one with a field that is longer than the module allows. The last one may be cut."""
+    """Parse records up to the first with a field that is longer than the csv module allows. The last may be cut off."""
     taken = 0
 
     def lines() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The formats of a batch, by content type and by suffix, and how their first bytes are recognised."""
+"""The formats of a batch by content type and by suffix, and the magic numbers in their first bytes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CONTENT_TYPES: Mapping[str, str] = {
 EXTENSIONS: Mapping[str, FileFormat] = {suffix: FORMATS[content] for suffix, content in CONTENT_TYPES.items()}
 # Formats in which each column has a type.
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
-# After the suffix of the format. Ingestion decompresses gzip, also without it.
+# This suffix follows that of the format. Ingestion decompresses gzip with or without the suffix.
 GZIP_SUFFIX = ".gz"
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _FOOTERS: Mapping[FileFormat, bytes] = {"Parquet": _PARQUET, "an Arrow file": _ARROW}
-# The magic numbers of compressed files. polars would decompress some of them, without a limit and without noticing that
-# the end of a zlib stream is missing.
+# The magic numbers of compressed files. Without this check polars would decompress some of them, without a limit, and
+# would not notice that the end of a zlib stream is missing.
 _COMPRESSED = {
     b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
     b"x\x01": "zlib", b"x\x9c": "zlib", b"x\xda": "zlib",
@@ -48,20 +48,23 @@ _SAVE_SHEET = "save the sheet as CSV (UTF-8) and take that file"
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the stem of a file's name and the suffix of its format: `January` and `.csv` of `January.CSV.gz`."""
+    """Return the stem of a file's name and the suffix of its format: `January` and `.csv` for `January.CSV.gz`."""
     plain = name[: -len(GZIP_SUFFIX)] if name.lower().endswith(GZIP_SUFFIX) else name
     stem, dot, suffix = plain.rpartition(".")
     return (stem, f".{suffix.lower()}") if stem and dot else (plain, "")
 
 
 def has_footer(file: BinaryIO, file_format: FileFormat) -> bool:
-    """Return whether a file that may still be written has its footer. Formats without one count as complete."""
+    """Return whether a file, which a program may still be writing, has its footer.
+
+    True for formats without a footer.
+    """
     footer = _FOOTERS.get(file_format)
     return footer is None or _edges(file)[1].endswith(footer)
 
 
 def check_markers(file: BinaryIO, file_format: FileFormat) -> None:
-    """Recognise another format and a half-written file by their first and last bytes, before a parser fails on them.
+    """Check the first and last bytes, so that the error names the cause before a parser fails without one.
 
     Raises:
         UnreadableContentError: the file is empty, compressed, incomplete, or has another format.
@@ -93,7 +96,7 @@ def _compressed(kind: str) -> UnreadableContentError:
 
 
 def _edges(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the first and the last bytes. The file is at its start again."""
+    """Return the first and the last bytes, and reset the file to its start."""
     file.seek(0)
     first = file.read(_EDGE)
     file.seek(max(0, file.seek(0, 2) - _EDGE))

@@ -18,7 +18,7 @@ def parse_line(number: int, line: bytes) -> dict[str, Any]:
     """Return the object of a line.
 
     Raises:
-        UnreadableContentError: it is not a JSON object.
+        UnreadableContentError: the line is not a JSON object.
 
     """
     is_array = number == 1 and line.lstrip().startswith(b"[")
@@ -37,7 +37,7 @@ def parse_line(number: int, line: bytes) -> dict[str, Any]:
 
 
 def invalid_line(text: BinaryIO) -> UnreadableContentError | None:
-    """Return which line is not a JSON object, and why. None if all are."""
+    """Return the error of the first line that is not a JSON object. None if all lines are JSON objects."""
     text.seek(0)
     for number, line in enumerate(text, 1):
         content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line

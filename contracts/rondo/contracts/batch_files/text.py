@@ -1,4 +1,4 @@
-"""Texts of files as UTF-8 with line feeds, which the parsers of CSV and JSON Lines need."""
+"""Converts texts of files to UTF-8 with line feeds, which the parsers of CSV and JSON Lines need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rondo.contracts.batch_files.errors import UnreadableContentError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# With the longest first: that of UTF-32 begins with that of UTF-16.
+# The longest first, because the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -29,13 +29,14 @@ _NO_WORD = re.compile(r"[,;\t|\"\r\n]")
 
 @contextmanager
 def utf8(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Give the text of a file as UTF-8, at its start after a byte order mark.
+    """Yield the text of a file as UTF-8, positioned after a byte order mark.
 
-    It is the file itself, or a temporary one where a byte order mark names another encoding, or lines end with a
-    carriage return alone, as on old Macs.
+    This is the file itself. It is a temporary file if a byte order mark names another encoding, or if lines end with a
+    lone carriage return, as on old Macs.
 
     Raises:
-        UnreadableContentError: it has NUL characters, as UTF-16 without a mark has, or does not fit its mark.
+        UnreadableContentError: the text has NUL characters, as UTF-16 without a mark has, or does not match its byte
+            order mark.
 
     """
     file.seek(0)
@@ -63,13 +64,14 @@ def utf8(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def not_utf8(text: BinaryIO) -> UnreadableContentError | None:
-    """Return where a text is not UTF-8, with the word as it reads in Latin-1. None if it is UTF-8."""
+    """Return the error of the first bytes that are not UTF-8, with the word as Latin-1 reads it. None for UTF-8."""
     text.seek(0)
     for number, line in enumerate(text, 1):
         try:
             line.decode()
         except UnicodeDecodeError as error:
-            # One character for each byte, so that the position holds. It is Latin-1 with some more characters.
+            # This encoding has one character for each byte, so that positions are the same. It is Latin-1 with some
+            # more characters.
             shown, at = line.decode("cp1252", errors="replace"), error.start
             before, after = _NO_WORD.split(shown[:at])[-1], _NO_WORD.split(shown[at:])[0]
             word = f"{before[-_MOST_SHOWN:]}{after[:_MOST_SHOWN]}"

@@ -1,6 +1,6 @@
-"""Event times as files have them: RFC 3339, ISO 8601 in the zone that the spec names, and numbers since 1970.
+"""Parses event times of files: RFC 3339, ISO 8601 in the zone that the spec names, and numbers since 1970.
 
-Ingestion reads whole columns by the same rules, with the patterns from here.
+Ingestion applies the same rules to whole columns, with the patterns of this file.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ _DATE = r"\d{4}-\d\d-\d\d"
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _SECONDS = r":[0-5]\d(?:\.\d{1,9})?"
 _OFFSET = r"(?:[zZ]| ?[+-](?:[01]\d|2[0-3]):?[0-5]\d)"
-# RFC 3339, also without seconds, and with a blank for the T.
+# RFC 3339, where seconds are optional and a blank may stand for the T.
 WITH_ZONE = rf"^{_DATE}[Tt ]{_CLOCK}(?:{_SECONDS})?{_OFFSET}$"
 WITHOUT_ZONE = rf"^{_DATE}[Tt ]{_CLOCK}(?:{_SECONDS})?$"
 DATE = rf"^{_DATE}$"
 
 
 class Epoch(NamedTuple):
-    """Numbers since 1970, by how many digits they have. `low` and `high` are bounds, `unit` is in microseconds."""
+    """Numbers since 1970 in one unit, recognised by their digits.
+
+    `low` and `high` are bounds, `unit` is in microseconds.
+    """
 
     name: str
     pattern: str
@@ -32,7 +35,8 @@ class Epoch(NamedTuple):
     unit: float
 
 
-# From 1973, and milliseconds from 2001, to 2128: no two ranges overlap, and 20130102, 41276 and 201301021504 are none.
+# Seconds from 1973 and milliseconds from 2001, both to 2128, so that no two ranges overlap. 20130102, 41276 and
+# 201301021504 are outside of all ranges.
 EPOCHS = (
     Epoch("seconds", r"^\d{9,10}(?:\.\d{1,9})?$", 1e8, 5e9, 1e6),
     Epoch("milliseconds", r"^\d{13}(?:\.\d{1,9})?$", 1e12, 5e12, 1e3),
@@ -64,15 +68,15 @@ def zone_names() -> tuple[str, ...]:
 
 
 def parse_time(value: str | float | datetime, zone: str | None) -> datetime | None:
-    """Return the time in UTC. `zone` is that of the values without one.
+    """Return the time in UTC. `zone` is the time zone of values that name none.
 
-    None for what is no time, for one without a zone where none is given, for one that the clocks of the zone skip or
-    repeat, and for one that is outside the range of datetime in UTC.
+    Return None if the value is not a time, if neither the value nor `zone` gives a zone, if the clocks of the zone skip
+    or repeat the time, and if the time is outside the range of datetime in UTC.
     """
     if isinstance(value, datetime):
         try:
             return in_zone(value, zone)
-        except OverflowError:  # as in the text form below
+        except OverflowError:  # as in the branch for texts below
             return None
     if not isinstance(value, str):
         return _since_1970(value)
@@ -94,10 +98,10 @@ def _parse_iso(text: str, zone: str | None) -> datetime | None:
 
 
 def in_zone(time: datetime, zone: str | None) -> datetime | None:
-    """Return a time in UTC: of one without a zone that of its clock, None where that skips or repeats it."""
+    """Return a time in UTC. `zone` applies to a time without one. None where its clocks skip or repeat the time."""
     if time.tzinfo is not None:
         return time.astimezone(UTC)
-    if zone == "UTC":  # the most frequent one, without a search for its rules
+    if zone == "UTC":  # the most frequent zone, which needs no search for rules
         return time.replace(tzinfo=UTC)
     place = zone_named(zone) if zone else None
     if place is None:
@@ -125,10 +129,10 @@ def _since_1970(number: float) -> datetime | None:
 
 
 def written_date(value: date) -> str:
-    """Return a date, or a date with a time, as the text that a category has of it.
+    """Return a date, or a date with a time, as the text of a category.
 
-    A time with a zone is in UTC and ends with `Z`. One without stays as it is. A fraction has six digits, none if it is
-    0.
+    A time with a zone is in UTC and ends with `Z`. A time without a zone stays as it is. A fraction of a second has six
+    digits, and is left out if it is 0.
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         return value.isoformat()

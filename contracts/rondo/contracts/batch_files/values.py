@@ -1,6 +1,6 @@
-"""Values that are written as texts in a file, by the type that the spec gives their column.
+"""Parses values that a file has as texts, by the type that the spec gives their column.
 
-Ingestion reads whole columns by the same rules, with the patterns from here.
+Ingestion applies the same rules to whole columns, with the patterns of this file.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import re
 
 from rondo.contracts.tasks.label_values import NUMBER
 
-# A number with a decimal comma. Groups of thousands are none.
+# A number with a decimal comma. Separators of thousands are not allowed.
 COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 YES, NO = ("true", "1"), ("false", "0")
 _COMMA, _NOT_FINITE, _NUMBER = re.compile(COMMA_NUMBER), re.compile(NOT_FINITE), re.compile(NUMBER)
-# Python converts no text of more than 4,300 digits, and 64 bits have at most 19 of them.
+# Python does not convert a text of more than 4,300 digits. A number of 64 bits has at most 19.
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})")
 _INT64 = 2**63
 
 
 def with_point(text: str) -> str:
-    """Return a number with a decimal comma as one with a point. Other texts as they are."""
+    """Return a number with a decimal comma as one with a decimal point. Other texts stay as they are."""
     return _COMMA.sub(r"\1.\2", text)
 
 
@@ -33,7 +33,7 @@ def parse_number(text: str) -> float | None:
 
 
 def parse_whole(text: str) -> int | None:
-    """Return the whole number of a text such as `7`, `7.0` or `7e3`. None for others, and beyond 64 bits."""
+    """Return the whole number of a text such as `7`, `7.0` or `7e3`. None for other texts, and beyond 64 bits."""
     if whole := _WHOLE.fullmatch(text):
         return number if -_INT64 <= (number := int("".join(whole.groups()))) < _INT64 else None
     found = parse_number(text)

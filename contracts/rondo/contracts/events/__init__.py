@@ -1,1 +1,1 @@
-"""Every event and columnar log, and how they are written as CloudEvents."""
+"""All events and columnar logs, and the CloudEvents format of events."""

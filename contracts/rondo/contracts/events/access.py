@@ -1,4 +1,4 @@
-"""Who may use the HTTP APIs."""
+"""The events of access to the HTTP APIs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How much memory an Arrow IPC stream takes once it is read, found without decompressing any of it.
+"""The memory that an Arrow IPC stream takes once it is read, computed without decompressing it.
 
-A body of a few kilobytes can claim gigabytes: its buffers say how long they are when decompressed, and a dictionary or
-a view repeats one text in any number of rows. The layout is that of `Message.fbs` and `Schema.fbs` of Apache Arrow.
+A body of a few kilobytes can claim gigabytes: its buffers state their decompressed length, and a dictionary or a view
+repeats one text in any number of rows. The layout is that of `Message.fbs` and `Schema.fbs` of Apache Arrow.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _VIEW = 16
 
 
 def decompressed_bytes(value: bytes) -> int:
-    """Return the bytes of all buffers of a stream, as reading it allocates them.
+    """Return the bytes of all buffers that a reader of the stream allocates.
 
     Raises:
-        pa.ArrowException, OSError, ValueError: it is no Arrow IPC stream.
+        pa.ArrowException, OSError, ValueError: the bytes are not an Arrow IPC stream.
 
     """
     found = 0
@@ -41,7 +41,7 @@ def decompressed_bytes(value: bytes) -> int:
 
 
 def _buffers(metadata: bytes, body: pa.Buffer, *, is_dictionary: bool) -> Iterator[int]:
-    """Yield the decompressed length of each buffer of a record batch, or of the one of a dictionary."""
+    """Yield the decompressed length of each buffer of a record batch, or of the record batch of a dictionary."""
     batch = _table(metadata, _number(metadata, "<I", 0), _HEADER)
     batch = _table(metadata, batch, _DATA) if is_dictionary else batch
     is_compressed = bool(_field(metadata, batch, _COMPRESSION))
@@ -56,14 +56,14 @@ def _buffers(metadata: bytes, body: pa.Buffer, *, is_dictionary: bool) -> Iterat
         if length < _PREFIX:
             raise ValueError("a compressed buffer of it has no length")
         size = _number(bytes(body[start : start + _PREFIX]), "<q", 0)
-        # -1 is a buffer that is not compressed, for it would be no smaller.
+        # The length -1 marks a buffer that is not compressed, because compression would not make it smaller.
         if size < -1:
             raise ValueError("a compressed buffer of it has a negative length")
         yield length - _PREFIX if size < 0 else size
 
 
 def _field(metadata: bytes, table: int, place: int) -> int:
-    """Return where a field of a flatbuffers table is. 0 where the table lacks it."""
+    """Return the position of a field of a flatbuffers table. 0 if the table lacks the field."""
     fields = table - _number(metadata, "<i", table)
     if 4 + 2 * place >= _number(metadata, "<H", fields):
         return 0
@@ -72,25 +72,25 @@ def _field(metadata: bytes, table: int, place: int) -> int:
 
 
 def _table(metadata: bytes, table: int, place: int) -> int:
-    """Return where the table or the vector that a field refers to is. 0 where there is none."""
+    """Return the position of the table or vector that a field refers to. 0 if there is none."""
     field = _field(metadata, table, place)
     return field + _number(metadata, "<I", field) if field else 0
 
 
 def _number(content: bytes, kind: str, place: int) -> int:
-    if place < 0:  # for Python it would be a place from the end
+    if place < 0:  # Python would count a negative position from the end
         raise struct.error("an offset is negative")
     found: int = struct.unpack_from(kind, content, place)[0]
     return found
 
 
 def view_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes that the views of a batch refer to, each as often as it is referred to.
+    """Return the bytes that the views of a batch refer to, counted once for each reference.
 
-    They need not be valid yet: to validate a view is to read all of it.
+    The views may be invalid, because their validation would read all of the bytes.
 
     Raises:
-        pa.ArrowInvalid: a buffer is too short, or a view is inside of a nested column.
+        pa.ArrowInvalid: a buffer is too short, or a view is inside a nested column.
 
     """
     found = 0
@@ -125,7 +125,7 @@ def _has_view(kind: pa.DataType) -> bool:
 
 
 def dictionary_text_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes of the texts of all rows whose column is a dictionary. The batch is valid."""
+    """Return the bytes of the texts of all rows in dictionary columns. The batch must be valid."""
     found = 0
     for column in batch.columns:
         if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):

@@ -12,8 +12,8 @@ from rondo.contracts.text import Text
 class Value(BaseModel):
     """A frozen part of an event. Unknown fields are ignored, so that an older reader can read a newer writer.
 
-    JSON has no NaN and no infinity, so they travel as the strings `NaN`, `Infinity` and `-Infinity` and read back
-    as floats. Values compare by content. A value with a mapping can't be hashed.
+    JSON has no NaN and no infinity. They are written as the strings `NaN`, `Infinity` and `-Infinity`, and read back as
+    floats. Values compare by content. A value with a mapping can't be hashed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")

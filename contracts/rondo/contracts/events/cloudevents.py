@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 CONTENT_TYPE = "application/json"
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time")
-_SHOWN = 5  # errors of one value that are listed. More would not fit a dead letter's header
+_SHOWN = 5  # errors of one value in a message, because more would not fit a dead letter's header
 
 
 class MalformedEventError(ValueError):
-    """A message is not an event of the expected type. The text has what is wrong and what is expected.
+    """A message is not an event of the expected type. The text says what is wrong and what is expected.
 
     `code` is `missing_headers`, `unstorable_header`, `wrong_type`, `no_value`, `invalid_value` or `invalid_time`.
     """
@@ -46,7 +46,7 @@ class Envelope(Generic[E]):
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a time without an offset, which is ambiguous."""
+        """Raise an error for a time without an offset, which is ambiguous."""
         if self.time.tzinfo is None:
             raise ValueError(f"the time {self.time.isoformat()} has no offset: use datetime.now(UTC)")
 
@@ -70,7 +70,8 @@ def read(event: type[E], headers: Mapping[str, str], value: bytes | None) -> Env
     """Read one message of a control-plane topic.
 
     Raises:
-        MalformedEventError: a header is missing, the type is another one, or the value does not fit the class.
+        MalformedEventError: a header is missing, the type differs from the expected one, or the value does not fit the
+            class.
 
     """
     _check_headers(event, headers)

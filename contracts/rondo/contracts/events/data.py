@@ -71,8 +71,8 @@ class BatchRejected(Event):
 class OutcomesAccepted(ModelEvent):
     """Outcomes were written to the feedback data of a model.
 
-    `joined` of them match a recent prediction. That is a lower bound: ingestion keeps about 100,000 predictions of
-    a model, and none from before its start. A training joins all of them, from the tables.
+    `joined` is the number of outcomes that match a recent prediction. It is a lower bound: ingestion keeps about
+    100,000 predictions of a model, and none from before its own start. A training joins all outcomes, from the tables.
     """
 
     topic: ClassVar[str] = "outcomes.accepted"
@@ -85,7 +85,7 @@ class OutcomesAccepted(ModelEvent):
 
 
 class SkewExample(Value):
-    """A case that was served with one value of a feature and published with another, as texts. None where missing."""
+    """A row that was served with one value of a feature and published with another, as texts. None where missing."""
 
     entity: Message
     event_time: Utc
@@ -94,7 +94,7 @@ class SkewExample(Value):
 
 
 class FeatureSkew(Value):
-    """A feature with `differing` values, and the cases with the largest differences, at most three."""
+    """A feature with `differing` values, and the at most three rows with the largest differences."""
 
     feature: Text
     differing: int
@@ -102,11 +102,11 @@ class FeatureSkew(Value):
 
 
 class SkewMeasured(ModelEvent):
-    """The rows of a batch were compared with what the model's primary was asked with.
+    """The rows of a batch were compared with the features that the model's primary received in requests.
 
-    `served` are the primary's predictions whose event time is within that of the batch. `joined` of them have the
-    entity and the event time of a row of the batch. `features` are those with a value that differs, the first hundred
-    of the `compared` ones: the features of the spec that both tables have.
+    `served` counts the primary's predictions within the event times of the batch. `joined` counts those with the entity
+    and the event time of a row of the batch. `compared` are the features of the spec that both tables have. `features`
+    are the first hundred of them with a value that differs.
     """
 
     topic: ClassVar[str] = "skew.measured"

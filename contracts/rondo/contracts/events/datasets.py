@@ -1,4 +1,4 @@
-"""Events of declared datasets: their specs, published by the registry."""
+"""Events of the specs of declared datasets, published by the registry."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class DatasetEvent(Event):
 
 
 class ContractChange(Value):
-    """A change of a column, or of a key of the spec, against the revision before. `message` is a sentence for people.
+    """A change of a column, or of a key of the spec, since the previous revision. `message` is a sentence for people.
 
-    With `is_stricter`, batches that fitted before may not fit now.
+    If `is_stricter`, batches that the previous revision accepts may be rejected now.
     """
 
     column: Text
@@ -34,9 +34,9 @@ class ContractChange(Value):
 
 
 class DatasetApplied(DatasetEvent):
-    """A dataset spec was applied: it alone is the contract of the dataset's batches now.
+    """A dataset spec was applied. It alone is the contract of the dataset's batches from now on.
 
-    `revision` counts the specs of this dataset from 1, and its removals.
+    `revision` counts the specs and the removals of this dataset from 1.
     """
 
     topic: ClassVar[str] = "datasets.applied"
@@ -48,9 +48,10 @@ class DatasetApplied(DatasetEvent):
 
 
 class DatasetRemoved(DatasetEvent):
-    """A dataset is no longer declared: the models that name it decide its contract again. Its rows stay.
+    """A dataset is no longer declared. The models that name it define its contract again. Its rows are kept.
 
-    `revision` supersedes every DatasetApplied with a lower one, also one that arrives later, as that of ModelRemoved.
+    The event supersedes every DatasetApplied with a lower `revision`, including one that arrives later, as ModelRemoved
+    does for SpecApplied.
     """
 
     topic: ClassVar[str] = "datasets.removed"

@@ -27,11 +27,11 @@ from rondo.contracts.vocabularies import (
 class Route(Value):
     """A version of a deployment: its artifact, its share of the traffic and its signature.
 
-    `features` are the inputs in the order and with the types that the version was trained on. With
-    `ignore_unknown_fields` a request may have others, and `unknown_fields` says what becomes of it. None is as in
-    earlier releases, `ignore` or `refuse`. `log` is when its answers over HTTP are sent. Of so many rows as
-    `answer_cache_rows` a replica keeps the outputs. For `deduplicate` after an answer over Kafka a request with the
-    same id gets it again.
+    `features` are the inputs in the order and with the types that the version was trained on. `unknown_fields` says
+    what happens to a request with other fields. If it is None, `ignore_unknown_fields` decides, as in earlier releases:
+    `ignore` if true, `refuse` if false. `log` says whether an answer over HTTP waits for its row of the inference log.
+    `answer_cache_rows` is the number of rows whose outputs a replica keeps. `deduplicate` is the time after an answer
+    over Kafka during which a request with the same id gets that answer again.
     """
 
     model_version: int
@@ -49,8 +49,9 @@ class Route(Value):
 class DeploymentChanged(ModelEvent):
     """The deployment of a model changed. The event with the highest `revision` is in force (compacted topic).
 
-    With `evidence` the primary scores what the other version answers as well, and the other version what `evidence`
-    says, so that the two can be compared on the same requests. None, as without a rollout: each scores its own.
+    `evidence` says which requests the other version scores. The primary then also scores the requests that the other
+    version answers, so that both are compared on the same requests. None without a rollout: each version scores only
+    the requests that it answers.
     """
 
     topic: ClassVar[str] = "deployments.changed"
@@ -61,7 +62,7 @@ class DeploymentChanged(ModelEvent):
 
 
 class ReplicaChanged(ModelEvent):
-    """A serving replica changed the state of a version. `detail` is the reason of a refusal."""
+    """A serving replica changed the state of a version. `detail` is the reason if the replica refuses the version."""
 
     topic: ClassVar[str] = "replicas.changed"
 
@@ -75,9 +76,9 @@ class ReplicaChanged(ModelEvent):
 
 
 class RolloutChanged(ModelEvent):
-    """A rollout began, took a step, had too little evidence in its time, was decided by a person, or ended.
+    """A rollout began, took a step, ran out of time without enough evidence, was decided by a person, or ended.
 
-    `share` is the part of the requests that the candidate answers, from 0 to 1. `at` is when this was decided.
+    `share` is the part of the requests that the candidate answers, from 0 to 1. `at` is the time of the decision.
     """
 
     topic: ClassVar[str] = "rollouts.changed"

@@ -1,7 +1,7 @@
-"""What inferences cost: a text in the metadata of some record batches of `predictions.log`, under the key `cost`.
+"""The cost of inferences: a text under the key `cost` in the metadata of some record batches of `predictions.log`.
 
-It is about all inferences of the version since the record before that has one. A batch without rows has the cost of a
-version that fails on every row.
+It covers all inferences of the version since the previous record batch with a cost. A record batch without rows carries
+the cost of a version that fails on every row.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class InferenceCost:
-    """`micros` is the duration of each inference, `cpu_micros` the time of all on a processor.
+    """`micros` is the duration of each inference, `cpu_micros` the processor time of all of them.
 
-    A duration is that of a micro-batch: each of its rows waits for all of them. `rows` have a prediction, and `failed`
-    ones have none.
-    `memory` are the bytes that the process has in memory, with all of its models. 0 where it is not known.
+    A duration is that of a micro-batch, because each of its rows waits for all of them. `rows` counts the rows with a
+    prediction, `failed` those without. `memory` is the resident memory of the process with all of its models in bytes,
+    and 0 where it is not known.
     """
 
     micros: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class InferenceCost:
 
     @classmethod
     def total(cls, costs: Iterable[InferenceCost]) -> Self:
-        """Return the cost of all. The memory is the last one."""
+        """Return the cost of several periods together, with the memory of the last one."""
         found = list(costs)
         return cls(
             tuple(each for cost in found for each in cost.micros),
@@ -56,7 +56,7 @@ class InferenceCost:
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """Return what `text` gives. No cost where it is missing or malformed, as another writer's may be."""
+        """Parse a cost. Zero if the text is missing, or malformed because another program wrote it."""
         try:
             micros, *others = json.loads(text or "[[],0,0,0,0]")
             known = [*micros, *others]

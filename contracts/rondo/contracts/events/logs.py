@@ -1,9 +1,9 @@
 """The two columnar logs: Arrow IPC streams, one message per micro-batch.
 
-`predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
-`output.`. A micro-batch holds one model version, named in the schema's metadata with its role and, where it gives
-probabilities, the classes in their order. What the inference cost is there, too (see `inference_cost`). `outcomes.log`
-holds the outcomes of one model. Timestamps are microseconds UTC.
+`predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed `output.`. A micro-batch
+has the rows of one model version. The schema's metadata has the version, its role, the cost of the inference (see
+`inference_cost`) and, if the version gives probabilities, the classes in their order. `outcomes.log` holds the outcomes
+of one model. Timestamps are microseconds UTC.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
 FEATURE, OUTPUT = "feature.", "output."
 SHARE = "share"
-# The one column of lists: a float32 for each class of the version.
+# The one column of lists, with a float32 for each class of the version.
 PROBABILITIES = f"{OUTPUT}probabilities"
-# Ingestion lands the outcomes with these columns: the offset of the message in the log, and the row in it. All outcomes
-# of a model have one partition, so the two order them.
+# Ingestion adds these columns to the outcomes: the offset of the message in the log, and the row within the message.
+# All outcomes of a model are in one partition, so the two columns order them.
 LOG_OFFSET, LOG_ROW = "log_offset", "log_row"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _ARROW = {"category": pa.string(), "float": pa.float32(), "int": pa.float32(), "bool": pa.float32()}
@@ -34,7 +34,7 @@ _OUTPUTS: Mapping[OutputKind, pa.DataType] = {
     "number": pa.float32(), "label": pa.string(), "probabilities": pa.list_(pa.float32()),
 }  # fmt: skip
 
-# An outcome is in one of the two columns of `OUTCOME_COLUMNS`, and the other is null.
+# An outcome is in one of the two columns of `OUTCOME_COLUMNS`. The other column is null.
 OUTCOMES_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -51,8 +51,8 @@ OUTCOME_COLUMNS: Mapping[Storage, str] = {"number": "outcome", "text": "outcome_
 def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output]) -> pa.Schema:
     """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, the outputs.
 
-    Numbers are float32, as the model reads and gives them. A missing one is null. A label is its text, 0 and 1 are
-    `0` and `1`. Probabilities are in the order of the classes in the metadata.
+    Numbers are float32, as in the inputs and outputs of the model. A missing number is null. A label is a text,
+    including `0` and `1`. Probabilities are in the order of the classes in the metadata.
     """
     head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
     columns = [(f"{FEATURE}{name}", _ARROW[feature.type]) for name, feature in features.items()]
@@ -64,9 +64,9 @@ def version_metadata(
 ) -> dict[str, str]:
     """Return the schema metadata of a micro-batch of `predictions.log`: the version that answered, and its role.
 
-    Training sets, joins and findings use the rows of the primary alone, so a shadow's rows double nothing. `classes`
-    are those of the probabilities, as JSON; without them the key is left out. `share` is the part of the keys, from 0
-    to 1, that a canary answers; others have none.
+    Training sets, joins and findings use only the rows of the primary, so the rows of a shadow count nothing twice.
+    `classes` are those of the probabilities, written as JSON. The key is left out if there are none. `share` is the
+    part of the keys, from 0 to 1, that a canary answers. Other roles have none.
     """
     about = {"model": model, "model_version": str(model_version), "digest": digest, "role": role}
     about |= {} if share is None else {SHARE: str(share)}
@@ -74,7 +74,7 @@ def version_metadata(
 
 
 def encode(batch: pa.RecordBatch) -> bytes:
-    """Write one micro-batch as an Arrow IPC stream."""
+    """Encode one micro-batch as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
@@ -82,12 +82,12 @@ def encode(batch: pa.RecordBatch) -> bytes:
 
 
 def decode(value: bytes) -> pa.RecordBatch:
-    """Read what `encode` wrote. The metadata is on the batch's schema.
+    """Decode the micro-batch that `encode` wrote. The metadata is in the batch's schema.
 
-    The batches of a stream, of which another writer may send several or none, are concatenated into one.
+    A stream of another program may have several batches, or none. They are concatenated into one.
 
     Raises:
-        pyarrow.ArrowInvalid: the bytes are no Arrow IPC stream.
+        pyarrow.ArrowInvalid: the bytes are not an Arrow IPC stream.
 
     """
     with pa.ipc.open_stream(value) as reader:

@@ -26,9 +26,9 @@ class GateResult(Value):
 class SpecApplied(ModelEvent):
     """A model spec was applied. `revision` counts the specs of this model from 1.
 
-    `dataset_revision` is that of the last DatasetApplied or DatasetRemoved of its dataset, 0 if there was none or an
-    earlier release published the event. Topics have no order between them: until that revision has arrived, the
-    contract of the dataset is not known.
+    `dataset_revision` is the revision of the last DatasetApplied or DatasetRemoved of its dataset. It is 0 if there was
+    none, or if an earlier release published the event. Events of different topics have no common order, so the contract
+    of the dataset is not known until that revision has arrived.
     """
 
     topic: ClassVar[str] = "specs.applied"
@@ -42,8 +42,9 @@ class SpecApplied(ModelEvent):
 class ModelRemoved(ModelEvent):
     """A model was removed: its spec is no longer in force, and its deployment is withdrawn.
 
-    `revision` is the next revision of its spec. It supersedes every SpecApplied with a lower one, also one that
-    arrives later, for topics have no order between them. A spec that is applied afterwards has a higher one.
+    `revision` is the next revision of its spec. The event supersedes every SpecApplied with a lower revision, including
+    one that arrives later, because events of different topics have no common order. A spec that is applied afterwards
+    has a higher revision.
     """
 
     topic: ClassVar[str] = "models.removed"
@@ -74,7 +75,10 @@ class ModelRejected(ModelEvent):
 
 
 class ModelPromoted(ModelEvent):
-    """A version became the champion. `trigger` is that of its training. None if a person promoted it."""
+    """A version became the champion. `trigger` is the trigger of its training.
+
+    None if a person promoted the version.
+    """
 
     topic: ClassVar[str] = "models.promoted"
 

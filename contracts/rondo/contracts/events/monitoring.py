@@ -23,7 +23,7 @@ from rondo.contracts.vocabularies import (
 
 
 class Window(Value):
-    """A window of event time, `[start, end)`, and the rows that fell into it."""
+    """A window of event time, `[start, end)`, and the rows in it."""
 
     start: Utc
     end: Utc
@@ -31,13 +31,14 @@ class Window(Value):
 
 
 class Statistic(Value):
-    """One figure of a window, of one feature, or of the whole model where `feature` is None.
+    """One figure of a window, for one feature, or for the whole model if `feature` is None.
 
     `reference` is the same figure of the training data or the holdout. `threshold` is the value beyond which the figure
-    counts as a finding. None if it is not judged by itself. `p_value` is the probability of such a figure without any
-    change. `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021): without any, it ever
-    exceeds `e_threshold` with less than the share of the false-alarm rate that this figure has. `category` is the one
-    whose share the figure is; of a loss it is the value of `feature` on whose rows it is, "" where that is missing.
+    counts as a finding, and None if the figure alone decides nothing. `p_value` is the probability of such a figure if
+    nothing has changed. `e_value` is the evidence that something has changed (Vovk and Wang, Annals of Statistics
+    2021). If nothing has changed, the probability that it exceeds `e_threshold` at any time is below this figure's
+    share of the false-alarm rate. `category` is the category whose share the figure is. For the loss of a slice it is
+    the value of `feature`, and "" where that value is missing.
     """
 
     feature: Text | None = None
@@ -54,7 +55,8 @@ class Statistic(Value):
 class Estimate(Value):
     """A metric, or the `loss`, that is estimated where outcomes are missing, with its standard `error`.
 
-    `reference` is that of the holdout. The estimate is right only if its `assumption` holds, which nothing here tests.
+    `reference` is the same figure of the holdout. The estimate is valid only if its `assumption` holds, which the
+    monitor does not test.
     """
 
     statistic: Annotated[Text, open_to(StatisticName)]
@@ -65,9 +67,9 @@ class Estimate(Value):
     assumption: Message
 
 
-# How people name the groups of columns of which the monitor has evidence. An unknown one is shown as it is.
+# Names for people of the groups of columns for which the monitor has evidence. An unknown group is shown as it is.
 GROUP_NAMES = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "slices"}
-# How people write a statistic that is no metric: its name and the format of its values.
+# Name and number format for people of each statistic that is not a metric.
 _WRITTEN = {
     StatisticName.PSI: ("PSI", ".2f"),
     StatisticName.KS: ("KS", ".2f"),
@@ -126,12 +128,13 @@ def _written(name: str) -> tuple[str, str]:
 
 
 class Finding(ModelEvent):
-    """What the monitor found of a version. `finding_id` is a function of model, version, kind and event time alone.
+    """A finding of the monitor about a version.
 
-    `window` holds the rows since the change, of `WindowClosed` those of the window. `since` is when the change most
-    likely began, between `since_earliest` and `since_latest` with 90% of the evidence. `statistics_left_out` is how
-    many statistics a message has no room for. Those with the strongest evidence come first. `role` is that of the
-    version by then.
+    `finding_id` is a function of model, version, kind and event time alone. `window` has the rows since the change, or
+    for `WindowClosed` the rows of the window. `since` is the most likely start of the change, which lies between
+    `since_earliest` and `since_latest` with 90% of the evidence. `statistics` are ordered by evidence, the strongest
+    first. `statistics_left_out` counts those that do not fit the message. `role` is the role of the version at that
+    time.
     """
 
     finding_id: Text
@@ -145,7 +148,7 @@ class Finding(ModelEvent):
     statistics_left_out: int = 0
 
     def described(self, most: int) -> str:
-        """Return the first `most` statistics as text, and the number of the others."""
+        """Return the first `most` statistics as text, and the number of those that follow."""
         shown = [described(statistic) for statistic in self.statistics[:most]]
         others = len(self.statistics) - len(shown) + self.statistics_left_out
         return ", ".join([*shown, f"and {others:,} more"] if others else shown)
@@ -154,10 +157,11 @@ class Finding(ModelEvent):
 class DriftDetected(Finding):
     """The inputs or the predictions of a model differ from its reference.
 
-    What the model hardly relies on comes last. Else the strongest evidence comes first. `estimated_loss` is the loss to
-    be expected of the rows since the change, beside that of the holdout. Its `error` is that of their difference.
-    `importance` is that of the features that have changed, the most important one first, as far as it is known. `harm`
-    is what follows from both. None where nothing is known.
+    `statistics` are ordered by evidence, the strongest first, except that features on which the model hardly relies
+    come last. `estimated_loss` is the expected loss of the rows since the change. Its `reference` is the loss of the
+    holdout, and its `error` is the standard error of the difference. `importance` lists the known importances of the
+    features that have changed, the most important first. `harm` follows from both. These are None where nothing is
+    known.
     """
 
     topic: ClassVar[str] = "drift.detected"
@@ -175,7 +179,7 @@ _HARM = {
 
 
 def described_harm(drift: DriftDetected) -> str:
-    """Return whether drift is likely to do harm, as text, with the estimated loss. Empty where nothing is known."""
+    """Return as text whether drift is likely to do harm, with the estimated loss. Empty where nothing is known."""
     if drift.harm is None:
         return ""
     words = {word.value: text for word, text in _HARM.items()}.get(drift.harm, f"harm: {drift.harm}")
@@ -186,8 +190,8 @@ def described_harm(drift: DriftDetected) -> str:
 class PerformanceDegraded(Finding):
     """A model performs worse on the outcomes than on its holdout.
 
-    A finding about slices has their losses as statistics, the slice in `feature` and `category`. Its `window` has the
-    rows of the first one alone, `labelled_rows` those of all.
+    A finding about slices has the losses of the slices as statistics, with the slice in `feature` and `category`. Its
+    `window` has the rows of the first slice, and `labelled_rows` counts the rows of all slices.
     """
 
     topic: ClassVar[str] = "performance.degraded"
@@ -196,10 +200,11 @@ class PerformanceDegraded(Finding):
 
 
 class PerformanceSuspected(Finding):
-    """A model may perform worse since some time. The rate of false suspicions is not bounded, so it alerts nobody.
+    """A model may perform worse than before. The rate of false suspicions is not bounded, so no alert follows.
 
-    It moves the start of the training rows, if a comparison of models confirms it. With `estimated_loss` there are no
-    such outcomes yet: inputs or predictions have changed, and the loss to be expected has risen by more than chance.
+    If a comparison of models confirms the suspicion, training rows begin at the change. `estimated_loss` is set if
+    there are no outcomes since then: inputs or predictions have changed, and the expected loss has risen by more than
+    chance explains.
     """
 
     topic: ClassVar[str] = "performance.suspected"
@@ -209,9 +214,9 @@ class PerformanceSuspected(Finding):
 
 
 class DataQualityDegraded(Finding):
-    """The data of a model is not what it was: values are missing or unseen, or a stream has stopped or is stale.
+    """The data of a model got worse: values are missing or unseen, or a stream has stopped or is stale.
 
-    `window` holds no rows where the problem is that none arrive.
+    `window` has no rows if the problem is that none arrive.
     """
 
     topic: ClassVar[str] = "quality.degraded"
@@ -223,9 +228,9 @@ class WindowClosed(Finding):
     """A window of event time closed: its rows, those with an outcome, and statistics that describe it.
 
     A window in which one version replaced another is two windows, one for each version. `role` says whether the version
-    was the champion when the window closed, or was replaced before.
-    `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`. None if
-    it can. `estimates` are of all rows of the window, those without an outcome included.
+    was the champion when the window closed, or was replaced before. `no_verdict` is the reason why the performance of
+    the version can't be judged yet, such as `336 of about 500 outcomes`, and None if it can be judged. `estimates` are
+    about all rows of the window, with or without an outcome.
     """
 
     topic: ClassVar[str] = "windows.closed"
@@ -236,7 +241,7 @@ class WindowClosed(Finding):
 
 
 class WantedPrediction(Value):
-    """A prediction by its `id` and event time, and the `probability` with which it was chosen."""
+    """The `id` and event time of a prediction, and the `probability` with which it was chosen."""
 
     id: Id
     predicted_at: Utc
@@ -246,8 +251,8 @@ class WantedPrediction(Value):
 class LabelsWanted(ModelEvent):
     """Outcomes of these predictions of a version are wanted, within the budget of the spec.
 
-    They are a uniform random sample of the predictions in `window`, at most `budget` of them. A larger one is in
-    several events. An outcome is sent as any other, before the window of its prediction closes.
+    The predictions are a uniform random sample of those in `window`, at most `budget` of them. A large sample is split
+    into several events. Applications send these outcomes like all others, before the window of the prediction closes.
     """
 
     topic: ClassVar[str] = "labels.wanted"
@@ -259,9 +264,9 @@ class LabelsWanted(ModelEvent):
 
 
 class AlertRaised(ModelEvent):
-    """An alert for people: `title` in a line, `detail` with the figures and what happens next.
+    """An alert for people. `title` is one line, `detail` has the figures and says what happens next.
 
-    `model_version` and its `role` are None where the alert is about all requests of the model.
+    `model_version` and its `role` are None if the alert is about all requests of the model.
     """
 
     topic: ClassVar[str] = "alerts.raised"
@@ -277,7 +282,7 @@ class AlertRaised(ModelEvent):
 
 
 class AlertResolved(ModelEvent):
-    """The condition of an alert is over."""
+    """The condition of an alert no longer holds."""
 
     topic: ClassVar[str] = "alerts.resolved"
 
@@ -287,7 +292,7 @@ class AlertResolved(ModelEvent):
 
 
 class PairedBlock(Value):
-    """Requests of a short time whose outcomes are known.
+    """Requests of a short period whose outcomes are known.
 
     `difference` is the mean loss of the other version minus the primary's, on the same requests. A loss is between 0
     and 1.
@@ -299,10 +304,10 @@ class PairedBlock(Value):
 
 
 class ComparedArms(Value):
-    """Requests of a short time whose outcomes are known, each answered by one of two versions, in shares of equal size.
+    """Requests of a short period with known outcomes, each answered by one of two versions, in shares of equal size.
 
-    `other_loss` is the mean loss of the `other_rows` that the other version answered, `primary_loss` that of the
-    primary's. A loss is between 0 and 1, and 0 without rows.
+    `other_loss` is the mean loss of the `other_rows` that the other version answered, `primary_loss` that of the rows
+    that the primary answered. A loss is between 0 and 1, and 0 without rows.
     """
 
     start: Utc
@@ -313,10 +318,11 @@ class ComparedArms(Value):
 
 
 class ComparedMinute(Value):
-    """What two versions did in a minute.
+    """Counts of the requests that two versions scored within a minute.
 
-    `scored` counts the rows that a version was given, and `errors` those it failed on. `slow` is whether an inference
-    took longer than 99% of the primary's. `other_answers` were sent.
+    For each version, `scored` counts the rows that it was given, and `errors` those on which it failed. `slow` is true
+    if an inference took longer than 99% of the primary's. `other_answers` counts the answers of the other version that
+    were sent.
     """
 
     start: Utc
@@ -331,10 +337,10 @@ class ComparedMinute(Value):
 
 
 class RolloutEvidence(ModelEvent):
-    """Two versions were compared on the same requests: in pairs where outcomes are known, and by minute.
+    """Two versions were compared on the same requests: by pairs with known outcomes, and by minute.
 
-    Blocks that end by `complete_until` are complete: the outcomes of all of their requests were due. Where the outcome
-    depends on the answer, there are `arms` in place of `blocks`: each key counts in them once.
+    Blocks that end by `complete_until` are complete: the outcomes of all of their requests were due. If the outcome
+    depends on the answer, the event has `arms` instead of `blocks`, and each key counts once in them.
     """
 
     topic: ClassVar[str] = "rollouts.evidence"

@@ -1,7 +1,7 @@
-"""The data plane's values: requests, answers and outcomes, one JSON object per Kafka message.
+"""Requests, answers and outcomes of the data plane, one JSON object per Kafka message.
 
-Serving and ingestion parse and write them without these classes, for speed. These are the contract. Tests compare both
-with it.
+Serving and ingestion parse and write these messages without the classes, for speed. The classes are the contract. Tests
+compare both services with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FeatureValue = Annotated[Any, AfterValidator(_checked)]
 
 
 class PredictionRequested(ModelEvent):
-    """An application asks for a prediction. `entity` is what it is about, `event_time` when it is asked for."""
+    """An application asks for a prediction. `entity` is its subject, and `event_time` the time that it is for."""
 
     topic: ClassVar[str] = "predictions.requested"
 
@@ -38,12 +38,12 @@ class PredictionRequested(ModelEvent):
 
 
 class PredictionMade(ModelEvent):
-    """A request was answered by one version. `output` holds what the task of the model answers.
+    """A request was answered by one version. `output` has the outputs of the model's task.
 
-    `binary`: `score`, the probability of the positive label, and `label`, the positive one from the model's threshold
-    on. `multiclass`: `label`, `score`, its probability, and `probabilities` by class. `regression`: `value`, and `low`
-    and `high` where the spec asks for an interval. A label is a text, or a whole number. `warnings` are about
-    what the request has and the model has not, where it is answered all the same.
+    `binary`: `score` is the probability of the positive label, and `label` is the positive one if the score is at least
+    the model's threshold. `multiclass`: `label`, its probability `score`, and `probabilities` by class. `regression`:
+    `value`, and `low` and `high` if the spec asks for an interval. A label is a text or a whole number. `warnings` name
+    the fields of an answered request that the model does not have.
     """
 
     topic: ClassVar[str] = "predictions.made"
@@ -59,8 +59,8 @@ class PredictionMade(ModelEvent):
 class OutcomeObserved(ModelEvent):
     """The outcome of a prediction, named by the prediction's `id` or `entity`.
 
-    `outcome` is a label of the model's task: 0 or 1, true or false, or one of the texts `positive` and `negative`; for
-    `multiclass` a text or a whole number; for `regression` a finite number.
+    `outcome` is a label of the model's task. `binary`: 0 or 1, true or false, or one of the texts `positive` and
+    `negative` of the spec. `multiclass`: a text or a whole number. `regression`: a finite number.
     """
 
     topic: ClassVar[str] = "outcomes.observed"

@@ -2,10 +2,10 @@
 
 A message of `scores.requested` has the columns `feature.<name>`, and may have `entity` and `event_time`. The metadata
 of its schema names the version that scores, with the digest of its artifact and its features, so that a replica needs
-no deployment of it. A message of `scores.made` has a row for each of its rows, in the same order: `row`, `entity`,
-`event_time`, the outputs of the task, and `error` and `message` for a row that is refused. `job` and `part` are copied
-from the request. A request that can't be scored at all has an answer without rows, and `error` and `message` in its
-metadata.
+no deployment of it. A message of `scores.made` has a row for each row of the request, in the same order: `row`,
+`entity`, `event_time`, the outputs of the task, and `error` and `message` if the row is refused. `job` and `part` are
+copied from the request. A request that can't be scored at all has an answer without rows, and `error` and `message` in
+its metadata.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 SCORES_REQUESTED = "scores.requested"
 SCORES_MADE = "scores.made"
 ROW, ENTITY, EVENT_TIME, ERROR, MESSAGE = "row", "entity", "event_time", "error", "message"
-# Of one message. What a replica holds in memory of a job does not depend on the size of the data.
+# The limit of rows in one message, so that the memory of a replica does not depend on the size of a job's data.
 MAX_ROWS = 65_536
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-# Of its buffers once they are decompressed, of which a small message can have any number. Likewise of its answer.
+# The limit of a message's decompressed buffers, because a small message can decompress to any size. It also holds for
+# the answer.
 MAX_BYTES = 64 * 1024 * 1024
-# Of the texts of all rows: a dictionary or a view has one of them in many rows, and inference copies it for each row.
+# The limit of the texts of all rows. A dictionary or a view repeats one text in many rows, and inference copies it for
+# each.
 MAX_TEXT_BYTES = 128 * 1024 * 1024
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[Column, Feature])
-# A name becomes a label of metrics. The others are copied to the answer.
+# A name becomes a label of metrics. The other fields are copied to the answer.
 _TYPES: dict[str, TypeAdapter[str]] = {
     "job": TypeAdapter(Id), "model": TypeAdapter(Name), "digest": TypeAdapter(Digest),
     "attempt": TypeAdapter(Annotated[Text, Field(max_length=MAX_ID)]),
@@ -48,22 +50,23 @@ _NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, lt=2**53)])
 
 
 class InvalidScoreRequestError(ValueError):
-    """A message of `scores.requested` has another form. Nothing of it can be scored."""
+    """A message of `scores.requested` does not have the form of a request. None of its rows can be scored."""
 
     code = "invalid_score_request"
 
 
 class ScoreRequestTooLargeError(InvalidScoreRequestError):
-    """A message takes more memory than a replica gives to one. Its rows can be sent in several."""
+    """A message takes more memory than a replica gives to one message. Its rows can be sent in several messages."""
 
     code = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What a bulk request is about: the version, and its place in a job. `first_row` is the number of its first row.
+    """The version that a bulk request names, and the request's place in a job.
 
-    `attempt` distinguishes the attempts of a job that failed and was requested again.
+    `first_row` is the number of the request's first row. `attempt` distinguishes the attempts of a job that failed and
+    was requested again.
     """
 
     job: str
@@ -77,27 +80,30 @@ class ScoreRequest:
 
     @property
     def key(self) -> str:
-        """The key of the message and of its answer."""
+        """The message key of the request and of its answer."""
         return f"{self.job}/{self.part}"
 
     def metadata(self) -> dict[str, str]:
-        """Return the metadata of the schema of a request."""
+        """Return the metadata of the request's schema."""
         about = {name: str(getattr(self, name)) for name in _TEXTS}
         about |= {"attempt": self.attempt} if self.attempt else {}
         return about | {"features": _FEATURES.dump_json(dict(self.features), by_alias=True).decode()}
 
     def answer_metadata(self, classes: Sequence[str] = ()) -> dict[str, str]:
-        """Return the metadata of the schema of an answer. `classes` are those of its probabilities, in their order."""
+        """Return the metadata of the answer's schema.
+
+        `classes` are the classes of the probabilities, in their order.
+        """
         about = {name: str(getattr(self, name)) for name in _TEXTS}
         about |= {"attempt": self.attempt} if self.attempt else {}
         return about | ({"classes": json.dumps(list(classes))} if classes else {})
 
     @classmethod
     def of(cls, schema: pa.Schema) -> Self:
-        """Return what the metadata of a request says.
+        """Parse the metadata of a request.
 
         Raises:
-            InvalidScoreRequestError: it lacks a part, or has one that can't be read.
+            InvalidScoreRequestError: a key is missing, or its value can't be parsed.
 
         """
         try:
@@ -106,7 +112,7 @@ class ScoreRequest:
             numbers = {
                 name: _NUMBER.validate_python(texts.pop(name)) for name in ("part", "model_version", "first_row")
             }
-            # An earlier release sends no attempt.
+            # Requests of earlier releases have no attempt.
             texts["attempt"] = found.get("attempt", b"").decode()
             for name, kind in _TYPES.items():
                 kind.validate_python(texts[name])
@@ -121,7 +127,7 @@ _TEXTS = ("job", "part", "model", "model_version", "digest", "first_row")
 
 
 def encode(batch: pa.RecordBatch) -> bytes:
-    """Write one record batch as an Arrow IPC stream with compressed buffers."""
+    """Encode one record batch as an Arrow IPC stream with compressed buffers."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_OPTIONS) as writer:
         writer.write_batch(batch)
@@ -129,11 +135,12 @@ def encode(batch: pa.RecordBatch) -> bytes:
 
 
 def decode(value: bytes) -> pa.RecordBatch:
-    """Read the one record batch of a message.
+    """Decode the one record batch of a message.
 
     Raises:
-        ScoreRequestTooLargeError: it has more than `MAX_BYTES` or `MAX_TEXT_BYTES` once decompressed.
-        InvalidScoreRequestError: the bytes are no Arrow IPC stream with one record batch of at most `MAX_ROWS` rows.
+        ScoreRequestTooLargeError: the batch has more than `MAX_BYTES` or `MAX_TEXT_BYTES` once decompressed.
+        InvalidScoreRequestError: the bytes are not an Arrow IPC stream with one record batch of at most `MAX_ROWS`
+            rows.
 
     """
     try:
@@ -142,9 +149,10 @@ def decode(value: bytes) -> pa.RecordBatch:
             batches = list(reader)
         for batch in batches:
             _require_bounded("texts", arrow_sizes.view_bytes(batch), MAX_TEXT_BYTES)
-            # Whoever sent it may have written offsets and indices that lie outside of their buffers.
+            # The sender may have written offsets and indices that lie outside of their buffers.
             batch.validate(full=True)
-            _ = batch.schema.names  # bytes that may be no UTF-8, until somebody asks for them
+            # raises an error if the bytes of the names are not UTF-8, which Arrow checks only here
+            _ = batch.schema.names
             _require_bounded("texts", text_bytes(batch), MAX_TEXT_BYTES)
     except InvalidScoreRequestError:
         raise
@@ -166,7 +174,7 @@ def _require_bounded(what: str, size: int, most: int) -> None:
 
 
 def text_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes of the texts that dictionaries and views repeat, each as often as a row has it."""
+    """Return the bytes of the texts in dictionaries and views, counted once for each row that has the text."""
     return arrow_sizes.view_bytes(batch) + arrow_sizes.dictionary_text_bytes(batch)
 
 
@@ -184,7 +192,7 @@ def column_of(feature: str) -> str:
 
 
 def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType]) -> list[str]:
-    """Return what of the columns of some data does not fit the features of a version, as sentences."""
+    """Return a sentence for each feature whose column is missing from `types` or has a type that does not fit."""
     found = []
     for name, feature in features.items():
         kind = types.get(name)

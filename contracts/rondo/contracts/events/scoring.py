@@ -1,4 +1,4 @@
-"""Scoring jobs: a version scores a whole version of a dataset."""
+"""Events of scoring jobs. In a job a version scores a whole version of a dataset."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from rondo.contracts.vocabularies import ScoringFailure, ScoringState, open_to
 class ScoringRequested(ModelEvent):
     """A version is to score all rows of version `data_version` of a dataset.
 
-    `job` depends on the version and on the data alone: the same request again is the same job, which goes on where it
-    failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec. An
-    answer has their values, if the data has them. `task` is that of its spec. It is empty if an earlier release asked.
+    `job` depends only on the version and the data. The same request again is therefore the same job, which continues
+    where it failed. `features` are the signature of the version. `entity` and `event_time` are the columns of its spec.
+    An answer has their values if the data has these columns. `task` is the task of the spec, and is empty in events of
+    earlier releases.
     """
 
     topic: ClassVar[str] = "scoring.requested"
@@ -41,10 +42,10 @@ class ScoringRequested(ModelEvent):
 
 
 class ScoringEnded(ModelEvent):
-    """A scoring job is done, or it failed.
+    """A scoring job is done or has failed.
 
-    `rows` are those that were scored or refused, `refused` those without outputs. `scores` is the table of a job that
-    is done. `code` and `reason` say why it failed, and are empty if it did not.
+    `rows` counts the rows that were scored or refused, and `refused` those without outputs. `scores` is the table of a
+    job that is done. `code` and `reason` say why a job failed, and are empty if it is done.
     """
 
     topic: ClassVar[str] = "scoring.ended"

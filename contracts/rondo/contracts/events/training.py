@@ -1,4 +1,4 @@
-"""Events of trainings: requested, started, ended with a candidate, failed, skipped."""
+"""Events of trainings: requested, started, progressed, ended with a candidate, failed, skipped."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from rondo.contracts.vocabularies import (
 
 
 class Trigger(Value):
-    """What triggered a training. The same finding always has the same `id`.
+    """The trigger of a training. The same finding always has the same `id`.
 
-    `artifact` names the ONNX model of a registration in the artifact store, as it was given. Of a finding, `since` is
-    when a change most likely began, `rows_since` the rows since then, `model_version` the version that it is about, and
-    `loss_rise` how much more that has lost a row since then.
+    `artifact` names the ONNX model of a registration in the artifact store, unchanged. The other fields are those of a
+    finding: `since` is the most likely start of the change, `rows_since` the number of rows since then, `model_version`
+    the version that the finding is about, and `loss_rise` the increase of that version's mean loss since then.
     """
 
     id: Text
@@ -44,7 +44,7 @@ class Trigger(Value):
 
 
 class FunctionVersion(Value):
-    """The code of a `trainer.function`: the folder or wheel that it is in, and the SHA-256 digest of that."""
+    """The code of a `trainer.function`: its folder or wheel, and the SHA-256 digest of that."""
 
     function: Text
     package: Text
@@ -52,10 +52,10 @@ class FunctionVersion(Value):
 
 
 class EnsembleMember(Value):
-    """A model of an ensemble, with its share of the mean.
+    """A model of an ensemble, and its weight in the mean.
 
-    `model_version` is the champion that the model was fitted for, and `digest` that version's artifact. Both are None
-    for the model that this training fitted. `mse` is the mean squared error of the rows that determined the weights.
+    `model_version` is the earlier champion that has the model, and `digest` that version's artifact. Both are None for
+    the model that this training fitted. `mse` is the mean squared error on the rows that determined the weights.
     """
 
     model_version: int | None = None
@@ -65,11 +65,12 @@ class EnsembleMember(Value):
 
 
 class StrategyScore(Value):
-    """A strategy, the rows that its model was fitted to for the comparison, and the mean loss of that on the holdout.
+    """A strategy, the number of rows that its model was fitted to for the comparison, and its mean loss on the holdout.
 
-    By its record it has lost less than the strategy that led before by `advantage` a row, with the standard error
-    `error`; from `needed` on it leads. They are None for that one, and where nothing was compared. The champion is
-    compared with the strategy that leads now, and its `rows`, which are those of an earlier training, are 0.
+    `advantage` is the mean loss per row of the strategy that led before, minus the mean loss of this strategy, over
+    their record. `error` is its standard error. If `advantage` is at least `needed`, this strategy leads. The three are
+    None for the strategy that led before, and if nothing was compared. The champion is compared with the strategy that
+    leads now. Its `rows` are 0, because an earlier training fitted it.
     """
 
     strategy: Annotated[Text, open_to(AdaptationStrategy)]
@@ -81,12 +82,12 @@ class StrategyScore(Value):
 
 
 class Adaptation(Value):
-    """Which rows a comparison chose, by `retrain: {policy: auto}`, and why.
+    """The rows that a comparison chose with `retrain: {policy: auto}`, and the reasons.
 
-    The model is fitted to `rows` rows from `since` on. Their weights halve every `half_life` rows if `strategy` is
-    `fading`. They include the holdout if it was `refitted` after its evaluation. `gap_rows` are those before the
-    holdout whose labels came too late for a model that predicts it. `window_start` is when the last confirmed change
-    began, and `suspected_since` when a change began that this training looked into.
+    The model is fitted to `rows` rows from `since` on. If `strategy` is `fading`, their weights halve every `half_life`
+    rows. They include the holdout if the model was `refitted` after its evaluation. `gap_rows` counts the rows before
+    the holdout whose labels arrived too late for a model that predicts the holdout. `window_start` is the start of the
+    last confirmed change, and `suspected_since` the start of the suspected change that this training examined.
     """
 
     strategy: Annotated[Text, open_to(AdaptationStrategy)]
@@ -102,10 +103,10 @@ class Adaptation(Value):
 
 
 class TrainingInputs(Value):
-    """What a training was made of: enough to repeat it.
+    """The inputs of a training, which suffice to repeat it.
 
-    `function` is the code of a `trainer.function`. `members` are the models of an ensemble, the newly fitted one first,
-    and `rows_weighed` the rows before the holdout that determined their weights.
+    `function` is the code of a `trainer.function`. `members` are the models of an ensemble, the newly fitted one first.
+    `rows_weighed` is the number of rows before the holdout that determined their weights.
     """
 
     data: tuple[DataVersion, ...]
@@ -126,7 +127,10 @@ class TrainingInputs(Value):
 
 
 class TrainingNote(Value):
-    """What the author of a spec should know of a training. `feature` is the one that the note is about, if any."""
+    """Something about a training that the author of the spec should know.
+
+    `feature` is the feature concerned, if any.
+    """
 
     code: Annotated[Text, open_to(NoteCode)]
     feature: Text | None = None
@@ -134,10 +138,10 @@ class TrainingNote(Value):
 
 
 class SearchSummary(Value):
-    """How the parameters were found: the trials that ended, `pruned` and `failed` ones among them, of `planned` ones.
+    """A search for parameters: `trials` of the `planned` trials ended, of which some were `pruned` or `failed`.
 
-    `best` is the number of the best trial, from 0, and `value` its mean of `metric` over the inner splits, each of
-    training rows that are later than those it was fitted to.
+    `best` is the number of the best trial, counted from 0, and `value` its mean of `metric` over the inner splits. Each
+    split evaluates a model on training rows that are later than the rows that it was fitted to.
     """
 
     planned: int
@@ -151,9 +155,10 @@ class SearchSummary(Value):
 
 
 class Parameters(Value):
-    """The trainer's kind, and the parameters that the model was fitted with; others have the library's defaults.
+    """The trainer's kind, and the parameters of the fit. All other parameters have the library's defaults.
 
-    Those of a step of scikit-learn are named as by `make_pipeline`. Without a search they are those of the spec.
+    Parameters of a step of scikit-learn are named as by `make_pipeline`. Without a search the parameters are those of
+    the spec.
     """
 
     kind: Annotated[Text, open_to(TrainerKind)]
@@ -162,7 +167,7 @@ class Parameters(Value):
 
 
 class FeatureImportance(Value):
-    """By how much the mean loss of a model rises where the values of a feature are permuted, and its standard error."""
+    """The increase of a model's mean loss if the values of a feature are permuted, and its standard error."""
 
     feature: Text
     loss_increase: float
@@ -170,11 +175,11 @@ class FeatureImportance(Value):
 
 
 class AnswerRule(Value):
-    """What a model makes of its raw prediction.
+    """The rule by which a model turns its raw prediction into an answer.
 
-    `threshold` is the least score of the positive label. An interval that shall contain the share `coverage` of the
-    outcomes is the value plus and minus `half_width`. So many `rows` of the holdout chose the threshold that costs
-    least, or the width. None for a threshold that nothing chose.
+    `threshold` is the lowest score that gets the positive label. An interval that is to contain the share `coverage` of
+    the outcomes is the value plus and minus `half_width`. `rows` is the number of holdout rows that chose the threshold
+    with the lowest cost, or the width. It is None for a threshold that was not chosen by rows.
     """
 
     threshold: float | None = None
@@ -186,11 +191,9 @@ class AnswerRule(Value):
 class TrainingSummary(TrainingInputs):
     """The headline figures of a candidate, notes on its rows, and the inputs of its training.
 
-    The rest is in its evidence.
-
-    `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`. These are None where the
-    champion could not be scored. `importance` has the features that matter most, the most important first. A model that
-    decides nothing has no `answer_rule`.
+    The rest is in its evidence. `task` is the task of the spec. `metrics` and `champion_metrics` are those of the
+    holdout. `champion_metrics` is None if the champion could not be scored. `importance` lists the most important
+    features, the most important first. A model without a threshold and without an interval has no `answer_rule`.
     """
 
     task: Annotated[Text, Field(description=NAME, examples=list(TASKS))]
@@ -204,7 +207,7 @@ class TrainingSummary(TrainingInputs):
 
 
 class TrainingRequested(ModelEvent):
-    """Somebody, or a schedule, asked for a training now."""
+    """A person or a schedule asked for a training."""
 
     topic: ClassVar[str] = "training.requested"
 
@@ -224,9 +227,9 @@ class TrainingStarted(ModelEvent):
 
 
 class TrainingProgressed(ModelEvent):
-    """A trial of a run's search for parameters ended: `trials` of `planned` have.
+    """A trial of a run's search for parameters ended. `trials` of the `planned` trials have ended.
 
-    `best` is the best mean of `metric` so far. None before a trial has completed.
+    `best` is the best mean of `metric` so far. None before the first trial has completed.
     """
 
     topic: ClassVar[str] = "training.progressed"
@@ -247,9 +250,9 @@ class TrainingProgressed(ModelEvent):
 
 
 class ModelTrained(ModelEvent):
-    """A run ended with a candidate. `digest` names the ONNX artifact, `size` its bytes, `evidence` the evidence.
+    """A run ended with a candidate. `digest` names the ONNX artifact, `size` is its size in bytes.
 
-    The evidence is the JSON of `rondo.contracts.training_evidence.Evidence` in the artifact store.
+    `evidence` names the JSON of `rondo.contracts.training_evidence.Evidence` in the artifact store.
     """
 
     topic: ClassVar[str] = "models.trained"
@@ -276,9 +279,9 @@ class TrainingFailed(ModelEvent):
 
 
 class TrainingSkipped(ModelEvent):
-    """A trigger led to no run: another is in flight, or a cooldown, a budget or the lack of data forbids it.
+    """A trigger led to no run, because another run is active, or because of a cooldown, a budget or too little data.
 
-    `adaptation` has the figures where a comparison kept what serves.
+    `adaptation` has the figures of a comparison that kept the champion.
     """
 
     topic: ClassVar[str] = "training.skipped"

@@ -1,1 +1,1 @@
-"""The model spec: its keys, how its file is read, and the checks that it has to pass."""
+"""The model spec: its keys, the parser of its file, and its checks."""

@@ -13,7 +13,7 @@ Type = Literal["category", "float", "int", "bool"]
 
 
 class NoCommonRequestsError(ValueError):
-    """No request fits two versions: what one of them takes for a feature the other refuses."""
+    """No request fits two versions, because they share no allowed value of a feature."""
 
     code = "no_common_requests"
 
@@ -27,12 +27,13 @@ class NoCommonRequestsError(ValueError):
 
 
 def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, Feature]:
-    """Return the features of requests that fit all versions, given by number: first those of the first.
+    """Return the features of requests that fit all versions. `versions` has the features of each version by its number.
 
-    A feature that only some versions have is as these take it. It is optional where none of them needs it.
+    The features of the first version come first. A feature that only some versions have is defined as in these
+    versions. It is optional if none of them requires it.
 
     Raises:
-        NoCommonRequestsError: there are no such requests.
+        NoCommonRequestsError: no request fits all versions.
 
     """
     found: dict[str, Feature] = {}
@@ -48,7 +49,7 @@ def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, 
 
 
 def _common(first: Feature, second: Feature) -> Feature | None:
-    """Return what both take. None where that is nothing."""
+    """Return a feature with the values that both features allow. None if there are none."""
     kind = _type(first, second)
     lows, highs = ([each for each in pair if each is not None] for pair in
                    ((first.min, second.min), (first.max, second.max)))  # fmt: skip

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from croniter import CroniterError, croniter
 
 PREFIX = "cron: "
-# Each field with its lowest and highest number. The weekdays 0 and 7 are both Sunday.
+# The fields, each with its lowest and highest number. The weekdays 0 and 7 both mean Sunday.
 _FIELDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def problem(expression: str) -> str | None:
-    """Return what is wrong with an expression such as `0 3 * * 1`. None if it is due at some time."""
+    """Return the error of an expression such as `0 3 * * 1`. None if the expression is valid and due at some time."""
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         return f"it has {len(fields)} fields: write {len(_FIELDS)} ({' '.join(_FIELDS)})"
@@ -29,7 +29,7 @@ def next_due(expression: str, after: datetime) -> datetime:
     """Return the first due time after `after`.
 
     Raises:
-        CroniterError: the expression is invalid, or never due.
+        CroniterError: the expression is invalid or never due.
 
     """
     found: datetime = croniter(expression, after).get_next(datetime)

@@ -1,7 +1,7 @@
 """Checks of the parts of a spec against each other. Each problem has its path.
 
-They take plain values, so that they also run on a file with other problems. They skip what is missing or has another
-type: the spec's classes report that.
+The checks take plain values, so that they also run on a file with other problems. They skip values that are missing or
+have another type, because the spec's classes report these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Plain = Mapping[str, Any]
 
 
 class Problem(NamedTuple):
-    """A problem at a path of the spec, with what to do about it. `separator` is between path and message."""
+    """A problem at a path of the spec, and its solution. A report puts `separator` between path and message."""
 
     path: Path
     message: str
@@ -25,7 +25,7 @@ class Problem(NamedTuple):
 
 
 def contradictions(spec: Plain) -> Iterator[Problem]:
-    """Yield the contradictions, which no spec may have, new or stored."""
+    """Yield contradictions between the parts of a spec. Neither a new nor a stored spec may have any."""
     data, features = mapping_at(spec, "data"), mapping_at(spec, "features")
     yield from _columns_play_one_part(data, features)
     yield from _labels_are_two(data)
@@ -44,7 +44,7 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
 
 
 def mapping_at(values: Plain, key: str) -> Plain:
-    """Return the mapping under a key, without keys that are no texts. Empty if there is none."""
+    """Return the mapping under a key, without keys that are not texts. Empty if there is no mapping."""
     found = values.get(key)
     return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, Mapping) else {}
 
@@ -81,7 +81,7 @@ def _labels_are_two(data: Plain) -> Iterator[Problem]:
 
 
 def limits_fit_the_type(path: Path, column: Plain) -> Iterator[Problem]:
-    """Yield the limits of a feature, or of a column of a dataset, that its type can't have or that leave no value."""
+    """Yield limits of a feature, or of a column of a dataset, that its type can't have or that allow no value."""
     kind, low, high = column.get("type"), column.get("min"), column.get("max")
     if kind == "category":
         for key in ("min", "max"):
@@ -169,7 +169,7 @@ def _gates_name_features(gates: Plain, features: Plain) -> Iterator[Problem]:
 
 
 def list_at(values: Plain, key: str) -> tuple[Any, ...]:
-    """Return the items of the list under a key. Empty if there is none."""
+    """Return the items of the list under a key. Empty if there is no list."""
     found = values.get(key)
     return tuple(found) if isinstance(found, list | tuple) else ()
 

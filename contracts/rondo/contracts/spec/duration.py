@@ -1,4 +1,4 @@
-"""Durations as `rondo.yaml` has them: a number and a unit."""
+"""Parses and formats durations of `rondo.yaml`: a number and a unit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _LONGEST = timedelta(weeks=5_200)
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read `90s`, `15m`, `6h`, `14d` or `2w`.
+    """Parse a duration such as `90s`, `15m`, `6h`, `14d` or `2w`.
 
     Raises:
-        ValueError: the text is none of these, or longer than a hundred years. The message shows the form.
+        ValueError: the text has another form, or the duration is longer than a hundred years. The message shows the
+            form.
 
     """
     if isinstance(value, timedelta):
@@ -46,7 +47,7 @@ def _too_long(text: str) -> ValueError:
 
 
 def format_duration(value: timedelta) -> str:
-    """Write a duration in the largest unit that divides it: the inverse of `parse_duration`, to the microsecond."""
+    """Format a duration in the largest unit that divides it. The inverse of `parse_duration`, to the microsecond."""
     for unit, size in _SIZES:
         if value and not value % size:
             return f"{value // size}{unit}"

@@ -1,4 +1,4 @@
-"""Parses the files of specs: unknown keys, wrong types and contradictions are errors with their line."""
+"""Parses the files of specs. Unknown keys, wrong types and contradictions are errors with their line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _Spec = TypeVar("_Spec", bound=SpecSection)
 MAX_BYTES = 256 * 1024
 _EMPTY = "line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml"
-# Messages in the terms of YAML (lists, keys, quotes) in the place of pydantic's, which are in those of Python.
+# Messages in the terms of YAML (lists, keys, quotes). They replace those of pydantic, which are in the terms of Python.
 _MESSAGES = {
     "tuple_type": "expected a list, such as [a, b]",
     "dict_type": "expected keys and their values, such as {key: value}",
@@ -39,7 +39,8 @@ _MESSAGES = {
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
 }
-# The bound of a number or of a length, by the type of pydantic's error. Its context has the bound under the second.
+# By the type of pydantic's error: the words before the bound of a number or of a length, and the key of the bound in
+# the error's context.
 _BOUNDS = {
     "less_than": ("must be below {}", "lt"),
     "less_than_equal": ("must be at most {}", "le"),
@@ -69,7 +70,7 @@ class SpecError(ValueError):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The fields of an HTTP problem document beside the message."""
+        """The fields of an HTTP problem document in addition to the message."""
         return {"problems": list(self.problems)}
 
 
@@ -84,7 +85,7 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
 
 
 def parse_dataset(text: str, source: str = "dataset.yaml") -> DatasetSpec:
-    """Parse a dataset spec from YAML text, as `parse_spec` a model spec.
+    """Parse a dataset spec from YAML text. `source` names the file in errors.
 
     Raises:
         SpecError: the text has problems. All of them are reported, with their lines.
@@ -94,7 +95,7 @@ def parse_dataset(text: str, source: str = "dataset.yaml") -> DatasetSpec:
 
 
 def parse_any(text: str, source: str = "rondo.yaml") -> ModelSpec | DatasetSpec:
-    """Parse a spec of the kind that its key `kind` names: `dataset`, or a model where it is absent.
+    """Parse a dataset spec if the key `kind` is `dataset`, and a model spec if the key is absent.
 
     Raises:
         SpecError: the text has problems. All of them are reported, with their lines.
@@ -107,7 +108,7 @@ def parse_any(text: str, source: str = "rondo.yaml") -> ModelSpec | DatasetSpec:
 
 
 def _content(text: str, source: str) -> tuple[dict[str, Any], dict[yaml.Path, int]]:
-    """Return the keys of a file with the line of each."""
+    """Return the keys of a file, and the line of each key."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise SpecError(source, (f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a spec",))
     try:
@@ -139,7 +140,7 @@ def _parse(
     lines: dict[yaml.Path, int],
     source: str,
 ) -> _Spec:
-    """Return the content as a spec of a kind. `check` yields the problems of the parts against each other."""
+    """Return the content as a spec of a kind. `check` yields contradictions between the parts."""
     errors: list[ErrorDetails] = []
     spec: _Spec | None = None
     try:
@@ -147,7 +148,7 @@ def _parse(
     except ValidationError as error:
         errors = error.errors()
     plain = content if spec is None else spec.model_dump(by_alias=True)
-    # A contradiction is also an error of the class of a model.
+    # The class of a model spec reports contradictions, too.
     problems = list(dict.fromkeys((*(_problem(error, kind) for error in errors), *check(plain))))
     if spec is None or problems:
         ordered = sorted(problems, key=lambda problem: _line(problem.path, lines))
@@ -175,7 +176,7 @@ def _problem(error: ErrorDetails, kind: type[BaseModel]) -> Problem:
 
 
 def _message(error: ErrorDetails) -> str:
-    """Return what was expected, in the terms of a YAML file."""
+    """Return the expected value in the terms of a YAML file."""
     context = error.get("ctx", {})
     if error["type"] == "literal_error":
         return f"{error['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
@@ -198,7 +199,7 @@ def _known_keys(path: yaml.Path, model: type[BaseModel]) -> list[str]:
     for part in path:
         field = model.model_fields.get(str(part))
         if field is None:
-            continue  # the name of a feature or a column
+            continue  # the name of a feature or a column, which has no entry in the schema
         arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
         model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,4 +1,4 @@
-"""The gates of a model spec, and what becomes of a raw prediction."""
+"""The sections `prediction` and `gates` of a model spec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ErrorCosts(SpecSection):
-    """What the two errors of a binary model cost, in any unit."""
+    """The cost of each error of a binary model, in any unit."""
 
     false_positive: Annotated[float, Field(gt=0)]
     """The cost of a row with label 0 that was predicted as 1."""
@@ -25,49 +25,49 @@ class ErrorCosts(SpecSection):
 
 
 class Prediction(SpecSection):
-    """What an answer holds beside the raw prediction."""
+    """The rules by which a raw prediction becomes an answer."""
 
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-    """For `binary`: the least score for which the label is the positive one. By default 0.5."""
+    """For `binary`: the lowest score that gets the positive label. By default 0.5."""
     cost: ErrorCosts | None = None
-    """For `binary`, in place of `threshold`: each training chooses the threshold that costs least on the earlier half
-    of its holdout. The later half evaluates the candidate."""
+    """For `binary`, in place of `threshold`: each training chooses the threshold with the lowest cost on the earlier
+    half of its holdout. The later half evaluates the candidate."""
     interval: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """For `regression`: the share of outcomes that the interval from `low` to `high` shall cover, such as 0.9. Its
+    """For `regression`: the share of outcomes that the interval from `low` to `high` is to cover, such as 0.9. Its
     width is taken from the errors on the earlier half of the holdout (split conformal prediction). The later half
-    evaluates the candidate. That half needs share / (1 - share) rows: 9 for 0.9, 99 for 0.99. With fewer the width is
-    their largest error, which covers less, and a note of the training says so."""
+    evaluates the candidate. The earlier half needs share / (1 - share) rows: 9 for 0.9, 99 for 0.99. With fewer rows
+    the width is their largest error, which covers a smaller share, and a note of the training says so."""
 
     @property
     def chosen(self) -> str | None:
-        """The key whose value a training chooses on a part of its holdout. None if there is none."""
+        """The key whose value a training chooses on a part of its holdout. None if there is no such key."""
         keys = {"interval": self.interval, "cost": self.cost}
         return next((key for key, value in keys.items() if value is not None), None)
 
 
 class MetricGate(SpecSection):
-    """Bounds on one metric of the holdout. A bound that is not given is not checked."""
+    """Bounds on one metric of the holdout. A bound that is absent is not checked."""
 
     min: float | None = None
-    """The least value that the candidate must have."""
+    """The lowest value with which the candidate passes."""
     max: float | None = None
-    """The greatest value that the candidate may have."""
+    """The highest value with which the candidate passes."""
     not_worse_than_champion: Annotated[float, Field(ge=0)] | None = None
-    """How much worse than the champion, on the same rows, is accepted: in the unit of the metric, and for metrics in
-    units of the label or of costs, such as MAE, as a share of the champion's value. The candidate fails if it is worse
-    by more than that with a confidence of `gates.confidence`."""
+    """The accepted distance by which the candidate is worse than the champion on the same rows. It is in the unit of
+    the metric. For metrics in units of the label or of costs, such as MAE, it is a share of the champion's value. The
+    candidate fails if it is worse by more than this with a confidence of `gates.confidence`."""
 
 
 class FairnessGate(SpecSection):
     """A bound on the difference of a metric between groups."""
 
     by: Column
-    """The feature whose values are the groups. Those with fewer than `min_slice_rows` rows are left out."""
+    """The feature whose values are the groups. Groups with fewer than `min_slice_rows` rows are left out."""
     metric: Text | None = None
     """A metric of the task, or, for `binary`, `selection_rate`, `true_positive_rate` or `false_positive_rate`. By
     default ROC AUC for `binary`, accuracy for `multiclass`, and MAE for `regression`."""
     max_gap: Annotated[float, Field(ge=0)]
-    """The largest difference of the metric that is allowed between any two groups."""
+    """The largest allowed difference of the metric between any two groups."""
 
 
 def _is_none(gate: object) -> bool:
@@ -81,7 +81,8 @@ else:
         "_MetricGates",
         __base__=SpecSection,
         **{
-            # Others than these are left out of the canonical JSON where there is none, so that specs keep their digest.
+            # A metric that is not in IN_EVERY_DIGEST is left out of the canonical JSON if it is None, so that specs
+            # without it keep their digest.
             name: (
                 MetricGate | None,
                 Field(
@@ -103,15 +104,16 @@ class Gates(_MetricGates):
 
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The confidence with which `not_worse_than_champion` fails a candidate, by a paired bootstrap of the holdout. With
-    0.5 the difference on the holdout decides as it is."""
+    0.5 the difference on the holdout alone decides."""
     slices: tuple[Column, ...] = ()
-    """Features by whose values the candidate is compared with the champion, by the metric `slice_metric`: it may be
-    worse for no value by more than `slice_tolerance`."""
+    """Features whose values define slices. The candidate is compared with the champion on each slice by `slice_metric`,
+    and fails if it is worse on any slice by more than `slice_tolerance`."""
     slice_metric: Text | None = None
-    """The metric of the slices. By default ROC AUC for `binary`, accuracy for `multiclass`, MAE for `regression`."""
+    """The metric of the slices. By default ROC AUC for `binary`, accuracy for `multiclass`, and MAE for
+    `regression`."""
     slice_tolerance: Annotated[float, Field(ge=0)] = 0.05
-    """How much worse than the champion a slice may be. For metrics in units of the label or of costs, such as MAE, it
-    is a share of the champion's value."""
+    """The accepted distance by which a slice is worse than for the champion. For metrics in units of the label or of
+    costs, such as MAE, it is a share of the champion's value."""
     min_slice_rows: Annotated[int, Field(ge=1)] = 200
     """Slices and groups with fewer rows of the holdout are not evaluated."""
     fairness: FairnessGate | None = None
@@ -119,5 +121,5 @@ class Gates(_MetricGates):
 
     @property
     def metrics(self) -> Mapping[str, MetricGate]:
-        """The gates on metrics, by the metric's name."""
+        """The gates on metrics, by the name of the metric."""
         return {name: gate for name in METRICS if (gate := getattr(self, name)) is not None}

@@ -1,6 +1,6 @@
 """The model spec: the content of `rondo.yaml` as frozen values.
 
-Reading a file, with errors that name the line, is `rondo.contracts.spec.file`.
+`rondo.contracts.spec.file` parses a file, with errors that name the line.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ModelSpec(SpecSection):
     """The specification of a model. A run refers to its `digest`."""
 
     model: Name
-    """The name of the model, as requests and commands give it. One file, one model."""
+    """The name of the model, as requests and commands give it. A file defines one model."""
     task: Annotated[
         Text,
         Field(
@@ -61,25 +61,25 @@ class ModelSpec(SpecSection):
         ),
     ] = DEFAULT
     data: Data
-    """Where the training data comes from."""
+    """The dataset and the meaning of its columns."""
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
-    """The columns that the model decides by, each with its name. Their order is kept: it is the model's signature."""
+    """The columns from which the model predicts, by name. Their order is kept, because it is the model's signature."""
     prepare: Prepare = Prepare()
-    """How features become the numbers that an estimator sees."""
+    """The conversion of features to the numbers that an estimator gets."""
     trainer: Trainer = Trainer()
-    """How a candidate for the next version is made."""
+    """The training of a candidate for the next version."""
     prediction: Prediction = Prediction()
-    """Which label or interval an answer holds."""
+    """The threshold or the interval of answers."""
     gates: Gates = Gates()
-    """What a candidate must pass before it may serve."""
+    """The conditions that a candidate must meet before it may serve."""
     retrain: Retrain = Retrain()
-    """When to train again."""
+    """The conditions of further trainings."""
     rollout: Rollout = Rollout()
-    """How a version takes over."""
+    """The way in which a new version replaces the champion."""
     serving: Serving = Serving()
-    """How requests are answered."""
+    """The treatment of requests."""
     monitor: Monitor = Monitor()
-    """How the model is watched."""
+    """The monitoring of the model."""
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -94,22 +94,25 @@ class ModelSpec(SpecSection):
 
     @property
     def refits(self) -> bool:
-        """Whether the model that serves is fitted to the holdout, too."""
+        """True if the model that serves is fitted to the holdout, too."""
         wanted = self.retrain.is_automatic if self.trainer.refit is None else self.trainer.refit
         return wanted and self.trainer.ensemble == 1
 
     @property
     def digest(self) -> str:
-        """`sha256:` and the hex digest of the canonical JSON: the same for the same meaning."""
+        """`sha256:` and the hex digest of the canonical JSON. Specs with the same meaning have the same digest."""
         return f"sha256:{hashlib.sha256(self.canonical_json().encode()).hexdigest()}"
 
     def canonical_json(self) -> str:
-        """JSON with every default written out. The order of the features is kept: it is the model's signature."""
+        """The spec as JSON with every default written out.
+
+        The order of the features is kept: it is the model's signature.
+        """
         return self.model_dump_json(by_alias=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `canonical_json` wrote."""
+        """Parse the JSON of `canonical_json`."""
         return cls.model_validate_json(text)
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,6 +121,6 @@ class ModelSpec(SpecSection):
 
 
 def _error(problem: Problem) -> InitErrorDetails:
-    """Return a problem as pydantic reports it, with its path."""
+    """Return a problem with its path as pydantic reports it."""
     what = PydanticCustomError("contradiction", "{message}", {"message": problem.message})
     return InitErrorDetails(type=what, loc=problem.path, input=None)

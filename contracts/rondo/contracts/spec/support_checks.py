@@ -1,4 +1,4 @@
-"""Checks of a new spec: what this release does not support, and values that can't work.
+"""Checks of a new spec for keys that this release does not support, and for values that can't work.
 
 A stored spec was accepted before and is not checked again.
 """
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from enum import StrEnum
 
-# The triggers of `retrain.on` beside schedules. The first data and people start a training anyway.
+# The triggers of `retrain.on` in addition to schedules. The first data and people always start a training.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
-# The values that the steps of `replace` may have, which has none: the defaults, as written and as read.
+# The allowed values of these keys with `replace`, which has no steps: as a file has them or as they are parsed.
 _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
     "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
@@ -56,7 +56,7 @@ _ENSEMBLE = (
     "'ensemble' is no kind: name the kind that trains, and write `ensemble: 3` beside it, which weighs the new model"
     " with the last two champions"
 )
-# The logarithm of a rate has to exist for each of its parts.
+# The rate is divided into parts, and the logarithm of each part must be finite.
 _LEAST_RATE = 1e-6
 _ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
     "strategy": RolloutStrategy,
@@ -65,9 +65,9 @@ _ROLLOUT_WORDS: dict[str, type[StrEnum]] = {
     "inconclusive": Inconclusive,
     "outcome": OutcomeCause,
 }
-# Of these versions requests are answered while they are compared.
+# Strategies in which the new version answers requests while it is compared.
 _ANSWERING = (RolloutStrategy.CANARY, RolloutStrategy.AB)
-# Ingestion adds it as a column to each row.
+# Ingestion adds this column to each row.
 _TAKEN = {"batch_id": "published rows have the id of their batch there"}
 _LARGEST_SEED = 2**31 - 1
 
@@ -92,7 +92,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
 
 
 def not_supported(spec: Plain) -> Iterator[Problem]:
-    """Yield what the spec asks for and this release does not do."""
+    """Yield the keys that this release does not support."""
     task = spec.get("task", DEFAULT)
     if isinstance(task, str) and task not in TASKS:
         yield Problem(("task",), f"{task!r} is unknown: use one of {', '.join(TASKS)}")
@@ -128,7 +128,7 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
 
 
 def unknown_columns_problem(path: Path, word: object) -> Iterator[Problem]:
-    """Yield the problem of a word that is not of the vocabulary `UnknownColumns`."""
+    """Yield a problem if a word is not in the vocabulary `UnknownColumns`."""
     if isinstance(word, str) and word not in list(UnknownColumns):
         yield Problem(path, f"{word!r} is unknown: use one of {', '.join(known(UnknownColumns))}")
 
@@ -136,7 +136,7 @@ def unknown_columns_problem(path: Path, word: object) -> Iterator[Problem]:
 def _deduplication_past_retention(serving: Plain) -> Iterator[Problem]:
     try:
         window = parse_duration(serving.get("deduplicate"))
-    except ValueError:  # absent, or another problem
+    except ValueError:  # the value is absent, or another check reports it
         return
     if window > MAX_DEDUPLICATION:
         message = f"no answer is kept for longer than {format_duration(MAX_DEDUPLICATION)}: use at most that"
@@ -184,7 +184,7 @@ def _rollout(rollout: Plain) -> Iterator[Problem]:
 
 
 def _is_nothing(duration: object) -> bool:
-    """Return whether this is a duration of 0, in any unit. What is none is another problem."""
+    """Return whether the text is a duration of 0, in any unit. False for texts that are not durations."""
     try:
         return not parse_duration(duration)
     except ValueError:
@@ -204,7 +204,7 @@ def _taken_names(spec: Plain) -> Iterator[Problem]:
 
 
 def taken_names(columns: Iterable[tuple[object, Path]]) -> Iterator[Problem]:
-    """Yield the columns, each with its path, that a table can't have beside its own and the ones before."""
+    """Yield columns with a name that their table can't have: it is taken by the table or by an earlier column."""
     seen: dict[str, str] = {}
     for name, path in columns:
         if not isinstance(name, str):
@@ -218,7 +218,7 @@ def taken_names(columns: Iterable[tuple[object, Path]]) -> Iterator[Problem]:
 
 
 def limits_leave_no_value(path: Path, column: Plain) -> Iterator[Problem]:
-    """Yield limits that no value meets: they would reject every row and every request."""
+    """Yield limits that no value meets. They would reject every row and every request."""
     limits = {key: float(value) for key in ("min", "max") if _is_number(value := column.get(key))}
     for key, limit in limits.items():
         if abs(limit) > LARGEST_FLOAT32:

@@ -1,4 +1,4 @@
-"""Checks of what a new spec says about its task: its labels, its outputs, and the metrics of its gates."""
+"""Checks of the keys of a new spec that depend on its task: labels, outputs, and metrics of the gates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import Task
 
-# What a metric needs of `prediction`, and an example.
+# The key of `prediction` that a metric needs, and an example.
 _OPTIONS = {
     "interval": "an interval: set `prediction: {interval: 0.9}`",
     "cost": "the costs of errors: set `prediction: {cost: {false_positive: 1, false_negative: 5}}`",
@@ -21,7 +21,7 @@ _OPTIONS = {
 
 
 def task_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what does not fit the task of a spec. Nothing if the task itself is unknown."""
+    """Yield the keys that do not fit the task of a spec. Nothing if the task itself is unknown."""
     name = spec.get("task", DEFAULT)
     task = TASKS.get(name) if isinstance(name, str) else None
     if task is None:

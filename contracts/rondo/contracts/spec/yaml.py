@@ -1,8 +1,8 @@
 """The part of the YAML 1.2 core schema that a spec needs, with the line of each value.
 
-PyYAML follows YAML 1.1, where the key `on` is true, `NO` (Norway) false, `12:30` is 750 and `1e-3` a text. Anchors are
-refused: with them a small file can be endless. Tags are refused: the spec defines the types of its values. Decision 17
-says why this is PyYAML and not ruamel.yaml.
+PyYAML follows YAML 1.1, where the key `on` is true, `NO` (Norway) is false, `12:30` is 750 and `1e-3` is a text.
+Anchors are refused, because a small file can expand to any size with them. Tags are refused, because the spec defines
+the types of its values. Decision 17 explains the choice of PyYAML instead of ruamel.yaml.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, unless it is an alias, has a tag or is too deep to be a spec."""
+        """Compose a node. Raise an error for an alias, a tag, and a node that is nested too deeply for a spec."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if self.check_event(AliasEvent):
             problem = f"the alias *{event.anchor} can't be used here: write the value out"
@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Read a whole number: `0o` and `0x` name the base, a leading zero does not."""
+        """Parse a whole number. `0o` and `0x` set the base, a leading zero does not."""
         text: str = node.value
         digits = text.lstrip("+-")
         if len(digits) > 18:  # noqa: PLR2004 - what fits into 64 bits whatever the digits
@@ -71,7 +71,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def load(text: str) -> tuple[Any, dict[Path, int]]:
-    """Read one document: its content, and the line (from 1) of every key and item by its path.
+    """Parse one document. Return its content, and the line (from 1) of every key and item by its path.
 
     Raises:
         YamlError: the text is not valid YAML, has a duplicate key, or uses what a spec must not use.
@@ -108,7 +108,7 @@ def _lines(node: yaml.Node | None, path: Path = ()) -> Iterator[tuple[Path, int]
 
 
 def _duplicates(node: yaml.Node | None) -> Iterator[str]:
-    """Yield the duplicate keys. YAML parsers let the last one win without an error."""
+    """Yield an error for each duplicate key. YAML parsers let the last value win without an error."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:

@@ -1,1 +1,1 @@
-"""What a model predicts: one file per task. A new task is one file here and its line in `registry`."""
+"""The tasks of models: one file per task. A new task is one file here and its line in `registry`."""

@@ -1,4 +1,4 @@
-"""What a model answers: its outputs and its labels. Versions that share a model's traffic must answer alike."""
+"""The outputs and labels of a model's answers. Versions that share a model's traffic must have the same."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import FittedTask, Output
 
-_SHOWN = 5  # labels of a message
+_SHOWN = 5  # labels in a message
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSchema:
-    """The outputs in the order of an answer. Versions whose schemas are equal answer alike.
+    """The outputs in the order of an answer. Versions with equal schemas give answers of the same form.
 
-    `labels` are as answers have them, texts or whole numbers, in the order of the probabilities. None for numbers.
+    `labels` are those of answers, texts or whole numbers, in the order of the probabilities. None for numbers.
     """
 
     outputs: tuple[Output, ...]
@@ -30,7 +30,8 @@ class AnswerSchema:
         """Return the outputs of a fitted task.
 
         Raises:
-            ValueError: this release has no such task, a label occurs twice, or outputs need labels and there are none.
+            ValueError: this release does not have the task, a label occurs twice, or an output needs labels and there
+                are none.
 
         """
         outputs, labels = task_named(fitted.task).outputs(fitted), fitted.label_values
@@ -44,7 +45,10 @@ class AnswerSchema:
         return tuple(output.name for output in self.outputs)
 
     def difference(self, other: AnswerSchema, version: int) -> str:
-        """Return how answers differ from those of `other`, which is that of `version`. Empty if they are alike."""
+        """Return how answers differ from those of `version`, which has the schema `other`.
+
+        Empty if the schemas are equal.
+        """
         if self.outputs != other.outputs:
             return f"it answers {', '.join(self.names)}, and version {version} {', '.join(other.names)}"
         if self.labels == other.labels:

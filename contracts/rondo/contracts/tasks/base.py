@@ -1,4 +1,4 @@
-"""The protocol of a task: everything that differs between kinds of labels, in one object."""
+"""The protocol of a task: an object with everything that differs between tasks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.sketches import Figure, PerformanceSketch
 
 OutputKind = Literal["number", "label", "probabilities"]
-# What a raw prediction is: the probability of the second of two classes, those of all classes, or a number.
+# The kind of a raw prediction: the probability of the second of two classes, those of all classes, or a number.
 TargetKind = Literal["probability", "probabilities", "number"]
-# How a label is stored in tables and logs.
+# The type of a label in tables and logs.
 Storage = Literal["number", "text"]
 
 
-# The names of the tasks, which `registry` adds, and the documentation of a field that has one.
+# The names of the tasks, which `registry` adds, and the documentation of a field with the name of a task.
 NAMES: list[str] = []
 NAME = (
     "What a model predicts: a name of `rondo.contracts.tasks`. Unknown: `rondo apply` refuses the spec. Of a stored"
@@ -41,14 +41,17 @@ NAME = (
 
 
 class _Named:
-    """Adds the names of the tasks to the JSON Schema of a field, as open vocabularies have theirs."""
+    """Adds the names of the tasks to the JSON Schema of a field, as fields of open vocabularies have their words."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {**handler(core), "examples": NAMES}
 
 
 class Labels(Protocol):
-    """The values of a label, in batches and in outcomes alike. Two are equal if they accept the same values."""
+    """The values of the label, in batches and in outcomes alike.
+
+    Two objects are equal if they accept the same values.
+    """
 
     @property
     def storage(self) -> Storage:
@@ -57,17 +60,18 @@ class Labels(Protocol):
 
     @property
     def expected(self) -> str:
-        """The values, as a message names them."""
+        """The allowed values, as text for a message."""
         ...
 
     def parse(self, value: object) -> float | str | None:
-        """Return a JSON value as it is stored. None for a value that is no label."""
+        """Return a JSON value as it is stored. None if the value is not a label."""
         ...
 
     def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which stored numbers are labels: a table has others where the model had another task before.
+        """Return true for stored numbers that are labels.
 
-        NaN is none. It is not called where labels are stored as text.
+        A table has other numbers if the model had another task before. NaN is not a label. The method is not called if
+        labels are stored as text.
         """
         ...
 
@@ -78,10 +82,11 @@ class Output:
 
     A `number` is a float32 for each row, `probabilities` a float32 for each row and class. A `label` is an index into
     the labels in the ONNX graph, and the label itself in answers and in the inference log. The monitor compares the
-    distribution of a `watched` output. One that another output decides would only drift with that one.
+    distribution of a `watched` output. An output that another output determines is not watched, because both drift
+    together.
 
-    A number `of_label` is the probability of the label with that index. `coverage` is that of the interval which a
-    number is an end of. Versions that state another one answer alike.
+    If `of_label` is set, the number is the probability of the label with that index. If the number is an end of an
+    interval, `coverage` is the coverage of the interval. It does not count in comparisons of outputs.
     """
 
     name: str
@@ -92,7 +97,7 @@ class Output:
 
     @property
     def tensor(self) -> str:
-        """The name in the ONNX graph and in the inference log. It has a dot, which no feature's name has."""
+        """The name in the ONNX graph and in the inference log. It has a dot, unlike the names of features."""
         return f"output.{self.name}"
 
 
@@ -106,7 +111,7 @@ class Interval(BaseModel):
 
 
 class Costs(BaseModel):
-    """What the two errors of a label cost, in any unit."""
+    """The cost of each error of a binary model, in any unit."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -115,7 +120,7 @@ class Costs(BaseModel):
 
 
 class ResidualScale(BaseModel):
-    """The units in which residuals and labels are counted, and the label that is counted as 0."""
+    """The units in which residuals and labels are counted as whole numbers, and the label that is counted as 0."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -125,12 +130,12 @@ class ResidualScale(BaseModel):
 
 
 class FittedTask(BaseModel):
-    """A task as one model was fitted to it. It is in the metadata of the ONNX graph and in the evidence.
+    """The task of one fitted model. It is in the metadata of the ONNX graph and in the evidence.
 
-    `labels` are the classes in the order of the probabilities: of a probability the negative and the positive label, of
-    a number none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
-    positive label. `chosen_on` is how many rows of the holdout chose it, or the width of the interval. None where
-    nothing was chosen. `cost` is that of the spec.
+    `labels` are the classes in the order of the probabilities: the negative and the positive label for one probability,
+    none for a number. If `numbers` is true, answers have labels as whole numbers. `threshold` is the lowest score that
+    gets the positive label. `chosen_on` is the number of holdout rows that chose the threshold or the width of the
+    interval, and None if nothing was chosen. `cost` is that of the spec.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -148,40 +153,40 @@ class FittedTask(BaseModel):
 
     @property
     def label_values(self) -> tuple[str | int, ...]:
-        """The labels as answers hold them."""
+        """The labels of answers."""
         return tuple(int(label) for label in self.labels) if self.numbers else self.labels
 
 
 class Node(Protocol):
-    """Makes an ONNX node, as `onnx.helper.make_node` does."""
+    """Creates an ONNX node, as `onnx.helper.make_node` does."""
 
     def __call__(self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> Any: ...
 
 
 class Task(Protocol):
-    """A kind of label. `raw` predictions have the shape `[rows, width]`: a width of 1, or one column per class.
+    """A task. `raw` predictions have the shape `[rows, width]`. The width is 1, or the number of classes.
 
-    Services ask an object for what differs, and never for its name.
+    Services use the methods of the object, and never compare its name.
     """
 
     name: ClassVar[str]
-    # What it predicts, in one sentence for the documentation of a spec.
+    # The prediction in one sentence, for the documentation of a spec.
     description: ClassVar[str]
     target: ClassVar[TargetKind]
-    # The metrics of an evaluation, by their names; and the one that slices, fairness and the monitor use where the spec
-    # names none. `rates` are those of decisions, which fairness may compare between groups, too.
+    # The metrics of an evaluation by name. `primary` is the metric that slices, fairness and the monitor use if the
+    # spec names none. `rates` are metrics of decisions, which fairness may compare between groups, too.
     metrics: ClassVar[Mapping[str, Metric]]
     primary: ClassVar[str]
     rates: ClassVar[tuple[str, ...]]
-    # The keys of the spec's `prediction` that apply; and whether `data.positive` and `data.negative` do.
+    # The keys of the spec's `prediction` that apply, and true if `data.positive` and `data.negative` apply.
     options: ClassVar[frozenset[str]]
     names_labels: ClassVar[bool]
-    # Whether the classes are those of the rows, so that later rows may have others.
+    # True if the classes are those of the training rows, so that later rows may have others.
     open_classes: ClassVar[bool]
-    # The output that an outcome is compared with.
+    # The output that is compared with an outcome.
     answer: ClassVar[str]
-    # What a performance sketch counts of a prediction: columns of `sketches.PREDICTED`, each with the output that it
-    # has. A model may lack an output.
+    # The values of a prediction that a performance sketch counts: columns of `sketches.PREDICTED`, each with its
+    # output. A model may lack an output.
     counted: ClassVar[Mapping[str, str]]
 
     def labels(self, positive: str | None, negative: str | None) -> Labels:
@@ -189,13 +194,13 @@ class Task(Protocol):
         ...
 
     def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:
-        """Return the classes that stored labels have, in the order of the probabilities. None for numbers."""
+        """Return the classes of stored labels, in the order of the probabilities. None for numbers."""
         ...
 
     def targets(
         self, labels: NDArray[np.float64] | Sequence[float] | Sequence[str], classes: tuple[str, ...]
     ) -> NDArray[np.float32]:
-        """Return stored labels as an estimator is given them, shape `[rows]`: a class's index, or the number.
+        """Return stored labels as inputs of an estimator, shape `[rows]`: the index of the class, or the number.
 
         A class that is not among `classes` has the index `len(classes)`.
         """
@@ -208,9 +213,9 @@ class Task(Protocol):
         raw: NDArray[np.float64],
         targets: NDArray[np.float32],
     ) -> FittedTask:
-        """Return the task of a model with these raw predictions of its holdout, which has these targets.
+        """Return the fitted task of a model, by the raw predictions and the targets of its holdout.
 
-        `options` are the spec's `prediction`: threshold, cost, interval.
+        `options` is the spec's `prediction`: threshold, cost, interval.
         """
         ...
 
@@ -219,7 +224,7 @@ class Task(Protocol):
         ...
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-        """Return the outputs of raw predictions by name, as the ONNX graph computes them.
+        """Return the outputs of raw predictions by name, with the values of the ONNX graph.
 
         A `number` is float32 `[rows]`, a `label` int64 `[rows]`, `probabilities` are float32 `[rows, classes]`.
         """
@@ -233,58 +238,59 @@ class Task(Protocol):
         ...
 
     def sketch(self, fitted: FittedTask) -> PerformanceSketch:
-        """Return how the monitor counts outcomes against predictions."""
+        """Return the sketch by which the monitor counts outcomes and predictions."""
         ...
 
     def group_sketch(self, fitted: FittedTask) -> PerformanceSketch:
-        """Return how the monitor counts outcomes of a slice: in few numbers, as there may be many slices.
+        """Return the sketch of a slice, which has few numbers, because there may be many slices.
 
-        Its figures may have `rates`, too.
+        Its figures may include `rates`.
         """
         ...
 
     def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:
-        """Return the error that counts as a loss of 1, by the holdout. None where the task has a natural bound.
+        """Return the error of the holdout that counts as a loss of 1. None if the losses of the task are bounded.
 
-        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. None where no row has a prediction and an
-        outcome, too.
+        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. None also if no row has both a prediction and an
+        outcome.
         """
         ...
 
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
-        """Return how wrong each prediction was, from 0 to 1, shape `[rows]`. NaN without prediction or outcome.
+        """Return the loss of each prediction, from 0 to 1, shape `[rows]`. NaN without prediction or outcome.
 
-        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. `largest` is what `largest_loss` returned for
-        the model. A task that needs it returns NaN without. One wild row can't move a mean of bounded losses.
+        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. `largest` is the result of `largest_loss` for
+        the model. A task that needs it returns NaN if it is None. Losses are bounded so that one outlier can't dominate
+        their mean.
         """
         ...
 
     def uncovered(self, fitted: FittedTask, rows: pa.Table) -> NDArray[np.float64] | None:
-        """Return 1 where the outcome is outside of the interval, and 0 elsewhere, shape `[rows]`.
+        """Return 1 if the outcome is outside of the interval, else 0, shape `[rows]`.
 
-        NaN without prediction or outcome. None of a model without intervals. `rows` are as in `losses`.
+        NaN without prediction or outcome. The result is None for a model without intervals. `rows` are as in `losses`.
         """
         ...
 
     def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64] | None:
-        """Return how much the outcome is above what was predicted, from -1 to 1, shape `[rows]`.
+        """Return the outcome minus the prediction, scaled to -1 to 1, shape `[rows]`.
 
-        Its mean is the calibration in the large: 0 where predictions are neither too high nor too low. NaN without
-        prediction or outcome. None of a task whose predictions have no such error. `rows` and `largest` are as in
-        `losses`.
+        The mean is the calibration in the large: 0 if predictions are neither too high nor too low on average. NaN
+        without prediction or outcome. The result is None for a task without such an error. `rows` and `largest` are as
+        in `losses`.
         """
         ...
 
     def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
-        """Return figures of single rows, of whose means `expected` makes metrics, shape `[rows]` each.
+        """Return figures of single rows, shape `[rows]` each. `expected` computes metrics from their means.
 
         NaN without prediction or outcome. `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`.
         """
         ...
 
     def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return the metrics to be expected of one row or more without outcomes, named as in `sketch`.
+        """Return the expected metrics of rows without outcomes, named as in `sketch`. There must be at least one row.
 
-        `figures` are those of `row_figures` on the holdout, and `counts` the rows by bin of the prediction.
+        `figures` are those of `row_figures` on the holdout, and `counts` are the rows by bin of the prediction.
         """
         ...

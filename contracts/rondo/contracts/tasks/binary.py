@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 
 YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 _ONE_HALF = 0.5
-# The share of rows in the bin of a threshold up to which a window has figures of the labels it decides.
+# The largest share of rows in the bin of the threshold with which a window has metrics of predicted labels.
 _MOST_AT_EDGE = 0.01
-# Unclipped, the log loss of one confident mistake outweighs all other rows.
+# Without clipping, the log loss of one confident mistake outweighs all other rows.
 _LEAST_CHANCE = 0.01
-# Scores of a graph differ from those of its model by less.
+# The scores of an ONNX graph differ from those of its model by less than this.
 _MARGIN = 2e-5
 
 
 @dataclass(frozen=True)
 class BinaryLabels:
-    """Two texts, or 0 and 1 (also written true and false) where the spec names no texts."""
+    """Two texts of the spec. Without them 0 and 1, which may also be written false and true."""
 
     positive: str | None = None
     negative: str | None = None
@@ -71,11 +71,11 @@ class BinaryLabels:
         return f"{self.negative!r} or {self.positive!r}"
 
     def parse(self, value: object) -> float | None:
-        """Return 0.0 or 1.0 for a JSON value. None for a value that is neither label.
+        """Return 0.0 or 1.0 for a JSON value. None if the value is neither label.
 
-        Texts are compared without surrounding blanks. `true` and `false` are read in any case, and so is a text that is
-        the number 0 or 1. The texts of a spec are compared exactly. A whole number, true or false matches the text that
-        it is written as.
+        Surrounding blanks of a text are ignored. Without texts in the spec, `true` and `false` are accepted in capitals
+        or small letters, and so are texts with the number 0 or 1. With texts in the spec, capitals matter, and a whole
+        number, true or false matches the text of the same spelling.
         """
         if self.positive is not None and self.negative is not None:
             return self.texts.get(label_text(value) or "")
@@ -91,7 +91,7 @@ ZERO_ONE = BinaryLabels()
 
 
 class Binary:
-    """`base.Task`. A label is stored as 0 or 1. The raw prediction is the probability of 1."""
+    """See `base.Task`. A label is stored as 0 or 1. The raw prediction is the probability of 1."""
 
     name: ClassVar[str] = "binary"
     description: ClassVar[str] = "one of two labels"
@@ -111,7 +111,6 @@ class Binary:
         return BinaryLabels(positive, negative)
 
     def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the two labels, which the spec names."""
         assert isinstance(known, BinaryLabels)  # noqa: S101 - made by `labels`
         return (known.negative or "0", known.positive or "1")
 
@@ -129,7 +128,10 @@ class Binary:
         raw: NDArray[np.float64],
         targets: NDArray[np.float32],
     ) -> FittedTask:
-        """Take the spec's threshold, or the one that costs least on the holdout; by default one half."""
+        """Use the threshold of the spec.
+
+        Without one, use the threshold with the lowest cost on the holdout if the spec has costs, else one half.
+        """
         threshold, cost = options.get("threshold"), options.get("cost")
         if threshold is None:
             threshold = _ONE_HALF if cost is None else cheapest_threshold(raw[:, 0], targets, **cost)
@@ -168,7 +170,7 @@ class Binary:
         return None
 
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return the log loss of the probability clipped to [.01, .99], divided by the largest that there is."""
+        """Return the log loss of the probability clipped to [.01, .99], divided by the largest such loss."""
         scores, outcomes = numbers(rows)
         of_outcome = np.where(outcomes > _ONE_HALF, scores, 1 - scores)
         losses = np.log(np.clip(of_outcome, _LEAST_CHANCE, 1 - _LEAST_CHANCE)) / np.log(_LEAST_CHANCE)
@@ -178,7 +180,7 @@ class Binary:
         return None
 
     def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return 1 or 0 less the probability."""
+        """Return the outcome, 1 or 0, minus the probability."""
         scores, outcomes = numbers(rows)
         return np.where(np.isfinite(scores) & np.isfinite(outcomes), (outcomes > _ONE_HALF) - scores, np.nan)
 
@@ -192,10 +194,10 @@ class Binary:
     def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
         """Return accuracy and ROC AUC.
 
-        Each row counts as positive by the share of its bin on the holdout, and as negative by the rest (as confidence-
-        based performance estimation of NannyML 0.4; for the accuracy: Guillory et al., "Predicting with confidence on
-        unseen distributions", ICCV 2021). A higher score is taken to be no less probably positive: the shares are those
-        of an isotonic regression (Zadrozny, Elkan, KDD 2002).
+        Each row counts as positive by the share of positives in its bin on the holdout, and as negative by the rest.
+        This is the confidence-based performance estimation of NannyML 0.4. For the accuracy see Guillory et al.,
+        "Predicting with confidence on unseen distributions", ICCV 2021. The shares are those of an isotonic regression
+        (Zadrozny, Elkan, KDD 2002), because the probability of a positive should not fall with the score.
         """
         positive, rows = isotonic(figures.means["positive"], figures.rows), figures.grouped(counts)
         predicted = figures.means["predicted_positive"]
@@ -216,17 +218,19 @@ _INT64 = 7  # onnx.TensorProto.INT64
 def cheapest_threshold(
     scores: NDArray[np.float64], targets: NDArray[np.float32], false_positive: float, false_negative: float
 ) -> float:
-    """Return the threshold with the least total cost of errors; of equal ones the lowest.
+    """Return the threshold with the lowest total cost of errors. If several are equal, return the lowest.
 
-    The candidates are in the middle between two distinct scores, below all and above all of them: the graph that serves
-    rounds scores otherwise than the model that gave these, and a score at the threshold would fall on either side.
+    The candidates are the middles between two distinct scores, one value below all scores and one above. The ONNX graph
+    rounds scores differently than the model that gave these scores, so a score at the threshold could fall on either
+    side.
     """
     if not len(scores):
         return false_positive / (false_positive + false_negative)
     as_served = scores.astype(np.float32)
     order = np.argsort(as_served, kind="stable")
     values, positive = as_served[order], targets[order] == 1
-    # With the threshold at row i, the rows before it are negative, it and those after it positive.
+    # With the threshold at row i, the rows before it are predicted negative, and the row itself and those after it
+    # positive.
     missed = np.concatenate([[0], np.cumsum(positive)])
     alarms = np.concatenate([[0], np.cumsum(~positive)])
     cost = missed * false_negative + (alarms[-1] - alarms) * false_positive
@@ -235,16 +239,16 @@ def cheapest_threshold(
     below = float(values[best - 1]) if best else max(0.0, float(values[0]) - _MARGIN)
     above = float(values[best]) if best < len(values) else float(values[-1]) + _MARGIN
     middle = float(np.float32((below + above) / 2))
-    # Of neighbouring float32 the middle is one of them.
+    # The middle of two neighbouring float32 is equal to one of them.
     return middle if middle > below or not best else above
 
 
 @dataclass(frozen=True)
 class ScoreHistograms:
-    """Two histograms of the scores in fixed, narrow bins: of the rows with outcome 0, and of those with outcome 1.
+    """Two histograms of the scores in fixed, narrow bins: one for outcome 0 and one for outcome 1.
 
-    Each score counts as the middle of its bin, and the bin of the threshold as positive. Scores in one bin are ties:
-    the error of the ROC AUC is at most half the probability that a pair shares a bin.
+    Each score counts as the middle of its bin, and the bin of the threshold counts as positive. Scores in one bin are
+    ties, so the error of the ROC AUC is at most half the probability that a pair shares a bin.
     """
 
     bins: int = 1024
@@ -269,8 +273,8 @@ class ScoreHistograms:
         """Return ROC AUC, average precision, log loss, Brier score, calibration error, accuracy and mean cost.
 
         A probability that is nearer to 0 or 1 than half a bin counts as half a bin, which bounds the log loss of a row.
-        Rows in the bin of the threshold count as predicted positive. Where they are more than a hundredth of all, as of
-        a rare event, accuracy and cost are left out.
+        Rows in the bin of the threshold count as predicted positive. If they are more than a hundredth of all rows,
+        which happens with rare events, accuracy and cost are left out.
         """
         negatives, positives = counts.reshape(2, self.bins)
         rows = int(counts.sum())
@@ -295,9 +299,9 @@ class ScoreHistograms:
 
 @dataclass(frozen=True)
 class GroupScores:
-    """Coarse histograms of the scores as in `ScoreHistograms`, and of each outcome the rows that were predicted as 1.
+    """Coarse histograms of the scores as in `ScoreHistograms`, and the rows predicted as 1 by outcome.
 
-    Of 64 bins, the ROC AUC of scores that fill them evenly is off by less than 0.01.
+    With 64 bins, the ROC AUC of uniformly distributed scores has an error below 0.01.
     """
 
     threshold: float
@@ -335,7 +339,7 @@ class GroupScores:
 
 
 def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
-    """Return the ROC AUC of histograms of the scores by outcome. None where one of them is empty."""
+    """Return the ROC AUC of histograms of the scores by outcome. None if one of them is empty."""
     n, p = int(negatives.sum()), int(positives.sum())
     if not n * p:
         return None
@@ -345,7 +349,7 @@ def _roc_auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figu
 
 
 def _mean_cost(cost: Costs | None, false: int, missed: int, rows: int) -> dict[str, Figure]:
-    """Return the mean cost of so many errors, and its standard error. Nothing without costs or rows."""
+    """Return the mean cost of `false` and `missed` errors, and its standard error. Empty without costs or rows."""
     if cost is None or not rows:
         return {}
     mean = (false * cost.false_positive + missed * cost.false_negative) / rows
@@ -354,7 +358,7 @@ def _mean_cost(cost: Costs | None, false: int, missed: int, rows: int) -> dict[s
 
 
 def _average_precision(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Figure | None:
-    """Return the mean precision over the positives, from the highest bin on. None without a positive."""
+    """Return the mean precision over the positives, from the highest bin down. None without a positive."""
     total = int(positives.sum())
     if not total:
         return None
@@ -364,7 +368,7 @@ def _average_precision(negatives: NDArray[np.int64], positives: NDArray[np.int64
 
 
 def _mean(counts: NDArray[np.int64], losses: NDArray[np.float64]) -> Figure:
-    """Return the mean loss of rows by their bin, and its standard error."""
+    """Return the mean loss of rows, counted by bin, and its standard error."""
     rows = int(counts.sum())
     mean = float(counts @ losses / rows)
     return Figure(mean, sqrt(max(0.0, float(counts @ losses**2 / rows) - mean * mean) / rows))
@@ -373,7 +377,7 @@ def _mean(counts: NDArray[np.int64], losses: NDArray[np.float64]) -> Figure:
 def _calibration_error(
     negatives: NDArray[np.int64], positives: NDArray[np.int64], chances: NDArray[np.float64]
 ) -> float:
-    """Return the gap between score and share of positives, weighted by the rows of the bins of the metric `ece`."""
+    """Return the gap between score and share of positives, weighted by rows, in the bins of the metric `ece`."""
     rows = negatives + positives
     of_bins = np.bincount((chances * CALIBRATION_BINS).astype(np.int64), positives - rows * chances)
     return float(np.abs(of_bins).sum() / rows.sum())
@@ -387,11 +391,11 @@ def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
 
 
 def expected_roc_auc(positive: NDArray[np.float64], rows: NDArray[Any], holdout: NDArray[np.int64]) -> Figure | None:
-    """Return the ROC AUC of rows by bin of score, of which these shares are positive. None where a class is absent.
+    """Return the ROC AUC of rows counted by bin of the score, with these shares of positives.
 
-    Within a bin the share is taken to rise evenly with the rank on the holdout, as from bin to bin. With a rise of s
-    around a share of p, a positive has a higher score than a negative of its bin with probability
-    1/2 + s / (12 p (1 - p)).
+    None if a class is absent. The model assumes that within a bin the share of positives rises linearly with the rank
+    on the holdout, as it does between bins. With a rise of s around a share of p, a positive has a higher score than a
+    negative of its bin with probability 1/2 + s / (12 p (1 - p)).
     """
     positives, negatives = rows * positive, rows * (1 - positive)
     p, n = float(positives.sum()), float(negatives.sum())

@@ -1,7 +1,7 @@
-"""Figures of rows by bin of what was predicted: what the holdout lets one expect of rows without outcomes.
+"""Figures of the holdout by bin of the prediction, which give expected figures of rows without outcomes.
 
-The assumption is that rows with like predictions are as often right, or as far off, as on the holdout. It holds while
-only the inputs change. Where outcomes change for the same inputs, no estimate from predictions alone sees it.
+The assumption is that rows with similar predictions have the same mean error as on the holdout. It holds while only the
+inputs change. If outcomes change for the same inputs, no estimate from predictions alone can detect it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Of fewer rows a mean is too uncertain, and a variance says nothing.
+# With fewer rows in a group, a mean is too uncertain and a variance has no meaning.
 _FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class BinnedFigures:
-    """The holdout's rows by group of neighbouring bins, and mean and variance of each figure in every group.
+    """The holdout's rows by group of neighbouring bins, with the mean and variance of each figure in each group.
 
-    `group` has the group of each bin, shape `[bins]`. The other arrays have the shape `[groups]`.
+    `group` is the group of each bin, shape `[bins]`. The other arrays have the shape `[groups]`.
     """
 
     group: NDArray[np.int64]
@@ -42,9 +42,10 @@ class BinnedFigures:
         means: Mapping[str, NDArray[np.float64]],
         variances: Mapping[str, NDArray[np.float64]],
     ) -> BinnedFigures | None:
-        """Pool the bins that have few rows with their neighbours, shape `[bins]`. None without any row.
+        """Pool bins with few rows with their neighbours. The arrays have the shape `[bins]`. None without any row.
 
-        A variance has the mean variance of all groups added, as one row more: that of a few equal rows is not 0.
+        The mean variance of all groups is added to each variance with the weight of one row, so that the variance of a
+        few equal rows is not 0.
         """
         if not rows.any():
             return None
@@ -60,13 +61,13 @@ class BinnedFigures:
         return cls(group, pooled.astype(np.int64), found, spread)
 
     def grouped(self, counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the rows by group. Counts, or other sums of rows, have the shape `[bins]`."""
+        """Return the sums by group. `counts` has counts, or other sums of rows, by bin, shape `[bins]`."""
         return np.asarray(np.bincount(self.group, counts, len(self.rows)), np.float64)
 
     def mean(self, name: str, counts: NDArray[np.int64]) -> Figure:
-        """Return the mean of a figure to be expected of one row or more, by their counts of shape `[bins]`.
+        """Return the expected mean of a figure, by the counts of rows, shape `[bins]`. There must be at least one row.
 
-        The standard error holds the chance of these rows' outcomes and of the holdout's.
+        The standard error includes the randomness of the outcomes of these rows and of the holdout.
         """
         of_groups = self.grouped(counts)
         total, variances = of_groups.sum(), self.variances[name]
@@ -75,10 +76,10 @@ class BinnedFigures:
         return Figure(float(shares @ self.means[name]), sqrt(variance))
 
     def change(self, name: str, counts: NDArray[np.int64], autocorrelation_rows: float = 1.0) -> Figure:
-        """Return how much larger the expected mean is than that of the holdout, and the standard error of that.
+        """Return the expected mean minus the mean of the holdout, with the standard error of the difference.
 
-        The error holds the chance of which rows were predicted, now and on the holdout, and that of the holdout's
-        outcomes. So many rows as are correlated count as one.
+        The error includes the randomness of the sampled rows, now and on the holdout, and of the holdout's outcomes.
+        `autocorrelation_rows` correlated rows count as one.
         """
         of_groups, means = self.grouped(counts), self.means[name]
         shares, before = of_groups / of_groups.sum(), self.rows / self.total
@@ -89,7 +90,7 @@ class BinnedFigures:
 
     @property
     def total(self) -> int:
-        """The rows of the holdout."""
+        """The number of rows of the holdout."""
         return int(self.rows.sum())
 
     def reference(self, name: str) -> float:
@@ -98,9 +99,9 @@ class BinnedFigures:
 
 
 def isotonic(means: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the means that never fall and are nearest to these, by least squares with the rows as weights.
+    """Return the nearest means that never fall, by least squares with the rows as weights.
 
-    By pooling adjacent violators (Barlow et al., "Statistical inference under order restrictions", 1972).
+    The algorithm pools adjacent violators (Barlow et al., "Statistical inference under order restrictions", 1972).
     """
     pools: list[tuple[float, float, int]] = []
     for mean, weight in zip(means.tolist(), rows.tolist(), strict=True):
@@ -114,7 +115,7 @@ def isotonic(means: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.
 
 
 def _groups(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number groups of neighbouring bins, each with enough rows where there are enough in all."""
+    """Number groups of neighbouring bins. Each group has enough rows if all bins together have enough."""
     group, number, held = np.zeros(len(rows), np.int64), 0, 0
     left = int(rows.sum())
     for at, count in enumerate(rows.tolist()):

@@ -1,18 +1,19 @@
-"""Values of labels: the rules of numbers and texts that tasks share, for one value or for a column of them."""
+"""The rules for numbers and texts as labels, for one value or for a column. Tasks share them."""
 
 from __future__ import annotations
 
 import re
 
-# A number as a text, the same in Python, polars and JSON. Python alone reads `1_000` and digits of other scripts.
+# A number as a text, with the same rule in Python, polars and JSON. Only Python accepts `1_000` and digits of other
+# scripts.
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-# Beyond it a JSON number may have been rounded to its neighbour on the way (RFC 7493, section 2.2).
+# Beyond this a JSON number may have been rounded to its neighbour in transit (RFC 7493, section 2.2).
 LARGEST_WHOLE = 2**53 - 1
 _NUMBER = re.compile(NUMBER)
 
 
 def number(text: str) -> float | None:
-    """Return the number that a text is, infinite beyond float64. None for other texts, such as `nan`."""
+    """Return the number of a text, infinite beyond float64. None for other texts, such as `nan`."""
     stripped = text.strip()
     return float(stripped) if _NUMBER.fullmatch(stripped) else None
 

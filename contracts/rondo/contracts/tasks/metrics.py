@@ -1,8 +1,9 @@
-"""The metrics of models: names, directions, and how far one is from another.
+"""The metrics of models: names, directions, and differences.
 
-The trainer computes those of this file under the same names: of a holdout by scikit-learn, where it has them
-(`rondo.trainer.evaluation.metrics`), and of the resamples of a comparison by formulas that tests hold to scikit-learn
-(`weighted_metrics` there). A task may have others, in its own file, each with a `formula`.
+The trainer computes the metrics of this file under the same names. For a holdout it uses scikit-learn, if that has the
+metric (`rondo.trainer.evaluation.metrics`). For the resamples of a comparison it uses the formulas of
+`weighted_metrics` there, which tests compare with scikit-learn. A task may have more metrics in its own file, each with
+a `formula`.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    # From targets `[rows]`, the outputs by name (see `Task.predictions`), and weights `[rows]`, or None for rows that
-    # count once, to the value. None where it is not defined.
+    # Computes the value from targets `[rows]`, outputs by name (see `Task.predictions`), and weights `[rows]`, or None
+    # if each row counts once. None if the metric is not defined.
     Formula: TypeAlias = Callable[
         [NDArray[np.float32], Mapping[str, NDArray[Any]], NDArray[np.float64] | None], float | None
     ]
 
 
-# The bins of equal width by which the calibration error compares scores with shares.
+# The number of bins of equal width in which the calibration error compares scores with shares.
 CALIBRATION_BINS = 20
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of a holdout. `title` is how people write it, `form` the format of its values.
+    """A metric of a holdout. `title` is its name for people, `form` the format of its values.
 
-    `description` documents its gate in a spec. A `relative` metric has the unit of the label, so a loss is given as a
-    share of the reference: 0.1 is a tenth worse. One with an `option` needs that key of the spec's `prediction`.
+    `description` documents its gate in a spec. A `relative` metric has the unit of the label, so a loss is a share of
+    the reference: 0.1 means a tenth worse. A metric with an `option` needs that key of the spec's `prediction`.
     """
 
     name: str
@@ -47,11 +48,14 @@ class Metric:
     formula: Formula | None = None
 
     def loss(self, value: float, reference: float) -> float:
-        """Return how much worse a value is than a reference, in the metric's own unit. Negative where it is better."""
+        """Return the distance by which a value is worse than a reference, in the metric's unit.
+
+        Negative if it is better.
+        """
         return reference - value if self.higher_is_better else value - reference
 
     def written(self, value: float) -> str:
-        """Return a value as people write it, such as `ROC AUC 0.681`."""
+        """Return a value with the title, such as `ROC AUC 0.681`."""
         return f"{self.title} {self.figure(value)}"
 
     def figure(self, value: float) -> str:
@@ -164,7 +168,7 @@ COST = Metric(
     option="cost",
     form=".4g",
 )
-# The gates that each spec has in its digest, also where they are not set, in this order: a new metric is none of them.
+# The gates that each spec has in its digest, even if they are not set, in this order. New metrics are not added here.
 IN_EVERY_DIGEST = by_name(
     ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, F1_MACRO, MCC,
     RMSE, MAE, MEDIAN_ABSOLUTE_ERROR, MAPE, R2, PINBALL, INTERVAL_COVERAGE,

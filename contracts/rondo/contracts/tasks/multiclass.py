@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
 
-# The confusion matrix of a window has this many rows and columns at most.
+# The largest number of rows and columns in the confusion matrix of a window.
 MAX_CLASSES = 200
-# Longer labels are free text.
+# Labels that are longer are taken for free text.
 MAX_LABEL_CHARACTERS = 256
 _CONFIDENCE_BINS = CALIBRATION_BINS
 
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """Any text, or a whole number, which is the text that it is written as."""
+    """Any text, or a whole number, which stands for its text."""
 
     storage: ClassVar[Storage] = "text"
 
@@ -63,7 +63,7 @@ class ClassLabels:
 
 
 class Multiclass:
-    """`base.Task`. A label is stored as its text. The raw predictions are the probabilities of the classes."""
+    """See `base.Task`. A label is stored as its text. The raw predictions are the probabilities of the classes."""
 
     name: ClassVar[str] = "multiclass"
     description: ClassVar[str] = "one of several"
@@ -83,7 +83,7 @@ class Multiclass:
         return ClassLabels()
 
     def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the distinct labels: in the order of their numbers if all are whole numbers, else of their texts."""
+        """Return the distinct labels, in numeric order if all are whole numbers, else in the order of their texts."""
         found = {str(label) for label in labels}
         numbers = all(_is_number(text) for text in found)
         return tuple(sorted(found, key=(lambda text: (int(text), text)) if numbers else None))
@@ -132,9 +132,9 @@ class Multiclass:
         return None
 
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return 1 where the predicted class is not the outcome, else 0.
+        """Return 1 if the predicted class differs from the outcome, else 0.
 
-        The log of the outcome's probability is no choice: the inference log has that of the predicted class alone.
+        The log loss is not available, because the inference log has only the probability of the predicted class.
         """
         predicted, observed, counted = _classes(fitted.labels, rows)
         return np.where(counted, predicted != observed, np.nan)
@@ -143,7 +143,7 @@ class Multiclass:
         return None
 
     def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
-        """Return 1 where the predicted class is the outcome, else 0, less its probability."""
+        """Return 1 if the predicted class is the outcome, else 0, minus the probability of the predicted class."""
         scores = np.asarray(rows.column("number").to_numpy(), np.float64)
         return 1 - self.losses(fitted, rows, largest) - scores
 
@@ -151,7 +151,7 @@ class Multiclass:
         return {"accuracy": 1 - self.losses(fitted, rows, None)}
 
     def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return the accuracy, by how often a predicted class of like probability was right.
+        """Return the accuracy, by the accuracy of predictions with similar probability on the holdout.
 
         Guo et al., "On calibration of modern neural networks", ICML 2017. Guillory et al., ICCV 2021.
         """
@@ -159,7 +159,7 @@ class Multiclass:
 
 
 def _classes(labels: tuple[str, ...], rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the predicted and the observed class of each row, and which rows have both.
+    """Return the predicted and the observed class of each row, and true for rows that have both.
 
     An observed class that is not among `labels` has the index `len(labels)`.
     """
@@ -172,14 +172,14 @@ def _classes(labels: tuple[str, ...], rows: pa.Table) -> tuple[NDArray[np.int64]
 
 
 def _is_number(text: str) -> bool:
-    """Return whether a text is a whole number as `str` writes it: answered as a number, it reads back as the text."""
+    """Return whether a text is a whole number as `str` writes it, so that the number reads back as the same text."""
     digits = text.removeprefix("-")
     return digits.isascii() and digits.isdigit() and text == str(int(text)) and len(digits) < 16  # noqa: PLR2004
 
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """A matrix of outcomes by predicted classes, and counts of wrong and right predictions by confidence.
+    """A matrix of outcomes and predicted classes, and counts of wrong and right predictions by confidence.
 
     The last row of the matrix counts outcomes of classes that the model does not know.
     """
@@ -211,8 +211,8 @@ class ConfusionMatrix:
     def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
         """Return accuracy, balanced accuracy, macro F1, the expected calibration error, and the share of new classes.
 
-        As in scikit-learn, balanced accuracy is the mean recall of the classes that occur, and macro F1 the mean over
-        the classes that occur or are predicted.
+        Balanced accuracy and macro F1 follow scikit-learn: the mean recall of the classes that occur, and the mean F1
+        of the classes that occur or are predicted.
         """
         matrix, rows = self.matrix(counts), self.labelled(counts)
         if not rows:
@@ -233,7 +233,10 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Rows by class: predicted rightly, observed, predicted. Last the outcomes of classes that are not known."""
+    """Rows by class: predicted correctly, observed, predicted.
+
+    The last count is that of outcomes with unknown classes.
+    """
 
     labels: tuple[str, ...]
 
@@ -254,7 +257,7 @@ class ClassCounts:
         return int(counts[2 * k : 3 * k].sum())
 
     def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return accuracy, balanced accuracy and macro F1 as `ConfusionMatrix` does."""
+        """Return accuracy, balanced accuracy and macro F1, computed as in `ConfusionMatrix`."""
         if not self.labelled(counts):
             return {}
         right, observed, predicted = counts[:-1].reshape(3, len(self.labels))
@@ -264,7 +267,7 @@ class ClassCounts:
 def _of_classes(
     right: NDArray[np.int64], observed: NDArray[np.int64], predicted: NDArray[np.int64], unknown: int
 ) -> dict[str, Figure]:
-    """Return the metrics of rows by class, shapes `[classes]`. `unknown` rows have an outcome of no known class."""
+    """Return the metrics of rows by class, shapes `[classes]`. `unknown` counts outcomes of unknown classes."""
     recalls = right[observed > 0] / observed[observed > 0]
     present = (observed + predicted) > 0
     f1 = 2 * right[present] / (observed + predicted)[present]

@@ -1,4 +1,4 @@
-"""The tasks by their names in a spec, and the metrics of all of them. A new task is its file and a line here."""
+"""The tasks by their names in a spec, and the metrics of all tasks. A new task is its file and a line here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ALL: tuple[Task, ...] = (BINARY, MULTICLASS, REGRESSION)
 TASKS: Mapping[str, Task] = {task.name: task for task in _ALL}
 NAMES.extend(TASKS)
-# That of a spec which names none.
+# The task of a spec that names none.
 DEFAULT = BINARY.name
 METRICS: Mapping[str, Metric] = {
     **IN_EVERY_DIGEST,
@@ -34,14 +34,14 @@ def names_of(tasks: Iterable[Task]) -> str:
 
 
 def headline(task: str, metrics: Mapping[str, float]) -> str | None:
-    """Return the primary metric of a model as text, such as `ROC AUC 0.742`. None where it is not known."""
+    """Return the primary metric of a model as text, such as `ROC AUC 0.742`. None if it is not known."""
     if task not in TASKS or (name := TASKS[task].primary) not in metrics:
         return None
     return METRICS[name].written(metrics[name])
 
 
 def title(name: str) -> str:
-    """Return how people write a metric or a rate of groups."""
+    """Return the title of a metric or of a rate of groups."""
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
 
 
@@ -61,7 +61,7 @@ class UnknownTaskError(ValueError):
 
 
 def task_named(name: str) -> Task:
-    """Return what a spec calls `name`.
+    """Return the task that a spec calls `name`.
 
     Raises:
         UnknownTaskError: no task has the name.

@@ -1,4 +1,4 @@
-"""Regression: a number, with an interval of stated coverage where the spec asks for one."""
+"""Regression: a number, with an interval of stated coverage if the spec asks for one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
 
-# One wild outcome is not to decide the mean of the squared errors.
+# The percentile of the squared errors that is the largest loss, so that one outlier does not dominate their mean.
 _LARGEST_LOSS_PERCENT = 99
 LARGEST_FLOAT32 = 3.4028234663852886e38
 
@@ -48,7 +48,7 @@ class NumberLabels:
         return "a finite number"
 
     def parse(self, value: object) -> float | None:
-        """Return a number, or a text that is one."""
+        """Return the value of a number, or of a text that is a number."""
         if isinstance(value, bool):
             return None
         if isinstance(value, str):
@@ -62,7 +62,7 @@ class NumberLabels:
 
 
 class Regression:
-    """`base.Task`. A label is stored as float64. The raw prediction is the value."""
+    """See `base.Task`. A label is stored as float64. The raw prediction is the value."""
 
     name: ClassVar[str] = "regression"
     description: ClassVar[str] = "a number"
@@ -113,7 +113,7 @@ class Regression:
         value = (Output("value", "number"),)
         if fitted.interval is None:
             return value
-        # They are as far from every value.
+        # The ends have a constant distance from the value, so they only drift together with it.
         ends = (Output(name, "number", watched=False, coverage=fitted.interval.coverage) for name in ("low", "high"))
         return (*value, *ends)
 
@@ -147,7 +147,10 @@ class Regression:
         return float(np.percentile(known, _LARGEST_LOSS_PERCENT)) if len(known) else None
 
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
-        """Return the squared error as a share of `largest`, at most 1; where that is 0, each error is 1."""
+        """Return the squared error as a share of `largest`, at most 1.
+
+        If `largest` is 0, the loss of any error is 1.
+        """
         errors = _squared_errors(rows)
         if largest is None:
             return np.full(len(errors), np.nan)
@@ -163,7 +166,10 @@ class Regression:
         return np.where(np.isfinite(low) & np.isfinite(high) & np.isfinite(_squared_errors(rows)), outside, np.nan)
 
     def bias(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
-        """Return the error as a share of the one whose loss is 1, at most 1; where that is 0, the sign of the error."""
+        """Return the error divided by the error whose loss is 1, limited to -1 and 1.
+
+        If that error is 0, return the sign.
+        """
         outcomes, values = (rows.column(name).to_numpy().astype(np.float64) for name in ("outcome", "number"))
         return np.asarray(np.sign(outcomes - values) * np.sqrt(self.losses(fitted, rows, largest)), np.float64)
 
@@ -172,9 +178,9 @@ class Regression:
         return {"mae": np.sqrt(squares), "squared_error": squares}
 
     def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return mean absolute and root mean squared error, by how far off like predictions were.
+        """Return mean absolute and root mean squared error, by the errors of similar predictions on the holdout.
 
-        As the direct loss estimation of NannyML 0.6, with the prediction alone in place of all features.
+        The method is the direct loss estimation of NannyML 0.6, with only the prediction in place of all features.
         """
         square = figures.mean("squared_error", counts)
         root = sqrt(square.value)
@@ -183,16 +189,16 @@ class Regression:
 
 
 def _squared_errors(rows: pa.Table) -> NDArray[np.float64]:
-    """Return NaN where the prediction or the outcome is no finite number."""
+    """Return the squared errors. NaN if the prediction or the outcome is not a finite number."""
     values, outcomes = numbers(rows)
     values[~(np.isfinite(values) & np.isfinite(outcomes))] = np.nan
     return (outcomes - values) ** 2
 
 
 def least_rows(coverage: float) -> int:
-    """Return how many residuals a split conformal interval of a coverage needs to be finite.
+    """Return the number of residuals that a split conformal interval of this coverage needs to be finite.
 
-    They are the n for which `ceil((n + 1) * coverage)`, the rank of its half width, is n at most.
+    This is the lowest n with `ceil((n + 1) * coverage) <= n`, the rank of the half width.
     """
     rows = floor(coverage / (1 - coverage))
     return rows if ceil((rows + 1) * coverage) <= rows else rows + 1
@@ -201,10 +207,11 @@ def least_rows(coverage: float) -> int:
 def half_width(residuals: NDArray[np.float64], coverage: float) -> float:
     """Return the half width of the split conformal interval, a float32.
 
-    It is the smallest absolute residual of the holdout that at least `ceil((n + 1) * coverage)` of its n residuals do
-    not exceed: of rows like these, an outcome then lies in the interval with at least that probability (Vovk, Gammerman
-    and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018, theorem 2.2). With fewer than
-    `least_rows` that interval is infinite. This one then has the largest residual, and covers n / (n + 1) at least.
+    It is the smallest absolute residual of the holdout that at least `ceil((n + 1) * coverage)` of the n residuals do
+    not exceed. The outcome of an exchangeable row then lies in the interval with at least the probability `coverage`
+    (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018, theorem 2.2).
+    With fewer residuals than `least_rows` this interval would be infinite. The function then returns the largest
+    residual, which covers n / (n + 1) at least.
     """
     absolute = np.sort(np.abs(residuals))
     rank = min(ceil((len(absolute) + 1) * coverage), len(absolute))
@@ -214,7 +221,7 @@ def half_width(residuals: NDArray[np.float64], coverage: float) -> float:
 
 
 def scale_of(residuals: NDArray[np.float64], targets: NDArray[np.float32]) -> ResidualScale:
-    """Return units that are powers of two, about a thousandth of the mean absolute residual and label."""
+    """Return units that are powers of two, about a thousandth of the mean absolute residual and mean absolute label."""
     labels = targets.astype(np.float64)
     center = float(np.median(labels)) if len(labels) else 0.0
     spread = float(np.abs(labels - center).mean()) if len(labels) else 0.0
@@ -227,8 +234,8 @@ def _unit(size: float) -> float:
 
 
 _LARGEST = 2**31 - 1
-_HALF = 31  # bits: a square has at most 62
-# Bins of the absolute residual: 0, then 16 in each octave, so an edge is 4.4% above the one before it.
+_HALF = 31  # bits, so that a square has at most 62
+# The bins of the absolute residual: one for 0, then 16 in each octave, so an edge is 4.4% above the previous edge.
 _PER_OCTAVE = 16
 _BINS = 31 * _PER_OCTAVE + 1
 _ROWS, _SUM, _ABSOLUTE, _HIGH, _LOW, _LABEL, _LABEL_HIGH, _LABEL_LOW, _INTERVALS, _COVERED = range(10)
@@ -237,11 +244,11 @@ _HEAD = 10
 
 @dataclass(frozen=True)
 class ResidualSketch:
-    """Moments of residuals and labels, a sketch of the quantiles of the absolute residual, and intervals that covered.
+    """Moments of residuals and labels, quantiles of the absolute residual, and the count of covered outcomes.
 
-    Residuals and labels are counted in the units of `scale`, rounded to whole numbers. A square is the sum of two
-    numbers of 31 bits. So the counts of 2^31 rows fit int64, and adding and subtracting are exact. The quantiles are
-    those of DDSketch (Masson, Rim and Lee, VLDB 2019): bins that grow by a constant factor. They can be left out.
+    Residuals and labels are counted in the units of `scale`, rounded to whole numbers. A square is stored as two
+    numbers of 31 bits. The counts of 2^31 rows therefore fit int64, and sums and differences are exact. The quantiles
+    are those of DDSketch (Masson, Rim and Lee, VLDB 2019), with bins that grow by a constant factor. They are optional.
     """
 
     scale: ResidualScale
@@ -298,7 +305,7 @@ class ResidualSketch:
         return figures
 
     def _quantile(self, counts: NDArray[np.int64], rows: int, share: float) -> float:
-        """Return the middle of the bin that holds a quantile of the absolute residual."""
+        """Return the middle of the bin that contains a quantile of the absolute residual."""
         place = int(np.searchsorted(np.cumsum(counts[_HEAD:]), share * rows))
         return 0.0 if place == 0 else 2.0 ** ((place - 0.5) / _PER_OCTAVE) * self.scale.residual
 

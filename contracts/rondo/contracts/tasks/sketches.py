@@ -1,4 +1,7 @@
-"""Sketches of performance: vectors of whole numbers that add up. Windows merge, and a correction subtracts exactly."""
+"""Sketches of performance: vectors of whole numbers.
+
+They add up, so that windows merge and corrections subtract exactly.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What a sketch counts: of a prediction, and of its outcome. `number` is the score or the value. `label` is the
-# predicted class of a multiclass model. An outcome is a number or a label. What a task has not is null.
+# The columns that a sketch counts: those of a prediction, and those of its outcome. `number` is the score or the value.
+# `label` is the predicted class of a multiclass model. An outcome is a number or a label. Columns that a task does not
+# use are null.
 PREDICTED = pa.schema([("number", pa.float32()), ("label", pa.string()), ("low", pa.float32()), ("high", pa.float32())])
 OBSERVED = pa.schema([("outcome", pa.float64()), ("outcome_label", pa.string())])
 
@@ -28,7 +32,7 @@ def numbers(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric, and its standard error. None where no formula gives one."""
+    """A metric, and its standard error. The error is None if no formula gives one."""
 
     value: float
     error: float | None = None
@@ -41,7 +45,7 @@ def share_of(rows: int, total: int) -> Figure:
 
 
 class PerformanceSketch(Protocol):
-    """Counts labelled predictions of one model. The counts of disjoint sets of rows add up."""
+    """Counts labelled predictions of one model. Counts of disjoint sets of rows can be added."""
 
     @property
     def size(self) -> int:
@@ -49,7 +53,7 @@ class PerformanceSketch(Protocol):
         ...
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Count rows, which have the columns of `PREDICTED` and `OBSERVED`. Shape `[size]`.
+        """Count rows with the columns of `PREDICTED` and `OBSERVED`. The result has the shape `[size]`.
 
         Rows without a finite prediction or without an outcome do not count.
         """
@@ -60,5 +64,5 @@ class PerformanceSketch(Protocol):
         ...
 
     def figures(self, counts: NDArray[np.int64]) -> Mapping[str, Figure]:
-        """Return the metrics by name; without those that are not defined, such as ROC AUC with one class only."""
+        """Return the metrics by name, without undefined ones, such as the ROC AUC of one class."""
         ...

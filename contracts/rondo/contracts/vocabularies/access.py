@@ -6,12 +6,13 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a token allows.
+    """The permissions of a token.
 
-    `reader`: everything that can be looked at. `publisher`: batches and outcomes. `predictor`: predictions. `engineer`:
-    specs and trainings. `approver`: promote and roll back. `admin`: everything, tokens included.
+    `reader`: read everything. `publisher`: publish batches and outcomes. `predictor`: request predictions. `engineer`:
+    apply specs and request trainings. `approver`: promote and roll back versions. `admin`: everything, including
+    tokens.
 
-    Unknown: it allows nothing.
+    Unknown: the role allows nothing.
     """
 
     READER = "reader"

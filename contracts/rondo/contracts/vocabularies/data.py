@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """How a batch arrived.
+    """The way in which a batch arrived.
 
     Unknown: shown as it is.
     """
@@ -17,7 +17,7 @@ class Source(StrEnum):
 
 
 class UnknownColumns(StrEnum):
-    """What happens to a batch with columns that no model of its dataset names.
+    """The treatment of a batch with columns that no model of its dataset names.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it behaves as `report`.
     """
@@ -28,7 +28,7 @@ class UnknownColumns(StrEnum):
 
 
 class ScoringState(StrEnum):
-    """How far a scoring job is: it waits for others, goes on, has its table, or has stopped and can be asked again.
+    """The state of a scoring job: it waits for others, runs, is done, or has failed and may be requested again.
 
     Unknown: shown as it is.
     """
@@ -40,7 +40,7 @@ class ScoringState(StrEnum):
 
 
 class SchemaChange(StrEnum):
-    """How the contract of a dataset changed from one revision of its spec to the next.
+    """The kind of a change of a dataset's contract from one revision of its spec to the next.
 
     Unknown: shown as it is.
     """
@@ -56,13 +56,13 @@ class SchemaChange(StrEnum):
 
 
 class ScoringFailure(StrEnum):
-    """Why a scoring job failed. `reason` says what to do.
+    """The cause of a failed scoring job. `reason` says what to do.
 
-    Its data are missing, damaged, made anew meanwhile, do not fit the version, or have rows too long for a message. Its
-    scores were lost, or the log of their table is damaged. Serving did not answer, or it refused the version or the
-    message. Or ingestion failed for a reason that it does not know.
+    The causes: the data is missing, damaged, recreated in the meantime, does not fit the version, or has rows too long
+    for a message. The scores were lost, or the log of their table is damaged. Serving did not answer, or it refused the
+    version or the message. Ingestion failed for an unknown reason.
 
-    Unknown: shown as it is, with the reason. The job has failed all the same.
+    Unknown: shown as it is, with the reason. The job has failed in any case.
     """
 
     DATA_MISSING = "data_missing"

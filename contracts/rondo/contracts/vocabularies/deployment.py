@@ -8,12 +8,12 @@ from enum import StrEnum
 class GateName(StrEnum):
     """The gates that every candidate has to pass, whatever its spec says.
 
-    `infrastructure.parity`: the ONNX graph predicts as the trained model. `artifact.new`: no version that serves or was
-    rolled back has the artifact. `artifact.sound`: it can be served. `evidence.usable`: it is there, and can be read.
-    `stale_champion`: the version that serves is the one that the candidate was compared with.
+    `infrastructure.parity`: the ONNX graph predicts as the trained model does. `artifact.new`: no version that serves
+    or was rolled back has the same artifact. `artifact.sound`: the artifact can be served. `evidence.usable`: the
+    evidence exists and can be read. `stale_champion`: the candidate was compared with the version that serves now.
 
-    A gate of the spec is named by what it bounds: `<metric>.min`, `<metric>.max`, `<metric>.not_worse_than_champion`,
-    `slices.<column>`, `fairness.<column>`.
+    A gate of the spec is named after the metric, slice or group that it bounds: `<metric>.min`, `<metric>.max`,
+    `<metric>.not_worse_than_champion`, `slices.<column>`, `fairness.<column>`.
 
     Unknown: shown as it is. Whether the gate was passed is a field of its own.
     """
@@ -26,10 +26,10 @@ class GateName(StrEnum):
 
 
 class RouteRole(StrEnum):
-    """What a version does in a deployment.
+    """The role of a version in a deployment.
 
-    The primary is the champion: training sets, joins and findings use its predictions alone. A canary answers its
-    share of the requests. A shadow scores requests, and its answers are not published.
+    The primary is the champion. Training sets, joins and findings use only its predictions. A canary answers its share
+    of the requests. A shadow scores requests, and its answers are not published.
 
     Unknown: serving refuses the deployment and keeps the versions that it serves. Readers of predictions skip them.
     """
@@ -40,9 +40,9 @@ class RouteRole(StrEnum):
 
 
 class ReplicaState(StrEnum):
-    """How far a serving replica is with a version.
+    """The state of a version on a serving replica.
 
-    Unknown: the replica has reported nothing that counts: it neither serves the version nor refuses it.
+    Unknown: the report does not count, and the replica neither serves nor refuses the version.
     """
 
     LOADING = "loading"
@@ -53,10 +53,11 @@ class ReplicaState(StrEnum):
 
 
 class RolloutStrategy(StrEnum):
-    """How a version takes over.
+    """The way in which a new version replaces the champion.
 
-    `replace`: all requests at once. `canary`: a growing share of them, by steps. `blue_green`: none until the evidence
-    suffices, then all at once. `shadow`: none, until a person decides. `ab`: one share, until one is better.
+    `replace`: the version answers all requests at once. `canary`: it answers a growing share of them, by steps.
+    `blue_green`: it answers none until the evidence suffices, then all at once. `shadow`: it answers none until a
+    person decides. `ab`: it answers a fixed share until one version is better.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it rolls out by `replace`.
     """
@@ -69,11 +70,11 @@ class RolloutStrategy(StrEnum):
 
 
 class RolloutState(StrEnum):
-    """How far a rollout is.
+    """The state of a rollout.
 
-    `running`: it goes on by the evidence. `paused`: a person stopped its steps. `asking`: a person is to decide.
-    `watching`: the candidate was promoted, and goes back without a question if it turns out worse. The others are ends:
-    `superseded` is that a decision by hand made another version the champion.
+    `running`: the evidence decides about its steps. `paused`: a person paused its steps. `asking`: it waits for the
+    decision of a person. `watching`: the candidate was promoted, and is rolled back automatically if it turns out
+    worse. All others are final states. `superseded`: a person made another version the champion.
 
     Unknown: shown as it is.
     """
@@ -89,13 +90,13 @@ class RolloutState(StrEnum):
 
 
 class RolloutVerdict(StrEnum):
-    """What the evidence of a rollout said when it last led to a verdict. Empty before that.
+    """The last verdict of a rollout's evidence. Empty before the first verdict.
 
-    For the candidate: `better`, `not_worse` (by the margin), and `no_guard` (no guard has fired, where guards alone
-    judge). Against it: `worse`, and the guards `errors`, `slow` and `disagreement`. `inconclusive`: not enough evidence
-    in the time of the step, which goes on where the spec says `wait`.
+    For the candidate: `better`, `not_worse` (by the margin), and `no_guard` (only guards judge, and none has fired).
+    Against it: `worse`, and the guards `errors`, `slow` and `disagreement`. `inconclusive`: not enough evidence within
+    the time of the step, which continues if the spec says `wait`.
 
-    Unknown: shown as it is. What became of the rollout is its state.
+    Unknown: shown as it is. The state of the rollout says what followed.
     """
 
     BETTER = "better"
@@ -109,7 +110,7 @@ class RolloutVerdict(StrEnum):
 
 
 class EvidenceScope(StrEnum):
-    """Which requests both versions of a rollout score: all, or those that the canary answers.
+    """The requests that both versions of a rollout score: all, or those that the canary answers.
 
     Unknown: as `all`.
     """
@@ -119,9 +120,9 @@ class EvidenceScope(StrEnum):
 
 
 class OutcomeCause(StrEnum):
-    """Whether an outcome is the same whatever was answered.
+    """The dependence of an outcome on the answer.
 
-    Unknown: `rondo apply` refuses the spec. A stored spec with it has independent outcomes.
+    Unknown: `rondo apply` refuses the spec. A stored spec with it is treated as `independent`.
     """
 
     INDEPENDENT = "independent"
@@ -129,7 +130,7 @@ class OutcomeCause(StrEnum):
 
 
 class UnknownFields(StrEnum):
-    """What happens to a request with features or fields that the model does not have.
+    """The treatment of a request with features or fields that the model does not have.
 
     Unknown: `rondo apply` refuses the spec. In a deployment `ignore_unknown_fields` decides.
     """
@@ -140,9 +141,9 @@ class UnknownFields(StrEnum):
 
 
 class LogDelivery(StrEnum):
-    """When an answer over HTTP is sent: once Kafka has its row of the inference log, or before.
+    """The time at which an answer over HTTP is sent: after Kafka has its row of the inference log, or before.
 
-    Unknown: `rondo apply` refuses the spec. In a deployment as `acknowledged`.
+    Unknown: `rondo apply` refuses the spec. In a deployment it is treated as `acknowledged`.
     """
 
     ACKNOWLEDGED = "acknowledged"
@@ -150,7 +151,7 @@ class LogDelivery(StrEnum):
 
 
 class JudgedBy(StrEnum):
-    """What decides about a rollout: outcomes, or errors, slow answers and disagreement alone.
+    """The evidence that decides about a rollout: outcomes, or only errors, slow answers and disagreement.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it is judged by outcomes.
     """
@@ -160,7 +161,7 @@ class JudgedBy(StrEnum):
 
 
 class Inconclusive(StrEnum):
-    """What follows where the evidence of a step does not suffice by its end.
+    """The next action after a step whose evidence does not suffice.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it waits.
     """

@@ -1,4 +1,4 @@
-"""What documents a text field that holds a word of an open vocabulary."""
+"""Documentation of text fields that have a word of an open vocabulary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_to(vocabulary: type[StrEnum]) -> Any:
-    """Return what documents the known words of a text field in its JSON Schema, and what an unknown word means."""
+    """Return a field whose JSON Schema documents the known words, and the treatment of unknown words."""
     return Field(description=inspect.getdoc(vocabulary), examples=known(vocabulary))
 
 

@@ -6,22 +6,23 @@ from enum import StrEnum
 
 
 class StatisticName(StrEnum):
-    """What a figure measures.
+    """The statistic that a figure has.
 
-    `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
-    categories, `jensen_shannon` the distance of that name, `wasserstein` that of ranks in the reference. `missing` and
-    `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose class the model does not
-    know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of the first two Legendre
-    polynomials of a value's rank in the reference (0 without a change), `share` is that of a category, and `loss` the
-    mean loss between 0 and 1. `calibration` is the mean of outcome minus prediction, of a number as a share of the
-    error whose loss is 1: 0 where predictions are neither too high nor too low. `silence` is the time without a row,
-    and `lag` how far the newest event time is behind, both in seconds. `skew` is the share of rows whose value was
-    published differently than it was served, `repeated_requests` that of requests with the entity and event time of an
-    earlier one, `repeated_features` that of those with its features, `failed_rows` that of rows that a model gives no
-    prediction for, `volume` the number of requests. The others are metrics, named as in the gates of a
-    spec.
+    `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` the total variation
+    distance of categories, `jensen_shannon` the Jensen-Shannon distance, and `wasserstein` the Wasserstein distance of
+    ranks in the reference. `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of
+    outcomes whose class the model does not know, `mean_error` the mean of outcome minus prediction. `level` and
+    `spread` are means of the first two Legendre polynomials of a value's rank in the reference (0 without a change),
+    `share` is the share of a category, and `loss` the mean loss between 0 and 1. `calibration` is the mean of outcome
+    minus prediction, and 0 if predictions are neither too high nor too low. For a number it is divided by the error
+    whose loss is 1. `silence` is the time without a row, and `lag` the distance of the newest event time from the
+    clock, both in seconds. `skew` is the share of rows whose value was published differently than it was served.
+    `repeated_requests` is the share of requests with the entity and event time of an earlier request,
+    `repeated_features` the share of those with the features of an earlier request. `failed_rows` is the share of rows
+    for which a model gives no prediction, and `volume` the number of requests. The others are metrics, named as in the
+    gates of a spec.
 
-    Unknown: shown by its name; in a finding it counts as found.
+    Unknown: shown by its name. In a finding it counts as evidence.
     """
 
     PSI = "psi"
@@ -62,12 +63,12 @@ class StatisticName(StrEnum):
 
 
 class ColumnStatisticName(StrEnum):
-    """A statistic of columns that `monitor.detectors` of a spec may name. It is reported of each window.
+    """A statistic of columns that `monitor.detectors` of a spec may name. It is reported for each window.
 
-    `psi`, `jensen_shannon`, `missing`: of each column. `ks`, `wasserstein`: of each with an order. `total_variation`,
-    `unseen`: of each with categories.
+    `psi`, `jensen_shannon`, `missing`: for all columns. `ks`, `wasserstein`: for ordered columns. `total_variation`,
+    `unseen`: for columns of categories.
 
-    Beside these a spec may name a class of the user's own, as `package.module:Class`.
+    A spec may also name a user's own class, as `package.module:Class`.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it reports the others.
     """
@@ -82,7 +83,7 @@ class ColumnStatisticName(StrEnum):
 
 
 class ProfileKind(StrEnum):
-    """How a reference profile describes a column.
+    """The form in which a reference profile describes a column.
 
     Unknown: the column is not compared. The profile is kept as it is.
     """
@@ -92,10 +93,10 @@ class ProfileKind(StrEnum):
 
 
 class EstimateMethod(StrEnum):
-    """How a figure of performance was estimated.
+    """The method by which a figure of performance was estimated.
 
-    `expected` follows from the predictions alone: rows with like predictions are taken to be as often right, or as far
-    off, as on the holdout. `prediction_powered` corrects that by the outcomes that are there, if they are few.
+    `expected` uses only the predictions, and assumes that rows with similar predictions have the same mean error as on
+    the holdout. `prediction_powered` corrects that estimate by the available outcomes, if they are few.
 
     Unknown: shown by its name.
     """
@@ -105,11 +106,11 @@ class EstimateMethod(StrEnum):
 
 
 class WindowRole(StrEnum):
-    """What a version was when its window closed, or when something was found of it.
+    """The role of a version when its window closed, or at the time of a finding.
 
-    `champion`: it answers as the primary, and evidence and alarms are about it. `replaced`: another version serves in
-    its place, so that its figures describe, and decide nothing. `canary` and `shadow`: it answers beside the champion,
-    and what is found of it starts no training.
+    `champion`: the version answers as the primary, and evidence and alarms are about it. `replaced`: another version
+    serves in its place, and its figures affect no decision. `canary` and `shadow`: the version runs next to the
+    champion, and findings about it start no training.
 
     Unknown: shown as it is.
     """
@@ -121,16 +122,16 @@ class WindowRole(StrEnum):
 
 
 class QualityProblem(StrEnum):
-    """What is wrong with the data of a model.
+    """The problem with the data of a model.
 
-    `values`: its requests have missing or unseen values. `silence`: no request arrives, and `no_outcomes`: no outcome,
-    for much longer than usual. `stale`: the event times of the requests no longer advance with the clock. `skew`:
-    features were published with other values than they were served with. `repeated_requests`: requests repeat the
-    entity and event time of others. `repeated_features`: they repeat the features of others more often than the rows of
-    the training do. `failed_rows`: the model gives no prediction for many of them. `volume`: far fewer or far more
-    requests come than in the same hours of the weeks before.
+    `values`: its requests have missing or unseen values. `silence`: no request has arrived for much longer than usual.
+    `no_outcomes`: no outcome has arrived for much longer than usual. `stale`: the event times of the requests no longer
+    advance with the clock. `skew`: features were published with other values than they were served with.
+    `repeated_requests`: requests repeat the entity and event time of others. `repeated_features`: requests repeat the
+    features of others more often than the training rows do. `failed_rows`: the model gives no prediction for many rows.
+    `volume`: far fewer or far more requests arrive than in the same hours of earlier weeks.
 
-    Unknown: shown as it is. It triggers no training: only `values` does.
+    Unknown: shown as it is. It triggers no training, because only `values` does.
     """
 
     VALUES = "values"
@@ -145,10 +146,10 @@ class QualityProblem(StrEnum):
 
 
 class Harm(StrEnum):
-    """Whether a change of the inputs or predictions is likely to make a model worse.
+    """The likely effect of a change of the inputs or predictions on the performance of a model.
 
-    `likely`: the loss that is to be expected has risen beyond chance. `none`: it can hardly have risen, or the model
-    hardly relies on what has changed. `uncertain`: neither.
+    `likely`: the expected loss has risen by more than chance explains. `none`: it can hardly have risen, or the model
+    hardly relies on the features that have changed. `uncertain`: neither is shown.
 
     Unknown: shown as it is.
     """
@@ -159,7 +160,7 @@ class Harm(StrEnum):
 
 
 class Severity(StrEnum):
-    """How urgent an alert is.
+    """The urgency of an alert.
 
     Unknown: shown as it is.
     """
@@ -170,15 +171,15 @@ class Severity(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What an alert is about.
+    """The subject of an alert.
 
-    `drift`, `performance` and `quality` are those of the findings, and `slices` is a worse performance for slices.
-    `no_verdict` is that the inputs can't be judged after a week and twice the expected time, or after as many rows as
-    the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that many requests count
-    in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`, `failed_rows` and
-    `volume` are as in `QualityProblem`. `detector_failed` is that a detector of the user's own reports nothing of a
-    window. `canary` and `shadow` are that what such a version is asked or answers differs from its own training.
-    `undecided_rollout` is that a rollout waits for the decision of a person.
+    `drift`, `performance` and `quality` are the kinds of findings, and `slices` is a worse performance on slices.
+    `no_verdict`: the inputs can't be judged after a week and twice the expected time, or after as many rows as the
+    version was trained on. `no_performance_verdict`: the losses can't be judged after that. `coverage`: many requests
+    count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`,
+    `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed`: a user's own detector reports nothing for
+    a window. `canary` and `shadow`: the requests or answers of such a version differ from its own training.
+    `undecided_rollout`: a rollout waits for the decision of a person.
 
     Unknown: shown as it is.
     """

@@ -6,12 +6,12 @@ from enum import StrEnum
 
 
 class TriggerKind(StrEnum):
-    """What triggered a training.
+    """The trigger of a training.
 
-    A registration asks for no fit: a model that was made elsewhere is evaluated in the place of a trained one.
-    `new_labels` is that the labelled rows have grown by a tenth, `suspicion` that the performance may have dropped.
+    `registration`: a model that was made elsewhere is evaluated, and nothing is fitted. `new_labels`: the labelled rows
+    have grown by a tenth. `suspicion`: the performance may have dropped.
 
-    Unknown: an automatic trigger. It starts a training only if `retrain.on` names it.
+    Unknown: the trigger counts as automatic, and starts a training only if `retrain.on` names it.
     """
 
     DATA = "data"
@@ -26,7 +26,7 @@ class TriggerKind(StrEnum):
 
 
 class RetrainPolicy(StrEnum):
-    """What decides that a model is trained again.
+    """The rule that decides when a model is trained again.
 
     Unknown: `rondo apply` refuses the spec. A stored spec with it retrains by the triggers that it lists.
     """
@@ -36,7 +36,7 @@ class RetrainPolicy(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a trigger led to no training.
+    """The reason why a trigger led to no training.
 
     Unknown: shown as it is. A skipped run is recorded with it.
     """
@@ -55,12 +55,13 @@ class SkipReason(StrEnum):
 
 
 class AdaptationStrategy(StrEnum):
-    """Which rows a training takes.
+    """The rows that a training takes.
 
-    `since`: those since the last confirmed change. `all`: all of them. `fading`: all, with weights that halve every so
-    many rows. `champion`: none, for what serves is kept. `last N`, such as `last 800`: so many of the newest.
+    `since`: the rows since the last confirmed change. `all`: all rows. `fading`: all rows, with weights that halve
+    after a constant number of rows. `champion`: none, because the champion is kept. `last N`, such as `last 800`: the N
+    newest rows.
 
-    Unknown: shown as it is. The rows and the time of the first one are fields of their own.
+    Unknown: shown as it is. The number of rows and the time of the first row are separate fields.
     """
 
     SINCE = "since"
@@ -70,9 +71,9 @@ class AdaptationStrategy(StrEnum):
 
 
 class TrainerKind(StrEnum):
-    """What trains: a library, or a function of the user's own.
+    """The kind of trainer: a library, or a user's own function.
 
-    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the kind.
+    Unknown: `rondo apply` refuses the spec. A run of a stored spec with it fails and names the kind.
     """
 
     LIGHTGBM = "lightgbm"
@@ -82,7 +83,7 @@ class TrainerKind(StrEnum):
 
 
 class ParameterOrigin(StrEnum):
-    """Where the parameters of a model come from: the spec, the champion at the time, or the search of its training.
+    """The origin of a model's parameters: the spec, the champion at the time, or the search of its training.
 
     Unknown: shown as it is.
     """
@@ -93,7 +94,7 @@ class ParameterOrigin(StrEnum):
 
 
 class EndedTrialState(StrEnum):
-    """How a trial of a search ended: with a metric on each inner split, after some of them, or by an error.
+    """The end of a trial of a search: with a metric on each inner split, after some of them, or by an error.
 
     Unknown: shown as it is.
     """
@@ -104,7 +105,7 @@ class EndedTrialState(StrEnum):
 
 
 class NoteCode(StrEnum):
-    """What a note on a training is about: its rows, its search, its ensemble, or a model that was made elsewhere.
+    """The subject of a note on a training: its rows, its search, its ensemble, or a model that was made elsewhere.
 
     Unknown: shown with its message.
     """

@@ -1,1 +1,1 @@
-"""The dataset spec: its keys, its checks, how it may change, and what models may take from it."""
+"""The dataset spec: its keys, its checks, the changes that it allows, and the columns that models may use."""

@@ -1,6 +1,6 @@
 """Checks of a dataset spec that its classes don't make. Each problem has its path.
 
-They take plain values, as `rondo.contracts.spec.cross_checks` does. A stored spec is not checked again.
+The checks take plain values, as `rondo.contracts.spec.cross_checks` does. A stored spec is not checked again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dataset_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield the contradictions of a dataset spec, and what can't work."""
+    """Yield the contradictions of a dataset spec, and values that can't work."""
     columns = mapping_at(spec, "columns")
     yield from _keys_differ(spec, columns)
     yield from _entity_is_text(spec, columns)

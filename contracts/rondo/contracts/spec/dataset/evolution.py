@@ -1,7 +1,7 @@
-"""Which changes of a dataset spec are allowed: batches that are stored must stay readable by the new contract.
+"""The changes of a dataset spec that are allowed. Stored batches must stay readable by the new contract.
 
-A row that was accepted keeps the types it was stored with, and the columns by which it is identified. So types and
-keys don't change, limits do.
+An accepted row keeps the types that it was stored with, and the columns that identify it. Therefore types and keys may
+not change, and limits may.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.dataset.section import DatasetSpec
 
-# Stored rows would have another type, or another identity.
+# These changes would give stored rows another type or another identity.
 _REFUSED = (SchemaChange.RETYPED, SchemaChange.KEY_CHANGED)
 _ENTITY = DatasetColumn(type="category")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a column, or of a key of the spec. With `is_stricter`, batches that fitted before may not fit now."""
+    """A change of a column, or of a key of the spec.
+
+    If `is_stricter`, batches that the previous spec accepts may be rejected now.
+    """
 
     column: str
     kind: SchemaChange
@@ -34,14 +37,14 @@ class Change:
 
     @property
     def is_refused(self) -> bool:
-        """Whether stored rows forbid it."""
+        """True if stored rows forbid the change."""
         return self.kind in _REFUSED
 
 
 def changes(history: Sequence[DatasetSpec], after: DatasetSpec) -> tuple[Change, ...]:
-    """Return what changes against the last spec of `history`, which has all specs of the dataset, oldest first.
+    """Return the changes since the last spec of `history`, which has all specs of the dataset, the oldest first.
 
-    A column that a spec before the last one had keeps the type that it had there. Nothing changes for the first spec.
+    A column that returns is compared with the type that it had in an earlier spec. The first spec has no changes.
     """
     if not history:
         return ()
@@ -50,12 +53,12 @@ def changes(history: Sequence[DatasetSpec], after: DatasetSpec) -> tuple[Change,
 
 
 def _last_columns(history: Sequence[DatasetSpec]) -> dict[str, tuple[str, DatasetColumn]]:
-    """Return each column that a spec ever had, as the last one had it, by its name in small letters."""
+    """Return each column of all specs, as the latest spec with the column defines it, by its name in small letters."""
     return {name.lower(): (name, column) for spec in history for name, column in _columns(spec).items()}
 
 
 def _columns(spec: DatasetSpec) -> dict[str, DatasetColumn]:
-    """Return the columns with those of the entity, which are categories whether they are listed or not."""
+    """Return the columns, including those of the entity. These are categories, whether the spec lists them or not."""
     return dict.fromkeys(spec.entity, _ENTITY) | spec.columns
 
 
@@ -107,7 +110,7 @@ def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Ch
         sentence = f"{name} is required now: rows without it are quarantined from now on"
         yield Change(name, SchemaChange.MADE_REQUIRED, sentence, is_stricter=True)
     if old.type != new.type and (old.type, new.type) != ("int", "float"):
-        return  # their limits can't be compared. `_of_types` reports the type
+        return  # limits of different types can't be compared, and `_of_types` reports the type
     if _limits(old) == _limits(new):
         return
     allowed = (_allowed(old), _allowed(new))
@@ -136,12 +139,12 @@ def _of_types(known: dict[str, tuple[str, DatasetColumn]], after: DatasetSpec) -
 
 
 def other_capitals(name: str, stored: str) -> str:
-    """Say why a column can't be called `name`: a table has no two columns that differ by capitals alone."""
+    """Return why a column can't be called `name`: names of a table's columns may not differ by capitals alone."""
     return f"{name} differs by capitals alone from {stored}, which stored rows have: write {stored}"
 
 
 def _includes(wide: DatasetColumn, narrow: DatasetColumn) -> bool:
-    """Return whether the first allows every value that the second does, which is of the same type, or `int`."""
+    """Return whether `wide` allows every value of `narrow`. The types are equal, or that of `narrow` is `int`."""
     if wide.min is not None and (narrow.min is None or narrow.min < wide.min):
         return False
     if wide.max is not None and (narrow.max is None or narrow.max > wide.max):

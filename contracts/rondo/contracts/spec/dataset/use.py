@@ -1,4 +1,4 @@
-"""What a model may take from a declared dataset: columns that it has, of types that the model reads."""
+"""Checks whether a model can use a declared dataset: the dataset must have its columns with types that it can read."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.contracts.spec.model import ModelSpec
 
-# A table that an undeclared contract began may hold labels as these numbers, as texts of their digits.
+# A table that was started without a dataset spec may hold labels as these numbers or as the texts of their digits.
 _STORED_DIGITS = {"positive": "0", "negative": "1"}
-# Keys of a model spec that the spec of a declared dataset has in their place.
+# Keys of a model spec that the dataset spec of a declared dataset replaces.
 _OF_DATASET = ("max_bad_share", "unknown_columns")
 
 
 def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
-    """Yield why a model can't be trained on the rows of its declared dataset, a sentence for each reason."""
+    """Yield a sentence for each reason why a model can't be trained on the rows of its declared dataset."""
     yield from _keys(model, dataset)
     for name, feature in model.features.items():
         if feature.source is None:
@@ -29,7 +29,7 @@ def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
 
 
 def name_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
-    """Yield which columns differ by capitals alone from one that older rows have by the specs of `undeclared`."""
+    """Yield each column that differs by capitals alone from a column of older rows, by the specs of `undeclared`."""
     names = {name.lower(): name for name in (*dataset.entity, dataset.event_time, *dataset.columns)}
     for stored in dict.fromkeys(name for model in undeclared for name in _sent(model)):
         name = names.get(stored.lower(), stored)
@@ -43,10 +43,10 @@ def _sent(model: ModelSpec) -> Iterator[str]:
 
 
 def label_contradictions(model: ModelSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
-    """Yield why a model would read the labels of older rows otherwise than they were published.
+    """Yield each reason why a model would read the labels of older rows with another meaning than they were published.
 
-    Rows from before the declaration have 1 for `data.positive` of the models of that time (`undeclared`), and 0 for
-    `data.negative`.
+    Rows from before the declaration have 1 for `data.positive` and 0 for `data.negative` of the models of that time,
+    which are `undeclared`.
     """
     data = model.data
     for other in undeclared:
@@ -68,7 +68,7 @@ def _shown(model: ModelSpec) -> str:
 
 
 def ignored_keys(model: ModelSpec) -> Iterator[str]:
-    """Yield the keys of a model's `data` that do nothing because its dataset is declared, as its file has them."""
+    """Yield the keys in a model's `data` that have no effect because its dataset is declared, as in the file."""
     for key in _OF_DATASET:
         if key in model.data.model_fields_set:
             yield f"data.{key}"
@@ -114,7 +114,7 @@ def _label(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
 
 
 def _label_types(model: ModelSpec) -> tuple[str, ...]:
-    """Return the types of columns that have the labels of a model."""
+    """Return the types that a column with the labels of a model may have."""
     if model.data.positive is not None:
         return ("category",)
     return ("category", "int", "bool") if model.labels.storage == "text" else ("bool", "int", "float")

@@ -1,1 +1,1 @@
-"""What a spec may set in `trainer.params` and in the steps of scikit-learn."""
+"""The parameters that a spec may set in `trainer.params` and in the steps of scikit-learn."""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.parameters.rules import Library
 
-# A new library is its file here, its line here, and its estimator (`rondo.trainer.estimators.base`).
+# A new library needs its file here, its line here, and its estimator (`rondo.trainer.estimators.base`).
 LIBRARIES: dict[str, Library] = {TrainerKind.LIGHTGBM: LIGHTGBM, TrainerKind.XGBOOST: XGBOOST}
 
 
 def parameter_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield the parameters that the library does not have, or that the trainer sets, and values out of range."""
+    """Yield parameters that the library does not have or that the trainer sets, and values out of range."""
     trainer = mapping_at(spec, "trainer")
     kind, task = trainer.get("kind", TrainerKind.LIGHTGBM), spec.get("task", DEFAULT)
     library = LIBRARIES.get(kind) if isinstance(kind, str) else None

@@ -1,4 +1,4 @@
-"""The values between which a search varies a parameter."""
+"""The ranges and lists of values from which a search takes a parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Domain(NamedTuple):
-    """The values of one parameter: from `low` to `high`, both included, or one of `choices` where there are any."""
+    """The values of one parameter: from `low` to `high`, both included, or one of `choices` if it is not empty."""
 
     low: float = 0
     high: float = 0
@@ -29,5 +29,5 @@ Space: TypeAlias = Mapping[str, Domain]
 
 
 def span(low: float, high: float, *, log: bool = False) -> Domain:
-    """Return the whole numbers, or the numbers, between two bounds, by the type of `low`."""
+    """Return the range between two bounds. It has whole numbers if `low` is one."""
     return Domain(low, high, log=log, whole=isinstance(low, int))

@@ -6,7 +6,7 @@ from rondo.contracts.spec.parameters.domains import span
 from rondo.contracts.spec.parameters.lightgbm_names import ALIASES
 from rondo.contracts.spec.parameters.rules import Library, Rule
 
-# By the trainer's names for them. LightGBM's aliases are accepted, too.
+# By the names that the trainer uses for them. LightGBM's aliases are accepted, too.
 _SETTABLE: dict[str, Rule] = {
     "n_estimators": Rule(int, 1, 5_000),
     "num_leaves": Rule(int, 2, 4_096),
@@ -50,7 +50,7 @@ _DECIDED: dict[str, str] = {
     "categorical_feature": "the `type` of each feature decides it",
     "label_column": "write `data.label`",
 }
-# Of LightGBM's scikit-learn interface alone.
+# Parameters of LightGBM's scikit-learn interface alone.
 _SKLEARN: dict[str, str] = {
     "class_weight": "set `scale_pos_weight` or `is_unbalance`",
     "importance_type": "no importance is computed",

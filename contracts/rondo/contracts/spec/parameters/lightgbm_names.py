@@ -1,8 +1,8 @@
-"""The names of LightGBM's parameters, as the release that the trainer runs has them (a test holds it to that)."""
+"""The names of LightGBM's parameters in the release that the trainer runs. A test compares them with the library."""
 
 from __future__ import annotations
 
-# Each parameter with its other names.
+# Each parameter with its aliases.
 ALIASES: dict[str, tuple[str, ...]] = {
     "alpha": (),
     "auc_mu_weights": (),

@@ -1,4 +1,7 @@
-"""The rules of the parameters of a library that trains: names, types and bounds. The trainer sets all others."""
+"""The rules for the parameters of a training library: names, types and bounds.
+
+The trainer sets all other parameters.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ _TYPES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true
 
 
 class Rule(NamedTuple):
-    """The type of a parameter, and its lowest and highest sensible value, or the words of a text.
+    """The type of a parameter, and its lowest and highest sensible value, or the allowed words of a text.
 
-    With `items` it is a list, in which each item is of that type; with `length` it has so many.
+    If `items` is set, the parameter is a list with items of that type, and `length` is the number of items.
     """
 
     kind: type[int | float | bool | str]
@@ -34,9 +37,9 @@ class Rule(NamedTuple):
 
 
 def misfit(value: object, *rules: Rule) -> str | None:
-    """Return what is wrong with a value that must follow one of `rules`, to be read after the name of its parameter.
+    """Return the error of a value that must follow one of `rules`, worded to follow the parameter's name in a message.
 
-    None if it may be used.
+    None if the value may be used.
     """
     if any(_fits(value, rule) for rule in rules):
         return None
@@ -49,7 +52,7 @@ def misfit(value: object, *rules: Rule) -> str | None:
 
 
 def is_of(kind: type, value: object) -> bool:
-    """Return whether a value is of a type. A whole number is also a number. True and false are neither."""
+    """Return whether a value has a type. A whole number is also a number. True and false are neither."""
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is str:
@@ -58,7 +61,7 @@ def is_of(kind: type, value: object) -> bool:
 
 
 def described(rule: Rule) -> str:
-    """Return which values follow a rule."""
+    """Return the values that follow a rule as text."""
     if rule.words or rule.items or rule.kind is bool or (rule.low, rule.high) == (-ANY, ANY):
         return _type(rule)
     separator = " of" if rule.high == ANY else ""
@@ -105,12 +108,13 @@ def _of_one_probability() -> list[str]:
 
 @dataclass(frozen=True)
 class Library:
-    """The parameters of a library. `aliases` has all of them, each with its other names.
+    """The parameters of a library. `aliases` has all of them, each with its aliases.
 
-    `settable` and `decided` (what the trainer sets, with what determines it instead) have the names that this project
-    uses, which may be aliases. `elsewhere` has parameters of the library's scikit-learn interface alone. Those
-    `of_one_probability` are for two classes. `search` is what a search varies where a spec names no space, and
-    `distributions` are the packages that may have the library, the usual one first.
+    `settable` has the parameters that a spec may set. `decided` has those that the trainer sets, each with the part of
+    the spec that determines it. Both use the names of this project, which may be aliases. `elsewhere` has parameters of
+    the library's scikit-learn interface alone. Parameters in `of_one_probability` apply to two classes only. `search`
+    is the space of a search whose spec names none. `distributions` are the packages that may provide the library, the
+    usual one first.
     """
 
     name: str
@@ -124,14 +128,14 @@ class Library:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The parameters that can be set: each of their names, with the one that this project uses."""
+        """All names of the parameters that a spec may set, each with the name that this project uses."""
         return self._by_every_name(self.settable)
 
     def other_names(self, name: str) -> list[str]:
         return [other for other, used in self._by_every_name({name: None}).items() if other != used]
 
     def faults(self, task: str, params: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
-        """Yield each parameter that can't be used for a task, and what is wrong with it, to be read after its name."""
+        """Yield each parameter that can't be used for a task, and its error, worded to follow the parameter's name."""
         seen: dict[str, str] = {}
         for name, value in params.items():
             if name not in self.names:
@@ -163,6 +167,6 @@ class Library:
         return {name for parameter, others in self.aliases.items() for name in (parameter, *others)}
 
     def _by_every_name(self, names: Mapping[str, object]) -> dict[str, str]:
-        """Return the name and the aliases of each parameter, with its name here."""
+        """Return this project's name of each parameter, by its name and each of its aliases."""
         own = {name: parameter for parameter, others in self.aliases.items() for name in (parameter, *others)}
         return {alias: name for name in names for alias in (own[name], *self.aliases[own[name]])}

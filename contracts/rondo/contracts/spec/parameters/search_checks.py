@@ -1,4 +1,4 @@
-"""Checks of `trainer.search`: each value that a trial may have must be one that `params` or `steps` may have."""
+"""Checks of `trainer.search`. Each value of its space must be allowed in `params` or `steps`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ _SEPARATOR = " "
 
 
 def search_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what is wrong with the search of a spec, unless it has none."""
+    """Yield the errors of a spec's search. Nothing without a search."""
     trainer, task = mapping_at(spec, "trainer"), spec.get("task", DEFAULT)
     if trainer.get("search") is not None and isinstance(task, str):
         yield from faults(task, trainer)
 
 
 def faults(task: str, trainer: Plain) -> Iterator[Problem]:
-    """Yield what is wrong with the search of a trainer, for a task. Steps that are wrong themselves are passed over."""
+    """Yield the errors of a trainer's search for a task.
+
+    Invalid steps are skipped, because other checks report them.
+    """
     kind, space = trainer.get("kind", TrainerKind.LIGHTGBM), mapping_at(mapping_at(trainer, "search"), "space")
     steps = list_at(trainer, "steps")
     uses = [step["use"] for step in steps if isinstance(step, Mapping) and isinstance(step.get("use"), str)]
@@ -74,7 +77,7 @@ def _own_names(kind: str, trainer: Plain, uses: Sequence[str]) -> set[str]:
 
 
 def _malformed(name: str, given: object) -> Problem | None:
-    """Return what is wrong with a space that is neither a range nor a list. Types that are wrong are passed over."""
+    """Return the error of a space that is neither a range nor a list. Values of wrong types are skipped."""
     if not isinstance(given, Mapping):
         return None
     ends, listed = [given.get("low"), given.get("high")], given.get("values")
@@ -96,7 +99,7 @@ def _is_well_formed(given: object) -> bool:
 
 
 def _values(task: str, kind: str, uses: Sequence[str], space: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the names and values that can't be used, each as often as a value of its space is wrong."""
+    """Yield names and values that can't be used, with one problem for each invalid value of a space."""
     samples = {name: _samples(given) for name, given in space.items()}
     if library := LIBRARIES.get(kind):
         yield from _of_library(library, task, samples)

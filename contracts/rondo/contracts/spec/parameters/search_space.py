@@ -1,7 +1,7 @@
-"""The space of `trainer.search`: which parameters are searched, between which values, and how they are set.
+"""The space of `trainer.search`: the parameters, their values, and the trainer with a point of the space.
 
-A parameter has the name that this project uses for it (`Library.names`). One of a step of scikit-learn has the name of
-`sklearn.pipeline.make_pipeline`, such as `logisticregression__C`.
+A parameter of a library has the name that this project uses for it (`Library.names`). A parameter of a step of
+scikit-learn has the name of `sklearn.pipeline.make_pipeline`, such as `logisticregression__C`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NETWORK: Space = {"alpha": _STRENGTH, "learning_rate_init": span(1e-4, 1e-1, lo
 _ALPHA: Space = {"alpha": span(1e-4, 1e3, log=True)}
 _MIXED: Space = {"alpha": _STRENGTH, "l1_ratio": span(0.05, 1.0)}
 _ROLES = ("Classifier", "Regressor")
-# What is searched of the last step of scikit-learn where a spec names no space, by its class.
+# The default space of scikit-learn, by the class of the last step.
 DEFAULT_STEP_SPACES: dict[str, Space] = {
     "sklearn.linear_model.LogisticRegression": {"C": span(1e-3, 1e3, log=True)},
     "sklearn.linear_model.Ridge": _ALPHA,
@@ -55,7 +55,7 @@ DEFAULT_STEP_SPACES: dict[str, Space] = {
 
 
 def step_names(uses: Sequence[str]) -> list[str]:
-    """Return the names that scikit-learn's `make_pipeline` gives steps: the class in small letters, with a number."""
+    """Return the names that `make_pipeline` gives to steps: the class in small letters, and a number if it repeats."""
     names = [use.rpartition(".")[2].lower() for use in uses]
     counts, seen = Counter(names), Counter[str]()
     for place, name in enumerate(names):
@@ -66,7 +66,7 @@ def step_names(uses: Sequence[str]) -> list[str]:
 
 
 def own_params(trainer: Trainer) -> dict[str, Value]:
-    """Return the parameters that a spec sets, by their names here."""
+    """Return the parameters that a spec sets, by the names of this project."""
     if library := LIBRARIES.get(trainer.kind):
         return {library.names.get(name, name): value for name, value in trainer.params.items()}
     if trainer.kind == TrainerKind.FUNCTION:
@@ -77,7 +77,7 @@ def own_params(trainer: Trainer) -> dict[str, Value]:
 
 
 def with_params(trainer: Trainer, params: Mapping[str, Value]) -> Trainer:
-    """Return a trainer with parameters, by their names here, in the place of its own."""
+    """Return a trainer with these parameters, by the names of this project, in place of its own."""
     if trainer.kind in LIBRARIES:
         return trainer.model_copy(update={"params": dict(sorted({**own_params(trainer), **params}.items()))})
     steps = [
@@ -93,7 +93,7 @@ def _of_step(step: str, params: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def search_space(trainer: Trainer) -> Space:
-    """Return what a search varies, sorted by name. The spec has been checked (`search_checks`). {} without a search."""
+    """Return the space of a trainer's search, sorted by name. `search_checks` must have passed. {} without a search."""
     if trainer.search is None:
         return {}
     if not trainer.search.space:
@@ -111,7 +111,7 @@ def search_space(trainer: Trainer) -> Space:
 
 
 def default_space(kind: str, uses: Sequence[str]) -> Space:
-    """Return what is searched where a spec names no space. {} where nothing is known of the last step."""
+    """Return the space of a search whose spec names none. {} if there is no default for the last step."""
     if kind != TrainerKind.SKLEARN:
         return dict(LIBRARIES[kind].search) if kind in LIBRARIES else {}
     if not uses:
@@ -121,7 +121,7 @@ def default_space(kind: str, uses: Sequence[str]) -> Space:
 
 
 def rules_of(kind: str, uses: Sequence[str], name: str) -> tuple[str, tuple[Rule, ...]]:
-    """Return a parameter's name here, and its rules.
+    """Return this project's name of a parameter, and its rules.
 
     Raises:
         KeyError: there is no such parameter.
@@ -136,7 +136,7 @@ def rules_of(kind: str, uses: Sequence[str], name: str) -> tuple[str, tuple[Rule
 
 
 def fitting(given: SearchedParameter, rules: Sequence[Rule]) -> Rule | None:
-    """Return the rule that both ends of a range follow. The first one, so a whole number where that is possible."""
+    """Return the first rule that both ends of a range follow. Rules of whole numbers come first."""
     ends = (given.low, given.high)
     return next((rule for rule in rules if all(misfit(end, rule) is None for end in ends)), None)
 

@@ -1,6 +1,6 @@
 """The steps of `trainer.kind: sklearn`: the classes of scikit-learn that a spec may use, and their parameters.
 
-A class is here if the ONNX graph of its fitted objects agrees with them on every float32 row (a test fits each).
+A class is listed if the ONNX graph of its fitted objects agrees with them on every float32 row. A test fits each.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Role = Literal["transformer", "classifier", "regressor"]
-# `fills`: a missing value is filled in. `keeps`: it passes through, or the estimator knows what to do with it.
+# `fills`: the step replaces a missing value. `keeps`: the step passes a missing value on, or the estimator accepts it.
 Missing = Literal["fills", "keeps", "refuses"]
 Rules: TypeAlias = "Mapping[str, tuple[Rule, ...]]"
 
 
 class Use(NamedTuple):
-    """What a class is, what it does with a missing value, and its parameters with the rules that a value may follow."""
+    """The role of a class, its treatment of a missing value, and its parameters, each with the rules for its values."""
 
     role: Role
     missing: Missing
@@ -202,7 +202,7 @@ USES: dict[str, Use] = {
 
 _SEED, _FROM_SCRATCH = "write `trainer.seed`", "a training always starts from scratch"
 _COPY = "it changes no prediction"
-# What the trainer sets in every class that has it, and what determines it instead.
+# Parameters that the trainer sets in every class that has them, each with the part of the spec that determines it.
 DECIDED: dict[str, str] = {
     "random_state": _SEED,
     "n_jobs": "the trainer's `RONDO_WORKER_THREADS` decides it",
@@ -222,7 +222,7 @@ _ENCODED = "is for categories, which are numbers before the steps begin: leave i
 _FLAT = "combines other steps, and `trainer.steps` is a plain list: write the steps one after the other"
 _NEIGHBOURS = "has ties between neighbours that its ONNX graph decides otherwise: use a forest"
 _KERNEL = "can't be converted exactly by skl2onnx 1.20, nor fitted to many rows: use"
-# Classes that one would expect, by their names alone, and why they are not here.
+# Classes that a user may expect, by their names alone, each with the reason why it is not listed.
 NOT_HERE: dict[str, str] = {
     **dict.fromkeys(
         ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
@@ -246,7 +246,7 @@ NOT_HERE: dict[str, str] = {
 
 
 def takes_missing(uses: Iterable[str]) -> bool:
-    """Return whether these steps, all of them in `USES`, take rows with missing values."""
+    """Return whether these steps accept rows with missing values. All of them must be in `USES`."""
     for use in uses:
         missing = USES[use].missing
         if missing != "keeps":

@@ -1,4 +1,4 @@
-"""Checks of the steps of `trainer.kind: sklearn`: their classes, the order of these, and their parameters."""
+"""Checks of the steps of `trainer.kind: sklearn`: classes, order and parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXAMPLE = {
 
 
 def step_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what is wrong with `trainer.steps`, unless the kind has none."""
+    """Yield the errors of `trainer.steps`. Nothing for other kinds of trainers."""
     trainer = mapping_at(spec, "trainer")
     if trainer.get("kind") != TrainerKind.SKLEARN:
         return
@@ -35,7 +35,7 @@ def step_problems(spec: Plain) -> Iterator[Problem]:
 
 
 def faults(task: object, steps: Sequence[object]) -> Iterator[Problem]:
-    """Yield what is wrong with steps for a task. Each is a mapping of `use` and `params`."""
+    """Yield the errors of steps for a task. Each step is a mapping of `use` and `params`."""
     needed = _LAST[TASKS[task].target] if isinstance(task, str) and task in TASKS else None
     for index, step in enumerate(steps):
         use = step.get("use") if isinstance(step, Mapping) else None
@@ -79,7 +79,10 @@ def _misplaced(use: str, needed: str | None, *, is_last: bool) -> str | None:
 
 
 def unfit(use: str, name: object, value: object) -> str | None:
-    """Return what is wrong with a parameter of a class of `USES`, to be read after its name. None if it may be used."""
+    """Return the error of a parameter of a class in `USES`, worded to follow its name.
+
+    None if the value may be used.
+    """
     rules, class_name = USES[use].params, use.rpartition(".")[2]
     if not isinstance(name, str):
         return None
@@ -93,7 +96,7 @@ def unfit(use: str, name: object, value: object) -> str | None:
 
 
 def _optional_features(spec: Plain, steps: Sequence[object]) -> Iterator[Problem]:
-    """Yield the features that may be missing where the steps take no missing values."""
+    """Yield optional features of a spec whose steps do not accept missing values."""
     uses = [step.get("use") for step in steps if isinstance(step, Mapping)]
     known = [use for use in uses if isinstance(use, str) and use in USES]
     if not known or known != uses or takes_missing(known):
@@ -108,7 +111,7 @@ def _optional_features(spec: Plain, steps: Sequence[object]) -> Iterator[Problem
 
 
 def missing_advice(uses: Sequence[str]) -> str:
-    """Return what to do where values are missing, for steps that take none."""
+    """Return the advice for missing values in a spec whose steps do not accept them."""
     first = next(use.rpartition(".")[2] for use in uses if USES[use].missing == "refuses")
     return (
         f"{first} of `trainer.steps` takes none: add an imputer as the first step,"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rondo.contracts.spec.parameters.domains import span
 from rondo.contracts.spec.parameters.rules import Library, Rule
 
-# Each parameter with its other names: those of the native interface and of the scikit-learn one.
+# Each parameter with its aliases in the native interface and in the scikit-learn interface.
 _ALIASES: dict[str, tuple[str, ...]] = {
     "eta": ("learning_rate",),
     "gamma": ("min_split_loss",),
@@ -27,7 +27,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
         (),
     ),
 }  # fmt: skip
-# By the trainer's names for them. The others are accepted, too.
+# By the names that the trainer uses for them. The aliases are accepted, too.
 _SETTABLE: dict[str, Rule] = {
     "n_estimators": Rule(int, 1, 5_000),
     "learning_rate": Rule(float, 1e-6, 10),
@@ -64,7 +64,7 @@ _DECIDED: dict[str, str] = {
     "missing": "a missing number is always NaN",
     "enable_categorical": "the `type` of each feature decides it",
 }
-# Of XGBoost's scikit-learn interface alone.
+# Parameters of XGBoost's scikit-learn interface alone.
 _SKLEARN: dict[str, str] = {"importance_type": "no importance is computed"}
 _SEARCH = {
     "colsample_bytree": span(0.5, 1.0),

@@ -1,6 +1,7 @@
-"""Checks of `prepare` against the features: which columns there are, what they hold, which words are known.
+"""Checks of `prepare` against the features: the columns, their types and the known words.
 
-A new spec is checked at `rondo apply`, and a stored one before each training: it may have words of a newer release.
+A new spec is checked at `rondo apply`. A stored spec is checked before each training, because it may have words of a
+newer release.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def date_column(feature: str, part: str) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns that a spec's preparation may name, by what they hold."""
+    """The columns that a spec's preparation may name, by their type."""
 
     types: dict[str, str]
     dates: dict[str, tuple[str, ...]]
@@ -42,7 +43,7 @@ class _Columns:
 
     @property
     def parts(self) -> list[str]:
-        """The columns of the parts of dates."""
+        """The columns with parts of dates."""
         dates = {name: parts for name, parts in self.dates.items() if self.types.get(name) == "category"}
         return [date_column(name, part) for name, parts in dates.items() for part in dict.fromkeys(parts)]
 
@@ -53,7 +54,7 @@ class _Columns:
 
 
 def preparation_problems(spec: Plain) -> Iterator[Problem]:
-    """Yield what `prepare` can't mean. `spec` has plain values, see `cross_checks`."""
+    """Yield the errors of `prepare`. `spec` has plain values, see `cross_checks`."""
     prepare, features = mapping_at(spec, "prepare"), mapping_at(spec, "features")
     if not prepare or not features:
         return

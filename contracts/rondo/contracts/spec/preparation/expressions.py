@@ -1,4 +1,4 @@
-"""The expressions of `prepare.derive`: a small grammar, read with `ast` and an allow-list. Nothing is evaluated.
+"""The expressions of `prepare.derive`: a small grammar, parsed with `ast` and an allow-list. Nothing is evaluated.
 
 An expression has names of columns, numbers, `+ - * /`, parentheses and functions.
 """
@@ -38,7 +38,7 @@ _WHAT_THERE_IS = f"write columns, numbers, + - * /, parentheses and {', '.join(F
 
 
 class ExpressionError(ValueError):
-    """The text is no expression. The message says what to write instead."""
+    """The text is not an expression. The message says what to write instead."""
 
     code: ClassVar[str] = "invalid_expression"
 
@@ -68,7 +68,7 @@ def parse_expression(text: str) -> Expression:
     """Return the tree of an expression.
 
     Raises:
-        ExpressionError: the text is something else, or too long or too deep.
+        ExpressionError: the text is not an expression, too long or too deep.
 
     """
     source = " ".join(text.split())
@@ -82,7 +82,7 @@ def parse_expression(text: str) -> Expression:
 
 
 def references(expression: Expression) -> Iterator[str]:
-    """Yield the columns of an expression, each as often as it occurs."""
+    """Yield the columns of an expression, once for each occurrence."""
     if isinstance(expression, Reference):
         yield expression.column
     elif isinstance(expression, Operation):
@@ -127,7 +127,7 @@ def _check_call(name: str, arguments: int) -> None:
 
 
 def _written(node: ast.expr, source: str) -> str:
-    # Not `ast.unparse`, which exhausts the stack on deep nonsense.
+    # `ast.unparse` would exhaust the stack on a deeply nested text.
     written = ast.get_source_segment(source, node) or source
     return written if len(written) <= _QUOTED else f"{written[:_QUOTED]}…"
 

@@ -1,4 +1,4 @@
-"""Open vocabularies of the section `prepare`: the known words, and what an unknown one means."""
+"""Open vocabularies of the section `prepare`, each with its known words and the treatment of unknown words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class Imputation(StrEnum):
-    """What a missing number is taken for: a figure of the training rows.
+    """The statistic of the training rows that replaces a missing number.
 
-    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the word.
+    Unknown: `rondo apply` refuses the spec. A run of a stored spec with it fails and names the word.
     """
 
     MEAN = "mean"
@@ -16,9 +16,9 @@ class Imputation(StrEnum):
 
 
 class Scaling(StrEnum):
-    """How a number is scaled.
+    """The scale of a number.
 
-    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the word.
+    Unknown: `rondo apply` refuses the spec. A run of a stored spec with it fails and names the word.
     """
 
     STANDARD = "standard"
@@ -26,9 +26,9 @@ class Scaling(StrEnum):
 
 
 class CategoryEncoding(StrEnum):
-    """How a category becomes numbers.
+    """The encoding of a category as numbers.
 
-    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the word.
+    Unknown: `rondo apply` refuses the spec. A run of a stored spec with it fails and names the word.
     """
 
     TARGET = "target"
@@ -39,7 +39,7 @@ class CategoryEncoding(StrEnum):
 class DatePart(StrEnum):
     """A part of a date that becomes a number.
 
-    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the word.
+    Unknown: `rondo apply` refuses the spec. A run of a stored spec with it fails and names the word.
     """
 
     YEAR = "year"
