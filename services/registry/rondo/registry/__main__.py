@@ -1,4 +1,4 @@
-"""Start the registry: `python -m rondo.registry`."""
+"""`python -m rondo.registry`: the registry service."""
 
 from rondo.chassis import service
 from rondo.registry.app import application

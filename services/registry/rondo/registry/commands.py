@@ -1,4 +1,4 @@
-"""What people request: apply a spec, register a model, promote, roll back, train, score, remove."""
+"""The commands of people: apply a spec, register a model, promote, roll back, train, score, remove."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who requests a command, and the reason that they give."""
+    """The person who requests a command, and the reason that they give."""
 
     principal: Principal
     reason: str = ""
@@ -52,7 +52,7 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
     """Bring a spec into force. Applying the spec that is in force changes nothing.
 
     Raises:
-        RefusedSpecError: it asks for what is not supported, would break what serves, or does not fit its declared
+        RefusedSpecError: it asks for something unsupported, would break the served model, or does not fit its declared
             dataset.
 
     """
@@ -78,10 +78,11 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
 async def promote(
     work: ModelTables, name: str, number: int, by: Requester, expected: int | None, *, override: bool
 ) -> Model:
-    """Make a version the champion, and return the model after it.
+    """Make a version the champion, and return the changed model.
 
     Raises:
-        RegistryError: it is unknown, did not pass, serves already, or the deployment is not at revision `expected`.
+        RegistryError: the version is unknown, did not pass, or serves already, or the deployment is not at revision
+            `expected`.
 
     """
     model = await _existing(work, name)
@@ -94,10 +95,10 @@ async def promote(
 
 
 async def roll_back(work: ModelTables, name: str, number: int | None, by: Requester, expected: int | None) -> Model:
-    """Go back to an earlier version, and return the model after it.
+    """Go back to an earlier version, and return the changed model.
 
     Raises:
-        RegistryError: there is none, it never served, or the deployment is not at revision `expected`.
+        RegistryError: there is no such version, it never served, or the deployment is not at revision `expected`.
 
     """
     model = await _existing(work, name)
@@ -108,7 +109,7 @@ async def roll_back(work: ModelTables, name: str, number: int | None, by: Reques
 
 
 async def train(work: ModelTables, name: str, by: Requester, at: datetime) -> Trigger:
-    """Request a training now, with the data that was known at event time `at`.
+    """Request a training with the data that was known at event time `at`.
 
     Raises:
         UnknownModelError: the model has no spec.
@@ -127,7 +128,7 @@ async def register(work: Registrations, name: str, artifact: str, by: Requester,
 
     Raises:
         UnknownModelError: the model has no spec.
-        AlreadyServingError: it is the version that serves, by the spec in force.
+        AlreadyServingError: the version that serves has this artifact, and the spec in force.
 
     """
     model = await _existing(work, name)
@@ -152,7 +153,7 @@ async def score(work: ModelTables, name: str, number: int, data: tuple[str, int]
     Raises:
         UnknownModelError: the model has no spec.
         UnknownVersionError: it has no such version.
-        UnknownSpecError: the spec that the version was trained by is not known.
+        UnknownSpecError: the spec that the version was trained on is not known.
 
     """
     version = (await _existing(work, name)).version(number)
@@ -174,7 +175,7 @@ async def score(work: ModelTables, name: str, number: int, data: tuple[str, int]
 
 
 async def remove(work: ModelTables, name: str, by: Requester, expected: int | None) -> int:
-    """Remove a model, and return the revision that the removal takes. See `registration.removal`.
+    """Remove a model, and return the revision of the removal. See `registration.removal`.
 
     Raises:
         UnknownModelError: the model has no spec.

@@ -1,4 +1,4 @@
-"""What the registry refuses, with what to do next. `code` is the short name that HTTP answers carry."""
+"""Errors of refused requests. Each message says what to do next. `code` is the name in HTTP answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class RegistryError(Exception):
-    """The base of what the registry refuses."""
+    """The base class of refusals."""
 
     code: ClassVar[str] = "refused"
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The fields of an HTTP problem document beside the message."""
+        """The fields of an HTTP problem document besides the message."""
         return dict(vars(self))
 
 
@@ -56,7 +56,7 @@ class UnknownSpecError(RegistryError):
 
 
 class RefusedSpecError(RegistryError):
-    """The spec is well formed, but asks for what is not supported, or would break what serves."""
+    """The spec is well formed, but asks for something unsupported, or would break the served model."""
 
     code = "refused_spec"
 
@@ -104,7 +104,7 @@ class DatasetInUseError(RegistryError):
 
 
 class NotOnnxError(RegistryError):
-    """The file that is to be registered is no ONNX model."""
+    """The file of a registration is no ONNX model."""
 
     code = "not_onnx"
 
@@ -128,7 +128,7 @@ class ModelFileTooLargeError(RegistryError):
 
 
 class ModelTooComplexError(RegistryError):
-    """The file that is to be registered has too many parts to be parsed."""
+    """The file of a registration has too many parts to be parsed."""
 
     code = "model_too_complex"
 
@@ -140,7 +140,7 @@ class ModelTooComplexError(RegistryError):
 
 
 class AlreadyServingError(RegistryError):
-    """The file that is to be registered is the version that serves."""
+    """The file of a registration is the version that serves."""
 
     code = "already_serving"
 
@@ -176,7 +176,7 @@ class AlreadyChampionError(RegistryError):
 
 
 class SameArtifactError(RegistryError):
-    """A promotion names a version whose artifact serves already, under another number."""
+    """A promotion names a version whose artifact serves already under another version number."""
 
     code = "same_artifact"
 
@@ -245,7 +245,7 @@ class UnknownTokenError(RegistryError):
 
 
 class RevokedTokenError(RegistryError):
-    """The token was revoked, which can't be undone."""
+    """The token was revoked, which is permanent."""
 
     code = "revoked_token"
 
@@ -263,7 +263,7 @@ class LastAdminTokenError(RegistryError):
 
 
 class ReservedSeedError(StartRefusedError):
-    """A seeded token would act in the registry's own name."""
+    """The name of a seeded token is reserved for the registry."""
 
     code: ClassVar[str] = "reserved_name"
 
@@ -276,7 +276,7 @@ class ReservedSeedError(StartRefusedError):
 
 
 class InvalidTokenError(RegistryError):
-    """A token can't be created like this."""
+    """A token can't be created with these values."""
 
     code = "invalid_token"
 
@@ -286,7 +286,7 @@ class InvalidTokenError(RegistryError):
 
 
 class NoRolloutError(RegistryError):
-    """The model has no rollout to show, or none that goes on."""
+    """The model has no rollout, or no active one."""
 
     code = "no_rollout"
 

@@ -76,14 +76,14 @@ async def on_training_progressed(envelope: Envelope[TrainingProgressed], work: W
 
 
 async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work, artifacts: Artifacts) -> None:
-    """Save the run; of a registration, which is sent again as a whole, the file is removed."""
+    """Save the run. The file of a registration is removed, because a client sends it again with the next request."""
     failed = envelope.data
     await work.save_run(runs.failed(failed, envelope.time))
     await uploads.discard(work, artifacts, failed.trigger.artifact, failed.trigger.id)
 
 
 async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work, artifacts: Artifacts) -> None:
-    """Save the run. The file of a registration that is over is removed."""
+    """Save the run. The file of a registration that has ended is removed."""
     skipped = envelope.data
     await work.save_run(runs.skipped(skipped, envelope.time))
     if uploads.is_final(skipped):
@@ -91,7 +91,7 @@ async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work, a
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:
-    """Register the candidate and evaluate its gates. One run makes one version, however often it is published.
+    """Register the candidate and evaluate its gates. A run makes one version, even if its event is published again.
 
     Raises:
         PermanentError: the model, or the spec that it was trained on, is unknown.
@@ -116,7 +116,7 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
         unknown_spec = UnknownSpecError(trained.model, trained.summary.spec_digest)
         raise PermanentError(str(unknown_spec)) from unknown_spec
     champion = await _champion(model, spec, trained, artifacts)
-    # The gates in force now apply, not those of the day on which the training was requested.
+    # The gates in force now apply, not those at the time of the request.
     results = (
         new_artifact(trained.digest, model),
         *await _check_artifact(trained, spec, artifacts),
@@ -152,7 +152,7 @@ async def _evaluate(
 async def _champion(
     model: Model, spec: ModelSpec, trained: ModelTrained, artifacts: Artifacts
 ) -> ComparedChampion | None:
-    """Return the champion, and whether it can be scored. Its artifact is read only if the trainer did not score it."""
+    """Return the champion, and why it can't be scored. Its artifact is read only if the trainer did not score it."""
     champion = model.champion
     if champion is None:
         return None
@@ -167,7 +167,7 @@ async def _champion(
 
 
 async def _other_answers(trained: ModelTrained, model: Model, work: Work, artifacts: Artifacts) -> str:
-    """Return how a candidate answers otherwise than the champion that it would be compared with."""
+    """Return how the kind of a candidate's answers differs from that of the champion it would be compared with."""
     champion = model.champion
     if champion is None or not is_compared(model.spec.rollout):
         return ""
@@ -184,5 +184,5 @@ async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> 
 
 
 async def on_rollout_evidence(envelope: Envelope[RolloutEvidence], work: Work) -> None:
-    """Add evidence to the rollout that goes on, and decide about it."""
+    """Add evidence to the active rollout, and decide about it."""
     await controller.take_evidence(work, envelope.data, datetime.now(UTC))

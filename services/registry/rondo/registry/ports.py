@@ -1,6 +1,6 @@
-"""What handlers, commands and the HTTP API need from storage, by table.
+"""The ports of the storage that handlers, commands and the HTTP API use, by table.
 
-`Work` is what a unit of work offers, `Queries` is the read model. A function asks for the part that it uses.
+`Work` is the unit of work, and `Queries` the read model. A function's parameter has the part that it uses.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ModelTables(Journal, Protocol):
     """Models, specs, versions and deployments."""
 
     async def load_for_update(self, model: str) -> Model | None:
-        """Load a model and lock it against every other writer until the work ends. None when it has no spec.
+        """Load a model and lock it against every other writer until the work ends. None if it has no spec.
 
         A name without a spec is locked as well.
         """
@@ -58,22 +58,22 @@ class ModelTables(Journal, Protocol):
         ...
 
     async def spec_revision(self, model: str) -> int:
-        """Return the latest revision of a model's spec, be it of a spec or of a removal. 0 if it never had one."""
+        """Return the latest revision of a model's spec or removal. 0 if it never had a spec."""
         ...
 
     async def candidate(self, model: str, version: int) -> Candidate:
-        """Return the facts about a version that exists."""
+        """Return the permanent facts about an existing version."""
         ...
 
     async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
         """Bring a spec into force as `revision`. Publishes SpecApplied and appends to the audit log.
 
-        It was reviewed against its dataset at `dataset_revision`.
+        The spec was reviewed against its dataset at `dataset_revision`.
         """
         ...
 
     async def save(self, decision: Decision) -> None:
-        """Save what a decision changes, publish its events, append its entries to the audit log.
+        """Save the changes of a decision, publish its events, and append its entries to the audit log.
 
         Raises:
             StaleRevisionError: the deployment is not at the revision of `decision.before`.
@@ -86,9 +86,9 @@ class DatasetTable(Journal, Protocol):
     """Declared datasets, and the specs of the models that name them."""
 
     async def load_dataset_for_update(self, name: str) -> Dataset:
-        """Load a dataset and lock it against every other writer until the work ends, whether it is declared or not.
+        """Load a dataset, declared or not, and lock it against every other writer until the work ends.
 
-        A model spec that names it is written under this lock, too.
+        Writers of a model spec that names the dataset hold this lock, too.
         """
         ...
 
@@ -101,7 +101,7 @@ class DatasetTable(Journal, Protocol):
         ...
 
     async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:
-        """Return the last spec of each model, also a removed one, that named the dataset while it was not declared."""
+        """Return the last spec of each model that named the dataset while it was not declared. Removed models count."""
         ...
 
     async def save_dataset_spec(self, spec: DatasetSpec, revision: int, actor: Actor) -> None: ...
@@ -110,11 +110,11 @@ class DatasetTable(Journal, Protocol):
 
 
 class SpecTables(ModelTables, DatasetTable, Protocol):
-    """What applying a model spec needs."""
+    """The tables that the command to apply a model spec uses."""
 
 
 class ReplicaTable(ModelTables, Protocol):
-    """Reports of serving replicas, and the models that they are about."""
+    """Reports of serving replicas, and their models."""
 
     async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
         """Return the latest report of each replica on each version of a model."""
@@ -126,10 +126,10 @@ class ReplicaTable(ModelTables, Protocol):
 
 
 class RolloutTable(ModelTables, Protocol):
-    """Rollouts, and the models that they are of."""
+    """Rollouts, and their models."""
 
     async def rollout(self, model: str) -> Rollout | None:
-        """Return the latest rollout of a model, whether it goes on or has ended."""
+        """Return the latest rollout of a model, active or ended."""
         ...
 
     async def save_rollout(self, rollout: Rollout) -> None: ...
@@ -139,19 +139,19 @@ class RunTable(Protocol):
     """Trainings, and decisions not to train."""
 
     async def save_run(self, run: Run) -> None:
-        """Merge what is known of a run into the stored one. A run that ended stays ended."""
+        """Merge an update into the stored run. A run that ended stays ended."""
         ...
 
 
 class UploadTable(Protocol):
-    """Which registrations need a file in the artifact store."""
+    """The registrations that need a file in the artifact store."""
 
     async def save_upload(self, artifact: str, trigger: str) -> None:
         """Record that a registration needs its file, and lock the file until the work ends."""
         ...
 
     async def release_upload(self, artifact: str, trigger: str | None) -> bool:
-        """Take out a registration, if there is one, and lock the file until the work ends.
+        """Delete the entry of a registration, if there is one, and lock the file until the work ends.
 
         Return whether nothing needs the file any more: no other registration, and no version of any model.
         """
@@ -159,18 +159,18 @@ class UploadTable(Protocol):
 
 
 class Registrations(ModelTables, UploadTable, Protocol):
-    """What a registration needs."""
+    """The tables that a registration uses."""
 
 
 class ScheduleTable(ModelTables, Protocol):
-    """Cron schedules, and the models that they are of."""
+    """Cron schedules, and their models."""
 
     async def schedule_base(self, model: str, expression: str) -> datetime:
-        """Return the time up to which a schedule is complete: its last due time, or when its spec was applied."""
+        """Return the time up to which a schedule is complete: its last due time, or the time its spec was applied."""
         ...
 
     async def complete_schedule(self, model: str, expression: str, due: datetime) -> None:
-        """Record that a due time was acted on."""
+        """Record that the training of a due time was requested."""
         ...
 
 
@@ -183,14 +183,14 @@ class TokenTable(Journal, Protocol):
 
 
 class Work(ReplicaTable, RolloutTable, RunTable, UploadTable, ScheduleTable, TokenTable, DatasetTable, Protocol):
-    """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
+    """A unit of work. All its changes and events become visible at once, or none does."""
 
 
 class Store(Protocol):
-    """Opens units of work that no event causes."""
+    """Opens units of work that belong to no event."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
-        """Open a unit of work. It is committed when the body ends, and rolled back when it raises."""
+        """Open a unit of work. It is committed at the end of the body, and rolled back if the body raises."""
         ...
 
 
@@ -212,28 +212,28 @@ class DatasetQueries(Protocol):
     """Declared datasets."""
 
     async def datasets(self) -> Sequence[Dataset]:
-        """Return the datasets that are declared, by name."""
+        """Return the declared datasets, by name."""
         ...
 
     async def dataset(self, name: str) -> Dataset:
-        """Return a dataset that is declared.
+        """Return a declared dataset.
 
         Raises:
-            UnknownDatasetError: it is not.
+            UnknownDatasetError: it is not declared.
 
         """
         ...
 
 
 class VersionQueries(Protocol):
-    """Versions and deployments, those of removed models included."""
+    """Versions and deployments, including those of removed models."""
 
     async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
         """Return up to `limit` versions with a number above `after`, oldest first."""
         ...
 
     async def version(self, model: str, number: int) -> RegisteredVersion:
-        """Return a version in whatever state, a rejected one too.
+        """Return a version in any state, including rejected ones.
 
         Raises:
             UnknownVersionError: the model has no such version.
@@ -258,7 +258,7 @@ class ReplicaQueries(Protocol):
         ...
 
     async def refused_deployments(self) -> Sequence[tuple[str, int]]:
-        """Return model and revision of the current deployments that some replica refuses and none serves."""
+        """Return model and revision of the current deployments that at least one replica refuses and none serves."""
         ...
 
 
@@ -268,7 +268,7 @@ class RolloutQueries(Protocol):
         ...
 
     async def rollouts(self) -> Sequence[Rollout]:
-        """Return the rollouts that go on, by model, without those that this release can't read."""
+        """Return the active rollouts, by model, without those that this release can't read."""
         ...
 
     async def rollout_decisions(self, model: str) -> Sequence[AuditRecord]:
@@ -276,7 +276,7 @@ class RolloutQueries(Protocol):
         ...
 
     async def models_in_rollout(self) -> Sequence[str]:
-        """Return the names of the models with a rollout that goes on, or a version that waits for one."""
+        """Return the names of the models with an active rollout, or with a version that waits for its rollout."""
         ...
 
 
@@ -305,8 +305,8 @@ class Queries(
     TokenQueries,
     Protocol,
 ):
-    """The read model. Reads see one consistent state, and wait for no writer.
+    """The read model. Reads see one consistent state, and do not wait for writers.
 
-    A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among
-    the models. Its versions, deployments and audit log can still be queried.
+    A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not in the
+    list of models. Its versions, deployments and audit log can still be queried.
     """

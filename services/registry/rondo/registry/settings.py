@@ -9,15 +9,16 @@ from pydantic import Field, SecretStr, field_validator
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.access_tokens import TokenSeed, parse_seeds
 
-# The trainer takes no larger one.
+# The trainer refuses a larger model.
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
 class Settings(PostgresSettings):
-    """Frozen. Read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`.
+    """The settings are frozen, and read once, in `__main__`.
 
-    `max_model_bytes` limits a model that is registered. `tokens` are those that exist from the start on, without their
-    secrets: the lines of the file that RONDO_TOKENS_FILE names (see `rondo.contracts.access_tokens.parse_seeds`).
+    `artifacts` is a folder or a URL such as `s3://bucket/prefix`. `max_model_bytes` limits the model of a registration.
+    `tokens` are the seeded tokens without their secrets: the lines of the file that RONDO_TOKENS_FILE names (see
+    `rondo.contracts.access_tokens.parse_seeds`).
     """
 
     service: str = "registry"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IssuedToken:
-    """A token with its `credential`, which is stored nowhere: its bearer gets it once."""
+    """A token with its `credential`, which is stored nowhere. The caller receives it once."""
 
     token: TokenChanged
     credential: str
@@ -41,7 +41,7 @@ async def create(
     """Create a token for the principal `name`.
 
     Raises:
-        InvalidTokenError: the name is one of the registry's own, or it expires in the past.
+        InvalidTokenError: the name is reserved for the registry, or the token expires in the past.
 
     """
     now = datetime.now(UTC)
@@ -56,7 +56,7 @@ async def create(
 
 
 async def rotate(work: TokenTable, principal: Principal, token_id: str) -> IssuedToken:
-    """Give a token another secret. The present one is invalid from then on.
+    """Replace the secret of a token. The previous secret is invalid from then on.
 
     Raises:
         UnknownTokenError: there is no such token.
@@ -71,11 +71,11 @@ async def rotate(work: TokenTable, principal: Principal, token_id: str) -> Issue
 
 
 async def revoke(work: TokenTable, principal: Principal, token_id: str) -> TokenChanged:
-    """Make a token invalid for good.
+    """Make a token invalid permanently.
 
     Raises:
         UnknownTokenError: there is no such token.
-        RevokedTokenError: it was revoked before.
+        RevokedTokenError: it is revoked already.
         LastAdminTokenError: no other token has the role admin.
 
     """
@@ -91,11 +91,11 @@ async def revoke(work: TokenTable, principal: Principal, token_id: str) -> Token
 async def seed(work: TokenTable, seeds: Iterable[TokenSeed]) -> None:
     """Create the seeded tokens that do not exist yet, and publish all tokens.
 
-    An existing token stays as it is: one that was revoked stays revoked. All are published, so that services can
+    An existing token stays as it is, and a revoked one stays revoked. All tokens are published, so that services can
     authenticate again after Kafka lost its data.
 
     Raises:
-        ReservedSeedError: the name of a seed is one of the registry's own.
+        ReservedSeedError: the name of a seed is reserved for the registry.
 
     """
     seeds = list(seeds)

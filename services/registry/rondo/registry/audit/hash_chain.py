@@ -4,8 +4,8 @@ Each record's hash covers its content and the hash of the previous record (Haber
 Digital Document", 1991). A record that is changed, removed or inserted breaks every later hash. The head is stored
 apart from the chain, so a truncated end shows as well.
 
-Records and head share one schema and one role, so a client with that role can write a new chain with a matching head.
-A head that was noted elsewhere exposes this: the service logs every new head, and
+Records and head share one schema and one role, so a client with that role can write a new chain with a matching head. A
+copy of a head that is stored elsewhere reveals this: the service logs every new head, and
 `GET /v1/models/<model>/audit/head` returns it. The record of that number must keep that hash.
 """
 
@@ -53,13 +53,13 @@ ROLLOUT_ACTIONS: tuple[Action, ...] = (
     "rollout_superseded",
 )
 GENESIS = "0" * 64
-# Chains without a dot in their name are those of models: no model's name has one.
+# A chain whose name has a dot belongs to no model, because a model's name has none.
 TOKENS_CHAIN = "access.tokens"
 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """What was decided, and the evidence for it as plain JSON values."""
+    """A decision and its evidence as plain JSON values."""
 
     action: Action
     evidence: Mapping[str, Any]
@@ -67,7 +67,7 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """An entry in its place in the chain. `evidence` is the canonical JSON that the hash covers."""
+    """An entry at its position in the chain. `evidence` is the canonical JSON that the hash covers."""
 
     chain: str
     number: int
@@ -133,10 +133,10 @@ def advance(position: ChainHead, records: Iterable[AuditRecord]) -> ChainHead:
 
 
 def require_end(position: ChainHead, head: ChainHead) -> None:
-    """Check that a chain ends where its head is.
+    """Check that a verified position is the head of the chain.
 
     Raises:
-        BrokenChainError: it does not.
+        BrokenChainError: it is not.
 
     """
     if position != head:

@@ -1,4 +1,4 @@
-"""Verifies the audit chains: each read checks what is new since the last one, and a periodic task checks everything."""
+"""Verifies the audit chains. Each read checks the records since the last check, and a periodic task checks all."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class AuditReader(Protocol):
         ...
 
     async def audit_records(self, chain: str, after: int, limit: int) -> tuple[Sequence[AuditRecord], ChainHead]:
-        """Return up to `limit` records that follow number `after`, and the head, both of one snapshot."""
+        """Return up to `limit` records after number `after`, and the head, both from one snapshot."""
         ...
 
 
 class AuditVerifier:
-    """Keeps how far each chain is verified. A change before that position is found by the next full pass."""
+    """Stores the verified position of each chain. A full pass finds changes before that position."""
 
     def __init__(self, reader: AuditReader) -> None:
         self._reader = reader
@@ -48,7 +48,7 @@ class AuditVerifier:
         return FULL_SECONDS
 
     async def verify(self, chain: str, *, full: bool = False) -> Verification:
-        """Verify a chain from where it was verified last, or from its first record.
+        """Verify a chain from its last verified position, or, if `full`, from its first record.
 
         Raises:
             UnknownModelError: there is no such chain.
@@ -63,7 +63,7 @@ class AuditVerifier:
                     break
             require_end(position, head)
         except BrokenChainError as error:
-            self._verified.pop(chain, None)  # every later read verifies, and reports, the whole chain
+            self._verified.pop(chain, None)  # every later read verifies the whole chain and reports the fault
             return Verification(verified=False, message=str(error), broken_at=error.number)
         self._verified[chain] = position
         return Verification(verified=True, message=f"{position.length} records, all unchanged")

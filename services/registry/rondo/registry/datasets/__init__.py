@@ -1,1 +1,1 @@
-"""Declared datasets: which spec may be applied, and who uses it."""
+"""Declared datasets: the review of their specs and of the models that use them, and their commands."""

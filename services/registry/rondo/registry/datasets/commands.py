@@ -1,4 +1,4 @@
-"""What people request of datasets: apply a spec, remove the declaration."""
+"""The commands about datasets: apply a spec, remove the declaration."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def apply_dataset(work: DatasetTable, spec: DatasetSpec, actor: Actor) -> 
 
 
 async def remove_dataset(work: DatasetTable, name: str, actor: Actor) -> int:
-    """Remove the declaration of a dataset, and return the revision that the removal takes. Its rows stay.
+    """Remove the declaration of a dataset, and return the revision of the removal. Its rows stay.
 
     Raises:
         UnknownDatasetError: it is not declared.

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def review_dataset(
     spec: DatasetSpec, before: Dataset, users: Sequence[ModelSpec], undeclared: Sequence[ModelSpec]
 ) -> Review:
-    """Review a dataset spec against those that were in force, and the specs of the models that name the dataset.
+    """Review a dataset spec against its earlier specs, and against the specs of the models that name the dataset.
 
-    `undeclared` are the specs that named it while it was not declared.
+    `undeclared` are the model specs that named the dataset while it was not declared.
     """
     found = changes(before.history, spec)
     refusals = [change.sentence for change in found if change.is_refused]
@@ -35,9 +35,9 @@ def review_dataset(
 
 
 def review_use(model: ModelSpec, dataset: DatasetSpec | None, undeclared: Sequence[ModelSpec]) -> Review:
-    """Review a model spec against the spec of its dataset. There is nothing to review where it is not declared.
+    """Review a model spec against the spec of its dataset. A dataset without a declaration accepts every model spec.
 
-    `undeclared` are the specs that named the dataset while it was not.
+    `undeclared` are the model specs that named the dataset while it was not declared.
     """
     if dataset is None:
         return Review()

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def new_artifact(digest: str, model: Model) -> GateResult:
     """Fail a candidate whose artifact serves already, or was rolled back.
 
-    Training is deterministic, so this is what a training without new labelled rows makes. To promote the champion's
-    artifact again changes no prediction and would resolve its alert; to promote one that was rolled back would undo
-    the decision to roll it back.
+    Training is deterministic, so a training without new labelled rows makes the same artifact. A promotion of the
+    champion's artifact would change no prediction, and would still resolve its alert. A promotion of an artifact that
+    was rolled back would undo that decision.
     """
     serving = next((version for version in model.serving if version.digest == digest), None)
     withdrawn = (version for version in model.versions.values() if version.state == "rolled_back")

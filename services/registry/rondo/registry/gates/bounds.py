@@ -1,4 +1,4 @@
-"""Gates on a metric of the holdout by itself: its least and its greatest value."""
+"""Gates on the absolute value of a metric on the holdout: a minimum and a maximum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check(name: str, gate: MetricGate, metrics: Mapping[str, float]) -> Iterator[GateResult]:
-    """Yield the results of the bounds that a gate has: `<metric>.min` and `<metric>.max`."""
+    """Yield the results of the bounds of a gate: `<metric>.min` and `<metric>.max`."""
     if gate.min is not None:
         yield _bound(name, "min", gate.min, metrics)
     if gate.max is not None:

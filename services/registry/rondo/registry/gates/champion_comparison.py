@@ -1,8 +1,8 @@
 """Gates that compare a candidate with the champion on the same holdout.
 
-A champion that can't be scored blocks no candidate: the gates against it pass with a note, and the absolute gates
-decide. A champion that took over during the training could be scored, but was not: the gate `stale_champion` fails,
-and one more training is requested.
+A champion that can't be scored blocks no candidate: the gates that compare with it pass with a note, and the absolute
+gates decide. If a champion took over during the training, it was not scored: the gate `stale_champion` fails, and one
+more training is requested.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RETRY_PREFIX = "stale-champion/"
 
 @dataclass(frozen=True)
 class ComparedChampion:
-    """The version that serves. `not_comparable` is the reason why it can't be scored, as the registry knows it."""
+    """The version that serves. `not_comparable` is the reason of the registry why it can't be scored, or None."""
 
     number: int
     not_comparable: str = ""
@@ -39,7 +39,7 @@ def compare(
 ) -> tuple[GateResult, ...]:
     """Return the result of each gate of the spec that compares with the champion.
 
-    `primary` is the metric of slices for which the spec names none.
+    `primary` is the metric of slices if the spec names none.
     """
     tolerances = _tolerances(gates)
     names = (*(f"{name}.{_NOT_WORSE}" for name in tolerances), *(f"slices.{column}" for column in gates.slices))
@@ -62,11 +62,11 @@ def compared_with_stale_champion(candidate: Candidate) -> bool:
 
 
 def retry_trigger(candidate: Candidate) -> Trigger | None:
-    """Return the trigger of one more training as of the same event time. None if this candidate is the retry itself.
+    """Return the trigger of one more training at the same event time. None if this candidate is the retry itself.
 
-    The kind is manual, because the trainer's cooldown and budget admitted the original trigger already. A model that
-    was made elsewhere is registered again. There is one retry, so that a champion that changes often does not cause
-    trainings without end.
+    The kind is manual, because the trainer's cooldown and budget already admitted the original trigger. A model that
+    was made elsewhere is registered again. There is only one retry, so that a champion that changes often does not
+    cause endless trainings.
     """
     trained = candidate.trained
     if not compared_with_stale_champion(candidate) or trained.trigger.id.startswith(_RETRY_PREFIX):
@@ -83,7 +83,7 @@ def retry_trigger(candidate: Candidate) -> Trigger | None:
 
 
 def _found_not_comparable(evidence: Evidence, champion: ComparedChampion) -> str:
-    """Return why the training could not score the version that serves."""
+    """Return the reason why the training could not score the version that serves."""
     return (evidence.champion_not_comparable or "") if evidence.champion_version == champion.number else ""
 
 

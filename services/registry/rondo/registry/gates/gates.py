@@ -1,6 +1,6 @@
 """Evaluates every gate of a spec. Each result has the observed figure and its bound.
 
-A figure that is missing or not a number fails its gate.
+A figure that is missing or NaN fails its gate.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MAX_PARITY_DIFFERENCE = 1e-4
 
 
 def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion | None) -> tuple[GateResult, ...]:
-    """Return the result of every gate of the spec. The candidate passes when all of them do.
+    """Return the result of every gate of the spec. The candidate passes if all of them pass.
 
-    `champion` is the version that serves now, whichever version the evidence compares with.
+    `champion` is the version that serves now. The evidence may compare with another version.
     """
     task = task_named(evidence.profile.task.task)
     absolute = [_parity(evidence.parity)]
@@ -34,7 +34,7 @@ def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion 
 
 
 def _parity(parity: Parity) -> GateResult:
-    """Compare the ONNX graph with the model that it was built from: what serves must be what was evaluated."""
+    """Check that the ONNX graph predicts the same as the evaluated model that it was built from."""
     gate, bound, observed = GateName.PARITY, MAX_PARITY_DIFFERENCE, parity.max_difference
     if parity.rows < 1:
         message = "the ONNX graph was never compared with the model that it was built from"

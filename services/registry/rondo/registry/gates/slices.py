@@ -1,4 +1,4 @@
-"""Gates on slices: the slice that lost most against the champion, and the fairness gap between groups."""
+"""Gates on slices: the largest loss of a slice against the champion, and the fairness gap between groups."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.metrics import Metric
     from rondo.contracts.training_evidence import Evaluation, Evidence
 
-# Differences below this are rounding of another order of summation.
+# Smaller differences are rounding errors of another order of summation.
 EPSILON = 1e-9
 
 
 def worst_change(evidence: Evidence, column: str, gates: Gates, primary: str) -> GateResult:
-    """Check the slice that lost most against the champion, among those with enough rows."""
+    """Check the slice with the largest loss against the champion, among the slices with enough rows."""
     gate, bound, metric = f"slices.{column}", gates.slice_tolerance, METRICS[gates.slice_metric or primary]
     if (absent := _absent(evidence.candidate, gate, column, bound)) is not None:
         return absent
@@ -42,7 +42,7 @@ def worst_change(evidence: Evidence, column: str, gates: Gates, primary: str) ->
 
 
 def fairness(candidate: Evaluation, gates: Gates, primary: str) -> GateResult:
-    """Check the gap of a metric between the groups with its greatest and its least value."""
+    """Check the difference between the largest and the smallest value of a metric over the groups."""
     assert gates.fairness is not None  # noqa: S101 - else there is no such gate
     by, bound, gate = gates.fairness.by, gates.fairness.max_gap, f"fairness.{gates.fairness.by}"
     if (absent := _absent(candidate, gate, by, bound)) is not None:
@@ -63,13 +63,13 @@ def fairness(candidate: Evaluation, gates: Gates, primary: str) -> GateResult:
 
 
 def _loss(metric: Metric, value: float, reference: float) -> float:
-    """Return how much worse a value is; of a metric in units of the label, as a share of the reference."""
+    """Return how much worse a value is. A metric in units of the label is a share of the reference."""
     loss = metric.loss(value, reference)
     return as_share(loss, reference) if metric.relative else loss
 
 
 def as_share(loss: float, reference: float) -> float:
-    """Return a loss as a share of the reference. Infinite where that is 0 and something is lost."""
+    """Return a loss as a share of the reference. Infinite if the reference is 0 and the loss is not."""
     return loss / abs(reference) if reference else math.copysign(math.inf, loss) if loss else 0.0
 
 

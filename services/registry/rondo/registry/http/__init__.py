@@ -1,1 +1,1 @@
-"""The HTTP API of the registry: it translates, the commands decide."""
+"""The HTTP API of the registry. It translates requests and answers. The commands decide."""

@@ -49,9 +49,9 @@ class AuditLog(Value):
 
 
 class AuditHead(Value):
-    """The number of records, and the hash of the last one. Note it outside of the registry.
+    """The number of records, and the hash of the last one. Store it outside of the registry.
 
-    The record of that number must keep that hash; if it has another, the log was rewritten.
+    The record of that number must keep that hash. If it has another one, the log was rewritten.
     """
 
     model: str
@@ -69,13 +69,13 @@ async def audit_log(
 
 @router.get("/models/{model}/audit/head", summary="The head of the audit log")
 async def audit_head(model: ModelName, context: Context) -> AuditHead:
-    """Return the length of the audit log and its last hash, to be noted where the registry can't write."""
+    """Return the length of the audit log and its last hash. Store them where the registry can't write."""
     head = await context.queries.audit_head(model)
     return AuditHead(model=model, length=head.length, hash=head.hash)
 
 
 async def read_chain(context: ApiContext, chain: str, after: int, limit: int, *, full: bool) -> AuditLog:
-    """Return a page of a chain. The whole chain is verified, from where it was verified last, or from its start."""
+    """Return a page of a chain, and verify the chain from its last verified position, or, if `full`, from its start."""
     found = await context.verifier.verify(chain, full=full)
     records, _ = await context.queries.audit_records(chain, after, limit)
     return AuditLog(

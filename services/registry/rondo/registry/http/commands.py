@@ -1,4 +1,4 @@
-"""Routes that change something: apply a spec, register a model, promote, roll back, train, remove."""
+"""Routes of commands: apply a spec, register a model, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": 
 async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec | AppliedDataset:
     """Bring the spec of a model or a dataset (the body) into force. Applying it again changes nothing.
 
-    A body with `kind: dataset` is that of a dataset.
+    A body with `kind: dataset` is the spec of a dataset.
     """
     spec = parse_any(await _text(request))
     if isinstance(spec, DatasetSpec):
@@ -96,7 +96,7 @@ async def promote(model: ModelName, body: Promote, context: Context, principal: 
 
 @router.post("/models/{model}/rollback", summary="Go back to an earlier version")
 async def roll_back(model: ModelName, context: Context, principal: Approver, body: RollBack | None = None) -> ModelView:
-    """Make an earlier version the champion again; by default the previous one."""
+    """Make an earlier version the champion again. By default it is the previous one."""
     body = body or RollBack()
     by = Requester(principal, body.reason)
     async with context.store.work() as work:
@@ -128,10 +128,10 @@ async def register(
     principal: Engineer,
     reason: Annotated[Reason, Query()] = "",
 ) -> RegistrationRequested:
-    """Store an ONNX model (the body), and have the trainer evaluate it in the place of a trained one.
+    """Store an ONNX model (the body), and have the trainer evaluate it like a trained one.
 
-    It becomes a version by the gates of the spec. The run of `trigger_id` says how it ended. A model that is not
-    usable makes no version: its run fails, with the reason, and its file is removed.
+    It becomes a version, and the gates of the spec apply to it. The run of `trigger_id` has the result. A model that is
+    not usable makes no version: its run fails with the reason, and its file is removed.
     """
     await context.queries.model(model)
     async with context.uploads:
@@ -142,7 +142,8 @@ async def register(
             async with context.store.work() as work:
                 by, now = Requester(principal, reason), datetime.now(UTC)
                 trigger = await commands.register(work, model, artifact, by, now)
-                # A refused registration of the same file may have removed it meanwhile. From here on none does.
+                # A refused registration of the same file may have removed it meanwhile. From here on the upload row
+                # protects it.
                 if not await context.artifacts.has(artifact):
                     await context.artifacts.put(content)
         except RegistryError:
@@ -162,7 +163,7 @@ async def remove(
 ) -> Removed:
     """Withdraw the deployment of a model, and its spec. Its versions, its audit log and its topics' history stay.
 
-    `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
+    `revision` is the deployment that the caller has read. If it is given and has changed, the answer is 409.
     """
     async with context.store.work() as work:
         removed = await commands.remove(work, model, Requester(principal, reason), revision)
@@ -170,7 +171,7 @@ async def remove(
 
 
 async def _model_bytes(request: Request, limit: int) -> bytes:
-    """Read the body, up to a limit. An announced length beyond it is refused before a byte is read."""
+    """Read the body, up to a limit. A larger announced length is refused before a byte is read."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise ModelFileTooLargeError(limit)
@@ -181,7 +182,7 @@ async def _model_bytes(request: Request, limit: int) -> bytes:
 
 
 async def _text(request: Request) -> str:
-    """Read the body, up to the largest size of a spec."""
+    """Read the body, up to the largest size of a spec, as text."""
     try:
         content = await read_body(request, MAX_BYTES)
     except BodyTooLargeError:

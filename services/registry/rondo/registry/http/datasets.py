@@ -42,7 +42,7 @@ class DatasetList(Value):
 
 
 class RemovedDataset(Value):
-    """The declaration was removed. `revision` is the next one of its spec, which the removal takes."""
+    """The declaration was removed. `revision` is that of the removal, the next one of its spec."""
 
     dataset: str
     revision: int
@@ -50,7 +50,7 @@ class RemovedDataset(Value):
 
 @router.get("", summary="The declared datasets", dependencies=[_READS])
 async def datasets(context: Context) -> DatasetList:
-    """Return the specs in force. Datasets that only model specs name are not declared, and not listed."""
+    """Return the specs in force. A dataset that only model specs name is not declared, and not in the list."""
     users: dict[str, list[str]] = {}
     for spec in await context.queries.specs():
         users.setdefault(spec.data.dataset, []).append(spec.model)
@@ -70,7 +70,7 @@ async def dataset(dataset: DatasetName, context: Context) -> DatasetSpecView:
 async def audit_log(
     dataset: DatasetName, context: Context, after: After = 0, limit: Limit = DEFAULT_LIMIT, *, full: Full = False
 ) -> AuditLog:
-    """Return the decisions about the spec of a dataset, those before a removal included. `model` names the chain."""
+    """Return the decisions about the spec of a dataset, including those before a removal. `model` names the chain."""
     return await read_chain(context, chain_of(dataset), after, limit, full=full)
 
 

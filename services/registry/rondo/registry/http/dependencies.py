@@ -28,9 +28,9 @@ CONFLICT: dict[int | str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What the routes work on. `max_model_bytes` limits the model of a registration.
+    """The dependencies of the routes. `max_model_bytes` limits the model of a registration.
 
-    A registration holds its model in memory while it has one of the `uploads`. A further one waits.
+    A registration has its model in memory while it holds one slot of the semaphore `uploads`. Others wait for a slot.
     """
 
     store: Store
@@ -42,7 +42,7 @@ class ApiContext:
 
 
 def open_api(app: FastAPI, context: ApiContext) -> None:
-    """Let the API answer; until then every request gets a 503."""
+    """Make the API answer requests. Until then every request gets a 503."""
     app.state.context = context
 
 

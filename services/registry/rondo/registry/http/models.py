@@ -53,14 +53,14 @@ class Models(Value):
 
 
 class History(Value):
-    """Which version was in production when, oldest first."""
+    """The periods in which versions were in production, oldest first."""
 
     model: str
     periods: tuple[deployments.Period, ...]
 
 
 class Replica(Value):
-    """The latest report of a replica on one version: the deployment that it is about, and why it refused."""
+    """The latest report of a replica on one version: its state, its deployment, and the reason of a refusal."""
 
     replica: str
     model_version: int
@@ -71,7 +71,7 @@ class Replica(Value):
 
 
 class Replicas(Value):
-    """The latest reports of the replicas on a model whose deployment is at `revision`, by replica and version."""
+    """The latest reports of the replicas on a model by replica and version. `revision` is that of its deployment."""
 
     model: str
     revision: int
@@ -84,7 +84,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Runs(Value):
-    """Trainings and decisions not to train, latest change first. `next` is the `before` of the next page, or null."""
+    """Trainings and decisions not to train, latest change first. `next` is `before` of the next page, or null."""
 
     runs: tuple[Run, ...]
     next: str | None
@@ -94,7 +94,7 @@ def _position(before: Before = None) -> RunPosition | None:
     """Read a cursor.
 
     Raises:
-        InvalidCursorError: it is not one that this API returned.
+        InvalidCursorError: this API did not return it.
 
     """
     if before is None:
@@ -133,7 +133,7 @@ async def production_history(model: ModelName, context: Context) -> History:
 
 @router.get("/models/{model}/replicas", summary="The latest reports of the serving replicas")
 async def replicas(model: ModelName, context: Context) -> Replicas:
-    """Return which replica serves, loads or refuses which version, and since when."""
+    """Return the versions that each replica serves, loads or refuses, and since when."""
     found = await context.queries.model(model)
     reports = await context.queries.replica_reports(model)
     views = tuple(Replica.model_validate(report.model_dump()) for report in reports)

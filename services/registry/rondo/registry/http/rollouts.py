@@ -1,4 +1,4 @@
-"""Routes of rollouts: those that go on, that of a model, and what people decide about it."""
+"""Routes of rollouts: the active ones, that of a model, and the decisions of people about it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ router = APIRouter(prefix="/v1", responses=CONFLICT)
 
 
 class Rollouts(Value):
-    """The rollouts that go on, by model."""
+    """The active rollouts, by model."""
 
     rollouts: tuple[RolloutSummary, ...]
 
 
 @router.get("/rollouts", summary="The rollouts that go on")
 async def active(context: Context, _: Reader) -> Rollouts:
-    """Return the rollouts that have not ended. One whose state is `asking` needs a decision."""
+    """Return the active rollouts. A rollout whose state is `asking` needs a decision."""
     return Rollouts(rollouts=tuple(map(rollout_summary, await context.queries.rollouts())))
 
 
 @router.get("/models/{model}/rollout", summary="The latest rollout")
 async def latest(model: ModelName, context: Context, _: Reader) -> RolloutView:
-    """Return the rollout that goes on, or the last one that ended."""
+    """Return the active rollout, or the last one that ended."""
     rollout = await context.queries.rollout(model)
     if rollout is None:
         raise NoRolloutError(model)
@@ -52,10 +52,10 @@ async def decide(
     principal: Approver,
     body: Command | None = None,
 ) -> RolloutView:
-    """Decide about the rollout that goes on.
+    """Decide about the active rollout.
 
-    `pause` stops the steps, and what speaks against the candidate still counts. `resume` goes on with the step.
-    `promote` makes the candidate the champion now, and `abort` goes back to the champion.
+    `pause` stops the steps. Evidence against the candidate still counts. `resume` continues with the step. `promote`
+    makes the candidate the champion now, and `abort` goes back to the champion.
     """
     by = Requester(principal, (body or Command()).reason)
     async with context.store.work() as work:

@@ -18,7 +18,7 @@ Reason = Annotated[Text, Field(max_length=1_000)]
 
 
 class Command(BaseModel):
-    """A command. Its reason is written to the audit log, with the name that the token carries."""
+    """A command. Its reason is written to the audit log, with the name of the token."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,9 +26,9 @@ class Command(BaseModel):
 
 
 class Promote(Command):
-    """Promote a version. `override` promotes one that did not pass its gates.
+    """Promote a version. `override` promotes a version that did not pass its gates.
 
-    `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
+    `revision` is the deployment that the caller has read. If it is given and has changed, the answer is 409.
     """
 
     version: Number
@@ -37,14 +37,14 @@ class Promote(Command):
 
 
 class RollBack(Command):
-    """Go back to `version`, or to the previous one. `revision` as for a promotion."""
+    """Go back to `version`, or to the previous one. `revision` is as for a promotion."""
 
     version: Number | None = None
     revision: int | None = None
 
 
 class Train(Command):
-    """Train now, with the data that was known at event time `at`. The present by default."""
+    """Train now, with the data that was known at event time `at`. The default is the present."""
 
     at: EventTime | None = None
 
@@ -69,7 +69,7 @@ class AppliedSpec(Value):
 class AppliedDataset(Value):
     """The dataset spec is in force as `revision`. `changed` is false if it was in force already.
 
-    `changes` are those against the spec before. `warnings` are sentences, also about changes.
+    `changes` are the differences from the previous spec. `warnings` are sentences, also about changes.
     """
 
     dataset: str
@@ -81,7 +81,7 @@ class AppliedDataset(Value):
 
 
 class Removed(Value):
-    """The model was removed. `revision` is the next one of its spec, which the removal takes."""
+    """The model was removed. `revision` is that of the removal, the next one of its spec."""
 
     model: str
     revision: int
@@ -105,7 +105,7 @@ class RegistrationRequested(Value):
 
 
 class ScoringJob(Value):
-    """A scoring was requested `at` a time. Ingestion says how far `job` is. The same request again is the same job."""
+    """A scoring was requested `at` a time. Ingestion has the progress of `job`. A repeated request is the same job."""
 
     model: str
     model_version: int
@@ -115,7 +115,7 @@ class ScoringJob(Value):
 
 
 class NewToken(BaseModel):
-    """Create a token. Its bearer acts as `name`, which the audit log has; without `expires_at` it never expires."""
+    """Create a token. Its bearer acts as `name`, which the audit log records. Without `expires_at` it never expires."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -125,7 +125,7 @@ class NewToken(BaseModel):
 
 
 class TokenView(Value):
-    """A token without its secret, of which the registry has only a hash."""
+    """A token without its secret. The registry stores only a hash of the secret."""
 
     token_id: str
     name: str
@@ -136,12 +136,12 @@ class TokenView(Value):
 
 
 class CreatedToken(TokenView):
-    """A token with its secret: this answer is the only place where it is shown."""
+    """A token with its secret. Only this answer has the secret."""
 
     token: str
 
 
 class Tokens(Value):
-    """All tokens, oldest first, revoked ones included."""
+    """All tokens, oldest first, including revoked ones."""
 
     tokens: tuple[TokenView, ...]

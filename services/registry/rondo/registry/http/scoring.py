@@ -1,4 +1,4 @@
-"""Routes of scoring: what a version needs of rows, and the request of a job."""
+"""Routes of scoring: the columns that a version needs, and the request of a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/models/{model}/versions/{version}", responses=CON
 
 
 class Signature(Value):
-    """What a version needs of rows. `entity`, `event_time` and `time_zone` are those of the spec it was trained by."""
+    """The columns that a version needs. `entity`, `event_time` and `time_zone` are from the spec it was trained on."""
 
     model: str
     model_version: int
@@ -33,7 +33,7 @@ class Signature(Value):
 
 @router.get("/signature", summary="What a version needs of rows")
 async def signature(model: ModelName, version: VersionNumber, context: Context, _: Scorer) -> Signature:
-    """Return the features of a version, in their order, and the columns that name a row."""
+    """Return the features of a version, in their order, and the columns that identify a row."""
     found = await context.queries.version(model, version)
     async with context.store.work() as work:
         spec = await work.spec(model, found.candidate.trained.summary.spec_digest)
@@ -49,9 +49,9 @@ async def signature(model: ModelName, version: VersionNumber, context: Context, 
 async def score(
     model: ModelName, version: VersionNumber, body: Score, context: Context, principal: Scorer
 ) -> ScoringJob:
-    """Request that a version, be it deployed or not, scores a whole version of a dataset.
+    """Request that a version, deployed or not, scores a whole version of a dataset.
 
-    Ingestion sends the rows to the serving replicas and makes a table of their answers. A job that failed goes on.
+    Ingestion sends the rows to the serving replicas and makes a table of their answers. A failed job continues.
     """
     by, at = Requester(principal, body.reason), datetime.now(UTC)
     async with context.store.work() as work:

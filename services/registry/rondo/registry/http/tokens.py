@@ -24,7 +24,7 @@ TokenId = Annotated[Text, Path()]
 
 @router.post("", status_code=201, summary="Create a token")
 async def create(body: NewToken, context: Context, principal: Admin, response: Response) -> CreatedToken:
-    """Create a token. Its secret is in this answer, and nowhere else."""
+    """Create a token. Only this answer has its secret."""
     async with context.store.work() as work:
         issued = await tokens.create(work, principal, body.name, body.roles, body.expires_at)
     return _created(issued, response)
@@ -40,13 +40,13 @@ async def list_tokens(context: Context) -> Tokens:
 async def audit_log(
     context: Context, after: After = 0, limit: Limit = DEFAULT_LIMIT, *, full: Full = False
 ) -> AuditLog:
-    """Return who created, rotated or revoked which token, and the result of verifying the chain."""
+    """Return the creations, rotations and revocations of tokens, and the result of verifying the chain."""
     return await read_chain(context, TOKENS_CHAIN, after, limit, full=full)
 
 
 @router.post("/{token_id}/rotate", summary="Give a token another secret")
 async def rotate(token_id: TokenId, context: Context, principal: Admin, response: Response) -> CreatedToken:
-    """Replace the secret. The present one is invalid from then on."""
+    """Replace the secret. The previous secret is invalid from then on."""
     async with context.store.work() as work:
         issued = await tokens.rotate(work, principal, token_id)
     return _created(issued, response)
@@ -54,7 +54,7 @@ async def rotate(token_id: TokenId, context: Context, principal: Admin, response
 
 @router.delete("/{token_id}", summary="Revoke a token")
 async def revoke(token_id: TokenId, context: Context, principal: Admin) -> TokenView:
-    """Make a token invalid for good. It stays in the list."""
+    """Make a token invalid permanently. It stays in the list."""
     async with context.store.work() as work:
         return _view(await tokens.revoke(work, principal, token_id))
 

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 class VersionView(Value):
     """A version, its metrics on the holdout, the results of its gates, and the trigger of its training.
 
-    `adaptation` says which rows it was trained on and why, where a comparison chose them.
+    `adaptation` has the rows that it was trained on and the reasons, if a comparison chose them.
     """
 
     model: str
@@ -48,7 +48,7 @@ class VersionView(Value):
 
 
 class VersionDetail(VersionView):
-    """A version with all its evidence. `size` is the artifact's, in bytes. `features` is the signature, in order."""
+    """A version with all its evidence. `size` is that of the artifact in bytes. `features` is the ordered signature."""
 
     size: int
     features: dict[Column, Feature]
@@ -74,7 +74,7 @@ async def versions(model: ModelName, context: Context, after: After = 0, limit: 
 
 @router.get("/models/{model}/versions/{version}", summary="A version with its evidence")
 async def version(model: ModelName, version: VersionNumber, context: Context) -> VersionDetail:
-    """Return a version with all its evidence, which is read from the artifact store. Null if it can't be used."""
+    """Return a version with its evidence from the artifact store. The evidence is null if it can't be used."""
     found = await context.queries.version(model, version)
     trained = found.candidate.trained
     try:
@@ -109,7 +109,7 @@ async def artifact(model: ModelName, version: VersionNumber, context: Context) -
 
 @router.get("/models/{model}/versions/{version}/lineage", summary="The lineage of a version")
 async def version_lineage(model: ModelName, version: VersionNumber, context: Context) -> lineage.Lineage:
-    """Return a version from the trigger of its training to the deployments that it was part of."""
+    """Return the lineage of a version, from the trigger of its training to its deployments."""
     found = await context.queries.version(model, version)
     return lineage.lineage_of(found.version, found.candidate, await context.queries.deployments(model))
 

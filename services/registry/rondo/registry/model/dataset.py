@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A name of a dataset. `revision` is that of its last spec or removal, 0 if it was never declared.
+    """A dataset. `revision` is that of its last spec or removal, 0 if it was never declared.
 
-    `history` has all specs that were ever in force, oldest first, also those before a removal: stored rows fit them.
+    `history` has all specs that have been in force, oldest first. Specs from before a removal are included, because
+    stored rows fit them.
     """
 
     name: str
@@ -23,7 +24,7 @@ class Dataset:
 
     @property
     def spec(self) -> DatasetSpec | None:
-        """The spec in force. None where the dataset is not declared, or was removed."""
+        """The spec in force. None if the dataset is not declared, or was removed."""
         return self.history[-1] if self.is_declared else None
 
 
@@ -31,5 +32,5 @@ DATASET_CHAINS = "dataset."
 
 
 def chain_of(dataset: str) -> str:
-    """Return the audit chain of a dataset. No model's name has a dot."""
+    """Return the audit chain of a dataset. It has a dot, so it is no chain of a model."""
     return f"{DATASET_CHAINS}{dataset}"

@@ -1,4 +1,4 @@
-"""Which version was in production when: deployments, and the periods computed from them."""
+"""Deployments, and the periods in which versions were in production, computed from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Deployment(Value):
-    """One revision of the routes of a model, who decided it and when."""
+    """One revision of the routes of a model, with the time and the person or service that decided it."""
 
     revision: int
     routes: tuple[Route, ...]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TrainingLineage(TrainingInputs):
-    """A run, and what it was made of."""
+    """A run and its inputs."""
 
     run_id: str
     started_at: Utc
@@ -33,7 +33,7 @@ class TrainingLineage(TrainingInputs):
 
 
 class Lineage(Value):
-    """A version from the trigger of its training to the deployments that it was part of."""
+    """The lineage of a version, from the trigger of its training to its deployments."""
 
     model: str
     model_version: int

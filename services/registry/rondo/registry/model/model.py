@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry
 
-# `standby` is the target of a rollback. `rolled_back` served and was withdrawn. `retired` left service for good.
-# `waiting` passed its gates and begins its rollout next. `rolling_out` is in one.
+# `standby`: the target of a rollback. `rolled_back`: it served and was withdrawn. `retired`: it left service
+# permanently. `waiting`: it passed its gates and begins its rollout next. `rolling_out`: its rollout is active.
 State = Literal["rejected", "champion", "standby", "retired", "rolled_back", "waiting", "rolling_out"]
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
@@ -51,7 +51,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. `revision` counts its deployments. `served` has the champion of each, oldest first."""
+    """A registered model. `revision` counts its deployments. `served` has the champions in order, oldest first."""
 
     name: str
     spec: ModelSpec
@@ -79,10 +79,10 @@ class Model:
         return tuple(self.versions[r.model_version] for r in self.routes)
 
     def version(self, number: int) -> Version:
-        """Return a version in whatever state, a rejected one too.
+        """Return a version in any state, including rejected ones.
 
         Raises:
-            UnknownVersionError: there is none with this number.
+            UnknownVersionError: there is no version with this number.
 
         """
         if number not in self.versions:
@@ -93,23 +93,23 @@ class Model:
         return next((v for v in self.versions.values() if v.run_id == run_id), None)
 
     def require_revision(self, revision: int | None) -> None:
-        """Check that the deployment is still at the revision that a caller read. None requires nothing.
+        """Check that the deployment is still at the revision that a caller has read. None disables the check.
 
         Raises:
-            StaleRevisionError: it changed.
+            StaleRevisionError: the deployment has changed.
 
         """
         if revision is not None and revision != self.revision:
             raise StaleRevisionError(self.name, revision, self.revision)
 
     def with_states(self, states: Mapping[int, State]) -> Model:
-        """Return the model with some versions in other states."""
+        """Return the model with new states of some versions."""
         changed = {number: replace(self.versions[number], state=state) for number, state in states.items()}
         return replace(self, versions={**self.versions, **changed})
 
     def with_routes(self, *routes: Route) -> Model:
         """Return the model at its next deployment revision. Its routes use the serving settings of the current spec."""
-        # Not its dump, which leaves out what is at its default.
+        # Fields are copied one by one, because a dump of the settings omits those that have their default.
         serving = {name: getattr(self.spec.serving, name) for name in Serving.model_fields}
         routes = tuple(route.model_copy(update=serving) for route in routes)
         champion = tuple(r.model_version for r in routes if r.role == RouteRole.PRIMARY)
@@ -118,7 +118,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who decided, and the reason that they gave."""
+    """The person or service that decided, and the reason."""
 
     name: str
     reason: str = ""
@@ -148,7 +148,7 @@ class RegisteredVersion:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a decision changes, the events that it publishes, and the entries that it adds to the audit log."""
+    """The changes of a decision, the events that it publishes, and its entries in the audit log."""
 
     before: Model
     after: Model

@@ -17,28 +17,28 @@ from rondo.registry.rollout_evidence.live_blocks import BlocksOfLength, Live
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# `running`: steps follow the evidence. `paused`: a person stopped the steps. Guards and evidence against the candidate
-# still count. `asking`: a person is to decide. `watching`: the candidate was promoted, and the rollback window lasts.
-# The others are final.
+# `running`: steps follow the evidence. `paused`: a person stopped the steps, but guards and evidence against the
+# candidate still count. `asking`: a person has to decide. `watching`: the candidate was promoted, and the rollback
+# window has not ended. The others are final.
 RolloutState = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
 ACTIVE: tuple[RolloutState, ...] = ("running", "paused", "asking", "watching")
 _WITHDRAWN: tuple[RolloutState, ...] = ("rolled_back", "aborted", "superseded")
 
-# So much evidence that a candidate is not worse is soon used up by one that becomes worse. A capped capital is never
-# more than one that is not, so that what bounds the one bounds the other.
+# With the cap a candidate that becomes worse soon loses its evidence of not being worse. A capped capital is never
+# larger than the uncapped one, so the bound on its probability still holds.
 _MOST_OVERALL = 14.0
 # The clip of differences, in standard deviations of block means.
 _DEVIATIONS = 6
 
 
 class Plan(Value):
-    """What the spec said when the rollout began. Shares are from 0 to 1.
+    """The plan from the spec at the beginning of the rollout. Shares are from 0 to 1.
 
-    `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is ever rolled
-    back, `false_pass` that of passing a step though it is worse by the margin. `outcome_delay` is the longest time
-    until the outcome of a request counts, 0 in rollouts of an earlier release. `disagreement` is the mean
-    absolute difference of the two versions' predictions on the gate's holdout. None where it is not known. `until` ends
-    an A/B test, and None in the other strategies.
+    `judged_by` is `outcomes` or `guards`. `false_rollback` is the probability that an equal candidate is rolled back at
+    any time. `false_pass` is the probability that a candidate that is worse by the margin passes a step.
+    `outcome_delay` is the longest time until the outcome of a request counts, 0 in rollouts of an earlier release.
+    `disagreement` is the mean absolute difference of the two versions' predictions on the gate's holdout, None if it is
+    not known. `until` is the end of an A/B test, None for other strategies.
     """
 
     strategy: str
@@ -79,10 +79,10 @@ class Plan(Value):
 
 
 class Gathered(Value):
-    """The evidence so far. All but `fit`, `step_answers` and `step_blocks` is of the whole rollout.
+    """The evidence so far. `fit` and the fields `step_...` cover the present step, all others the whole rollout.
 
-    `fit_overall` is `fit` of the whole rollout, capped. It is empty before the first block. Blocks before `first_block`
-    do not count, and `live` says whether they are long enough.
+    `fit_overall` is the capped `fit` of the whole rollout. It is empty before the first block. Blocks before
+    `first_block` do not count. `live` shows whether blocks are long enough.
     """
 
     worse: Capitals
@@ -106,17 +106,17 @@ class Gathered(Value):
     live: Live = ()
 
     def next_step(self, stakes: Stakes) -> Gathered:
-        """Return the evidence for a new step, which has to show again that the candidate is not worse."""
+        """Return the evidence at the start of a new step, which has to show again that the candidate is not worse."""
         return self.model_copy(
             update={"fit": bets.begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0}
         )
 
 
 class Minute(Value):
-    """What both versions did in a minute: rows that they scored, answers of the candidate, and failures.
+    """The activity of both versions in a minute: scored rows, answers of the candidate, and errors.
 
-    The slow flags say whether any answer of the minute took longer than the champion's 99th percentile.
-    `disagreement` is the mean absolute difference of the predictions of the rows that both scored.
+    A slow flag is True if any answer of the minute took longer than the champion's 99th percentile. `disagreement` is
+    the mean absolute difference of the predictions of the rows that both versions scored.
     """
 
     answers: int = 0
@@ -130,9 +130,10 @@ class Minute(Value):
 
 
 class Rollout(Value):
-    """A rollout of `candidate` in the place of `champion`. `step` counts from 0. `since` is when it began.
+    """A rollout of `candidate` that is to replace `champion`. `step` counts from 0.
 
-    `inconclusive_at` is when the evidence of the present step was found not to suffice in its time. The step goes on.
+    `since` is the start of the present step, or of the present state if it is not `running`.
+    `inconclusive_at` is the time at which the evidence of the present step did not suffice. The step continues.
     """
 
     model: str
@@ -161,10 +162,10 @@ class Rollout(Value):
     def with_differences(
         self, parts: Sequence[tuple[datetime, Block | Arms]], complete_until: datetime | None
     ) -> Rollout:
-        """Take mean differences of short times, in order of time, and put them together to blocks of the plan.
+        """Add mean differences of short times, in order of time, and combine them to blocks of the plan.
 
-        A block counts once a later one begins, or once everything up to its end is complete. Where the live rows show
-        that blocks have to be longer, they are from then on.
+        A block counts once a later one begins, or once everything up to its end is complete. If the live rows show that
+        blocks have to be longer, later blocks are longer.
         """
         rollout, held = self, self.gathered.open_block
         for start, part in parts:
@@ -183,7 +184,7 @@ class Rollout(Value):
         return rollout if longer is None or not parts else rollout.with_longer_blocks(longer, parts[-1][0])
 
     def with_longer_blocks(self, longer: BlocksOfLength, newest: datetime) -> Rollout:
-        """Begin with longer blocks at the next one. What shorter ones have gained does not count, what they lost does.
+        """Use longer blocks from the next one on. Gains from shorter blocks are dropped, and losses are kept.
 
         The present capital is divided among the new stakes, so that it remains one capital, with one bound.
         """
@@ -211,7 +212,7 @@ class Rollout(Value):
         return int(at.timestamp() // self.plan.block.total_seconds())
 
     def with_block(self, block: Block) -> Rollout:
-        """Take the mean difference of a complete block."""
+        """Add the mean difference of a complete block."""
         stakes, gathered = self.plan.stakes, self.gathered
         difference = stakes.clipped(block.difference)
         overall = gathered.fit_overall or bets.begin(stakes.fit)
@@ -227,7 +228,7 @@ class Rollout(Value):
         return self.model_copy(update={"gathered": gathered.model_copy(update=update)})
 
     def with_minute(self, minute: Minute) -> Rollout:
-        """Take what the guards compare."""
+        """Add the figures of a minute that the guards compare."""
         gathered, attempts = self.gathered, minute.candidate_scored + minute.champion_scored
         update: dict[str, int | Capitals] = {
             "answers": gathered.answers + minute.answers,
@@ -242,7 +243,7 @@ class Rollout(Value):
             failed = minute.candidate_errors, minute.champion_errors
             update["errors"] = error_guard.take(gathered.errors, *failed, self._share_of_errors(share))
             slow = int(minute.candidate_slow), int(minute.champion_slow)
-            # Within a minute both had the chance to be slow once, however many rows each had.
+            # Each version can be slow once in a minute, whatever its number of rows.
             update["slow"] = error_guard.take(gathered.slow, *slow, 0.5 if 0 < share < 1 else share)
         if minute.disagreement is not None and self.plan.disagreement is not None:
             taken = disagreement.take(gathered.disagreement, minute.disagreement, self.plan.disagreement)
@@ -250,16 +251,16 @@ class Rollout(Value):
         return self.model_copy(update={"gathered": gathered.model_copy(update=update)})
 
     def _share_of_errors(self, share: float) -> float:
-        """Return the share of the errors that an equal candidate has at most, where it has `share` of the attempts.
+        """Return the largest share of the errors that an equal candidate has with `share` of the attempts.
 
-        Where it is given the rows of some keys alone, the champion is given them, too, and fails on as many of them:
-        one key whose rows all fail is no evidence against the candidate.
+        If the candidate scores only the rows of some keys, the champion scores the same rows, and an equal champion
+        fails on as many of them. So a key whose rows all fail is no evidence against the candidate.
         """
         of_keys = self.plan.evidence == EvidenceScope.CANARY and 0 < self.share < 1
         return max(share, 0.5) if of_keys else share
 
     def facts(self) -> dict[str, object]:
-        """Return the evidence of a verdict, as the audit log has it: e-values as natural logarithms."""
+        """Return the evidence of a verdict for the audit log. E-values are natural logarithms."""
         gathered = self.gathered
         return {
             "log_e_worse": round(log_evidence(gathered.worse), 4),
@@ -280,7 +281,7 @@ class Rollout(Value):
 
 
 def _divided(capitals: Capitals, stakes: Sequence[float]) -> Capitals:
-    """Return the capital, of what there was at the beginning at most, in equal parts for other stakes."""
+    """Return the capital, limited to the initial one, in equal parts for other stakes."""
     return (min(0.0, log_evidence(capitals)),) * len(stakes)
 
 

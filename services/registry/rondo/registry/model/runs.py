@@ -32,8 +32,8 @@ RunState = Literal["running", "trained", "failed", "skipped"]
 class Run(Value):
     """A training run, or a decision not to train.
 
-    The latter is `skipped` without a start, and its `run_id` begins with `skip-`: one for each trigger, with the
-    latest decision. `reason` is a SkipReason.
+    A decision not to train is `skipped` without a start, and its `run_id` begins with `skip-`. There is one for each
+    trigger, with the latest decision. `reason` is a SkipReason.
     """
 
     run_id: str
@@ -47,7 +47,7 @@ class Run(Value):
 
 
 class RunPosition(NamedTuple):
-    """A place in the list of runs, which is ordered by the latest change."""
+    """A position in the list of runs, which is ordered by the latest change."""
 
     updated_at: datetime
     run_id: str
@@ -55,7 +55,7 @@ class RunPosition(NamedTuple):
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run and its place in the list of runs."""
+    """A run and its position in the list of runs."""
 
     run: Run
     position: RunPosition
@@ -76,12 +76,12 @@ def started(event: TrainingStarted) -> Run:
 
 
 def progressed(event: TrainingProgressed) -> Run:
-    """Return the running run with the progress of its search as `detail`."""
+    """Return the run of a progress event, with the progress of its search as `detail`."""
     return Run(run_id=event.run_id, model=event.model, state="running", trigger=event.trigger, detail=event.detail)
 
 
 def trained(event: ModelTrained) -> Run:
-    """Return the run that made a candidate. `detail` says why it took its rows, and which ones it could not use."""
+    """Return the run that made a candidate. `detail` has the reason for its rows, and the rows it could not use."""
     chosen = [event.summary.adaptation.reason] if event.summary.adaptation else []
     left_out = [note.message for note in event.summary.notes if note.code in _LEFT_OUT]
     return Run(
@@ -106,7 +106,7 @@ def failed(event: TrainingFailed, at: datetime) -> Run:
 
 def skipped(event: TrainingSkipped, at: datetime) -> Run:
     """Return the run that ended for lack of data, or the decision not to train. `at` is the time of the event."""
-    # A trigger that arrives while another run is in flight names that run.
+    # If another run was in flight, `run_id` is that run.
     own = event.run_id if event.reason != SkipReason.IN_FLIGHT else None
     return Run(
         run_id=own or _skip_id(event),

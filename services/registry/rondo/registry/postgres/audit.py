@@ -37,7 +37,7 @@ async def append(sql: PoolConnectionProxy[Any], chain: str, actor: Actor, entry:
 
 
 async def load_head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead | None:
-    """Load the head of a chain. None when there is no such chain."""
+    """Load the head of a chain. None if there is no such chain."""
     row = await sql.fetchrow("select chain, length, hash from audit_heads where chain = $1", chain)
     return ChainHead(*row) if row else None
 
@@ -47,7 +47,7 @@ async def load_chains(sql: PoolConnectionProxy[Any]) -> Sequence[str]:
 
 
 async def load_records(sql: PoolConnectionProxy[Any], chain: str, after: int, limit: int) -> Sequence[AuditRecord]:
-    """Load up to `limit` records that follow number `after`, oldest first."""
+    """Load up to `limit` records after number `after`, oldest first."""
     select = "select * from audit where chain = $1 and number > $2 order by number limit $3"
     return [rows.record(row) for row in await sql.fetch(select, chain, after, limit)]
 

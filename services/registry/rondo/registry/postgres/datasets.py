@@ -26,8 +26,8 @@ _USERS_SQL = """
 select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision
 where s.spec::jsonb -> 'data' ->> 'dataset' = $1 order by m.name
 """
-# When a dataset was removed is not stored. A model spec between the last dataset spec before the removal and the next
-# one counts as one of an undeclared dataset.
+# The time of a removal is not stored. So a model spec counts as one of an undeclared dataset if it was applied between
+# the last dataset spec before the removal and the next dataset spec.
 _UNDECLARED_USERS_SQL = """
 select distinct on (s.model) s.spec from specs s
 left join lateral (
@@ -50,7 +50,7 @@ async def load(sql: PoolConnectionProxy[Any], name: str) -> Dataset:
 
 
 async def load_declared(sql: PoolConnectionProxy[Any]) -> tuple[Dataset, ...]:
-    """Load the datasets that are declared, by name."""
+    """Load the declared datasets, by name."""
     return tuple(each for each in await _load_all(sql, None) if each.is_declared)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def save(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
-    """Save what a decision changes.
+    """Save the changes of a decision.
 
     Raises:
         StaleRevisionError: the deployment is not at the revision of `decision.before`.

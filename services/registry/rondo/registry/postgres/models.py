@@ -1,4 +1,4 @@
-"""Loads models: one SQL statement for the models and one for their versions, however many there are."""
+"""Loads models: one SQL statement for all models, and one for all their versions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ where $1::text[] is null or model = any ($1) order by model, number
 
 
 async def load_models(sql: PoolConnectionProxy[Any], names: Sequence[str] | None = None) -> tuple[Model, ...]:
-    """Load models with their versions and former champions, by name. All of them when `names` is None."""
+    """Load models with their versions and former champions, by name. All models if `names` is None."""
     versions: dict[str, dict[int, Version]] = {}
     for row in await sql.fetch(_VERSIONS_SQL, names):
         versions.setdefault(row["model"], {})[row["number"]] = rows.version(row)
@@ -41,7 +41,7 @@ async def load_models(sql: PoolConnectionProxy[Any], names: Sequence[str] | None
 
 
 async def load_model(sql: PoolConnectionProxy[Any], name: str) -> Model | None:
-    """Load a model. None when it has no spec."""
+    """Load a model. None if it has no spec."""
     return next(iter(await load_models(sql, [name])), None)
 
 

@@ -1,4 +1,4 @@
-"""The read model. Reads see one snapshot and wait for no writer."""
+"""The read model. Reads see one snapshot and do not wait for writers."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def _head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead:
 
 
 async def _empty(sql: PoolConnectionProxy[Any], model: str) -> list[Any]:
-    """Return no rows for a model that exists.
+    """Return an empty list, after a check that the model exists.
 
     Raises:
         UnknownModelError: it does not exist.

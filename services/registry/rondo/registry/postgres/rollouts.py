@@ -1,4 +1,4 @@
-"""The table of rollouts: one row for each rollout, by model, candidate and time of its beginning."""
+"""The table of rollouts: one row for each model, candidate and start time."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ async def load(sql: PoolConnectionProxy[Any], model: str) -> Rollout | None:
 
 
 async def load_active(sql: PoolConnectionProxy[Any]) -> Sequence[Rollout]:
-    """Load the rollouts that go on, by model."""
+    """Load the active rollouts, by model."""
     found = await sql.fetch("select rollout from rollouts where state = any ($1) order by model", list(ACTIVE))
     rollouts = []
     for row in found:
-        # The controller logs those of a later release.
+        # The controller logs rollouts of a later release, which this one can't read.
         with suppress(ValidationError):
             rollouts.append(Rollout.model_validate_json(row["rollout"]))
     return rollouts
@@ -47,5 +47,5 @@ async def save(sql: PoolConnectionProxy[Any], rollout: Rollout) -> None:
 
 
 async def load_models_in_rollout(sql: PoolConnectionProxy[Any]) -> Sequence[str]:
-    """Return the models with a rollout that goes on, and those with a version that waits for one."""
+    """Return the models with an active rollout, and those with a version that waits for its rollout."""
     return [row["model"] for row in await sql.fetch(_MODELS_SQL, list(ACTIVE))]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rondo.registry.model.runs import Run
 
-# Two SQL statements: one with an optional model could use neither index.
+# There are two SQL statements, because one with an optional model could use neither index.
 LATEST_SQL = "select * from runs where (updated_at, run_id) < ($2, $3) order by updated_at desc, run_id desc limit $1"
 LATEST_OF_MODEL_SQL = (
     "select * from runs where model = $4 and (updated_at, run_id) < ($2, $3)"

@@ -1,4 +1,4 @@
-"""The table of cron schedules: up to which time each is complete."""
+"""The table of cron schedules: the time up to which each is complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def load_base(sql: PoolConnectionProxy[Any], model: str, expression: str) 
 
 
 async def complete(sql: PoolConnectionProxy[Any], model: str, expression: str, due: datetime) -> None:
-    """Save a due time that was acted on. The caller holds the model's lock."""
+    """Save a due time whose training was requested. The caller holds the model's lock."""
     await sql.execute(
         "insert into schedules (model, expression, last_due) values ($1, $2, $3)"
         " on conflict (model, expression) do update set last_due = excluded.last_due",

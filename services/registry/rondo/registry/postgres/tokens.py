@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-# Any key will do that no other lock of the registry has.
+# An arbitrary key that no other lock of the registry has.
 _TOKENS_LOCK = 1_953_458_542
 
 
 async def lock(sql: PoolConnectionProxy[Any]) -> None:
-    """Let one writer at a time change tokens: a change must not overtake the one that it replaces on the topic."""
+    """Lock all tokens against other writers, so that changes reach the topic in the order in which they were made."""
     await sql.execute("select pg_advisory_xact_lock($1)", _TOKENS_LOCK)
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 log = logging.getLogger(__name__)
-# The first key of the advisory locks of models. The second is the hash of the name. A collision only makes one wait.
+# The first key of the advisory locks of models. The second is the hash of the name. A collision only causes a wait.
 _MODEL_LOCKS = 1_919_247_220
 
 
@@ -68,7 +68,7 @@ class PostgresStore:
 
 @asynccontextmanager
 async def _log_audit_heads(transaction: AbstractAsyncContextManager[Transaction]) -> AsyncIterator[PostgresWork]:
-    """Open a unit of work. After its commit the new heads of the audit chains are logged, outside of the database."""
+    """Open a unit of work. After its commit the new heads of the audit chains are written to the log of the service."""
     async with transaction as opened:
         work = PostgresWork(opened)
         yield work
@@ -80,7 +80,7 @@ async def _log_audit_heads(transaction: AbstractAsyncContextManager[Transaction]
 
 
 class PostgresWork:
-    """Implements `Work` in an open transaction. `heads` are the audit heads that it has made."""
+    """Implements `Work` in an open transaction. `heads` are the new heads of audit chains."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction

@@ -1,1 +1,1 @@
-"""Admits specs and candidates: what may be applied, what becomes a version."""
+"""Admits specs and candidates: the review of specs, the registration of versions, and the removal of models."""

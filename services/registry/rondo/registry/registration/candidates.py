@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec, other_answers: str = "") -> Decision:
     """Give a candidate its version number, and promote or reject it. `spec` is the one that it was trained on.
 
-    `other_answers` says how it answers otherwise than the champion, if it does. Versions that answer otherwise, or that
-    no request fits together, can't be compared on the same requests: the new one takes over at once, as a first one.
+    `other_answers` says how the kind of its answers differs from the champion's, and is empty if it does not. Such
+    versions, or versions without common requests, can't be compared on the same requests: the new one takes over at
+    once, like a first version.
     """
     version, champion = _version(model, candidate, spec), model.champion
     grown = replace(model, last_version=version.number, versions={**model.versions, version.number: version})
@@ -49,7 +50,7 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec, othe
 
 
 def _wait(model: Model, version: Version) -> Decision:
-    """Let a version wait for its rollout, which the controller begins. One that waited before it retires."""
+    """Make a version wait for its rollout, which the controller begins. A version that waited before is retired."""
     older = [number for number, each in model.versions.items() if each.state == "waiting"]
     after = model.with_states({**dict.fromkeys(older, "retired"), version.number: "waiting"})
     entry = AuditEntry("rollout_waits", {"version": version.number, "strategy": model.spec.rollout.strategy})
@@ -79,7 +80,7 @@ def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
         number=model.last_version + 1,
         digest=candidate.trained.digest,
         run_id=candidate.trained.run_id,
-        # A version that passed is promoted in the same decision, so no reader sees it as `standby` in between.
+        # A version that passed is promoted in the same decision, so no reader sees the state `standby`.
         state="standby" if passed else "rejected",
         passed=passed,
         signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),

@@ -15,10 +15,10 @@ class UnsoundArtifactError(ValueError):
 
 
 def require_onnx(content: bytes) -> None:
-    """Refuse a file that is no ONNX model. Whether it can be served is checked later, with the rows.
+    """Refuse a file that is no ONNX model. The trainer checks later, with the rows, whether it can be served.
 
     Raises:
-        NotOnnxError: it is not.
+        NotOnnxError: it is no ONNX model.
         ModelTooComplexError: it has too many messages to be parsed.
 
     """
@@ -31,10 +31,10 @@ def require_onnx(content: bytes) -> None:
 
 
 def check_task(content: bytes, task: str) -> None:
-    """Check that an artifact, which is a valid ONNX model, predicts what the spec that it was made for asks for.
+    """Check that an artifact, which is a valid ONNX model, has the task of its spec.
 
     Raises:
-        UnsoundArtifactError: its metadata has another task, or none that can be read.
+        UnsoundArtifactError: its metadata has another task, or no readable one.
 
     """
     metadata = onnx_document.metadata(onnx_document.parse(content))

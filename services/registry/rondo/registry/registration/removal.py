@@ -17,7 +17,7 @@ _IN_SERVICE: tuple[State, ...] = ("champion", "standby", "waiting", "rolling_out
 
 
 def remove(model: Model, actor: Actor) -> Decision:
-    """Remove a model. The removal takes the next revision of the spec, so that it supersedes every earlier one."""
+    """Remove a model. The removal has the next revision of the spec, so that it supersedes every earlier spec."""
     retired = {number: version for number, version in model.versions.items() if version.state in _IN_SERVICE}
     after = replace(model.with_states(dict.fromkeys(retired, "retired")), spec_revision=model.spec_revision + 1)
     events: list[Event] = [
@@ -25,7 +25,7 @@ def remove(model: Model, actor: Actor) -> Decision:
         for number, version in retired.items()
     ]
     if model.routes:
-        # What served before the removal is nothing to go back to after it: the spec may then ask something else.
+        # A version from before the removal is no target of a later rollback: the next spec may ask for something else.
         after = replace(after.with_routes(), served=())
         events.append(deployment_of(after))
     events.append(ModelRemoved(model=model.name, revision=after.spec_revision, decided_by=actor.name))

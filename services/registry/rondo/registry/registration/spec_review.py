@@ -1,4 +1,4 @@
-"""Decides whether a well-formed spec may be applied: is it supported, and does it fit what serves already?"""
+"""Decides whether a well-formed spec may be applied: it has to be supported, and to fit the served model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Review:
-    """The reasons against a spec (`refusals`), and what its author should know (`warnings`), a sentence each."""
+    """The reasons against a spec (`refusals`), and notes for its author (`warnings`), each a sentence."""
 
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Review:
 def review_spec(
     spec: ModelSpec, before: ModelSpec | None, champion: int | None, serving: Mapping[str, Feature]
 ) -> Review:
-    """Review a spec against the one in force (`before`) and the champion, which has the features `serving`."""
+    """Review a spec against the spec in force (`before`) and the champion, whose features are `serving`."""
     if champion is None:
         return Review(refusals=_unsupported(spec))
     refusals = _unsupported(spec)
@@ -41,13 +41,13 @@ def comparable(candidate: Mapping[str, Feature], champion: Mapping[str, Feature]
 
 
 def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
-    # A file is checked for these when it is parsed, with line numbers. This covers specs from other sources.
+    # The parser of a file already checks these, with line numbers. This check is for specs from other sources.
     problems = support_checks.unsupported(spec.model_dump(by_alias=True))
     return tuple(f"`{'.'.join(map(str, each.path))}`{each.separator}{each.message}" for each in problems)
 
 
 def _label(spec: ModelSpec) -> str:
-    """Return the label column with its values: a champion's score is the probability of the positive one."""
+    """Return the label column with its values. The score of a champion is the probability of the positive value."""
     return f"{spec.data.label} ({spec.labels.expected})" if spec.data.positive else spec.data.label
 
 

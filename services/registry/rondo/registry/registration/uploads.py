@@ -1,4 +1,4 @@
-"""The files of registrations: a refused one is removed from the artifact store, unless something else needs it."""
+"""The files of registrations. The file of a refused one is removed, unless something else needs it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def is_final(skipped: TrainingSkipped) -> bool:
-    """Return whether a registration has ended. One that waits for its spec is repeated when that arrives."""
+    """Return whether a skipped registration has ended. One that waits for its spec is repeated when that arrives."""
     return skipped.reason == SkipReason.NOT_ENOUGH_DATA
 
 
 async def discard(work: UploadTable, artifacts: Artifacts, artifact: str | None, trigger: str | None = None) -> None:
-    """Remove the file of a refused registration. No other registration and no version may have it.
+    """Remove the file of a refused registration, unless another registration or a version needs it.
 
     Raises:
         UnavailableError: the artifact store is unavailable.

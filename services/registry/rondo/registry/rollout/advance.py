@@ -1,8 +1,8 @@
-"""The verdict on a rollout, and the step that follows: a pure function of the rollout and the time.
+"""Decides the verdict on a rollout, and the next step. It is a pure function of the rollout and the time.
 
-What is asked first is whether the candidate is not worse: with enough outcomes any difference becomes significant, also
-one that nobody cares about. By Ville's inequality an equal candidate is ever rolled back with the probability
-`plan.false_rollback` at most, divided among losses and guards, however often this is called.
+The first question is whether the candidate is not worse: with enough outcomes any difference becomes significant,
+including irrelevant ones. By Ville's inequality the probability that an equal candidate is rolled back at any time is
+at most `plan.false_rollback`, divided among losses and guards, however often this function is called.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
     from rondo.registry.model.rollouts import Rollout, RolloutState
 
-# What the registry does: change the shares, make the candidate the champion, go back, or end and let the champion be.
+# The action of the registry. `step` changes the shares. `promote` makes the candidate the champion. `roll_back` goes
+# back. `finish` ends the rollout and keeps the new champion.
 Action = Literal["wait", "step", "promote", "roll_back", "finish"]
-# Empty where nothing has been decided.
+# It is empty if nothing has been decided.
 Verdict = RolloutVerdict | Literal[""]
 
 
 @dataclass(frozen=True)
 class Advance:
-    """The rollout after a decision, what the registry does, and the verdict that led to it."""
+    """The rollout after a decision, the action of the registry, and the verdict that is its reason."""
 
     rollout: Rollout
     action: Action
@@ -34,7 +35,7 @@ class Advance:
 
 
 def advance(rollout: Rollout, now: datetime) -> Advance:
-    """Return what the evidence and the clock lead to. A rollout that ended stays as it is."""
+    """Decide by the evidence and the clock. A rollout that ended stays as it is."""
     if not rollout.is_active:
         return Advance(rollout, "wait", "")
     if rollout.state == "running" and (favourable := _in_favour(rollout, now)):
@@ -42,7 +43,7 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
     if against := _against(rollout):
         return Advance(_in_state(rollout, "rolled_back", now, against), "roll_back", against)
     lasted = now - rollout.since
-    # The outcomes of the requests of the window count after it.
+    # Outcomes of requests within the window arrive after it, so the rollout waits for them.
     if rollout.state == "watching" and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
         return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
     if rollout.state == "running" and now >= step_end(rollout):
@@ -51,10 +52,10 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
 
 
 def step_end(rollout: Rollout) -> datetime:
-    """Return when the evidence of the present step, where it does not suffice by then, is inconclusive.
+    """Return the end of the present step. Evidence that does not suffice by then is inconclusive.
 
-    The clock of outcomes begins when those of the step's first requests count. A test that ends at a date has no other
-    end. One that a person resumed after its date has a step again.
+    The step length counts from the time at which outcomes of the step's first requests can count. A test with an end
+    date has no other end. A test that a person resumed after its date has a step length again.
     """
     plan = rollout.plan
     if plan.until is not None and rollout.since < plan.until:
@@ -63,7 +64,7 @@ def step_end(rollout: Rollout) -> datetime:
 
 
 def waits_until(rollout: Rollout) -> datetime:
-    """Return when a person is asked, or the rollout goes back: at the end of the step, or after `max_wait`."""
+    """Return the time at which a person is asked, or the rollout goes back: the end of the step, or of `max_wait`."""
     plan, end = rollout.plan, step_end(rollout)
     if end == plan.until or plan.on_inconclusive in (Inconclusive.ASK, Inconclusive.BACK):
         return end
@@ -71,7 +72,10 @@ def waits_until(rollout: Rollout) -> datetime:
 
 
 def guarded_until(rollout: Rollout) -> datetime | None:
-    """Return when a step that guards judge is passed if none fires. None where it lacks answers, or one has fired."""
+    """Return the time at which a step with `judged_by: guards` is passed if no guard fires.
+
+    None if the step has too few answers, or a guard has fired, or outcomes decide.
+    """
     plan = rollout.plan
     if plan.judged_by != JudgedBy.GUARDS or _seen(rollout) < plan.min_answers or _guards(rollout):
         return None
@@ -79,12 +83,12 @@ def guarded_until(rollout: Rollout) -> datetime | None:
 
 
 def pause(rollout: Rollout, now: datetime) -> Rollout:
-    """Stop the steps. What speaks against the candidate still counts."""
+    """Stop the steps. Evidence against the candidate still counts."""
     return _in_state(rollout, "paused", now, rollout.verdict)
 
 
 def resume(rollout: Rollout, now: datetime) -> Rollout:
-    """Go on with the present step, whose clock starts again."""
+    """Continue with the present step, whose clock starts again."""
     return _in_state(rollout, "running", now, rollout.verdict)
 
 
@@ -94,12 +98,12 @@ def promote_now(rollout: Rollout, now: datetime) -> Advance:
 
 
 def abort(rollout: Rollout, now: datetime) -> Advance:
-    """End the rollout: the champion of its beginning answers everything."""
+    """End the rollout. The original champion answers all requests."""
     return Advance(_in_state(rollout, "aborted", now, rollout.verdict), "roll_back", "")
 
 
 def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
-    """Return why the present step is passed, or nothing."""
+    """Return the verdict by which the present step is passed, or an empty text."""
     plan, gathered = rollout.plan, rollout.gathered
     if _seen(rollout) < plan.min_answers:
         return ""
@@ -109,7 +113,7 @@ def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
     if _guards(rollout):
         return ""
     is_better = reaches(gathered.better, plan.false_pass)
-    # An A/B test is there to learn which of the two is better: that it does no harm does not end it.
+    # An A/B test has to find the better version, so evidence that the candidate does no harm does not end it.
     if plan.strategy == RolloutStrategy.AB:
         return RolloutVerdict.BETTER if is_better else ""
     if reaches(gathered.fit, plan.false_pass):
@@ -122,7 +126,7 @@ def _seen(rollout: Rollout) -> int:
 
 
 def _guards(rollout: Rollout) -> Verdict:
-    """Return the guard that has fired, or nothing."""
+    """Return the guard that has fired, or an empty text."""
     plan, gathered = rollout.plan, rollout.gathered
     if reaches(gathered.errors, plan.alpha_errors):
         return RolloutVerdict.ERRORS
@@ -135,8 +139,9 @@ def _guards(rollout: Rollout) -> Verdict:
 
 def _against(rollout: Rollout) -> Verdict:
     plan, gathered = rollout.plan, rollout.gathered
-    # With enough outcomes a candidate that is worse by less than the margin is worse beyond doubt. An A/B test is there
-    # to find that out. Elsewhere it counts until it is shown that the candidate is not worse by the margin.
+    # With enough outcomes there is evidence that a candidate is worse even if the difference is less than the margin.
+    # An A/B test always uses this evidence. Other strategies use it only until there is evidence that the candidate is
+    # not worse by the margin.
     tolerated = plan.strategy != RolloutStrategy.AB and reaches(gathered.fit_overall, plan.false_pass)
     if reaches(gathered.worse, plan.alpha_quality) and not tolerated:
         return RolloutVerdict.WORSE
@@ -144,7 +149,7 @@ def _against(rollout: Rollout) -> Verdict:
 
 
 def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
-    """Take the next step, or promote after the last one. A shadow is never promoted: a person decides."""
+    """Go to the next step, or promote after the last one. A shadow is never promoted: a person decides."""
     if rollout.plan.strategy == RolloutStrategy.SHADOW:
         return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
     following = rollout.step + 1
@@ -156,7 +161,7 @@ def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
 
 
 def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
-    """Ask a person, or go back. A rollout that waits has the verdict once, and asks after `max_wait`."""
+    """Ask a person, or go back. A rollout that waits gets the verdict once, and asks after `max_wait`."""
     verdict = RolloutVerdict.INCONCLUSIVE
     if now < waits_until(rollout):
         if rollout.inconclusive_at is not None:

@@ -1,4 +1,4 @@
-"""The monitor's evidence as candidate minus champion. The monitor has the other version minus the primary."""
+"""Converts the monitor's evidence, other version minus primary, to candidate minus champion."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class CandidateEvidence:
 
 
 def candidate_evidence(evidence: RolloutEvidence, rollout: Rollout) -> CandidateEvidence | None:
-    """Return the evidence about candidate and champion. None where it is about other versions.
+    """Return the evidence about candidate and champion. None if it is about other versions.
 
-    After a promotion the candidate is the primary, and the champion before it the other version: then it answers
-    nothing, and has no arm. Blocks of a kind that the plan does not ask for are left out: the spec has changed.
+    After a promotion the candidate is the primary, and the previous champion is the other version. It answers no
+    requests then, and has no arm. Blocks of a kind that the plan does not ask for are dropped: the spec has changed.
     """
     versions = evidence.other, evidence.primary
     if rollout.plan.outcome == OutcomeCause.DEPENDS_ON_ANSWER:

@@ -1,4 +1,4 @@
-"""Whether a version and the champion can be compared: where they can't, a new version takes over at once."""
+"""Decides whether a version and the champion can be compared. If not, a new version takes over at once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def is_compared(spec: RolloutSpec) -> bool:
-    """Return whether versions are compared with the champion before they take over. Not by an unknown strategy."""
+    """Return whether versions are compared with the champion before they take over. False for an unknown strategy."""
     return spec.strategy != RolloutStrategy.REPLACE and spec.strategy in list(RolloutStrategy)
 
 
 def no_common_requests(version: Version, champion: Version) -> str:
-    """Return that no request fits both versions. Empty if some do."""
+    """Return the reason why no request fits both versions. Empty if some requests fit."""
     try:
         common_features({version.number: version.features, champion.number: champion.features})
     except NoCommonRequestsError:
@@ -29,9 +29,10 @@ def no_common_requests(version: Version, champion: Version) -> str:
 
 
 def other_answers(candidate: Evidence | None, champion: Evidence | None, number: int) -> str:
-    """Return how a candidate answers otherwise than the champion, which has `number`. Empty if it does not.
+    """Return how the kind of a candidate's answers differs from that of the champion, which has `number`.
 
-    Where evidence is missing, or of a later release, this is not known, and serving decides.
+    Empty if it does not differ. If evidence is missing, or from a later release, the difference is not known, and
+    serving decides.
     """
     if candidate is None or champion is None:
         return ""
@@ -44,7 +45,7 @@ def other_answers(candidate: Evidence | None, champion: Evidence | None, number:
 
 
 def why_not_compared(version: Version, champion: Version) -> str:
-    """Return why a version that waits can no longer be compared. Empty if it can."""
+    """Return the reason why a waiting version can no longer be compared. Empty if it can."""
     if found := no_common_requests(version, champion):
         return found
     return "the champion has the same artifact" if version.digest == champion.digest else ""

@@ -1,7 +1,7 @@
-"""Calls the decision about each rollout: at each tick, at each evidence, and for people.
+"""Decides about each rollout at each tick, at each new evidence, and on a command.
 
-A unit of work loads the rollout under the lock of its model, decides, and saves the rollout with what follows from it.
-So a crash at any point leaves the rollout before a decision or after it, and the next tick goes on from there.
+A unit of work loads the rollout under the lock of its model, decides, and saves the rollout with the changes of the
+decision. So a crash leaves the rollout before or after a decision, and the next tick continues from there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ POLL_SECONDS = 5.0
 
 
 class RolloutController:
-    """Safe to run in every registry replica: the lock of a model makes one of them decide."""
+    """Runs in every registry replica. The lock of a model lets only one of them decide at a time."""
 
     def __init__(
         self, store: Store, queries: RolloutQueries, artifacts: Artifacts, clock: Callable[[], datetime] = utc_now
@@ -54,13 +54,12 @@ class RolloutController:
         await run_periodically("the rollouts", self.tick)
 
     async def tick(self) -> float:
-        """Decide about every rollout, and begin those that wait. Returns the seconds until the next tick.
+        """Decide about every rollout, and begin waiting ones. Returns the seconds until the next tick.
 
-        What can't be decided of one model, because a dependency is unavailable or its stored rollout can't be read,
-        delays no other.
+        If a dependency is unavailable for one model, or its stored rollout can't be read, the others are not delayed.
 
         Raises:
-            UnavailableError: a dependency was unavailable, after the other models.
+            UnavailableError: a dependency was unavailable. It is raised after the other models.
 
         """
         unavailable: UnavailableError | None = None
@@ -94,7 +93,7 @@ class RolloutController:
         champion = model.champion
         if champion is None:
             return
-        # The champion, or the spec, may be another one than when the version began to wait.
+        # The champion or the spec may have changed since the version began to wait.
         if why := why_not_compared(version, champion):
             await work.save(deployments.retire_waiting(model, version, why))
             return
@@ -122,7 +121,7 @@ class RolloutController:
 
 
 async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: datetime) -> None:
-    """Add evidence to the rollout that it is about, and decide. Other evidence is ignored."""
+    """Add evidence to its rollout, and decide. Evidence about other versions is ignored."""
     model, rollout = await work.load_for_update(evidence.model), await work.rollout(evidence.model)
     if model is None or rollout is None or not rollout.is_active:
         return
@@ -137,7 +136,7 @@ async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: date
 
 
 async def refuse(work: RolloutTable, model: Model, version: int, reason: str, now: datetime) -> bool:
-    """Go back because a replica can't load the candidate. Returns whether there is such a rollout."""
+    """Go back because a replica can't load the candidate. Return whether there is such a rollout."""
     rollout = await work.rollout(model.name)
     if rollout is None or rollout.state not in ("running", "paused", "asking") or rollout.candidate != version:
         return False
@@ -146,10 +145,10 @@ async def refuse(work: RolloutTable, model: Model, version: int, reason: str, no
 
 
 async def command(work: RolloutTable, name: str, action: str, actor: Actor, now: datetime) -> Rollout:
-    """Do what a person requests: `pause`, `resume`, `promote` or `abort`.
+    """Execute the command of a person: `pause`, `resume`, `promote` or `abort`.
 
     Raises:
-        NoRolloutError: no rollout is going on.
+        NoRolloutError: no rollout is active.
         RolloutStateError: its state does not allow it.
 
     """
@@ -179,7 +178,7 @@ _ALLOWED: dict[str, tuple[RolloutState, ...]] = {
 
 
 async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime, *, grown: bool) -> None:
-    """Decide about a rollout, and save it where something follows, or where its evidence has grown."""
+    """Decide about a rollout, and save it if it changes, or if its evidence has grown."""
     if not deployments.is_in_force(model, rollout):
         ended = rollout.model_copy(update={"state": "superseded", "since": now, "inconclusive_at": None})
         await work.save(deployments.supersede(model, ended))

@@ -25,7 +25,7 @@ _LOG_LEVEL = {"keep": logging.ERROR, "wait": logging.WARNING, "roll_back": loggi
 async def handle_report(work: Work, news: ReplicaChanged, now: datetime) -> None:
     """Store a report. A refusal of the champion is audited, and may roll it back.
 
-    One of a candidate ends its rollout: the replica serves the deployment before, and has none of its shares.
+    A refusal of a candidate ends its rollout: the replica still serves the previous deployment, without its shares.
     """
     model = await work.load_for_update(news.model)
     if model is None:
@@ -59,7 +59,7 @@ async def handle_report(work: Work, news: ReplicaChanged, now: datetime) -> None
 
 
 async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
-    """Decide about a refused deployment without the replicas that sent no report on it."""
+    """Decide about a refused deployment. Replicas that sent no report on it are no longer awaited."""
     model = await work.load_for_update(name)
     if model is None or model.revision != revision:
         return
@@ -67,7 +67,7 @@ async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
     decision = rollback_decision.decide_rollback(model, reports, ())
     if decision.outcome == "roll_back":
         missing = rollback_decision.missing_replicas(model, reports)
-        # They are not waited for again. A replica that is only slow is known again by its next report.
+        # Later decisions do not wait for these replicas. A slow replica counts again after its next report.
         await work.save_replica_reports(name, tuple(r for r in reports if r.replica not in missing))
         await _apply_decision(work, model, reports, decision)
 

@@ -1,4 +1,4 @@
-"""How long after a request its outcome counts as evidence, at most."""
+"""Computes the longest time from a request until its outcome counts as evidence."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
 
-# The monitor's windows, where the spec gives no length: a bound, as it takes the longest calendar width below it.
+# The bounds of the monitor's windows if the spec has no length. They are upper bounds of the length, because the
+# monitor takes the longest calendar width below.
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=28)
 _WITHOUT_DENSITY = timedelta(days=7)
 _FEWEST_ROWS, _MOST_ROWS, _WINDOWS_IN_REFERENCE = 100, 20_000, 20
 
 
 def outcome_delay(spec: ModelSpec, champion: ReferenceProfile | None, block: timedelta) -> timedelta:
-    """Return the longest time from a request until a block of `block` that holds it counts.
+    """Return the longest time from a request until its block, of length `block`, counts.
 
-    The block has to end, and the monitor's window in which it ends closes after its length and the label delay.
-    `champion` is the reference whose density decides the length of windows. None where it can't be read.
+    The block has to end, and then the monitor's window in which it ends, which closes after its length and the label
+    delay. `champion` is the reference whose density determines the length of windows, None if it can't be read.
     """
     window = _longest_window(champion) if spec.monitor.window is None else spec.monitor.window
     return block + window + spec.data.label_delay

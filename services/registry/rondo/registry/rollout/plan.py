@@ -1,4 +1,4 @@
-"""The plan of a rollout: what the spec asks for, with stakes from the holdout that evaluated the candidate."""
+"""Makes the plan of a rollout from the spec, with stakes from the holdout that evaluated the candidate."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 _STEPS = (0.05, 0.25, 1.0)
 _ONE_HALF = 0.5
-# Without a holdout that both versions were evaluated on: losses are between 0 and 1, and an hour is a guess.
+# The defaults without a holdout that evaluated both versions. Losses are between 0 and 1, and an hour is a guess.
 _BOUND, _MARGIN, _BLOCK = 1.0, 0.01, timedelta(hours=1)
-# The part of the champion's skill that is the margin of the holdout.
+# The share of the champion's skill that the trainer uses as the margin of the holdout.
 _SHARE_OF_SKILL = 0.1
 _MOST_MARGIN = 0.5
-# Of losses between 0 and 1, for holdouts of an earlier release.
+# The largest variance of losses between 0 and 1, for holdouts of an earlier release.
 _MOST_LOSS_VARIANCE, _DEVIATIONS = 0.25, 6
 
 
 def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedHoldout | None) -> Plan:
-    """Return the plan. Without `paired` the margin is 0.01, and the stakes are those for any variance.
+    """Return the plan. Without `paired` the margin is 0.01, and the stakes fit any variance.
 
-    Where outcomes are due later than the length of a step, a canary answers nothing until the first verdict.
-    `champion` is the champion's reference, None where it can't be read.
+    If the label delay is longer than a step, a canary answers no requests until the first verdict. `champion` is the
+    champion's reference, None if it can't be read.
     """
     spec = model.rollout
     steps, by_outcomes = _steps(spec), spec.judged_by != JudgedBy.GUARDS
@@ -64,21 +64,21 @@ def plan_of(model: ModelSpec, champion: ReferenceProfile | None, paired: PairedH
 
 
 def _stakes(spec: RolloutSpec, paired: PairedHoldout | None) -> Stakes:
-    # A champion without skill leaves nothing that a candidate may lose.
+    # A champion without skill has no margin, so the default applies.
     margin, tolerated = (paired.margin if paired else 0.0) or _MARGIN, 0.0
     if spec.tolerance is not None:
         margin = tolerated = min(_MOST_MARGIN, margin * spec.tolerance / _SHARE_OF_SKILL)
     if paired is None:
         return stakes(_BOUND, margin, tolerated=tolerated)
-    # Clipped to less than the margin, no difference could be evidence against "not worse".
+    # If differences were clipped to less than the margin, none could be evidence against "not worse".
     return stakes(min(1.0, max(paired.bound, 2 * margin)), margin, paired.variance, tolerated)
 
 
 def of_arms(paired: PairedHoldout, share: float) -> PairedHoldout:
-    """Return the holdout as two parts of its rows would have been compared, `share` (0 to 1) of the rows each.
+    """Return the figures of the holdout for a comparison on separate rows. The candidate has `share` (0 to 1) of them.
 
-    What the versions share does not cancel there: the variance of a block is that of pairs, which has what the rows of
-    one time have in common, and that of the mean losses of both parts.
+    The common variation of both versions does not cancel then. The variance of a block is that of the paired
+    differences, which has the variation over time, plus that of the mean losses of both parts.
     """
     share = min(share, 1 - share)
     rows = max(1.0, share * paired.rows / paired.blocks)

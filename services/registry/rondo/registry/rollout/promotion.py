@@ -1,7 +1,7 @@
-"""Promotion at once: the new champion gets all the traffic, and the one before stays on standby for a rollback.
+"""Promotion at once: the new champion gets all traffic, and the previous one stays on standby for a rollback.
 
-It is the strategy `replace`, what people request by name, and what any strategy does for a first version. The others
-are rollouts, see `advance.py`.
+This is the strategy `replace`, a promotion on request, and the promotion of a first version in any strategy. The other
+strategies are rollouts, see `advance.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def promote_by_hand(model: Model, version: Version, candidate: Candidate, actor: Actor, *, override: bool) -> Decision:
-    """Promote a version on request. One that did not pass its gates needs `override`.
+    """Promote a version on request. A version that did not pass its gates needs `override`.
 
     Raises:
         NotPassedError: it did not pass, and there is no `override`.
@@ -61,7 +61,7 @@ def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, 
 
 
 def replace_champion(model: Model, version: Version) -> Model:
-    """Apply the strategy `replace`. An older version that waits for its rollout is no longer wanted."""
+    """Apply the strategy `replace`. An older version that waits for its rollout is retired."""
     states: dict[int, State] = {
         number: "retired"
         for number, v in model.versions.items()
@@ -101,7 +101,7 @@ def retirements(before: Model, after: Model) -> tuple[Event, ...]:
 
 
 def evidence_of(version: Version, candidate: Candidate) -> dict[str, Any]:
-    """Return what the audit log keeps of a version."""
+    """Return the entry of a version in the audit log."""
     trained = candidate.trained
     return {
         "version": version.number,

@@ -1,8 +1,8 @@
 """Stops waiting for replicas that never report on a refused version.
 
-Replicas disappear without a report, so a missing report must not keep a version that no replica can load. The time
-counts from when this process first saw the refusal, not from when the replica sent it, so that a backlog in Kafka is
-read by then.
+Replicas disappear without a report, so a missing report must not keep a version that no replica can load. The timeout
+counts from the time at which this process first saw the refusal, not from the time at which the replica sent it, so
+that a backlog in Kafka is read before it ends.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from rondo.registry.ports import ReplicaQueries, Store
 
-# Long enough to fetch and warm up a large artifact; until then the replicas that refuse serve the previous version.
+# Long enough to fetch and warm up a large artifact. Meanwhile the replicas that refuse serve the previous version.
 TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 5.0
 
 
 class ReportTimeout:
-    """Safe to run in every registry replica. The first whose timer expires decides the rollback."""
+    """Runs in every registry replica. The first one whose timer expires decides the rollback."""
 
     def __init__(self, store: Store, queries: ReplicaQueries, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class ReportTimeout:
         await run_periodically("the timeout of replica reports", self.tick)
 
     async def tick(self) -> float:
-        """Expire the reports that are due. Returns the seconds until the next tick."""
+        """Expire the refused deployments whose timeout has ended. Returns the seconds until the next tick."""
         now, refused = self._clock(), await self._queries.refused_deployments()
         self._since = {each: self._since.get(each, now) for each in refused}
         self._expired &= self._since.keys()

@@ -27,7 +27,7 @@ def roll_back(model: Model, number: int | None, actor: Actor) -> Decision:
     """Go back to version `number`, or to the previous one. A version that was rolled back must be named by number.
 
     Raises:
-        NothingToRollBackToError: nothing serves, or nothing served before.
+        NothingToRollBackToError: no version serves, or none served before.
         UnknownVersionError: there is no such version.
         AlreadyChampionError: it serves already.
         NeverServedError: it never served.
@@ -45,7 +45,7 @@ def roll_back(model: Model, number: int | None, actor: Actor) -> Decision:
 
 
 def actor_of_refusals(refused: Sequence[ReplicaChanged]) -> Actor:
-    """Return the registry as the actor, with the reason that the first replica gave."""
+    """Return the registry as the actor, with the reason of the first replica."""
     who = f"replica{'s' if len(refused) > 1 else ''} {', '.join(report.replica for report in refused)}"
     reason = f"{who} refused version {refused[0].model_version}: {refused[0].detail}"
     return Actor(SYSTEM.name, reason)
@@ -55,7 +55,7 @@ def roll_back_to(model: Model, target: Version, actor: Actor) -> Decision:
     """Make `target` the champion. The version that serves becomes `rolled_back`.
 
     Raises:
-        NothingToRollBackToError: nothing serves.
+        NothingToRollBackToError: no version serves.
 
     """
     champion = model.champion

@@ -1,8 +1,8 @@
 """Decides from the reports of the replicas whether a refused version or the refusing replica is at fault.
 
-A replica that can't load a version reports it within milliseconds, long before the others have loaded it. Therefore
-one refusal alone never rolls back: a version that is available anywhere stays, and otherwise every replica is
-waited for.
+A replica that can't load a version reports it within milliseconds, long before other replicas have loaded it. Therefore
+a single refusal does not roll back: a version that any replica serves stays, and otherwise the decision waits for every
+replica.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Model, Version
 
 ReplicaReports = tuple["ReplicaChanged", ...]
-# Replicas disappear without a report. One that sent none for so many deployments counts as gone.
+# Replicas disappear without a report. A replica without a report for this many deployments counts as gone.
 GONE_AFTER_REVISIONS = 10
 
 
 @dataclass(frozen=True)
 class RollbackDecision:
-    """What a refusal leads to, and why. `target` is the version to go back to, for `roll_back`."""
+    """The decision after a refusal, and its reason. For `roll_back`, `target` is the version to go back to."""
 
     outcome: Literal["keep", "wait", "roll_back"]
     why: str
@@ -42,7 +42,7 @@ def merge_report(reports: ReplicaReports, news: ReplicaChanged) -> ReplicaReport
     if key in known and not _supersedes(known[key], news):
         return reports
     if news.state == ReplicaState.AVAILABLE:
-        # It has swapped: its reports on earlier deployments are obsolete.
+        # The replica has swapped, so its reports on earlier deployments are obsolete.
         known = {k: report for k, report in known.items() if k[0] != news.replica or report.revision >= news.revision}
     known.pop(key, None)
     if news.state != ReplicaState.UNLOADED:
@@ -66,10 +66,10 @@ def missing_replicas(model: Model, reports: ReplicaReports) -> frozenset[str]:
 
 
 def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[str]) -> RollbackDecision:
-    """Decide whether to roll back a champion that some replica refuses. `awaited` have not reported yet.
+    """Decide whether to roll back a champion that at least one replica refuses. `awaited` have not reported yet.
 
-    A champion without an earlier version stays: withdrawing it has no use, because a replica that refuses it
-    answers requests with the reason, and one that can load it later serves it.
+    A champion without an earlier version stays. A withdrawal has no use, because a replica that refuses it answers
+    requests with the reason, and a replica that can load it later serves it.
     """
     champion, target = model.champion, previous(model)
     serves = [r.replica for r in reports if is_current(model, r) and r.state == ReplicaState.AVAILABLE]
@@ -89,7 +89,7 @@ def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[s
 
 
 def _supersedes(known: ReplicaChanged, news: ReplicaChanged) -> bool:
-    """Return whether a report replaces the stored one. One of an earlier deployment, or a retry, does not."""
+    """Return whether a report replaces the stored one. A report on an earlier deployment, or a retry, does not."""
     if news.revision != known.revision:
         return news.revision > known.revision
     return known.state != ReplicaState.REFUSED or news.state not in (ReplicaState.LOADING, ReplicaState.REFUSED)

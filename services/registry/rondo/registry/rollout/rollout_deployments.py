@@ -1,4 +1,4 @@
-"""What a rollout changes: the states of versions, the routes, the events and the audit log."""
+"""The changes of a rollout: states of versions, routes, events and audit entries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def begin(model: Model, rollout: Rollout) -> Decision:
-    """Deploy the candidate beside the champion."""
+    """Deploy the candidate in addition to the champion."""
     after = _with_shares(model.with_states({rollout.candidate: "rolling_out"}), rollout)
     entry = AuditEntry("rollout_began", _entry(rollout, after, strategy=rollout.plan.strategy))
     return Decision(model, after, SYSTEM, (_deployment(after, rollout), changed_event(rollout)), (entry,))
 
 
 def apply(model: Model, candidate: Candidate, taken: Advance, actor: Actor = SYSTEM) -> Decision:
-    """Return what a decision about a rollout changes. `taken.action` is not `wait` alone, or there is a verdict."""
+    """Return the changes of a decision about a rollout. If `taken.action` is `wait`, there is a verdict."""
     rollout = taken.rollout
     match taken.action:
         case "promote":
@@ -49,7 +49,7 @@ def apply(model: Model, candidate: Candidate, taken: Advance, actor: Actor = SYS
 
 
 def supersede(model: Model, rollout: Rollout) -> Decision:
-    """End a rollout whose versions no longer serve as it has them: somebody decided otherwise."""
+    """End a rollout whose versions no longer serve as it expects, because of another decision."""
     waits = model.versions[rollout.candidate].state == "rolling_out"
     after = model.with_states({rollout.candidate: "retired"}) if waits else model
     entry = AuditEntry("rollout_superseded", _entry(rollout, after))
@@ -57,14 +57,14 @@ def supersede(model: Model, rollout: Rollout) -> Decision:
 
 
 def retire_waiting(model: Model, version: Version, why: str) -> Decision:
-    """Retire a version that waits, and can no longer be compared."""
+    """Retire a waiting version that can no longer be compared."""
     after = model.with_states({version.number: "retired"})
     entry = AuditEntry("rollout_superseded", {"version": version.number, "reason": why})
     return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
 
 def is_in_force(model: Model, rollout: Rollout) -> bool:
-    """Return whether the deployment is that of the rollout."""
+    """Return whether the current deployment is that of the rollout."""
     versions = {route.model_version for route in model.routes}
     expected = rollout.candidate if rollout.state == "watching" else rollout.champion
     champion = model.champion
@@ -86,7 +86,7 @@ def changed_event(rollout: Rollout) -> RolloutChanged:
 
 
 def _with_shares(model: Model, rollout: Rollout) -> Model:
-    """Return the model with the shares of a step. The candidate is first: so keys that it has stay with it."""
+    """Return the model with the shares of a step. The candidate is first, so that its keys stay with it."""
     share, candidate = rollout.share, model.version(rollout.candidate)
     role = RouteRole.CANARY if share > 0 else RouteRole.SHADOW
     champion = model.version(rollout.champion)
@@ -99,7 +99,7 @@ def _deployment(after: Model, rollout: Rollout) -> Any:
 
 
 def _promote(model: Model, candidate: Candidate, taken: Advance, actor: Actor) -> Decision:
-    """Make the candidate the champion. The one before scores along through the rollback window."""
+    """Make the candidate the champion. The previous one is a shadow until the end of the rollback window."""
     rollout = taken.rollout
     version, before = model.version(rollout.candidate), model.version(rollout.champion)
     replaced = replace_champion(model, version)

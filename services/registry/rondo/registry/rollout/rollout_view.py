@@ -1,4 +1,4 @@
-"""What people see of a rollout: its state, its evidence, what has been decided, and what happens next."""
+"""The view of a rollout for people: its state, its evidence, the decisions so far, and the next event."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class EvidenceFor(Value):
-    """A verdict's evidence: it is reached where `log_e` has come to `needed`."""
+    """The evidence for a verdict, which is reached once `log_e` is at least `needed`."""
 
     verdict: str
     log_e: float
@@ -30,10 +30,10 @@ class EvidenceFor(Value):
 
 
 class RolloutDecision(Value):
-    """A decision as the audit log has it: `action`, who decided, and the rollout after it.
+    """A decision from the audit log: `action`, the actor `by`, and the state of the rollout afterwards.
 
-    `step` counts from 1. `step` and `share` are None, and `state` is empty, in a promotion by name. `evidence` has the
-    figures of a verdict.
+    `step` counts from 1. For a promotion on request, `step` and `share` are None, and `state` is empty. `evidence` has
+    the figures of a verdict.
     """
 
     at: Utc
@@ -48,7 +48,7 @@ class RolloutDecision(Value):
 
 
 class RolloutSummary(Value):
-    """How far a rollout is. `share` is the part of the requests that the candidate answers, from 0 to 1."""
+    """The progress of a rollout. `share` is the part of the requests that the candidate answers, from 0 to 1."""
 
     model: str
     candidate: int
@@ -62,16 +62,17 @@ class RolloutSummary(Value):
 
 
 class RolloutView(RolloutSummary):
-    """A rollout, its evidence, what it is expected to need, and the decisions so far.
+    """A rollout, its evidence, the blocks that it is expected to need, and the decisions so far.
 
-    `difference` is the mean loss of the candidate minus the champion's over blocks, and `half_width` that of an
-    interval that covers it at all times with 95%, approximately. It decides nothing. `margin` is what the candidate may
-    lose. `need` counts blocks of `block_seconds` until an equal candidate passes a step. None without a holdout.
-    `false_rollback_rate` is the probability that an equal candidate is ever rolled back.
+    `difference` is the mean loss of the candidate minus the champion's over blocks. `half_width` is half of the width
+    of an interval that covers it at all times with a probability of about 95%. The interval decides nothing. `margin`
+    is the loss that is tolerated. `need` is the number of blocks of `block_seconds` until an equal candidate passes a
+    step, None without a holdout. `false_rollback_rate` is the probability that an equal candidate is rolled back at any
+    time.
 
-    At `ends` the evidence of a step that runs is inconclusive, and `then` says what follows: `wait` until `asks`, `ask`
-    a person, or go `back`. While a promoted version is watched, the rollback window ends there, and `then` is `end`.
-    In other states no clock runs, and they are None.
+    `ends` is the time after which the evidence of a running step is inconclusive. `then` is the next action: `pass` the
+    step, `wait` until `asks`, `ask` a person, or go `back`. While a promoted version is watched, `ends` is the end of
+    the rollback window, and `then` is `end`. In other states no clock runs, and these fields are None.
     """
 
     step: int
@@ -115,7 +116,7 @@ def rollout_summary(rollout: Rollout) -> RolloutSummary:
 
 
 def rollout_view(rollout: Rollout, records: Sequence[AuditRecord] = ()) -> RolloutView:
-    """Return the view. `records` are those of the model's audit log about rollouts, oldest first."""
+    """Return the view. `records` are the model's audit records about rollouts, oldest first."""
     plan, gathered = rollout.plan, rollout.gathered
     found = (
         (RolloutVerdict.BETTER, gathered.better, plan.false_pass),
@@ -157,7 +158,7 @@ def rollout_view(rollout: Rollout, records: Sequence[AuditRecord] = ()) -> Rollo
 def _next(
     rollout: Rollout,
 ) -> tuple[datetime | None, Literal["pass", "wait", "ask", "back", "end"] | None, datetime | None]:
-    """Return when something follows without evidence, what that is, and when a step that waits asks."""
+    """Return time and kind of the next action without new evidence, and the time at which a waiting step asks."""
     if rollout.state == "watching":
         return rollout.since + rollout.plan.rollback_window + rollout.plan.outcome_delay, "end", None
     if rollout.state != "running":
@@ -171,7 +172,7 @@ def _next(
 
 
 def _decisions(candidate: int, records: Sequence[AuditRecord]) -> tuple[RolloutDecision, ...]:
-    """Return the decisions about the rollout of a candidate. It has one, and may be promoted by name later."""
+    """Return the decisions about the rollout of a candidate. A later promotion on request is not part of it."""
     found: list[RolloutDecision] = []
     for record in records:
         evidence = json.loads(record.evidence)
@@ -191,7 +192,7 @@ def _decisions(candidate: int, records: Sequence[AuditRecord]) -> tuple[RolloutD
                 share=evidence.get("share"),
                 verdict=evidence.get("verdict", ""),
                 reason=evidence.get("reason", ""),
-                # A promotion by name has the digest of the training evidence there.
+                # A promotion on request has the digest of the training evidence in this field.
                 evidence=figures if isinstance(figures := evidence.get("evidence"), dict) else {},
             )
         )

@@ -1,12 +1,12 @@
-"""Bets on a bounded mean: a mixture of stakes whose capital is evidence, however often it is looked at.
+"""Bets on a bounded mean: the capital of a mixture of stakes is evidence that is valid at any time.
 
-A bettor who stakes `a` on payoffs `x` multiplies the capital by `1 + a x`. Where the payoffs have no positive mean,
-given what came before, the capital is a nonnegative supermartingale, and so is the mean over several stakes: it ever
-reaches `1/alpha` with probability `alpha` at most (Ville's inequality; Waudby-Smith and Ramdas, "Estimating means of
-bounded random variables by betting", JRSS B 2024, sections 4 and 5). Nothing is assumed of the variance.
+A bettor who stakes `a` on a payoff `x` multiplies the capital by `1 + a x`. If the mean of each payoff, given the past,
+is not positive, the capital is a nonnegative supermartingale, and so is the mean over several stakes: the probability
+that it reaches `1/alpha` at any time is at most `alpha` (Ville's inequality; Waudby-Smith and Ramdas, "Estimating means
+of bounded random variables by betting", JRSS B 2024, sections 4 and 5). There is no assumption about the variance.
 
-What is kept of the past are logarithms of capitals, one for each stake. They are sums over the pieces of evidence, so
-that neither their order nor a restart between them matters.
+The state has the logarithm of the capital of each stake. It is a sum over the pieces of evidence, so neither their
+order nor a restart between them matters.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _WORSE, _FIT = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.5, 1.0, 2.0)
 
 
 class Stakes(Value):
-    """What is staked on differences `d` of losses, candidate minus champion, each the mean of a block.
+    """The stakes on differences `d` of losses, candidate minus champion, each the mean of a block.
 
-    `worse` bets on `d - tolerated`, `fit` on `margin - d`, and `better` on `-d`. Differences are clipped to `-bound` to
-    `bound`, so it is their clipped mean that is tested.
+    `worse` bets on `d - tolerated`, `fit` on `margin - d`, and `better` on `-d`. Differences are clipped to the range
+    `-bound` to `bound`, so the test is about the clipped mean.
     """
 
     worse: tuple[float, ...]
@@ -46,10 +46,10 @@ class Stakes(Value):
 
 
 def stakes(bound: float, margin: float, variance: float | None = None, tolerated: float = 0.0) -> Stakes:
-    """Return the stakes for differences up to `bound`, with `variance` as blocks of the gate's holdout have it.
+    """Return the stakes for differences up to `bound`. `variance` is that of the blocks of the gate's holdout.
 
-    The stake that wins most on a mean of m at variance v is about m/v, so six and three are spread around that. Without
-    a variance there are twelve, each half of the one before.
+    The best stake for a mean m and a variance v is about m/v, so the stakes, six and three of them, are spread around
+    that. Without a variance there are twelve, each half of the previous one.
     """
     most_worse, most_fit = _MOST_AT_STAKE / (bound + tolerated), _MOST_AT_STAKE / (bound + margin)
     if not variance or margin <= 0:
@@ -74,7 +74,7 @@ def bet(capitals: Capitals, stakes: Sequence[float], payoff: float) -> Capitals:
     """Return the capitals after one payoff.
 
     Raises:
-        ValueError: a stake can lose everything by it.
+        ValueError: a stake can lose its whole capital by this payoff.
 
     """
     return tuple(capital + math.log1p(stake * payoff) for capital, stake in zip(capitals, stakes, strict=True))

@@ -1,4 +1,4 @@
-"""Blocks of time, whose mean differences of losses are the pieces of evidence of a rollout."""
+"""Blocks of time. Their mean differences of losses are the pieces of evidence of a rollout."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from rondo.contracts.events.base import Value
 
 
 class Block(Value):
-    """Outcomes of a complete block of time: their number, and the mean loss of the candidate minus the champion's."""
+    """The outcomes of a complete block of time: their number, and the mean loss of candidate minus champion."""
 
     rows: int
     difference: float
 
 
 class Arms(Value):
-    """Outcomes of a time: the mean loss of the requests that each version answered, in shares of equal size."""
+    """The outcomes of a time: the mean losses of the requests that each version answered, in equal shares."""
 
     rows: int
     loss: float
@@ -22,10 +22,10 @@ class Arms(Value):
 
 
 class OpenBlock(Value):
-    """A block that is not complete: its number since the epoch, its rows, the sum of differences.
+    """A block that is not complete: its number since the epoch, its rows, and the sum of differences.
 
-    Where each version has requests of its own, `rows` and `total` are the number and the losses of the candidate's, and
-    `champion_rows` and `champion_total` those of the champion's.
+    If each version has separate requests, `rows` and `total` are the number and the losses of the candidate's requests,
+    and `champion_rows` and `champion_total` those of the champion's requests.
     """
 
     number: int
@@ -45,7 +45,7 @@ class OpenBlock(Value):
         return self.model_copy(update=update)
 
     def closed(self) -> Block | None:
-        """Return the difference of the complete block. None where it has rows of one version alone."""
+        """Return the difference of the complete block. None if only one version has rows in it."""
         if self.champion_rows is None:
             return Block(rows=self.rows, difference=self.total / self.rows)
         if not self.rows or not self.champion_rows:

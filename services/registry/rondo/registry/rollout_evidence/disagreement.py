@@ -1,7 +1,7 @@
-"""A guard without outcomes: bets that two versions differ in their predictions by more than they did on the holdout.
+"""A guard without outcomes: bets that the predictions of two versions differ more than on the holdout.
 
-It finds a feature that is other in production than in training, not a model that is worse: refits with another seed
-differ as much as on the holdout.
+It detects a feature that differs between production and training. It does not detect a worse model: the predictions of
+refits with another seed differ as much as on the holdout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rondo.registry.rollout_evidence import bets
 if TYPE_CHECKING:
     from rondo.registry.rollout_evidence.bets import Capitals
 
-# What the mean difference of the holdout may become before it counts.
+# The mean difference may be this many times that of the holdout.
 TOLERANCE = 1.25
 _LEAST = 1e-6
 _STAKES = tuple(0.85 * 2.0**-k for k in range(12))
@@ -27,7 +27,7 @@ def begin() -> Capitals:
 def take(capitals: Capitals, difference: float, of_holdout: float) -> Capitals:
     """Return the capitals after a block with the mean absolute `difference` (0 or more) of predictions.
 
-    The payoff is the difference beyond what is tolerated, in units of that: it loses 1 at most.
+    The payoff is the difference minus the tolerated one, divided by the tolerated one. It is at least -1.
     """
     tolerated = max(TOLERANCE * of_holdout, _LEAST)
     return bets.bet(capitals, _STAKES, difference / tolerated - 1)

@@ -1,6 +1,6 @@
-"""What people are shown beside the evidence: an interval of the mean difference, and how much evidence is needed.
+"""Figures for people: an interval of the mean difference, and the number of blocks that is needed.
 
-They decide nothing.
+No decision uses them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from rondo.contracts.events.base import Value
 
 # The number of blocks at which the interval is narrowest.
 _TUNED_FOR = 5_000
-# Blocks until an equal candidate passes, in units of variance / margin^2: the median and the ninth decile of
-# simulated rollouts (tests/benchmarks/simulation/rollouts.py).
+# The number of blocks until an equal candidate passes, in units of variance / margin^2: the median and the ninth decile
+# of simulated rollouts (tests/benchmarks/simulation/rollouts.py).
 _MEDIAN, _NINE_OF_TEN = 6.0, 14.0
 
 
@@ -34,17 +34,18 @@ class Moments(Value):
 
     @property
     def deviation(self) -> float:
-        """The standard deviation. 0 below two differences."""
+        """The standard deviation. 0 for fewer than two differences."""
         if self.count <= 1:
             return 0.0
         return math.sqrt(max(0.0, self.squares / self.count - self.mean**2))
 
 
 def half_width(moments: Moments, alpha: float) -> float | None:
-    """Return half of a two-sided interval that covers the mean at all times with probability `1 - alpha`, for many.
+    """Return half of the width of a two-sided interval that covers the mean at all times with probability `1 - alpha`.
 
-    None below two differences. It is the asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and
-    Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 2024, (6).
+    The coverage is asymptotic. None for fewer than two differences. It is the confidence sequence of Waudby-Smith,
+    Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals
+    of Statistics 2024, (6).
     """
     if moments.count <= 1:
         return None
@@ -60,14 +61,14 @@ def _rho_squared(alpha: float) -> float:
 
 
 class Need(Value):
-    """The blocks with outcomes until an equal candidate is expected to pass: in the middle, and in nine of ten."""
+    """The number of blocks with outcomes until an equal candidate passes: the median, and the ninth decile."""
 
     median: int
     nine_of_ten: int
 
 
 def needed_blocks(variance: float, margin: float) -> Need | None:
-    """Return the need for block means of a `variance`. None without a margin to compare with."""
+    """Return the number of blocks for block means with `variance`. None without a margin."""
     if margin <= 0:
         return None
     unit = variance / margin**2

@@ -1,8 +1,9 @@
-"""How long blocks have to be so that those of the live rows are about independent.
+"""Determines the length of blocks of live rows that are about independent.
 
-The holdout decides first. Where live rows are denser in time, the noise of single rows cancels in the mean of a block,
-and what the rows of one time share is left: blocks that were about independent are not any more. Means of longer blocks
-then vary more than those of independent ones would (the design effect; Kish, "Survey sampling", 1965).
+The first length comes from the holdout. If live rows are denser in time, the noise of single rows averages out in the
+mean of a block, and the common variation of rows that are close in time remains: blocks of that length are no longer
+independent. Means of longer blocks then vary more than those of independent blocks would (the design effect; Kish,
+"Survey sampling", 1965).
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LENGTHS = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
-# Fewer blocks say too little of their variance.
+# The variance of fewer blocks is too uncertain.
 _FEWEST_BLOCKS = 6
 _MOST_DESIGN_EFFECT = 1.25
 
 
 class BlocksOfLength(Value):
-    """The blocks of a length: the differences of complete ones, and the one that is open."""
+    """The blocks of one length: the moments of the complete ones, and the open block."""
 
     seconds: float
     moments: Moments = Moments()
@@ -46,19 +47,19 @@ Live = tuple[BlocksOfLength, ...]
 
 
 def begin(seconds: float) -> Live:
-    """Return the present length and the longer ones, before any row."""
+    """Return the state of the present length and of the longer ones before any row."""
     return tuple(BlocksOfLength(seconds=each) for each in (seconds, *(each for each in LENGTHS if each > seconds)))
 
 
 def plus(live: Live, parts: Iterable[tuple[datetime, Block | Arms]]) -> Live:
-    """Return the blocks after some more rows, in order of time."""
+    """Return the blocks after more rows, which are in order of time."""
     for start, part in parts:
         live = tuple(each.plus(start, part) for each in live)
     return live
 
 
 def length_needed(live: Live) -> BlocksOfLength | None:
-    """Return a longer length than the present one, the first, whose means show that blocks have to be longer."""
+    """Return the shortest longer length whose means show that the present blocks are not independent, or None."""
     present = live[0].moments
     for longer in live[1:]:
         count = longer.moments.count

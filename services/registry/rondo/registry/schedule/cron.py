@@ -1,4 +1,4 @@
-"""Cron expressions: when they are due, and the triggers of due times. `contracts.spec.cron` validates them."""
+"""Due times of cron expressions, and their triggers. `contracts.spec.cron` validates the expressions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
 def due(expression: str, since: datetime, now: datetime) -> datetime | None:
     """Return the latest due time in `(since, now]`, or None.
 
-    Due times that were missed, for instance while the service was down, are caught up with by one training.
+    One training catches up with all missed due times, for example after a downtime of the service.
     """
-    # croniter looks strictly before its start: a start one second later includes a due time of exactly now.
+    # croniter returns a time strictly before its start. A start one second later includes a due time of exactly now.
     latest: datetime = croniter(expression, now + timedelta(seconds=1)).get_prev(type(now))
     return latest if since < latest <= now else None
 
 
 def trigger(model: str, expression: str, at: datetime) -> Trigger:
-    """Return the trigger of a due time. It is deterministic, so that every replica computes the same id."""
+    """Return the trigger of a due time. Its id is deterministic, so that every replica computes the same."""
     return Trigger(id=f"schedule/{model}/{expression}/{at.isoformat()}", kind="schedule", at=at, detail=expression)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rondo.registry.ports import ModelQueries, ScheduleTable, Store
 
 log = logging.getLogger(__name__)
-# A spec may be applied at another replica meanwhile. Cron has no unit below a minute.
+# Another replica may have applied a spec meanwhile. Cron has no unit below a minute.
 POLL_SECONDS = 20.0
 
 
@@ -29,7 +29,7 @@ def utc_now() -> datetime:
 
 
 class CronScheduler:
-    """Safe to run in every registry replica: each due time is requested once."""
+    """Runs in every registry replica. The training of each due time is requested once."""
 
     def __init__(self, store: Store, queries: ModelQueries, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class CronScheduler:
 
 
 async def request_due_trainings(work: ScheduleTable, name: str, now: datetime) -> tuple[Trigger, ...]:
-    """Request the trainings that the schedules of a model ask for by `now`. Each due time is requested once."""
+    """Request the trainings of a model that are due by `now`. Each due time is requested once."""
     model = await work.load_for_update(name)
     triggers: list[Trigger] = []
     for expression in cron.expressions(model.spec.retrain.on) if model else ():
