@@ -78,7 +78,7 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:
-    """Store the champion. A deployment without one keeps the previous champion."""
+    """Store the champion. A deployment without a champion keeps the previous one."""
     event = envelope.data
     for route in event.routes:
         if route.role == RouteRole.PRIMARY:

@@ -1,4 +1,4 @@
-"""Every metric of the monitor. Names follow the Prometheus conventions."""
+"""All metrics of the monitor. Names follow the Prometheus conventions."""
 
 from __future__ import annotations
 

@@ -359,7 +359,7 @@ class ModelState:
         return Subject(self.model, self.champion.version, rate, evidence.taken["loss"].rows)
 
     def _windows(self, reference: Reference) -> TumblingWindows:
-        """Return the windows of the model, which follow from the first reference."""
+        """Return the windows of the model. Their lengths follow from the first reference."""
         assert self.spec is not None  # noqa: S101 - rows are buffered until there is a spec
         if self.tumbling is None:
             self.tumbling = TumblingWindows.of(self.spec, reference.density)
@@ -368,7 +368,10 @@ class ModelState:
     def _count(
         self, rows: pa.Table, times: NDArray[np.int64], passed: NDArray[np.int64], version: int, reference: Reference
     ) -> None:
-        """Count rows into windows, and those in time into the buckets of the evidence."""
+        """Count rows into windows.
+
+        Rows that are not late for their step also count into the buckets of the evidence.
+        """
         tumbling, binning = self._windows(reference), reference.binning
         starts, bins = tumbling.bucket_starts(times), binning.bins(rows)
         if self.history.is_replaced(version):
@@ -408,7 +411,10 @@ class ModelState:
         self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Advance the watermark. Returns each row's event time, when it was made, and the watermark at its arrival."""
+        """Advance the watermark.
+
+        Returns the event time of each row, when it was made, and the watermark at its arrival.
+        """
         times, made = log_messages.event_times(rows)
         given = log_messages.has_event_time(rows)
         self.watermark, times, passed, restarted = self.watermark.arrive(times, made, given, self.max_out_of_orderness)
@@ -419,10 +425,10 @@ class ModelState:
         return times, made, passed
 
     def _discard_counts(self) -> None:
-        """Discard what is counted of predictions: those to come have other windows, or an event time before these."""
+        """Discard the counts of predictions. Later predictions have other windows, or earlier event times."""
         self.windows, self.recent, self.history = {}, RecentWindows(), self.history.without_windows()
         self.costs.windows = {}
-        # Those to come are of evidence that starts over, and may have earlier event times.
+        # Later suspicions are about evidence that starts over, and may have earlier event times.
         self.alarms.suspicions.clear()
         self.quality.repeats.clear_windows()
         for counted in (self.evidence, self.candidates, self.labelled):

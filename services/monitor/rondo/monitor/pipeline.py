@@ -277,7 +277,7 @@ class MonitorPipeline:
                 state.outcome_watermark = state.outcome_watermark.caught_up()
 
     def _due(self, now: float) -> list[ModelState]:
-        """Return the models that have windows to close and whose spec and reference are known."""
+        """Return the models whose spec and reference are known, and that have windows to close."""
         return [
             state
             for model, state in self.models.items()

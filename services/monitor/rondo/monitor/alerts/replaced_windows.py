@@ -21,7 +21,7 @@ NO_VERDICT = "another version serves now, so nothing is judged"
 
 
 def closed(subject: Subject, window: LabelledWindow, reference: Reference) -> Announcement:
-    """Build the event of a closed window of a replaced version, which is the subject."""
+    """Build the event of a closed window of a replaced version. `subject` names the version."""
     kept = ClosedWindow(
         **window.window.model_dump(),
         model_version=subject.version,

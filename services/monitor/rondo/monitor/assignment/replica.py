@@ -74,8 +74,8 @@ class Replica:
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: this replica is no member of the group, the work on one of its numbers does not advance,
-                or partitions were added that it does not read.
+            UnavailableError: this replica is not a member of the group, the work on one of its numbers does not
+                advance, or partitions were added that it does not read.
 
         """
         await self._group.check()

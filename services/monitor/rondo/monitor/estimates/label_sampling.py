@@ -78,7 +78,7 @@ def sampled(
         mine = np.flatnonzero(days == day)
         chance = probabilities(deviations[mine], budget)
         first = np.argsort(random[mine] / chance, kind="stable")
-        # A row that is drawn for certain comes first, whatever its random number.
+        # A row that is drawn for certain comes first, independent of its random number.
         first = first[np.argsort(chance[first] < 1, kind="stable")][:budget]
         chosen.append(mine[first])
         chances.append(chance[first])

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 
 SHORTEST = 32
-"""The fewest rows of a block, where the reference has enough of them."""
+"""The fewest rows of a block, if the reference has enough blocks of that length."""
 MOST_BLOCKS = 1_000
-"""The most blocks that a reference is divided into."""
+"""The largest number of blocks that a reference is divided into."""
 FEWEST_BLOCKS = 5
 """The fewest blocks of a reference that live blocks can be compared with."""
 # Ranks among a few blocks show little, so a reference with fewer than `_BLOCKS_OF_FEW` blocks gets shorter ones. Live
 # rows extend a reference that still has too few.
 _SHORTEST_OF_FEW, _BLOCKS_OF_FEW = 8, 24
 _TIMES = 5.0
-# Columns with the same length of blocks share a test, so lengths are rounded up to a few.
+# Columns with the same length of blocks share a test, so lengths are rounded up to a few values.
 _GRID_RATIO = 1.1
 
 

@@ -35,7 +35,7 @@ LOSS: Group = "loss"
 SLICES: Group = "slices"
 """The losses of slices. The rows of each slice are a subset of the rows of the other groups."""
 UNCOVERED = "uncovered"
-"""The component of a loss that is 1 where the outcome is outside of the interval."""
+"""The component of a loss that is 1 if the outcome is outside of the interval."""
 TOO_LOW, TOO_HIGH = "too low", "too high"
 """The components of a loss that add up how far the outcome is above the prediction, and how far it is below."""
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,

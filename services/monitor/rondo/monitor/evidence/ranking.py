@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_UNSORTED = 64
-"""The most values at the end of a row that are not sorted yet."""
+"""The largest number of values at the end of a row that are not sorted yet."""
 FEW = 24
 """The largest number of new values that are compared with the unsorted ones. Sorting these first would take longer."""
 _FEWEST = 64
@@ -74,7 +74,7 @@ class Ranking:
 
     @property
     def sorted(self) -> int:
-        """The number of values of each row that are in order."""
+        """The number of values of each row that are sorted."""
         count: int = self.ascending.shape[1]
         return count
 

@@ -67,5 +67,5 @@ class Reference:
 
     @property
     def largest_loss(self) -> float | None:
-        """The error that counts as a loss of 1, where the task has no natural bound."""
+        """The error that counts as a loss of 1, if the task has no natural bound."""
         return self.profile.loss.largest if self.profile.loss else None

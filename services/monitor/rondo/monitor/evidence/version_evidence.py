@@ -294,7 +294,7 @@ class VersionEvidence:
         return naming_threshold(evidence, self._level(group, false_alarm_rate))
 
     def _level(self, group: Group, false_alarm_rate: float) -> float:
-        """Return the share of a group in the false-alarm rate."""
+        """Return the group's share of the false-alarm rate."""
         shared = group in {LOSS, SLICES} and self.count(SLICES) > 0
         return false_alarm_rate / len(GROUPS) / (2 if shared else 1)
 

@@ -52,19 +52,19 @@ class Density:
 
 
 def window_length(density: Density) -> int:
-    """Return the microseconds of a report window where the spec gives none."""
+    """Return the length of a report window in microseconds, if the spec gives none."""
     most = max(_FEWEST_ROWS, min(density.rows / _WINDOWS_IN_REFERENCE, _MOST_ROWS))
     return _longest(density, most, LENGTHS) or DEFAULT_WINDOW
 
 
 def step_length(density: Density, window: int) -> int:
-    """Return the microseconds of a step in windows of `window` microseconds."""
+    """Return the length of a step in microseconds, in windows of `window` microseconds."""
     rows = max(_ROWS_OF_STEP, min(density.rows / _STEPS_IN_REFERENCE, _MOST_ROWS))
     return _longest(density, rows, _dividing(window)) or _dividing(window)[-1]
 
 
 def bucket_length(density: Density, step: int) -> int:
-    """Return the microseconds of a bucket in steps of `step` microseconds."""
+    """Return the length of a bucket in microseconds, in steps of `step` microseconds."""
     return _longest(density, _ROWS_OF_BUCKET, _dividing(step)) or _dividing(step)[0]
 
 

@@ -1,4 +1,4 @@
-"""The predictions of the champion whose outcomes are wanted: a uniform sample, or one that prefers uncertain ones."""
+"""The predictions of the champion whose outcomes are wanted: a uniform sample, or one that favours uncertain ones."""
 
 from __future__ import annotations
 

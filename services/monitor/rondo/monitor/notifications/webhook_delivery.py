@@ -41,7 +41,7 @@ _POLL_SECONDS = 1.0
 _REPEAT_SECONDS = 60.0
 _ANSWER_SECONDS = 5.0
 _HOLD = "select pg_try_advisory_lock(hashtext('monitor.deliveries'))"
-# The delays between these add up to about two hours.
+# The delays between all attempts add up to about two hours.
 RETRIES = Backoff(first=1.0, cap=600.0, attempts=20)
 # The oldest row of each receiver, if it is due. So an alert is delivered before its end.
 _DUE = """

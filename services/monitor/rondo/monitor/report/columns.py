@@ -1,4 +1,4 @@
-"""The parts of the report about columns: those that have changed, those not judged yet, and the evidence of all."""
+"""The parts of the report about columns: changed columns, columns not judged yet, and the evidence of all columns."""
 
 from __future__ import annotations
 

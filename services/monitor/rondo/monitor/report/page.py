@@ -86,7 +86,7 @@ def _judged(status: ModelStatus) -> str:
 
 
 def _candidates(status: ModelStatus) -> list[Markup]:
-    """Return the verdict on each version that answers beside the champion."""
+    """Return the verdict on each canary or shadow."""
     return [
         element(
             "div",

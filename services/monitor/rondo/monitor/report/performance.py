@@ -1,4 +1,4 @@
-"""The part of the report about the performance: observed and estimated metrics beside those of the holdout."""
+"""The part of the report about the performance: observed and estimated metrics, and those of the holdout."""
 
 from __future__ import annotations
 

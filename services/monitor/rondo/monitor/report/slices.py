@@ -18,7 +18,7 @@ _MISSING = "(missing)"
 
 
 def slices(newest: WindowStatus | None, windows: Sequence[ClosedWindow]) -> Markup | None:
-    """Return the figures of the newest closed rows by slice, and the gaps of `windows`. None without slices."""
+    """Return the figures of the newest closed rows by slice, and the gaps of `windows`. None if there are no slices."""
     if newest is None or not newest.slices:
         return None
     return element(

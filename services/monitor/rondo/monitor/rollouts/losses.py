@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def losses_of(predicted: pa.Table, observed: pa.Table, reference: Reference) -> NDArray[np.float64]:
-    """Return the loss of each of N predictions, from 0 to 1, NaN where it has none.
+    """Return the loss of each of N predictions, from 0 to 1. It is NaN for a prediction without a loss.
 
     `predicted` has the columns of `PREDICTED`, and `observed` those of `OBSERVED` for the same requests.
     """

@@ -36,7 +36,7 @@ _CHECK_SECONDS, _ANSWER_SECONDS = 2.0, 5.0
 
 
 class CommitSignal:
-    """Implements `ports.ChangeSignal`: set after a handler's transaction has committed. Initially set."""
+    """Implements `ports.ChangeSignal`. It is set initially, and after a handler's transaction has committed."""
 
     def __init__(self) -> None:
         self._changed = True

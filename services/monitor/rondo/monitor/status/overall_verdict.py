@@ -1,4 +1,4 @@
-"""One sentence about a model that needs no statistics to be understood."""
+"""One sentence about a model. It can be understood without knowledge of statistics."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class IdlenessTracker:
         self._last_active: dict[tuple[str, Stream], float] = {}
 
     def arm(self, now: float) -> None:
-        """Start to count idle time: the initial backlog is consumed."""
+        """Start to count idle time: the initial backlog has been consumed."""
         self._armed_at = now
 
     def touch(self, model: str, stream: Stream, now: float) -> None:
@@ -32,7 +32,7 @@ class IdlenessTracker:
         self._last_active[model, stream] = now
 
     def expect(self, model: str, stream: Stream, now: float) -> None:
-        """Start to wait for a stream that has not been active yet."""
+        """Start to count idle time for a stream that has not been active yet."""
         self._last_active.setdefault((model, stream), now)
 
     def idle(self, model: str, stream: Stream, seconds: float, now: float) -> bool:

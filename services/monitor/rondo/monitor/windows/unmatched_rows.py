@@ -142,7 +142,7 @@ class UnmatchedRows:
 
 
 def retained_outcomes(outcomes: pa.Table, tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
-    """Return for which outcomes a prediction can still arrive."""
+    """Return which outcomes may still get a prediction."""
     oldest = max(progress.predictions - tumbling.length - tumbling.label_delay, NEVER)
     return np.asarray(outcomes.column("known_at").to_numpy() > oldest)
 
