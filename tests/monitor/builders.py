@@ -1,4 +1,4 @@
-"""Builders of specs, rows and log messages; by default of a binary model, see `streams`."""
+"""Builders of specs, rows and log messages. The default is a binary model, see `streams`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def times(day: float, count: int, length: float = 1.0) -> list[datetime]:
 
 
 def instants(day: float, count: int, length: float = 1.0) -> Instants:
-    """Return the times that `times` returns, as an array: columns are made of it ten times as fast."""
+    """Return the times that `times` returns, as an array. Creating columns from it is ten times as fast."""
     micros = np.rint((day + length * np.arange(count) / count) * 86_400_000_000).astype("timedelta64[us]")
     return np.asarray(np.datetime64(EPOCH.replace(tzinfo=None), "us") + micros)
 
@@ -110,7 +110,7 @@ def log_of_days(
 ) -> tuple[list[bytes], list[bytes]]:
     """Return the messages of predictions.log and outcomes.log.
 
-    From day `shift_from` on, x is shifted by 1.5, and so much is left of the model's skill.
+    From day `shift_from` on, x is shifted by 1.5, and the model has the skill `skill`.
     """
     rng = np.random.default_rng(seed)
     predicted, known = [], []

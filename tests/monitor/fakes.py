@@ -150,7 +150,7 @@ class FakeMessage:
         return self.content
 
     def timestamp(self) -> tuple[int, int]:
-        """Return the timestamp type and the timestamp; by default ten seconds after the message before."""
+        """Return the timestamp type and the timestamp. The default is ten seconds after the message before."""
         return 1, 1_893_456_000_000 + 10_000 * self.number if self.written is None else self.written
 
     def error(self) -> None:

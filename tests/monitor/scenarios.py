@@ -33,7 +33,7 @@ E = TypeVar("E", bound="Event")
 
 @dataclass
 class DailyScenario:
-    """Rows of day 0 fill the window that begins at EPOCH. Version 1 is champion at first.
+    """Feeds a model's state. Rows of day 0 fill the window that begins at EPOCH. Version 1 is champion at first.
 
     The reference is that of the stream, unless one is `given`.
     """
@@ -56,11 +56,14 @@ class DailyScenario:
 
     @property
     def references(self) -> dict[str, Reference]:
-        """The reference by the digest of each version. Rows of another version count by that of the reference."""
+        """The references by the digest of each version.
+
+        Rows of versions without one count by the scenario's reference.
+        """
         return dict.fromkeys((CHAMPION.digest, NEXT.digest, self.reference.digest), self.reference)
 
     def restart(self) -> None:
-        """Continue with what a checkpoint preserves."""
+        """Continue from a checkpoint."""
         saved, _ = encode_state(self.state, nothing_stored())
         self.state, _ = decode_state(MODEL, saved, self.state.max_out_of_orderness, now=0.0)
         self.state.apply_spec(self.spec)
@@ -81,7 +84,7 @@ class DailyScenario:
             self.add_outcomes(outcomes(list(ids), self.stream.outcomes(self.rng, data, skill), known_at))
 
     def add_outcomes(self, table: pa.Table) -> None:
-        """Add outcomes, after which the stream is idle: their times have passed."""
+        """Add outcomes, after which the stream is idle, so that its watermark has passed their times."""
         self.state.add_outcomes(table, WRITTEN)
         self.state.outcome_watermark = self.state.outcome_watermark.caught_up()
 

@@ -1,6 +1,6 @@
-"""A model of each task with two features, x and city: the rows that it answers, their outcomes, its profile.
+"""A model of each task with two features, x and city: the rows that it answers, their outcomes, and its profile.
 
-The outputs follow x, and so do the outcomes. `skill` is how much of that link is left, from 1 to 0.
+The outputs follow x, and so do the outcomes. `skill` is the strength of that link, from 1 to 0.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def regression_outcomes(rng: np.random.Generator, data: Data, skill: float = 1.0
 
 @dataclass(frozen=True)
 class Stream:
-    """`outcomes` are float64, or the texts of classes."""
+    """A stream of rows of a task. `outcomes` are float64, or the texts of classes."""
 
     task: str
     rows: Callable[..., Data]
@@ -104,9 +104,9 @@ class Stream:
     def profile_of(
         self, count: int, seconds: float, seed: int = 99, *, slices: bool = False, bias: bool = False
     ) -> ReferenceProfile:
-        """Return the profile of so many rows within so many seconds, which are the holdout, too.
+        """Return the profile of `count` rows within `seconds` seconds, which are also the holdout.
 
-        With `slices` those by city have a reference of their losses, and with `bias` that of outcomes is watched.
+        With `slices`, slices by city have a reference of their losses. With `bias`, the bias of outcomes is watched.
         """
         rng = np.random.default_rng(seed)
         data = self.rows(rng, count)
@@ -155,7 +155,7 @@ def _with_losses_of_slices(profile: ReferenceProfile, data: Data, labelled: pa.T
 
 
 def counted(data: Data, outcomes: np.ndarray) -> pa.Table:
-    """Return predictions and outcomes as a sketch counts them."""
+    """Return predictions and outcomes in the form that a sketch counts."""
     number = data["value"] if "value" in data else data["score"]
     observed = "outcome_label" if outcomes.dtype.kind == "U" else "outcome"
     columns: dict[str, Any] = {**data, "number": number, observed: outcomes}

@@ -75,7 +75,7 @@ def interleaved(others: list[bytes]) -> list[bytes]:
 
 
 def findings(store: MemoryStore) -> dict[str, Any]:
-    """Return what is published but the comparison of two versions, and the alerts about candidates."""
+    """Return the published events, except the comparison of two versions and the alerts about candidates."""
     return {
         key: event
         for key, event in published(store).items()
@@ -127,7 +127,7 @@ async def test_a_candidate_whose_profile_is_missing_delays_nothing_of_the_champi
     before, clock.now = pipeline.models[MODEL].watermark.passed, 5.0
     await pipeline.advance([])
     assert pipeline.models[MODEL].watermark.passed > before, "the idle stream has passed"
-    # Its rows count as soon as the profile is there.
+    # The rows of the version count as soon as its profile is there.
     async with store.work() as work:
         await work.save_profile(DIGEST_2, BINARY.profile)
     await pipeline.advance([])
@@ -140,7 +140,7 @@ async def test_the_rows_of_an_unknown_role_are_no_candidate() -> None:
 
 @pytest.fixture(scope="module")
 def seen_at_once() -> tuple[list[bytes], CandidateStatus, list[AlertRaised]]:
-    """Return the log of a canary whose requests have changed, its status after all of it at once, and its alert."""
+    """Return the log of a canary whose requests have changed, its status after the whole log, and its alert."""
     others = canary_log(1.5)
     (found,), alerts = asyncio.run(status_after(others))
     return interleaved(others), found, alerts
@@ -172,7 +172,7 @@ async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candida
 
 
 def test_a_candidate_is_compared_with_its_own_reference() -> None:
-    """A version that was trained on shifted rows sees no change where the rows are like these."""
+    """A version that was trained on shifted rows finds no change if the rows are shifted in the same way."""
     shifted = replace(BINARY, rows=lambda rng, count, shift=0.0: BINARY.rows(rng, count, shift + 1.5))
     own = Reference.of(shifted.profile_of(2_000, 10 * 86_400.0), DIGEST_2)
     for reference, changes in ((own, False), (REFERENCE, True)):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from rondo.monitor.evidence.reference import Reference
 
-# The routes that need these have tests of their own, in `report` and `notifications`.
+# Tests in `report` and `notifications` cover the routes that need these.
 UNUSED: Any = None
 
 
@@ -52,7 +52,7 @@ async def summaries() -> tuple[ModelSummary, ...]:
 
 
 def late_scenario() -> DailyScenario:
-    """Return a model whose requests of the second day arrive after one of a year later."""
+    """Return a model whose requests of the second day arrive after a request of a year later."""
     scenario = DailyScenario()
     scenario.day(0)
     scenario.day(365, count=1)
@@ -64,7 +64,7 @@ def late_scenario() -> DailyScenario:
 
 
 class Silenced:
-    """What `notifications` knows of silences. `kinds` is None while PostgreSQL is unavailable."""
+    """The silenced alerts of `notifications`. `kinds` is None while PostgreSQL is unavailable."""
 
     def __init__(self, kinds: set[str] | None) -> None:
         self.kinds = kinds

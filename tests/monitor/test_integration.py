@@ -73,7 +73,7 @@ class Receiver:
     port: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request. There is none where a monitor that is killed hangs up before it."""
+        """Answer one request. There is none if a monitor that is killed closes the connection before it."""
         with closing(writer), suppress(asyncio.IncompleteReadError):
             await self._answer(reader, writer)
 
@@ -103,7 +103,7 @@ async def ask(port: int, path: str) -> dict[str, Any]:
 
 
 class PublishedEvents:
-    """The events on the monitor's topics: values and topics by CloudEvents id. `repeated` counts those seen again."""
+    """The events on the monitor's topics: values and topics by CloudEvents id. `repeated` counts repeated events."""
 
     def __init__(self, kafka: str) -> None:
         self.repeated = 0
@@ -159,7 +159,7 @@ async def test_a_kill_changes_no_published_event(
     receiver: Receiver,
     tmp_path: Path,
 ) -> None:
-    """The inputs shift, and the predictions become worse: the evidence of both is taken before and after the kill."""
+    """The inputs shift, and the predictions become worse. Evidence of both is taken before and after the kill."""
     predicted, known = log_of_days(DAYS, SHIFT, skill=0.2)
     expected = await uninterrupted({MODEL: (predicted, known)})
     await asyncio.to_thread(publish_tokens, clean_kafka)
@@ -214,6 +214,6 @@ async def test_a_kill_changes_no_published_event(
 
 
 def _figures(windows: list[dict[str, Any]]) -> list[list[Any]]:
-    """Return what a closed window that is kept has in common with its event, by the start of the window."""
+    """Return the common part of a stored closed window and its event, by the start of the window."""
     names = ("start", "end", "rows", "labelled_rows", "model_version", "no_verdict", "statistics")
     return sorted([each[name] for name in names] for each in windows)

@@ -1,4 +1,4 @@
-"""From rows of one model to findings."""
+"""The path from rows of one model to findings."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_at_gr
     assert abs(found.since - (EPOCH + 3 * DAY)) <= 2 * HOUR
     assert EPOCH + 3 * DAY < found.window.end <= EPOCH + 3 * DAY + 12 * HOUR
     assert [each.window.rows for each in again] == sorted(each.window.rows for each in again)
-    # The windows of days 3 to 7 end in this time. The first one after the finding repeats it.
+    # The windows of days 3 to 7 end in this time. The first window after the finding repeats it.
     assert 2 <= len(again) <= 3
     assert {each.since for each in again} == {found.since}
     assert len({each.finding_id for each in (found, *again)}) == 1 + len(again)
@@ -118,7 +118,7 @@ def test_worse_predictions_of_unchanged_inputs_are_found() -> None:
     assert "DriftDetected" not in scenario.counts()
     alert = scenario.one(AlertRaised)
     assert (alert.alert_id, alert.severity) == (found.finding_id, "critical")
-    # With each window, which brings more losses.
+    # The finding is repeated with each window, because each brings more losses.
     later = scenario.published[scenario.published.index(found) :]
     assert len(again) == sum(isinstance(each, WindowClosed) for each in later) >= 2
 
@@ -234,7 +234,7 @@ def test_rows_that_arrive_before_the_event_of_their_promotion_count() -> None:
                 scenario.promote(NEXT)
             scenario.day(day, version=2, shift=1.5 if day >= 1 else 0)
             scenario.close()
-    # The evidence of the version comes first where its promotion comes late.
+    # The evidence of the version precedes its promotion if the promotion is late.
     published = [{each.model_dump_json() for each in scenario.published} for scenario in (early, late)]
     assert published[0] == published[1]
     assert early.counts()["WindowClosed"] == 4
@@ -242,7 +242,7 @@ def test_rows_that_arrive_before_the_event_of_their_promotion_count() -> None:
 
 
 def test_the_open_buckets_of_a_candidate_are_those_of_its_windows() -> None:
-    """A version that is never promoted takes no more memory with time."""
+    """A version that is never promoted needs no more memory with time."""
     scenario = DailyScenario()
     for day in range(MAX_CANDIDATE_WINDOWS + 3):
         scenario.day(day, version=2, count=10, labels=False)

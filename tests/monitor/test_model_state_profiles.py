@@ -26,7 +26,7 @@ def buffer(scenario: DailyScenario, version: int, digest: str, now: float) -> No
 
 @pytest.fixture
 def buffered() -> DailyScenario:
-    """Return a model whose version 1 has no profile, and whose version 2, behind it, has one."""
+    """Return a model whose version 1 has no profile. Version 2, whose rows follow, has one."""
     scenario = DailyScenario()
     buffer(scenario, 1, DIGEST, now=10.0)
     buffer(scenario, 2, DIGEST_2, now=50.0)

@@ -77,10 +77,10 @@ def test_rows_after_the_end_of_their_step_are_in_the_figures_of_their_window_alo
     assert scenario.state.dropped.counts["late_rows"] == 0
     assert scenario.state.evidence.late == 50
     assert scenario.all(WindowClosed)[0].window.rows == 1_050
-    # What a checkpoint preserves has the count, too.
+    # A checkpoint preserves the count, too.
     scenario.restart()
     assert scenario.state.evidence.late == 50
-    # Of day 3 the first step has passed.
+    # On day 3 the first step has passed.
     assert scenario.state.evidence.versions[1].taken["inputs"].rows == 1_000 + 2 + 1_000 + 500
 
 
@@ -101,7 +101,7 @@ def test_a_request_without_a_time_during_a_replay_makes_no_later_row_late() -> N
 
 
 def try_model(scenario: DailyScenario, day: int) -> None:
-    """Add a request without an event time, as of somebody who tries the model by `rondo predict`."""
+    """Add a request without an event time, like that of a person who tries the model with `rondo predict`."""
     asked = predictions(rows(scenario.rng, 1), times(0, 1), [f"tried-{day}"])
     now = pa.array([EPOCH + timedelta(days=day)], logs.TIMESTAMP)
     asked = asked.set_column(3, "made_at", now).set_column(2, "event_time", pa.nulls(1, logs.TIMESTAMP))
@@ -110,7 +110,7 @@ def try_model(scenario: DailyScenario, day: int) -> None:
 
 
 def replay(scenario: DailyScenario, tenth: int) -> None:
-    """Add 100 requests of a tenth of a day, which are sent from day 3,000 on."""
+    """Add 100 requests that span a tenth of a day, and are sent from day 3,000 on."""
     made = [EPOCH + timedelta(days=3_000, seconds=2 * tenth)] * 100
     old = predictions(rows(scenario.rng, 100), times(tenth / 10, 100, 0.1), [f"{tenth}-{i}" for i in range(100)])
     scenario.state.count_predictions(old.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
@@ -132,7 +132,7 @@ def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alon
 
 
 def test_suspicions_are_published_again_after_event_time_starts_over() -> None:
-    """One of day 3,000 would hold back all of the replay."""
+    """A suspicion of day 3,000 would suppress those of the whole replay."""
     scenario = DailyScenario()
     try_model(scenario, 3_000)
     at = micros(3_000)
@@ -250,7 +250,7 @@ def test_mostly_late_rows_raise_an_alert_that_resolves_once_rows_count_again() -
 @pytest.mark.parametrize("later", [timedelta(seconds=30), timedelta(0)])
 @pytest.mark.medium
 def test_a_correction_before_the_window_closes_replaces_the_outcome(stream: Stream, later: timedelta) -> None:
-    """The outcomes of a day are wrong at first. They are corrected with a later time, or with the same."""
+    """The outcomes of a day are wrong at first. They are corrected with a later time, or with the same time."""
     corrected, correct = DailyScenario(stream=stream), DailyScenario(stream=stream)
     for scenario in (corrected, correct):
         for day in range(3):

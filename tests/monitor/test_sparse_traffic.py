@@ -1,4 +1,4 @@
-"""A spec without `monitor`, and few rows a day: what is said until there is a verdict, and what is found then."""
+"""A spec without `monitor`, and few rows a day: the status until there is a verdict, and the findings after it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def columns(scenario: DailyScenario) -> dict[str | None, ColumnStatus]:
 
 
 def reason(scenario: DailyScenario) -> str | None:
-    """Return why there is no verdict, as the list of models and the status of the model say it."""
+    """Return why there is no verdict, which is equal in the list of models and in the status of the model."""
     found = summary(scenario.state, scenario.spec, scenario.reference).no_verdict
     assert found == model_status(scenario.state, scenario.spec, scenario.reference).no_verdict
     return found
 
 
 def until_judged(scenario: DailyScenario, rows_a_day: int, first: int = 0) -> int:
-    """Let days pass, from day `first` on, until everything is judged. Returns how many did in all."""
+    """Let days pass, from day `first` on, until everything is judged. Returns the total number of days."""
     for day in range(first, 100):
         scenario.day(day, count=rows_a_day)
         scenario.close()
@@ -110,7 +110,7 @@ def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
     scenario = sparse(rows_a_day, reference_rows)
     days = until_judged(scenario, rows_a_day)
     needed = max(each.needed for each in columns(scenario).values())
-    # The rows of the last day are still coming, and the outcomes of a window come with its end.
+    # The rows of the last day are incomplete, and the outcomes of a window count at its end.
     assert needed <= days * rows_a_day <= needed + (window / 86_400 + 2) * rows_a_day
     assert scenario.counts().keys() == {"WindowClosed"}
     drift = shifted(scenario, rows_a_day, days, 25)
@@ -135,7 +135,7 @@ def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
 
 @pytest.mark.medium
 def test_a_reference_of_a_few_days_is_extended_by_live_rows_first() -> None:
-    """100 rows, where 160 are the fewest to compare with. After a hundred live rows an alert says that."""
+    """There are 100 rows, and at least 160 are needed. After a hundred live rows an alert reports that."""
     scenario = sparse(10, 100)
     for day in range(2):
         scenario.day(day, count=10)

@@ -1,4 +1,4 @@
-"""Models of every task: what is found in their windows, and how soon."""
+"""Models of every task: the changes that are found in their windows, and how soon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Beside(Stream):
-    """Its reference is that of the regression, whatever its own outcomes."""
+    """A stream whose reference is that of the regression, with other outcomes."""
 
     @cached_property
     def profile(self) -> ReferenceProfile:
@@ -60,7 +60,7 @@ def test_without_a_change_nothing_is_found(stream: Stream) -> None:
 )
 @pytest.mark.medium
 def test_other_predictions_are_drift(stream: Stream, outputs: set[tuple[str, str, str | None]]) -> None:
-    """The shift moves the share of each class, and the values. The scores of the binary stream don't follow it."""
+    """The shift changes the share of each class, and the values. The scores of the binary stream do not follow it."""
     scenario = scenario_of(stream)
     for day in range(6):
         scenario.day(day, shift=1.5 if day >= 3 else 0)
@@ -104,7 +104,7 @@ def test_worse_predictions_are_found_since_they_became_worse(stream: Stream) -> 
 @pytest.mark.parametrize("missed", [0.3, 0.05])
 @pytest.mark.medium
 def test_intervals_that_cover_less_are_found_though_the_errors_are_smaller(missed: float) -> None:
-    """The interval is to cover 90% of the outcomes; from day 3 on some are just beside it, and the others exact."""
+    """The interval should cover 90% of the outcomes. From day 3 on some are just outside, and the others are exact."""
 
     def beside(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
         usual = REGRESSION.outcomes(rng, data)
@@ -167,7 +167,7 @@ def test_versions_of_different_tasks_are_counted_side_by_side_each_by_its_own_sk
 
 
 def test_a_text_is_no_outcome_of_a_number() -> None:
-    """A model was multiclass before: late outcomes are texts."""
+    """The model was multiclass before, so late outcomes are texts."""
     scenario = scenario_of(REGRESSION)
     for day in range(3):
         scenario.day(day, labels=False)

@@ -1,4 +1,4 @@
-"""Builders of alarms, and of the evidence that they come from."""
+"""Builders of alarms, and of the evidence behind them."""
 
 from __future__ import annotations
 

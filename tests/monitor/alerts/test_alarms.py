@@ -1,4 +1,4 @@
-"""Alarms: raised once, and published again with each new component and at growing distances."""
+"""Alarms: raised once, and published again with each new component and at growing intervals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_while_it_lasts_the_finding_is_published_when_twice_as_long_has_passed_a
         alarm, found = update_alarm(alarm, "drift", SUBJECT, [X], at(day), repeat=True)
         published += [day] if found else []
         ids |= {each.event_id for each in found}
-    # 1, 2, 4 and 8 days after the first one, which comes with an alert, then after a week each.
+    # 1, 2, 4 and 8 days after the first one, which comes with an alert. After that once a week.
     assert published == [1, 2, 3, 5, 9, 16, 23, 30, 37]
     assert len(ids) == len(published) + 1
 

@@ -1,4 +1,4 @@
-"""Predictions that become too high or too low are found, also where they are more often right."""
+"""Predictions that become too high or too low are found, also if they are right more often."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def reference_of(stream: Stream) -> Reference:
 
 
 def scenario_of(stream: Stream, outcomes: Callable[[Data], np.ndarray] | None = None) -> DailyScenario:
-    """Return a scenario whose outcomes are as given wherever `skill` is less than 1."""
+    """Return a scenario with these outcomes wherever `skill` is less than 1."""
 
     def drawn(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
         return stream.outcomes(rng, data) if skill == 1 or outcomes is None else outcomes(data)
@@ -58,7 +58,7 @@ def scenario_of(stream: Stream, outcomes: Callable[[Data], np.ndarray] | None = 
     [
         (BINARY, lambda data: (data["score"] > 0.4).astype(np.float64), "low"),
         (BINARY, lambda data: (data["score"] > 0.6).astype(np.float64), "high"),
-        # Always right, and less sure than that.
+        # The predictions are always right, with a lower certainty.
         pytest.param(MULTICLASS, lambda data: data["label"], "low", marks=pytest.mark.slow),
         (REGRESSION, lambda data: data["value"] - NOISE / 2, "high"),
     ],
@@ -102,7 +102,7 @@ def test_each_direction_is_a_component_beside_the_loss(stream: Stream) -> None:
     (names,) = ([part.name for part in each.components] for each in evidence.watched if each.group == "loss")
     has_interval = stream is REGRESSION
     assert names == [LOSS, *([UNCOVERED] if has_interval else []), TOO_LOW, TOO_HIGH]
-    # A reference of an earlier release has none, and its windows count none.
+    # A reference of an earlier release has no bias, and its windows count none.
     assert stream.reference.loss_components == len(names) - 2
     assert reference_of(stream).loss_components == len(names)
 

@@ -1,4 +1,4 @@
-"""What of a version can't be judged yet, as people read it, and the alert when that lasts."""
+"""The reasons why a version can't be judged yet, as text for people, and the alert when that lasts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATE = 0.01
 
 
 def evidence_of(reference: Reference = REFERENCE, **rows: int) -> VersionEvidence:
-    """Return evidence with so many rows of each group, in buckets of ten, without a change."""
+    """Return evidence with this many rows of each group, in buckets of ten, without a change."""
     evidence = VersionEvidence.of("digest", reference.profile)
     for group, buckets in live(BINARY, 5_000).items():
         evidence.take(group, first_of(buckets, rows.get(group, 0) // 10))
@@ -83,7 +83,7 @@ def test_what_is_missing_is_told_in_rows_and_with_the_time_when_they_are_expecte
     assert expected is not None
     assert f"150 of about {missing[0].needed:,} rows" in reason
     assert f"{to_time(expected):%Y-%m-%d %H:%M}" in reason
-    # x, city and output.score need the same.
+    # x, city and output.score need the same number of rows.
     assert ("x" in reason, "2 more" in reason) == (True, True)
     performance = no_verdict.performance(evidence, REFERENCE, RATE)
     assert performance is not None
@@ -155,7 +155,7 @@ def closed(alarms: VersionAlarms, evidence: VersionEvidence, reference: Referenc
 
 
 def short(rows: int = 100) -> Reference:
-    """Return a reference that says it has so few rows, with the blocks of many."""
+    """Return a reference that reports `rows` rows, with the blocks of many rows."""
     return replace(slow(), profile=slow().profile.model_copy(update={"rows": rows}))
 
 

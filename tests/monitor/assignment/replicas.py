@@ -36,12 +36,12 @@ class Replicas:
         return int(self.by_name[name].environment["RONDO_HTTP_PORT"])
 
     async def shares(self, asked: str) -> dict[str, set[int]]:
-        """Return the numbers of each replica that lives, as one of them answers."""
+        """Return the numbers of each live replica, as answered by one of them."""
         found = await ask(self.port(asked), "/v1/replicas")
         return {each["replica"]: set(each["partitions"]) for each in found["replicas"]}
 
     async def divided(self, asked: str, *names: str) -> None:
-        """Wait until these replicas, and no others, have all numbers, each about as many."""
+        """Wait until these replicas, and no others, have all numbers, each about the same number of them."""
 
         async def is_so() -> bool:
             shares = {name: numbers for name, numbers in (await self.shares(asked)).items() if numbers}

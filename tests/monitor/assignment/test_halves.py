@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.support.processes import ServiceProcess
 
-# Two models of each partition, and as many others.
+# Two models for each partition, and two more for each.
 _NAMES = [
     [f"model-{n}" for n in range(200) if number_of(f"model-{n}", DATA_PARTITIONS) == number][:4]
     for number in range(DATA_PARTITIONS)
@@ -64,7 +64,7 @@ def logs_of(models: list[str]) -> dict[str, tuple[list[bytes], list[bytes]]]:
 
 
 async def uses_of(replicas: Replicas, kafka: str, models: list[str], *names: str) -> list[Use]:
-    """Return what replicas use for the rows of these models, from when they are ready."""
+    """Return what replicas use for the rows of these models, from the time when they are ready."""
     logs = logs_of(models)
     with ExitStack() as opened:
         processes = [opened.enter_context(replicas.make(name)) for name in names]
@@ -90,7 +90,7 @@ async def uses_of(replicas: Replicas, kafka: str, models: list[str], *names: str
 async def test_each_of_two_replicas_takes_half_of_what_one_takes(
     clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], tmp_path: Path
 ) -> None:
-    """One replica reads the rows of some models, and then two those of as many others."""
+    """One replica reads the rows of some models. Then two replicas read those of as many other models."""
     artifacts = str(tmp_path / "artifacts")
     environment = {
         "RONDO_KAFKA": clean_kafka, "RONDO_POSTGRES": await database("monitor"), "RONDO_ARTIFACTS": artifacts,
@@ -106,5 +106,5 @@ async def test_each_of_two_replicas_takes_half_of_what_one_takes(
     for rows_of_one, cpu_of_one, memory_of_one in both:
         assert rows_of_one / rows == 0.5
         assert cpu_of_one / cpu <= 0.7
-        # A process that reuses pages it had before it was ready grows by less than what it holds.
+        # A process that reuses pages from before it was ready grows by less than the memory that it uses.
         assert memory_of_one / memory <= 0.7

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["receiver"]
 DAYS, SHIFT = 10, 5
 
-# A model of each partition, and one more.
+# A model for each partition, and one more.
 _NAMES = {number_of(f"model-{n}", DATA_PARTITIONS): f"model-{n}" for n in range(30)}
 MODELS = [*_NAMES.values(), next(f"more-{n}" for n in range(30) if number_of(f"more-{n}", DATA_PARTITIONS) == 0)]
 JOINS, PAUSES, RESUMES, DIES = 8, 14, 20, 28
@@ -43,7 +43,7 @@ async def test_replicas_that_join_stop_and_die_publish_what_one_does(
     receiver: Receiver,
     tmp_path: Path,
 ) -> None:
-    """A third replica joins. One is paused until the others have its work, and goes on; then one is killed."""
+    """A third replica joins. One is paused until the others have its work, and then continues. Then one is killed."""
     logs = {
         name: log_of_days(DAYS, SHIFT, rows_a_day=200, seed=seed, skill=0.2, model=name)
         for seed, name in enumerate(MODELS)
@@ -93,18 +93,18 @@ async def test_replicas_that_join_stop_and_die_publish_what_one_does(
     of_topics = Counter(events.topics.values())
     assert of_topics[WindowClosed.topic] == (DAYS - 1) * len(MODELS)
     assert min(of_topics[DriftDetected.topic], of_topics[AlertRaised.topic]) >= len(MODELS)
-    # The outbox had one event in flight, at most, when its process was killed.
+    # At most one event of the outbox was in flight when the process was killed.
     assert events.repeated <= 1
-    # Both answer about all models, whichever has them in memory.
+    # Both answer about all models, independent of which of them has a model in memory.
     assert asked[0] == asked[1]
     assert [list(each["alerts"]) for each in asked[0].values()] == [["drift", "performance"]] * len(MODELS)
-    # The paused one was refused when it saved what it had read before.
+    # The save of the paused replica was refused, because it had read those rows before the pause.
     refused = [line["message"] for line in first.lines() if line["logger"] == "rondo.chassis.retry"]
     assert any("generation" in message for message in refused)
 
 
 async def answers(port: int) -> dict[str, Any]:
-    """Return what a replica says of each model, as far as it depends on the logs alone."""
+    """Return a replica's answers about each model, as far as they depend on the logs alone."""
     models = (await ask(port, "/v1/models"))["models"]
     assert [each["model"] for each in models] == sorted(MODELS)
     found = {}

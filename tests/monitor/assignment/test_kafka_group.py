@@ -1,4 +1,4 @@
-"""How replicas divide partitions among themselves, on a real broker."""
+"""The division of partitions among replicas, on a real broker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTITIONS = 4
 
 
 class Member:
-    """A replica that notes its assignments."""
+    """A replica that records its assignments."""
 
     def __init__(self, group: PartitionGroup) -> None:
         self.group = group
@@ -83,7 +83,7 @@ async def test_members_divide_the_partitions(logs: Logs) -> None:
                     and all(len(each.assigned) <= most and each.taken for each in members)
                 )
             )
-        # One more than there are partitions has none, and is ready to take over.
+        # There is one member more than there are partitions. It has none, and is ready to take over.
         assert sorted(len(each.assigned) for each in members) == [0, 1, 1, 1, 1]
         for each in members:
             await each.group.check()

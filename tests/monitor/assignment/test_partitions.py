@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAYS, SHIFT, MORE = 6, 3, 2 * DATA_PARTITIONS
-# One stays in its partition when there are twice as many, and the other moves to a new one.
+# One model stays in its partition when their number doubles, and the other one moves to a new partition.
 _NAMES = [f"model-{n}" for n in range(30)]
 MODELS = [
     next(name for name in _NAMES if (number_of(name, MORE) >= DATA_PARTITIONS) == moves) for moves in (False, True)
@@ -64,7 +64,7 @@ async def test_logs_with_different_numbers_of_partitions_end_the_start(replicas:
 
 @pytest.mark.slow
 async def test_partitions_are_added_to_logs_that_are_monitored(replicas: Replicas) -> None:
-    """The second half of a model's rows is in another partition, and its state is where it was."""
+    """The second half of a model's rows is in another partition, and its state is where it was before."""
     kafka = replicas.environment["RONDO_KAFKA"]
     logs = {name: log_of_days(DAYS, SHIFT, skill=0.2, model=name) for name in MODELS}
     expected = await uninterrupted(logs)

@@ -1,4 +1,4 @@
-"""Which pipelines a replica runs as partitions are assigned to it, without servers."""
+"""The pipelines that a replica runs as partitions are assigned to it, without servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNUSED: Any = None
 
 @dataclass
 class FakePart:
-    """Work that goes on until it is cancelled, or fails with `error`."""
+    """Work that continues until it is cancelled, or fails with `error`."""
 
     part: PartitionNumber
     models: Any = None
@@ -56,7 +56,7 @@ class FakePart:
 
 @dataclass
 class Assignments:
-    """A group whose assignments a test gives."""
+    """A group whose assignments come from the test."""
 
     queue: asyncio.Queue[Assignment] = field(default_factory=asyncio.Queue)
     error: UnavailableError | None = None
@@ -161,7 +161,7 @@ async def test_the_work_goes_on_while_partitions_are_added_to_one_log_after_the_
             await found.replica.check()
         refused = PartitionsDifferError({"predictions.log": 2 * COUNT, "outcomes.log": COUNT})
         assert not_ready.value.why == str(refused)
-        # A number that moves meanwhile: what was added is not read by its new owner, either.
+        # A number moves meanwhile. Its new owner does not read the added partitions, either.
         await found.group.assign(0, 1, 2, partitions=2 * COUNT, outcomes=COUNT)
         assert found.started[2].part == PartitionNumber(2, COUNT, COUNT)
         await found.group.assign(0, 1, 2, partitions=2 * COUNT)

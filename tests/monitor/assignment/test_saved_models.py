@@ -1,4 +1,4 @@
-"""What another replica answers about a model, from its last checkpoint in PostgreSQL."""
+"""The answers of another replica about a model, from its last checkpoint in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNUSED: Any = None
 
 @dataclass
 class Replicas:
-    """A replica that has all models in its pipeline, and what another one answers."""
+    """A replica that has all models in its pipeline, and the answers of another one."""
 
     database: Database
     signal: CommitSignal
@@ -97,7 +97,7 @@ async def test_a_summary_follows_the_control_plane_and_each_checkpoint(replicas:
     (counted,) = await replicas.others.summaries(set())
     assert counted.watermark is not None
     await replicas.handle(deployed(2, 2, DIGEST_2))
-    # As the owner does next.
+    # The owner applies the promotion next, in the same way.
     assert [each.version for each in await replicas.others.summaries(set())] == [2]
     assert (await replicas.others.status(MODEL)).version == 2
 

@@ -1,4 +1,4 @@
-"""What the predictions of a version cost."""
+"""The cost of the predictions of a version."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_the_log_has_the_cost_of_every_role_and_a_checkpoint_keeps_it() ->
 
 
 def logged(day: float, cost: InferenceCost, *, rows: int = 10, version: int = 1) -> bytes:
-    """Return a message with a cost, whose rows are of half a day."""
+    """Return a message with a cost, whose rows span half a day."""
     ids = [f"{day}-{version}-{n}" for n in range(rows)]
     table = predictions(BINARY.rows(np.random.default_rng(1), rows), times(day, rows, 0.5), ids)
     batch = logs.decode(encode_predictions(table, version=version))
@@ -85,7 +85,7 @@ async def test_a_closed_window_has_what_its_predictions_cost_and_a_restart_keeps
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock)
     await pipeline.load()
-    # The length of windows is known from the first rows on, so the first cost is of none.
+    # The length of windows is known from the first rows on, so the first cost belongs to no window.
     await pipeline.advance(messages([logged(0, InferenceCost((1_000,), 0, 7, 0, 0))]))
     cost = InferenceCost((2_000,), 30_000, 10, 1, 5_000_000)
     await pipeline.advance(messages([logged(0, cost), logged(0.5, cost), logged(1, cost)], first=1))
@@ -96,7 +96,7 @@ async def test_a_closed_window_has_what_its_predictions_cost_and_a_restart_keeps
     assert again.models[MODEL].costs == pipeline.models[MODEL].costs
     again.caught_up()
     await again.advance(messages([logged(3, InferenceCost())], first=4))
-    # No outcome comes, so the windows close once it has been waited for.
+    # No outcome arrives, so the windows close after the timeout.
     clock.now += 1_000.0
     await again.advance([])
     closed = {each.closed.start: each.closed for each in store.published if each.closed}

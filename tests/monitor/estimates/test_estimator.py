@@ -1,4 +1,4 @@
-"""Performance estimated from predictions alone, beside the truth."""
+"""Performance that is estimated from predictions alone, compared with the true performance."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_estimate_is_near_the_truth_after_a_shift_of_the_inputs(seed: int) -
 
 
 def test_the_raw_scores_would_be_wrong_by_more() -> None:
-    """The holdout is what makes it right: this model is far more certain than it may be."""
+    """The holdout corrects the scores of this model, which is far too confident."""
     live = binary(0.0, 20_000, 7)
     scores = live["number"].to_numpy().astype(np.float64)
     reference = reference_of(FITTED, binary(0.0, 20_000, 8))
@@ -81,7 +81,7 @@ def test_the_raw_scores_would_be_wrong_by_more() -> None:
 
 
 def test_outcomes_that_change_for_the_same_inputs_are_not_seen() -> None:
-    """This is the assumption: the estimate is of a world in which a score means what it meant on the holdout."""
+    """This is the assumption of the estimate: a score has the same meaning as on the holdout."""
     reference, live = reference_of(FITTED, binary(0.0, 20_000, 1)), binary(0.0, 5_000, 2, opposite=True)
     assert estimates(reference, live)["roc_auc"][0] > 0.7
     assert truth(reference, live)["roc_auc"] < 0.3
@@ -96,7 +96,7 @@ def test_the_roc_auc_of_the_holdout_itself_loses_nothing_by_its_few_bins(share: 
 
 @OF_EACH
 def test_estimates_of_the_holdout_itself_are_its_figures(stream: Stream) -> None:
-    """All but the ROC AUC are means of rows, so the bins change nothing."""
+    """All estimates except the ROC AUC are means of rows, so the bins do not matter."""
     rng = np.random.default_rng(4)
     data = stream.rows(rng, 3_000)
     holdout = counted(data, stream.outcomes(rng, data))

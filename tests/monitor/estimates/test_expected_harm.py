@@ -1,4 +1,4 @@
-"""Whether a change of the inputs is likely to do harm, without a single outcome."""
+"""An assessment of whether a change of the inputs is likely to do harm, without a single outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.monitor.streams import Data, Stream, binary_outcomes, features
 
 
 def sure_rows(rng: np.random.Generator, count: int, shift: float = 0.0) -> Data:
-    """Return rows of which the model is rather sure, and less so the more they shift."""
+    """Return rows for which the model is rather certain, and less so the more they shift."""
     data = features(rng, count, 1.5 - shift)
     return {**data, "score": (1 / (1 + np.exp(-2 * data["x"]))).astype(np.float32)}
 
@@ -98,6 +98,6 @@ def test_periods_are_bounded_and_lose_no_rows(steps: int, since: int) -> None:
     assert len(history.starts) <= MOST_PERIODS
     assert history.since(0).tolist() == [steps, 2 * steps]
     found = int(history.since(since)[0])
-    # What is merged with rows before that time is left out, and the last period is always there.
+    # Rows that were merged with rows before that time are left out. The last period is always included.
     assert found >= 1
     assert found <= max(steps - since, steps - int(history.starts[-1]))

@@ -27,7 +27,7 @@ def started(rng: np.random.Generator, kept: float) -> LossBounds:
 
 
 def ever_misses(seed: int, kept: float) -> bool:
-    """Return whether the bounds ever exclude the mean, looked at whenever there are a tenth more blocks."""
+    """Return whether the bounds exclude the mean at any look. There is a look after each tenth more blocks."""
     rng = np.random.default_rng(seed)
     bounds, looked = started(rng, kept), 0
     for part in losses(rng, ROWS, kept).reshape(-1, 8):
@@ -56,7 +56,7 @@ def test_they_are_narrow_enough_to_be_of_use() -> None:
     assert found
     mean, low, high = found
     assert 0.18 < low < mean < high < 0.22
-    # One look at the same rows, by the normal approximation, is 2.576 standard errors on either side.
+    # A single look at the same rows, with the normal approximation, has bounds of 2.576 standard errors on either side.
     assert (high - low) / 2 < 3 * 2.576 * math.sqrt(0.16 / 20_000)
 
 
@@ -82,7 +82,7 @@ def test_before_a_whole_block_there_are_none_and_a_correlated_block_is_longer() 
 
 
 def test_the_boundary_is_the_least_sum_at_which_the_mixture_reaches_the_inverse_of_alpha() -> None:
-    """For each rate alone the boundary is lower, and the best of them without a mixture is not far below."""
+    """The boundary for the best single rate is lower, but not far below that of the mixture."""
     rates = np.linspace(0.001, 0.95, 500)
     for variance in (0.1, 5.0, 100.0, 5_000.0):
         alone = float(np.min((math.log(200) + (-np.log1p(-rates) - rates) * variance) / rates))

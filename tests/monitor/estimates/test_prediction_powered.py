@@ -14,7 +14,10 @@ from tests.monitor.streams import STREAMS, Stream, counted
 
 
 def rows_of(rng: np.random.Generator, count: int, *, calibrated: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores and outcomes of a sure model with many certain rows; or outcomes that follow no score."""
+    """Return scores and outcomes of a confident model with many certain rows.
+
+    Unless it is `calibrated`, the outcomes do not follow the scores.
+    """
     logit = rng.normal(0.0, 3.0, count)
     outcome = rng.random(count) < (1 / (1 + np.exp(-logit)) if calibrated else 0.5)
     return (1 / (1 + np.exp(-logit))).astype(np.float32), outcome.astype(np.float64)
@@ -39,7 +42,7 @@ def test_it_is_right_whether_the_holdout_still_holds_or_not(calibrated: bool) ->
         found = prediction_powered(reference.estimator.figures, predicted, labelled)
         assert found
         assert found.error
-        # Of the rows that all have an outcome; that is nearer to it than the mean of the population.
+        # The deviation is from the mean loss of all these rows. The mean of the population is farther away.
         deviations.append((found.value - losses.mean()) / found.error)
         widths.append(found.error)
         alone.append(mine.std() / np.sqrt(200))

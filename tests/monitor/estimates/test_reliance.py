@@ -1,4 +1,4 @@
-"""What the model hardly relies on may change without harm, and is named last."""
+"""Features that the model hardly relies on may change without harm, and are named last."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEASURED = importance(income=0.05, city=0.01, age=0.012, shoe=-0.0005)
         (["city"], "none"),
         (["shoe", "projection 1"], "none"),
         (["income"], None),
-        # Each alone is little, both are more than a tenth of the loss.
+        # Each alone is little. Both together are more than a tenth of the loss.
         (["city", "age"], None),
         (["shoe", "output.score"], None),
         (["shoe", "a feature without importance"], None),
@@ -70,7 +70,7 @@ RISEN, SAME, UNSURE = (ExpectedLoss(value, error, 0.2, 5_000) for value, error i
         (UNSURE, SLIGHT, "none"),
         (UNSURE, MUCH, "uncertain"),
         (SAME, MUCH, "none"),
-        # Beyond the values of the training the model may be wrong where importance says that it can't be.
+        # Beyond the range of the training values the model may be wrong, although the importance is slight.
         (RISEN, SLIGHT, "likely"),
     ],
 )
@@ -113,7 +113,7 @@ def test_drift_of_a_feature_that_the_model_does_not_use_is_said_to_do_no_harm() 
         reference = Reference.of(BINARY.profile.model_copy(update={"importance": importance(x=rise, city=0.0)}))
         scenario = DailyScenario(given=reference)
         for day in range(6):
-            # The scores of this stream follow x less its shift: they stay the same.
+            # The scores of this stream follow x less its shift, so they do not change.
             scenario.day(day, shift=1.0 if day >= 3 else 0.0, labels=False)
             scenario.restart()
             scenario.close()

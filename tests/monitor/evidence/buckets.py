@@ -1,4 +1,4 @@
-"""Builders of buckets of rows: consecutive, of a minute each, some of them in parts."""
+"""Builders of consecutive buckets of rows, of a minute each, some of them in parts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MINUTE = 60_000_000
 
 
 def exact(values: np.ndarray) -> np.ndarray:
-    """Return the values as components have them."""
+    """Return the values at the resolution of components."""
     return in_units(values)
 
 
 def buckets_of(values: np.ndarray, rows: int | np.ndarray, first: int = 0) -> Buckets:
-    """Return buckets of the values of rows, shape `[components, rows]`. `rows` of them in each, or in all."""
+    """Return buckets of the values of rows, shape `[components, rows]`. `rows` is the number of rows in each bucket."""
     count = values.shape[1]
     sizes = np.full(count // rows, rows) if isinstance(rows, int) else rows
     ends = np.cumsum(sizes)
@@ -54,7 +54,7 @@ def live(stream: Stream, rows: int, *, shift: float = 0.0, seed: int = 3, first:
 
 
 def parts_of(buckets: Buckets, rng: np.random.Generator) -> Iterator[Buckets]:
-    """Yield the buckets as they may arrive: in parts of any size, in order."""
+    """Yield the buckets in parts of any size, in order."""
     first, count = 0, len(buckets.rows)
     while first < count:
         end = min(count, first + int(rng.integers(1, 40)))

@@ -1,4 +1,7 @@
-"""The bets against integrals over the prior, and the Bayes factor of a t test; and the quick sums against the bets."""
+"""The bets compared with integrals over the prior and the Bayes factor of a t test.
+
+The fast sums compared with the bets.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def test_a_one_sided_t_bet_gains_from_a_rise_alone() -> None:
 
 def test_the_weights_of_all_starts_add_to_at_most_one() -> None:
     starts = np.arange(1, 3_000_001)
-    beyond = 0.5 / 1.07 / np.log(3_000_000)  # the integral bounds the rest of the sum
+    beyond = 0.5 / 1.07 / np.log(3_000_000)  # the integral bounds the remaining terms of the sum
     assert 0.95 < np.exp(start_weights(starts)).sum() + beyond <= 1.0
 
 
@@ -70,7 +73,7 @@ def test_few_blocks_are_no_bet_on_means() -> None:
 
 
 def blocks(rng: np.random.Generator, count: int, shift: float = 0.0) -> np.ndarray:
-    """Return means of which the last two components are constant, or nearly so."""
+    """Return means whose last two components are constant, or nearly so."""
     found = np.round(rng.standard_normal((COMPONENTS, count)) + shift, 6)
     found[-1], found[-2] = 0.25, np.where(rng.random(count) < 0.1, 1e-6, 0.0)
     return found

@@ -1,4 +1,4 @@
-"""The length of blocks: at least 32 rows, longer where rows are correlated or many. Rounded up to a few lengths."""
+"""The length of blocks: at least 32 rows, longer where rows are correlated or many, rounded up to a few lengths."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_similar_memories_share_a_length() -> None:
 
 @pytest.mark.parametrize(("rows", "shortest"), [(100, 32), (160, 8), (400, 16), (5_000, 32)])
 def test_a_reference_of_few_blocks_has_shorter_ones(rows: int, shortest: int) -> None:
-    """By ranks among a few blocks even losses of 1 instead of 0 were never evident."""
+    """With ranks among fewer, longer blocks even losses of 1 instead of 0 were not evident at any time."""
     assert shortest_of(rows) == shortest

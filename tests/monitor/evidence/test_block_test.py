@@ -35,7 +35,7 @@ def test_the_scores_of_a_rare_value_are_standard_normal_where_one_row_more_is_ad
     before = BlockTest.of("v", blocks[:, :40], np.zeros(400, np.bool_), one_sided=False, resolution=1 / 40)
     scores = before.with_blocks(blocks[:, 40:]).scores.ravel()
     assert stats.kstest(scores, "norm").pvalue > 0.01
-    # The extreme ones decide about alarms. Of a normal distribution 173 of 64,000 are beyond 3.
+    # The extreme scores decide about alarms. 173 of 64,000 normal values are beyond 3.
     assert 130 < (np.abs(scores) > 3).sum() < 215
 
 
@@ -66,7 +66,7 @@ def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> N
         test = test.with_blocks(blocks[:, at : at + 1])
         if test.is_look:
             ever |= test.evidence() >= np.log(bound)
-    # At most 1 in 20 is promised. A binomial of that share is below 28 with a probability of 99.9%.
+    # At most 1 in 20 is promised. A binomial number with that share is below 28 with a probability of 99.9%.
     assert ever.sum() <= 28
 
 
@@ -112,7 +112,7 @@ def test_two_tests_that_continue_the_same_one_do_not_share_blocks() -> None:
 
 
 def test_the_scores_follow_from_the_ranks_among_all_blocks_before() -> None:
-    """However many blocks there are, and with ties."""
+    """This holds for any number of blocks, and with ties."""
     blocks = np.random.default_rng(SEED).integers(6, size=(3, 400)) / 4.0
     scores = begun(blocks[:, :30], np.zeros(3, np.bool_)).with_blocks(blocks[:, 30:]).scores
     for at in range(30, 400):
@@ -132,7 +132,7 @@ def test_the_blocks_until_the_next_look() -> None:
 
 
 def test_a_change_point_takes_the_bets_of_its_component_alone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With hundreds of components the bets of all take tens of milliseconds."""
+    """With hundreds of components the bets of all components take tens of milliseconds."""
     taken: list[int] = []
 
     def counted(bets: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:

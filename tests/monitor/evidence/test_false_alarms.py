@@ -1,4 +1,4 @@
-"""How often a version alarms although nothing has changed: at most with the stated rate, over all looks."""
+"""The rate at which versions alarm without a change: at most the stated rate, over all looks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE, SEEDS, WINDOWS, ROWS = 0.2, 20, 60, 100
 
 
 def evidence_of(stream: Stream, seed: int) -> VersionEvidence:
-    """Return the evidence about a version after so many windows of so many rows, all like its reference."""
+    """Return the evidence about a version after several windows of rows, all distributed like its reference."""
     reference = Reference.of(stream.profile_of(2_000, 86_400, seed, bias=True), f"{seed}")
     evidence, rng = VersionEvidence.of(reference.digest, reference.profile), np.random.default_rng(1_000 + seed)
     count = WINDOWS * ROWS

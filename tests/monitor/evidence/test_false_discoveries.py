@@ -1,4 +1,4 @@
-"""Which figures are named: the first one by its share of the rate, further ones by less, and few of them falsely."""
+"""The figures that are named: the first by its share of the rate, further ones with less evidence, few falsely."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def largest(rng: np.random.Generator, count: int, dependence: str) -> np.ndarray
     if dependence == "opposite":
         uniform[1::2] = 1 - uniform[0]
     if dependence == "in turns":
-        # In any turn one figure alone has much evidence.
+        # In each turn only one figure has much evidence.
         uniform = (uniform[0] + rng.permutation(count) / count) % 1
     return -np.log(uniform)
 
@@ -77,7 +77,7 @@ def test_alarms_without_a_change_and_false_names_are_as_rare_as_promised(depende
 
 @pytest.mark.medium
 def test_many_small_changes_are_named_after_fewer_blocks_than_with_equal_shares() -> None:
-    """20 figures change by .8 standard deviations of their blocks, which a group with a level of 1 / 300 watches."""
+    """20 figures change by .8 standard deviations of their blocks, in a group with a level of 1 / 300."""
     level, count, saved = 1 / 300, 20, []
     for seed in range(4):
         rng, needed = np.random.default_rng(seed), dict[str, int]()
@@ -115,7 +115,7 @@ def test_a_model_among_many_needs_more_evidence_and_less_beside_others_that_have
 def test_among_the_models_that_are_evident_few_have_not_changed(dependence: str) -> None:
     rng, rate, shares = np.random.default_rng(4), 0.3, list[float]()
     for _ in range(4_000):
-        # Of a model without a change the largest evidence reaches r times that of an alarm with probability rate / r.
+        # Without a change the largest evidence reaches r times that of an alarm with probability rate / r.
         strengths = largest(rng, 20, dependence) + np.log(rate)
         strengths[:8] = rng.uniform(0, 6, 8)
         found = evident_over_models(strengths)

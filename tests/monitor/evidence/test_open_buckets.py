@@ -1,6 +1,6 @@
-"""Buckets that still accept rows: they merge by addition, and each version has its own.
+"""Buckets that still accept rows: they are merged by addition, and each version has its own.
 
-Rows are kept by their bins until their bucket is evidence: they have the sums and counts of counts by bucket.
+Rows are kept as bins until their bucket becomes evidence. Their sums and counts equal those from counts by bucket.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_rows_that_arrive_one_by_one_take_the_room_of_their_buckets() -> None:
 
 
 def rows_of(stream: Stream, count: int, buckets: int, seed: int = 1) -> tuple[BucketedRows, BucketArrays]:
-    """Return rows in any order of so many buckets, some values of which are missing, and their counts by bucket."""
+    """Return rows in any order in `buckets` buckets, with some missing values, and their counts by bucket."""
     rng = np.random.default_rng(seed)
     data = stream.rows(rng, count)
     data["x"] = np.where(rng.random(count) < 0.1, np.nan, data["x"]).astype(np.float32)
@@ -79,7 +79,7 @@ def test_rows_have_the_sums_and_counts_of_their_buckets(stream: Stream) -> None:
     assert [each.tolist() for each in rows.counted] == [each.tolist() for each in counts]
     for group in INPUT_GROUPS:
         mine, theirs = (stream.reference.components.of_part(group, part) for part in (rows, counts))
-        # To the bit: replicas take the rows in other parts.
+        # Equal bit by bit, because replicas take the rows in different parts.
         assert [each.tobytes() for each in mine] == [each.tobytes() for each in theirs]
     for column in stream.reference.binning.watched:
         assert rows.counts_of(column).tolist() == counts.counts_of(column).tolist()

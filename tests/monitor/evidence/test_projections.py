@@ -1,4 +1,4 @@
-"""Projections of the features in the evidence: features that begin to go together are a change of the inputs."""
+"""Projections of the features in the evidence: features that become correlated are a change of the inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal means stay equal: those of live rows, and those that the trainer has rounded."""
+"""Equal means stay equal: means of live rows, and means that the trainer has rounded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def test_blocks_with_the_same_share_of_rows_are_ties_however_the_means_were_comp
         stretches = Stretches(rows, memory, np.zeros((1, 512)))
         block = stretches.block()
         parts, hits = block // rows, np.arange(block + 1)
-        # So many rows of a block have the property, spread over its stretches, or as early in it as possible.
+        # This many rows of a block have the property, spread over its stretches, or in as few of the first ones as
+        # possible.
         at = np.arange(parts + 1)
         spread = np.diff(hits[:, None] * at // parts, axis=1)
         early = np.clip(hits[:, None] - rows * at[:-1], 0, rows)

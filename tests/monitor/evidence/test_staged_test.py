@@ -1,4 +1,4 @@
-"""Blocks are cut from buckets, in any parts, and become longer as they become many."""
+"""Buckets are divided into blocks, in any parts, and blocks become longer as their number grows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def same(first: StagedTest, second: StagedTest) -> bool:
 
 
 def test_a_block_ends_with_the_bucket_that_completes_it() -> None:
-    """Ten rows a bucket: four buckets are a block of 40 rows, and ten buckets two blocks and a half."""
+    """Ten rows a bucket: four buckets are a block of 40 rows, and ten buckets are two and a half blocks."""
     test, rows = begun(), values(100)
     test.take(buckets_of(rows, 10))
     assert (test.test.live, test.rows, test.open.rows) == (2, 80, 20)
@@ -52,7 +52,7 @@ def test_a_bucket_with_more_rows_than_a_block_is_one_block() -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize("seed", range(5))
 def test_the_parts_in_which_buckets_arrive_make_no_difference(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Also across the begins of later stages."""
+    """This also holds across the starts of later stages."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
     rng = np.random.default_rng(seed)
     buckets = buckets_of(values(5_000), rng.multinomial(5_000, np.full(700, 1 / 700)))
@@ -76,7 +76,7 @@ def test_the_next_stage_continues_with_pairs_of_blocks_and_half_of_the_rate(monk
     pairs = before.test.means.reshape(2, -1, 2).mean(axis=2)
     assert np.array_equal(test.test.means[:, :50], pairs)
     assert np.allclose(test.test.means[:, 50:], rows[:, 32 * MOST :].reshape(2, 5, 64).mean(axis=2), atol=2e-6)
-    # The evidence so far stays, and that of the second stage counts by a quarter.
+    # The evidence so far remains, and the evidence of the second stage is divided by 4.
     assert (test.evidence >= before.evidence).all()
     test.take(buckets_of(rows[:, :640] + 2.0, 8, 280))
     assert (test.stage, test.test.live, test.test.is_look) == (2, 45, True)
@@ -104,7 +104,7 @@ def begun_with(block: np.ndarray) -> BlockTest:
 def test_a_reference_of_fewer_than_ten_blocks_takes_the_older_half_of_the_live_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its pairs alone would be too few to compare with. Of 9 and 30 blocks the oldest has no partner."""
+    """The pairs of the reference would be too few to compare with. Among 9 and 30 blocks the oldest has no partner."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
     test, rows = begun(reference=9), values(32 * 70)
     before = test.test.means
@@ -132,7 +132,7 @@ def test_the_blocks_of_a_test_are_bounded_for_ever(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_a_false_alarm_is_no_likelier_with_a_reference_that_takes_live_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over several stages of 300 components: at most 1 in 20 is promised."""
+    """Several stages of 300 components: at most 1 in 20 is promised."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
     rng = np.random.default_rng(3)
     means, flags = rng.standard_normal((300, 5)) / np.sqrt(BLOCK), np.arange(300) % 2 == 0
@@ -166,7 +166,7 @@ def test_a_change_has_the_times_and_the_means_on_either_side() -> None:
 def test_a_change_stays_where_it_began_when_its_blocks_are_given_up(
     monkeypatch: pytest.MonkeyPatch, reference: int
 ) -> None:
-    """By dense traffic, or because they become a part of the reference."""
+    """The blocks are merged because of dense traffic, or become a part of the reference."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
     test, rows, given = begun(reference=reference), values(32 * 50), 32 * 50
     rows[0, 32 * 20 :] += 2.0
@@ -201,7 +201,7 @@ def test_a_later_change_is_one_of_its_own() -> None:
 def test_expected_buckets_that_are_taken_in_parts_are_as_without_expecting_them(
     monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Also with a change, whose looks find more evidence, across stages, and where a part is expected alone."""
+    """This also holds with a change, whose looks find more evidence, across stages, and if only a part is expected."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
     rng = np.random.default_rng(seed)
     rows = values(6_000)
@@ -226,7 +226,7 @@ def test_buckets_other_than_the_expected_ones_are_taken_as_they_come() -> None:
 
 
 def test_until_a_look_that_may_find_more_evidence_rows_need_no_look() -> None:
-    """Without a change few looks of the expected blocks may."""
+    """Without a change only few looks at the expected blocks may find more evidence."""
     test, buckets = begun(), buckets_of(values(10_000), 10)
     before = test.rows_until_look
     test.expect(buckets)

@@ -1,4 +1,4 @@
-"""Whether a reference is long enough, how it is extended by live rows, and which of its components are normal."""
+"""Tests of whether a reference is long enough, of its extension by live rows, and of which components are normal."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_parts_in_which_live_rows_arrive_make_no_difference(seed: int) -> No
 
 
 def test_very_many_stretches_become_longer_ones() -> None:
-    """So what a checkpoint holds of a reference with long correlation stays bounded."""
+    """So the size of a reference with long correlation is bounded in a checkpoint."""
     rows = np.cumsum(np.random.default_rng(8).standard_normal((1, 12_000)), axis=1) / 100
     found = learning(rows[:, :50])
     assert found.take(buckets_of(rows[:, 50:], 1)) == (None, 11_950)
@@ -144,7 +144,7 @@ def test_very_many_stretches_become_longer_ones() -> None:
 @pytest.mark.parametrize("reference", [5_000, 300])
 @pytest.mark.slow
 def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: int) -> None:
-    """A bucket has the rows of several blocks. The component is skewed, so means of more rows would rank high."""
+    """A bucket has the rows of several blocks. The component is skewed, so means of more rows would have high ranks."""
     alarms = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -163,7 +163,7 @@ def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: in
 @pytest.mark.parametrize("share", [0.01, 0.03])
 @pytest.mark.parametrize("buckets", [(3, 5), (8, 9)], ids=["blocks of 40 to 43 rows", "blocks of 40 rows"])
 def test_a_rare_value_raises_no_alarm_although_means_are_on_a_grid(share: float, buckets: tuple[int, int]) -> None:
-    """1 of 42 rows is less than 1 of 40, and the mean of two means has an error of rounding."""
+    """1 of 42 rows is less than 1 of 40, and the mean of two means has a rounding error."""
     alarms = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)

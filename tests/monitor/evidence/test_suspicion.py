@@ -24,7 +24,7 @@ def begun(rows: int = 2_000, seed: int = 1) -> Suspicion:
 
 
 def test_a_rise_is_suspected_once_since_it_began() -> None:
-    """2,000 rows of before, at which 8 rows a minute arrive, and twice the loss from minute 100 on."""
+    """2,000 rows before the change, with 8 rows a minute, and twice the loss from minute 100 on."""
     found = begun()
     assert (found.block, found.test.reference) == (32, 62)
     rows = np.concatenate((losses(800, 2), losses(1_200, 3, mean=0.4)), axis=1)
@@ -109,7 +109,7 @@ def short(rows: int = 100) -> ShortReference:
 
 @pytest.mark.parametrize(("per_bucket", "taken"), [(1, 28), (8, 32), (50, 100), (1_000, 5_000)])
 def test_live_losses_extend_a_short_reference_until_there_are_128_in_five_blocks(per_bucket: int, taken: int) -> None:
-    """With as dense traffic as 1,000 rows in a bucket nothing is left of the 100 rows of the reference."""
+    """With traffic as dense as 1,000 rows in a bucket, none of the 100 rows of the reference remains in it."""
     before = short().take(buckets_of(losses(taken - per_bucket, 2), per_bucket))
     assert isinstance(before, ShortReference)
     after = before.take(buckets_of(losses(per_bucket, 3), per_bucket, first=taken))
@@ -137,7 +137,7 @@ def test_the_parts_in_which_losses_extend_a_short_reference_make_no_difference()
 
 @pytest.mark.parametrize(("wrong", "loss", "found"), [(1, 1.0, 0), (3, 1.0, 0), (6, 1.0, 1), (800, 0.0021, 0)])
 def test_losses_without_variance_prove_nothing_before_four_rows_are_lost(wrong: int, loss: float, found: int) -> None:
-    """Any other loss is the largest ever, be it by a rounding. 2,000 of the reference are the same."""
+    """Any other loss is the largest so far, even by a rounding error. The 2,000 losses of the reference are equal."""
     before = suspicion.begun("v", Stretches(1, 1.0, exact(np.full((1, 2_000), 0.002))))
     rows = np.full((1, 800), 0.002)
     rows[0, -wrong:] = loss

@@ -1,4 +1,4 @@
-"""What can be judged, and how many rows are missing where it can't be yet."""
+"""The columns that can be judged, and the number of missing rows where they can't be judged yet."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def compared(reference: int = 12, live: int = 0) -> VersionEvidence:
 
 
 def test_a_column_is_judged_once_evidence_by_ranks_could_suffice() -> None:
-    """Of 12 + 5 blocks one order in 6,188 has the five live ones last. The first stage needs one in 1,200."""
+    """Among the orders of 12 + 5 blocks one in 6,188 has the five live ones last.
+
+    The first stage needs one in 1,200.
+    """
     for live, judged in ((0, False), (127, False), (128, True)):
         found = verdicts(compared(live=live), RATE)
         assert [(each.column, each.judged, each.rows, each.needed) for each in found] == [
@@ -53,7 +56,7 @@ def test_each_column_has_its_evidence_and_the_threshold_of_its_group() -> None:
 
 
 def test_the_fewest_blocks_are_those_by_which_a_change_can_be_evident() -> None:
-    """All live blocks beyond all of the reference are the strongest evidence by ranks."""
+    """The strongest evidence by ranks is that all live blocks are beyond all blocks of the reference."""
     for reference in (5, 12, 150):
         threshold = np.log(600.0)
         needed = fewest_blocks(reference, threshold)
@@ -95,13 +98,16 @@ def test_independent_rows_are_judged_within_the_rows_that_were_stated_at_first()
         evidence.take("inputs", buckets_of(rows[:, at : at + 8], 8, at // 8))
         if all(each.judged for each in verdicts(evidence, RATE)):
             break
-        # The rows that have extended the reference count, also after its end.
+        # The rows that have extended the reference count, also after the extension has ended.
         assert {each.rows for each in verdicts(evidence, RATE)} == {evidence.taken["inputs"].rows}
     assert stated <= evidence.taken["inputs"].rows <= stated + 8
 
 
 def test_after_traffic_became_dense_a_column_is_judged_once_enough_of_the_longer_blocks_are_there() -> None:
-    """Of 12 + 4 blocks of 32 rows; then buckets of 64 rows, each a block, against 6: one in 2,400 needs 8 of them."""
+    """First there are 12 + 4 blocks of 32 rows. Then there are buckets of 64 rows, each a block.
+
+    Against 6 blocks of the reference, one order in 2,400 needs 8 of them.
+    """
     evidence, rows = compared(live=160), normal(64 * 8, seed=4)
     assert {each.judged for each in verdicts(evidence, RATE)} == {True}
     needed = fewest_blocks(6, np.log(2 * 3 / RATE) + 2 * np.log(2))
@@ -145,14 +151,14 @@ def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() ->
     evidence = compared(live=96)
     note_judged(evidence, RATE, ["inputs", "loss"], 1 * MINUTE)
     assert evidence.judged_since == {}
-    # 32 of 128 rows, one a minute, are missing: a week is longer than twice the 128 minutes.
+    # 32 of 128 rows are missing, at one a minute. A week is longer than twice the 128 minutes.
     assert evidence.due == {"inputs": WEEK}
     evidence.take("inputs", buckets_of(normal(64, seed=3), 1, first=96))
     for end in (2, 3):
         note_judged(evidence, RATE, ["inputs", "loss"], end * MINUTE)
         assert evidence.judged_since == {"inputs": 2 * MINUTE}
         assert evidence.due == {}
-    # Denser traffic begins another stage, in longer blocks.
+    # Denser traffic starts another stage, with longer blocks.
     evidence.take("inputs", buckets_of(normal(64, seed=4), 64, 1_000))
     note_judged(evidence, RATE, ["inputs"], 400_000 * MINUTE)
     assert evidence.judged_since == {}
@@ -165,7 +171,7 @@ def test_a_group_is_judged_since_the_window_at_whose_end_all_of_it_could_be() ->
     ids=["daily batches", "weekly batches"],
 )
 def test_rows_that_come_in_bursts_are_judged_before_they_are_due(days: list[int], due: list[int]) -> None:
-    """500 rows in five minutes of a day, where 2,000 are needed: the rate within a burst says nothing."""
+    """500 rows arrive in five minutes of a day, and 2,000 are needed. The rate within a burst has no meaning."""
     test = BlockTest.of("v", exact(normal(12)) / np.sqrt(500), np.zeros(2, np.bool_), one_sided=False)
     evidence, day = of_two_columns(StagedTest(test, 500)), 24 * 60
     assert {each.needed for each in verdicts(evidence, RATE)} == {2_000}
@@ -179,7 +185,7 @@ def test_rows_that_come_in_bursts_are_judged_before_they_are_due(days: list[int]
 
 
 def test_a_first_step_with_few_rows_does_not_settle_when_a_group_is_due() -> None:
-    """Two rows in twelve hours let expect 128 rows after a month; then a row a minute comes."""
+    """From two rows in twelve hours, 128 rows are expected after a month. Then a row a minute arrives."""
     evidence, hour = compared(), 60
     for first in (0, 12 * hour):
         evidence.take("inputs", buckets_of(normal(1, seed=first), 1, first=first))

@@ -1,4 +1,4 @@
-"""The tests of a version: what is watched, how the rate of false alarms is shared, and the alarms."""
+"""The tests of a version: the watched columns, the shares of the false-alarm rate, and the alarms."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_where_components_alarm_the_others_of_their_group_need_less() -> None:
     assert list(evidence.alarms(RATE)) == []
     inputs.state.evidence[0] += 0.2
     assert len({alarm.component for alarm in evidence.alarms(RATE)}) == 8
-    # All 8 are named: each needs the sum of 1/k up to 8 times what a single one would.
+    # All 8 are named: each needs the sum of 1/k up to 8 times the evidence that a single one needs.
     (threshold,) = {alarm.threshold for alarm in evidence.alarms(RATE)}
     assert np.exp(threshold) == pytest.approx(3 * 2.717857 / RATE)
     assert np.exp(evidence.threshold("loss", RATE)) == pytest.approx(3 / RATE), "each group decides for itself"
@@ -123,7 +123,7 @@ def test_what_has_no_blocks_is_not_watched(update: dict[str, Any], groups: set[s
 
 
 def test_a_column_whose_blocks_lack_a_component_is_not_watched() -> None:
-    """The trainer was older than a component."""
+    """The release of the trainer did not have the component yet."""
     blocks = PROFILE.feature_blocks
     assert blocks is not None
     columns = dict(blocks.columns)
@@ -210,7 +210,10 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
 @pytest.mark.parametrize("rows_of_bucket", [4, 300])
 @pytest.mark.medium
 def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_comes_later(rows_of_bucket: int) -> None:
-    """Steps have 10 buckets, windows 200. The shift comes after 3,000 buckets. One of 300 rows fills blocks alone."""
+    """Steps have 10 buckets, windows 200. The shift begins after 3,000 buckets.
+
+    A bucket of 300 rows fills several blocks.
+    """
     reference, lengths, number = BINARY.reference, Lengths(200 * MINUTE, 10 * MINUTE, MINUTE), 4_000
     rng, starts, rows = np.random.default_rng(3), MINUTE * np.arange(number), np.full(number, rows_of_bucket)
     parts = [BINARY.rows(rng, count * rows_of_bucket, shift) for count, shift in ((3_000, 0.0), (1_000, 0.5))]
@@ -233,7 +236,7 @@ def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_c
     one_by_one, together = closed(10), closed(4_000)
     assert len(one_by_one) == 400
     assert all(one_by_one[end] == each for end, each in together.items())
-    # Whatever changes is seen with the same step, and so are the first steps of windows.
+    # Every change is found with the same step, and the same steps begin windows.
     changes = [
         end
         for end, before in zip(list(one_by_one)[1:], one_by_one, strict=False)
@@ -264,7 +267,7 @@ def test_a_component_is_a_statistic_and_perhaps_of_a_category(
 
 @pytest.mark.medium
 def test_an_alarm_lasts_while_live_rows_extend_its_reference_and_after() -> None:
-    """Ten blocks of a hundred rows are too few once a bucket has the rows of eight."""
+    """Ten blocks of a hundred rows are too few once a bucket has the rows of eight blocks."""
     profile = BINARY.profile_of(1_000, 86_400)
     evidence = begun(profile)
     shifted = live(BINARY, 2_000, shift=2.0)["inputs"]

@@ -1,4 +1,4 @@
-"""Outcomes that are wanted are published within the budget of a day, once, and none of what has an outcome."""
+"""Wanted outcomes are published once, within the budget of a day, and only for predictions without an outcome."""
 
 from __future__ import annotations
 

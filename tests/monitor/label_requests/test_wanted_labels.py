@@ -98,7 +98,7 @@ def test_uncertain_predictions_are_wanted_most_and_each_has_its_probability() ->
     assert {each.probability for each in wanted_labels(scenario.state, scenario.reference, 400).wanted} == {0.1}
     table = scenario.state.unmatched.predictions
     score = dict(zip(table["id"].to_pylist(), table["number"].to_pylist(), strict=True))
-    # At a score of 1/2 the loss is certain: it is the same for both outcomes.
+    # At a score of 1/2 the loss is certain, because it is the same for both outcomes.
     deviation = {each: np.sqrt(p * (1 - p)) * abs(np.log(p / (1 - p))) for each, p in score.items()}
     assert np.mean([deviation[each.id] for each in found.wanted]) > 1.1 * np.mean(list(deviation.values()))
     assert (len(found.wanted), found.unlabelled) == (400, 4_000)

@@ -1,4 +1,4 @@
-"""A real HTTP server that receives messages, and what delivers them from a real PostgreSQL."""
+"""A real HTTP server that receives messages, and the deliveries to it from a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def settings(address: str) -> MonitorSettings:
 
 @dataclass
 class Server:
-    """Records posts, and answers with the next of `answers`, or 200. Not before `hold` is set, if there is one."""
+    """Records posts, and answers with the next of `answers`, or 200.
+
+    If there is a `hold`, it waits until that is set.
+    """
 
     answers: list[str] = field(default_factory=list)
     received: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
@@ -47,12 +50,12 @@ class Server:
     hold: asyncio.Event | None = None
 
     async def arrived(self, count: int) -> None:
-        """Wait until so many posts arrived."""
+        """Wait until `count` posts have arrived."""
         async with self.changed:
             await asyncio.wait_for(self.changed.wait_for(lambda: len(self.received) >= count), 30)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request. There is none where a caller hangs up before it."""
+        """Answer one request. There is none if the caller closes the connection before it."""
         with closing(writer), suppress(asyncio.IncompleteReadError):
             await self._answer(reader, writer)
 
@@ -71,7 +74,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its URL, with a secret in the path as Slack has it."""
+        """Its URL, with a secret in the path, like a URL of Slack."""
         return f"http://127.0.0.1:{self.port}/services/s3cret"
 
 
@@ -88,7 +91,7 @@ async def publish(
     *,
     together: bool = False,
 ) -> Deliveries:
-    """Publish announcements, plan the messages about each, or about all, and return what delivers them."""
+    """Publish announcements, plan the messages about each, or about all together, and return the deliveries."""
     found = delivering(database, urls, client, attempts)
     store = PostgresStore(database)
     await saved_count(database, 1)

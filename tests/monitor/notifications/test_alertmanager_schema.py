@@ -1,4 +1,4 @@
-"""What Alertmanager gets, against the definitions of its own OpenAPI document."""
+"""The messages to Alertmanager, checked against the definitions of its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def errors(body: Any) -> list[str]:
 
 
 def known_members() -> set[str]:
-    """Return the members of an alert. The document forbids no others, but gives them no meaning."""
+    """Return the members of an alert. The document allows others, but gives them no meaning."""
     definitions = DOCUMENT["definitions"]
     parts = [definitions["alert"], *definitions["postableAlert"]["allOf"]]
     return {name for part in parts for name in part.get("properties", {})}

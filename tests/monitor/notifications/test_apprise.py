@@ -1,4 +1,4 @@
-"""Messages by apprise to a real HTTP server, by its `json://`, and what of an address is shown."""
+"""Messages by apprise to a real HTTP server, with its `json://`, and the parts of an address that are shown."""
 
 from __future__ import annotations
 

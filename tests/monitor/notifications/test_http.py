@@ -1,4 +1,4 @@
-"""The routes about alerts, silences and deliveries, with a real PostgreSQL: their roles, and what they take."""
+"""The routes about alerts, silences and deliveries, with a real PostgreSQL: their roles and their parameters."""
 
 from __future__ import annotations
 

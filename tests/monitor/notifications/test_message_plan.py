@@ -1,4 +1,4 @@
-"""Which messages are due: groups, repetitions at a growing distance, ends, silences."""
+"""The messages that are due: groups, repetitions at growing intervals, ends, silences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts, silences and repetitions in a real PostgreSQL, over time and over a kill of the process that delivers."""
+"""Alerts, silences and repetitions in a real PostgreSQL, over time and after a kill of the delivering process."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ async def test_a_silenced_alert_is_marked_and_sent_once_the_silence_ends(server:
         assert [await deliveries.plan(), await deliveries.plan()] == [1, 0]
         assert len(await drain(deliveries)) == 2
         assert await states(alerts) == [("a1", False, 1)]
-        # Silenced after it was sent: not repeated to Alertmanager, and sent again at the end.
+        # It is silenced after it was sent: it is not repeated to Alertmanager, and is sent again at the end of the
+        # silence.
         assert await deliveries.repeat() == 1
         again = await alerts.silence(MODEL, None, 2 * HOUR, "still", "bob")
         assert await deliveries.repeat() == 0

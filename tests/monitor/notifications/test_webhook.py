@@ -41,9 +41,10 @@ def posted(message: AlertMessage) -> dict[str, Any]:
 
 
 def firing(payload: dict[str, Any], now: datetime) -> bool:
-    """Return whether Alertmanager regards an alert as firing at a time, posted once and never again.
+    """Return whether Alertmanager regards an alert as firing at a time, if it is posted only once.
 
-    Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted. Else it fires until then.
+    In its api/v2 an alert without `endsAt` ends `resolve_timeout` after it was posted. Otherwise it fires until
+    `endsAt`.
     """
     ends = datetime.fromisoformat(payload["endsAt"]) if "endsAt" in payload else NOW + timedelta(minutes=5)
     return ends > now

@@ -1,4 +1,4 @@
-"""Deliveries from PostgreSQL to a real HTTP server. A receiver that is down or redirects delays no other."""
+"""Deliveries from PostgreSQL to a real HTTP server. A receiver that is down or redirects does not delay others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_alertmanager_gets_its_own_format(server: Server, opened: Database
     (path, _, first), (_, _, second) = server.received
     assert (path, first[0]["labels"]) == ("/api/v2/alerts", second[0]["labels"])
     assert first[0]["labels"]["alert_id"] == "a1"
-    # The call about the opening is made when the alert is over: see `with_ends`.
+    # The alert has ended when the call about its opening is made: see `with_ends`.
     assert first == second
 
 
@@ -74,7 +74,7 @@ async def test_a_lasting_alert_is_repeated_while_the_monitor_runs(server: Server
 
 
 async def test_one_replica_delivers_at_a_time_and_another_goes_on_after_it(server: Server, opened: Database) -> None:
-    """The receiver does not answer at first: another replica would call it with the same message."""
+    """At first the receiver does not answer. A second delivering replica would call it with the same message."""
     server.hold = asyncio.Event()
     async with httpx.AsyncClient() as client:
         await publish(opened, server.url, client)
@@ -86,7 +86,7 @@ async def test_one_replica_delivers_at_a_time_and_another_goes_on_after_it(serve
         await until(lambda: all_delivered(replicas[0]))
         assert [content["status"] for _, _, content in server.received] == ["firing", "resolved"]
         for ended in list(tasks):
-            # The first that ends may have been the one that delivers: then the other one goes on.
+            # The replica that ends first may be the one that delivers. Then the other one takes over.
             await replicas[0].redeliver((await replicas[0].log())[0]["id"])
             await until(lambda: all_delivered(replicas[0]))
             ended.cancel()
@@ -99,7 +99,7 @@ async def test_one_replica_delivers_at_a_time_and_another_goes_on_after_it(serve
 async def test_another_replica_delivers_while_the_one_that_has_the_lock_hangs(
     server: Server, opened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It hangs within a call of a receiver, as a process does that is paused."""
+    """It hangs within a call of a receiver, like a process that is paused."""
     monkeypatch.setattr(pool, "HUNG_SECONDS", 0.2)
     async with httpx.AsyncClient() as client:
         hung, other = (delivering(opened, server.url, client, poll=0.01) for _ in range(2))

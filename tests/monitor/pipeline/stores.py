@@ -38,7 +38,10 @@ def closed(store: MemoryStore) -> int:
 
 
 async def uninterrupted(stream: Stream = BINARY) -> dict[str, Any]:
-    """Return what is published of the logs of a stream, read at once. Each is read only by the first call."""
+    """Return what is published for the logs of a stream that are read at once.
+
+    Only the first call for a stream reads them.
+    """
     if stream.task not in _PUBLISHED:
         store = await filled_store(stream)
         pipeline = new_pipeline(store, FakeClock())

@@ -21,7 +21,7 @@ import numpy as np
 
 
 def logged(count: int, failed: int, *, day: float = 0, version: int = 1) -> bytes:
-    """Return a message with so many rows and a cost, as serving writes it; without rows where all have failed."""
+    """Return a message with `count` rows and a cost, as serving writes it. It has no rows if all have failed."""
     one_more = count + 1
     ids = [f"{day}-{n}" for n in range(one_more)]
     some = predictions(rows(np.random.default_rng(1), one_more), times(day, one_more), ids)

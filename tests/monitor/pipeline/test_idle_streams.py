@@ -1,4 +1,4 @@
-"""Idle streams: what closes windows without newer rows, and what is no idleness."""
+"""Idle streams: windows that close without newer rows, and pauses that are not idleness."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ async def test_a_model_of_the_number_is_watched() -> None:
 
 
 async def test_a_model_of_another_number_gets_no_state() -> None:
-    """What was written with another partitioner would give a model two states, of which each has a part."""
+    """Messages of another partitioner would give a model two states, each with a part of its rows."""
     pipeline, store = await pipeline_of((MINE + 1) % COUNT)
     before = REGISTRY.get_sample_value("rondo_monitor_bad_messages_total", {"log": "outcomes.log"}) or 0
     await pipeline.advance(messages(PREDICTED, KNOWN))

@@ -70,7 +70,7 @@ async def test_batches_and_crashes_change_no_published_event(stream: Stream, see
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
 @pytest.mark.medium
 async def test_the_rows_of_other_roles_change_no_event_about_the_champion(role: str) -> None:
-    """What a canary or a shadow is asked has changed as well: that is an alert of its own."""
+    """The requests to a canary or a shadow have changed as well, which is a separate alert."""
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())
     await pipeline.load()
@@ -184,7 +184,7 @@ async def test_a_model_that_is_applied_again_at_once_starts_over() -> None:
 
 
 def shifted_by(rows: pa.Table, days: int) -> pa.Table:
-    """Return rows whose event time is so many days after they were made."""
+    """Return rows whose event time is `days` days after they were made."""
     index = rows.schema.get_field_index("event_time")
     later = [made + timedelta(days=days) for made in rows.column("made_at").to_pylist()]
     return rows.set_column(index, "event_time", pa.array(later, logs.TIMESTAMP))
@@ -224,7 +224,7 @@ async def test_a_checkpoint_is_decoded_off_the_event_loop() -> None:
 
 
 async def test_the_windows_of_a_replaced_version_close_after_a_restart() -> None:
-    """The profile of the version is loaded again, though nothing but its windows needs it."""
+    """The profile of the version is loaded again, though only its windows need it."""
     store, clock, half = await filled_store(), FakeClock(), len(PREDICTED) // 2
     await store.save_profile(DIGEST_2, PROFILE)
     pipeline = new_pipeline(store, clock)

@@ -44,7 +44,7 @@ def stuck(day: int, version: int, digest: str) -> bytes:
 
 
 def ended(days: int) -> bytes:
-    """Return an outcome after which windows of so many days can close."""
+    """Return an outcome after which the windows of `days` days can close."""
     return encode_outcomes(outcomes(["none"], np.ones(1), [EPOCH + timedelta(days=days)]))
 
 
@@ -58,12 +58,12 @@ async def test_a_day_that_is_sent_twice_has_an_alert_and_its_windows_the_figures
         pipeline = new_pipeline(store, clock)
         await pipeline.load()
         await pipeline.advance(messages(sent[first : first + 1], first=first))
-        # A checkpoint is due, and the next pipeline begins with it.
+        # A checkpoint is due, and the next pipeline starts from it.
         clock.now = 100.0
         await pipeline.advance([])
     await pipeline.advance(messages([], [ended(8), ended(9)]))
     raised = [each.event for each in store.published if isinstance(each.event, AlertRaised)]
-    # The first outcomes come after five days, which is reported, too.
+    # The first outcomes arrive after five days, which is also reported.
     alerts = [each for each in raised if each.kind != "no_outcomes"]
     assert [each.kind for each in alerts] == ["repeated_requests"]
     assert alerts[0].raised_at == EPOCH + timedelta(days=2)
@@ -94,7 +94,7 @@ async def test_a_rollback_ends_the_alert_about_features_and_the_version_that_ret
     await pipeline.load()
     steps = [
         (ChampionRevision(2, 2, DIGEST_2), stuck(0, 2, DIGEST_2)),
-        # A late answer of the version that was rolled back is not about the one that serves.
+        # A late answer of the version that was rolled back does not count for the one that serves.
         (ChampionRevision(3, 1, DIGEST), stuck(1, 2, DIGEST_2)),
         (ChampionRevision(3, 1, DIGEST), stuck(2, 1, DIGEST)),
     ]

@@ -1,4 +1,4 @@
-"""A stream that stops, in the pipeline: what counts as silence, and what a restart keeps of it."""
+"""A stream that stops, in the pipeline: the time that counts as silence, and what remains of it after a restart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def requests(begin: datetime, count: int) -> bytes:
 def kinds(store: MemoryStore) -> list[str]:
     wanted = (AlertRaised, AlertResolved, DataQualityDegraded)
     found = [each.event for each in store.published if isinstance(each.event, wanted)]
-    # These requests have no outcomes, which is reported, too.
+    # These requests have no outcomes, which is also reported.
     others = [each for each in found if "no_outcomes" not in (getattr(each, "kind", ""), getattr(each, "problem", ""))]
     return [type(each).__name__ for each in others]
 
@@ -54,7 +54,7 @@ async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
     pipeline = await started(store, clock)
     pipeline.caught_up()
     await pipeline.advance(messages([requests(EPOCH, 1_200)]))
-    # The longest gap is ten minutes, so twice that may pass.
+    # The longest gap is ten minutes, so a silence of twice that is allowed.
     clock.now = 1_199.0
     await pipeline.advance([])
     assert kinds(store) == []
@@ -144,7 +144,7 @@ async def test_outcomes_are_not_missed_while_their_log_is_read() -> None:
 
 
 def replayed(begin: datetime, count: int, *, dated: bool = True) -> bytes:
-    """Return requests of ten minutes each that are made in the year after, with their event time or without one."""
+    """Return requests of ten minutes each that are made in the following year, with their event time or without one."""
     batch = logs.decode(requests(begin, count))
     made = pa.array([EPOCH + timedelta(days=366)] * count, logs.TIMESTAMP)
     table = pa.Table.from_batches([batch]).set_column(batch.schema.get_field_index("made_at"), "made_at", made)
@@ -156,7 +156,7 @@ def replayed(begin: datetime, count: int, *, dated: bool = True) -> bytes:
 
 @pytest.mark.medium
 async def test_outcomes_of_a_replay_are_missed_from_its_first_request_on() -> None:
-    """A request without an event time came before it, so event time starts over with its 500th request."""
+    """A request without an event time precedes the replay. Event time starts over with the replay's 500th request."""
     store, clock = await filled_store(), FakeClock()
     pipeline = await started(store, clock)
     pipeline.caught_up()

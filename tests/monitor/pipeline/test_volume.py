@@ -1,4 +1,4 @@
-"""How many requests come, in the pipeline: what is counted, and what a restart keeps."""
+"""The number of requests, in the pipeline: the requests that count, and what remains of the count after a restart."""
 
 from __future__ import annotations
 

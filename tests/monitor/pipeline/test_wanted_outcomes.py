@@ -1,4 +1,4 @@
-"""Wanted outcomes through the pipeline: published with the checkpoint, so a restart asks for nothing twice."""
+"""Wanted outcomes in the pipeline: they are published with the checkpoint, so a restart requests nothing twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.monitor.pipeline.stores import PREDICTED, filled_store, new_pipeline,
 
 
 async def asked(restart_each: int) -> tuple[MemoryStore, list[LabelsWanted]]:
-    """Return what is asked of eight days of 200 rows, where a pipeline ends after so many messages."""
+    """Return the requests for eight days of 200 rows, if a pipeline ends after every `restart_each` messages."""
     store, clock = await filled_store(), FakeClock()
     await store.save_spec(MODEL, 2, spec(labels={"budget_per_day": 10}))
     pipeline = new_pipeline(store, clock)

@@ -16,7 +16,7 @@ SUBJECT = Subject(MODEL, 3, 0.01, 0)
 
 
 def look(failed: FailedRows, passed: int, *windows: tuple[int, int]) -> list[object]:
-    """Look at windows of an hour, each by its rows with and without a prediction."""
+    """Look at windows of an hour, each given by its numbers of rows with and without a prediction."""
     costs = {BEGIN + at * HOUR: VersionCost(*counts) for at, counts in enumerate(windows)}
     return [each.event for each in failed.look(SUBJECT, costs, HOUR, BEGIN + passed)]
 
@@ -64,7 +64,7 @@ def test_a_model_that_fails_on_every_row_is_reported() -> None:
 
 
 def test_the_alert_ends_on_a_stream_whose_next_window_is_full_at_once() -> None:
-    """There the newest window that is known is always the one that fills."""
+    """On such a stream the newest known window is always the open one."""
     failed = FailedRows()
     (_, alert) = look(failed, 0, (900, 100))
     assert isinstance(alert, AlertRaised)

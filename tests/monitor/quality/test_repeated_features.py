@@ -1,4 +1,4 @@
-"""Features that repeat more often than in the training: found soon, and by chance as rarely as is stated."""
+"""Features that repeat more often than in the training: found soon, and by chance as rarely as stated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK, RATE = 64, 0.05
 
 
 def rows(rng: np.random.Generator, count: int, values: int = 2_000) -> np.ndarray:
-    """Return rows with so many different features: some 1.5% of a block are repeated by nature."""
+    """Return rows with `values` different features. With the default about 1.5% of a block are repeated by chance."""
     return rng.integers(0, values, count).astype(np.uint64)
 
 
@@ -42,7 +42,7 @@ def test_a_stuck_sensor_is_found_within_a_few_blocks_and_its_end_as_well() -> No
 
 
 def alarms_of(streams: int, values: int) -> int:
-    """Return how many streams with so many different features alarm. The reference has 2,000."""
+    """Return how many streams with `values` different features alarm. The reference has 2,000 different features."""
     alarms = 0
     for seed in range(streams):
         rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_the_evidence_alone_alarms_as_rarely_as_is_stated(monkeypatch: pytest.Mo
     assert alarms_of(20, values=2_000) == 0
     for excess in ("LARGEST_EXCESS", "ENDING_EXCESS"):
         monkeypatch.setattr(repeated_features, excess, -1.0)
-    # Of 100 streams 5 are expected at most. 12 or more have a probability below 0.5% then.
+    # At most 5 of 100 streams are expected to alarm. In that case 12 or more have a probability below 0.5%.
     assert alarms_of(100, values=2_000) < 12
     assert alarms_of(20, values=500) == 20
 

@@ -1,4 +1,4 @@
-"""Requests that repeat others: the figures of windows, the alerts, and what a checkpoint keeps."""
+"""Requests that repeat others: the figures of windows, the alerts, and the checkpoint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USUAL = RepeatedRows(rows=16, shares=(0.0,) * 40)
 
 
 def requests(hour: int, entities: list[str | None], x: list[float] | None = None) -> pa.Table:
-    """Return requests of an hour. Each entity has one event time in it."""
+    """Return requests of an hour. Each entity has one event time in that hour."""
     at = [EPOCH + timedelta(hours=hour, seconds=sum(map(ord, each or "?")) % 3_600) for each in entities]
     return pa.table(
         {

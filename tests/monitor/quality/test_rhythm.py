@@ -1,4 +1,4 @@
-"""The rhythm of a stream: what is learned from rows, and the limits that follow."""
+"""The rhythm of a stream: what follows from rows, and the limits that follow from the rhythm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEGIN = 2_800 * WEEK + 4 * DAY
 
 
 def after(*written: np.ndarray, lag: int = 0, rhythm: Rhythm | None = None) -> Rhythm:
-    """Return the rhythm of rows written at these times, each of an event `lag` before."""
+    """Return the rhythm of rows written at these times, each with an event time `lag` earlier."""
     return reduce(lambda known, part: known.with_rows(part, part - lag), written, rhythm or Rhythm())
 
 
@@ -45,7 +45,7 @@ def test_the_rhythm_does_not_depend_on_how_rows_arrive(gaps: list[int], cuts: li
     written = BEGIN + np.cumsum(np.array(gaps, np.int64))
     times = written - np.random.default_rng(seed).integers(0, DAY, written.size)
     whole = Rhythm().with_rows(written, times)
-    # Rows that were written at one time are of one message, and come together.
+    # Rows that were written at the same time are in one message, and arrive together.
     ends = sorted({cut for cut in cuts if 0 < cut < written.size and written[cut] > written[cut - 1]})
     parts = zip(np.split(written, ends), np.split(times, ends), strict=True)
     assert reduce(lambda known, part: known.with_rows(*part), parts, Rhythm()) == whole
@@ -78,7 +78,7 @@ def test_a_weekend_that_was_seen_is_a_usual_pause() -> None:
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.medium
 def test_ten_rows_a_day_at_random_stay_below_the_limit(seed: int) -> None:
-    """Over two months. The chance of one gap beyond it is below 1% (see `limits`)."""
+    """The test covers two months. The chance that a gap exceeds the limit is below 1% (see `limits`)."""
     gaps = np.random.default_rng(seed).exponential(DAY / 10, 600).astype(np.int64) + 1
     written = BEGIN + np.cumsum(gaps)
     rhythm, beyond = Rhythm(), 0
@@ -90,7 +90,7 @@ def test_ten_rows_a_day_at_random_stay_below_the_limit(seed: int) -> None:
 
 
 def test_a_replay_of_a_year_teaches_nothing() -> None:
-    """A row of event time each hour of a year, of which three hundred are written each second; then it is over."""
+    """The replay has a row for each hour of a year. Three hundred rows are written each second, and then it ends."""
     times = every(HOUR, 365 * DAY, BEGIN - 400 * DAY)
     rhythm = Rhythm().with_rows(every(MINUTE // 18_000, MINUTE // 18_000 * times.size), times)
     assert silence_limit(rhythm) is None

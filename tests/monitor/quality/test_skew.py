@@ -1,4 +1,4 @@
-"""When served and published values differ so often that it is no correction, and what becomes of the alert."""
+"""Served and published values that differ too often for corrections, and the course of the alert."""
 
 from __future__ import annotations
 

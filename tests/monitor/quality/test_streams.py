@@ -33,7 +33,7 @@ def look(quality: StreamQuality, label_delay: int = 0) -> list[Event]:
 
 
 def problems_after(quality: StreamQuality, elapsed: int, request: int, label_delay: int = 0) -> list[str]:
-    """Return what is found after some time, at whose end a request is written."""
+    """Return the problems after some time, at the end of which a request is written."""
     quality.watch(elapsed)
     take(quality, "requests", request, MINUTE)
     return [each.problem for each in look(quality, label_delay) if isinstance(each, DataQualityDegraded)]
@@ -81,7 +81,7 @@ def test_outcomes_that_stop_are_reported_only_while_requests_come() -> None:
     quality.watch(16 * MINUTE)
     assert [each.problem for each in look(quality) if isinstance(each, DataQualityDegraded)] == ["silence"]
     take(quality, "requests", BEGIN + 15 * DAY + HOUR, MINUTE)
-    # They may pause as long as the requests did.
+    # The outcomes may pause for as long as the requests did.
     assert problems_after(quality, HOUR - 2 * MINUTE, BEGIN + 15 * DAY + 2 * HOUR) == []
     assert problems_after(quality, 3 * MINUTE, BEGIN + 15 * DAY + 3 * HOUR) == ["no_outcomes"]
     assert quality.open.keys() == {"no_outcomes"}
@@ -128,7 +128,7 @@ def test_a_silence_is_saved_on_its_way_to_the_limit() -> None:
 
 
 def missing(quality: StreamQuality, passed: int, label_delay: int = DAY) -> list[str]:
-    """Return the kinds of events once the watermark has passed a time. Windows have an hour."""
+    """Return the kinds of events once the watermark has passed a time. A window is an hour."""
     first = FirstOutcomes(passed, HOUR, label_delay)
     return [type(each.event).__name__ for each in quality.look(SUBJECT, label_delay, first)]
 

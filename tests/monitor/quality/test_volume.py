@@ -1,4 +1,4 @@
-"""How many requests come beside the weeks before, and the alert that they are far fewer or far more."""
+"""The number of requests compared with the weeks before, and the alert that there are far fewer or far more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUBJECT = Subject(MODEL, 3, 0.01, 0)
 
 
 def take(volume: Volume, day: int, rows: int) -> None:
-    """Take rows of a day, in the hours from 8 to 18 alone."""
+    """Take rows of a day, only in the hours from 8 to 18."""
     volume.take(BEGIN + day * DAY + 8 * HOUR + np.arange(rows, dtype=np.int64) * (10 * HOUR // max(rows, 1)))
 
 
@@ -29,7 +29,7 @@ def look(volume: Volume, day: int, length: int = DAY) -> list[object]:
 
 
 def running(days: int, rows: int = 1_000) -> Volume:
-    """Return the volume after days with `rows`, and a tenth of them at the last two days of each week."""
+    """Return the volume after days with `rows` rows, and a tenth of them on the last two days of each week."""
     volume = Volume()
     for day in range(days):
         take(volume, day, rows // (10 if day % 7 >= 5 else 1))
@@ -87,7 +87,10 @@ def test_one_strange_day_and_few_rows_raise_nothing() -> None:
 
 
 def test_an_hour_without_requests_before_is_not_strange_by_itself() -> None:
-    """With windows of an hour: at night there were none, and 100 an hour by day, 42 in the mean of all hours."""
+    """Windows are an hour.
+
+    There were no requests at night and 100 an hour by day, which is 42 in the mean of all hours.
+    """
     volume = Volume()
     for day in range(30):
         take(volume, day, 1_000)
@@ -110,7 +113,7 @@ def test_a_week_without_requests_is_none_to_compare_with() -> None:
 
 
 def test_days_without_any_request_open_no_alert_and_end_none() -> None:
-    """Event time passes by later requests. The silence is an alert of its own."""
+    """Later requests advance event time. The silence is a separate alert."""
     volume = running(28)
     take(volume, 30, 1_000)
     assert look(volume, 30) == []
@@ -128,7 +131,7 @@ def test_days_without_any_request_open_no_alert_and_end_none() -> None:
     ("usual", "rows", "found"), [(28, 90, 0), (28, 91, 2), (0, 100_000, 2), (30, 90, 0), (34, 102, 0), (34, 120, 2)]
 )
 def test_far_more_than_few_requests_are_more_than_ninety(usual: int, rows: int, found: int) -> None:
-    """Three times as many as a few may be chance. Each week has a row by which it is one to compare with."""
+    """Three times as many as a few may be chance. Each week has a row, so that it counts in the comparison."""
     volume = Volume()
     for day in range(30):
         take(volume, day, rows if day >= 28 else usual or int(day % 7 == 6))
@@ -137,7 +140,7 @@ def test_far_more_than_few_requests_are_more_than_ninety(usual: int, rows: int, 
 
 
 def test_nights_without_requests_neither_end_the_alert_nor_open_it_again() -> None:
-    """With windows of an hour and office hours, of 100 requests each. There are 1,000 from the 28th day on."""
+    """Windows are an hour. Office hours have 100 requests each, and 1,000 from the 28th day on."""
     volume, found = Volume(), []
     for day in range(31):
         take(volume, day, 10_000 if day >= 28 else 1_000)

@@ -1,4 +1,4 @@
-"""A model whose input x shifts and that then predicts worse: its status, and its closed windows."""
+"""A model whose input x shifts and whose predictions then become worse: its status, and its closed windows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHIFTED, WORSE = 5, 6
 
 @dataclass(frozen=True)
 class Story:
-    """`windows` are the closed ones, the newest first."""
+    """A model's status, and its closed `windows`, the newest first."""
 
     status: ModelStatus
     windows: tuple[ClosedWindow, ...]
@@ -27,7 +27,10 @@ class Story:
 
 @cache
 def story(days: int = 10, *, shift: float = 0.8, skill: float = 0.2, missing: float = 0.0) -> Story:
-    """Return a model after `days` of 1,000 rows. `x` shifts on day `SHIFTED`, the skill falls on day `WORSE`."""
+    """Return a model after `days` days of 1,000 rows.
+
+    `x` shifts on day `SHIFTED`, and the skill falls on day `WORSE`.
+    """
     scenario = DailyScenario()
     kept = []
     for day in range(days):

@@ -1,4 +1,4 @@
-"""The report is one file that loads nothing, shows what has changed, and escapes what comes from outside."""
+"""The report is one file without external resources. It shows the changes, and escapes external data."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.monitor.quality.test_skew import measured
 from tests.monitor.report.story import story
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x & </title>"
-# Elements that need no end.
+# Elements without an end tag.
 VOID = {"meta", "br"}
 
 
 class Reader(HTMLParser):
-    """Collects the elements, the text and the headings. Fails where elements are not nested."""
+    """Collects the elements, the text and the headings. Fails if elements are not nested."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -24,7 +24,8 @@ pytestmark = [
     pytest.mark.process,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium: `apt install chromium` for this test"),
 ]
-# The report has no scripts, so a page around it measures it. Headless Chromium has no window as narrow as a phone.
+# The report has no scripts, so a page that contains it measures it. Headless Chromium's window can't be as narrow as a
+# phone.
 AROUND = """<!doctype html><body><iframe id="f" width="{width}" height="900" srcdoc="{page}"></iframe><script>
 onload = () => {{
   const root = document.getElementById("f").contentDocument, body = root.body, root_ = root.documentElement;

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
-# The routes that need it have tests of their own, in `notifications`.
+# Tests in `notifications` cover the routes that need it.
 UNUSED: Any = None
 
 

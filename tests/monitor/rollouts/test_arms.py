@@ -1,4 +1,4 @@
-"""Two versions compared by the requests that each answered: parts of equal size, and each key once."""
+"""Two versions compared by the requests that each of them answered: parts of equal size, and each key once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BASELINE = sorted(key for key in IDS if AT[key] >= 1 - SHARE)
 
 
 def add(compared: ComparedVersions, ids: Sequence[str], share: float = SHARE, *, every: bool = True) -> None:
-    """Add the scores of the other version, 0.5: of what it answered, and with `every` of the rest, too."""
+    """Add the scores of the other version, 0.5, for the requests that it answered. With `every` also for the others."""
     answered = [key for key in ids if AT[key] < share]
     compared.add(replace(batch(answered, [1] * len(answered), [0.5] * len(answered), role="canary"), share=share),
                  {"number": "score"})  # fmt: skip
@@ -37,7 +37,7 @@ def add(compared: ComparedVersions, ids: Sequence[str], share: float = SHARE, *,
 
 
 def close(compared: ComparedVersions, ids: Sequence[str], scores: Sequence[float] = ()) -> list[ComparedArms]:
-    """Close the cohort of these requests, whose outcome is 0. The primary's scores are 0 unless given."""
+    """Close the cohort of these requests, whose outcome is 0. The primary's scores default to 0."""
     rows = labelled(ids, [1] * len(ids), scores or [0.0] * len(ids))
     rows = rows.append_column("entity", rows.column("id"))
     found = compared.close_cohort(MODEL, rows, REFERENCE, (1, START), START + HOUR, by_answer=True)
@@ -50,7 +50,7 @@ def close(compared: ComparedVersions, ids: Sequence[str], scores: Sequence[float
 def test_the_baseline_is_as_large_a_part_of_the_keys_as_the_candidates(every: bool) -> None:  # noqa: FBT001 - a case
     compared = ComparedVersions(1, 2)
     add(compared, IDS, every=every)
-    # What the primary scored and did not answer is no evidence about it.
+    # Requests that the primary scored but did not answer are not evidence about it.
     (found,) = close(compared, IDS, [0.9 if AT[key] < 1 - SHARE else 0.0 for key in IDS])
     assert (found.other_rows, found.primary_rows) == (len(CANDIDATES), len(BASELINE))
     assert found.primary_loss < 0.01
@@ -109,7 +109,7 @@ def test_without_an_answer_of_the_candidate_nothing_is_compared() -> None:
 
 
 def test_equal_versions_differ_by_no_more_than_chance_where_keys_differ() -> None:
-    """Rows of few keys would show a difference of the keys again and again."""
+    """If rows counted instead of keys, the rows of few keys would show a difference between the keys repeatedly."""
     rng, compared, differences = np.random.default_rng(3), ComparedVersions(1, 2), []
     of_key = dict(zip(IDS, rng.random(len(IDS)), strict=True))
     few = CANDIDATES[:5] + BASELINE[:5]

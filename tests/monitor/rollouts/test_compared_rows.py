@@ -39,7 +39,7 @@ def batch(
 def labelled(
     ids: Sequence[str], minutes: Sequence[int], scores: Sequence[float], versions: Sequence[int] = ()
 ) -> pa.Table:
-    """Return rows, of version 1 unless given, with the outcome 0."""
+    """Return rows with the outcome 0. Their version defaults to 1."""
     count = len(ids)
     return pa.table(
         {

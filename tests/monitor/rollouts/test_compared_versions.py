@@ -33,7 +33,7 @@ def scored_by_another(value: bytes, noise: float, role: str, cost: InferenceCost
 
 
 async def evidence_of(others: Iterable[bytes], *, restart: bool = False) -> list[RolloutEvidence]:
-    """Return what is published where version 2 scores some requests after version 1, all outcomes being known."""
+    """Return the published evidence if version 2 scores some requests after version 1, and all outcomes are known."""
     store = await filled_store()
     await store.save_profile(DIGEST_2, BINARY.profile)
     pipeline = new_pipeline(store, FakeClock(), checkpoint_interval=0.0)
@@ -80,7 +80,7 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "canary", cost) for value in PREDICTED)
     minutes = [minute for each in found for minute in each.minutes]
     rows = logs.decode(PREDICTED[0]).num_rows
-    # Those of the last minute have not passed.
+    # The last minute has not passed, so its rows are not included.
     assert len(PREDICTED) - 1 <= sum(m.other_answers for m in minutes) / rows <= len(PREDICTED)
     assert sum(m.other_errors for m in minutes) / 3 == sum(m.other_answers for m in minutes) / rows
     assert all(m.other_scored == m.other_answers + m.other_errors for m in minutes)
@@ -107,7 +107,7 @@ async def test_predictions_are_compared_without_any_outcome() -> None:
     for offset, value in enumerate(both):
         await pipeline.advance(messages([value], first=offset))
     before, minute = (minute for each in published_evidence(store) for minute in each.minutes)
-    # That there are two versions was not known at the first record.
+    # At the first record it was not known yet that there are two versions.
     assert before.disagreement is None
     assert minute.disagreement
 
@@ -118,7 +118,7 @@ async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) ->
     cost = InferenceCost((900,), 10, 0, 3, 0)
     others = [logs.encode(logs.decode(scored_by_another(v, 0.0, "canary", cost)).slice(0, 0)) for v in PREDICTED]
     minutes = [minute for each in await evidence_of(others, restart=restart) for minute in each.minutes]
-    # The first came before the minute of any row, and the minute of the last has not passed.
+    # The first record precedes the minute of any row, and the minute of the last record has not passed.
     assert sum(each.other_errors for each in minutes) == 3 * (len(PREDICTED) - 2)
     assert {(each.other_scored, each.other_answers) for each in minutes} == {(3, 0)}
     assert all(each.primary_scored for each in minutes)

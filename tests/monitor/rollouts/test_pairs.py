@@ -1,4 +1,4 @@
-"""Rows of two versions that are of the same request, though ids repeat."""
+"""Rows of two versions that belong to the same request, although ids repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence about slices: it has a share of the false-alarm rate, and finds what the losses of all rows hide."""
+"""Evidence about slices: it has a share of the false-alarm rate, and finds changes that the losses of all rows hide."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def take(
     evidence: VersionEvidence, stream: Stream, reference: Reference, count: int, *, seed: int = 3, first: int = 0,
     worse: str | None = None, skill: float = 0.3,
 ) -> None:  # fmt: skip
-    """Take the losses of so many rows. The outcomes of the city `worse` follow the predictions with this skill."""
+    """Take the losses of `count` rows.
+
+    The outcomes of the city `worse` follow the predictions with the skill `skill`.
+    """
     rng = np.random.default_rng(seed)
     data = stream.rows(rng, count)
     good, bad = stream.outcomes(rng, data), stream.outcomes(rng, data, skill)
@@ -102,14 +105,15 @@ def test_a_drop_in_one_slice_is_found_where_all_rows_together_do_not_show_it(str
 
 @pytest.mark.slow
 def test_without_a_change_no_more_versions_alarm_about_slices_than_their_share_of_the_rate() -> None:
-    """Each version has its own holdout of 600 rows, of which the smallest slice has some 60."""
+    """Each version has its own holdout of 600 rows, about 60 of which are in the smallest slice."""
     alarmed = 0
     for seed in range(VERSIONS):
         reference = reference_of(MULTICLASS, seed, 600)
         evidence = begun(reference)
         take(evidence, MULTICLASS, reference, 8_000, seed=1_000 + seed)
         alarmed += bool(list(evidence.alarms(HIGH_RATE, (SLICES,))))
-    # The share of slices is .05. 5 or more of 40 have a probability of 5% even where each alarms with that.
+    # The share of slices is .05. Even if each version alarms with that probability, 5 or more of 40 alarm in 5% of
+    # cases.
     assert alarmed <= 4
 
 

@@ -1,4 +1,4 @@
-"""A model that predicts worse for one slice: its alert, its finding, what it shows, and a restart in between."""
+"""A model that predicts worse for one slice: its alert, its finding, its status, and a restart in between."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CITY, WORSE = "c", 14
 
 
 def outcomes_of_city(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
-    """Return outcomes that follow the predictions with this skill in one city alone, which has a tenth of the rows."""
+    """Return outcomes that follow the predictions with this skill in one city, which has a tenth of the rows."""
     worse = BINARY.outcomes(rng, data, skill)
     return np.where(data["city"] == CITY, worse, BINARY.outcomes(rng, data))
 

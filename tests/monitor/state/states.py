@@ -56,7 +56,7 @@ def filled_state() -> ModelState:
 
 
 def without_row_numbers(state: ModelState) -> tuple[ModelState, Any]:
-    """Return what a checkpoint preserves: the state without row numbers, and buffered messages and evidence apart."""
+    """Return what a checkpoint preserves: the state without row numbers, and buffered messages with evidence."""
     unmatched = UnmatchedRows(_dropped(state.unmatched.predictions), _dropped(state.unmatched.outcomes))
     labelled = LabelledRows(_dropped(state.labelled.table))
     buffered = [each.value for each in state.buffer.messages]

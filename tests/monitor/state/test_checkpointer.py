@@ -1,4 +1,4 @@
-"""When checkpoints are saved, and what of."""
+"""The times at which checkpoints are saved, and their content."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_a_decoded_state_equals_the_encoded_one() -> None:
 
 
 def test_rows_that_arrive_after_a_removal_are_read_back() -> None:
-    """They arrive before the next checkpoint, whose segments still have the rows before the removal."""
+    """The rows arrive before the next checkpoint, and its segments still have the rows from before the removal."""
     state = filled_state()
     checkpoint, stored = encode_state(state, nothing_stored())
     state.remove(2)

@@ -1,4 +1,4 @@
-"""How many connections to PostgreSQL a monitor has."""
+"""The number of connections that a monitor has to PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evidence encoded and decoded: what is decoded continues as the original does."""
+"""Evidence that is encoded and decoded: the decoded evidence continues like the original."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATE = 0.01
 
 
 def learning_evidence() -> VersionEvidence:
-    """Return evidence whose column x is still being learned, the others not."""
+    """Return evidence in which live rows still extend the reference of column x, but not the other references."""
     blocks = BINARY.profile.feature_blocks
     assert blocks is not None
     columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"autocorrelation_rows": 5_000.0})}
@@ -32,7 +32,7 @@ def learning_evidence() -> VersionEvidence:
 
 
 def filled(monkeypatch: pytest.MonkeyPatch) -> ModelEvidence:
-    """Return the evidence of two versions: one in later stages with a suspicion, and one that learns."""
+    """Return the evidence of two versions: one in later stages with a suspicion, and one with a short reference."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", 30)
     found = ModelEvidence(late=5)
     found.versions = {1: learning_evidence(), 2: VersionEvidence.of("two", MULTICLASS.profile)}

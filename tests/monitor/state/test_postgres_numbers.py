@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 COUNT = 4
-# A model of each number.
+# A model for each number.
 NAMES = {number_of(f"m{n}", COUNT): f"m{n}" for n in range(40)}
 PLACES = {("predictions.log", number): 5 for number in range(COUNT)}
 
@@ -120,7 +120,7 @@ async def test_the_count_of_numbers_is_that_of_the_first_start(two_replicas: tup
 async def test_state_that_was_saved_without_numbers_is_kept(
     database: Callable[[str], Awaitable[str]], tmp_path: Path
 ) -> None:
-    """The tables are those of the migrations before, with the rows of a monitor that had all partitions."""
+    """The tables are those of the migrations before, with the rows of a monitor that read all partitions."""
     migrations = files("rondo.monitor") / "migrations"
     for name in ("001_monitor.sql", "002_skew.sql"):
         (tmp_path / name).write_text((migrations / name).read_text())
@@ -159,7 +159,7 @@ async def test_a_number_has_the_control_plane_of_its_models_and_is_notified_of_c
     signals = [here.signal(), here.signal()]
     assert all(each.consume() for each in signals), "at first they are set"
     listening = asyncio.create_task(here.run())
-    # And once again when the connection listens.
+    # The signals are set once more when the connection listens.
     for each in signals:
         await until(each.consume)
     for number, name in NAMES.items():

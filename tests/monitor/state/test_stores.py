@@ -1,4 +1,4 @@
-"""One suite over the store in memory and the one in PostgreSQL."""
+"""One suite for the store in memory and the store in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ async def test_a_model_that_is_removed_asks_nobody(under_test: StoreUnderTest, *
 async def test_a_removal_ends_what_was_asked_before_it_also_where_the_model_is_applied_again(
     under_test: StoreUnderTest,
 ) -> None:
-    """Topics have no order among each other: the new spec is known before the removal, and a rollout after both."""
+    """Topics have no order among each other: the new spec arrives before the removal, and a rollout after both."""
     await under_test.handle(rollout("asking"))
     await under_test.handle(SpecApplied(model=MODEL, revision=3, digest=SPEC.digest, spec=SPEC))
     removal = ModelRemoved(model=MODEL, revision=2, decided_by="ana")

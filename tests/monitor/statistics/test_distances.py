@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov, total variation, Jensen-Shannon and Wasserstein distances, by hand and beside scipy."""
+"""Kolmogorov-Smirnov, total variation, Jensen-Shannon and Wasserstein distances, compared with scipy and by hand."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_distance_by_hand() -> None:
     assert ks(np.array([8, 2]), np.array([5, 5])) == pytest.approx(0.3)
     assert total_variation(np.array([8, 0, 2]), np.array([5, 5, 0])) == pytest.approx(0.5)
     assert jensen_shannon(np.array([5, 0]), np.array([0, 5])) == pytest.approx(1)
-    # Three tenths of the rows are in the other half, whose middle is half of all ranks away.
+    # Three tenths of the rows have moved to the other half, whose middle is half of all ranks away.
     assert wasserstein(np.array([8, 2]), np.array([5, 5])) == pytest.approx(0.15)
 
 

@@ -1,4 +1,4 @@
-"""The metrics of a window beside those of the holdout, for each task."""
+"""The metrics of a window compared with those of the holdout, for each task."""
 
 from __future__ import annotations
 

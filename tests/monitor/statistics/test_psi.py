@@ -66,11 +66,11 @@ def test_only_a_shifted_column_is_far_from_the_reference() -> None:
 @pytest.mark.parametrize(
     ("profile", "counts"),
     [
-        # A constant 7 in training, other values when served: below, above, or both.
+        # A constant 7 in training, and other values in serving: below, above, or both.
         (NumericProfile(edges=(7.0, 7.000001), counts=(0, 10_000, 0)), [1_000, 0, 0, 0]),
         (NumericProfile(edges=(7.0, 7.000001), counts=(0, 10_000, 0)), [0, 0, 1_000, 0]),
         (NumericProfile(edges=(7.0, 7.000001), counts=(0, 10_000, 0)), [50, 900, 50, 0]),
-        # 97% zero and 3% one in training, all one when served.
+        # 97% zero and 3% one in training, and all one in serving.
         (NumericProfile(edges=(0.0, 0.000001), counts=(0, 9_700, 300)), [0, 0, 1_000, 0]),
         # A category that the reference does not list.
         (CategoricalProfile(counts={"a": 10_000}), [900, 100, 0]),

@@ -32,7 +32,7 @@ def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) ->
 
 
 def window(bins: Mapping[str, list[int]], reference: Reference = REFERENCE) -> WindowCounts:
-    """Return a window with these counts by column, the missing values last. The other columns are as the reference."""
+    """Return a window with these counts by column, the missing values last. Other columns equal the reference."""
     counts = reference.counts.copy()
     for column in reference.binning.columns:
         if column.name in bins:

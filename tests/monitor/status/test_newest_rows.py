@@ -1,4 +1,4 @@
-"""Which rows show the newest distributions: those of the newest windows that are enough together."""
+"""The rows of the newest distributions: those of the newest windows that have enough rows together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def status(found: DailyScenario) -> ModelStatus:
 
 
 def days(found: DailyScenario) -> tuple[int, int, int, bool]:
-    """Return the first day of the newest rows, the one after the last, their number, and whether all are there."""
+    """Return the first day of the newest rows, the day after the last, their number, and whether all have arrived."""
     newest = status(found).newest
     assert newest
     return (newest.start - EPOCH).days, (newest.end - EPOCH).days, newest.rows, newest.complete
@@ -44,7 +44,7 @@ def test_windows_that_wait_for_outcomes_show_their_rows() -> None:
 @pytest.mark.parametrize("delay", ["2h", "30d"])
 @pytest.mark.medium
 def test_small_windows_are_combined_until_they_have_enough_rows(delay: str) -> None:
-    """Closed ones are combined in halves of at least `MIN_ROWS` rows, so that old windows can be discarded."""
+    """Closed windows are combined into halves of at least `MIN_ROWS` rows, so that old windows can be discarded."""
     first, end, rows, complete = days(scenario(31, count=60, label_delay=delay))
     assert (end, complete) == (30, True)
     assert rows == 60 * (end - first)

@@ -1,4 +1,4 @@
-"""The summaries of all models say whose change is evident among so many."""
+"""The summaries of all models mark the models whose change is evident among all of them."""
 
 from __future__ import annotations
 

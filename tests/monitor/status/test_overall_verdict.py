@@ -1,4 +1,4 @@
-"""One sentence about a model: what it says of what changed, what did not, and what can't be judged."""
+"""The one sentence about a model: what has changed, what has not, and what can't be judged."""
 
 from __future__ import annotations
 

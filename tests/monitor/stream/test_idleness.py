@@ -1,4 +1,4 @@
-"""When a stream counts as idle."""
+"""The conditions under which a stream counts as idle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding of log messages, and of what is not one."""
+"""Decoding of log messages, and of messages that are not valid."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_neighbours_of_a_version_are_concatenated_in_order() -> None:
 
 
 def test_the_probability_of_each_class_is_dropped() -> None:
-    """The tasks decide which other outputs count, under whatever names."""
+    """The tasks decide which other outputs count, and these may have any name."""
     many = predictions(MULTICLASS.rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
     outputs = {"output.label", "output.score"}
     assert columns(read_predictions(encode_predictions(many)).rows, "output.") == outputs

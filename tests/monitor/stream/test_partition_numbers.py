@@ -1,4 +1,4 @@
-"""Which models, partitions and numbers belong together, and which of them a replica has."""
+"""The models, partitions and numbers that belong together, and the numbers that a replica has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_model_and_each_partition_have_one_number(model: str, count: int, time
     assert [each.number for each in parts if each.has(model)] == [number_of(model, count)]
     owners = [[each.number for each in parts if each.reads(partition)] for partition in range(count * times)]
     assert all(len(each) == 1 for each in owners)
-    # Also the partition that the model's messages go to once there are more of them.
+    # Also the partition that gets the model's messages once there are more partitions.
     (part,) = (each for each in parts if each.has(model))
     assert part.reads(number_of(model, count * times))
 

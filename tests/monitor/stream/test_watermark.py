@@ -1,4 +1,4 @@
-"""How far event time has advanced."""
+"""The progress of event time."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ DAY = MAX_AHEAD
 
 
 def undated(watermark: Watermark, rows: list[tuple[int | None, int]]) -> tuple[Watermark, list[bool], list[bool]]:
-    """Return the watermark, and of each row whether it advances nothing and whether it counts in no window."""
+    """Return the watermark, and for each row whether it advances no event time and whether it counts in no window."""
     given = np.array([time is not None for time, _ in rows], np.bool_)
     times = np.array([made if time is None else time for time, made in rows], np.int64)
     made = np.array([made for _, made in rows], np.int64)
@@ -122,7 +122,7 @@ def test_a_row_without_a_time_advances_nothing_in_a_replay_and_counts_in_no_wind
     after, still, far = undated(Watermark(), [(100, now), (None, now), (200, now), (None, now)])
     assert (after.dated, after.newest) == (200, 200)
     assert (still, far) == ([False, True, False, True], [False, True, False, True])
-    # In another message it is the same.
+    # The result is the same in another message.
     assert undated(after, [(None, now)])[1:] == ([True], [True])
 
 

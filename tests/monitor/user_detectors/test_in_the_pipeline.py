@@ -1,4 +1,4 @@
-"""Own detectors in the pipeline: their figures in the events of windows, and an alert while one fails."""
+"""Users' detectors in the pipeline: their figures in the events of windows, and an alert while one fails."""
 
 from __future__ import annotations
 

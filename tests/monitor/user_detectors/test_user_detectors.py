@@ -86,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def detectors(folder: Path) -> Iterator[DetectorProcess]:
-    """Return the detectors of all tests here, as a monitor has them: most share a process, which starts in 0.3 s."""
+    """Return the detectors of all tests of this file. Most tests share a process, which starts in 0.3 s."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RONDO_POSTGRES_PASSWORD", "s3cret")
         found = DetectorProcess(str(folder), 2.0)

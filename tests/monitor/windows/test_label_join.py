@@ -111,7 +111,7 @@ def test_the_labels_are_those_of_one_join_however_predictions_and_outcomes_arriv
     facts = outcomes(*((None if n is None else f"p{n}", entity, at, float(value)) for n, entity, at, value in known))
     arrivals = [("prediction", n) for n in range(table.num_rows)] + [("outcome", n) for n in range(facts.num_rows)]
     rng.shuffle(arrivals)
-    # Of equal times the last arrival counts.
+    # Among equal times the last arrival counts.
     ranks = {index: number for number, (kind, index) in enumerate(arrivals) if kind == "outcome"}
     ranked = facts.set_column(ROW, "row", pa.array([ranks[n] for n in range(facts.num_rows)], pa.int64()))
     expected = labels(join(table, ranked, TUMBLING).pairs)

@@ -1,4 +1,4 @@
-"""Rows and outcomes that come late, twice or out of order: what windows, evidence and performance make of them."""
+"""Rows and outcomes that arrive late, twice or out of order: their effect on windows, evidence and performance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT, DAYS = 300, 6
 
 
 def filled(order: np.ndarray | None = None, *, twice: bool = False, batches: int = 1) -> DailyScenario:
-    """Return a model after some days whose outcomes arrive in this order, in so many batches, or twice each."""
+    """Return a model after some days whose outcomes arrive in this order, in `batches` batches, or twice each."""
     scenario = DailyScenario()
     for day in range(DAYS):
         scenario.day(day, count=COUNT, labels=False)
@@ -59,7 +59,7 @@ def test_an_outcome_after_its_window_closed_changes_neither_window_nor_evidence(
     assert found.published == expected.published
     bounds = found.state.evidence.versions[1].loss_bounds
     assert bounds == expected.state.evidence.versions[1].loss_bounds
-    # Those predictions had an outcome. Nothing of theirs waits for one any more.
+    # Those predictions had an outcome, and no row of theirs waits for one any more.
     assert found.state.windows == expected.state.windows
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the windows of a version that another one replaces."""
+"""The windows of a version that another version replaces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def windows(scenario: DailyScenario) -> list[tuple[int, int, str, int, int]]:
 
 
 def replaced_at_noon(*, restart: bool = False, labels: bool = True) -> DailyScenario:
-    """Return a scenario in which version 2 replaces version 1 on day 1, half of whose rows it answers."""
+    """Return a scenario in which version 2 replaces version 1 on day 1, and answers half of that day's rows."""
     scenario = DailyScenario()
     scenario.day(0, labels=labels)
     scenario.day(1, count=400, labels=labels, length=0.5)

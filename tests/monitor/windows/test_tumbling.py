@@ -1,4 +1,4 @@
-"""Event time into windows, steps and buckets."""
+"""The assignment of event times to windows, steps and buckets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TUMBLING = TumblingWindows(12, 3, step=6, bucket=3)
 
 
 def test_the_spec_sets_the_length_and_the_label_delay_and_the_reference_the_rest() -> None:
-    """A thousand rows a day: at most 500 of them are a step, and 8 a bucket."""
+    """With a thousand rows a day a step has at most 500 rows, and a bucket has 8."""
     found = TumblingWindows(24 * HOUR, 2 * HOUR, step=12 * HOUR, bucket=5 * MINUTE)
     assert found == TumblingWindows.of(SPEC, REFERENCE.density)
     assert found.buckets == 288

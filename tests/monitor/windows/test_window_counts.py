@@ -1,4 +1,4 @@
-"""Counts of windows: those of parts add up, and a corrected outcome leaves no trace."""
+"""Counts of windows: counts of parts are additive, and a corrected outcome leaves no trace."""
 
 from __future__ import annotations
 
