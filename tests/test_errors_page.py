@@ -1,7 +1,7 @@
 """The page of errors is true: each message is one of the code's, and the test that a row names shows all of it.
 
-The test that it names is one that `make test` runs. No other test compares a sentence of the code: a better wording is
-then a change of one page and one test.
+The test that it names is one that `make test` runs. `test_compared_sentences.py` checks that no other test compares a
+sentence of the code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -29,8 +29,7 @@ ITEMS = (
     "a second `make demo` beside the first",
 )  # fmt: skip
 
-# A run of so many words is a part of a sentence.
-PHRASE, WORD = 4, re.compile(r"[A-Za-z]?[a-z']+")
+FOLDERS = ("contracts", "services", "client", "deploy")
 # Messages that are not ours to word.
 OF_OTHERS = {"Message size too large": "librdkafka, at the application that sends"}
 
@@ -54,7 +53,7 @@ def rows() -> list[Row]:
 @cache
 def texts(file: Path) -> tuple[str, ...]:
     """Return the literal texts of a Python file. Those written in several pieces are whole."""
-    return tuple(literals(ast.parse(file.read_text())))
+    return tuple(literals(parsed(file)))
 
 
 @cache
@@ -64,7 +63,11 @@ def parsed(file: Path) -> ast.Module:
 
 def literals(tree: ast.AST) -> list[str]:
     """Return the literal texts in a piece of a syntax tree."""
-    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return literals_among(ast.walk(tree))
+
+
+def literals_among(nodes: Iterable[ast.AST]) -> list[str]:
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
     plain = [text.decode(errors="replace") if isinstance(text, bytes) else text for text in values]
     return [text for text in plain if isinstance(text, str)]
 
@@ -143,54 +146,14 @@ def test_the_test_of_a_row_shows_all_of_its_message(row: Row) -> None:
 
 
 @cache
+def files_of_the_code() -> tuple[Path, ...]:
+    return tuple(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
+
+
+@cache
 def known_texts() -> str:
     """Return the literal texts of the code, one after the other. No piece of a message has the character between."""
-    files = (file for folder in ("contracts", "services", "client", "deploy") for file in (ROOT / folder).rglob("*.py"))
-    return "\0".join([*OF_OTHERS, *(text for file in files for text in texts(file))])
-
-
-def assertions(test: ast.AST) -> list[str]:
-    """Return the literal texts that a test's assertions compare: in `assert`, and what `pytest.raises` is to match."""
-    nodes = list(ast.walk(test))
-    matched = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "match"]
-    return [text for node in (*matched, *(each.test for each in nodes if isinstance(each, ast.Assert)))
-            for text in literals(node)]  # fmt: skip
-
-
-def phrases(text: str) -> set[tuple[str, ...]]:
-    """Return each run of plain words, with blanks between them, that is long enough to be a part of a sentence."""
-    words = [word.strip(".,;:()") for word in text.split()]
-    runs = zip(*(words[first:] for first in range(PHRASE)), strict=False)
-    return {run for run in runs if all(map(WORD.fullmatch, run))}
-
-
-def sentences_in(file: Path, known: set[tuple[str, ...]]) -> list[str]:
-    """Return the tests of a file that compare a phrase of the code, once for each text. Those of the page aside."""
-    shown = {row.shown_by.strip("`") for row in rows()}
-    path = file.relative_to(ROOT).as_posix()
-    return [
-        f"{path}::{test.name}"
-        for test in statements(ast.parse(file.read_text()).body)
-        if isinstance(test, FUNCTION) and test.name.startswith("test") and f"{path}::{test.name}" not in shown
-        for text in assertions(test)
-        if not phrases(text).isdisjoint(known)
-    ]
-
-
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Return the statements of a module and of its classes, where tests are. Expressions hold none."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.ClassDef):
-            yield from statements(node.body)
-
-
-@pytest.mark.medium
-def test_no_other_test_compares_a_sentence() -> None:
-    """Docs/style.md, rule 8: a test asserts a code, a field, a name or a figure."""
-    known = {phrase for text in known_texts().split("\0") for phrase in phrases(text)}
-    files = [file for file in (ROOT / "tests").rglob("*.py") if file != Path(__file__)]
-    assert [name for file in files for name in sentences_in(file, known)] == []
+    return "\0".join([*OF_OTHERS, *(text for file in files_of_the_code() for text in texts(file))])
 
 
 @pytest.mark.parametrize("item", ITEMS)

@@ -63,16 +63,11 @@ async def kafka_fails_and_recovers(stack: Stack, rondo: AsyncRondo) -> None:
     for service in ("serving", "registry"):
         stack.kill(service)
     report = await status(rondo, lambda report: all(is_unavailable(report, service, "kafka") for service in SERVICES))
-    address = f"Kafka at {stack.addresses.kafka} is not available ("
-    waits = "; this will be tried again until it is"
-    for service in ("ingestion", "trainer", "monitor"):
+    for service in SERVICES:
         check = report[service]["checks"]["kafka"]
-        assert check == f"{address}no answer within 2 s; messages that were read are handled when it answers){waits}"
-    for service in ("serving", "registry"):
-        check = report[service]["checks"]["kafka"]
-        assert check == (
-            f"{address}it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs){waits}"
-        )
+        assert str(stack.addresses.kafka) in check
+        # Only where Kafka has never answered may the address be wrong.
+        assert ("RONDO_KAFKA" in check) == (service in {"serving", "registry"})
     assert not any(report[service]["ready"] for service in SERVICES)
 
     # Ingestion accepts a batch without Kafka. Its event waits in the outbox.
@@ -104,11 +99,7 @@ async def postgresql_fails_and_recovers(stack: Stack, rondo: AsyncRondo, auditor
     )
     for service in STATEFUL:
         check = report[service]["checks"]["postgresql"]
-        assert check.startswith("PostgreSQL is not available (")
-        assert check.endswith("; this will be tried again until it is")
-    for service in ("ingestion", "monitor"):
-        check = report[service]["checks"]["postgresql"]
-        assert "it has not answered yet: start it, or correct RONDO_POSTGRES if its address is wrong" in check
+        assert ("RONDO_POSTGRES" in check) == (service in {"ingestion", "monitor"})
     # Serving depends on Kafka only.
     assert report["serving"]["ready"]
     await answers(auditor, 200)

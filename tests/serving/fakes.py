@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
 
 FEATURES = {"a": Feature(type="float")}
-MISSING = "its artifact is missing"
+MISSING = "no artifact"
 
 
 def digest(number: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from rondo.client import event_times
 from rondo.client.errors import NotFoundError
 from rondo.client.http.ingestion import IngestionClient
 from rondo.client.http.registry import RegistryClient
@@ -107,18 +108,15 @@ def test_a_command_prints_its_result(rondo: Run, batch: str, command: str, shown
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"),
+    ("command", "next_command"),
     [
-        ("runs new", "new has no training runs yet: `rondo watch training.started` shows the next one\n"),
-        (
-            "models new",
-            "new has no versions yet: the first training creates version 1, `rondo runs new` shows it\n",
-        ),
-        ("history new", "new has not served yet: a version serves after its promotion (`rondo models new`)\n"),
+        ("runs new", "`rondo watch training.started`"),
+        ("models new", "`rondo runs new`"),
+        ("history new", "`rondo models new`"),
     ],
 )
-def test_a_model_without_history_gets_a_hint(rondo: Run, command: str, shown: str) -> None:
-    assert rondo(*command.split()).stdout == shown
+def test_a_model_without_history_gets_a_hint(rondo: Run, command: str, next_command: str) -> None:
+    assert next_command in rondo(*command.split()).stdout
     assert orjson.loads(rondo(*command.split(), "--json").stdout) == []
 
 
@@ -168,14 +166,11 @@ def test_text_from_the_monitor_is_printed_as_it_is(rondo: Run, monkeypatch: pyte
     assert FOREIGN in rondo(command).stdout
 
 
-WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
-
-
 @pytest.mark.parametrize("command", ["predict late --event-time", "outcome late 1 --id a --at", "train late --at"])
 def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, command: str) -> None:
     failed = rondo(*command.split(), "2013-03-01T12:00:00", "--json")
     text = orjson.loads(failed.stdout)["message"]
-    assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in text
+    assert f"`event_time` is 2013-03-01T12:00:00: {event_times.WANTED}" in text
     assert failed.exit_code == 2
 
 

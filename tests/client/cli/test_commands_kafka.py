@@ -58,15 +58,15 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
         "a  label 0, score 0.1  (version 3)", "f  label 1, score 0.9  (version 3)",
     ]  # fmt: skip
     for output in (
-        "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
-        "rondo: line 4: it is not JSON (number is infinity",
-        "rondo: line 5: it is not JSON",
-        "rondo: the request d was refused: the feature `distance` is missing",
-        "rondo: no answer to the request e within 3 s",
-        "rondo: line 8: it has no features: write {",
-        "2 answered, 1 taken by Kafka and not answered in time, 5 refused",
+        "rondo: line 3: `event_time` is 5: ",
+        "rondo: line 4: .*JSON .*infinity",
+        "rondo: line 5: .*JSON",
+        "rondo: .*request d .*`distance`",
+        "rondo: .*request e .*3 s",
+        "rondo: line 8: .*features",
+        "2 answered, 1 .*, 5 refused",
     ):
-        assert output in done.stderr
+        assert re.search(output, done.stderr)
     assert "Traceback" not in done.stderr
     assert done.exit_code == 1
 

@@ -52,7 +52,7 @@ async def test_a_request_carries_the_token(connection: Connection) -> None:
     ("status", "body", "kind", "message"),
     [
         (401, {"code": "unauthorized", "detail": "send"}, UnauthorizedError, "set RONDO_TOKEN"),
-        (403, {"code": "forbidden", "detail": "this needs the role approver"}, ForbiddenError, "role approver"),
+        (403, {"code": "forbidden", "detail": "for approvers"}, ForbiddenError, "for approvers"),
         (404, {"code": "unknown_model", "detail": "no model late"}, NotFoundError, "no model late"),
         (409, {"code": "conflict", "detail": "version 2 is retired"}, RefusedError, "version 2 is retired"),
         (
@@ -75,7 +75,7 @@ async def test_a_refusal_is_a_typed_error(
 
 
 async def test_a_missing_role_is_named(connection: Connection) -> None:
-    body = {"code": "forbidden", "detail": "this needs the role approver", "required_roles": ["approver"]}
+    body = {"code": "forbidden", "detail": "for approvers", "required_roles": ["approver"]}
     async with AsyncRondo(connection, transport=answering(403, body)) as rondo:
         with pytest.raises(ForbiddenError) as raised:
             await rondo.promote("late", 2)
@@ -336,8 +336,8 @@ async def test_an_answer_without_an_output_is_an_error_of_the_service(connection
 
 async def test_errors_about_tensors_are_translated_to_features(connection: Connection) -> None:
     wrong = {
-        "the feature `temp` is missing: send a number, such as 12.5, in a FP32 tensor of shape [1, 1]":
-            "the feature `temp` is missing: send a number, such as 12.5",
+        "the feature `temp` is missing: send 12.5, in a FP32 tensor of shape [1, 1]":
+            "the feature `temp` is missing: send 12.5",
         "the feature `carrier` at row 0 is the text 'ZZ': send one of \"AA\", \"UA\"":
             "the feature `carrier` is the text 'ZZ': send one of \"AA\", \"UA\"",
     }  # fmt: skip

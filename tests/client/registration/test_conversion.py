@@ -237,14 +237,14 @@ def test_the_columns_of_an_array_are_the_stated_features_in_their_order() -> Non
     converted = convert(estimator, more, ["c", "a"])
     assert converted.columns == ("c", "a")
     assert compare(estimator, converted, more).max_difference < 1e-4
-    for stated, why in (
-        (["c", "d"], "it was fitted to d, and the features of the spec are a, b, c"),
-        (["c"], "fitted to 2 columns without names, and `features` are c: name those that it was fitted to"),
-        (None, "the spec has the features a, b, c: name those that it was fitted to in their order (`features=[...]`)"),
+    for stated, facts in (
+        (["c", "d"], r"\bd\b.* a, b, c\b"),
+        (["c"], r" 2 columns .*`features` are c\b"),
+        (None, r" a, b, c\b.*`features=\[...\]`"),
     ):
         with pytest.raises(NotConvertibleError) as refused:
             convert(estimator, more, stated)
-        assert why in str(refused.value)
+        assert re.search(facts, str(refused.value))
     assert "pandas or polars" in str(refused.value)
     named = LinearRegression().fit(FRAME.select("temp"), X[:, 0])
     with pytest.raises(NotConvertibleError) as refused:
@@ -256,27 +256,27 @@ FITTED = LogisticRegression().fit(X, LATE)
 
 
 @pytest.mark.parametrize(
-    ("estimator", "described", "why"),
+    ("estimator", "described", "facts"),
     [
-        (object(), spec(), "no estimator of scikit-learn, LightGBM or XGBoost"),
-        (FITTED, spec("regression"), "a classifier, and the task of the spec is regression"),
-        (LinearRegression().fit(X, X[:, 0]), spec(), "no probabilities"),
-        (RidgeClassifier().fit(X, LATE), spec(), "no probabilities"),
-        (LogisticRegression().fit(X, SIZES), spec(), "large, small, tiny, and the labels of the spec 0, 1"),
-        (LogisticRegression().fit(X, LATE + 0.5 * LATE == 1.5), spec(features=LISTED), "fitted to 2 columns without"),
-        (LogisticRegression().fit(np.hstack([X, X[:, :1]]), LATE), spec(features=LISTED), "carrier is a category"),
+        (object(), spec(), "scikit-learn, LightGBM or XGBoost"),
+        (FITTED, spec("regression"), "classifier.* regression"),
+        (LinearRegression().fit(X, X[:, 0]), spec(), "probabilities"),
+        (RidgeClassifier().fit(X, LATE), spec(), "probabilities"),
+        (LogisticRegression().fit(X, SIZES), spec(), "large, small, tiny,.* 0, 1"),
+        (LogisticRegression().fit(X, LATE + 0.5 * LATE == 1.5), spec(features=LISTED), " 2 columns "),
+        (LogisticRegression().fit(np.hstack([X, X[:, :1]]), LATE), spec(features=LISTED), "carrier.* category"),
         (
             LinearRegression().fit(FRAME.select("temp").rename({"temp": "t"}), X[:, 0]),
             spec("regression"),
-            "fitted to t,",
+            " t,",
         ),
     ],
 )
-def test_what_does_not_fit_the_spec_is_refused(estimator: Any, described: dict[str, Any], why: str) -> None:
+def test_what_does_not_fit_the_spec_is_refused(estimator: Any, described: dict[str, Any], facts: str) -> None:
     with pytest.raises(NotConvertibleError) as refused:
         convert(estimator, described)
     assert refused.value.code == "not_convertible"
-    assert why in str(refused.value)
+    assert re.search(facts, str(refused.value))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ DICTIONARY = pa.array(every(lambda n: "xy"[n % 2])).dictionary_encode()
 # The name of the file, its content, and what a check or the reason of a column that is left out has to name.
 READ: dict[str, tuple[str, bytes | str, tuple[str, ...]]] = {
     "quotes everywhere": ("a.csv", in_csv(rows(), quoting=csv.QUOTE_ALL), ()),
-    "a byte order mark": ("a.csv", f"\ufeff{in_csv(rows())}", ()),
+    "a BOM": ("a.csv", f"\ufeff{in_csv(rows())}", ()),
     "UTF-16": ("a.csv", in_csv(rows(größe=SIZES)).encode("utf-16"), ("größe", "groesse")),
     "tabs": ("a.tsv", in_csv(rows(), "\t"), ()),
     "bars": ("a.csv", in_csv(rows(), "|"), ()),

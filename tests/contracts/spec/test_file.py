@@ -135,16 +135,12 @@ def test_contradictions_between_sections_are_listed_beside_errors_within_them() 
 
 
 @pytest.mark.parametrize(
-    ("steps", "problem"),
-    [
-        ("[25, 5, 100]", "line 12: `rollout.steps`: the steps 25, 5, 100 must rise, such as 5, 25, 100"),
-        ("[5.5, 100]", "line 12: `rollout.steps.0`: expected a whole number"),
-        ("[]", "line 12: `rollout.steps`: is empty; give at least one"),
-    ],
+    ("steps", "key"),
+    [("[25, 5, 100]", "rollout.steps"), ("[5.5, 100]", "rollout.steps.0"), ("[]", "rollout.steps")],
 )
-def test_invalid_steps_are_reported_beside_an_unknown_strategy(steps: str, problem: str) -> None:
+def test_invalid_steps_are_reported_beside_an_unknown_strategy(steps: str, key: str) -> None:
     found = problems(GOOD.replace("strategy: replace", f"strategy: gradual, steps: {steps}"))
-    assert problem in found
+    assert len([each for each in found if each.startswith(f"line 12: `{key}`: ")]) == 1
     assert [each for each in found if each.startswith("line 12: `rollout.strategy`: 'gradual' ")]
 
 

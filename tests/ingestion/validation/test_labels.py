@@ -173,21 +173,13 @@ def test_a_bad_label_is_quarantined_with_its_reason(task: str, values: list[Any]
 
 
 @pytest.mark.parametrize(
-    ("task", "values", "expected"),
-    [
-        ("regression", [True, False], "Boolean, and the contract says a finite number"),
-        (
-            "multiclass",
-            [[1], [2]],
-            "List(Int64), and the contract says a text of 1 to 256 characters, or a whole number",
-        ),
-    ],
+    ("task", "values", "dtype"), [("regression", [True, False], "Boolean"), ("multiclass", [[1], [2]], "List(Int64)")]
 )
-def test_a_column_of_the_wrong_type_rejects_the_batch(task: str, values: list[Any], expected: str) -> None:
+def test_a_column_of_the_wrong_type_rejects_the_batch(task: str, values: list[Any], dtype: str) -> None:
     decision = decide(RawBatch(rides(2, tipped=values)), "Parquet", contract(SPECS[task]), NOW)
     assert isinstance(decision, RejectedBatch)
     [reason] = decision.reasons
-    assert reason.startswith(f"column 'tipped' is {expected}: ")
+    assert reason.startswith(f"column 'tipped' is {dtype}, ")
 
 
 def test_texts_for_numbers_are_refused_where_files_keep_types() -> None:

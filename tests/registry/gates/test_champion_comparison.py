@@ -53,8 +53,9 @@ def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(make_e
     not_comparable = ComparedChampion(4, "its artifact is gone")
     found = evaluate_gates(make_evidence(auc=0.7), gates, not_comparable)
     assert all(gate.passed for gate in found)
-    note = "version 4 serves, and can't be scored: its artifact is gone; not compared"
-    assert message(found, NOT_WORSE) == message(found, "slices.carrier") == note
+    note = message(found, NOT_WORSE)
+    assert message(found, "slices.carrier") == note
+    assert ("version 4" in note, "its artifact is gone" in note) == (True, True)
     assert not results(*evaluate_gates(make_evidence(auc=0.5), gates, not_comparable))["roc_auc.min"]
 
 

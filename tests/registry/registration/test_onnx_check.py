@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,15 +108,15 @@ def test_the_task_in_the_metadata_is_that_of_the_spec() -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (GOOD, "for the task binary, and the spec has regression"),
-        (onnx_model("g", None), "has no rondo.task"),
-        (changed(lambda model: model.metadata_props.add(key="rondo.task", value="no JSON")), "can't be read"),
+        (GOOD, r"\bbinary\b.*\bregression\b"),
+        (onnx_model("g", None), "rondo.task"),
+        (changed(lambda model: model.metadata_props.add(key="rondo.task", value="no JSON")), "rondo.task"),
     ],
 )
 def test_another_task_is_refused(content: bytes, found: str) -> None:
     with pytest.raises(UnsoundArtifactError) as caught:
         check_task(content, "regression")
-    assert found in str(caught.value)
+    assert re.search(found, str(caught.value))
 
 
 @pytest.mark.parametrize("content", [b"", b"onnx", b"\x80\x04pickle"])

@@ -44,16 +44,13 @@ def test_a_model_returns_the_outputs_of_its_task_by_name(
 @pytest.mark.parametrize(
     ("metadata", "expected"),
     [
-        ({}, "its metadata has no rondo.task"),
-        ({"rondo.task": "{"}, "rondo.task in its metadata can't be read"),
-        ({"rondo.task": '{"task": "ranking"}'}, "there is no task 'ranking': use one of binary"),
-        ({"rondo.task": '{"task": "multiclass"}'}, "and must be different ones"),
-        ({"rondo.task": '{"task": "binary", "labels": ["a", "a"]}'}, "and must be different ones"),
-        ({"rondo.task": '{"task": "binary", "labels": ["a", "b"], "numbers": true}'}, "can't be read"),
-        (
-            {"rondo.task": '{"task": "regression"}'},
-            r"its outputs are output.score tensor\(float\), output.label .*, and its task has output.value",
-        ),
+        ({}, "rondo.task"),
+        ({"rondo.task": "{"}, "rondo.task"),
+        ({"rondo.task": '{"task": "ranking"}'}, "'ranking': .*binary"),
+        ({"rondo.task": '{"task": "multiclass"}'}, r"multiclass .*\[\]"),
+        ({"rondo.task": '{"task": "binary", "labels": ["a", "a"]}'}, r"binary .*\['a', 'a'\]"),
+        ({"rondo.task": '{"task": "binary", "labels": ["a", "b"], "numbers": true}'}, "rondo.task"),
+        ({"rondo.task": '{"task": "regression"}'}, r"output.score tensor\(float\), output.label .*output.value"),
         ({"rondo.task": '{"task": "multiclass", "labels": ["a", "b"]}'}, "output.probabilities"),
     ],
 )
@@ -62,7 +59,7 @@ def test_a_model_without_the_outputs_of_its_task_is_refused(
 ) -> None:
     with pytest.raises(UnfitModelError, match=expected) as caught:
         OnnxModel(model(1.0, TWO, BINARY, metadata), TWO)
-    assert str(caught.value).endswith("train again")
+    assert caught.value.code == "unfit_model"
 
 
 @pytest.mark.parametrize(

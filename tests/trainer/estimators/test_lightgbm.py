@@ -41,28 +41,26 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "problem"),
+    ("params", "facts"),
     [
-        ({"num_leafs": 3}, "`num_leafs` is not a parameter of LightGBM: did you mean `num_leaves`?"),
-        ({"seed": 3}, "`seed` is set by the trainer: write `trainer.seed`"),
-        ({"num_leaves": 1}, "`num_leaves` is 1, and must be from 2 to 4096"),
-        ({"num_leaves": 2.5}, "`num_leaves` is 2.5, and must be a whole number"),
-        ({"num_leaves": True}, "`num_leaves` is True, and must be a whole number"),
-        ({"learning_rate": "fast"}, "`learning_rate` is 'fast', and must be a number"),
-        ({"extra_trees": 1}, "`extra_trees` is 1, and must be true or false"),
-        ({"lambda_l1": float("nan")}, "`lambda_l1` is nan, and must be 0 or more"),
-        ({"reg_alpha": -1}, "`reg_alpha` is -1, and must be 0 or more"),
-        ({"lambda_l1": 1, "reg_alpha": 1}, "`reg_alpha` is the same parameter as `lambda_l1`: keep one of the two"),
-        (
-            {"class_weight": "balanced"},
-            "`class_weight` is not a parameter of a training here: set `scale_pos_weight` or `is_unbalance`",
-        ),
+        ({"num_leafs": 3}, "`num_leafs` .*`num_leaves`"),
+        ({"seed": 3}, "`seed` .*`trainer.seed`"),
+        ({"num_leaves": 1}, "`num_leaves` is 1, .*from 2 to 4096"),
+        ({"num_leaves": 2.5}, "`num_leaves` is 2.5, .*whole"),
+        ({"num_leaves": True}, "`num_leaves` is True, .*whole"),
+        ({"learning_rate": "fast"}, "`learning_rate` is 'fast', .*number"),
+        ({"extra_trees": 1}, "`extra_trees` is 1, .*true or false"),
+        ({"lambda_l1": float("nan")}, "`lambda_l1` is nan, .*0 or more"),
+        ({"reg_alpha": -1}, "`reg_alpha` is -1, .*0 or more"),
+        ({"lambda_l1": 1, "reg_alpha": 1}, "`reg_alpha` .*`lambda_l1`"),
+        ({"class_weight": "balanced"}, "`class_weight` .*`scale_pos_weight` or `is_unbalance`"),
     ],
 )
-def test_a_bad_parameter_is_an_error(params: dict[str, Value], problem: str) -> None:
+def test_a_bad_parameter_is_an_error(params: dict[str, Value], facts: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
         checked(params)
-    assert refusal.value.problems == (problem,)
+    [problem] = refusal.value.problems
+    assert re.match(facts, problem)
 
 
 def test_all_bad_parameters_are_in_one_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -44,19 +45,20 @@ def test_good_ones_are_kept_under_one_name_and_defaults_added() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "problem"),
+    ("params", "facts"),
     [
-        ({"max_dept": 3}, "`max_dept` is not a parameter of XGBoost: did you mean `max_depth`?"),
-        ({"random_state": 3}, "`random_state` is set by the trainer: write `trainer.seed`"),
-        ({"subsample": 0}, "`subsample` is 0, and must be from 1e-06 to 1"),
-        ({"grow_policy": 1}, "`grow_policy` is 1, and must be one of depthwise, lossguide"),
-        ({"eta": 1, "learning_rate": 1}, "`learning_rate` is the same parameter as `eta`: keep one of the two"),
+        ({"max_dept": 3}, "`max_dept` .*`max_depth`"),
+        ({"random_state": 3}, "`random_state` .*`trainer.seed`"),
+        ({"subsample": 0}, "`subsample` is 0, .*from 1e-06 to 1"),
+        ({"grow_policy": 1}, "`grow_policy` is 1, .*depthwise, lossguide"),
+        ({"eta": 1, "learning_rate": 1}, "`learning_rate` .*`eta`"),
     ],
 )
-def test_a_bad_parameter_is_an_error(params: dict[str, Any], problem: str) -> None:
+def test_a_bad_parameter_is_an_error(params: dict[str, Any], facts: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
         checked(params)
-    assert refusal.value.problems == (problem,)
+    [problem] = refusal.value.problems
+    assert re.match(facts, problem)
 
 
 def test_no_parameter_of_its_scikit_learn_interface_is_called_unknown() -> None:

