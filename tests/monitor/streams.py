@@ -32,6 +32,7 @@ from rondo.contracts.training_evidence import (
 from rondo.monitor.evidence.reference import Reference
 from rondo.trainer.evaluation.calibration import calibration_of
 from rondo.trainer.evaluation.reference_blocks import of_slice_losses
+from rondo.trainer.evaluation.reference_profile import numeric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -219,8 +220,11 @@ def _fitted(task: str, data: Data, outcomes: np.ndarray) -> FittedTask:
 def _profiled(values: np.ndarray) -> FeatureProfile:
     if values.dtype.kind == "U":
         return CategoricalProfile(counts={str(text): int((values == text).sum()) for text in np.unique(values)})
-    edges = np.quantile(values, np.linspace(0.1, 0.9, 9))
-    counts = np.bincount(np.searchsorted(edges.astype(np.float32), values, side="right"), minlength=10)
+    edges = np.quantile(values, np.linspace(0.1, 0.9, 9)).astype(np.float32)
+    if np.unique(edges).size < edges.size:
+        return numeric(values)
+    # Ten bins of the same size, which tests of statistics count on. The trainer makes more.
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=10)
     return NumericProfile(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
 
 
