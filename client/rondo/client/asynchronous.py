@@ -86,8 +86,8 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         """Send a message of `scores.requested` to serving over HTTP, and return its answer, one of `scores.made`.
 
         Raises:
-            RefusedError: no row of it can be scored.
-            UnavailableError: too many such requests wait there. The same one may be sent again.
+            RefusedError: no row of the message can be scored.
+            UnavailableError: too many such requests are waiting. The message may be sent again.
 
         """
         headers = {"content-type": "application/vnd.apache.arrow.stream"}
@@ -107,7 +107,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
 
         Raises:
             RefusedError: the request can't be encoded, or serving can't answer it.
-            NotFoundError: there is no such model.
+            NotFoundError: the model does not exist.
 
         """
         request = messages.request(model, features, id, entity, event_time)
@@ -120,12 +120,12 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         return inference.prediction(request, answer)
 
     async def inputs(self, model: str) -> dict[str, str]:
-        """Return the features of a deployed model: name to datatype of the Open Inference Protocol."""
+        """Return the features of a deployed model, with the Open Inference Protocol's datatype by name."""
         served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
         return {tensor["name"]: tensor["datatype"] for tensor in served["inputs"]}
 
     async def classes(self, model: str) -> tuple[str, ...]:
-        """Return the classes that a deployed model gives probabilities of, as texts. None where it gives numbers."""
+        """Return the classes of a deployed model's probabilities, as texts. None if the model predicts numbers."""
         served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
         labels = [(tensor.get("parameters") or {}).get("labels", ()) for tensor in served["outputs"]]
         return tuple(str(label) for each in labels for label in each)
@@ -133,10 +133,10 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def stream(
         self, requests: Requests, seconds: float = ANSWER_SECONDS
     ) -> AsyncGenerator[Prediction | Unanswered, None]:
-        """Send many requests over Kafka. Yields one result for each, in the order in which they are settled.
+        """Send many requests over Kafka. Yield one result for each, in the order in which the results arrive.
 
-        A result is a prediction, or the error why there is none: a refusal, by serving or because the request can't be
-        encoded, or a PredictionTimeoutError. While Kafka is unavailable, requests wait and the stream resumes.
+        A result is a prediction or an error: a refusal by serving, the error of a request that can't be encoded, or a
+        PredictionTimeoutError. While Kafka is unavailable, requests wait. The stream resumes afterwards.
 
         Raises:
             UnreachableError: Kafka does not answer at the start, or refuses this client.
@@ -156,11 +156,11 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
         entity: str | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """Send the true outcome, known at `event_time`, of the prediction `id` or of `entity`.
+        """Send the true outcome, known at `event_time`, of the prediction `id` or of the entity `entity`.
 
         Raises:
-            OutcomeTimeoutError: Kafka did not acknowledge it within `seconds`.
-            RefusedError: it can't be sent.
+            OutcomeTimeoutError: Kafka did not acknowledge the outcome within `seconds`.
+            RefusedError: the outcome can't be sent.
 
         """
         observed = messages.outcome(model, outcome, event_time, id, entity)
@@ -171,7 +171,7 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def send_outcomes(
         self, outcomes: Iterable[OutcomeObserved], seconds: float = ANSWER_SECONDS
     ) -> list[RondoError | None]:
-        """Send outcomes in their order. Return for each None, or the error why it was not acknowledged.
+        """Send outcomes in their order. Return None for each acknowledged one, and an error for each other.
 
         Raises:
             UnreachableError: Kafka does not answer at the first message of this client.
@@ -182,9 +182,9 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     async def failed(
         self, model: str | None = None, last: int = 20, *, follow: bool = False, outcomes: bool = False
     ) -> AsyncGenerator[FailedRequest, None]:
-        """Yield the `last` requests that could not be answered, oldest first; with `follow` also new ones.
+        """Yield the `last` requests that could not be answered, the oldest first. With `follow`, new ones come next.
 
-        With `outcomes` these are the outcomes that ingestion refused.
+        With `outcomes`, yield the outcomes that ingestion refused in place of requests.
 
         Raises:
             UnreachableError: Kafka does not answer.
@@ -196,10 +196,12 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
                 yield failed
 
     async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
-        """Yield events of topics or events by name; without names those of the whole control plane.
+        """Yield the events of `names`, which are topics or events.
+
+        Without names, yield all events of the control plane.
 
         Raises:
-            UnknownTopicError: a name is neither a topic of events nor an event.
+            UnknownTopicError: a name is neither a topic with events nor an event.
 
         """
         topics = event_stream.topics_of(names)
@@ -208,9 +210,9 @@ class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
                 yield envelope
 
     async def status(self) -> dict[str, dict[str, Any]]:
-        """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.
+        """Return `ready`, `url`, `checks` (the state of the dependencies) and `message` by service.
 
-        `kafka` and `postgresql` follow, as the services see them. `ready` is None where it is unknown.
+        `kafka` and `postgresql` follow, as the services report them. `ready` is None if it is unknown.
         """
         answers = await asyncio.gather(*(self._http.readiness(service) for service in SERVICES))
         services = dict(zip(SERVICES, answers, strict=True))

@@ -24,9 +24,11 @@ def _kafka(value: object) -> object:
 
 
 class Connection(BaseModel):
-    """The trainer and the monitor are optional: they are read for their readiness, the monitor for verdicts, too.
+    """The addresses of the services and of Kafka, and a token.
 
-    `kafka` may be given as the addresses of the brokers, `host:port` with commas in between.
+    The trainer and the monitor are optional. The client reads the readiness of both, and the verdicts of the monitor.
+
+    `kafka` may be given as the addresses of the brokers, each `host:port`, separated by commas.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,10 +43,10 @@ class Connection(BaseModel):
 
     @classmethod
     def discover(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Self:
-        """Return the connection of the RONDO_*_URL variables if one is set, else of the stack in RONDO_HOME (`.rondo`).
+        """Return the connection of the RONDO_*_URL variables if any is set, else of the stack in RONDO_HOME (`.rondo`).
 
         RONDO_TOKEN or RONDO_TOKEN_FILE chooses the token. By default the stack's admin token is used. Without arguments
-        it reads this process's environment and current directory.
+        the method uses this process's environment and current directory.
 
         Raises:
             NoConnectionError: no stack runs there, or a variable or file is missing.
@@ -88,7 +90,7 @@ class Connection(BaseModel):
         return cls(kafka=kafka, token=SecretStr(token), **urls)
 
     def url(self, service: str) -> str | None:
-        """Return the address of a service, or None if it is not configured."""
+        """Return the address of a service. None if it is not configured."""
         address: str | None = getattr(self, service)
         return address
 

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class RondoError(Exception):
-    """Base class: print its text, not a traceback. `problems` has one line for each of several faults."""
+    """The base class of the client's errors.
+
+    Print the text, not a traceback. If there are several faults, `problems` has one line for each.
+    """
 
     code: str = "failed"
     problems: tuple[str, ...] = ()
@@ -30,7 +33,7 @@ class NoConnectionError(RondoError):
 
 
 class UnreachableError(RondoError):
-    """A service, or Kafka, does not answer."""
+    """A service or Kafka does not answer."""
 
     code = "unreachable"
 
@@ -77,13 +80,13 @@ class ForbiddenError(RondoError):
 
 
 class NotFoundError(RondoError):
-    """There is no such model, version, dataset or batch (HTTP 404)."""
+    """The model, version, dataset or batch does not exist (HTTP 404)."""
 
     code = "not_found"
 
 
 class RefusedError(RondoError):
-    """The request is not valid, or not allowed in the present state."""
+    """The request is invalid, or not allowed in the current state."""
 
     def __init__(self, message: str, problems: Sequence[str] = (), code: str = "refused") -> None:
         missing = [problem for problem in problems if problem not in message]
@@ -92,7 +95,7 @@ class RefusedError(RondoError):
 
 
 class ServiceFailedError(RondoError):
-    """A service answered HTTP 5xx, or something that is not its API."""
+    """A service answered HTTP 5xx, or a body that does not follow its API."""
 
     code = "service_failed"
 
@@ -112,7 +115,7 @@ _OTHER_FORMATS = {
 
 
 class UnknownFormatError(RondoError):
-    """The suffix of a file names no format of batches."""
+    """The suffix of a file does not name a format of batches."""
 
     code = "unknown_format"
 
@@ -154,7 +157,7 @@ class UnreadableAnswerError(RondoError):
 
 
 class IdInUseError(RefusedError):
-    """Two requests with one id are pending: their answers can't be distinguished."""
+    """Two requests with one id are pending, so that their answers can't be distinguished."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(
@@ -165,7 +168,10 @@ class IdInUseError(RefusedError):
 
 
 class DeliveryStatus(StrEnum):
-    """How far a request got. Only one that was not sent can be sent again without the risk of a second answer."""
+    """The delivery state of a request.
+
+    Only a request that was not sent can be sent again without the risk of a second answer.
+    """
 
     NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
@@ -182,7 +188,7 @@ _OUTLOOK = {
 
 
 class PredictionTimeoutError(RondoError):
-    """No answer within the limit. `delivery` says whether Kafka has the request."""
+    """No answer arrived within the limit. `delivery` says whether Kafka has the request."""
 
     code = "no_answer"
 
@@ -208,7 +214,7 @@ class OutcomeTimeoutError(RondoError):
 
 
 class MessageTooLargeError(RondoError):
-    """A message is larger than its topic takes."""
+    """A message is larger than its topic allows."""
 
     code = "too_large"
 
@@ -220,7 +226,7 @@ class MessageTooLargeError(RondoError):
 
 
 class UnknownTopicError(RondoError):
-    """A name is neither a topic of events nor an event."""
+    """A name is neither a topic with events nor an event."""
 
     code = "unknown_topic"
 

@@ -50,12 +50,12 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
 
-_SHOWN = 3  # statistics of a finding
+_SHOWN = 3  # statistics of a finding that are shown
 
 
 @singledispatch
 def summarize(event: Event) -> str:
-    """Return one line without the event's key. An event without a summary gets the first line of its docstring."""
+    """Return a line without the event's key. An event without a summary gets the first line of its docstring."""
     return (type(event).__doc__ or type(event).__name__).splitlines()[0]
 
 

@@ -1,4 +1,4 @@
-"""Event times: read from text, and converted to UTC."""
+"""Parses event times, and converts them to UTC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from rondo.client.errors import RefusedError
 from rondo.contracts.times import is_plausible, to_utc
 
-# Serving's own text, so that the same mistake gets the same answer everywhere.
+# Serving's own text, so that the same mistake has the same error everywhere.
 WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
 
 
@@ -36,7 +36,7 @@ def in_utc(time: datetime) -> datetime:
     """Return the same time in UTC.
 
     Raises:
-        BadEventTimeError: it has no offset, or is not between the years 1700 and 2300.
+        BadEventTimeError: the time has no offset, or is not between the years 1700 and 2300.
 
     """
     try:
@@ -49,7 +49,7 @@ def known(time: datetime) -> datetime:
     """Return the time of something that has happened, in UTC.
 
     Raises:
-        BadEventTimeError: it has no offset, or is before 1900 or more than a day ahead of now.
+        BadEventTimeError: the time has no offset, is before 1900, or is more than a day after the current time.
 
     """
     found = in_utc(time)

@@ -1,4 +1,4 @@
-"""Messages of the data plane: requests and outcomes to bytes, dead letters to errors."""
+"""Converts requests and outcomes to bytes, and dead letters to errors."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def request(
     entity: str | None = None,
     event_time: datetime | None = None,
 ) -> PredictionRequested:
-    """Return a request, with a random id where none is given.
+    """Return a request. Without `id` it gets a random one.
 
     Raises:
-        RefusedError: it violates the contract, a number in it is infinite, or `event_time` has no offset.
+        RefusedError: the request violates the contract, a number is infinite, or `event_time` has no offset.
 
     """
     chosen, finite = id if id is not None else uuid4().hex, sendable(features)
@@ -44,10 +44,10 @@ def request(
 
 
 def sendable(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the features with NaN, a missing value, as None.
+    """Return the features with None in place of NaN, which is a missing value.
 
     Raises:
-        RefusedError: with every infinite number: JSON can't represent it.
+        RefusedError: some numbers are infinite, which JSON can't represent. The error names all of them.
 
     """
     numbers = {name: v for name, v in features.items() if isinstance(v, Real) and not isinstance(v, Integral)}
@@ -65,7 +65,7 @@ def encode_request(requested: PredictionRequested) -> bytes:
     """Return the request as JSON.
 
     Raises:
-        RefusedError: a feature has a type that JSON has not.
+        RefusedError: a feature has a type that JSON lacks.
 
     """
     content: dict[str, Any] = {
@@ -79,10 +79,10 @@ def encode_request(requested: PredictionRequested) -> bytes:
 
 
 def encode(content: Mapping[str, Any]) -> bytes:
-    """Return JSON. Numbers may be NumPy's.
+    """Return the content as JSON. Numbers may be those of NumPy.
 
     Raises:
-        RefusedError: a value has a type that JSON has not.
+        RefusedError: a value has a type that JSON lacks.
 
     """
     try:
@@ -99,10 +99,11 @@ def outcome(
     id: str | None = None,  # noqa: A002 - as the contract calls it
     entity: str | None = None,
 ) -> OutcomeObserved:
-    """Return an outcome that was known at `event_time`, of the prediction `id` or of `entity`.
+    """Return an outcome that was known at `event_time`, for the prediction `id` or for `entity`.
 
     Raises:
-        RefusedError: it violates the contract, names neither, or `event_time` has no offset or is in the future.
+        RefusedError: the outcome violates the contract or has neither id nor entity, or `event_time` has no offset or
+            is in the future.
 
     """
     if id is None and entity is None:
@@ -123,7 +124,7 @@ def decode_refusal(request_id: str, headers: Iterable[tuple[str, bytes | None]])
 
 
 def id_of(value: bytes | None) -> str | None:
-    """Return the id in an answer or a dead letter, which may hold anything."""
+    """Return the id in an answer or a dead letter, which may contain any bytes."""
     return _text_of(value, "id")
 
 
@@ -145,8 +146,8 @@ def _text_of(value: bytes | None, key: str) -> str | None:
 
 
 def _violation(what: str, error: ValidationError) -> RefusedError:
-    # A union reports each of its members, with a tag of the member as the last part of the location. The member that
-    # accepts the type says what is wrong with the value.
+    # A union reports an error for each of its members, with a tag of the member as the last part of the location. The
+    # member that accepts the type has the error of the value.
     by_field: dict[str, list[tuple[bool, str]]] = {}
     for fault in error.errors():
         names = [str(part) for part in fault["loc"]]

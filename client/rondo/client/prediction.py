@@ -1,4 +1,4 @@
-"""An answer of a model: everything that it holds, and names for what most programs need."""
+"""A model's answer with all outputs, and properties for the outputs that most programs need."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Output: TypeAlias = dict[str, float | int | str | dict[str, float]]
 
 
 class Prediction(BaseModel):
-    """An answer. `output` has all of it by name. Over HTTP there is no `digest` and no `made_at`.
+    """An answer. `output` has all outputs by name. Over HTTP there is no `digest` and no `made_at`.
 
-    `warnings` name features and fields of the request that the model does not have, where its spec answers it.
+    `warnings` name features and fields of the request that the model does not have, if the spec allows such requests.
 
-    What a model does not answer is None: a `binary` one answers `score` and `label`, a `multiclass` one `probabilities`
-    too, a `regression` `value` and perhaps `interval`.
+    Outputs that a model does not have are None. A `binary` model has `score` and `label`, a `multiclass` model also has
+    `probabilities`, and a `regression` model has `value` and may have `interval`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class Prediction(BaseModel):
 
     @property
     def score(self) -> float | None:
-        """The probability of the positive label of two, or of `label` among several."""
+        """The probability of the positive label of a binary model, or of `label` of a multiclass model."""
         return self._number("score")
 
     @property
@@ -49,13 +49,13 @@ class Prediction(BaseModel):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the outcome lies with the probability that the spec asks for: from, to."""
+        """The bounds within which the outcome lies with the probability that the spec asks for."""
         low, high = self._number("low"), self._number("high")
         return None if low is None or high is None else (low, high)
 
     @property
     def probabilities(self) -> dict[str, float] | None:
-        """The probability of each class, by its text."""
+        """The probability of each class, by the text of the class."""
         found = self.output.get("probabilities")
         return found if isinstance(found, dict) else None
 
@@ -71,7 +71,7 @@ def decode_answer(value: bytes) -> Prediction:
 
 
 def shown(output: Output) -> str:
-    """Return an output as people read it, the label first, without the probability of each class."""
+    """Return an output as text for people, the label first, without the probability of each class."""
     plain = {name: value for name, value in output.items() if not isinstance(value, dict)}
     names = sorted(plain, key=lambda name: name != "label")
     return ", ".join(f"{name} {_written(plain[name])}" for name in names)

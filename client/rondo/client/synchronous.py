@@ -1,4 +1,4 @@
-"""The client for programs without asyncio: each method runs the one of AsyncRondo on an event loop in a thread."""
+"""The client for programs without asyncio. Each method runs that of AsyncRondo on an event loop in a thread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CANCEL_SECONDS = 10
 
 
 class _Loop:
-    """An event loop on its own thread."""
+    """An event loop in its own thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -35,7 +35,10 @@ class _Loop:
         self._thread.start()
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, and return its result. An interruption, such as Ctrl-C, cancels it."""
+        """Run a coroutine on the loop, and return its result.
+
+        An interruption, such as Ctrl-C, cancels the coroutine.
+        """
         ended = threading.Event()
 
         async def run() -> T:
@@ -48,7 +51,7 @@ class _Loop:
         try:
             return future.result()
         except BaseException:
-            # The coroutine cleans up before the next call.
+            # The coroutine cleans up before the next call starts.
             future.cancel()
             ended.wait(_CANCEL_SECONDS)
             raise
@@ -98,7 +101,7 @@ async def _next(source: AsyncGenerator[T, None]) -> T:
 
 
 def _as(method: Any, bridged: Any) -> Any:
-    """Give a method the name, the text and the parameters of the one that it calls, for `help` and editors."""
+    """Give a method the name, docstring and parameters of the method that it calls, for `help` and editors."""
     update_wrapper(bridged, method)
     signature = inspect.signature(method)
     bridged.__signature__ = signature.replace(return_annotation=_without_asyncio(str(signature.return_annotation)))
@@ -190,7 +193,7 @@ class Rondo:
 def register(model: str, source: Source, **options: Any) -> Registration:
     """Register a model that was made elsewhere with the platform of `Connection.discover()`.
 
-    `options`, errors and outcome are those of `Rondo.register`.
+    `options`, errors and result are those of `Rondo.register`.
 
     Raises:
         NoConnectionError: no platform is found.

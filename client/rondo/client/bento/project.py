@@ -1,4 +1,4 @@
-"""The folder of a Bento: the model, what describes it, the service and the build file."""
+"""The folder of a Bento: the model, its description, the service and the build file."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class FolderNotEmptyError(RondoError):
 def write_project(version: dict[str, Any], spec: dict[str, Any], artifact: bytes, folder: Path) -> None:
     """Write the project of a version, as the registry describes it, into an empty or new folder.
 
-    `spec` is the one in force, as for a version that Rondo serves.
+    `spec` is the spec in force, as for a version that Rondo serves.
 
     Raises:
-        DamagedArtifactError: the bytes do not have the version's digest.
+        DamagedArtifactError: the bytes of `artifact` do not have the version's digest.
         FolderNotEmptyError: the folder has files already.
 
     """

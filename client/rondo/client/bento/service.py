@@ -1,7 +1,7 @@
 """One version of a model as a BentoML service, without Rondo.
 
-`rondo export` copies this file beside `model.onnx` and `model.json`: the version, its digest and its features. What the
-model answers is in the metadata of the graph.
+`rondo export` copies this file next to `model.onnx` and `model.json`, which has the version, its digest and its
+features. The outputs of the model are in the metadata of the graph.
 """
 
 import hashlib
@@ -50,9 +50,10 @@ class Model:
 
     @bentoml.api
     def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the outputs of each row by name. A row has one value per feature. Optional ones may be absent or null.
+        """Return the outputs of each row by name. A row has one value per feature.
 
-        They are those of `PredictionMade.output`: numbers, a label, and probabilities by class.
+        Optional features may be absent or null. The outputs are those of `PredictionMade.output`: numbers, a label, and
+        probabilities by class.
         """
         if not rows:
             return []
@@ -65,7 +66,7 @@ class Model:
 
 
 def _values(name: str, values: Any, labels: list[Any]) -> list[Any]:
-    """Return an output as answers have it: of shape [N, 1], or [N, labels] for probabilities."""
+    """Return the values of an output for answers. `values` has the shape [N, 1], or [N, labels] for probabilities."""
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise InvalidArgument(f"row {row}: the model gave no finite prediction for these features")
@@ -78,12 +79,12 @@ def _values(name: str, values: Any, labels: list[Any]) -> list[Any]:
 
 
 def _number(value: Any) -> float:
-    """Return a float32 as the shortest number that reads back as the same."""
+    """Return a float32 as the shortest number that reads back as the same float32."""
     return float(str(value))
 
 
 def _column(name: str, feature: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
-    """Return the values of a feature, shape [N, 1]. A missing text is empty, a missing number NaN."""
+    """Return the values of a feature, shape [N, 1]. A missing text is empty, and a missing number is NaN."""
     values = [row.get(name) for row in rows]
     if feature["type"] == "category":
         return np.array([[value or ""] for value in values], dtype=np.object_)
@@ -112,7 +113,7 @@ def _problem(value: Any, feature: dict[str, Any]) -> str | None:
     number: Any = value
     try:
         number = float(number)
-    except OverflowError:  # an integer beyond every float
+    except OverflowError:  # an integer beyond the range of floats
         number = np.inf if number > 0 else -np.inf
     if feature["type"] == "int" and not number.is_integer():
         return f"must be {expected}"

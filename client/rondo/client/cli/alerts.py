@@ -1,4 +1,4 @@
-"""`rondo alerts`, `silence`, `silences` and `unsilence`: alerts, the messages about them, and holding those back."""
+"""`rondo alerts`, `silence`, `silences` and `unsilence`: alerts, their messages, and silences."""
 
 from __future__ import annotations
 

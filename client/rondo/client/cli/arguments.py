@@ -1,4 +1,4 @@
-"""Arguments as people type them: times, and features as `name=value`."""
+"""Parses arguments of the command line: times, and features as `name=value`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "
 
 
 def event_time(text: str) -> datetime:
-    """Read an event time. It needs an offset, as over Kafka."""
+    """Parse an event time. It needs an offset, as in requests over Kafka."""
     try:
         return event_times.parse(text)
     except RefusedError as error:
@@ -28,7 +28,7 @@ def event_time(text: str) -> datetime:
 
 
 def local_time(text: str) -> datetime:
-    """Read a time of this machine's clock. Without an offset it is local time."""
+    """Parse a time of this machine's clock. Without an offset it is local time."""
     try:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
@@ -36,7 +36,7 @@ def local_time(text: str) -> datetime:
 
 
 def duration(text: str) -> timedelta:
-    """Read a duration such as 2h, as a spec has it."""
+    """Parse a duration such as 2h, in the form of a spec."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -44,10 +44,10 @@ def duration(text: str) -> timedelta:
 
 
 def features(pairs: Sequence[str], datatypes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the features by name. `datatypes` are those of the Open Inference Protocol. An empty value is None.
+    """Return the features by name. `datatypes` are those of the Open Inference Protocol. An empty text becomes None.
 
     Raises:
-        RefusedError: with every pair that can't be read.
+        RefusedError: some pairs can't be parsed. The error names all of them.
 
     """
     found: dict[str, Any] = {}

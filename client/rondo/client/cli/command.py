@@ -1,4 +1,4 @@
-"""The command with all its subcommands, and how it prints errors."""
+"""The `rondo` command with all subcommands, and the output of errors."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from rondo.contracts.environment import unknown_variables
 from rondo.contracts.spec.file import SpecError
 
 _INTERRUPTED = 130
-# Typer exports the error for a wrong option, but not its base class, which is also raised for a wrong command.
+# Typer exports the error of a wrong option, but not its base class, which a wrong command raises, too.
 _UsageError: Any = typer.BadParameter.__base__
 _JSON = "rondo.json"
 
 
 class _Commands(TyperGroup):
-    """Prints an expected error as one message on stderr, and exits with code 1 instead of a traceback.
+    """Prints an expected error as one message on stderr without a traceback, and exits with code 1.
 
     With `--json` the error is also an object on stdout, so that programs need not read stderr.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Looked up here, because an error in the other arguments ends the parsing.
+        # The option is looked up here, because an error in another argument ends the parsing.
         ctx.meta[_JSON] = "--json" in args
         return super().parse_args(ctx, args)
 
@@ -65,7 +65,7 @@ class _Commands(TyperGroup):
 
 
 def error_object(error: RondoError | SpecError) -> dict[str, Any]:
-    """Return `error` (its code) and `message`. `reasons` has one line for each of several faults."""
+    """Return `error` (its code) and `message`. If the error has several faults, `reasons` has a line for each."""
     code = "invalid_spec" if isinstance(error, SpecError) else error.code
     content: dict[str, Any] = {"error": code, "message": str(error)}
     return content | {"reasons": list(error.problems)} if error.problems else content
@@ -87,7 +87,7 @@ def options(
         typer.Option(help="The access token to use; by default RONDO_TOKEN, else the admin token of the local stack."),
     ] = None,
 ) -> None:
-    # A service refuses it. A command warns: its user reads the line, and may set the variable for another program.
+    # A service refuses an unknown variable. A command only warns, because its user may set it for another program.
     for problem in unknown_variables(os.environ):
         print_note(f"rondo: warning: {problem}")
     session.use_token(token)

@@ -1,4 +1,4 @@
-"""`rondo labels`: predictions whose outcome is wanted, to estimate the loss."""
+"""`rondo labels`: predictions whose outcomes are wanted, to estimate the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the monitor knows about the models, for `rondo models`, `status` and `predict`."""
+"""The monitor's information about models, for `rondo models`, `status` and `predict`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
 
 _NOT_MONITORED = "not monitored"
-# Requests that are this much older than the clock are a replay of old data.
+# Requests that are older than this are a replay of old data.
 _FAR = timedelta(days=1)
 
 
 async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
-    """Return the monitor's summaries, as `AsyncRondo.monitoring`. None if it can't be asked."""
+    """Return the monitor's summaries, as `AsyncRondo.monitoring`. None if the monitor does not answer."""
     if rondo.connection.monitor is None:
         return None
     try:
@@ -29,7 +29,7 @@ async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
 
 
 async def replicas(rondo: AsyncRondo) -> dict[str, Any] | None:
-    """Return the monitor's replicas, as `AsyncRondo.monitor_replicas`. None if it can't be asked."""
+    """Return the monitor's replicas, as `AsyncRondo.monitor_replicas`. None if the monitor does not answer."""
     if rondo.connection.monitor is None:
         return None
     try:
@@ -39,7 +39,7 @@ async def replicas(rondo: AsyncRondo) -> dict[str, Any] | None:
 
 
 def shares(found: dict[str, Any] | None) -> list[str]:
-    """Return which replica has which partitions, where there are several, and which partitions none has."""
+    """Return the partitions of each replica, if there are several replicas, and the partitions without a replica."""
     if found is None:
         return []
     several = len(found["replicas"]) > 1
@@ -56,14 +56,14 @@ def _partitions(numbers: list[int]) -> str:
 
 
 def verdict(summary: dict[str, Any] | None) -> str:
-    """Return since when everything of a model can be judged, or what is missing. None is one that is not monitored."""
+    """Return the time since which a model can be judged, or what is missing. A summary of None is not monitored."""
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]
     never: str | None = summary.get("out_of_reach")
     judged = ", ".join(judged_since(summary))
     since = f"judged: {judged}" if judged else None
-    # An older monitor does not say it.
+    # An older monitor does not send this field.
     slices: str | None = summary.get("unjudged_slices")
     if reason is None:
         unjudged = f"; no verdict yet: {slices}" if slices else ""
@@ -77,9 +77,9 @@ def verdict(summary: dict[str, Any] | None) -> str:
 
 
 def judged_since(known: dict[str, Any]) -> list[str]:
-    """Return which groups of columns can be judged since when, of a summary or a status.
+    """Return the time since which each group of columns can be judged, from a summary or a status.
 
-    An older monitor does not say it.
+    An older monitor does not send it.
     """
     by_time: dict[str, list[str]] = {}
     for group, at in known.get("judged_since", {}).items():
@@ -95,11 +95,11 @@ _BY_EVIDENCE = ("drift", "performance", "slices", "quality")
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:
-    """Return the kinds of the open alerts, and which are silenced, or may be chance among so many models."""
+    """Return the kinds of the open alerts, with marks for silenced alerts and for weak evidence among many models."""
     if summary is None:
         return []
     silenced = summary.get("silenced_alerts", ())
-    # An older monitor does not say it.
+    # An older monitor does not send this field.
     weak = () if summary.get("evident_over_models", True) else _BY_EVIDENCE
     return [
         f"{kind.replace('_', ' ')}{' (weak among all models)' * (kind in weak)}{' (silenced)' * (kind in silenced)}"
@@ -108,22 +108,25 @@ def alerts(summary: dict[str, Any] | None) -> list[str]:
 
 
 def estimates(summary: dict[str, Any] | None) -> list[str]:
-    """Return the metrics that are to be expected of the newest rows, before their outcomes are there."""
+    """Return the metrics that the monitor estimates for the newest rows, before their outcomes arrive."""
     given = (summary or {}).get("estimates", ())
     found = [Estimate.model_validate(each) for each in given if each["statistic"] in METRICS]
     return [f"estimated {described_estimate(each)}" for each in found]
 
 
 def dropped_share(summary: dict[str, Any] | None) -> list[str]:
-    """Return the share of the newest requests that is not monitored, if there is one. It is no alert by itself."""
+    """Return the share of the newest requests that is not monitored, if it is above 0.
+
+    The share alone is not an alert.
+    """
     share: float = summary["not_monitored_share"] if summary else 0.0
     return [f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else []
 
 
 async def check_now_as_event_time(rondo: AsyncRondo, model: str) -> str | None:
-    """Warn if a request without an event time, which counts as asked now, is far from the others of its model.
+    """Warn if the current time, which a request without an event time gets, is far from the model's other requests.
 
-    Return the event time that it counts with, if no other request is known.
+    Return a sentence with that time if the monitor knows no other request of the model.
     """
     now = datetime.now(UTC)
     newest = ((await monitoring(rondo) or {}).get(model) or {}).get("watermark")

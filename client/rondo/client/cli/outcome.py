@@ -89,7 +89,7 @@ def _print_unmatched(model: str, *, json: bool) -> None:
 
 
 def _label(text: str) -> float | str:
-    """Return a number as such, so that JSON has it as a number. Any other text, such as `007`, unchanged."""
+    """Return a number as a number, so that it is a number in JSON. Other texts, such as `007`, stay as they are."""
     try:
         number = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The label of a model, to check outcomes before they are sent."""
+"""The label of a model, for checks of outcomes before they are sent."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MOST_LISTED = 10
 
 @dataclass(frozen=True)
 class Label:
-    """The label column of a model, and its values where they are known.
+    """The label column of a model, and its values if they are known.
 
-    `classes` are those that its champion knows. They are empty where every value of `labels` is known to it, and where
-    serving could not be asked.
+    `classes` are those that the champion knows. They are empty if the champion knows every value of `labels`, and if
+    serving did not answer.
     """
 
     column: str
@@ -33,7 +33,7 @@ class Label:
     def check(self, observed: OutcomeObserved) -> None:
         """Raise RefusedError if an outcome is not a value of the label."""
         if self.labels is not None and self.labels.parse(observed.outcome) is None:
-            # A number as it was typed: 3 and not 3.0.
+            # The number as it was typed, such as 3 instead of 3.0.
             shown = f"{observed.outcome:g}" if isinstance(observed.outcome, float) else repr(observed.outcome)
             raise RefusedError(
                 f"{shown} is not an outcome of {observed.model}: its label `{self.column}` is {self.labels.expected}",
@@ -41,7 +41,7 @@ class Label:
             )
 
     def doubt(self, observed: OutcomeObserved) -> str | None:
-        """Return a warning about an outcome that is a class which the champion does not know. It may be a new one."""
+        """Return a warning if the outcome is a class that the champion does not know. It may be a new class."""
         found = None if self.labels is None else self.labels.parse(observed.outcome)
         if not self.classes or found is None or str(found) in self.classes:
             return None
@@ -60,10 +60,10 @@ def _listed(classes: tuple[str, ...]) -> str:
 
 
 async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
-    """Return the label of a model. None if registry or ingestion could not be asked.
+    """Return the label of a model. None if the registry or ingestion does not answer.
 
     Raises:
-        NotFoundError: there is no such model.
+        NotFoundError: the model does not exist.
 
     """
     try:
@@ -76,7 +76,7 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):  # ingestion may not have the spec yet
         return None
     column: dict[str, Any] = next((each for each in columns if each["name"] == data["label"]), {"kind": None})
-    # A registry of a later release may have a task that this one does not know.
+    # A registry of a later release may have a task that this release does not know.
     if task is None or column["kind"] != _LABEL:
         return Label(data["label"], None)
     labels = task.labels(data.get("positive"), data.get("negative"))
@@ -84,7 +84,7 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
 
 
 async def _classes(rondo: AsyncRondo, model: str) -> tuple[str, ...]:
-    """Return the classes of the champion. None where serving has none or can't be asked."""
+    """Return the classes of the champion. Empty if it has none or serving does not answer."""
     try:
         return await rondo.classes(model)
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):

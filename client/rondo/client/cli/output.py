@@ -1,4 +1,4 @@
-"""Printing: results to stdout, everything else to stderr."""
+"""Prints results to stdout, and everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-# Without a terminal a row is one line, for programs that read lines. No cell is folded.
+# Without a terminal each row is printed as one line, for programs that read lines. No cell is folded.
 _WIDTH = 100_000
 
 
 class _PlainConsole(Console):
-    """Prints text as it is: most of it comes from outside, where `[x]` is no style and `:train:` no emoji."""
+    """Prints text without markup.
+
+    Most of it comes from outside, where `[x]` is not a style and `:train:` not an emoji.
+    """
 
     def __init__(self, *, width: int | None = None, stderr: bool = False) -> None:
         super().__init__(width=width, stderr=stderr, markup=False, emoji=False, highlight=False)
 
     def on_broken_pipe(self) -> None:
-        """End the command: nobody reads its output any more.
+        """End the command, because the reader of its output has closed the pipe.
 
         Raises:
-            SystemExit: always, with the code that Typer has for a broken pipe.
+            SystemExit: always, with Typer's exit code for a broken pipe.
 
         """
-        # Rich redirects stdout alone. A rest of stderr would fail once more when Python ends.
+        # Rich only redirects stdout. Unwritten output on stderr would fail again when Python ends.
         ignored = os.open(os.devnull, os.O_WRONLY)
         os.dup2(ignored, self.file.fileno())
         os.close(ignored)
@@ -63,7 +66,7 @@ def print_note(message: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON: indented on a terminal, else one line."""
+    """Print JSON, indented on a terminal, else in one line."""
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
     typer.echo(orjson.dumps(value, option=option | orjson.OPT_NON_STR_KEYS).decode())
 
@@ -82,7 +85,7 @@ def print_prediction(prediction: Prediction, *, json: bool) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table. None is a dash, numbers are aligned to the right."""
+    """Print a table. None is printed as a dash, and numbers are aligned to the right."""
     table = Table(box=None, pad_edge=False)
     cells = [list(row) for row in rows]
     for place, name in enumerate(columns):
@@ -96,7 +99,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def print_list(
     found: Sequence[T], columns: Sequence[str], cells: Callable[[T], Sequence[object]], *, empty: str, json: bool
 ) -> None:
-    """Print a list as JSON, or as a table with the `cells` of each entry. `empty` is the text where there is none."""
+    """Print a list as JSON, or as a table with the `cells` of each entry. `empty` is the text for an empty list."""
     if json:
         print_json(found)
     elif not found:

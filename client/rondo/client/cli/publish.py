@@ -29,7 +29,7 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
 
-# How long `rondo apply` waits for ingestion to receive the spec of a dataset.
+# The longest time that `rondo apply` waits for ingestion to receive the spec of a dataset.
 _INGESTION_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
@@ -46,7 +46,7 @@ def apply(files: Files, json: Json = False) -> None:  # noqa: FBT002 - a flag of
 
     Faults are reported by line, before anything is sent.
     """
-    specs = [_read_spec(file) for file in files]  # first, so that a fault is reported also where no Rondo runs
+    specs = [_read_spec(file) for file in files]  # first, so that faults are reported even if no Rondo runs
     specs.sort(key=lambda each: not isinstance(each.spec, DatasetSpec))
     results = []
     for each in specs:
@@ -81,9 +81,10 @@ async def _apply_spec(rondo: AsyncRondo, each: _SpecFile) -> dict[str, Any]:
 
 
 async def _until_ingestion_has(rondo: AsyncRondo, dataset: str, digest: str) -> tuple[str, ...]:
-    """Wait until ingestion checks batches by the spec with this digest, and return a warning if it takes too long.
+    """Wait until ingestion checks batches by the spec with this digest. Return a warning if this takes too long.
 
-    The spec reaches it by a topic, after the registry has answered. Where ingestion can't be asked, nothing is awaited.
+    Ingestion receives the spec from a topic, after the registry has answered. The function returns at once if ingestion
+    does not answer.
     """
     try:
         async with asyncio.timeout(_INGESTION_SECONDS):
@@ -110,7 +111,7 @@ def _print_applied(applied: dict[str, Any]) -> None:
     name = applied.get("model") or f"dataset {applied['dataset']}"
     print_text(f"{name}: revision {applied['revision']} {state} ({applied['digest']})")
     for change in applied.get("changes", ()):
-        if not change["is_stricter"]:  # the others are warnings
+        if not change["is_stricter"]:  # stricter changes are printed as warnings
             print_text(f"  {change['message']}")
 
 
@@ -135,13 +136,13 @@ def datasets(json: Json = False) -> None:  # noqa: FBT002
 
 
 def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what the author of a spec should know. `before` is the contract of its dataset without the spec."""
+    """Yield warnings for the author of a spec. `before` is the contract of its dataset without the spec."""
     if not spec.gates.model_dump(exclude_defaults=True):
         yield (
             f"{spec.model} has no gates: a new version is promoted whatever its metrics are. Add `gates` to refuse "
             "one that is too poor"
         )
-    # The registry refuses a spec that does not fit its declared dataset. An earlier ingestion does not say `declared`.
+    # The registry refuses a spec that does not fit its declared dataset. An earlier ingestion does not send `declared`.
     if before is None or before["data_version"] is None or before.get("declared"):
         return
     accepted = {column["name"] for column in before["columns"]}
@@ -157,13 +158,13 @@ def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
 
 
 def _required(spec: ModelSpec) -> list[str]:
-    """Return the columns that a batch must have for the spec."""
+    """Return the columns that the spec requires in a batch."""
     features = [name for name, each in spec.features.items() if each.source is None and not each.optional]
     return [spec.data.entity, spec.data.event_time, *features, spec.data.label]
 
 
 async def _contract(rondo: AsyncRondo, dataset: str) -> dict[str, Any] | None:
-    """Return the contract of a dataset. None if there is none yet, or ingestion can't be asked."""
+    """Return the contract of a dataset. None if there is none yet, or if ingestion does not answer."""
     try:
         return await rondo.dataset(dataset)
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
@@ -209,7 +210,7 @@ def publish(
 def _progress() -> Progress:
     console = stderr()
     return Progress(
-        # Without markup: the name of a file may have brackets.
+        # Markup is off, because the name of a file may have brackets.
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
@@ -221,12 +222,12 @@ def _progress() -> Progress:
 
 
 def _print_report(dataset: str, name: str, report: dict[str, Any]) -> None:
-    # A batch whose full report is lost still has its counts.
+    # The counts are also known for a batch whose full report is lost.
     quality, version = report["quality"] or {**report["rows"], "reasons": {}}, report["data_version"]["version"]
     rows = f"{quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined"
     if report["repeated"]:
         print_text(f"batch {name} was published before, at version {version} of {dataset} ({rows}): nothing was added")
-        # An ingestion of an earlier release does not name them.
+        # Ingestion of an earlier release does not send them.
         if dropped := report.get("dropped_columns"):
             print_text(
                 f"  its columns {', '.join(dropped)} were dropped then: if the spec has them now, publish the file with"

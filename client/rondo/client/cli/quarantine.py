@@ -1,4 +1,4 @@
-"""`rondo quarantine` and `rondo failed`: rows that were kept out, and requests and outcomes that were refused."""
+"""`rondo quarantine` and `rondo failed`: quarantined rows, and refused requests and outcomes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def quarantine(
     print_list(
         session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last)),
         ("batch", "row, from 1", "reason", "content"),
-        # The API counts from 0. The messages of `rondo publish` from 1.
+        # The API counts from 0, and the messages of `rondo publish` count from 1.
         lambda row: (row["batch_id"], row["row"] + 1, row["reason"], row["content"]),
         empty=f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine",
         json=json,
@@ -55,7 +55,7 @@ def failed(
             found = [request async for request in requests]
         if model is not None and not found:
             with suppress(UnreachableError, UnavailableError, ForbiddenError):
-                await rondo.model(model)  # raises for a model that does not exist
+                await rondo.model(model)  # raises an error if the model does not exist
         return found
 
     async def print_all(rondo: AsyncRondo) -> None:

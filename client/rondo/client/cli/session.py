@@ -1,4 +1,4 @@
-"""One client per command: connect, run, close."""
+"""Runs a command with one client: connect, run, close."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _token: ContextVar[str | None] = ContextVar("token", default=None)
 
 
 def use_token(token: str | None) -> None:
-    """Use this token for the command, in place of that of the environment, unless it is None."""
+    """Use this token for the command in place of the environment's. None keeps that of the environment."""
     _token.set(token)
 
 
@@ -26,7 +26,7 @@ def connection() -> Connection:
     """Return the connection that the command uses.
 
     Raises:
-        NoConnectionError: none is configured, and no stack runs here.
+        NoConnectionError: no connection is configured, and no stack runs here.
 
     """
     token = _token.get()

@@ -42,7 +42,7 @@ async def _states(rondo: AsyncRondo) -> dict[str, dict[str, Any]]:
 
 
 async def _rollouts(rondo: AsyncRondo) -> list[dict[str, Any]]:
-    """Return the rollouts that go on. None if the registry can't be asked, or is of an earlier release."""
+    """Return the active rollouts. None if the registry does not answer, or is of an earlier release."""
     try:
         return await rondo.rollouts()
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
@@ -66,7 +66,7 @@ def _why(state: dict[str, Any]) -> str:
 
 
 def _asked(rollout: dict[str, Any]) -> str:
-    """Return that a rollout waits for a person, and what to run."""
+    """Return a line for a rollout that waits for a person, with the command to run."""
     verdict = f" ({rollout['verdict']})" if rollout["verdict"] else ""
     return (
         f"{rollout['model']}: the rollout of version {rollout['candidate']} asks{verdict}: "
@@ -75,7 +75,7 @@ def _asked(rollout: dict[str, Any]) -> str:
 
 
 def _grouped(checks: dict[str, str]) -> list[str]:
-    """Return each result once, with the names that have it."""
+    """Return each result once, with the names of the checks that have it."""
     names: dict[str, list[str]] = {}
     for name, result in checks.items():
         names.setdefault(result, []).append(name)
@@ -83,9 +83,9 @@ def _grouped(checks: dict[str, str]) -> list[str]:
 
 
 def _findings(summary: dict[str, Any]) -> list[str]:
-    """Return since when a model can be judged, or what has no verdict yet, open alerts, requests not monitored.
+    """Return the lines of a model: the time since which it is judged, open alerts, and requests not monitored.
 
-    While something is not judged, the performance to be expected stands beside it.
+    If something can't be judged yet, the estimated performance follows it.
     """
     is_unjudged = bool(summary["no_verdict"] or summary.get("out_of_reach"))
     judged = [verdict(summary)] if is_unjudged or summary.get("judged_since") or summary.get("unjudged_slices") else []

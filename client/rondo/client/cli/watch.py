@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rondo.client.kafka.event_stream import Since
     from rondo.contracts.events.cloudevents import Envelope
 
-# Within it a second outage of a replay, whose events are older, is not noted.
+# A replay has older events, which do not end an outage. Its outage ends after this time.
 _LONGEST_NOTICE = timedelta(minutes=1)
-# Fetches fail again and again while Kafka is away: within a fraction of a second, or after a time-out.
+# Fetches fail repeatedly while Kafka is unavailable: within a fraction of a second, or after a timeout.
 _SHORTEST_OUTAGE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
 
@@ -42,7 +42,7 @@ def watch(
     topics_of(names or [])
     start: Since = _FIXED.get(since) or local_time(since)
     outage = OutageNotice()
-    # The client waits for Kafka silently. Only the fetcher's log shows that it is unavailable.
+    # The client waits for Kafka without a message. Only the fetcher's log shows that Kafka is unavailable.
     logging.getLogger("aiokafka.consumer.fetcher").addHandler(outage)
 
     async def follow(rondo: AsyncRondo) -> None:
@@ -59,12 +59,12 @@ def watch(
 
 
 class OutageNotice(logging.Handler):
-    """Prints once per outage that Kafka does not answer. One failure that the next fetch repairs is no outage."""
+    """Prints one message per outage of Kafka. A failure that the next fetch recovers from does not count."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(logging.ERROR)
         self._now = now
-        # The first and the last of the failures that follow each other.
+        # The first and the last of consecutive failures.
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._noticed = False
@@ -79,9 +79,9 @@ class OutageNotice(logging.Handler):
             print_note(f"Kafka does not answer; waiting for it ({record.getMessage()})")
 
     def on_event(self, published: datetime) -> None:
-        """End the outage with an event that was published since it began. An older one may have been fetched before.
+        """End the outage if this event was published after it began. An older event may have been fetched before it.
 
-        A replay has older ones alone: for it an outage lasts a minute.
+        A replay only has older events, so its outage ends after a minute.
         """
         if self._first is not None and (published > self._first or self._now() > self._first + _LONGEST_NOTICE):
             self._first, self._noticed = None, False

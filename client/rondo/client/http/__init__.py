@@ -1,1 +1,1 @@
-"""The services' HTTP APIs."""
+"""Clients of the services' HTTP APIs."""

@@ -17,7 +17,9 @@ _ID_DIGITS = 16
 
 
 def content_type_of(content: bytes | Path, given: str | None) -> str:
-    """Return `given`, else the content type of the file's suffix. A `.gz` after it is ignored: ingestion inflates it.
+    """Return `given`, or the content type of the file's suffix if it is None.
+
+    A `.gz` after the suffix is ignored, because ingestion decompresses the file.
 
     Raises:
         UnknownFormatError: the suffix is unknown.
@@ -37,7 +39,7 @@ def suffix_of(file: Path) -> str:
 
 
 def batch_id_of(file: Path) -> str:
-    """Return an id that depends on the content alone, so that the same file is the same batch."""
+    """Return an id that only depends on the content, so that the same file is the same batch."""
     with file.open("rb") as content:
         return f"sha256-{hashlib.file_digest(content, 'sha256').hexdigest()[:_ID_DIGITS]}"
 
@@ -46,7 +48,7 @@ def size_of(content: bytes | Path) -> int:
     """Return the size of a batch in bytes.
 
     Raises:
-        EmptyBatchError: it is 0.
+        EmptyBatchError: the size is 0.
 
     """
     size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -60,7 +62,7 @@ def _name_of(content: bytes | Path) -> str:
 
 
 async def chunks(content: Path, sent: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
-    """Yield the file in chunks. `sent` is called with the size of each one that was taken."""
+    """Yield the file in chunks. `sent` is called with the size of each chunk when it has been taken."""
     with content.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

@@ -1,4 +1,4 @@
-"""The state of Kafka and PostgreSQL, as the readiness of the services reports it."""
+"""The state of Kafka and PostgreSQL, derived from the readiness of the services."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The names in the services' readiness.
+# The names of the dependencies in the services' readiness.
 DEPENDENCIES = ("kafka", "postgresql")
 
 
 def dependency_status(services: Mapping[str, Mapping[str, Any]], kafka: str) -> dict[str, dict[str, Any]]:
     """Return the state of each dependency in the form of a service's own readiness.
 
-    A dependency is `ready` if every service that checks it reaches it, and None if none checks it. `checks` has the
-    result by service. The address of PostgreSQL is a secret of the services, and None.
+    `ready` is true if every service that checks the dependency reaches it, and None if no service checks it. `checks`
+    has the result by service. The address of PostgreSQL is None, because it is a secret of the services.
     """
     return {name: _status(name, services, kafka if name == "kafka" else None) for name in DEPENDENCIES}
 

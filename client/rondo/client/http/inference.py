@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.predictions import PredictionRequested
 
 _ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
-_OF_RONDO = "rondo."  # the outputs beside the model's: id and version
+_OF_RONDO = "rondo."  # prefix of the outputs that Rondo adds to the model's: id and version
 _ONE_ROW = [1, 1]
 _OF_TENSORS = re.compile(r" at row 0(?= )|, in an? \w+ tensor of shape \[1, 1\]")
 
@@ -24,7 +24,7 @@ def body(request: PredictionRequested) -> bytes:
     """Return the body of the request: one tensor of shape [1, 1] per feature that has a value.
 
     Raises:
-        RefusedError: a number is infinite, a value has a type that JSON has not, or no feature has a value.
+        RefusedError: a number is infinite, a value has a type that JSON lacks, or no feature has a value.
 
     """
     inputs = [_tensor(name, value) for name, value in sendable(request.features).items() if value is not None]
@@ -40,7 +40,7 @@ def body(request: PredictionRequested) -> bytes:
 
 
 def in_features(refused: RefusedError) -> RefusedError:
-    """Return the refusal without rows and tensors: the caller gave features of one row and knows neither."""
+    """Return the refusal without rows and tensors, which the caller of a request with one row does not know."""
     return RefusedError(_OF_TENSORS.sub("", str(refused)), code=refused.code)
 
 
@@ -64,7 +64,7 @@ def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction
     """Return the prediction in a response.
 
     Raises:
-        ServiceFailedError: it has no output of one row.
+        ServiceFailedError: the response has no output of one row.
 
     """
     try:
@@ -78,6 +78,6 @@ def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction
 
 
 def _value(tensor: dict[str, Any]) -> Any:
-    """Return the value of one row; with the labels of its columns, a value for each."""
+    """Return the value of one row. If the columns have labels, return a value by label."""
     labels = tensor.get("parameters", {}).get("labels")
     return tensor["data"][0] if labels is None else dict(zip(map(str, labels), tensor["data"], strict=True))

@@ -1,4 +1,4 @@
-"""Ingestion's API. Results are the JSON values that its OpenAPI document describes."""
+"""Ingestion's HTTP API. Results are the JSON values that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class IngestionClient:
     ) -> dict[str, Any]:
         """Publish a batch, and return its report. `sent` is called with the size of each chunk that was sent.
 
-        Publishing an id again is a no-op: the report is that of the first time, with `repeated` true.
+        A second batch with the same id has no effect. Its report is that of the first batch, with `repeated` true.
 
         Raises:
             UnknownFormatError: no content type is given, and the file's suffix is unknown.
-            EmptyBatchError: it has 0 bytes.
+            EmptyBatchError: the file has 0 bytes.
             RefusedError: the whole batch was rejected. `problems` has the reasons.
 
         """
-        # With a length ingestion refuses a batch that is too large before it is sent.
+        # The content length lets ingestion refuse a batch that is too large before it is sent.
         headers = {
             "content-type": batch_files.content_type_of(content, content_type),
             "content-length": str(batch_files.size_of(content)),
@@ -60,7 +60,7 @@ class IngestionClient:
         """Return the newest version of a dataset.
 
         Raises:
-            RefusedError: it has no rows yet.
+            RefusedError: the dataset has no rows yet.
 
         """
         found = (await self._http.json("ingestion", "GET", _path(dataset, "/data-version")))["data_version"]
@@ -69,33 +69,35 @@ class IngestionClient:
         return int(found)
 
     async def scoring_job(self, job: str) -> dict[str, Any]:
-        """Return how far a scoring job is: its `state`, `rows`, `scored`, `refused` and `scores`, its table.
+        """Return the progress of a scoring job: `state`, `rows`, `scored`, `refused` and the table `scores`.
 
         Raises:
-            NotFoundError: ingestion does not know it. It knows a job a moment after it was requested.
+            NotFoundError: ingestion does not know the job. A new request needs a moment to reach ingestion.
 
         """
         return await self._http.json("ingestion", "GET", f"/v1/scoring-jobs/{quote(job, safe='')}")
 
     async def scoring_jobs(self) -> list[dict[str, Any]]:
-        """Return the newest scoring jobs, requested last first."""
+        """Return the newest scoring jobs, the latest request first."""
         found: list[dict[str, Any]] = (await self._http.json("ingestion", "GET", "/v1/scoring-jobs"))["jobs"]
         return found
 
     async def quarantine(
         self, dataset: str, batch_id: str | None = None, limit: int = _QUARANTINE_LIMIT
     ) -> list[dict[str, Any]]:
-        """Return the rows that were quarantined last (of `batch_id`, unless it is None): reason and original content.
+        """Return the rows that were quarantined last, each with reason and original content.
+
+        `batch_id` selects a batch.
 
         Raises:
-            NotFoundError: no model has this dataset.
+            NotFoundError: no model uses the dataset.
 
         """
         chosen = f"&batch_id={quote(batch_id, safe='')}" if batch_id is not None else ""
         path = _path(dataset, f"/quarantine?limit={limit}{chosen}")
         found: list[dict[str, Any]] = (await self._http.json("ingestion", "GET", path))["rows"]
         if not found:
-            await self.dataset(dataset)  # raises for a dataset that no model has
+            await self.dataset(dataset)  # raises an error if no model uses the dataset
         return found
 
 

@@ -1,4 +1,4 @@
-"""The monitor's API. Results are the JSON values that its OpenAPI document describes."""
+"""The monitor's HTTP API. Results are the JSON values that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class MonitorClient:
     _http: HttpTransport
 
     async def monitoring(self) -> dict[str, dict[str, Any]]:
-        """Return a summary by model, as the monitor has it.
+        """Return the monitor's summary of each model.
 
-        `last_window` is the end of the last closed window, None if none has closed. `no_verdict` is what can't be
-        judged yet and what is missing, None if all is that ever can be. `out_of_reach` is what can't be judged however
-        long one waits, and why. `open_alerts` has the kinds of the raised alerts,
-        `silenced_alerts` those of them about which no messages are sent, `not_monitored_share` the share of the newest
-        requests that count in no window, and `watermark` the newest event time.
+        `last_window` is the end of the last closed window, and None if no window has closed. `no_verdict` says what
+        can't be judged yet and what is missing. It is None if everything that can be judged is judged. `out_of_reach`
+        says what can't be judged after any time, and why. `open_alerts` has the kinds of the open alerts, and
+        `silenced_alerts` the kinds of those without messages. `not_monitored_share` is the share of the newest requests
+        that count in no window, and `watermark` the newest event time.
 
         Raises:
             UnreachableError: the monitor does not answer.
@@ -33,9 +33,9 @@ class MonitorClient:
         return {each["model"]: each for each in found["models"]}
 
     async def monitor_replicas(self) -> dict[str, Any]:
-        """Return the `replicas` of the monitor that are there, each with its `partitions` of both logs.
+        """Return the running `replicas` of the monitor, each with its `partitions` of both logs.
 
-        `models` is how many models are in them, and `unassigned` has the partitions that no replica works on.
+        `models` is the number of models in these partitions, and `unassigned` has the partitions without a replica.
 
         Raises:
             NotFoundError: the monitor is of a release whose replicas do not share the models.
@@ -45,26 +45,26 @@ class MonitorClient:
         return await self._http.json("monitor", "GET", "/v1/replicas")
 
     async def drift(self, model: str) -> dict[str, Any]:
-        """Return what has changed of a model and since when, and what can't be judged yet.
+        """Return the changes of a model, their start, and what can't be judged yet.
 
-        `verdict` has a sentence about the model. `columns` have the evidence of each input, each output and the loss
-        (whose `column` is None), as decimal logarithms: a column has changed where it has a `since`. `newest` has the
-        distributions of the newest rows beside those of the training data, `newest_closed` the newest figures of
-        performance. `unmatched` has the numbers of `predictions` and `outcomes` that wait for the other, and `dropped`
-        those of rows and outcomes that count in no window, by reason.
+        `verdict` is a sentence about the model. `columns` has the evidence of each input, each output and the loss
+        (whose `column` is None), as decimal logarithms. A column with a `since` has changed. `newest` has the
+        distributions of the newest rows and of the training data, and `newest_closed` the newest figures of
+        performance. `unmatched` counts the `predictions` without an outcome and the `outcomes` without a prediction so
+        far. `dropped` counts the rows and outcomes that count in no window, by reason.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
             UnreachableError: the monitor does not answer.
 
         """
         return await self._http.json("monitor", "GET", _path(model, "/drift"))
 
     async def windows(self, model: str, last: int = 20) -> list[dict[str, Any]]:
-        """Return the `last` closed windows, the newest first, with their figures and the evidence when they closed.
+        """Return the `last` closed windows, the newest first, with their figures and the evidence at their closing.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
 
         """
         found: list[dict[str, Any]] = []
@@ -80,14 +80,15 @@ class MonitorClient:
         return found
 
     async def wanted_labels(self, model: str, budget: int = 100, *, uncertain: bool = False) -> dict[str, Any]:
-        """Return predictions whose outcome is wanted, at most `budget` of each day of event time.
+        """Return predictions whose outcomes are wanted, at most `budget` for each day of event time.
 
-        `wanted` has their ids, and the probability with which each was chosen: losses divided by it estimate the loss
-        of all predictions of open windows. With `uncertain` those with an uncertain loss are the more likely: fewer of
-        them are as informative, but the monitor's own figures do not divide. `unlabelled` is how many have no outcome.
+        `wanted` has their ids, and the probability with which each was chosen. Losses divided by it estimate the loss
+        of all predictions in open windows. With `uncertain`, predictions with an uncertain loss are chosen more often.
+        Fewer outcomes then suffice, but the monitor's own figures do not divide by the probability. `unlabelled` is the
+        number of predictions without an outcome.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
 
         """
         return await self._http.json(
@@ -95,7 +96,7 @@ class MonitorClient:
         )
 
     async def alerts(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the alerts of a model, or of all, that are open or ended in the last seven days. The open ones first.
+        """Return the alerts of a model, or of all, that are open or ended in the last seven days, the open ones first.
 
         `state` is `open`, `silenced` or `resolved`, and `silence` that of a silenced one. `messages` is how many said
         that it is open.
@@ -107,10 +108,10 @@ class MonitorClient:
         return await self._listed("alerts", model)
 
     async def deliveries(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the newest messages about alerts, one for each receiver, with the outcome of the last call.
+        """Return the newest messages about alerts, one for each receiver, with the result of the last call.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
 
         """
         return await self._listed("deliveries", model)
@@ -119,46 +120,46 @@ class MonitorClient:
         """Deliver a message again to its receiver, with the same id and content.
 
         Raises:
-            NotFoundError: there is no such delivery.
+            NotFoundError: the delivery does not exist.
             RefusedError: the monitor's settings no longer have the receiver.
 
         """
         return await self._http.json("monitor", "POST", f"/v1/deliveries/{delivery_id}/redeliver")
 
     async def silence(self, model: str, seconds: float, reason: str, *, kind: str | None = None) -> dict[str, Any]:
-        """Send no messages about alerts of a model, or those of a kind, for so many seconds. Returns the silence.
+        """Send no messages about alerts of a model, or only of one kind, for `seconds`. Return the silence.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
-            RefusedError: it is longer than 30 days, or the kind is unknown.
+            NotFoundError: the monitor does not know the model.
+            RefusedError: the silence is longer than 30 days, or the kind is unknown.
 
         """
         body = {"kind": kind, "seconds": seconds, "reason": reason}
         return await self._http.json("monitor", "POST", _path(model, "/silences"), json=body)
 
     async def silences(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the silences of a model, or of all, that are `active` or ended in the last seven days.
+        """Return the silences of a model, or of all models, that are `active` or ended in the last seven days.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
 
         """
         return await self._listed("silences", model)
 
     async def end_silence(self, silence_id: int) -> dict[str, Any]:
-        """End a silence early. Returns it.
+        """End a silence early, and return it.
 
         Raises:
-            NotFoundError: there is no such silence.
+            NotFoundError: the silence does not exist.
 
         """
         return await self._http.json("monitor", "DELETE", f"/v1/silences/{silence_id}")
 
     async def report(self, model: str) -> str:
-        """Return the report about a model: one HTML file that loads nothing.
+        """Return the report about a model, one HTML file that loads no other files.
 
         Raises:
-            NotFoundError: the monitor knows no such model.
+            NotFoundError: the monitor does not know the model.
 
         """
         return (await self._http.request("monitor", "GET", _path(model, "/report"))).text

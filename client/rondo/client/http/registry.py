@@ -1,4 +1,4 @@
-"""The registry's API. Results are the JSON values that its OpenAPI document describes."""
+"""The registry's HTTP API. Results are the JSON values that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class RegistryClient:
     _http: HttpTransport
 
     async def apply(self, spec_text: str, source: str = "rondo.yaml") -> dict[str, Any]:
-        """Apply the spec of a model or a dataset, and return its revision and digest. `source` is its name in errors.
+        """Apply the spec of a model or a dataset, and return its revision and digest. `source` is the file in errors.
 
-        The result has `model`, or for `kind: dataset` `dataset` and `changes`, those against the spec before.
+        The result has `model`. For `kind: dataset` it has `dataset` and `changes`, the changes since the previous spec.
 
         Raises:
-            SpecError: with every fault and its line. Nothing was sent.
-            RefusedError: the registry does not support it. `problems` names the parts.
+            SpecError: the spec has faults. The error has each fault with its line, and nothing was sent.
+            RefusedError: the registry does not support the spec. `problems` names the parts.
 
         """
         parse_any(spec_text, source)
@@ -35,7 +35,7 @@ class RegistryClient:
         return await self._http.json("registry", "PUT", "/v1/specs", content=spec_text.encode(), headers=headers)
 
     async def declared_datasets(self) -> list[dict[str, Any]]:
-        """Return the specs of the declared datasets, by name, each with the `models` that name it."""
+        """Return the specs of the declared datasets by name, each with the `models` that use it."""
         found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/datasets"))["datasets"]
         return found
 
@@ -43,8 +43,8 @@ class RegistryClient:
         """Remove the declaration of a dataset, and return its name and revision. Its rows stay.
 
         Raises:
-            NotFoundError: it is not declared.
-            RefusedError: a model names it.
+            NotFoundError: the dataset is not declared.
+            RefusedError: a model uses the dataset.
 
         """
         path = f"/v1/datasets/{quote(dataset, safe='')}?{urlencode({'reason': reason})}"
@@ -58,11 +58,11 @@ class RegistryClient:
         return await self._of(model)
 
     async def spec(self, model: str) -> dict[str, Any]:
-        """Return the spec in force, with all defaults."""
+        """Return the spec in force, including all defaults."""
         return await self._of(model, "/spec")
 
     async def versions(self, model: str) -> list[dict[str, Any]]:
-        """Return the versions of a model, oldest first, with the results of their gates."""
+        """Return the versions of a model, the oldest first, with the results of their gates."""
         return [version async for page in self._pages(model, "/versions") for version in page["versions"]]
 
     async def version(self, model: str, version: int) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class RegistryClient:
         return await self._of(model, f"/versions/{version}/lineage")
 
     async def history(self, model: str) -> list[dict[str, Any]]:
-        """Return the periods in which versions served, oldest first."""
+        """Return the periods in which versions served, the oldest first."""
         found: list[dict[str, Any]] = (await self._of(model, "/history"))["periods"]
         return found
 
@@ -83,16 +83,16 @@ class RegistryClient:
         return pages[-1] | {"entries": [entry for page in pages for entry in page["entries"]]}
 
     async def runs(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the latest training runs and skipped trainings, newest first.
+        """Return the latest training runs and skipped trainings, the newest first.
 
         Raises:
-            NotFoundError: there is no such model. The message lists the models.
+            NotFoundError: the model does not exist. The message lists the models.
 
         """
         path = "/v1/runs" + (f"?model={quote(model, safe='')}" if model is not None else "")
         found: list[dict[str, Any]] = (await self._http.json("registry", "GET", path))["runs"]
         if model is not None and not found:
-            await self.model(model)  # raises for a model that does not exist
+            await self.model(model)  # raises an error if the model does not exist
         return found
 
     async def artifact(self, model: str, version: int) -> bytes:
@@ -100,7 +100,7 @@ class RegistryClient:
         return (await self._http.request("registry", "GET", _path(model, f"/versions/{version}/artifact"))).content
 
     async def promote(self, model: str, version: int, reason: str = "", *, override: bool = False) -> dict[str, Any]:
-        """Promote a version, and return the model. `override` allows one that did not pass its gates."""
+        """Promote a version, and return the model. `override` allows a version that did not pass its gates."""
         return await self._do(model, "promote", {"version": version, "reason": reason, "override": override})
 
     async def rollback(self, model: str, version: int | None = None, reason: str = "") -> dict[str, Any]:
@@ -111,22 +111,22 @@ class RegistryClient:
         """Return the latest rollout of a model, with its evidence and the decisions so far.
 
         Raises:
-            NotFoundError: it had none.
+            NotFoundError: the model has had no rollout.
 
         """
         return await self._of(model, "/rollout")
 
     async def rollouts(self) -> list[dict[str, Any]]:
-        """Return the rollouts that go on, by model. One whose `state` is `asking` needs a decision."""
+        """Return the active rollouts by model. A rollout whose `state` is `asking` needs a decision."""
         found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/rollouts"))["rollouts"]
         return found
 
     async def decide_rollout(self, model: str, action: str, reason: str = "") -> dict[str, Any]:
-        """`pause`, `resume`, `promote` or `abort` the rollout that goes on, and return it."""
+        """Apply `pause`, `resume`, `promote` or `abort` to the active rollout, and return the rollout."""
         return await self._do(model, f"rollout/{action}", {"reason": reason})
 
     async def train(self, model: str, reason: str = "", at: datetime | None = None) -> dict[str, Any]:
-        """Request a training with the data known `at` an event time. TrainingStarted or TrainingSkipped follows.
+        """Request a training with the data known at the event time `at`. TrainingStarted or TrainingSkipped follows.
 
         Raises:
             RefusedError: `at` has no offset.
@@ -144,7 +144,7 @@ class RegistryClient:
     ) -> dict[str, Any]:
         """Request that a version scores a version of a dataset, and return the `job` and the time of the request.
 
-        The same request again is the same job, which goes on if it failed. `scoring_job` says how far it is.
+        The same request again is the same job, which continues if it failed. `scoring_job` returns its progress.
         """
         body = {"dataset": dataset, "data_version": data_version, "reason": reason}
         return await self._http.json("registry", "POST", _path(model, f"/versions/{version}/scoring-jobs"), json=body)
@@ -154,7 +154,7 @@ class RegistryClient:
         return await self._http.json("registry", "DELETE", _path(model, f"?{urlencode({'reason': reason})}"))
 
     async def create_token(self, name: str, roles: Sequence[str], expires_at: datetime | None = None) -> dict[str, Any]:
-        """Return `token`, which is not stored and can't be read again, with its `token_id`, `name` and `roles`.
+        """Return `token`, which is not stored and can't be read again, and its `token_id`, `name` and `roles`.
 
         Raises:
             RefusedError: a role is unknown, or `expires_at` has no offset.

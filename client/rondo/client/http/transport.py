@@ -1,4 +1,4 @@
-"""HTTP requests to the services, and their refusals as typed errors."""
+"""HTTP requests to the services, and their error responses as typed errors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,22 @@ if TYPE_CHECKING:
 
     from rondo.client.connection import Connection
 
-# Ingestion answers when the whole batch is validated and committed.
+# Ingestion only answers when the whole batch is validated and committed.
 _TIMEOUT = httpx.Timeout(connect=5, read=300, write=300, pool=5)
 _READINESS_TIMEOUT = httpx.Timeout(5)
 # Requests to loopback bypass the proxy of the environment.
 _DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 _REJECTED = "batch_rejected"
-# Replaces ingestion's own text, which points to a field of the answer: here the reasons follow.
+# Replaces ingestion's own text, which names a field of the response, because here the reasons follow.
 _NOTHING_USED = "nothing of this batch was used, correct it and send it again, under the same id or another:"
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return the process's TLS context: to read the certificates of the authorities takes 75 ms."""
+    """Return the process's TLS context.
+
+    It is cached, because reading the certificates of the authorities takes 75 ms.
+    """
     return httpx.create_ssl_context()
 
 
@@ -69,7 +72,7 @@ class HttpTransport:
         """Return the response, if its status is 2xx.
 
         Raises:
-            RondoError: one of its subclasses.
+            RondoError: the request failed. The error has a subclass of RondoError.
 
         """
         url = self._connection.url(service) or ""
@@ -84,7 +87,7 @@ class HttpTransport:
         return response
 
     async def json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
-        """Return the JSON object of the response. Arguments and errors as of `request`."""
+        """Return the JSON object of the response. Arguments and errors are those of `request`."""
         return content_of(service, await self.request(service, method, path, **request))
 
     async def readiness(self, service: str) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def content_of(service: str, response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of a response.
 
     Raises:
-        ServiceFailedError: it has none.
+        ServiceFailedError: the response has none.
 
     """
     content = _object(response)
@@ -117,7 +120,7 @@ def content_of(service: str, response: httpx.Response) -> dict[str, Any]:
 
 
 def error_of(service: str, url: str, response: httpx.Response) -> RondoError:
-    """Return the error of a response: its body is a problem (RFC 9457)."""
+    """Return the error of a response, whose body is a problem document (RFC 9457)."""
     body = _object(response)
     code = str(body.get("code", "refused"))
     message = _NOTHING_USED if code == _REJECTED else str(body.get("detail") or response.text or response.reason_phrase)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class KafkaClients:
-    """Close it with `aclose`."""
+    """The Kafka clients of one connection. Close them with `aclose`."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
@@ -51,7 +51,7 @@ class KafkaClients:
             return self._predictions
 
     async def aclose(self) -> None:
-        """Close in reverse order of opening."""
+        """Close the clients in reverse order of opening."""
         await self._stack.aclose()
 
     async def _open_producer(self) -> Producer:

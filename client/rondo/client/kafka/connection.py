@@ -1,4 +1,4 @@
-"""What the producer and the consumer share: timeouts, retries, and Kafka's errors as the client's."""
+"""Timeouts, retries and errors that the producer and the consumer share."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 REQUEST_MS = 10_000
 _RETRY_SECONDS = 0.2
-# aiokafka logs many lines a second while Kafka is unavailable. In an application that configures no logging they would
-# go to stderr. Our errors already report it there.
+# aiokafka logs many lines per second while Kafka is unavailable. In an application without a logging configuration they
+# would go to stderr. The client's own errors already report the outage there.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 @contextmanager
 def translated(kafka: KafkaConnection) -> Iterator[None]:
-    """Raise Kafka's errors as UnreachableError."""
+    """Convert Kafka's errors to UnreachableError."""
     try:
         yield
     except KafkaConnectionError as error:
-        # Its own text is the list of addresses that it tried.
+        # aiokafka's own text is the list of addresses that it tried.
         raise UnreachableError("Kafka", str(kafka), "nothing answers there") from error
     except (KafkaError, OSError) as error:
         raise UnreachableError("Kafka", str(kafka), str(error) or type(error).__name__) from error
 
 
 async def retry_while_unavailable(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until Kafka answers. There is no limit: the caller sets one with `asyncio.timeout`.
+    """Call until Kafka answers. The caller limits the time with `asyncio.timeout`.
 
     Raises:
-        KafkaError: an error that a retry can't cure, such as a failed authentication.
+        KafkaError: a retry can't help, for example after a failed authentication.
 
     """
     while True:
@@ -53,8 +53,8 @@ async def retry_while_unavailable(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether the same call may succeed later."""
-    # The plain KafkaError is what aiokafka raises when no known broker answers a metadata request.
+    """Return whether the same call may succeed later."""
+    # aiokafka raises a plain KafkaError if no known broker answers a metadata request.
     return (
         isinstance(error, OSError | KafkaTimeoutError)
         or type(error) is KafkaError

@@ -1,4 +1,4 @@
-"""Reading topics without a consumer group."""
+"""Reads topics without a consumer group."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ async def consumer_of(kafka: KafkaConnection, topics: Sequence[str], **options: 
     try:
         with translated(kafka):
             await consumer.start()
-        # Assigned by hand: a subscription loses its positions when a restarting broker reports other partitions for a
-        # moment, and it waits silently for a topic that does not exist.
+        # Partitions are assigned manually. A subscription loses its positions if a restarting broker reports other
+        # partitions for a moment, and waits without an error for a topic that does not exist.
         consumer.assign(await _partitions(kafka, topics))
         yield consumer
     finally:
@@ -53,7 +53,7 @@ async def consumer_of(kafka: KafkaConnection, topics: Sequence[str], **options: 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     # While Kafka is unavailable, aiokafka's `stop` cancels its own requests, awaits them, and raises their
-    # CancelledError before it disconnects. Its own task keeps that from the caller.
+    # CancelledError before it disconnects. In a separate task this error does not reach the caller.
     await asyncio.wait([asyncio.create_task(consumer.stop())])
     await consumer._client.close()  # noqa: SLF001
 

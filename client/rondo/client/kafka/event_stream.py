@@ -1,4 +1,4 @@
-"""Subscribing to events: topic and event names to topics, Kafka messages to envelopes."""
+"""Subscriptions to events. Converts names of topics and events to topics, and Kafka messages to envelopes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _BY_CLASS = {event.__name__: event.topic for event in EVENTS}
 
 
 def topics_of(names: Sequence[str]) -> list[str]:
-    """Return the topics of names of topics or events.
+    """Return the topics of `names`, which are topics or events.
 
-    Without names these are all topics of the control plane, except that of access tokens.
+    Without names, return all topics of the control plane except the topic of access tokens.
 
     Raises:
-        UnknownTopicError: a name is neither.
+        UnknownTopicError: a name is neither a topic with events nor an event.
 
     """
     if not names:
@@ -59,7 +59,7 @@ def _topic_of(name: str) -> str:
 async def watch(kafka: KafkaConnection, topics: Sequence[str], since: Since) -> AsyncGenerator[Envelope[Any], None]:
     """Yield events until closed. A malformed message is logged and skipped.
 
-    Once it reads, it waits as long as Kafka is unavailable.
+    After the start, the generator waits while Kafka is unavailable.
 
     Raises:
         UnreachableError: Kafka does not answer at the start.

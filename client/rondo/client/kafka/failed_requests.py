@@ -29,13 +29,13 @@ _ORIGIN = "__dlq.errors.topic"
 
 @dataclass(frozen=True)
 class Source:
-    """A topic of dead letters; with `origin` only those that came from that topic."""
+    """A topic of dead letters. With `origin`, only those that came from that topic."""
 
     topic: str
     origin: str | None = None
 
     def has(self, message: Any) -> bool:
-        """Return whether a dead letter is one of this source."""
+        """Return whether a dead letter belongs to this source."""
         return self.origin is None or dict(message.headers).get(_ORIGIN, b"").decode() == self.origin
 
 
@@ -46,7 +46,7 @@ OUTCOMES = Source(dead_letters("ingestion"), OutcomeObserved.topic)
 class FailedRequest(BaseModel):
     """A refused request or outcome. `reason` is the error code, `message` says what to send instead.
 
-    `id` and `model` are None where it has none, or is malformed. `entity` is that of an outcome.
+    `id` and `model` are None if the message lacks them or is malformed. `entity` is the entity of an outcome.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,9 +62,9 @@ class FailedRequest(BaseModel):
 async def failed_requests(
     kafka: KafkaConnection, source: Source, model: str | None, last: int, *, follow: bool
 ) -> AsyncGenerator[FailedRequest, None]:
-    """Yield the `last` dead letters of a source (of `model`, unless it is None), oldest first.
+    """Yield the `last` dead letters of a source, the oldest first. `model` selects those of one model.
 
-    With `follow` it continues with new ones until it is closed.
+    With `follow`, yield new dead letters next, until the generator is closed.
 
     Raises:
         UnreachableError: Kafka does not answer.
@@ -103,7 +103,7 @@ async def _fetch(
 
 
 def decode(message: Any) -> FailedRequest:
-    """Read a dead letter. Its value may be anything."""
+    """Decode a dead letter, whose value may be any bytes."""
     refusal = messages.decode_refusal("", message.headers)
     return FailedRequest(
         id=messages.id_of(message.value),

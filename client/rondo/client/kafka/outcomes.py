@@ -1,4 +1,4 @@
-"""Sending outcomes: in their order, each acknowledged or with the error why not."""
+"""Sends outcomes in their order, and returns an acknowledgement or an error for each."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 async def send_outcomes(
     producer: Producer, outcomes: Iterable[OutcomeObserved], seconds: float
 ) -> list[RondoError | None]:
-    """Send outcomes. Return for each None, or the error why Kafka did not acknowledge it within `seconds`."""
+    """Send outcomes. Return None, or the error if Kafka did not acknowledge the outcome within `seconds`, for each."""
     deadline = asyncio.get_running_loop().time() + seconds
-    # Handed over one by one, so that a later outcome of the same prediction follows the earlier one.
+    # Outcomes are sent one by one, so that a later outcome of the same prediction follows the earlier one.
     handed_over = [await _hand_over(producer, each, deadline, seconds) for each in outcomes]
     return list(await asyncio.gather(*(_acknowledged(each, deadline, seconds) for each in handed_over)))
 

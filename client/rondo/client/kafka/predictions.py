@@ -31,7 +31,7 @@ MAX_IN_FLIGHT = 1_000
 
 
 class Predictions:
-    """Sends requests and awaits their replies."""
+    """Sends requests and awaits their answers."""
 
     def __init__(self, producer: Producer, replies: Replies) -> None:
         self._producer = producer
@@ -44,8 +44,8 @@ class Predictions:
             PredictionRefusedError: serving can't answer this request.
             PredictionTimeoutError: no answer within `seconds`. Its `delivery` says whether Kafka has the request.
             UnreadableAnswerError: the answer is malformed.
-            MessageTooLargeError: the request is larger than the topic takes.
-            RefusedError: the request can't be encoded, or another one of its id is pending.
+            MessageTooLargeError: the request is larger than its topic allows.
+            RefusedError: the request can't be encoded, or another request with its id is pending.
             UnreachableError: Kafka refuses this client, for instance its credentials.
 
         """
@@ -65,10 +65,11 @@ class Predictions:
             raise PredictionTimeoutError(request.id, request.model, seconds, delivery) from None
 
     async def stream(self, requests: Requests, seconds: float) -> AsyncGenerator[Prediction | Unanswered, None]:
-        """Yield one result for each request, in the order in which they are settled.
+        """Yield one result for each request, in the order in which the results arrive.
 
-        At most MAX_IN_FLIGHT requests are pending, or settled and not yet taken. Closing the generator cancels them.
-        While Kafka is unavailable requests wait. One that is not answered within `seconds` is a PredictionTimeoutError.
+        At most MAX_IN_FLIGHT requests are pending, or have a result that the caller has not taken. Closing the
+        generator cancels them. While Kafka is unavailable, requests wait. A request without an answer within `seconds`
+        gets a PredictionTimeoutError.
 
         Raises:
             UnreachableError: Kafka refuses this client, for instance its credentials.
@@ -85,7 +86,7 @@ class Predictions:
                     continue
                 flight.remove(task)
                 yield task.result()
-            # The feeding task may have failed since the loop last looked at it.
+            # The task that feeds the queue may have failed since the last check in the loop.
             await feeding
         finally:
             await _cancel(feeding, *flight.pending)
@@ -106,7 +107,7 @@ class Predictions:
 
 
 class _InFlight:
-    """Requests that are pending, and those that are settled and not yet taken."""
+    """Requests that are pending, and requests whose result the caller has not taken."""
 
     def __init__(self) -> None:
         self.pending: set[asyncio.Task[Any]] = set()

@@ -1,4 +1,4 @@
-"""Sending: acknowledged by all replicas, each message once."""
+"""Sends messages with acknowledgement by all replicas, each message once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.kafka_connection import KafkaConnection
 
-# Concurrent requests share a batch. A single one waits no longer than this.
+# Concurrent requests share a batch. A single request waits no longer than this.
 _LINGER_MS = 2
 _HEADER_ROOM = 4 * 1024
 _FLUSH_SECONDS = 5
@@ -25,7 +25,7 @@ _ABORT_SECONDS = 1
 
 
 class Producer:
-    """An idempotent producer that waits as long as Kafka is unavailable."""
+    """An idempotent producer that waits while Kafka is unavailable."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
@@ -38,8 +38,8 @@ class Producer:
             request_timeout_ms=REQUEST_MS,
             max_request_size=max(topic.max_message_bytes for topic in BY_NAME.values()) + _HEADER_ROOM,
         )
-        # By default a batch fails if its partition has no leader REQUEST_MS after its creation, as after a restart of
-        # the broker. Whether an earlier attempt arrived would be unknown then.
+        # By default a batch fails if its partition has no leader REQUEST_MS after its creation, for example after a
+        # restart of the broker. The client could not know then whether an earlier attempt arrived.
         self._producer._message_accumulator._batch_ttl = math.inf  # noqa: SLF001 - aiokafka has no option for it
 
     async def start(self) -> None:
@@ -57,7 +57,7 @@ class Producer:
             raise
 
     async def stop(self) -> None:
-        """Flush and disconnect. Messages that Kafka does not acknowledge within some seconds are abandoned."""
+        """Flush and disconnect. Messages that Kafka does not acknowledge within a few seconds are lost."""
         flushing = asyncio.create_task(self._producer.flush())
         done, _ = await asyncio.wait([flushing], timeout=_FLUSH_SECONDS)
         if done:
@@ -67,8 +67,8 @@ class Producer:
             await self._abort()
 
     async def _abort(self) -> None:
-        # An idempotent producer retries without limit, and its `stop` waits for that. The first cancellation ends the
-        # sender's loop, the second one the request that the sender then awaits.
+        # An idempotent producer retries without limit, and its `stop` waits for the retries. The first cancellation
+        # ends the sender's loop. The second cancels the request that the sender then awaits.
         sender = self._producer._sender.sender_task  # noqa: SLF001
         for _ in range(2):
             sender.cancel()
@@ -77,20 +77,20 @@ class Producer:
         await self._producer.client.close()
 
     async def send(self, topic: str, key: str, value: bytes) -> Awaitable[object]:
-        """Hand a message over. Await the result for its acknowledgement by all replicas.
+        """Put a message into the buffer. Await the result for the acknowledgement by all replicas.
 
-        Both wait as long as Kafka is unavailable: the caller sets a limit.
+        Both wait while Kafka is unavailable, so the caller sets a limit.
 
         Raises:
-            MessageTooLargeError: the topic takes no message of this size.
-            UnreachableError: Kafka refuses it.
+            MessageTooLargeError: the topic does not allow a message of this size.
+            UnreachableError: Kafka refuses the message.
 
         """
         limit = BY_NAME[topic].max_message_bytes
         if len(value) + len(key) > limit:
             raise MessageTooLargeError(topic, limit)
         with translated(self._kafka):
-            # Only fails before the message is in the buffer, so that a retry can't duplicate it.
+            # This fails only before the message is in the buffer, so a retry can't duplicate it.
             acknowledged = await retry_while_unavailable(lambda: self._producer.send(topic, value, key.encode()))
         return self._acknowledgement(acknowledged)
 

@@ -1,4 +1,4 @@
-"""Replies to requests over Kafka: one consumer for all requests of a client."""
+"""Replies to requests over Kafka, with one consumer for all requests of a client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PAUSE_SECONDS = 0.1
 
 
 class PendingReplies:
-    """Futures by request id. Replies to other ids are ignored."""
+    """Futures of replies by request id. Replies to other ids are ignored."""
 
     def __init__(self) -> None:
         self._futures: dict[str, asyncio.Future[Prediction]] = {}
@@ -45,7 +45,7 @@ class PendingReplies:
         """Return the future of a reply.
 
         Raises:
-            IdInUseError: another request of this id is pending.
+            IdInUseError: another request with this id is pending.
 
         """
         if request_id in self._futures:
@@ -61,7 +61,7 @@ class PendingReplies:
             self._not_empty.clear()
 
     def resolve(self, topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> None:
-        """Settle the future of a message of `predictions.made` or `predictions.failed`, if there is one."""
+        """Settle the future of the request that a message of `predictions.made` or `predictions.failed` answers."""
         request_id = messages.id_of(value)
         future = self._futures.get(request_id) if request_id is not None else None
         if future is None or request_id is None or future.done():
@@ -86,7 +86,7 @@ class PendingReplies:
 
 
 class Replies:
-    """Reads `predictions.made` and `predictions.failed` while replies are pending."""
+    """Reads `predictions.made` and `predictions.failed` while requests are pending."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
@@ -116,18 +116,18 @@ class Replies:
         await self._stack.aclose()
 
     async def expect(self, request_id: str) -> asyncio.Future[Prediction]:
-        """Return the future of a reply. Send the request only after that: earlier replies are not read.
+        """Return the future of a reply. Call this before sending the request, because earlier replies are not read.
 
-        Waits as long as Kafka is unavailable: the caller sets a limit.
+        The method waits while Kafka is unavailable, so the caller sets a limit.
 
         Raises:
-            IdInUseError: another request of this id is pending.
-            UnreachableError: Kafka refuses to be read.
+            IdInUseError: another request with this id is pending.
+            UnreachableError: Kafka refuses this client, for instance its credentials.
 
         """
         async with self._lock:
             if self._pending.is_empty:
-                # Skips the replies to other clients since the last request of this one.
+                # Skips the replies that other clients got since the last request of this client.
                 with translated(self._kafka):
                     await retry_while_unavailable(self._seek_to_end)
             return self._pending.expect(request_id)
@@ -148,7 +148,7 @@ class Replies:
                     fetched = await retry_while_unavailable(lambda: self._consumer.getmany(timeout_ms=100))
             except UnreachableError as error:
                 self._pending.fail(error)
-                # Their callers forget them meanwhile: nothing is read until the next request.
+                # The callers drop the futures during this pause, so nothing is read until the next request.
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             for messages_of_partition in fetched.values():

@@ -1,4 +1,4 @@
-"""The requests of a stream: from an asynchronous iterable, or from a plain one, which may block."""
+"""The requests of a stream, from an asynchronous iterable or from a plain iterable, which may block."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ READ_AHEAD = 1_000
 
 
 async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
-    """Yield the requests one by one. A plain iterable is read on its own thread, up to READ_AHEAD ahead.
+    """Yield the requests one by one. A plain iterable is read in its own thread, up to READ_AHEAD requests ahead.
 
     Raises:
-        RefusedError: one of them is something else, such as a dict.
+        RefusedError: an item is not a request, but for example a dict.
 
     """
     if isinstance(requests, AsyncIterable):
@@ -29,7 +29,7 @@ async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
             yield _checked(request)
         return
     reader = _ThreadedReader(iter(requests), asyncio.get_running_loop())
-    # A daemon thread: a source that blocks forever can't be interrupted, and must not keep the process alive.
+    # A daemon thread, because a source that blocks forever can't be interrupted, and must not keep the process alive.
     threading.Thread(target=reader.run, name="requests", daemon=True).start()
     try:
         while (chunk := await reader.chunk()) is not None:
@@ -50,7 +50,7 @@ def _checked(request: object) -> PredictionRequested:
 
 
 class _ThreadedReader:
-    """Hands over everything read since the last time: one hop between threads per request would cost more."""
+    """Returns all requests read since the last call. A switch between threads for each request would cost more."""
 
     def __init__(self, source: Iterator[PredictionRequested], loop: asyncio.AbstractEventLoop) -> None:
         self._source, self._loop = source, loop
@@ -78,10 +78,10 @@ class _ThreadedReader:
         self._wake()
 
     async def chunk(self) -> list[PredictionRequested] | None:
-        """Return what was read since the last call, or None at the end."""
+        """Return the requests read since the last call. None at the end."""
         await self._changed.wait()
         self._changed.clear()
-        # The order matters: what was read before the end is in the chunk.
+        # The end is checked first, so that the chunk has everything that was read before the end.
         ended = self._ended
         with self._lock:
             chunk, self._read = self._read, []

@@ -1,1 +1,1 @@
-"""Registers models made elsewhere: metadata of a file, conversion of estimators, outcome of a registration."""
+"""Registers models made elsewhere: metadata of a file, conversion of estimators, and results of registrations."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 600.0
 _POLL_SECONDS = 0.5
-# In the metadata of a file that was converted here: how it was compared with its estimator, which no server has.
+# The key in a converted file's metadata with the result of its comparison with the estimator, which no service can
+# repeat.
 COMPARED = "rondo.compared"
 # An ONNX file or its bytes, or a fitted estimator of scikit-learn, LightGBM or XGBoost.
 Source: TypeAlias = Any
@@ -46,25 +47,25 @@ class RegistrationClient(RegistryClient):
         tolerance: float = comparison.TOLERANCE,
         seconds: float = WAIT_SECONDS,
     ) -> Registration:
-        """Register a model that was made elsewhere, and return the outcome; after `seconds` what is known then.
+        """Register a model that was made elsewhere, and return the result, or the state after `seconds`.
 
-        `source` is an ONNX file (a path, or its bytes), or a fitted estimator of scikit-learn, LightGBM or XGBoost,
-        which is converted here and compared with its graph on `rows`, or on random ones, and on edge rows, within
-        `tolerance`.
+        `source` is an ONNX file (a path, or its bytes), or a fitted estimator of scikit-learn, LightGBM or XGBoost. An
+        estimator is converted here, and compared with its graph within `tolerance`, on `rows` or random rows, and on
+        edge rows.
 
-        `trained_until` is the newest event time of the rows that the model was fitted to: later ones evaluate it.
-        `classes` are those of the probabilities in their order, `features` the columns of an input that has several,
-        or of the array that an estimator was fitted to, `output` the name of the prediction among several. Each is
-        written into the file's metadata.
+        `trained_until` is the newest event time of the rows that the model was fitted to. Later rows evaluate the
+        model. `classes` are those of the probabilities in their order. `features` are the columns of an input with
+        several columns, or of the array that an estimator was fitted to. `output` is the name of the prediction if
+        there are several outputs. Each is written into the file's metadata.
 
         Raises:
-            RefusedError: the file can't be read, or the registry does not take it.
-            NotFoundError: there is no such model.
+            RefusedError: the file can't be read, or the registry refuses it.
+            NotFoundError: the model does not exist.
             ConversionUnavailableError: the extra `convert` is not installed.
             NotConvertibleError: the estimator does not fit the spec, or can't be converted.
             NoRowsToCompareError: `rows` is empty.
-            RowsNeededError: no random rows can be made to compare with.
-            ConversionDiffersError: the graph predicts otherwise than the estimator.
+            RowsNeededError: random rows for the comparison can't be made.
+            ConversionDiffersError: the predictions of the graph differ from those of the estimator.
 
         """
         stated = {
@@ -103,10 +104,11 @@ class RegistrationClient(RegistryClient):
 
     async def _decided(self, requested: Registration) -> Registration:
         while True:
-            # The registration goes on while the registry is unavailable: it is asked again until the time is over.
+            # The registration continues while the registry is unavailable, so the client asks again until the time is
+            # over.
             with suppress(UnreachableError, UnavailableError):
                 runs = await self.runs(requested.model)
-                # A run that ended has its version already: the registry records both at once.
+                # A run that has ended already has its version, because the registry records both in one transaction.
                 versions = await self.versions(requested.model) if runs else []
                 if found := decided(requested, runs, versions):
                     return found

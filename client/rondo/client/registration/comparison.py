@@ -1,4 +1,4 @@
-"""Compares an estimator with the ONNX model that it was converted to, on given or random rows and on edge rows."""
+"""Compares an estimator with its converted ONNX model, on given or random rows and on edge rows."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ if TYPE_CHECKING:
     from rondo.client.registration.conversion import Converted
 
 RANDOM_ROWS = 1_000
-# Sums of float32 differ from those of doubles by less. Another branch of a tree differs by far more.
+# Differences between sums of float32 and of doubles are below this. Another branch of a tree gives a far larger
+# difference.
 TOLERANCE = 1e-4
 _SIZES = (1.0, 10.0, 100.0, 1_000.0)
-# Infinity is no edge here: requests can't have it.
+# Infinity is not an edge value, because requests can't have it.
 _NUMBERS = (0.0, -0.0, 1.0, -1.0, float(np.finfo(np.float32).tiny))
 _TEXTS = ("a category that no row of the training has", "\U0001f30d")
 _MISSING: dict[bool, Any] = {True: "", False: float("nan")}
-# Rows in which each value of an optional feature is missing with this probability.
+# In these rows each value of an optional feature is missing with this probability.
 _ROWS_WITH_GAPS, _GAPS = 100, 0.1
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The largest difference on so many rows. `left_out` are edge rows that the estimator itself refuses."""
+    """The largest difference on a number of rows. `left_out` counts the edge rows that the estimator itself refuses."""
 
     rows: int
     left_out: int
@@ -47,17 +48,17 @@ class Comparison:
 def compare(
     estimator: Any, converted: Converted, spec: Mapping[str, Any], rows: Any = None, tolerance: float = TOLERANCE
 ) -> Comparison:
-    """Return how far the predictions of an estimator and of its ONNX model differ.
+    """Return the largest difference between the predictions of an estimator and of its ONNX model.
 
-    `rows` are as the estimator takes them, a DataFrame or an array. None makes random ones. Rows with edge values that
-    a request may have are compared besides: missing values of optional features, categories that are not known, 0, the
-    least number, and the limits of the spec. Probabilities are compared as they are, values by their share of the
-    native one, or of 1 if that is larger.
+    `rows` are inputs of the estimator, a DataFrame or an array. None makes random rows. Rows with edge values that a
+    request may have are compared, too: missing values of optional features, unknown categories, 0, the lowest number,
+    and the limits of the spec. The difference of probabilities is absolute. The difference of values is divided by the
+    estimator's value, or by 1 if that is larger.
 
     Raises:
         ConversionDiffersError: the difference is larger than `tolerance`.
         NoRowsToCompareError: `rows` is empty.
-        RowsNeededError: no random rows can be made.
+        RowsNeededError: random rows can't be made.
         ConversionUnavailableError: onnxruntime is not installed.
 
     """
@@ -86,7 +87,7 @@ def _height(columns: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _columns_of(rows: Any, converted: Converted, spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return rows by column, numbers as float32, which requests are, too."""
+    """Return rows by column. Numbers are float32, as those of requests."""
     table = hasattr(rows, "columns")
     matrix = None if table else np.asarray(rows)
     found = {}
@@ -119,7 +120,10 @@ def _values(rng: np.random.Generator, name: str, feature: Mapping[str, Any]) -> 
 
 
 def _edge_rows(columns: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return rows in which one feature, or each, has its edge values, and rows with gaps. The others are as given."""
+    """Return rows in which one feature, or each, has its edge values, and rows with missing values.
+
+    All else is as given.
+    """
     edges = {name: _edge_values(spec["features"][name]) for name in columns}
     counts = [len(values) for values in edges.values()]
     rows = sum(counts) + max(counts) + _ROWS_WITH_GAPS
@@ -138,11 +142,11 @@ def _edge_rows(columns: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> 
 
 
 def _edge_values(feature: Mapping[str, Any]) -> list[Any]:
-    """Return the edge values of a feature that a request may have. Missing is the first one."""
+    """Return the edge values of a feature that a request may have. A missing value comes first."""
     kind, low, high = feature["type"], feature.get("min"), feature.get("max")
     found = [_MISSING[kind == "category"]] if feature.get("optional") else []
     if kind == "category":
-        # Requests can't have other categories than those that the spec lists.
+        # Requests can't have categories that the spec does not list.
         return found if feature.get("values") else [*found, *_TEXTS]
     if kind == "bool":
         return [*found, 0.0, 1.0]
@@ -158,16 +162,16 @@ def _taken(
     start: int,
     end: int,
 ) -> list[tuple[tuple[int, int], NDArray[np.float64]]]:
-    """Return the predictions of the rows that an estimator takes, with the places of these rows.
+    """Return the predictions of the rows that an estimator accepts, with the positions of these rows.
 
-    Rows that it refuses are halved until the ones that it takes are left.
+    Rows that it refuses are halved repeatedly, until only accepted rows are left.
     """
     if start == end:
         return []
     try:
         return [((start, end), predict({name: values[start:end] for name, values in rows.items()}))]
     except Exception:  # noqa: BLE001 - each library has errors of its own, and the user's rows were predicted before
-        # An edge that the estimator can't take, such as NaN without an imputer.
+        # An edge value that the estimator refuses, such as NaN without an imputer.
         if end - start == 1:
             return []
     middle = (start + end) // 2
@@ -175,7 +179,7 @@ def _taken(
 
 
 def _as_fitted(rows: Any, columns: Mapping[str, NDArray[Any]], converted: Converted) -> Any:
-    """Return columns as the estimator takes them: a DataFrame if rows are one, or it needs the names, else an array."""
+    """Return columns as an input of the estimator: a DataFrame if `rows` is one or it needs names, else an array."""
     if hasattr(rows, "columns"):
         return type(rows)(dict(columns))
     if not converted.named:
@@ -190,7 +194,7 @@ def _as_fitted(rows: Any, columns: Mapping[str, NDArray[Any]], converted: Conver
 
 def _native(estimator: Any, rows: Any) -> NDArray[np.float64]:
     with warnings.catch_warnings():
-        # scikit-learn warns of random rows without names, which are in the right order.
+        # scikit-learn warns about rows without names. The columns of the random rows are in the right order.
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
         if hasattr(estimator, "classes_"):
             return np.asarray(estimator.predict_proba(rows), np.float64)
@@ -209,6 +213,6 @@ def _run(converted: Converted, columns: Mapping[str, NDArray[Any]]) -> NDArray[n
         if converted.named
         else {names[0]: np.column_stack(list(columns.values()))}
     )
-    # A classifier's label comes first.
+    # The first output of a classifier is its label.
     found = np.asarray(session.run([session.get_outputs()[-1].name], feeds)[0], np.float64)
     return found.reshape(len(found), -1)

@@ -1,4 +1,4 @@
-"""Converts estimators of scikit-learn, LightGBM and XGBoost to ONNX, where they were fitted: nothing is pickled.
+"""Converts estimators of scikit-learn, LightGBM and XGBoost to ONNX in the process that has them, without pickles.
 
 The libraries are those of the extra `convert`, imported when an estimator is converted.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LIBRARIES = ("sklearn", "lightgbm", "xgboost")
-# What LightGBM and XGBoost call the columns of an array.
+# The names that LightGBM and XGBoost give to the columns of an array.
 _PLACE = re.compile(r"(Column_|f)\d+")
 _CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
 _TARGET_OPSET = {"": 15, "ai.onnx.ml": 3}
@@ -28,9 +28,9 @@ _TARGET_OPSET = {"": 15, "ai.onnx.ml": 3}
 
 @dataclass(frozen=True)
 class Converted:
-    """The ONNX model of an estimator. `columns` are the features that it takes, in their order.
+    """The ONNX model of an estimator. `columns` are its features, in their order.
 
-    `named`: the graph has one input for each, else one for all.
+    If `named` is true, the graph has one input for each feature, else one input for all.
     """
 
     content: bytes
@@ -39,10 +39,10 @@ class Converted:
 
 
 def library_of(estimator: object) -> str:
-    """Return the library that an estimator is of.
+    """Return the library of an estimator.
 
     Raises:
-        NotConvertibleError: it is of another one.
+        NotConvertibleError: the estimator is from another library.
 
     """
     library = type(estimator).__module__.partition(".")[0]
@@ -58,11 +58,11 @@ def library_of(estimator: object) -> str:
 def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | None = None) -> Converted:
     """Return the ONNX model of a fitted estimator. `spec` is the spec in force, as the registry has it.
 
-    `stated` are the features that it was fitted to, in their order, for one that knows no names of columns.
+    `stated` are the features that the estimator was fitted to, in their order, if it does not know names of columns.
 
     Raises:
-        ConversionUnavailableError: a library that converts is not installed.
-        NotConvertibleError: it does not fit the spec, or its library can't convert it.
+        ConversionUnavailableError: a library for the conversion is not installed.
+        NotConvertibleError: the estimator does not fit the spec, or can't be converted.
 
     """
     library = library_of(estimator)
@@ -76,7 +76,7 @@ def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | Non
     except ImportError as error:
         raise ConversionUnavailableError((error.name or "skl2onnx").partition(".")[0]) from error
     except (NotImplementedError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # The converters raise these, and errors that are derived from them, for what they can't express.
+        # The converters raise these errors, and subclasses of them, for estimators that ONNX can't express.
         why = f"its converter fails ({type(error).__name__}: {str(error).partition(chr(10))[0][:300]})"
         raise NotConvertibleError(
             estimator, f"{why}; export it to ONNX by other means, and register the file"
@@ -88,7 +88,7 @@ def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | Non
 
 
 def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
-    """Return the classes of a classifier as texts, in the order of its probabilities. None of a regressor."""
+    """Return the classes of a classifier as texts, in the order of its probabilities. Empty for a regressor."""
     found = getattr(estimator, "classes_", None)
     task = task_named(spec["task"])
     if task.target == "number":
@@ -115,9 +115,9 @@ def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
 def _columns(
     estimator: Any, spec: Mapping[str, Any], library: str, stated: Sequence[str] | None
 ) -> tuple[tuple[str, ...], bool]:
-    """Return the features that an estimator was fitted to, and whether its graph needs an input for each.
+    """Return the features that an estimator was fitted to, and true if its graph needs an input for each.
 
-    The converters give a graph several inputs only where the first step selects columns by their names.
+    The converters give a graph several inputs only if the first step selects columns by their names.
     """
     features: dict[str, Any] = spec["features"]
     names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
@@ -186,7 +186,7 @@ def _by_onnxmltools(library: str, estimator: Any, columns: int, *, classifier: b
 
 
 def _register_boosters() -> None:
-    """Let skl2onnx convert estimators of LightGBM and XGBoost inside of a pipeline, if they are imported at all."""
+    """Let skl2onnx convert estimators of LightGBM and XGBoost inside a pipeline, if these libraries are imported."""
     present = [library for library in ("lightgbm", "xgboost") if library in sys.modules]
     if not present:
         return

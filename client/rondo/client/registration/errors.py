@@ -1,4 +1,4 @@
-"""Why an estimator or a file is not sent. Each message says what to do instead."""
+"""Errors of a registration that was not sent. Each message says what to do instead."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ConversionUnavailableError(RondoError):
 
 
 class NotConvertibleError(RondoError):
-    """An estimator can't become an ONNX model for the spec."""
+    """An estimator can't be converted to an ONNX model that fits the spec."""
 
     code = "not_convertible"
 
@@ -35,7 +35,7 @@ class NotConvertibleError(RondoError):
 
 
 class RowsNeededError(RondoError):
-    """The comparison of estimator and graph needs rows, and random ones can't be made."""
+    """The comparison of estimator and graph needs rows, because random rows can't be made."""
 
     code = "rows_needed"
 
@@ -47,7 +47,7 @@ class RowsNeededError(RondoError):
 
 
 class NoRowsToCompareError(RondoError):
-    """The rows for the comparison of estimator and graph are empty."""
+    """The given rows for the comparison of estimator and graph are empty."""
 
     code = "no_rows"
 
@@ -59,7 +59,7 @@ class NoRowsToCompareError(RondoError):
 
 
 class ConversionDiffersError(RondoError):
-    """The ONNX graph predicts otherwise than the estimator."""
+    """The predictions of the ONNX graph differ from those of the estimator."""
 
     code = "conversion_differs"
 

@@ -1,7 +1,7 @@
-"""Adds metadata to an ONNX file without a library for ONNX.
+"""Adds metadata to an ONNX file without an ONNX library.
 
-The bytes of two protobuf messages, one after the other, are the message with the fields of both (Protocol Buffers,
-"Encoding", last one wins and merging): repeated fields, such as the metadata of a model, are joined.
+The concatenated bytes of two protobuf messages are a message with the fields of both (Protocol Buffers, "Encoding", on
+merging). Repeated fields, such as the metadata of a model, are joined.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SEVEN_BITS = 0x7F
 
 
 def with_metadata(content: bytes, values: Mapping[str, str]) -> bytes:
-    """Return the file with the values. One replaces a value of the same key that is in the file already."""
+    """Return the file with these values, which replace values with the same keys."""
     entries = (_field(_KEY, key.encode()) + _field(_VALUE, value.encode()) for key, value in values.items())
     return content + b"".join(_field(_METADATA_PROPS, entry) for entry in entries)
 

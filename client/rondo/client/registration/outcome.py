@@ -1,4 +1,4 @@
-"""The outcome of a registration, from the registry's runs and versions."""
+"""The result of a registration, from the registry's runs and versions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rondo.contracts.vocabularies import GateName, SkipReason
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# `rondo.registry.gates.champion_comparison`: the champion changed meanwhile, so the model is evaluated once more.
+# See `rondo.registry.gates.champion_comparison`: the champion changed in the meantime, so the model is evaluated again.
 _RETRY = "stale-champion/"
 _ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
 
 
 class Registration(BaseModel):
-    """A registration: `requested` until it is decided.
+    """A registration. Its state is `requested` until it is decided.
 
-    `promoted`, `rolling_out`, `withdrawn` and `rejected` have the number of the version. A version is withdrawn that
-    passed its gates and does not serve: its rollout went back, or another version took its place. `reasons` are the
-    gates that it did not pass. `refused` has no version, for the model can't be evaluated. Its reason says what to
-    export instead. `artifact` is the digest of the file.
+    With `promoted`, `rolling_out`, `withdrawn` and `rejected` there is the number of the version. A withdrawn version
+    passed its gates and does not serve, because its rollout went back or another version replaced it. `reasons` are the
+    gates that it did not pass. With `refused` there is no version, because the model can't be evaluated, and the reason
+    says what to export instead. `artifact` is the digest of the file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,7 +39,7 @@ class Registration(BaseModel):
 def decided(
     requested: Registration, runs: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
 ) -> Registration | None:
-    """Return the registration with its outcome. None while there is none.
+    """Return the registration with its result. None before it is decided.
 
     `runs` and `versions` are those of the model, as the registry lists them.
     """
@@ -50,7 +50,7 @@ def _decided(
     requested: Registration, trigger: str, runs: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
 ) -> Registration | None:
     run = next((each for each in runs if each["trigger"].get("id") == trigger), None)
-    # Without its spec the trainer keeps the request until the spec arrives.
+    # If the spec is missing, the trainer keeps the request until the spec arrives.
     if run is None or run["state"] == "running" or run.get("reason") == SkipReason.NO_SPEC:
         return None
     if run["state"] != "trained":
@@ -73,7 +73,7 @@ def _decided(
 
 
 def _passed(state: str) -> Literal["promoted", "rolling_out", "withdrawn"]:
-    """Return what became of a version that passed its gates. One on standby was promoted and replaced."""
+    """Return the state of a version that passed its gates. A version on standby was promoted and then replaced."""
     match state:
         case "waiting" | "rolling_out":
             return "rolling_out"

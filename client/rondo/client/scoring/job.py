@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 ENDED = frozenset(("done", "failed"))
-# The request reaches ingestion as an event, a moment after the registry has taken it.
+# The request reaches ingestion as an event, a moment after the registry has accepted it.
 _ARRIVAL_SECONDS = 60.0
 
 
@@ -22,9 +22,10 @@ class Jobs(Protocol):
 
 
 async def followed(rondo: Jobs, job: str, at: datetime, pause: float) -> AsyncIterator[dict[str, Any]]:
-    """Yield how far a job that was requested `at` a time is, until it has ended.
+    """Yield the state of a job, which was requested at the time `at`, until it has ended.
 
-    While ingestion is unavailable it is asked again. A job that failed before goes on once the request has arrived.
+    While ingestion is unavailable, the client asks again. A job that failed before continues when the request has
+    arrived.
 
     Raises:
         NotFoundError: ingestion does not know the job a minute after it was requested.

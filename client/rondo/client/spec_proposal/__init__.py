@@ -1,1 +1,1 @@
-"""Proposes a spec for a file: reads it, sums up its columns, decides, and writes YAML."""
+"""Proposes a spec for a file: reads the file, summarizes its columns, decides, and writes YAML."""

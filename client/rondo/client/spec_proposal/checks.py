@@ -1,4 +1,4 @@
-"""What a person should check in a proposal: its guesses, and what the rows of the file say."""
+"""The parts of a proposal that a person should check: guesses, and facts about the rows of the file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _FEW_OF_A_CLASS = 10
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at: a key of the spec, or a column, and why."""
+    """A key of the spec, or a column, that a person should check, and the reason."""
 
     about: str
     text: str
 
 
 def checks_of(proposal: Proposal, now: datetime) -> Iterator[Check]:
-    """Yield what a person should look at."""
+    """Yield the parts of a proposal that a person should check."""
     facts, bad = proposal.facts, proposal.bad_share
     if proposal.names_guessed:
         yield Check("model, data.dataset", f"{proposal.model}, {proposal.dataset}: from the name of the file")
@@ -107,7 +107,7 @@ def _label_checks(proposal: Proposal) -> Iterator[Check]:
 
 
 def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
-    """Yield classes that may be none: a word for a missing value, and those of few rows."""
+    """Yield classes that may not be classes: a word for a missing value, and classes with few rows."""
     if TASKS[task].target == "number":
         return
     for value, rows in label.values:
@@ -124,7 +124,7 @@ def _class_checks(label: ColumnSummary, task: str) -> Iterator[Check]:
 
 
 def _same_by_capitals(values: Sequence[str]) -> tuple[str, ...]:
-    """Return two values that differ by capitals alone. None if there are no such."""
+    """Return two values that differ by capitals alone. Empty if there are none."""
     seen: dict[str, str] = {}
     for value in values:
         if (other := seen.setdefault(value.casefold(), value)) != value:

@@ -1,4 +1,4 @@
-"""The different texts of a column, and what share of them has a form."""
+"""The distinct texts of a column, and the share of them that matches a form."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _MOST_VALUES = 20
-# What writers put where a value is missing.
+# Texts that programs write for a missing value.
 _PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a text is what writers put where a value is missing."""
+    """Return whether a text stands for a missing value."""
     return re.match(_PLACEHOLDER, text) is not None
 
 
 @dataclass(frozen=True)
 class DistinctTexts:
-    """Different texts, and how often each occurs."""
+    """Distinct texts, and the number of rows with each."""
 
     values: pa.Array
     counts: pa.Array
@@ -35,11 +35,11 @@ class DistinctTexts:
         return pc.sum(self.counts).as_py() or 0
 
     def matching(self, pattern: str) -> int:
-        """Return how many rows match."""
+        """Return the number of rows that match."""
         return self.only(pattern).total
 
     def share(self, pattern: str) -> float:
-        """Return the share of the rows that match, without those with a placeholder for a missing value."""
+        """Return the share of the rows that match. Rows with a text for a missing value do not count."""
         real = self.total - self.matching(_PLACEHOLDER)
         return self.matching(pattern) / real if real else 0.0
 

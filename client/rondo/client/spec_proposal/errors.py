@@ -1,4 +1,4 @@
-"""Why no spec can be proposed. Each says which option or which change of the file leads on."""
+"""Errors of a file for which no spec can be proposed. Each names an option or a change of the file that helps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_NAMES = 20
 
 
 class UnreadableFileError(RondoError):
-    """A file is damaged, or is not of the format that its name says."""
+    """A file is damaged, or does not have the format of its suffix."""
 
     code = "unreadable_file"
 
@@ -66,7 +66,10 @@ class UnusableRoleError(RondoError):
 
 
 class UnusableColumnsError(RondoError):
-    """Several columns have to be changed, or others named, before a spec can be proposed. All are named at once."""
+    """Several columns need a change, or other columns must be named, before a spec can be proposed.
+
+    The error names all.
+    """
 
     code = "unusable_columns"
 
@@ -89,7 +92,7 @@ class TaskMismatchError(RondoError):
 
 
 class NoFeaturesError(RondoError):
-    """No column is left that a model could decide by."""
+    """No column is left as a feature."""
 
     code = "no_features"
 

@@ -1,4 +1,4 @@
-"""Decides which columns are features, of which type, and why the others are left out."""
+"""Decides which columns are features and which type they have, and why other columns are left out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _MOST_LISTED = 12
-# An identifier is a category only if its values come again and again.
+# An identifier is a category only if its values occur often.
 _MOST_IDS, _ROWS_AN_ID = 1_000, 20
-# More values of a category than these are worth a look.
+# A category with more values than this should be checked by a person.
 _MANY_VALUES = 200
 _FREE_TEXT_WORDS, _FREE_TEXT_LENGTH = 4, 60
 _CODES = frozenset(("zip", "zipcode", "postal", "postcode", "plz", "sku", "ean", "isbn"))
@@ -30,9 +30,9 @@ _OF_A_DATE, _OF_A_TIME = ("year", "month"), ("month", "weekday", "hour")
 
 @dataclass(frozen=True)
 class ProposedFeature:
-    """A feature of the spec. `notes` are comments, one fact each. `check` is one that a person should look at.
+    """A feature of the spec. `notes` are comments, one fact each. `check` is a fact that a person should check.
 
-    Of a time the parts `dates` become columns.
+    If the feature is a time, its parts `dates` become columns.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ProposedFeature:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A column that is no feature. `leaks` says that it gives the label away."""
+    """A column that is not a feature. `leaks` is true if it reveals the label."""
 
     name: str
     reason: str
@@ -57,13 +57,13 @@ class LeftOut:
 def choose_features(
     columns: Iterable[ColumnSummary], copies: Mapping[str, str], most_odd: int, taken: Iterable[str] = ()
 ) -> tuple[tuple[ProposedFeature, ...], tuple[LeftOut, ...]]:
-    """Return the features, and the columns that are left out. `copies` says how a column is a copy of the label.
+    """Return the features, and the columns that are left out. `copies` says in which way a column copies the label.
 
-    Rows with a value of another type would be quarantined: features with the most of them are left out until there are
-    at most `most_odd`, with which a batch is accepted. `taken` are the columns with a role.
+    Rows with a value of another type would be quarantined. Features with most such rows are left out, until at most
+    `most_odd` such rows are left, with which a batch is accepted. `taken` are the columns with a role.
 
     Raises:
-        NoFeaturesError: all are left out.
+        NoFeaturesError: all columns are left out.
 
     """
     found = list(columns)
@@ -98,13 +98,13 @@ def _same_name(name: str, first: str) -> str:
 
 
 def fixes(columns: Iterable[ColumnSummary]) -> tuple[LeftOut, ...]:
-    """Return the columns that can be no features before the file is changed."""
+    """Return the columns that can't be features before the file is changed."""
     found = [(column, _name_problem(column) or _not_plain(column)) for column in columns]
     return tuple(LeftOut(column.name, reason) for column, reason in found if reason)
 
 
 def _too_odd(columns: Sequence[ColumnSummary], most_odd: int) -> dict[str, str]:
-    """Return the columns with too many values of another type, and why."""
+    """Return the columns with too many values of another type, each with the reason."""
     found: dict[str, str] = {}
     odd = sum(column.odd for column in columns)
     for column in sorted(columns, key=lambda column: -column.odd):
@@ -134,7 +134,7 @@ def _not_plain(column: ColumnSummary) -> str:
 
 
 def _unusable(column: ColumnSummary) -> str:
-    """Return why no type would make a feature of a column. "" where one may."""
+    """Return the reason why a column can't be a feature of any type. "" if it can."""
     if problem := _name_problem(column) or _not_plain(column):
         return problem
     found = {
@@ -154,7 +154,7 @@ def _type_of(column: ColumnSummary) -> str:
 
 
 def _is_iso(column: ColumnSummary) -> bool:
-    """Return whether ingestion has the dates of a column as ISO 8601 writes them: from texts, or from their type."""
+    """Return whether ingestion has the dates of a column in ISO 8601, either from texts or from their type."""
     texts = column.type_name.endswith("string")
     return column.type_name.startswith(("date", "timestamp")) or (
         texts and column.time_form in (TimeForm.RFC_3339, TimeForm.NO_ZONE, TimeForm.DATE)
@@ -162,7 +162,7 @@ def _is_iso(column: ColumnSummary) -> bool:
 
 
 def _rewritten_time(column: ColumnSummary) -> str:
-    """Return how the parts of a time that is written in another form become features."""
+    """Return the advice to rewrite a time in another form, so that its parts can be features."""
     optional = ", optional: true" if column.missing else ""
     return (
         "it is a time, whose parts can be features: write it as text such as 2013-01-31T10:00:00Z, add"
@@ -172,7 +172,7 @@ def _rewritten_time(column: ColumnSummary) -> str:
 
 
 def _decided(column: ColumnSummary) -> ProposedFeature | str:
-    """Return the feature, or why there is none."""
+    """Return the feature, or the reason why there is none."""
     if column.kind == Kind.BOOL:
         return _feature(column, "bool")
     if column.kind == Kind.TIME:
@@ -187,7 +187,7 @@ def _decided(column: ColumnSummary) -> ProposedFeature | str:
 def _time(column: ColumnSummary) -> ProposedFeature:
     parts = _OF_A_DATE if column.time_form == TimeForm.DATE else _OF_A_TIME
     check = "a time, whose parts are features: leave it out if a request can't have it"
-    # A text that is no date is a missing number, and no row is quarantined for it.
+    # A text that is not a date is a missing number, and its row is not quarantined.
     return replace(_feature(replace(column, odd=0), "category", check=check), dates=parts)
 
 
@@ -224,7 +224,7 @@ def _int(column: ColumnSummary) -> ProposedFeature | str:
 
 
 def _is_long_number(column: ColumnSummary) -> bool:
-    """Return whether all numbers have the same many digits and most occur once, as those of phones and accounts."""
+    """Return whether all numbers have the same number of digits and most occur once, as account numbers do."""
     ends = {len(f"{abs(bound):.0f}") for bound in (column.low or 0, column.high or 0)}
     return len(ends) == 1 and min(ends) >= _LONG_NUMBER and column.present >= FEWEST_ROWS and _mostly_unique(column)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-# A proposal takes seconds with so many rows, and more hardly change it.
+# A proposal for this many rows takes seconds, and more rows hardly change it.
 MOST_ROWS = 200_000
 _BATCH_ROWS = 65_536
 _GZIP = b"\x1f\x8b"
@@ -41,10 +41,10 @@ _NESTED = pa.list_(pa.string())
 class SourceFile:
     """The first rows of a file.
 
-    `keeps_types` is true for Parquet and Arrow. Otherwise a column is text, or true and false in JSON Lines;
-    `json_numbers` names the columns whose values are all numbers there. An empty text is null, as ingestion counts it.
-    `truncated` says that there are more rows. With `decimal_commas` a comma in the text of a number is its decimal
-    sign.
+    `keeps_types` is true for Parquet and Arrow. In other formats a column has texts, or in JSON Lines texts, true and
+    false. `json_numbers` names the columns of JSON Lines whose values are all numbers. An empty text is null, as in
+    ingestion. `truncated` is true if the file has more rows. With `decimal_commas` a comma in the text of a number is
+    the decimal sign.
     """
 
     name: str
@@ -56,13 +56,13 @@ class SourceFile:
 
 
 def read(path: Path, most_rows: int | None = MOST_ROWS) -> SourceFile:
-    """Read a Parquet, CSV, JSON Lines or Arrow file, also one that is compressed with gzip.
+    """Read a Parquet, CSV, JSON Lines or Arrow file, which may be compressed with gzip.
 
     Raises:
-        UnknownFormatError: its suffix names no format.
-        EmptyBatchError: it has 0 bytes.
-        UnreadableFileError: it is damaged, has another format, or two columns of one name.
-        NoRowsError: it has no row.
+        UnknownFormatError: the suffix of the file does not name a format.
+        EmptyBatchError: the file has 0 bytes.
+        UnreadableFileError: the file is damaged, has another format, or has two columns with the same name.
+        NoRowsError: the file has no row.
 
     """
     suffix = suffix_of(path)
@@ -86,7 +86,7 @@ def read(path: Path, most_rows: int | None = MOST_ROWS) -> SourceFile:
 
 @contextmanager
 def inflated(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Give the content of a file that may be compressed with gzip.
+    """Yield the content of a file that may be compressed with gzip.
 
     Raises:
         UnreadableContentError: the compressed content is damaged.
@@ -187,7 +187,7 @@ def _typed(name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], most
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without dictionaries and runs, and without empty texts."""
+    """Return a column without dictionaries, runs and empty texts."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(column.cast(kind.value_type))

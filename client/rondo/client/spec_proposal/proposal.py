@@ -1,4 +1,4 @@
-"""Decides a spec for a file: from sums of its columns to a proposal."""
+"""Decides a spec for a file, from summaries of its columns."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from rondo.client.spec_proposal.files import SourceFile
 
 _MIN_ROWS: int = Trainer.model_fields["min_rows"].default
-# Of the rows of a small file some may be quarantined, and the rest should still be enough for a training.
+# In a small file some rows may be quarantined, and the remaining rows should still suffice for a training.
 _ENOUGH = 0.8
 _MOST_BAD = 0.5
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person has decided. None where the file decides."""
+    """The decisions of a person. None if the file decides."""
 
     columns: Chosen = field(default_factory=Chosen)
     task: str | None = None
@@ -40,9 +40,9 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rows of a file say beyond its columns one by one.
+    """Facts about the rows of a file that involve several columns.
 
-    `repeated` rows have the key of an earlier row. Each value of a `deciding` column has one label only.
+    `repeated` counts the rows with the key of an earlier row. Each value of a `deciding` column has only one label.
     """
 
     rows: int
@@ -53,10 +53,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A spec for a file. `min_rows` and `max_bad_share` are None where the defaults fit.
+    """A spec for a file. `min_rows` and `max_bad_share` are None if the defaults fit.
 
-    `bad_share` of the rows would be quarantined for their label or their key. `time_zone` is that of event times
-    without one. `names_guessed` says that the model or the dataset has its name from the file.
+    `bad_share` is the share of rows that would be quarantined for their label or key. `time_zone` is the zone of event
+    times without one. `names_guessed` is true if the name of the model or the dataset comes from the file.
     """
 
     file: str
@@ -76,7 +76,7 @@ class Proposal:
 
 
 def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Proposal:
-    """Propose a spec. `stem` is the file's name without its format, `now` the wall clock's time.
+    """Propose a spec. `stem` is the file's name without its suffix, `now` the current time.
 
     Raises:
         RondoError: the problems of `choose_roles` and `choose_task`, together if there are several, and the error of
@@ -127,7 +127,7 @@ def propose(file: SourceFile, stem: str, wishes: Wishes, now: datetime) -> Propo
 def _decided(
     file: str, columns: Sequence[ColumnSummary], choices: RoleChoices, task: str | None
 ) -> tuple[Roles, LabelChoice]:
-    """Return the roles and the task, or raise all that speaks against them, with what else has to be changed."""
+    """Return the roles and the task, or raise all of their errors together with the columns that need a change."""
     problems = list(choices.problems)
     label = None
     if choices.label is not None:
@@ -144,14 +144,14 @@ def _decided(
 
 
 def _bad_rows(roles: Roles, repeated: int) -> int:
-    """Return how many rows ingestion quarantines for their label or their key, at most."""
+    """Return the largest number of rows that ingestion would quarantine for their label or their key."""
     return repeated + sum(
         role.column.missing + role.column.odd for role in (roles.entity, roles.event_time, roles.label)
     )
 
 
 def _max_bad_share(bad: float) -> float | None:
-    """Return a bound that accepts the file with a margin, in steps of 0.05. None where the default does."""
+    """Return a bound with which the file is accepted with a margin, in steps of 0.05. None if the default suffices."""
     if not MAX_BAD_SHARE < bad <= _MOST_BAD:
         return None
     return round(math.ceil(bad * 1.1 / 0.05) * 0.05, 2)

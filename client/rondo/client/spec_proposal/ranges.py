@@ -1,4 +1,4 @@
-"""Ranges that numbers have by nature, by the name of their column. Those of a file alone would be too tight."""
+"""Natural ranges of numbers, by the name of their column. The range of the values in one file would be too tight."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _BY_WORD: tuple[tuple[frozenset[str], float, float], ...] = (
     (frozenset(("month",)), 1, 12),
     (frozenset(("age",)), 0, 150),
 )
-# A file of one season or of good times may have no negative value of these.
+# These may be negative, although the values of one season or of a good period are not.
 _ANY_SIGN = frozenset(
     ("balance", "change", "celsius", "delay", "delta", "diff", "difference", "drift", "elevation", "altitude", "error",
      "fahrenheit", "gain", "growth", "lat", "lon", "log", "margin", "net", "offset", "profit", "residual", "return",
      "score", "temp", "temperature", "trend", "x", "y", "z")
 )  # fmt: skip
-# Of fewer rows a sign says nothing.
+# With fewer rows the sign of the values has no meaning.
 _FEWEST = 20
 
 
 def natural_range(column: ColumnSummary) -> tuple[float | None, float | None]:
-    """Return the least and the greatest value that a number can have. None where nothing says so."""
+    """Return the lowest and the highest possible value of a number. None if the name says nothing about it."""
     if column.low is None or column.high is None:
         return None, None
     found = set(words(column.name))

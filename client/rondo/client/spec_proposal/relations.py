@@ -1,4 +1,4 @@
-"""How columns depend on each other: copies of the label, and rows with the same key."""
+"""Dependences between columns: copies of the label, and rows with the same key."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 # With fewer rows two columns may agree by chance.
 _FEWEST = 20
-# The rows that each value needs on average before "one label for each value" says anything.
+# The mean number of rows per value that makes "one label for each value" meaningful.
 _ROWS_A_VALUE = 10
 
 
 @dataclass(frozen=True)
 class LabelRelations:
-    """What other columns say about the label.
+    """The dependences of the label on other columns.
 
-    `copies` are the columns from which it can be read, each with how. Each value of a `deciding` column of few values
-    has one label only.
+    `copies` are the columns that reveal the label, each with the way in which it does. A `deciding` column has few
+    values, and only one label for each.
     """
 
     copies: dict[str, str]
@@ -32,7 +32,7 @@ class LabelRelations:
 
 
 def label_relations(file: SourceFile, label: str, others: Iterable[str]) -> LabelRelations:
-    """Compare columns with the label, in the rows that have one."""
+    """Compare columns with the label, in the rows that have a label."""
     known = file.table.filter(pc.is_valid(file.table[label]))
     labels = known[label]
     distinct = _distinct(labels)
@@ -48,7 +48,7 @@ def label_relations(file: SourceFile, label: str, others: Iterable[str]) -> Labe
 
 
 def repeated_keys(file: SourceFile, *key: str) -> int:
-    """Return how many rows have the key of an earlier row."""
+    """Return the number of rows with the key of an earlier row."""
     columns = [_comparable(file.table[name]) for name in key]
     keys = pa.table(columns, [f"{number}" for number in range(len(key))])
     complete = keys.drop_null()
@@ -56,14 +56,17 @@ def repeated_keys(file: SourceFile, *key: str) -> int:
 
 
 def _copy(label: pa.ChunkedArray, labels: int, other: pa.ChunkedArray, others: int) -> str:
-    """Return how a column is a copy of the label. "" if it is none. Both have so many different values."""
+    """Return the way in which a column copies the label, "" if it does not.
+
+    `labels` and `others` count distinct values.
+    """
     if labels != others:
         return ""
     if label.cast(pa.string()).equals(_comparable(other).cast(pa.string())):
         return "is identical with the label"
     if len(label) < _FEWEST:
         return ""
-    # Columns in which most values occur once are one-to-one with each other anyway: there the order has to agree, too.
+    # Columns in which most values occur once are always one-to-one with each other, so their order must agree, too.
     one_to_one = _pairs(label, other) == labels if labels <= len(label) / 2 else _same_order(label, other)
     return "is one-to-one with the label" if one_to_one else ""
 
@@ -83,7 +86,7 @@ def _ranks(numbers: pa.ChunkedArray, order: str) -> pa.Array:
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     try:
         return column.cast(pa.float64(), safe=False)
-    except pa.ArrowException:  # texts, or a type without numbers
+    except pa.ArrowException:  # texts, or a type that does not convert to numbers
         return None
 
 

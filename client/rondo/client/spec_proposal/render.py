@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.client.spec_proposal.proposal import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-# What YAML 1.1 takes for other values, too: editors and other tools may read it so.
+# YAML 1.1 reads these words as other values, and editors and other tools may follow it.
 _NOT_TEXTS = frozenset(("true", "false", "null", "yes", "no", "y", "n", "on", "off"))
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _LONGEST_COMMENT = 300
@@ -57,7 +57,7 @@ def _gates(proposal: Proposal) -> str:
     label, task = proposal.roles.label.column, TASKS[proposal.label.task]
     metric, bound = task.metrics[task.primary], ""
     if metric.relative and label.low is not None and label.high is not None:
-        # A tenth of the labels' range, to begin with a bound in their unit.
+        # A tenth of the labels' range, as a first bound in the unit of the label.
         bound = f"max: {_rounded((label.high - label.low) / 10)}, "
     elif metric.higher_is_better:
         bound = "min: 0.6, "
@@ -97,13 +97,13 @@ def _after(*notes: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a text as one line that YAML takes."""
+    """Return a text as one line that YAML accepts as a comment."""
     line = " ".join(_UNSAFE.sub(" ", text).split())
     return line if len(line) <= _LONGEST_COMMENT else f"{line[:_LONGEST_COMMENT]}…"
 
 
 def _scalar(text: str) -> str:
-    """Return a text that YAML reads as this text: JSON's quotes are YAML's."""
+    """Return a text that YAML parses as this text. JSON's quotes are valid in YAML."""
     if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXTS:
         return text
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Chooses the columns that are no features: event time, entity and label, each with the reason."""
+"""Chooses the columns that are not features, each with the reason: event time, entity and label."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
-# Of fewer rows "each value occurs once" says nothing.
+# With fewer rows "each value occurs once" has no meaning.
 FEWEST_ROWS = 20
-# The rank of a name that is one of an identifier. See `id_rank`.
+# The rank of a name that is the name of an identifier. See `id_rank`.
 IDENTIFIER = 2
 _LABELS = ("label", "target", "outcome", "class", "y", "response")
-# What data sets often predict. Less certain than the names above.
+# Common labels of data sets, which are less certain than the names above.
 _OFTEN_LABELS = frozenset(
     ("churn", "churned", "fraud", "fraudulent", "converted", "conversion", "clicked", "click", "default", "defaulted",
      "survived", "late", "cancelled", "returned", "purchased", "bought", "spam", "species", "diagnosis", "delayed")
@@ -36,18 +36,19 @@ _SUBJECTS = frozenset(
     ("user", "customer", "client", "account", "patient", "device", "sensor", "machine", "vehicle", "order", "session")
 )
 _TIMES = frozenset(("time", "timestamp", "datetime", "ts", "at", "date", "day", "when"))
-# Times of something other than the event, and those that are only known after it.
+# Times of something other than the event, and times that are only known after the event.
 _OTHER_TIMES = frozenset(("birth", "born", "dob", "end", "ended", "updated", "modified", "due", "expires", "until"))
 _OTHER_LABEL = "choose another with --label"
 _AS_TIME = "write times as 2013-01-01T10:00:00Z"
-# Times of day come before dates, as they say more. Numbers since 1970 last, as they may be something else.
+# Times of day come before dates, because they are more precise. Numbers since 1970 come last, because they may be
+# something else.
 _FORM_RANKS = {TimeForm.RFC_3339: 0, TimeForm.NO_ZONE: 0, TimeForm.DATE: 1, TimeForm.OTHER: 1, TimeForm.EPOCH: 2}
 _OPTIONS = "name a column for each with --entity, --event-time and --label"
 
 
 @dataclass(frozen=True)
 class Role:
-    """A column, and why it was chosen."""
+    """A column, and the reason why it was chosen."""
 
     column: ColumnSummary
     why: str
@@ -68,7 +69,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The columns that a person has named. None where the file decides."""
+    """The columns that a person has named. None if the file decides."""
 
     entity: str | None = None
     event_time: str | None = None
@@ -77,7 +78,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class RoleChoices:
-    """The columns that could be chosen, and why others could not, in the order of `Roles`."""
+    """The chosen columns, and the errors of roles without a column, in the order of `Roles`."""
 
     entity: Role | None
     event_time: Role | None
@@ -86,7 +87,7 @@ class RoleChoices:
 
     @property
     def roles(self) -> Roles | None:
-        """All of them. None if there is a problem."""
+        """All roles. None if there is a problem."""
         if self.problems or self.entity is None or self.event_time is None or self.label is None:
             return None
         return Roles(self.entity, self.event_time, self.label)
@@ -100,9 +101,9 @@ class RoleChoices:
 def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen, now: datetime) -> RoleChoices:
     """Choose the columns.
 
-    The problems are an UnknownColumnError for a column that was named and is not in the file, a MissingRoleError where
-    no column can have a role, and an UnusableRoleError for a column with a name or values that its role can't have, or
-    with two roles.
+    The problems are: an UnknownColumnError for a named column that is not in the file, a MissingRoleError for a role
+    that no column can have, and an UnusableRoleError for a column with two roles, or with a name or values that its
+    role can't have.
     """
     problems: list[RondoError] = []
 
@@ -130,7 +131,7 @@ def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen, now: datetime
 
 
 def id_rank(name: str) -> int:
-    """Return IDENTIFIER for the name of one, 1 for that of a number or a subject, and 0 for others."""
+    """Return IDENTIFIER for the name of an identifier, 1 for the name of a number or a subject, and 0 for others."""
     found = words(name)
     if not found:
         return 0
@@ -147,7 +148,7 @@ def _event_time(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequ
             raise _no_times(column)
         return Role(_as_times(column, form), "named with --event-time")
     times = [column for column in columns if column.name and (column.time_form or _is_time_number(column))]
-    # A time that is also named as another role is refused as such.
+    # A time that is also named as another role is refused for that reason.
     found = [column for column in times if column.name not in taken] or times
     sounding = [column for column in columns if column.name not in taken and set(words(column.name)) & _TIMES]
     if not found and sounding:
@@ -173,7 +174,7 @@ def _example(column: ColumnSummary) -> str:
 
 
 def _as_times(column: ColumnSummary, form: TimeForm) -> ColumnSummary:
-    """Return the column as one of times. Numbers count since 1970."""
+    """Return the column as a column of times. Numbers count since 1970."""
     if column.time_form is not None or column.low is None or column.high is None:
         return column
     first, last = (parse_time(bound, None) for bound in (column.low, column.high))
@@ -182,7 +183,7 @@ def _as_times(column: ColumnSummary, form: TimeForm) -> ColumnSummary:
 
 
 def _time_rank(column: ColumnSummary) -> tuple[bool, int, bool]:
-    """Order times: those of the event before others, those with a time of day before dates, by name."""
+    """Return the sort key of a time by its name: times of the event come first, and times of day before dates."""
     found = set(words(column.name))
     form = column.time_form or TimeForm.EPOCH
     return bool(found & _OTHER_TIMES), _FORM_RANKS[form], not found & _TIMES
@@ -208,7 +209,7 @@ def _entity(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequence
     found = [column for column in columns if column.name and column.name not in taken and _can_be_entity(column)]
     if ids := [column for column in found if id_rank(column.name) == IDENTIFIER]:
         return Role(_most_distinct(ids), "by its name")
-    # The last column is the label where nothing names one, so it can't be what is left.
+    # If no name fits the label, the last column is the label, so it can't be the entity.
     others = [column for column in found if column is not columns[-1]]
     if unique := [column for column in others if column.unique and column.rows >= FEWEST_ROWS and not column.missing]:
         best = max(unique, key=lambda column: (id_rank(column.name), column.kind == Kind.TEXT))
@@ -232,7 +233,10 @@ def _most_distinct(columns: Iterable[ColumnSummary]) -> ColumnSummary:
 
 
 def _is_doubtful(columns: Sequence[ColumnSummary], named: str, taken: Sequence[str]) -> bool:
-    """Return whether a column only sounds like the label: much of it is missing, and a complete number comes last."""
+    """Return whether a column is hardly the label despite its name.
+
+    Many of its values are missing, and the last column has numbers without a missing one.
+    """
     column, last = _named(columns, "--label", named), columns[-1]
     if named.lower() in _LABELS or column.missing <= MAX_BAD_SHARE * column.rows or last.name in (named, *taken):
         return False
@@ -283,7 +287,7 @@ def _can_be_label(column: ColumnSummary) -> bool:
 
 
 def _problems(pairs: Iterable[tuple[str, Role | None]]) -> Iterator[UnusableRoleError]:
-    """Yield why chosen columns can't have their roles: a second role, their names, or how their times are written."""
+    """Yield the errors of chosen columns: a second role, a name, or a form of times that their role can't have."""
     seen: dict[str, str] = {}
     for role, chosen in pairs:
         if chosen is None:
@@ -306,7 +310,7 @@ def _problems(pairs: Iterable[tuple[str, Role | None]]) -> Iterator[UnusableRole
 
 
 def _implausible(times: ColumnSummary, now: datetime) -> Iterator[UnusableRoleError]:
-    """Yield that every row would be quarantined for its time."""
+    """Yield an error if every row would be quarantined for its time."""
     first, last = (parse_time(text, None) for text in (times.first, times.last))
     if first and last and (last < EARLIEST or first > now + MOST_AHEAD):
         why = f"its times, {times.first} to {times.last}, are before 1900 or more than a day from now"
@@ -314,7 +318,7 @@ def _implausible(times: ColumnSummary, now: datetime) -> Iterator[UnusableRoleEr
 
 
 def name_problem(role: str, name: str) -> str:
-    """Return why no column of a spec may have a name that its pattern allows. "" where it may.
+    """Return the reason why a column of a spec can't have a name that its pattern allows. "" if it can.
 
     `role` is a key of `data`, or `features`.
     """

@@ -1,4 +1,4 @@
-"""Sums up columns: their kind, range and values, from Arrow."""
+"""Summarizes columns of Arrow tables: their kind, range and values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from rondo.client.spec_proposal.files import SourceFile
 
-# The share of the values that make a column of texts one of numbers or times. The others are errors in the data.
+# A column of texts is a column of numbers or times if this share of its values is. The other values are errors in the
+# data.
 _MOST = 0.95
 _NUMBER = f"^{NUMBER}$"
 _INT = r"^[+-]?\d+$"
@@ -30,13 +31,13 @@ _UNIT = r"(?:%|[$€£¥₹]|USD|EUR|GBP|CHF|JPY)"
 _NUMBER_LIKE = (
     rf"(?i)^[(+\x{{2212}}-]? ?{_UNIT}? ?[+-]?\d+(?:[,.' \x{{a0}}\x{{202f}}]\d{{3}})*(?:[,.]\d+)?[-)]? ?{_UNIT}?$"
 )
-# Of several units, as of "3 km" and "3 miles", nobody knows how they compare.
+# Values with several units, such as "3 km" and "3 miles", can't be compared.
 _WITH_UNIT = r"^[+-]?\d[\d.,]* [A-Za-zµ°][A-Za-zµ°/]{0,7}$"
 _LEADING_ZERO = r"^0\d"
 
 
 class Kind(StrEnum):
-    """What the values of a column are. OTHER is a list, bytes or the like, which no feature is."""
+    """The kind of a column's values. OTHER is a list, bytes or a similar type, which a feature can't have."""
 
     EMPTY = "empty"
     BOOL = "bool"
@@ -51,8 +52,8 @@ class Kind(StrEnum):
 class ColumnSummary:
     """A column of a file.
 
-    `values` are the most frequent ones as they are written, with their counts. `odd` counts values that are not of the
-    column's kind, such as a text among numbers, and `odd_example` is one. `keeps_type` says that the file has the type.
+    `values` are the most frequent values as they are written, with their counts. `odd` counts values of another kind,
+    such as a text among numbers, and `odd_example` is one of them. `keeps_type` is true if the file has the type.
     """
 
     name: str
@@ -74,12 +75,12 @@ class ColumnSummary:
     number_like: str = ""
     """A value of a text column whose values are numbers with a currency, a percent sign or groups of thousands."""
     blanks: str = ""
-    """A text with blanks around it, which are part of a category."""
+    """A text with blanks around it, which would be part of a category."""
     decimal_commas: bool = False
     thousands: str = ""
-    """A number with a point and three digits, if all numbers with a point are so and semicolons separate columns."""
+    """A number with a point and three digits, if all numbers with a point look so and semicolons separate columns."""
     digits: bool = False
-    """Whether a text column has numbers: with leading zeros, or in a file that keeps types."""
+    """True if a text column has numbers: with leading zeros, or in a file that keeps types."""
     keeps_type: bool = False
     type_name: str = ""
 
@@ -89,12 +90,12 @@ class ColumnSummary:
 
     @property
     def unique(self) -> bool:
-        """Whether each value occurs once. Of a few rows that says little."""
+        """True if each value occurs once. With few rows this has little meaning."""
         return self.distinct == self.present > 0
 
 
 def summarize(file: SourceFile) -> tuple[ColumnSummary, ...]:
-    """Return the columns of a file in its order."""
+    """Return the summaries of a file's columns, in the order of the file."""
     columns = zip(file.table.column_names, file.table.columns, strict=True)
     return tuple(_summary(name, column, file) for name, column in columns)
 
@@ -180,7 +181,7 @@ def _of_times(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 
 def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
-    """Find the kind of texts by their different values."""
+    """Return the summary of a column of texts, whose kind follows from the distinct values."""
     texts = DistinctTexts.of(column)
     numbers = texts.share(_NUMBER) >= _MOST
     # A leading zero is part of an identifier such as a postal code.
@@ -206,7 +207,7 @@ def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
 
 
 def _number_like(texts: DistinctTexts) -> str:
-    """Return a value with more than a number, if nearly all are numbers or such values. Else ""."""
+    """Return a value with more than a number, if nearly all values are numbers or such values. Else ""."""
     like = texts.only(_NUMBER_LIKE)
     if texts.share(_NUMBER_LIKE) < _MOST:
         like = texts.only(_WITH_UNIT)
@@ -228,7 +229,7 @@ def _of_written_numbers(texts: DistinctTexts, missing: int, basis: dict[str, Any
     strange = pa.concat_arrays([others.values, infinite.values])
     whole = texts.share(_INT) == 1 or texts.matching(_INT) == written.total
     return ColumnSummary(
-        kind=Kind.INT if whole and not nan else Kind.FLOAT,  # ingestion takes no NaN for a missing whole number
+        kind=Kind.INT if whole and not nan else Kind.FLOAT,  # ingestion does not accept NaN for a missing whole number
         missing=missing + nan,
         distinct=len(written.values),
         values=written.frequent(),
@@ -243,7 +244,7 @@ def _of_written_numbers(texts: DistinctTexts, missing: int, basis: dict[str, Any
 def _of_written_times(texts: DistinctTexts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
     zone = "UTC" if form.needs_zone else None
     read = [parse_time(text, zone) for text in texts.values.to_pylist()]
-    # Those of other forms are counted by their form: nothing reads them.
+    # Times in other forms are counted by their form, because nothing parses them.
     valid = texts.matches(form.value) if form == TimeForm.OTHER else pa.array([time is not None for time in read])
     kept, strange = texts.where(valid), texts.where(pc.invert(valid))
     times = [time for time in read if time is not None]
@@ -266,7 +267,7 @@ def _written_time(time: datetime) -> str:
 
 
 def _frequent(texts: pa.ChunkedArray) -> dict[str, Any]:
-    """Return `distinct` and `values`."""
+    """Return the fields `distinct` and `values` of a summary."""
     found = DistinctTexts.of(texts)
     return {"distinct": len(found.values), "values": found.frequent()}
 

@@ -1,4 +1,4 @@
-"""Decides the task by the values of the label, and which of two labels is the positive one."""
+"""Decides the task from the values of the label, and the positive one of two labels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rondo.contracts.tasks.regression import REGRESSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The tasks that the values of a column decide. Another one is named with `--task`.
+# The tasks that the values of a column can decide. `--task` names others.
 _GUESSED = (BINARY.name, MULTICLASS.name, REGRESSION.name)
-# More whole numbers are an amount rather than classes.
+# A column with more distinct whole numbers than this has amounts rather than classes.
 _MOST_NUMBERS = 20
 _AMOUNTS = frozenset(
     ("amount", "age", "count", "cost", "days", "duration", "hours", "length", "minutes", "n", "num", "number",
@@ -37,7 +37,7 @@ _NEGATIVE = frozenset(
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """The task, and the two texts of a binary label unless they are 0 and 1, or true and false."""
+    """The task. For a binary label also its two texts, unless they are 0 and 1, or true and false."""
 
     task: str
     why: str
@@ -50,7 +50,7 @@ def choose_task(label: ColumnSummary, asked: str | None) -> LabelChoice:
     """Decide the task.
 
     Raises:
-        UnusableRoleError: the label has one value, or values that are no labels.
+        UnusableRoleError: the label has only one value, or values that can't be labels.
         TaskMismatchError: the values do not fit the task that was asked for.
 
     """
@@ -109,7 +109,7 @@ def _why(label: ColumnSummary, task: str) -> str:
 
 
 def _mismatch(label: ColumnSummary, task: str) -> str:
-    """Return why the values are no labels of a task. "" where they are."""
+    """Return the reason why the values can't be labels of a task. "" if they can."""
     if task == BINARY.name and (label.distinct != 2 or (label.kind == Kind.FLOAT and not label.whole)):  # noqa: PLR2004
         return f"a binary label has two texts or whole numbers, and this has {label.distinct:,} different values"
     if task == REGRESSION.name and label.kind not in (Kind.INT, Kind.FLOAT):
@@ -131,7 +131,7 @@ def _unreadable(label: ColumnSummary, task: str) -> str:
 
 
 def _is_zero_one(label: ColumnSummary) -> bool:
-    """Return whether ingestion reads both values without the spec naming them."""
+    """Return whether ingestion accepts both values without texts in the spec."""
     if label.kind == Kind.TEXT:
         return False
     return all(value.lower() in YES_NO or _as_float(value) in (0.0, 1.0) for value, _ in label.values)
@@ -145,7 +145,7 @@ def _as_float(text: str) -> float | None:
 
 
 def _two_texts(label: ColumnSummary) -> tuple[str, str, str]:
-    """Return the positive and the negative label, and why."""
+    """Return the positive and the negative label, and the reason."""
     values = [value for value, _ in label.values]
     numbers = [_as_float(value) for value in values]
     if None not in numbers:

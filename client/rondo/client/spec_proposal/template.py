@@ -1,4 +1,4 @@
-"""A spec to fill in by hand."""
+"""The template of a spec, to be completed by a person."""
 
 TEMPLATE = """\
 # A model that Rondo trains, serves and watches. docs/spec.md describes every key.

@@ -1,4 +1,4 @@
-"""How times are written in a file: forms that ingestion reads, and common ones that have to be rewritten."""
+"""Forms of times in a file: forms that ingestion parses, and common forms that have to be rewritten."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALL_CLOCK = r"(?:[ T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?: ?[AaPp][Mm])?"
 
 
 class TimeForm(Enum):
-    """A form of times: its value is a regular expression of RE2, or "" for what is no text."""
+    """A form of times. `value` is a regular expression of RE2, or "" for values that are not texts."""
 
     RFC_3339 = WITH_ZONE
     DATE = DATE
@@ -31,11 +31,11 @@ class TimeForm(Enum):
 
     @property
     def needs_zone(self) -> bool:
-        """Whether `data.time_zone` has to say what the times mean."""
+        """True if the times need a zone, which `data.time_zone` has to name."""
         return self in (TimeForm.NO_ZONE, TimeForm.DATE)
 
 
-# The forms that are read of texts, the strictest first: a text that several match has the first.
+# The forms that are parsed from texts, the strictest first, because a text has the first form that matches.
 TEXT_FORMS = (TimeForm.RFC_3339, TimeForm.DATE, TimeForm.NO_ZONE, TimeForm.OTHER)
 _NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})\b")
 _YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})\b")
@@ -44,7 +44,7 @@ _MONTHS = 12
 
 
 def rewritten(texts: Sequence[str]) -> str:
-    """Return how to write times of another form, by the one that says most about the order of day and month."""
+    """Return the advice for times in another form, with the text that says most about the order of day and month."""
     text = max(texts, key=_rank)
     if found := _EIGHT_DIGITS.match(text):
         return f"write {text!r} as {'-'.join(found.groups())}, and the others likewise"
@@ -57,7 +57,7 @@ def rewritten(texts: Sequence[str]) -> str:
 
 
 def _rank(text: str) -> int:
-    """Prefer what has one date over what has two, and both over what has none. A day like its month says nothing."""
+    """Return a high rank for one possible date, a lower one for two, 0 for none or if day and month are equal."""
     found = _NUMBERS.match(text)
     if found is None or found[1] == found[3]:
         return 0
@@ -65,7 +65,7 @@ def _rank(text: str) -> int:
 
 
 def _dates(text: str) -> list[str]:
-    """Return the dates that a text may be, with points or a day beyond 12 one."""
+    """Return the dates that a text can mean. With points, or with a day above 12, there is only one."""
     found = _NUMBERS.match(text)
     if year_first := _YEAR_FIRST.match(text):
         return [f"{year_first[1]}-{int(year_first[2]):02}-{int(year_first[3]):02}"]

@@ -1,1 +1,1 @@
-"""Prediction requests in. Predictions out, each exactly once."""
+"""Answers prediction requests, each exactly once."""

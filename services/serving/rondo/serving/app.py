@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the parts of the service share."""
+    """Objects that the parts of the service share."""
 
     health: Health = field(default_factory=Health)
     models: ServedModels = field(default_factory=ServedModels)
@@ -66,7 +66,7 @@ class _Shared:
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[None]:
-    """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
+    """Serve until the body ends. Requests are read after each deployment known at the start is served or refused."""
     shared = _Shared()
     kafka.expect(shared.health, settings)
     tokens = TokenFollower(settings.kafka, shared.health)
@@ -84,7 +84,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[None]:
-    """Apply deployments. Yields once those known at the start are served or refused."""
+    """Apply deployments. Yield after those known at the start are served or refused."""
     await kafka.wait_for_kafka(settings.kafka)
     async with kafka.broker(settings) as broker:
         kafka.watch(shared.health, settings, broker)
@@ -104,7 +104,7 @@ async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[None]
 async def _answering(
     settings: Settings, shared: _Shared, direct: DirectInferences, tokens: TokenCache
 ) -> AsyncIterator[None]:
-    """Answer over Kafka, HTTP and gRPC."""
+    """Answer requests over Kafka, HTTP and gRPC."""
     log = KafkaLog(settings.kafka, settings.instance)
     await log.connect()
     service = InferenceService(log.publish, lambda: datetime.now(UTC))
@@ -144,7 +144,7 @@ def _bulk_versions(settings: Settings) -> BulkVersions | None:
 
 
 def _bulk_stream(settings: Settings, versions: BulkVersions | None) -> list[Coroutine[Any, Any, None]]:
-    """Return what answers bulk requests. It is no part of `/readyz`: live requests do not need it."""
+    """Return the coroutines of the bulk stream. It has no check in `/readyz`, because live requests do not need it."""
     if versions is None:
         return []
     return [ExactlyOnceStream(bulk_settings(settings), BulkStream(versions, lambda: datetime.now(UTC))).run()]
@@ -162,7 +162,7 @@ async def _grpc(
 
 
 def stream_settings(settings: Settings) -> StreamSettings:
-    """Return how the prediction stream runs."""
+    """Return the settings of the prediction stream."""
     return StreamSettings(
         settings.kafka, settings.service, settings.instance, (PredictionRequested.topic,), PREDICTIONS_FAILED,
         max_records=settings.max_batch, linger=settings.linger,
@@ -170,7 +170,7 @@ def stream_settings(settings: Settings) -> StreamSettings:
 
 
 def bulk_settings(settings: Settings) -> StreamSettings:
-    """Return how the bulk stream runs: one message at a time, and few that are read ahead."""
+    """Return the settings of the bulk stream: one message at a time, and a small read-ahead."""
     return StreamSettings(
         settings.kafka, f"{settings.service}-bulk", settings.instance, (SCORES_REQUESTED,), dead_letters("serving"),
         max_records=1, linger=0.0,

@@ -22,7 +22,7 @@ class VersionRefusedError(ServingError):
 
 
 class DeadlineExceededError(ServingError):
-    """A request was not answered within the timeout that it has. Its answer may be in the inference log if it began."""
+    """A request was not answered within its timeout. If scoring had begun, the inference log may have its answer."""
 
     code: ClassVar[str] = "deadline_exceeded"
 
@@ -36,7 +36,7 @@ class DeadlineExceededError(ServingError):
 
 
 class LogUnavailableError(UnavailableError):
-    """Kafka did not acknowledge the log of an inference in time, and may have it all the same."""
+    """Kafka did not acknowledge the log of an inference in time. Kafka may still have the log."""
 
     ADVICE: ClassVar[str] = (
         "the request may be in the inference log all the same: send it again once /readyz answers 200"
@@ -44,7 +44,10 @@ class LogUnavailableError(UnavailableError):
 
 
 class OverloadedError(ServingError):
-    """Too many requests wait, so a further one was not taken. `retry_seconds` is when some of those may be done."""
+    """Too many requests are waiting, so this one was refused.
+
+    `retry_seconds` is the expected time until some are done.
+    """
 
     code: ClassVar[str] = "overloaded"
 
@@ -59,8 +62,8 @@ class OverloadedError(ServingError):
 class RequestRefusedError(ServingError):
     """A request can't be answered.
 
-    `code` is one of a fixed set (docs/errors.md), the message says what to send instead. `facts` are the details that
-    a program can use: `feature`, `row`, `nearest`.
+    `code` is one of a fixed set (docs/errors.md), and the message says what to send instead. `facts` are details for
+    programs: `feature`, `row`, `nearest`.
     """
 
     def __init__(self, code: str, message: str, model: str | None = None, **facts: str | int) -> None:

@@ -1,4 +1,4 @@
-"""Applies the deployment of a model: load, swap between two micro-batches, unload."""
+"""Applies the deployment of a model: loads versions, swaps between two micro-batches, unloads versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels
     from rondo.serving.ports import Loader, ReplicaEvents
 
-    # By number and digest.
+    # Versions by number and digest.
     Versions = Mapping[tuple[int, str], LoadedVersion]
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Replica:
-    """What the handlers of this replica work on."""
+    """The objects that the handlers of this replica use."""
 
     models: ServedModels
     loader: Loader
@@ -38,9 +38,9 @@ class Replica:
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: Replica) -> None:
-    """Apply a deployment. If a version of it is refused, the present versions continue to serve.
+    """Apply a deployment. If one of its versions is refused, the current versions continue to serve.
 
-    A deployment without routes withdraws the model: its requests are refused from then on.
+    A deployment without routes withdraws the model. Its requests are then refused.
 
     Raises:
         UnavailableError: the artifact store is unavailable. Nothing was changed.
@@ -75,7 +75,7 @@ def _withdraw(desired: DeploymentChanged, replica: Replica) -> None:
 async def _load(
     desired: DeploymentChanged, loaded: Versions, plan: planning.DeploymentPlan, replica: Replica
 ) -> Versions | None:
-    """Return the loaded versions and the new ones. None if one was refused, which is published then."""
+    """Return the loaded versions and the new ones. None if one was refused, which has then been published."""
     versions = dict(loaded)
     try:
         if problem := planning.unsupported(desired):

@@ -62,7 +62,7 @@ TIMESTAMPS_IGNORED = Counter(
 
 @cache
 def inference_seconds(model: str) -> Histogram:
-    """Return the histogram of a model: to look it up for each micro-batch costs as much as to observe."""
+    """Return the histogram of a model. It is cached, because the lookup costs as much as an observation."""
     return INFERENCE_SECONDS.labels(model)
 
 

@@ -1,4 +1,4 @@
-"""What the handlers of serving need from outside."""
+"""The protocols of external dependencies that the handlers of serving need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Loader(Protocol):
         """Fetch a version by its digest, check it against the route and warm it up.
 
         Raises:
-            VersionRefusedError: it can't be served.
+            VersionRefusedError: the version can't be served.
             UnavailableError: the artifact store is unavailable. A retry may succeed.
 
         """
@@ -28,5 +28,5 @@ class ReplicaEvents(Protocol):
     async def publish(
         self, model: str, revision: int, version: tuple[int, str], state: ReplicaState, detail: str = ""
     ) -> None:
-        """Publish the state of a version (number and digest). Retries until Kafka has the event."""
+        """Publish the state of a version (number and digest). Retry until Kafka has the event."""
         ...

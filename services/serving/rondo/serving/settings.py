@@ -10,18 +10,21 @@ from rondo.chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """`grpc_port` is where the gRPC API listens, beside the HTTP API. None for nowhere.
+    """The settings of serving. `grpc_port` is the port of the gRPC API. None for no gRPC API.
 
     `artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
-    `bulk_threads` is the same for a slice of a bulk request; with 0 this replica takes none.
+    `bulk_threads` is the number of threads for the inference of a slice of a bulk request. With 0 this replica accepts
+    no bulk requests.
 
-    `deduplicated_answers` is how many answers are kept of each partition for models with `serving.deduplicate`.
+    `deduplicated_answers` is the number of answers that are kept for each partition, for models with
+    `serving.deduplicate`.
 
-    `queue_after` is how many seconds of a micro-batch a model may take. Its further requests get a queue of their own.
-    With 0 there are no queues: a micro-batch waits for its slowest model.
+    `queue_after` is the number of seconds of a micro-batch that a model may take. Further requests to the model get
+    their own queue. With 0 there are no queues, and a micro-batch waits for its slowest model.
 
-    `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.
+    `linger` is the minimum time between two micro-batches in seconds. A busy stream waits at most this long to fill
+    one.
     """
 
     service: str = "serving"

@@ -1,1 +1,1 @@
-"""Commands over a file of JSON Lines: one request or outcome per line, and a result or an error for each."""
+"""Commands for a file of JSON Lines. Each line is a request or an outcome, and gets a result or an error."""

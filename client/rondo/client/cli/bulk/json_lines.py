@@ -1,4 +1,4 @@
-"""JSON Lines as people write them: objects with known keys."""
+"""Parses JSON Lines from people: objects with known keys."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _MAX_SHOWN = 80  # characters of an unknown key
 
 
 def readable(lines: BinaryIO) -> BinaryIO:
-    """Return the lines of a file as UTF-8, decompressed, as `rondo publish` reads them. A pipe as it is.
+    """Return the lines of a file as UTF-8, decompressed, as `rondo publish` reads them. A pipe stays as it is.
 
     Raises:
-        UnreadableFileError: it is damaged, or has another format.
+        UnreadableFileError: the file is damaged, or has another format.
 
     """
     if not lines.seekable() or not lines.seek(0, io.SEEK_END):
@@ -50,10 +50,10 @@ def readable(lines: BinaryIO) -> BinaryIO:
 
 
 def parse_object(line: bytes, what: str, keys: Sequence[str], form: str) -> dict[str, Any]:
-    """Return the object of a line. `form` is how to write one, for the errors. `what` it is, such as a request.
+    """Return the object of a line. Errors name `what` the line is, such as a request, and the `form` of a correct line.
 
     Raises:
-        RefusedError: it is not JSON, not an object, or has an unknown key.
+        RefusedError: the line is not JSON, not an object, or has an unknown key.
 
     """
     try:
@@ -70,10 +70,10 @@ def parse_object(line: bytes, what: str, keys: Sequence[str], form: str) -> dict
 
 
 def event_time(given: object) -> datetime | None:
-    """Return a time in UTC, or None where none is given.
+    """Return a time in UTC. None if no time is given.
 
     Raises:
-        BadEventTimeError: it is not a time, or has no offset.
+        BadEventTimeError: the value is not a time, or has no offset.
 
     """
     if given is None:
@@ -82,7 +82,7 @@ def event_time(given: object) -> datetime | None:
 
 
 def count(lines: BinaryIO) -> int | None:
-    """Return the number of lines that are not blank, or None for a pipe, which can't be read twice."""
+    """Return the number of lines that are not blank. None for a pipe, which can't be read twice."""
     if not lines.seekable():
         return None
     found = sum(1 for line in lines if line.strip())
@@ -91,7 +91,7 @@ def count(lines: BinaryIO) -> int | None:
 
 
 def nothing_in(lines: BinaryIO, what: str, form: str) -> RefusedError:
-    """Return the error that a file has no line."""
+    """Return the error of a file without lines."""
     return RefusedError(f"{lines.name} has no {what}: write one per line as {form}", code="no_lines")
 
 

@@ -1,4 +1,4 @@
-"""`rondo outcome --from`: one outcome per line, and an error for each line that is not sent."""
+"""`rondo outcome --from`: one outcome per line, with an error for each line that is not sent."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 _KEYS = ("outcome", "id", "entity", "event_time", "model")
 _FORM = '{"outcome": 1, "id": "...", "event_time": "2013-03-01T12:00:00Z"}, with "entity" in place of "id" if wanted'
-# Outcomes that are sent together. Those of a pipe are sent one by one: its next line may take a while.
+# The number of outcomes that are sent together. The outcomes of a pipe are sent one by one, because its next line may
+# take long.
 _CHUNK = 1_000
 
 
 def follow_up(model: str) -> str:
-    """Return how to see what has become of the outcomes of a model."""
+    """Return a sentence with the commands that show what happened to the outcomes of a model."""
     return (
         f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo outcome {model} "
         "--unmatched` how many have none, `rondo failed --outcomes` whether it was refused"
@@ -41,7 +42,10 @@ def follow_up(model: str) -> str:
 
 @dataclass
 class _Results:
-    """Counts, and prints an error for each line that is not sent. `unchecked` could not be compared with the label."""
+    """Counts lines, and prints an error for each line that is not sent.
+
+    `unchecked` counts outcomes without a known label.
+    """
 
     model: str
     json: bool
@@ -70,18 +74,18 @@ class _Results:
 
 @dataclass
 class _Labels:
-    """The labels of the models, each asked for once, and the doubts about outcomes that were printed."""
+    """Caches the label of each model, and prints each doubt about outcomes once."""
 
     rondo: AsyncRondo
     _found: dict[str, Label | NotFoundError | None] = field(default_factory=dict)
     _doubts: set[str] = field(default_factory=set)
 
     async def check(self, observed: OutcomeObserved) -> bool:
-        """Return whether the outcome could be compared with its model's label. Each new class is warned of once.
+        """Return whether the outcome could be compared with its model's label. Print one warning for each new class.
 
         Raises:
-            NotFoundError: there is no such model.
-            RefusedError: it is not a value of the label.
+            NotFoundError: the model does not exist.
+            RefusedError: the outcome is not a value of the label.
 
         """
         model = observed.model
@@ -102,9 +106,9 @@ class _Labels:
 
 
 def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -> int:
-    """Send the outcome of each line. Return the exit code: 1 if one is not sent.
+    """Send the outcome of each line. Return the exit code, which is 1 if a line is not sent.
 
-    `known_at` is the time of the lines without `event_time`.
+    `known_at` is the time of lines without `event_time`.
     """
     _check_name(lines)
     lines = json_lines.readable(lines)
@@ -129,7 +133,7 @@ def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -
 
 
 def _check_name(lines: BinaryIO) -> None:
-    """Raise RefusedError for a file of rows: which of its columns is an outcome, and of what, nothing says."""
+    """Raise RefusedError for a file of rows, in which the column of the outcome is not known."""
     file_format = EXTENSIONS.get(suffix_of(Path(lines.name)), "JSON Lines")
     if file_format != "JSON Lines":
         message = (
@@ -141,7 +145,7 @@ def _check_name(lines: BinaryIO) -> None:
 async def _read(
     number: int, line: bytes, model: str, known_at: datetime | None, labels: _Labels, results: _Results
 ) -> tuple[int, OutcomeObserved] | None:
-    """Return the line's number and outcome. None for a blank one, and for one that is reported."""
+    """Return the line's number and outcome. None for a blank line, and for a line whose error was printed."""
     if not line.strip():
         return None
     try:
@@ -175,7 +179,7 @@ def parse(line: bytes, model: str, known_at: datetime | None) -> OutcomeObserved
 
 
 async def _send(rondo: AsyncRondo, read: Iterable[tuple[int, OutcomeObserved]], results: _Results) -> bool:
-    """Send outcomes. Return False if Kafka is unavailable."""
+    """Send outcomes. Return false if Kafka is unavailable."""
     numbered = list(read)
     errors = await rondo.send_outcomes([observed for _, observed in numbered])
     for (number, observed), error in zip(numbered, errors, strict=True):

@@ -32,7 +32,7 @@ _DELIVERIES = {
 
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
-    """Send a request for each line or row. Return the exit code: 1 if one has no answer within `seconds`."""
+    """Send a request for each line or row. Return the exit code, which is 1 if one has no answer within `seconds`."""
     lines, source = rows.opened(lines)
     total = json_lines.count(lines) if source is None else source.table.num_rows
     if total == 0:
@@ -64,7 +64,7 @@ def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
 
 
 class Results:
-    """Prints the result of each line, and counts. Two threads call it: one reads lines, one takes answers."""
+    """Prints and counts the results. Two threads call it: one reads lines, the other receives answers."""
 
     def __init__(self, progress: Progress, total: int | None, *, json: bool) -> None:
         self.answered = self.failed = self.without_event_time = 0
@@ -85,7 +85,7 @@ class Results:
         self.fail(about, answer.code, str(answer))
 
     def fail(self, about: dict[str, Any], code: str, message: str) -> None:
-        """Print why there is no answer: as text on stderr, as JSON among the answers."""
+        """Print the error of a request: as text on stderr, or as JSON among the answers."""
         self.failed += 1
         if self._json:
             print_json(about | {"error": code, "message": message})
@@ -102,7 +102,7 @@ class Results:
 
 
 def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[PredictionRequested]:
-    """Yield the request of each line. A malformed line is reported and skipped."""
+    """Yield the request of each line. Print the error of a malformed line, and skip the line."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -118,7 +118,7 @@ def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[Predicti
 def requests_of_rows(
     found: Iterator[PredictionRequested | RefusedError], results: Results
 ) -> Iterator[PredictionRequested]:
-    """Yield the requests of rows. A row that makes none is reported and skipped."""
+    """Yield the requests of rows. Print the error of a row that gives no request, and skip the row."""
     for number, request in enumerate(found, 1):
         if isinstance(request, RefusedError):
             results.fail({"row": number}, request.code, f"row {number}: {request}")

@@ -1,4 +1,4 @@
-"""Rows of a batch, in any file that `rondo publish` takes, as requests."""
+"""Converts rows of a batch to requests, from any file that `rondo publish` accepts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ _INT64 = 2**63  # ingestion stores whole numbers in 64 bits
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a row by the spec of the model. `features` have their types, and `required` must be there."""
+    """The columns of a row by the spec of the model.
+
+    `features` have their types, and `required` ones must be present.
+    """
 
     entity: str
     event_time: str
@@ -45,7 +48,7 @@ class Columns:
 
     @classmethod
     async def of(cls, rondo: AsyncRondo, model: str) -> Columns:
-        """Ask the registry for the spec."""
+        """Request the spec from the registry, and return its columns."""
         spec = (await rondo.spec(model))["spec"]
         features = spec["features"]
         return cls(
@@ -58,14 +61,14 @@ class Columns:
 
 
 def opened(lines: BinaryIO) -> tuple[BinaryIO, SourceFile | None]:
-    """Return the lines of requests, or the file of rows that it is. A compressed file is decompressed.
+    """Return the lines of a file of requests, or the opened file of rows. A compressed file is decompressed.
 
-    A file is of rows if its name says so. One of JSON Lines is if the first object has no `features`, and a value that
-    is no object under a key that requests have not. Stdin is of requests.
+    A file has rows if its name has the suffix of a format of batches. JSON Lines have rows if the first object has no
+    `features`, and under a key that requests do not have a value that is not an object. Stdin has requests.
 
     Raises:
-        UnreadableFileError: it is damaged.
-        EmptyBatchError, NoRowsError: it has no row.
+        UnreadableFileError: the file is damaged.
+        EmptyBatchError, NoRowsError: the file has no row.
 
     """
     path = Path(lines.name)
@@ -93,7 +96,7 @@ def _is_row(line: bytes) -> bool:
 
 
 def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
-    """Raise RefusedError if the file lacks a required feature: no row of it could be answered."""
+    """Raise RefusedError if the file lacks a required feature, because no row could be answered."""
     if missing := [name for name in columns.required if name not in names]:
         raise RefusedError(
             f"the file has no column {', '.join(missing)}, which {model} needs: add it, or send requests as JSON Lines"
@@ -103,10 +106,11 @@ def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
 
 
 def requests(source: SourceFile, columns: Columns, model: str) -> Iterator[PredictionRequested | RefusedError]:
-    """Yield the request of each row, or why there is none.
+    """Yield the request of each row, or the error of the row.
 
-    Its id is that of a column `id`, which is no other column of the spec, else the entity with the event time, such as
-    `ride-17@2026-03-01T12:00:00Z`: the two identify a row. Labels and other columns are left out.
+    The id of a request is the value of a column `id`, unless the spec has a column of that name. Otherwise it is the
+    entity with the event time, such as `ride-17@2026-03-01T12:00:00Z`, because the two identify a row. Labels and other
+    columns are left out.
     """
     names = source.table.column_names
     own_id = "id" in names and "id" not in {columns.entity, columns.event_time, *columns.features}
@@ -131,10 +135,10 @@ def _request(
 
 
 def event_time_of(given: Any, zone: str | None) -> datetime | None:
-    """Return a time in UTC, as ingestion reads it.
+    """Return a time in UTC, with the rules of ingestion.
 
     Raises:
-        BadEventTimeError: it is no time, or has no zone where none is named.
+        BadEventTimeError: the value is not a time, or neither the value nor `zone` gives a zone.
 
     """
     if given is None:
@@ -148,15 +152,15 @@ def event_time_of(given: Any, zone: str | None) -> datetime | None:
 
 
 def _in_utc(at: datetime) -> str:
-    """Return a time in UTC with a `Z`, as files and the documentation have it, so that outcomes can name the id."""
+    """Return a time in UTC that ends with `Z`, as in files and in the documentation, so that outcomes name the id."""
     return at.isoformat().replace("+00:00", "Z")
 
 
 def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
-    """Return a value of a file as a request has it: what ingestion makes of it for the type of the feature.
+    """Return a value of a file as a value of a request, with ingestion's conversion to the type of the feature.
 
     Raises:
-        RefusedError: ingestion would not take it either.
+        RefusedError: ingestion would refuse the value, too.
 
     """
     if value is None or (isinstance(value, str) and kind != "category" and not value.strip()):
@@ -177,12 +181,12 @@ def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
         number = _PARSERS[kind](with_point(text) if source.decimal_commas else text)
     if number is None or (isinstance(number, float) and math.isinf(number)):
         _refuse(name, value, kind)
-    # A NaN where a value may be missing is a missing value, and refused elsewhere.
+    # NaN is a missing value if the feature is optional, and is refused otherwise.
     return None if isinstance(number, float) and math.isnan(number) else number
 
 
 def _typed_number(value: Any, kind: str) -> bool | float | None:
-    """Return a number of a file that keeps types, the nearest one of a decimal. None for what is of another type."""
+    """Return a number of a file with types. A decimal becomes the nearest float. None for a value of another type."""
     if not isinstance(value, bool | int | float | Decimal):
         return None
     if kind == "bool":

@@ -1,1 +1,1 @@
-"""`rondo drift`: what has changed of a model, since when, and how sure that is."""
+"""`rondo drift`: the changes of a model, their start, and the evidence for them."""

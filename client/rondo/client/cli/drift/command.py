@@ -49,7 +49,7 @@ def drift(
 
 
 async def _asked(rondo: AsyncRondo, model: str) -> tuple[dict[str, Any], list[Line]]:
-    """Return the monitor's status, and where something has changed, what the trainer does about it."""
+    """Return the monitor's status. If something has changed, also return the trainer's reaction."""
     status = await rondo.drift(model)
     if not any(each["since"] for each in status["columns"]):
         return status, []

@@ -1,4 +1,4 @@
-"""What the predictions of each version cost."""
+"""The cost of predictions by version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lines(costs: Sequence[dict[str, Any]], width: int) -> Iterator[Line]:
 
 
 def _figures(cost: dict[str, Any]) -> Iterator[str]:
-    # An older monitor has no share.
+    # An older monitor does not send the share.
     share = cost.get("error_share", 0.0)
     yield f"{cost['errors']:,} errors{f' ({share:.1%})' * bool(share)}"
     if cost["latency_p50"] is not None:

@@ -19,19 +19,19 @@ _SLICES = "slices"
 
 
 def metrics(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the metrics that some window has."""
+    """Return the names of the metrics that at least one window has."""
     found = (each["statistic"] for window in windows for each in window["statistics"] if each["feature"] is None)
     return tuple(dict.fromkeys(name for name in found if name in METRICS))
 
 
 def estimated(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the metrics that are estimated of some window."""
+    """Return the names of the metrics for which at least one window has an estimate."""
     found = (each["statistic"] for window in windows for each in window["estimates"])
     return tuple(dict.fromkeys(name for name in found if name in METRICS))
 
 
 def gaps(windows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Return the column and the figure of the gaps to show: of decisions where there are rates, else the first."""
+    """Return the column and the figure of the gaps to show. Rates of decisions come before other figures."""
     figures: dict[str, list[str]] = {}
     for window in windows:
         for gap in window["gaps"]:
@@ -40,7 +40,7 @@ def gaps(windows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 
 class Figures(NamedTuple):
-    """What some window has: metrics, estimated ones, gaps by column and figure, and groups of evidence with titles."""
+    """The figures that at least one window has: metrics, estimates, gaps by column and figure, groups of evidence."""
 
     metrics: tuple[str, ...]
     estimated: tuple[str, ...]
@@ -52,13 +52,13 @@ class Figures(NamedTuple):
     def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
         sliced = any(each["group"] == _SLICES for window in windows for each in window["evidence"])
         groups = {group: name for group, name in GROUP_NAMES.items() if sliced or group != _SLICES}
-        # An older monitor has no costs.
+        # An older monitor does not send costs.
         costs = any(window.get("cost") for window in windows)
         return cls(metrics(windows), estimated(windows), gaps(windows), groups, costs)
 
 
 def columns(figures: Figures) -> tuple[str, ...]:
-    """Return the heads of the table. The evidence of a group is that of its column that is nearest to an alarm."""
+    """Return the headings of the table. The evidence of a group is that of its column that is nearest to an alarm."""
     titles = (f"{METRICS[name].title}, estimated" for name in figures.estimated)
     apart = (f"{title(name)} gap by {printable(column)}" for column, name in figures.gaps)
     known = (METRICS[name].title for name in figures.metrics)
@@ -82,7 +82,7 @@ def cells(window: dict[str, Any], shown: Figures) -> tuple[object, ...]:
 
 
 def _cost(cost: dict[str, Any] | None) -> tuple[str | None, str | None]:
-    """Return the share of rows without a prediction, and how long an inference took. None where it is not known."""
+    """Return the share of rows without a prediction, and the duration of an inference. None if they are not known."""
     if cost is None:
         return None, None
     p95 = cost["latency_p95"]
@@ -90,12 +90,12 @@ def _cost(cost: dict[str, Any] | None) -> tuple[str | None, str | None]:
 
 
 def _version(window: dict[str, Any]) -> str:
-    """Return the version of a window, and whether it was replaced before the window closed."""
+    """Return the version of a window. The text says if the version was replaced before the window closed."""
     return f"{window['model_version']}{', replaced' * (window.get('role') == WindowRole.REPLACED)}"
 
 
 def _strongest(window: dict[str, Any], group: str) -> str | None:
-    """Return the evidence that is nearest to its threshold, with an exclamation mark where it alarms."""
+    """Return the evidence that is nearest to its threshold. An exclamation mark follows if it exceeds the threshold."""
     mine = [each for each in window["evidence"] if each["group"] == group]
     if not mine:
         return None

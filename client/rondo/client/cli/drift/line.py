@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """A line and the style that it has on a terminal."""
+    """A line of text and its style on a terminal."""
 
     text: str
     style: str | None = None
 
 
 def printable(text: str) -> str:
-    """Return a text without characters that control a terminal: names come from outside."""
+    """Return a text without characters that control a terminal, because names come from outside."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -1,4 +1,4 @@
-"""Plots of one line of characters."""
+"""Plots in one line of characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FULL, _FULL_ASCII, _EMPTY, _EMPTY_ASCII = "█", "#", "░", "."
 
 @dataclass(frozen=True)
 class Plotter:
-    """Draws with blocks, or with ASCII where a terminal can't show these."""
+    """Draws with block characters, or with ASCII if the terminal's encoding lacks them."""
 
     levels: str = _BLOCKS
     full: str = _FULL
@@ -30,11 +30,11 @@ class Plotter:
         return cls()
 
     def sparkline(self, shares: Sequence[float], highest: float) -> str:
-        """Return a character for each share, by its height below the highest one."""
+        """Return a character for each share, with a height relative to the highest share."""
         most = len(self.levels) - 1
         return "".join(self.levels[round(min(share / highest, 1.0) * most) if highest > 0 else 0] for share in shares)
 
     def bar(self, share: float, width: int) -> str:
-        """Return a bar that is full at a share of 1."""
+        """Return a bar of `width` characters, which a share of 1 fills."""
         filled = round(min(max(share, 0.0), 1.0) * width)
         return self.full * filled + self.empty * (width - filled)

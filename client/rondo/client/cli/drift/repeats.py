@@ -1,4 +1,4 @@
-"""Requests that repeat others."""
+"""Requests that repeat other requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def lines(repeats: dict[str, Any] | None, width: int) -> Iterator[Line]:
-    """Yield the figures of the newest window. Nothing before one has passed."""
+    """Yield the figures of the newest window. Nothing before the first window has closed."""
     if repeats is None:
         return
     yield Line("")

@@ -1,4 +1,4 @@
-"""What the trainer does about a change, for `rondo drift`: the newest run, or why a training was skipped."""
+"""The trainer's reaction to a change, for `rondo drift`: the newest run, or the reason of a skipped training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH = 80
 
 
 def lines(model: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
-    """Yield the newest of the runs, which come newest first."""
+    """Yield the newest of the runs. `runs` has the newest first."""
     if not runs:
         yield from _part(f"nothing was trained or skipped yet: `rondo runs {model}` will show it")
         return
@@ -29,7 +29,7 @@ def lines(model: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 
 
 def unknown(error: RondoError) -> Iterator[Line]:
-    """Yield that the registry, which knows the runs, does not answer."""
+    """Yield that the registry, which has the runs, does not answer."""
     yield from _part(f"not known: {printable(str(error))}")
 
 

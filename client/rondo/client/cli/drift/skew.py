@@ -15,7 +15,7 @@ _MOST = 10
 
 
 def lines(skew: dict[str, Any] | None, width: int) -> Iterator[Line]:
-    """Yield each feature with its largest differences. Nothing where no batch could be compared."""
+    """Yield each feature with its largest differences. Nothing if no batch could be compared."""
     if skew is None:
         return
     yield Line("")

@@ -1,4 +1,4 @@
-"""The slices and groups that the spec names, in the newest closed rows."""
+"""The slices and groups of the spec in the newest closed window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MISSING = "(missing)"
 
 
 def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:
-    """Yield each slice with its first figure and that of the holdout, and the gaps between groups."""
+    """Yield each slice with its first figure and that of the holdout, then the gaps between groups."""
     found = closed["slices"] if closed else []
     if not closed or not found:
         return

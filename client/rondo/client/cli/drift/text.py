@@ -1,4 +1,4 @@
-"""What `rondo drift` prints: lines of text from the monitor's status of a model."""
+"""The output of `rondo drift`: lines of text from the monitor's status of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STYLES = {"worse": "bold red", "changed": "bold yellow", "no_change": "bold gre
 _MOST_UNCHANGED = 20
 _NAME = 28
 _METER = 10
-# The widths of the table's columns beside the name: a bar, the powers of ten, two plots, and what separates them.
+# The widths of the table's columns after the name: a bar, the powers of ten, two plots, and the spaces between them.
 _SMALL_METER, _POWERS, _PLOT = 6, 16, 17
 _BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
 _SHORTEST = 8
@@ -31,7 +31,7 @@ _HARM = {"loss", "slices"}
 
 
 def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line]:
-    """Yield the lines, of at most `width` characters unless a name is longer."""
+    """Yield the lines. A line has at most `width` characters, unless a name is longer."""
     state = status["verdict"]["state"]
     for line in textwrap.wrap(printable(status["verdict"]["sentence"]), width):
         yield Line(line, _STYLES.get(state, "bold"))
@@ -72,9 +72,9 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from slices.lines(status["newest_closed"], width)
     yield from _replaced(status.get("replaced", ()))
     yield from _streams(status["streams"])
-    # An older monitor does not say it.
+    # An older monitor does not send this field.
     yield from _volume(status.get("volume"), width)
-    # An older monitor does not say it.
+    # An older monitor does not send this field.
     yield from _not_counted(status.get("not_counted", ()), width)
     yield from repeats.lines(status.get("repeats"), width)
     yield from skew.lines(status.get("skew"), width)
@@ -101,7 +101,7 @@ def _changed(
 
 
 def _importance(column: dict[str, Any]) -> str:
-    """Return how much the model relies on a column. Empty where that is not known, or by an older monitor."""
+    """Return the importance of a column as text. Empty if it is not known, or if an older monitor does not send it."""
     if (found := column.get("importance")) is None:
         return ""
     relies = "the model hardly relies on it" if column["hardly_used"] else "the model relies on it"
@@ -218,7 +218,7 @@ def _mean_loss(loss: dict[str, Any] | None, width: int) -> Iterator[Line]:
 
 
 def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:
-    """Yield the performance that is estimated of all rows of a window, and what must hold for it."""
+    """Yield the estimated performance over all rows of a window, and the assumption of the estimate."""
     estimates = [Estimate.model_validate(each) for each in window["estimates"]]
     for assumption in dict.fromkeys(each.assumption for each in estimates):
         mine = [described_estimate(each) for each in estimates if each.assumption == assumption]
@@ -253,7 +253,7 @@ def _powers(column: dict[str, Any]) -> str:
 
 
 def _bars(column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]]) -> Sequence[dict[str, Any]]:
-    """Return the distribution of a column. None of the loss of a slice."""
+    """Return the distribution of a column. Empty for the loss of a slice."""
     return bars.get(column["column"], ()) if column.get("value") is None else ()
 
 

@@ -1,1 +1,1 @@
-"""Commands that need no Rondo elsewhere: `up`, `down` and `demo` run it on this machine, `init` reads a file."""
+"""Commands that need no running Rondo: `up`, `down` and `demo` run it on this machine, `init` reads a file."""

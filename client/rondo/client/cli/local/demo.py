@@ -1,4 +1,4 @@
-"""`rondo demo`: a year of flights through the whole platform."""
+"""`rondo demo`: a year of flights in the whole platform."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LAST_MONTH, _REDEPLOYMENTS = 12, 3
 
 
 class DemoError(RondoError):
-    """The demo ended early. The text is that of its error."""
+    """The demo ended early. The text is that of the error of the demo's package."""
 
     code = "demo_failed"
 

@@ -48,7 +48,7 @@ class LiveObserver:
         self._view: RenderableType = Text("")
 
     def step(self, text: str) -> None:
-        """Finish the current step and begin this one. The same subject with new progress continues the step."""
+        """Finish the current step and begin this one. A step with the same subject updates the current step."""
         if self._step is not None and _subject(text) == _subject(self._step[0]):
             self._step = (text, self._step[1])
             return
@@ -56,13 +56,13 @@ class LiveObserver:
         self._step = (text, time.monotonic())
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show the replay in place of the steps before it."""
+        """Show the progress of the replay in place of earlier steps."""
         self._step = None
         self._done.clear()
         self._view = live.render(snapshot)
 
     def end(self) -> None:
-        """Keep the last step without a check mark: whether it succeeded is not known here."""
+        """Keep the last step without a check mark, because the view does not know if it succeeded."""
         if self._step is not None:
             self._done.append(Text(self._step[0]))
             self._step = None
@@ -86,7 +86,7 @@ def _subject(step: str) -> str:
 
 
 class LineObserver:
-    """Prints a line for each step, each event of interest, and each month."""
+    """Prints a line for each step, each important event, and each month."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""`rondo init`: a spec to begin with, proposed for a file or to fill in."""
+"""`rondo init`: proposes a spec for a file, or writes a template."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FORMATS = ", ".join(CONTENT_TYPES)
-# The choices of an option are an enumeration.
+# Typer needs an enumeration for the choices of an option.
 TaskName = StrEnum("TaskName", [(name.upper(), name) for name in TASKS])  # type: ignore[misc]  # mypy wants literals
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -59,7 +59,7 @@ def init(  # noqa: PLR0913, PLR0917 - the options of the command
     dataset: Annotated[str | None, typer.Option(callback=_name, help="The name of the dataset.")] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Propose a spec (rondo.yaml) for a file, and list what to check; without --from, print one to fill in."""
+    """Propose a spec (rondo.yaml) for a file, and list what to check. Without --from, print one to fill in."""
     if output is not None and output.exists() and not force:
         raise SpecExistsError(str(output))
     if source is None:

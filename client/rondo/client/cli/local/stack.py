@@ -1,4 +1,4 @@
-"""The embedded stack. Its package is optional: an application that uses the client alone does not install it."""
+"""Access to the embedded stack. Its package is optional, because applications that only use the client lack it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class NotInstalledError(RondoError):
 
 
 class StackError(RondoError):
-    """The embedded stack failed. The text is that of its error."""
+    """The embedded stack failed. The text is that of its own error."""
 
     code = "stack_failed"
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run what uses a stack, so that Ctrl-C and SIGTERM end it gracefully.
+    """Run a coroutine that uses a stack, so that Ctrl-C and SIGTERM stop the stack gracefully.
 
-    A shell starts background jobs with SIGINT ignored. Neither signal would end them.
+    A shell starts background jobs with SIGINT ignored. Without this function neither signal would stop them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,13 +48,14 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 async def running(
     *, keep: bool, brief: bool = False, progress: Callable[[str], None], functions: Path | None = None
 ) -> AsyncIterator[Stack]:
-    """Run the stack in RONDO_HOME (or `.rondo`) until the body ends. `keep` continues with its data.
+    """Run the stack in RONDO_HOME (or `.rondo`) until the body ends. With `keep` it continues with earlier data.
 
-    `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. `brief` is for minutes.
+    `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. `brief` is for a stack that only
+    runs for minutes.
 
     Raises:
         NotInstalledError: rondo-embedded is not installed.
-        StackError: it can't start.
+        StackError: the stack can't start.
 
     """
     with translated():
@@ -65,11 +66,11 @@ async def running(
 
 
 def stop() -> int | None:
-    """Stop the stack that runs in RONDO_HOME (or `.rondo`). Return its pid, or None if none runs.
+    """Stop the stack that runs in RONDO_HOME (or `.rondo`). Return its process id, or None if no stack runs.
 
     Raises:
         NotInstalledError: rondo-embedded is not installed.
-        StackError: it can't be stopped.
+        StackError: the stack can't be stopped.
 
     """
     with translated():
@@ -86,7 +87,7 @@ def stop() -> int | None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise errors of the embedded stack as StackError."""
+    """Convert errors of the embedded stack to StackError."""
     try:
         from rondo.embedded import EmbeddedError  # noqa: PLC0415 - it may not be installed
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The options of `rondo score`, and what it prints."""
+"""The options and the output of `rondo score`."""
 
 from __future__ import annotations
 

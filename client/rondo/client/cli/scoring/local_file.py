@@ -1,7 +1,7 @@
-"""`rondo score --file`: sends a file to serving slice by slice, and makes one file of the answers.
+"""`rondo score --file`: sends a file to serving slice by slice, and writes the answers to one file.
 
-Each answer is kept beside the output, in `<output>.parts`, until all are there: the same command goes on with what is
-not done. The output appears at once and whole, by a rename.
+The answers are kept next to the output, in `<output>.parts`, until all of them have arrived. The same command then
+continues with the remaining slices. A rename makes the complete output visible at once.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
 
 _FEATURES: TypeAdapter[dict[str, Feature]] = TypeAdapter(dict[str, Feature])
-# Slices that are sent and not answered. Several replicas behind one address share them.
+# The number of slices that are sent and not yet answered. Several replicas behind one address share them.
 _AT_ONCE = 4
-# Serving takes 8 MiB.
+# Serving accepts 8 MiB.
 _MOST_BYTES = 7 * 1024 * 1024
-# While serving is away, or has too many requests; then the command ends, and goes on when it is run again.
-_PATIENCE, _PAUSE = 60.0, 0.5
+# Seconds of retries while serving is unavailable or has too many requests. Then the command fails, and the next run
+# continues.
+_LONGEST_OUTAGE, _PAUSE = 60.0, 0.5
 
 
 def run(model: str, number: int, file: Path, out: Path, *, json: bool) -> int:
@@ -69,7 +70,7 @@ def _require_new(out: Path) -> None:
 
 @dataclass
 class Scoring:
-    """A file that is being scored. `parts` is the folder of the answers."""
+    """A file that is being scored. `parts` is the folder with the answers."""
 
     version: Version
     parts: Path
@@ -84,7 +85,7 @@ class Scoring:
         return self.parts / f"part-{number:06}.arrow"
 
     def state(self) -> dict[str, Any]:
-        """Return the progress as ingestion shows that of a job."""
+        """Return the progress in the form of ingestion's scoring jobs."""
         seconds = time.monotonic() - self.began
         rate = self.sent_rows / seconds if self.sent_rows and seconds else None
         left = self.total - self.rows if self.total is not None and rate else None
@@ -110,13 +111,13 @@ async def _score(rondo: AsyncRondo, model: str, number: int, file: Path, out: Pa
                 progress.show(scoring.state())
                 continue
             if len(running) >= _AT_ONCE:
-                running = await _some(running)
-            # Time in which nothing was sent, as that of known slices, is none without an answer.
+                running = await _wait_for_one(running)
+            # Known slices are not sent, so the time that they take is not a time without an answer.
             if not running:
                 scoring.answered_at = time.monotonic()
             running.add(asyncio.create_task(_answer(rondo, scoring, each, progress)))
         while running:
-            running = await _some(running)
+            running = await _wait_for_one(running)
         if _about(version, file) != about:
             what = f"{file} was changed while it was scored: remove {scoring.parts}"
             raise RefusedError(f"{what}, and run the same command again", code="file_changed")
@@ -127,10 +128,10 @@ async def _score(rondo: AsyncRondo, model: str, number: int, file: Path, out: Pa
 
 @contextmanager
 def _locked(parts: Path) -> Iterator[None]:
-    """Make the folder of the answers, and keep others of the same command out of it while the body runs.
+    """Create the folder of the answers, and lock it against other runs of the same command while the body runs.
 
     Raises:
-        RefusedError: another one has the folder.
+        RefusedError: another run has locked the folder.
 
     """
     parts.mkdir(parents=True, exist_ok=True)
@@ -149,7 +150,7 @@ def _locked(parts: Path) -> Iterator[None]:
 
 
 def _about(version: Version, file: Path) -> dict[str, Any]:
-    """Return what the answers depend on."""
+    """Return the facts on which the answers depend."""
     stat = file.stat()
     return {
         "file": str(file.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns,
@@ -159,10 +160,10 @@ def _about(version: Version, file: Path) -> dict[str, Any]:
 
 
 def _begin(parts: Path, mine: Mapping[str, Any]) -> None:
-    """Begin, or go on with the answers that are there.
+    """Begin, or continue with the existing answers.
 
     Raises:
-        RefusedError: they are those of another file or version, or of other slices.
+        RefusedError: the answers are those of another file or version, or of other slices.
 
     """
     about = parts / "about.json"
@@ -177,7 +178,7 @@ def _same(found: bytes, mine: Mapping[str, Any]) -> bool:
     try:
         return bool(jsonlib.loads(found) == mine)
     except ValueError:
-        return False  # it was cut by a loss of power
+        return False  # a loss of power cut the file off
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -187,7 +188,7 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _known(scoring: Scoring, each: Slice) -> bool:
-    """Count a slice that has its answer from an earlier run. One that is cut, by a loss of power, is none."""
+    """Count a slice that has an answer from an earlier run. False for an answer that a loss of power cut off."""
     try:
         answer = scores.decode(scoring.part(each.number).read_bytes())
     except (FileNotFoundError, scores.InvalidScoreRequestError):
@@ -207,8 +208,11 @@ def _answers(scoring: Scoring) -> Iterator[Path]:
     yield from sorted(scoring.parts.glob("part-*.arrow"))
 
 
-async def _some(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait for the end of one of the tasks. Return the others. If one fails, the others end first: they may succeed."""
+async def _wait_for_one(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait until one of the tasks ends, and return the others.
+
+    If a task fails, wait for the others, which may succeed, and raise its error.
+    """
     done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     errors = [error for task in done if (error := task.exception()) is not None]
     if errors:
@@ -229,7 +233,7 @@ async def _answer(rondo: AsyncRondo, scoring: Scoring, each: Slice, progress: Jo
 async def _scored(
     rondo: AsyncRondo, scoring: Scoring, number: int, first_row: int, rows: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Return the answer to rows. Those that have too many bytes, or take too much memory, are sent in halves."""
+    """Return the answer to rows. Rows with too many bytes, or too much memory, are sent in halves."""
     about = scoring.version.request("file", number, first_row).metadata()
     message = await asyncio.to_thread(scores.encode, rows.replace_schema_metadata(about))
     if len(message) > _MOST_BYTES and len(rows) > 1:
@@ -238,7 +242,7 @@ async def _scored(
         try:
             answer = await rondo.score_rows(message)
         except (UnavailableError, UnreachableError):
-            if time.monotonic() - scoring.answered_at > _PATIENCE:
+            if time.monotonic() - scoring.answered_at > _LONGEST_OUTAGE:
                 raise
             await asyncio.sleep(_PAUSE)
         except RefusedError as error:
@@ -261,7 +265,7 @@ async def _in_halves(
 
 
 def _with_errors(answer: pa.RecordBatch, each: Slice) -> pa.RecordBatch:
-    """Return an answer in which the rows that could not be sent as they are have their error and no output."""
+    """Return an answer in which rows with `errors`, which could not be sent, have their error and no output."""
     if not each.errors:
         return answer
     replaced = {scores.ERROR: dict.fromkeys(each.errors, BAD), scores.MESSAGE: each.errors}
@@ -275,5 +279,5 @@ def _with_errors(answer: pa.RecordBatch, each: Slice) -> pa.RecordBatch:
 
 
 def _with(column: pa.Array, values: Mapping[int, str | None]) -> pa.Array:
-    """Return a column with other values in some rows."""
+    """Return a column with new values in some rows."""
     return pa.array([values.get(row, old) for row, old in enumerate(column.to_pylist())], column.type)

@@ -24,7 +24,10 @@ class _Writer(Protocol):
 
 
 def write(out: Path, parts: Iterable[Path]) -> None:
-    """Write the answers of all parts to a file, in the format of its suffix. It is there when it is whole."""
+    """Write the answers of all parts to a file, in the format of its suffix.
+
+    A rename makes the complete file visible.
+    """
     written = out.with_name(f"{out.name}.writing")
     writer: _Writer | None = None
     try:
@@ -39,7 +42,7 @@ def write(out: Path, parts: Iterable[Path]) -> None:
 
 
 def _table(answer: pa.RecordBatch, *, wide: bool) -> pa.Table:
-    """Return an answer with its version. `wide` has a column for each class in the place of a list."""
+    """Return an answer with its version. With `wide` each class has a column, else one column has a list."""
     about = {key.decode(): value.decode() for key, value in (answer.schema.metadata or {}).items()}
     classes = json.loads(about.get("classes", "[]"))
     columns: dict[str, pa.Array] = {}

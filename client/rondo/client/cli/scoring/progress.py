@@ -1,4 +1,4 @@
-"""How far a scoring is: rows, rows a second, and the time that is left."""
+"""The progress of a scoring: rows, rows per second, and the remaining time."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def rate(job: Mapping[str, Any]) -> str | None:
-    """Return the rows a second, None while none is scored."""
+    """Return the rows per second. None before the first row is scored."""
     return f"{job['rows_per_second']:,.0f}" if job["rows_per_second"] else None
 
 
 def remaining(job: Mapping[str, Any]) -> str | None:
-    """Return how long the rest takes, None where that is not known."""
+    """Return the remaining time. None if it is not known."""
     left = job["seconds_left"]
     return None if left is None else str(timedelta(seconds=round(left)))
 
 
 class JobProgress:
-    """A bar on a terminal. Nothing elsewhere."""
+    """A progress bar on a terminal. Prints nothing elsewhere."""
 
     def __init__(self, *, json: bool) -> None:
         console = stderr()
@@ -43,7 +43,7 @@ class JobProgress:
         self._progress.stop()
 
     def show(self, job: Mapping[str, Any]) -> None:
-        """Show a job as ingestion describes it."""
+        """Show the state of a job in the form of ingestion's API."""
         text = job["state"]
         if job["rows"] is not None:
             text = f"{job['scored']:,} of {job['rows']:,} rows"

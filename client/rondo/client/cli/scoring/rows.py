@@ -1,4 +1,4 @@
-"""The rows of a file in slices, as messages to serving have them."""
+"""Reads the rows of a file in slices, and converts them to messages for serving."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from rondo.client.spec_proposal.files import SourceFile
     from rondo.contracts.spec.model import Feature
 
-# Of one slice. One that has more bytes than a request may have is halved.
+# The rows of a slice. A slice with more bytes than a request may have is halved.
 ROWS = 16_384
-# Suffixes of the files that scores can be written to.
+# The suffixes of the files for scores.
 OUTPUTS = (".parquet", ".csv", ".jsonl", ".arrows")
-# The code of a row whose value is no value of its feature's type.
+# The error code of a row with a value that does not fit its feature's type.
 BAD = "bad_features"
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version, and what it needs of rows."""
+    """A version, and its requirements for rows."""
 
     model: str
     model_version: int
@@ -55,7 +55,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows from `first_row` on, with the columns of a message. `errors` are sentences about rows that have none."""
+    """Rows from `first_row` on, with the columns of a message.
+
+    `errors` has a sentence for each row that can't be sent.
+    """
 
     number: int
     first_row: int
@@ -65,7 +68,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a file: `total` of them, or None where that is known at the end alone."""
+    """The rows of a file. `total` is their number, or None if it is only known at the end."""
 
     total: int | None
     slices: Iterable[Slice]
@@ -75,8 +78,8 @@ def opened(file: Path, version: Version) -> Rows:
     """Open a file of rows. Parquet is read a slice at a time, other formats as a whole.
 
     Raises:
-        UnreadableFileError, UnknownFormatError, NoRowsError: it is no such file, or has no row.
-        RefusedError: its columns do not fit the version.
+        UnreadableFileError, UnknownFormatError, NoRowsError: the file is damaged, has an unknown format or has no row.
+        RefusedError: the columns do not fit the version.
 
     """
     if EXTENSIONS.get(suffix_of(file)) == "Parquet" and not file.name.lower().endswith(GZIP_SUFFIX):
@@ -100,7 +103,7 @@ def _parquet(file: Path, version: Version) -> Rows:
 
 
 def _check(schema: pa.Schema | None, names: Iterable[str], version: Version, file: Path) -> None:
-    """Raise RefusedError if no row could be scored. Without a schema the columns are texts, which are parsed."""
+    """Raise RefusedError if no row can be scored. Without a schema the columns have texts, which are parsed."""
     known = set(names)
     types = {name: pa.null() for name in known}
     if schema is not None:
@@ -115,7 +118,7 @@ def _check(schema: pa.Schema | None, names: Iterable[str], version: Version, fil
 
 
 def _sent_type(kind: pa.DataType, feature: Feature | None) -> pa.DataType:
-    """Return the type that a column of a typed file is sent in. Whole numbers and dates may be categories."""
+    """Return the type in which a column of a typed file is sent. Categories may also be whole numbers or dates."""
     if feature is not None and feature.type == "category" and (pa.types.is_integer(kind) or _is_date(kind)):
         return pa.string()
     if pa.types.is_decimal(kind):
@@ -128,7 +131,7 @@ def _is_date(kind: pa.DataType) -> bool:
 
 
 def _sent(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return values in the type that they are sent in, dates as ingestion writes them."""
+    """Return values in the type in which they are sent. Dates have the text form of ingestion."""
     if not (_is_date(values.type) and pa.types.is_string(kind)):
         return pc.cast(values, kind)
     if pa.types.is_timestamp(values.type):
@@ -137,7 +140,7 @@ def _sent(values: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield slices of `ROWS` rows but for the last one, whatever the size of the batches."""
+    """Yield slices of `ROWS` rows for batches of any size. The last slice may have fewer rows."""
     rest: list[pa.RecordBatch] = []
     for batch in batches:
         rest.append(batch)
@@ -171,7 +174,7 @@ def _typed(batch: pa.RecordBatch, version: Version) -> tuple[dict[str, pa.Array]
 
 
 def _parsed(batch: pa.RecordBatch, version: Version, source: SourceFile) -> tuple[dict[str, pa.Array], dict[int, str]]:
-    """Return columns of values that are parsed as ingestion does, and what is wrong with rows."""
+    """Return columns of values, parsed by the rules of ingestion, and the errors of rows."""
     errors: dict[int, str] = {}
     columns: dict[str, pa.Array] = {}
     kinds = {"category": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
@@ -190,7 +193,7 @@ def _parsed(batch: pa.RecordBatch, version: Version, source: SourceFile) -> tupl
 
 
 def _names(batch: pa.RecordBatch, version: Version) -> dict[str, pa.Array]:
-    """Return the entities and the event times of rows. A time that can't be read is left out."""
+    """Return the entities and the event times of rows. A time that can't be parsed is left out."""
     found: dict[str, pa.Array] = {}
     if version.entity in batch.schema.names:
         entities = batch.column(version.entity)

@@ -1,4 +1,4 @@
-"""How a table shows which rows a version was trained on, and why."""
+"""Formats the rows that a version was trained on, and the reasons, for a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rondo.contracts.vocabularies import AdaptationStrategy
 
 
 def rows_of(adaptation: dict[str, Any] | None) -> str:
-    """Return the rows of a version in a cell. Nothing where no comparison chose them."""
+    """Return the rows of a version as a cell. Empty if no comparison chose them."""
     if adaptation is None:
         return ""
     rows, strategy = f"{adaptation['rows']:,}", adaptation["strategy"]
@@ -19,7 +19,7 @@ def rows_of(adaptation: dict[str, Any] | None) -> str:
 
 
 def explained(adaptation: dict[str, Any] | None) -> list[tuple[str, object]]:
-    """Return the rows of a table about one version: the strategy, why it was chosen, and the figures of all."""
+    """Return rows of a table about one version: the strategy, the reason for it, and the figures of all strategies."""
     if adaptation is None:
         return []
     held = "holdout included" if adaptation["refitted"] else "without the holdout"

@@ -1,4 +1,4 @@
-"""`rondo models`, `runs`, `history` and `lineage`: models, their trainings, versions and origin."""
+"""`rondo models`, `runs`, `history` and `lineage`: models, their trainings, versions and lineage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def models(
     model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """List the models, with what can be judged of them and their open alerts; or the versions of one."""
+    """List the models, with what can be judged of them and their open alerts, or the versions of one."""
     if model is not None:
         _versions(model, json=json)
         return
@@ -47,7 +47,7 @@ def models(
 
 
 async def _models(rondo: AsyncRondo) -> list[dict[str, Any]]:
-    """Return the models, each with the monitor's summary as `monitoring` where the monitor answers."""
+    """Return the models. If the monitor answers, each has the monitor's summary as `monitoring`."""
     found, summaries = await rondo.models(), await monitoring(rondo)
     return [m if summaries is None else m | {_MONITORING: summaries.get(m["model"])} for m in found]
 
@@ -105,7 +105,7 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
 
 
 async def _lineage(rondo: AsyncRondo, model: str, version: int) -> dict[str, Any]:
-    """Return a lineage, with the `trials` of its search, which are in the evidence alone."""
+    """Return a lineage with the `trials` of its search, which only the evidence has."""
     found = await rondo.lineage(model, version)
     if not (found.get("parameters") or {}).get("search"):
         return found
@@ -137,7 +137,7 @@ def routes(model: dict[str, Any]) -> str:
 
 
 def _metric(version: dict[str, Any]) -> str | None:
-    """Return the primary metric of a version. Metrics that are not finite are texts."""
+    """Return the primary metric of a version. Metrics that are not finite come as texts."""
     return headline(version["task"], {name: float(value) for name, value in version["metrics"].items()})
 
 
@@ -146,7 +146,7 @@ def _failed(version: dict[str, Any]) -> str:
 
 
 def _function_and_members(training: dict[str, Any]) -> list[tuple[str, object]]:
-    """Return the code of a function of the user's own, and the models of an ensemble. A registry may know neither."""
+    """Return the code of a user's own function and the models of an ensemble. An older registry sends neither."""
     rows: list[tuple[str, object]] = []
     if function := training.get("function"):
         rows.append(("function", f"{function['function']} in {function['package']} ({function['digest']})"))
@@ -200,7 +200,7 @@ def _parameters(parameters: dict[str, Any] | None, trials: Sequence[dict[str, An
 
 
 def _answer_rule(rule: dict[str, Any] | None) -> list[tuple[str, object]]:
-    """Return from which score on a label is the positive one, or how wide the interval is."""
+    """Return the score from which a label is the positive one, or the width of the interval."""
     if rule is None:
         return []
     rows, chosen = rule["rows"], f"{rule['rows'] or 0:,} rows of the holdout"

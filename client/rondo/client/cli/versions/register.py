@@ -15,7 +15,7 @@ from rondo.client.registration.client import WAIT_SECONDS
 if TYPE_CHECKING:
     from rondo.client.registration.outcome import Registration
 
-# 0 is a promotion or the begin of a rollout, 1 a refusal, as any error of a command, and 2 a wrong argument.
+# 0: promoted, or a rollout began. 1: refused, as for all errors of commands. 2: a wrong argument.
 EXIT_CODES = {"promoted": 0, "rolling_out": 0, "refused": 1, "rejected": 3, "withdrawn": 3, "requested": 4}
 
 

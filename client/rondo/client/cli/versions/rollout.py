@@ -1,4 +1,4 @@
-"""`rondo rollout`: how far a version is on its way, and what people decide about it."""
+"""`rondo rollout`: the state of a rollout, and decisions of people about it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SENTENCES: dict[str, str] = {
     RolloutVerdict.SLOW: "it answers more slowly",
     RolloutVerdict.DISAGREEMENT: "it predicts otherwise than on the holdout",
 }
-# What follows at the end of the present step, or of the rollback window.
+# The next action at the end of the current step, or of the rollback window.
 _THEN = {
     "pass": "the step is passed unless a guard speaks against the version",
     "wait": "inconclusive without more evidence; it waits, and asks at {asks}",
@@ -39,7 +39,7 @@ _DECIDED = {"rollout_began": "began", "rollout_step": "took a step", "promoted":
 
 
 class Decision(StrEnum):
-    """What a person may decide about a rollout."""
+    """The decisions about a rollout that a person may make."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -70,7 +70,7 @@ def rollout(
             print_note(f"{error}; it is asked again")
             continue
         if not json:
-            stdout().clear()  # nothing without a terminal
+            stdout().clear()  # has no effect without a terminal
         _print(found, json=json)
 
 
@@ -99,7 +99,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         what = _SENTENCES.get(each["verdict"], each["verdict"])
         reached = max(0.0, each["log_e"] / each["needed"])
         yield f"  {each['verdict']:<12} {reached:.0%} of the evidence that {what}"
-    # An older registry has neither this nor what follows next.
+    # An older registry sends neither this nor the next action.
     if "false_rollback_rate" in found:
         rate, least = found["false_rollback_rate"], found["min_answers"]
         yield f"  false alarm  at most {rate:.3g} of equally good versions go back; a step needs {least:,} answers"
@@ -108,7 +108,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _next(found: dict[str, Any]) -> Iterator[str]:
-    """Return what a person can do, or what follows without more evidence."""
+    """Yield the commands for a person, or the next action without more evidence."""
     if found["state"] == RolloutState.ASKING:
         yield f"  it asks      decide by `rondo rollout {found['model']}` resume, promote or abort"
     if (then := found.get("then")) is not None:

@@ -1,4 +1,4 @@
-"""How a table shows the trials of a search for parameters."""
+"""Formats the trials of a search for parameters for a table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rondo.contracts.tasks.registry import METRICS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A search may have a thousand trials: `--json` has all of them.
+# A search may have a thousand trials. `--json` prints all of them.
 _SHOWN = 10
 
 
 def best_trials(search: dict[str, Any], trials: Sequence[dict[str, Any]]) -> list[tuple[str, object]]:
-    """Return rows of the best complete trials of a search, the best one first, and one that counts the others."""
+    """Return rows of the best complete trials of a search, the best first, and a row that counts the others."""
     metric = METRICS.get(search["metric"])
     sign = -1 if metric is None or metric.higher_is_better else 1
     complete = [each for each in trials if each["state"] == "complete" and each["value"] is not None]

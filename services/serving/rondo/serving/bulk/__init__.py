@@ -1,1 +1,1 @@
-"""Bulk scoring: record batches of `scores.requested`, scored by any version beside the live requests."""
+"""Bulk scoring: any version scores record batches of `scores.requested`, in parallel to live requests."""

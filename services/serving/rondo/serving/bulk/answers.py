@@ -1,4 +1,4 @@
-"""Scores a record batch by one version: a slice at a time, with the validation and the model of live requests."""
+"""Scores a record batch by one version, slice by slice, with the validation and the model of live requests."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
 
     Refused = dict[int, RequestRefusedError]
 
-# Rows of one inference. Live requests wait for the interpreter for a part of a slice at most, and it fits the caches.
+# The rows of one inference. A live request waits at most for a part of a slice to release the interpreter, and a slice
+# fits the processor's caches.
 _SLICE = 4_096
-# Rows of a message whose sentence is sent. The others have the code alone.
+# The number of rows in a message whose error sentence is sent. All others only have the code.
 _EXPLAINED = 1_000
 
 
 def answer(
     version: LoadedVersion, batch: pa.RecordBatch, request: scores.ScoreRequest, now: datetime
 ) -> pa.RecordBatch:
-    """Return a row for each row of a request: its outputs, or why it is refused.
+    """Return a row for each row of a request, with its outputs or its error.
 
     Raises:
-        RequestRefusedError: the columns do not fit the features of the version, so no row can be scored. Its rows and
-            their answers take too much memory; or its entities or event times can't be read.
+        RequestRefusedError: no row can be scored, because the columns do not fit the features of the version, the rows
+            and their answers take too much memory, or the entities or event times can't be read.
 
     """
     _require_bounded(version, batch)
@@ -61,7 +62,11 @@ def answer(
 
 
 def _require_bounded(version: LoadedVersion, batch: pa.RecordBatch) -> None:
-    """Refuse rows whose matrix and answer are too large: features may be left out, and no byte asks for a class."""
+    """Refuse rows whose matrix or answer is too large.
+
+    The size of the message does not limit either: features may be absent, and the number of classes is that of the
+    model.
+    """
     outputs = version.outputs
     values = 2 * len(version.schema.features) + sum(math.prod(outputs.shape(each, 1)) for each in outputs.outputs)
     place = batch.schema.get_field_index(scores.ENTITY)
@@ -81,7 +86,7 @@ def _score_slice(
     outputs: Outputs,
     now: datetime,
 ) -> Refused:
-    """Write the outputs of the rows from `bounds[0]` up to `bounds[1]`, and return those that are refused."""
+    """Write the outputs of the rows from `bounds[0]` up to `bounds[1]`, and return the errors of refused rows."""
     start, stop = bounds
     rows, lacking = columns.slice(start, stop)
     refused = invalid_rows(rows, version.schema, now)

@@ -1,4 +1,4 @@
-"""Rows of a record batch as live requests have them: float32 and text columns, NaN and the empty text for null."""
+"""Converts rows of a record batch to the form of live requests: float32 and text columns, NaN and "" for null."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The source of rows of a record batch, from its row `start` on. Messages name them from `named_from` on."""
+    """The source of rows of a record batch from row `start` on. Messages count the rows from `named_from`."""
 
     batch: pa.RecordBatch
     names: Iterable[str]
@@ -52,7 +52,7 @@ class BulkColumns:
         """Convert the columns.
 
         Raises:
-            RequestRefusedError: a column is missing, or has a type that the feature can't be made of.
+            RequestRefusedError: a column is missing, or has a type that does not convert to that of the feature.
 
         """
         features = schema.features
@@ -68,11 +68,11 @@ class BulkColumns:
             self._numbers[place] = _numbers(_column(batch, name))
         self._texts = {name: _texts(_column(batch, name)) for name in schema.texts}
         required = [place for place, name in enumerate(numeric) if not features[name].optional]
-        # Decoding refuses a live request for this. NaN is within all limits.
+        # The decoder refuses a live request with a missing number. NaN passes all limits.
         self._lacking: NDArray[np.bool_] = np.any(np.isnan(self._numbers[required]), axis=0)
 
     def slice(self, start: int, stop: int) -> tuple[Rows, NDArray[np.intp]]:
-        """Return some rows, and which of them lack a number that may not be missing."""
+        """Return some rows, and the numbers of rows without a required number."""
         numbers = self._numbers[:, start:stop]
         count = numbers.shape[1]
         found: dict[str, Column] = dict(zip(self._numeric, numbers, strict=True))
@@ -94,19 +94,19 @@ def _column(batch: pa.RecordBatch, feature: str) -> pa.Array:
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:
-    """Return numbers with NaN for null. Whole numbers pass float64, as those of JSON do on their way to float32."""
+    """Return numbers with NaN for null. Whole numbers are converted by float64, as JSON's are, to float32."""
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan, np.float32)
     if not pa.types.is_floating(column.type):
         column = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
         column = pc.cast(column, pa.float64(), safe=False)
-    with np.errstate(over="ignore"):  # past float32 it becomes infinite, and the limits refuse it
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and the limits refuse it
         values: NDArray[Any] = column.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values
 
 
 def _texts(column: pa.Array) -> NDArray[np.object_]:
-    """Return texts with the empty one for null. Each different text becomes one object, whatever its number of rows."""
+    """Return texts with "" for null. Equal texts share one object."""
     if pa.types.is_null(column.type):
         return np.full(len(column), "", np.object_)
     if not pa.types.is_dictionary(column.type):

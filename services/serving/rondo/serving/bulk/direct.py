@@ -1,6 +1,6 @@
-"""Bulk requests over HTTP: one message in, its answer out, on a thread of its own.
+"""Bulk requests over HTTP. Each request is a message, and its response is the answer. A separate thread scores them.
 
-For files that are nowhere but with their owner. The message is that of `scores.requested`, and so is the answer.
+They are for files that only the client has. The formats are those of `scores.requested` and `scores.made`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from rondo.serving.bulk.versions import BulkVersions
 
-# Of requests. Each holds its message in memory, 8 MiB at most.
+# The number of requests that may wait. Each holds its message in memory, at most 8 MiB.
 _WAITING, _RETRY_SECONDS = 8, 2
 
 
 class DirectAnswers:
-    """Answers one message after another. `versions` is None where this replica takes none."""
+    """Answers messages one after another. If `versions` is None, this replica refuses all messages."""
 
     def __init__(self, versions: BulkVersions | None, now: Callable[[], datetime]) -> None:
         self._versions, self._now = versions, now
@@ -37,9 +37,9 @@ class DirectAnswers:
         """Return the answer to a message.
 
         Raises:
-            RequestRefusedError: it is no such message, or its version can't be loaded.
-            OverloadedError: too many wait.
-            UnavailableError: the artifact store is unavailable, or this replica takes none.
+            RequestRefusedError: the bytes are not a message of `scores.requested`, or the version can't be loaded.
+            OverloadedError: too many messages are waiting.
+            UnavailableError: the artifact store is unavailable, or this replica refuses bulk requests.
 
         """
         if self._versions is None:

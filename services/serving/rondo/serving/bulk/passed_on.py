@@ -1,4 +1,4 @@
-"""The entity and the event time of rows, which their answers have as they were sent."""
+"""The entity and the event time of rows, which are copied to their answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def require_distinct(batch: pa.RecordBatch) -> None:
-    """Refuse columns of one name. Arrow finds neither of them by it, so rows would be scored without the feature."""
+    """Refuse columns with the same name.
+
+    Arrow finds none of them by name, so rows would be scored without the feature.
+    """
     if repeated := [name for name, count in Counter(batch.schema.names).items() if count > 1]:
         names = ", ".join(repeated[:5])
         raise _refused(f"the message has several columns {names}: send one of each name")
@@ -41,13 +44,13 @@ def event_times(batch: pa.RecordBatch) -> pa.Array:
     """Return the event times of rows in microseconds.
 
     Raises:
-        RequestRefusedError: the column has no times, or one that has no number of microseconds in 64 bits.
+        RequestRefusedError: the column does not have times, or has a time beyond 64 bits of microseconds.
 
     """
     column = _column(batch, scores.EVENT_TIME, _is_time, "timestamps")
     is_finer = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
     try:
-        # What is finer than a microsecond is cut off, and only that.
+        # The conversion only cuts off what is finer than a microsecond.
         return pc.cast(column, logs.TIMESTAMP, safe=not is_finer)
     except pa.ArrowInvalid:
         raise _refused(f"a value of {scores.EVENT_TIME} is out of bounds: send microseconds since 1970") from None

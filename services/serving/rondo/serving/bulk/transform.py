@@ -1,7 +1,7 @@
-"""The bulk stream as a transform of the exactly-once stream: record batches in, one answer for each.
+"""The bulk stream as a transform of the exactly-once stream. It returns one answer for each record batch.
 
-It has a consumer group and a thread of its own, with a lower priority than the rest of the process: live requests keep
-their latency. Nothing is written to the inference log, for these rows are no live requests.
+The stream has its own consumer group and its own thread. The thread has a lower priority than the rest of the process,
+so live requests keep their latency. Nothing is written to the inference log, because these rows are not live requests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class BulkStream:
-    """Answers one message or several. One that can't be scored gets an answer that says why."""
+    """Answers messages. If a message can't be scored, its answer has the error."""
 
     versions: BulkVersions
     now: Callable[[], datetime]
@@ -58,7 +58,7 @@ class BulkStream:
             batch = scores.decode(value or b"")
             request = scores.ScoreRequest.of(batch.schema)
         except scores.InvalidScoreRequestError as error:
-            # Without the name of a job no answer can be addressed. Only services send such messages.
+            # An answer has no address without the name of its job. Only services send such messages.
             log.error("a message of %s is skipped: %s", scores.SCORES_REQUESTED, error)  # noqa: TRY400
             return None
         try:
@@ -79,7 +79,7 @@ class BulkStream:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The record of an answer, and what is counted of it."""
+    """The record of an answer, and the values for its metrics."""
 
     request: scores.ScoreRequest
     record: Record

@@ -1,4 +1,4 @@
-"""The versions that bulk requests name: loaded by their digest, a few at a time, whether they are deployed or not."""
+"""Versions for bulk requests, loaded by digest. A few are kept, and they need not be deployed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _KEPT = 2
 
 
 class BulkVersions:
-    """Loads versions on the event loop for threads that score in bulk. Keeps those that were used last.
+    """Loads versions on the event loop for threads that score in bulk, and keeps the versions used last.
 
-    Several threads may call it concurrently. One waits while another one loads: no more than `kept` are in memory.
+    Several threads may call it concurrently. One thread waits while another loads, so at most `kept` versions are in
+    memory.
     """
 
     def __init__(self, loader: Loader, loop: asyncio.AbstractEventLoop, kept: int = _KEPT) -> None:
@@ -33,10 +34,10 @@ class BulkVersions:
         self._lock = threading.Lock()
 
     def of(self, request: ScoreRequest) -> LoadedVersion:
-        """Return the version of a request. Blocks while it is loaded.
+        """Return the version of a request. The call blocks while the version is loaded.
 
         Raises:
-            VersionRefusedError: it can't be loaded.
+            VersionRefusedError: the version can't be loaded.
             UnavailableError: the artifact store is unavailable. A retry may succeed.
 
         """

@@ -1,1 +1,1 @@
-"""Following `deployments.changed`: plan, load and warm up versions, and publish `replicas.changed`."""
+"""Follows `deployments.changed`: plans, loads and warms up versions, and publishes `replicas.changed`."""

@@ -1,4 +1,4 @@
-"""Loads versions from the artifact store by digest, and warms them up, on a thread of their own."""
+"""Loads versions from the artifact store by digest, and warms them up, in a separate thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class ArtifactLoader:
     """Implements `ports.Loader`. `threads` is the number of threads of one inference.
 
-    Versions that are not `live` answer bulk requests alone.
+    Versions that are not `live` only answer bulk requests.
     """
 
     def __init__(self, artifacts: Artifacts, threads: int, *, live: bool = True) -> None:

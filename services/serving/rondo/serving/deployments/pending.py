@@ -1,7 +1,7 @@
-"""Deployments that are known and not applied yet. The stream's thread and the event loop use it concurrently.
+"""Deployments that are known and not yet applied. The stream's thread and the event loop use them concurrently.
 
-A request for a model whose first version is still being loaded waits for it instead of being refused. A deployment
-that stays pending, because the artifact store is unavailable, is awaited once: it must not delay all other models.
+A request for a model whose first version is being loaded waits for it instead of being refused. A deployment that stays
+pending, because the artifact store is unavailable, is awaited once, so that it does not delay all other models.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PendingDeployments:
-    """The pending revision, by model."""
+    """The pending revision of each model."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -37,15 +37,15 @@ class PendingDeployments:
             self._changed.notify_all()
 
     def to_await(self, models: Collection[str]) -> frozenset[str]:
-        """Return those of the models that are pending and were not awaited yet."""
+        """Return the models that are pending and were not yet awaited."""
         with self._changed:
             return frozenset(m for m in models if m in self._pending and self._awaited.get(m) != self._pending[m])
 
     def wait_once(self, models: Collection[str], seconds: float) -> None:
-        """Wait until none of the models is pending, for `seconds` at most. The same revisions are not awaited again.
+        """Wait until none of the models is pending, at most `seconds`. The same revisions are not awaited again.
 
         Raises:
-            UnavailableError: the service stops. Another replica, or this one after its restart, answers instead.
+            UnavailableError: the service stops. Another replica, or this one after its restart, answers the request.
 
         """
         with self._changed:

@@ -1,4 +1,4 @@
-"""Plans how to apply a deployment: which versions to load, and which to unload afterwards."""
+"""Plans the application of a deployment: the versions to load, and the versions to unload afterwards."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ _COMPARED = 2  # versions of a rollout
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
-    """Load these, swap to the deployment's routes, then unload those (version and digest)."""
+    """The versions to load before the swap to the deployment's routes, and those to unload after it.
+
+    A version to unload is given by its number and digest.
+    """
 
     load: tuple[Route, ...]
     unload: tuple[tuple[int, str], ...]
 
 
 def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int, str]]) -> DeploymentPlan | None:
-    """Return what leads from the loaded versions to the desired ones. None if `revision` has reached them already.
+    """Return the plan from the loaded versions to the desired ones.
 
-    The topic is read at least once and ordered per key, so a revision that is not above the current one is a repeat.
+    None if `revision` is already at the desired revision. The topic is read at least once and ordered per key, so a
+    revision that is not above the current one is a repeat.
     """
     if desired.revision <= revision:
         return None
@@ -40,7 +44,7 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
 
 
 def unknown_fields(route: Route) -> UnknownFields:
-    """Return what becomes of requests with unknown features or fields. A word of a newer release is as without one."""
+    """Return the treatment of requests with unknown features or fields. An unknown word counts as absent."""
     word = route.unknown_fields
     if word is not None and word in list(UnknownFields):
         return UnknownFields(word)
@@ -48,11 +52,11 @@ def unknown_fields(route: Route) -> UnknownFields:
 
 
 def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
-    """Return the version for which a deployment can't be applied at all, and the reason, or None."""
+    """Return the version because of which a deployment can't be applied, and the reason. None if it can."""
     first = desired.routes[0].model_version
     known = _ANSWERING if desired.evidence is None else (*_ANSWERING, RouteRole.SHADOW)
     if other := next((route for route in desired.routes if route.role not in known), None):
-        # A version that is announced as available but never asked would look like a shadow that agrees.
+        # A version that is announced as available and never scores anything would look like a shadow that agrees.
         return (
             other.model_version,
             f"its role is {other.role}, which is not executed without a rollout: deploy without it",
@@ -80,9 +84,9 @@ def _not_comparable(desired: DeploymentChanged) -> str | None:
 def answering_otherwise(
     desired: DeploymentChanged, outputs: Mapping[tuple[int, str], OutputSchema]
 ) -> tuple[int, str] | None:
-    """Return the version that answers otherwise than the first route's, and the reason, or None.
+    """Return the version whose outputs differ from those of the first route, and the reason. None if all are equal.
 
-    `outputs` are those of every version of the deployment: they are in the artifacts.
+    `outputs` has the outputs of every version of the deployment, as in the artifacts.
     """
     first, *others = desired.routes
     mine = outputs[first.model_version, first.digest]

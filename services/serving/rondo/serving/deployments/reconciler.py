@@ -1,4 +1,4 @@
-"""Applies deployments in the background: the latest of each model, one after another, until each is served."""
+"""Applies deployments in the background. It takes the latest of each model, one after another, until each is served."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Reconciler:
-    """Keeps the latest deployment of each model until `apply` returns. One that was replaced is never loaded."""
+    """Keeps the latest deployment of each model until `apply` returns. A replaced deployment is never loaded."""
 
     def __init__(self, apply: Apply, pending: PendingDeployments, backoff: Backoff | None = None) -> None:
         self._apply = apply
@@ -31,7 +31,7 @@ class Reconciler:
         self._problem: str | None = None
 
     async def add(self, envelope: Envelope[DeploymentChanged]) -> None:
-        """Add a deployment unless a later revision is known. Returns at once."""
+        """Add a deployment unless a later revision is known. The call returns at once."""
         model, revision = envelope.data.model, envelope.data.revision
         latest = self._latest.get(model)
         if latest is not None and latest.data.revision > revision:
@@ -42,7 +42,7 @@ class Reconciler:
         self._added.set()
 
     async def run(self, caught_up: asyncio.Event) -> None:
-        """Apply deployments until cancelled. Starts once the topic is read to its end, so that repeats are skipped."""
+        """Apply deployments until cancelled. Start when the topic is read to its end, so that repeats are skipped."""
         await caught_up.wait()
         while True:
             self._added.clear()
@@ -52,11 +52,11 @@ class Reconciler:
             await self._added.wait()
 
     async def idle(self) -> None:
-        """Wait until every deployment known by now is served or refused."""
+        """Wait until every deployment known now is served or refused."""
         await self._idle.wait()
 
     async def check(self) -> None:
-        """Check for `/readyz`.
+        """Raise the error of a deployment that is waiting, for `/readyz`.
 
         Raises:
             UnavailableError: a deployment can't be applied because a dependency is unavailable.

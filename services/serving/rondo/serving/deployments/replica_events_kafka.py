@@ -1,4 +1,4 @@
-"""Publishes `replicas.changed`: what this replica does with the versions of a deployment."""
+"""Publishes `replicas.changed`: the states of a deployment's versions on this replica."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class KafkaReplicaEvents:
-    """Implements `ports.ReplicaEvents` without an outbox: the deployments' topic is the truth, and this follows it.
+    """Implements `ports.ReplicaEvents`. It needs no outbox, because the topic of deployments is the source of truth.
 
     The id of an event is a function of the process, the revision and the state, so that a repeat has the same id.
     """

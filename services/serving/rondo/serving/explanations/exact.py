@@ -1,8 +1,9 @@
-"""Shapley values of the features of one row, for any model of few features, by all sets of features.
+"""Shapley values of the features of one row, by all sets of features. They work for any model with few features.
 
 The value of a set of features is the mean output over all rows of a background, where these features are the row's. A
-feature's Shapley value is the weighted mean of what it adds to each set of the others (Shapley, "A value for n-person
-games", 1953): with D features 2^D sets are evaluated, on each row of the background. `shapley.py` samples.
+feature's Shapley value is the weighted mean of the difference that it makes to each set of the other features (Shapley,
+"A value for n-person games", 1953). With D features 2^D sets are evaluated on each row of the background. `shapley.py`
+samples instead.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def evaluations(features: int, background: int) -> int:
-    """Return how often the model is evaluated for one row, with so many rows of the background."""
+    """Return the number of evaluations of the model for one row, with `background` rows of the background."""
     return background << features
 
 
@@ -34,7 +35,7 @@ def exact_shapley(
 ) -> Shapley:
     """Return the Shapley values of a row, given as one value per feature. The standard errors are 0."""
     count = len(row)
-    # The sets of features as the bits of whole numbers, and what each is worth, shape [2^D, outputs].
+    # The sets of features as the bits of whole numbers, and the value of each set, shape [2^D, outputs].
     sets = np.arange(2**count)
     worth = _worth(score, row, background, sets)
     sizes = np.bitwise_count(sets)

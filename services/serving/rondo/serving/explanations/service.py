@@ -1,4 +1,4 @@
-"""Explains rows of a request: which version answers each, and what each feature adds to its output."""
+"""Explains rows of a request: the version that answers each row, and the contribution of each feature to its output."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Column, Rows, SentRows
 
 DEFAULT_PAIRS, FEWEST_PAIRS, MOST_PAIRS = 50, 2, 1_000
-# Evaluations of a model in one request. Each is about as costly as a prediction in a micro-batch.
+# The limit of evaluations of a model in one request. Each costs about as much as a prediction in a micro-batch.
 MOST_EVALUATIONS = 500_000
-# An answer that nobody asked to be exact is to take no more than a quarter of a second of a core.
+# The limit of an exact explanation that the client did not request, which is to take at most 0.25 s of a core.
 _MOST_EXACT = 110_000
-# Shapley values in one response, of which each has an error beside it: about 20 MB of JSON.
+# The limit of Shapley values in one response. Each has a standard error, which is about 20 MB of JSON.
 MOST_VALUES = 1_000_000
-# Further ones are asked to come again: explanations take the cores of predictions.
+# The limit of waiting requests. Further ones are refused, because explanations take processor time from predictions.
 _MOST_WAITING, _RETRY_SECONDS = 8, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One row: the version that answers it, the output that is explained, and the Shapley values of its features.
+    """The version that answers a row, the output that is explained, and the Shapley values of the features.
 
-    `method` says how they were found: `exact`, or `sampled`.
+    `method` is the method of the values: `exact` or `sampled`.
     """
 
     version: LoadedVersion
@@ -53,7 +53,7 @@ class Explained:
 
 @dataclass
 class ExplanationService:
-    """Explains one request at a time, on a thread."""
+    """Explains one request at a time in a thread."""
 
     now: Callable[[], datetime]
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -62,14 +62,15 @@ class ExplanationService:
     async def explain(
         self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, pairs: int | None
     ) -> list[Explained]:
-        """Return the explanation of each row, by so many pairs of permutations.
+        """Return the explanation of each row, by `pairs` pairs of permutations.
 
-        Without `pairs` it is exact where that takes no more than 110,000 evaluations, and else by `DEFAULT_PAIRS`.
+        Without `pairs` the explanation is exact if that takes at most 110,000 evaluations. Otherwise it uses
+        `DEFAULT_PAIRS`.
 
         Raises:
-            RequestRefusedError: a row can't be answered, the request has too many evaluations, or the artifact has no
+            RequestRefusedError: a row can't be answered, the request needs too many evaluations, or the artifact has no
                 background values.
-            OverloadedError: other explanations wait already.
+            OverloadedError: too many other explanations are waiting.
 
         """
         wanted = DEFAULT_PAIRS if pairs is None else pairs
@@ -89,10 +90,10 @@ class ExplanationService:
 
 
 def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
-    """Return how many pairs of permutations a request asks for. None if it does not say.
+    """Return the number of pairs of permutations that a request asks for. None if it asks for none.
 
     Raises:
-        RequestRefusedError: that is no whole number.
+        RequestRefusedError: the value is not a whole number.
 
     """
     pairs = (parameters or {}).get("pairs")
@@ -103,10 +104,10 @@ def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
 
 
 def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
-    """Check how much a request asks for. `labels` are those that each row is explained for.
+    """Check the size of a request. `labels` is the number of labels for which each row is explained.
 
     Raises:
-        RequestRefusedError: it is too much, or too few pairs.
+        RequestRefusedError: the request is too large, or has too few pairs.
 
     """
     if not FEWEST_PAIRS <= pairs <= MOST_PAIRS:
@@ -128,14 +129,14 @@ def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
 
 
 def _may_be_exact(served: ServedModel, rows: int) -> bool:
-    """Return whether each set of features can be evaluated, whichever version answers."""
+    """Return whether all sets of features can be evaluated, for each version that may answer."""
     known = [version.scorer.background for version in served.answering]
     largest = max((len(next(iter(background.values()))) for background in known if background), default=0)
     return rows * exact.evaluations(len(served.schema.features), largest) <= _MOST_EXACT
 
 
 def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int | None) -> list[Explained]:
-    """Return explanations by so many pairs of permutations. Exact ones without."""
+    """Return explanations by `pairs` pairs of permutations. Without pairs they are exact."""
     found, features = [], list(served.schema.features)
     for number in range(len(rows)):
         version = pinned or served.version_for(rows.entities[number] or rows.ids[number])
@@ -147,7 +148,7 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
             )
             raise RequestRefusedError("unexplainable", message, version.model)
         output = version.outputs.explained
-        # A version in a rollout may lack features of the other.
+        # A version in a rollout may lack features of the other version.
         row = {name: rows.columns[name][number] for name in version.schema.features}
         score = partial(_scores, version, output)
         if pairs is None:
@@ -163,7 +164,7 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
 
 
 def _width(schema: OutputSchema) -> int:
-    """Return of how many numbers the output that is explained is made."""
+    """Return the number of values of the output that is explained."""
     return len(schema.labels) if schema.explained.kind == "probabilities" else 1
 
 

@@ -1,10 +1,10 @@
 """Shapley values of the features of one row, for any model, by sampled permutations.
 
-The value of a set of features is the mean output where these are the row's and the others come from a background
+The value of a set of features is the mean output if these features are the row's and the others come from a background
 (Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017, with independent features). A
-permutation adds the features to a background row one after the other. Each contributes what it changes. Permutations
-come in pairs, one the reverse of the other, which lowers the variance (Mitchell, Cooper, Frank and Holmes, "Sampling
-permutations for Shapley value estimation", JMLR 2022).
+permutation adds the features to a background row one after the other. The contribution of a feature is the change of
+the output. Permutations come in pairs, one the reverse of the other, which lowers the variance (Mitchell, Cooper, Frank
+and Holmes, "Sampling permutations for Shapley value estimation", JMLR 2022).
 
 The values of a row add up to its output minus the mean output of the background rows used, exactly.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _SEED = 1
-# That a model is evaluated on at once.
+# The number of rows on which a model is evaluated at once.
 MOST_ROWS = 8_192
 
 
@@ -41,9 +41,10 @@ class Shapley:
     base: NDArray[np.float64]
 
     def among(self, features: Sequence[str], own: Sequence[str]) -> Shapley:
-        """Return the values of all these features, of which the model has its own. Others change nothing: theirs is 0.
+        """Return the values of all `features`.
 
-        `own` are those that this has values of, in its order.
+        Features that the model does not have change nothing, so their value is 0. `own` are the features of these
+        values, in their order.
         """
         if list(features) == list(own):
             return self
@@ -59,7 +60,7 @@ def shapley(
     background: Mapping[str, Column],
     pairs: int,
 ) -> Shapley:
-    """Return the Shapley values of a row, given as one value per feature, by so many pairs of permutations, 2 at least.
+    """Return the Shapley values of a row, given as one value per feature, by at least 2 `pairs` of permutations.
 
     The same row gives the same values.
     """
@@ -79,10 +80,10 @@ def shapley(
 
 @dataclass(slots=True)
 class _Moments:
-    """The mean of values along their first axis, and the sum of their squared deviations from it.
+    """The mean of values along their first axis, and the sum of their squared deviations from the mean.
 
-    They are added in parts: all values of a model with many labels would take gigabytes. See Chan, Golub and LeVeque,
-    "Algorithms for computing the sample variance", 1983.
+    Values are added in parts, because all values of a model with many labels would take gigabytes. See Chan, Golub and
+    LeVeque, "Algorithms for computing the sample variance", 1983.
     """
 
     count: int = 0
@@ -104,11 +105,11 @@ def _added(
     rows: NDArray[np.int64],
     orders: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what each feature adds, the mean of each pair, and the outputs of the background before the first step.
+    """Return the contributions of the features, as means of each pair, and the outputs of the background rows.
 
     The shapes are [pairs, features, outputs] and [permutations, outputs].
     """
-    # At which step a permutation adds a feature, shape [permutations, features].
+    # The step at which a permutation adds a feature, shape [permutations, features].
     places = np.argsort(np.concatenate([orders, orders[:, ::-1]]), axis=1)
     outputs = _outputs(score, row, background, np.tile(rows, 2), places)
     added = np.take_along_axis(np.diff(outputs, axis=1), places[:, :, np.newaxis], axis=1)

@@ -1,6 +1,6 @@
-"""The methods of the API by their full names, each with the roles that may call it. Deny by default.
+"""The methods of the API by their full names, each with the roles that may call it. Other calls are denied.
 
-Health is open to everybody, as over HTTP.
+The health methods are open to everybody, as over HTTP.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`call` takes a request and returns its answer, both as bytes. Without roles it is open.
+    """A method of the API. `call` takes a request and returns its answer, both as bytes.
 
-    It raises a DecodeError for what is not a request of this method.
+    A method without roles is open. `call` raises a DecodeError for bytes that are not a request of the method.
     """
 
     roles: tuple[Role, ...]
@@ -51,7 +51,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class GrpcApi:
-    """`report` is the state of the service's dependencies, as for `/readyz`."""
+    """The API. `report` is the state of the service's dependencies, as for `/readyz`."""
 
     _models: ServedModels
     _service: InferenceService
@@ -83,7 +83,7 @@ class GrpcApi:
         return _ANSWERS["ServerReady"](ready=await self._is_ready())
 
     async def check(self, request: Message) -> Message:
-        """Answer a probe about the server, by the empty name, or about the service of inferences."""
+        """Answer a health check of the server (the empty name), or of the inference service."""
         if request.service not in ("", _SERVICE):
             return _CHECKED(status=_SERVICE_UNKNOWN)
         return _CHECKED(status=_SERVING if await self._is_ready() else _NOT_SERVING)
@@ -107,10 +107,10 @@ class GrpcApi:
         return tensors.metadata(responses.metadata(served, numbers))
 
     async def infer(self, body: bytes) -> bytes:
-        """Score the rows of one request, as over HTTP. The response has raw contents if the request has."""
+        """Score the rows of one request, as over HTTP. The response has raw contents if the request has them."""
         parsed = compiled_messages.parse(body)
         encode = compiled_messages.encode if parsed.raw_input_contents else _typed_response
-        # Held until the answer is known, so that no version is unloaded before.
+        # The table is held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
             call = _inference_call(table, parsed, body)
 
@@ -162,6 +162,6 @@ def _inference_call(table: ServingTable, parsed: Message, body: bytes) -> Infere
 
 
 def _model_of(request: Any) -> str:
-    """Return the model of a request to the repository: KServe's clients have it where Triton has the repository."""
+    """Return the model of a request to the repository. KServe's clients send it in the field of Triton's repository."""
     name: str = request.model_name or request.repository_name
     return name

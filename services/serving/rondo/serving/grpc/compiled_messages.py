@@ -1,8 +1,8 @@
-"""Fast paths for the usual inference over gRPC: a raw tensor for each feature, and all outputs.
+"""Fast paths for the common form of inference over gRPC: a raw tensor for each feature, and all outputs.
 
-A client describes its tensors in the same bytes each time, and only their contents change. So a request is parsed with
-its tensors as bytes, and the first one that is accepted says what those with the same bytes have. That takes a tenth of
-the time of `tensors`, which decodes every other request, and says what is wrong with it.
+A client describes its tensors with the same bytes in each request, and only their contents change. A request is
+therefore parsed with its tensors as bytes. The first accepted request with these bytes gives the layout of all later
+ones. This takes a tenth of the time of `tensors`, which decodes all other requests and finds their errors.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from rondo.serving.open_inference.response import InferenceResponse
     from rondo.serving.requests.schema import RequestSchema
 
-# Their fields that are messages are bytes.
+# In these classes, fields that are messages are bytes.
 _REQUEST = undecoded_class("inference.ModelInferRequest")
 _RESPONSE = undecoded_class("inference.ModelInferResponse")
-# Of models, a few for each while their versions change; of a model, one for each number of rows that is usual. So the
-# keys of a model have 1 MiB at most.
+# The number of models, with a few for each while their versions change, and the number of layouts of a model, one for
+# each common number of rows. The keys of a model then have at most 1 MiB.
 _MAX_SCHEMAS, _MAX_LAYOUTS = 256, 16
-# Outputs of models, times the numbers of rows that are usual.
+# The number of models' outputs, times the common numbers of rows.
 _MAX_OUTPUTS = 1_024
 _MAX_LAYOUT_BYTES = 64 * 1024
 
@@ -39,7 +39,7 @@ def parse(body: bytes) -> Message:
     """Return a request whose tensors, requested outputs and parameters are bytes.
 
     Raises:
-        DecodeError: it is not a `ModelInferRequest`.
+        DecodeError: the bytes are not a `ModelInferRequest`.
 
     """
     return _REQUEST.FromString(body)
@@ -47,10 +47,10 @@ def parse(body: bytes) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What the raw contents of requests with the same tensors of N rows are.
+    """The layout of the raw contents of requests with the same tensors of N rows.
 
-    `places` are those of the features among the tensors, in the order of the model's signature. `numbers` is the form
-    of the tensors without texts, of these sizes in bytes, one after the other.
+    `places` are the positions of the features among the tensors, in the order of the model's signature. `numbers` is
+    the `struct` format of the concatenated tensors without texts, whose sizes in bytes are given.
     """
 
     rows: int
@@ -68,17 +68,17 @@ class _Layout:
         return cls(rows, [names.index(name) for name in features], sizes, Struct("<" + "".join(codes)), texts)
 
     def values(self, raw: Sequence[bytes]) -> Sequence[Sequence[Any]] | None:
-        """Return the values of each feature. None if there are fewer or more bytes than they have.
+        """Return the values of each feature. None if the number of bytes does not fit the layout.
 
         Raises:
-            RequestRefusedError: a text is none.
+            RequestRefusedError: a text is not UTF-8.
 
         """
         numbers = [each for place, each in enumerate(raw) if place not in self.texts] if self.texts else raw
         if list(map(len, numbers)) != self.sizes:
             return None
         columns = self._divided(self.numbers.unpack(b"".join(numbers)))
-        # In their order: each moves those after it.
+        # The positions are in their order, because each removal moves those after it.
         for place, name in self.texts.items():
             columns.insert(place, binary.decode(name, "BYTES", [self.rows], raw[place]))
         return [columns[place] for place in self.places]
@@ -92,7 +92,7 @@ class _Layout:
 
 
 class Layouts:
-    """The layouts of the requests to models with these features, by the bytes of their tensors."""
+    """The layouts of requests to models with these features, by the bytes of their tensors."""
 
     def __init__(self, schema: RequestSchema) -> None:
         self._features = list(schema.features)
@@ -100,10 +100,10 @@ class Layouts:
         self._known: dict[tuple[bytes, ...], _Layout] = {}
 
     def decode(self, parsed: Message) -> tuple[Mapping[str, Sequence[Any]], int] | None:
-        """Return the values of N rows by feature, and N. None for a request that has to be decoded in full.
+        """Return the values of N rows by feature, and N. None if the request must be decoded in full.
 
         Raises:
-            RequestRefusedError: a text is none.
+            RequestRefusedError: a text is not UTF-8.
 
         """
         if parsed.parameters or parsed.outputs or len(parsed.id) > MAX_ID:
@@ -119,7 +119,7 @@ class Layouts:
         return dict(zip(self._features, columns, strict=True)), layout.rows
 
     def learn(self, parsed: Message, request: Message, rows: int) -> None:
-        """Keep what an accepted request of so many rows shows of those with the same tensors."""
+        """Keep the layout of an accepted request with `rows` rows for later requests with the same tensors."""
         names = [each.name for each in request.inputs]
         size = sum(map(len, parsed.inputs)) if len(names) == len(self._features) else 0
         if not request.raw_input_contents or sorted(names) != sorted(self._features) or size > _MAX_LAYOUT_BYTES:

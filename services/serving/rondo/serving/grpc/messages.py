@@ -1,7 +1,7 @@
-"""The messages of the API, from `descriptors.binpb`, which `make proto` compiles of the .proto files.
+"""The messages of the API, from `descriptors.binpb`, which `make proto` compiles from the .proto files.
 
-They are in a pool of their own: the clients of KServe and Triton define messages of the same names, and protobuf takes
-a name once in a pool. Generated code would also tie the version of protobuf to that of its generator.
+They are in a separate pool, because the clients of KServe and Triton define messages with the same names, and a pool of
+protobuf allows a name once. Generated code would also tie the version of protobuf to that of its generator.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTORS", "DecodeError", "Message", "message_class", "service", "undecoded_class"]
 
-# A message of any of these classes: its fields are known at run time.
+# A message of any of these classes, whose fields are only known at run time.
 Message: TypeAlias = Any
 DESCRIPTORS = Path(__file__).with_name("descriptors.binpb")
 
@@ -50,9 +50,9 @@ def message_class(name: str) -> type[Message]:
 
 
 def undecoded_class(name: str) -> type[Message]:
-    """Return a class for the same messages, in which each field that is a message itself is bytes.
+    """Return a class for the same messages, in which the type of each nested message is bytes.
 
-    Both have the same form on the wire (protobuf encoding, "Length-Delimited Records").
+    Both have the same wire format (protobuf encoding, "Length-Delimited Records").
     """
     found: type[Message] = message_factory.GetMessageClass(_UNDECODED.FindMessageTypeByName(name))
     return found

@@ -1,6 +1,6 @@
-"""The gRPC server of `grpc.aio`: authentication, limits, and the status of what fails.
+"""The gRPC server of `grpc.aio`: authentication, limits, and the status of errors.
 
-A refusal has the code of docs/errors.md in the trailer `rondo-code`, beside a message that says what to do next.
+A refusal has its code of docs/errors.md in the trailer `rondo-code`, and a message that says what to do next.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _STOP_SECONDS = 5
 _MAX_STREAMS, _MAX_METADATA = 1_024, 16 * 1024
-# Bytes. Each may take three in the metadata of an answer, of which clients take 8 KiB.
+# Bytes of a message. Each may take three bytes in the metadata of an answer, of which clients accept 8 KiB.
 _MAX_MESSAGE = 2_048
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_BODY),
     ("grpc.max_concurrent_streams", _MAX_STREAMS),
     ("grpc.max_metadata_size", _MAX_METADATA),
     ("grpc.absolute_max_metadata_size", _MAX_METADATA),
-    # Two servers on one port would each get some of the connections.
+    # Without this option two servers on one port would each get some of the connections.
     ("grpc.so_reuseport", 0),
 ]
 _REFUSED = {
@@ -60,12 +60,12 @@ _REFUSED = {
 async def listen(
     host: str, port: int, methods: Mapping[str, Method], tokens: TokenCache, health: Health
 ) -> AsyncIterator[int]:
-    """Serve until the body ends or a shutdown begins, then finish the calls in flight, for 5 seconds at most.
+    """Serve until the body ends or a shutdown begins. Then finish the calls in flight, within at most 5 seconds.
 
-    Yields the port.
+    Yield the port.
 
     Raises:
-        PortTakenError: somebody else listens there.
+        PortTakenError: another process listens on the port.
 
     """
     server = grpc.aio.server(options=_OPTIONS)
@@ -101,7 +101,7 @@ class _Handlers(grpc.GenericRpcHandler):
 
 
 class _Guarded:
-    """Calls a method for those who have one of its roles, and answers a failure with a status that fits."""
+    """Calls a method for principals with one of its roles, and returns a matching status for errors."""
 
     def __init__(self, name: str, method: Method, tokens: TokenCache) -> None:
         self._name, self._method, self._tokens = name, method, tokens
@@ -125,7 +125,7 @@ class _Guarded:
         return await context.abort(status, _shortened(message), tuple(trailers))
 
     async def _traced(self, body: bytes, sent: Metadata) -> bytes:
-        """Continue the caller's trace, if there is one: else the micro-batch has the span."""
+        """Continue the caller's trace if there is one. Otherwise only the micro-batch has a span."""
         parent = _first(sent, "traceparent")
         if not parent:
             return await self._call(body, sent)
@@ -151,7 +151,7 @@ def _first(sent: Metadata, name: str) -> str:
 
 
 def _shortened(message: str) -> str:
-    """Return as much of a message as a client takes: a longer one would replace the status by one of its own."""
+    """Return the part of a message that a client accepts. A longer one would replace the status by another."""
     encoded = message.encode()
     return message if len(encoded) <= _MAX_MESSAGE else f"{encoded[:_MAX_MESSAGE].decode(errors='ignore')} ..."
 

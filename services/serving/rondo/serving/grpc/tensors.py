@@ -1,4 +1,4 @@
-"""Tensors of protobuf messages, to and from those of the protocol."""
+"""Converts tensors of protobuf messages to those of the protocol, and back."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _RESPONSE = message_class("inference.ModelInferResponse")
 _OUTPUT = message_class("inference.ModelInferResponse.InferOutputTensor")
 _METADATA = message_class("inference.ModelMetadataResponse")
-# An empty one has two bytes in a message, and hundreds as an object: 8 MiB would hold up the loop for seconds.
+# An empty tensor has two bytes in a message, and hundreds as an object. 8 MiB of them would block the loop for seconds.
 _MAX_TENSORS = 100_000
-# The field of the contents of a tensor by its datatype. A 16-bit float has raw contents only.
+# The field with the contents of a tensor, by datatype. A 16-bit float only has raw contents.
 _CONTENTS = {
     "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
     "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
@@ -33,10 +33,11 @@ _CONTENTS = {
 
 
 def request(message: Message) -> InferenceRequest:
-    """Return the request that a `ModelInferRequest` is.
+    """Return the request in a `ModelInferRequest`.
 
     Raises:
-        RequestRefusedError: its id is too long, it has more than 100,000 tensors, or the contents of one don't fit.
+        RequestRefusedError: the id is too long, there are more than 100,000 tensors, or the contents of a tensor do not
+            fit.
 
     """
     inputs, raw = message.inputs, message.raw_input_contents
@@ -57,7 +58,7 @@ def request(message: Message) -> InferenceRequest:
 
 
 def _parameters(message: Message) -> dict[str, Any] | None:
-    """Return the parameters that count over gRPC, of which there is one."""
+    """Return the one parameter that has a meaning over gRPC, if it is given."""
     if "timeout" not in message.parameters:
         return None
     timeout = message.parameters["timeout"]
@@ -72,7 +73,7 @@ def _tensor(sent: Message, raw: bytes | None) -> Tensor:
 
 
 def _values(name: str, datatype: str, contents: Message) -> list[Any]:
-    """Return typed contents. None for a datatype that has no field."""
+    """Return typed contents. Empty for a datatype without a field."""
     values = list(getattr(contents, _CONTENTS[datatype])) if datatype in _CONTENTS else []
     if datatype == "BYTES":
         return binary.texts(name, values)
@@ -107,7 +108,7 @@ def _typed(values: Any) -> Sequence[Any]:
 
 
 def metadata(described: Mapping[str, Any]) -> Message:
-    """Return a `ModelMetadataResponse` of the body of `GET /v2/models/<model>`."""
+    """Return the body of `GET /v2/models/<model>` as a `ModelMetadataResponse`."""
     parts = {
         part: [{key: tensor[key] for key in ("name", "datatype", "shape")} for tensor in described[part]]
         for part in ("inputs", "outputs")

@@ -11,7 +11,8 @@ from rondo.serving.open_inference.protocol import MAX_BODY
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-# Of the binary tensor extension: how many bytes of a body are JSON. Raw contents of tensors follow them.
+# The header of the binary tensor extension with the number of JSON bytes of a body. Raw contents of tensors follow
+# them.
 HEADER_LENGTH = "inference-header-content-length"
 _MAX_DIGITS = 12
 
@@ -20,7 +21,7 @@ async def read_body(request: Request) -> bytes:
     """Return the body, decompressed if its `Content-Encoding` is gzip or deflate.
 
     Raises:
-        RequestRefusedError: it is larger than 8 MiB, has another encoding, or can't be decompressed.
+        RequestRefusedError: the body is larger than 8 MiB, has another encoding, or can't be decompressed.
 
     """
     try:
@@ -33,10 +34,10 @@ async def read_body(request: Request) -> bytes:
 
 
 def header_length(request: Request, body: bytes) -> int | None:
-    """Return how many bytes of the body are JSON by the request's headers. None if they don't say.
+    """Return the number of JSON bytes of the body, from the request's headers. None if the header is absent.
 
     Raises:
-        RequestRefusedError: that is no number, or more than the body has.
+        RequestRefusedError: the value is not a number, or is larger than the body.
 
     """
     sent = request.headers.get(HEADER_LENGTH)

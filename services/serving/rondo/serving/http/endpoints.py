@@ -1,4 +1,4 @@
-"""The routes of the Open Inference Protocol v2: bodies to rows, and answers to bodies."""
+"""The routes of the Open Inference Protocol v2: convert bodies to rows, and answers to bodies."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 _MODEL = "/v2/models/{model}"
 _REPOSITORY, _LOADED = "/v2/repository", "/v2/repository/models/{model}"
-# The role predictor includes the metadata that a request needs.
+# The role predictor includes the metadata that a client needs for a request.
 _LOOK, _PREDICT, _CHANGE = (Role.READER, Role.PREDICTOR), (Role.PREDICTOR,), (Role.ENGINEER,)
 _SCORE = (Role.PREDICTOR, Role.ENGINEER)
 
 
 class DeferredApp:
-    """Answers 503 until `app` is set: the server listens while the first deployments are still loaded."""
+    """Answers 503 until `app` is set. The server listens while the first deployments are still loaded."""
 
     def __init__(self) -> None:
         detail = "the HTTP API is starting; try again in a second"
@@ -63,7 +63,7 @@ def api(
 ) -> ASGIApp:
     """Return the application. `report` is the state of the service's dependencies, as for `/readyz`.
 
-    Without `bulk` it takes no bulk requests.
+    Without `bulk` it refuses bulk requests.
     """
     bulk = bulk or DirectAnswers(None, lambda: service.now())  # noqa: PLW0108 - as below
     explanations = ExplanationService(lambda: service.now())  # noqa: PLW0108 - tests of routes have no service
@@ -134,7 +134,7 @@ class _Endpoints:
         return JSONResponse({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        """Return whether all dependencies answer. `/readyz` names those that don't."""
+        """Return whether all dependencies answer. `/readyz` names those that do not."""
         ready = all(answer == "ok" for answer in (await self._report()).values())
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
@@ -148,10 +148,10 @@ class _Endpoints:
         return JSONResponse({"name": served.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        """Score the rows of one request, each by the version that its key meets, as over Kafka."""
+        """Score the rows of one request. The key of each row decides its version, as over Kafka."""
         body = await read_body(request)
         header = header_length(request, body)
-        # Held until the answer is known, so that no version is unloaded before.
+        # The table is held until the answer is known, so that no version is unloaded before.
         with self._models.lease() as table:
             call = InferenceCall.decode(table, *_named(request), body, header)
             answered = await self._service.infer_logged(call.served, call.rows, call.pinned, len(body), call.timeout)
@@ -163,7 +163,10 @@ class _Endpoints:
         return Response(text + raw, headers=headers, media_type="application/octet-stream")
 
     async def explain(self, request: Request) -> Response:
-        """Return what each feature adds to the prediction of each row. It is no prediction, and nothing is logged."""
+        """Return the contribution of each feature to the prediction of each row.
+
+        This is not a prediction, and is not logged.
+        """
         body = await read_body(request)
         sent = protocol.decode(body, header_length(request, body))
         with self._models.lease() as table:
@@ -176,12 +179,15 @@ class _Endpoints:
         return Response(await self._bulk.answer(await read_body(request)), media_type=openapi.ARROW)
 
     async def index(self, request: Request) -> Response:
-        """Return the versions that answer, and the models that nothing serves unless only `ready` ones are wanted."""
+        """Return the versions that answer.
+
+        Unless the request asks for `ready` ones, also return models that are not served.
+        """
         ready = repository.decode_index(await read_body(request)).ready
         return JSONResponse([asdict(each) for each in repository.index(self._models.table, ready_only=ready)])
 
     async def load(self, request: Request) -> Response:
-        """Confirm that a model is loaded. Its body, which may name files in other servers, is not read."""
+        """Confirm that a model is loaded. The body, which may name files in other servers, is not read."""
         repository.load(self._models.table, request.path_params["model"])
         return JSONResponse({"name": request.path_params["model"]})
 

@@ -1,4 +1,4 @@
-"""Adds the member `error` to every problem: clients of the Open Inference Protocol read their message there."""
+"""Adds the member `error` to problem documents. Clients of the Open Inference Protocol read the message there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTENT_TYPE = (b"content-type", MEDIA_TYPE.encode())
 
 
 class AddErrorField:
-    """ASGI middleware. Outermost, so that it sees the answers of authentication, too."""
+    """ASGI middleware. It is the outermost, so that it includes the responses of authentication."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The errors of the HTTP API: problem details, counted by their code."""
+"""The errors of the HTTP API as problem documents, counted by code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the HTTP API, made from its operations."""
+"""The OpenAPI document of the HTTP API, generated from its operations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _REF = "#/components/schemas/{name}"
 _PROBLEM: Any = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}}
-# The protocol's status for a request that can't be used is 400.
+# The protocol's status for an invalid request is 400.
 _ERRORS = {status: text for status, text in openapi.ERRORS.items() if status != HTTPStatus.UNPROCESSABLE_ENTITY}
 _REFUSED = {
     400: "The request can't be used; `detail` has an example of what to send.",
@@ -33,9 +33,9 @@ _TEXT, _TEXTS, _BOOLEAN = {"type": "string"}, {"type": "array", "items": {"type"
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One method of one path. `roles`: one of them is needed. `answer` is the JSON schema of its success.
+    """One method of one path. It needs one of `roles`. `answer` is the JSON schema of a successful response.
 
-    With `arrow` both bodies are Arrow IPC streams instead.
+    With `arrow` both bodies are Arrow IPC streams.
     """
 
     path: str
@@ -48,7 +48,7 @@ class Operation:
 
 
 def of(**properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON schema of an object with these properties, all of which are always there."""
+    """Return the JSON schema of an object with these properties, all of which are required."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 

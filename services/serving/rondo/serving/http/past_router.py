@@ -1,4 +1,4 @@
-"""Calls the endpoints of inferences without the router: its middleware and patterns cost more than a prediction."""
+"""Calls the endpoints of inferences without the router, whose middleware and patterns cost more than a prediction."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# What these handlers don't know is a fault of this service, which a middleware around this application answers.
+# Other exceptions are errors of this service. A middleware around this application answers them.
 _EXPECTED = tuple(kind for kind in HANDLERS if kind is not Exception)
 
 
 class InferencesPastRouter:
-    """An ASGI application that calls the endpoints of `POST …/infer`. `app`, the router, has everything else.
+    """An ASGI application that calls the endpoints of `POST …/infer`. All other requests go to `app`, the router.
 
     The path is `/v2/models/{model}/infer` or `/v2/models/{model}/versions/{version}/infer`.
     """

@@ -1,8 +1,8 @@
 """Answers inferences in the protocol class of the HTTP server, without ASGI (`rondo.chassis.http.direct_protocol`).
 
-It takes JSON from a known predictor. Every other request goes to the ASGI application, and so does one that is refused
-before it waits for a micro-batch: the application refuses it, too, and says why. Where the queue is full, the answer
-comes from here.
+It takes JSON from a known predictor. All other requests go to the ASGI application. A request that is refused before it
+waits for a micro-batch also goes there, and the application returns the error. If the queue is full, this module
+returns the error.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _HEADER_LENGTH = HEADER_LENGTH.encode()
 _JSON = [(b"content-type", b"application/json")]
-# Any other spelling of a path is the router's.
+# The router has all other spellings of a path.
 _PATH = re.compile(rb"/v2/models/([^/%?#\x80-\xff]+)(?:/versions/([^/%?#\x80-\xff]+))?/infer")
 _MODEL_ROUTE, _VERSION_ROUTE = "/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"
 
 
 class Tokens(Protocol):
-    """What knows tokens. `TokenCache` is one."""
+    """Verifies tokens. `TokenCache` implements it."""
 
     def known(self, credential: str) -> Principal | None:
-        """Return the principal of a token that can be used now, else None."""
+        """Return the principal of a valid token, else None."""
         ...
 
 
 class DirectInferences:
-    """Takes inferences once `service` is set. Deny by default: it takes none without a token of a predictor."""
+    """Takes inferences once `service` is set, and none without the token of a predictor."""
 
     def __init__(self, models: ServedModels, tokens: Tokens) -> None:
         self.service: InferenceService | None = None
@@ -77,7 +77,7 @@ class DirectInferences:
                 Request(call.served, call.rows, call.pinned, size, call.encode, settle, timeout=call.timeout)
             )
         except OverloadedError as error:
-            # The queue is full: to decode the body once more for the application would add to the load.
+            # The queue is full. A second decoding of the body by the application would add to the load.
             answer.settle(error)
         except Exception:  # noqa: BLE001 - the application meets the same, and answers it
             self._models.release(table)
@@ -93,7 +93,7 @@ class DirectInferences:
 
 
 class _Answer:
-    """Sends the response to an inference, and releases the table with the versions that it was scored by."""
+    """Sends the response of an inference, and releases the table with the versions that scored it."""
 
     def __init__(self, request: DirectRequest, models: ServedModels, table: ServingTable) -> None:
         self._request, self._models, self._table = request, models, table

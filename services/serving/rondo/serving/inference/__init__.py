@@ -1,1 +1,1 @@
-"""The inference service under every transport: validate, route, score and build the log of a batch of rows."""
+"""The inference service of all transports: validates, routes and scores a batch of rows, and builds its log."""

@@ -1,10 +1,10 @@
-"""Answers together the requests to one model that wait at the same time, and logs them as one record per version.
+"""Answers waiting requests to one model together as a micro-batch, and logs them as one record per version.
 
-A request that comes while nothing is under way is answered with all that arrive in the same turn of the event loop, so
-a lone one waits for nothing. One micro-batch is under way at a time: while it is scored and its log is on its way,
-further requests collect, and so do those that come within two turns of the loop after its answers. The acknowledgement
-of Kafka is thus the clock, and the batches grow with the load. A buffered log is written by itself (`buffered_log.py`):
-then a micro-batch is under way until it is scored and answered.
+A request that arrives while no micro-batch is active forms one with all requests of the same turn of the event loop, so
+a single request does not wait. One micro-batch is active at a time. While it is scored and its log is sent to Kafka,
+further requests collect, and so do requests within two turns of the loop after its answers. The acknowledgements of
+Kafka thus set the pace, and micro-batches grow with the load. A buffered log is written separately (`buffered_log.py`).
+A micro-batch is then active until it is scored and answered.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     Settle = Callable[[Any], None]
 
 log = logging.getLogger(__name__)
-# Of several requests. A single one may have more rows.
+# The limit of rows from several requests. A single request may have more.
 _MAX_ROWS = 256
-# Handing a micro-batch to a thread costs more than the inference of a few rows by a fast model.
+# With fewer rows, the switch to a thread costs more than the inference by a fast model.
 _INLINE_ROWS, _INLINE_SECONDS = 64, 0.005
 _MAX_LINKS = 16
-# Of the event loop, between two micro-batches. Clients that were just answered send their next request meanwhile: else
-# those of one micro-batch and those of the next take turns for ever, and each has half of the connections.
+# Turns of the event loop between two micro-batches. Clients that were just answered send their next request during
+# these turns. Otherwise the clients would split into two groups with alternating micro-batches, each of half the size.
 _TURNS = 2
 _TRACER = trace.get_tracer("rondo")
 MAX_REQUESTS, MAX_BYTES = 1_000, 64 * 1024 * 1024
@@ -66,11 +66,11 @@ class Answered:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """The rows of one request of `size` bytes, and what becomes of them.
+    """The rows of one request of `size` bytes, and the functions that receive its result.
 
-    `encode` makes the answer of what the versions gave, while its log is on its way to Kafka. `settle` gets the answer
-    once Kafka has the log, or without a wait for it if it is buffered; or the exception that there is instead. It is
-    called once.
+    `encode` makes the answer from the outputs of the versions, while the log is sent to Kafka. `settle` is called once
+    with the answer, after Kafka has acknowledged the log, or at once if the log is buffered. If the request fails, it
+    is called with the exception.
     """
 
     served: ServedModel
@@ -79,23 +79,23 @@ class Request:
     size: int
     encode: Encode
     settle: Settle
-    # Of the request's own span, if its sender has begun a trace.
+    # The context of the request's own span, if its sender has begun a trace.
     caller: SpanContext = trace.INVALID_SPAN_CONTEXT
-    # In seconds, from when it is submitted. None without an end.
+    # The timeout in seconds from submission. None without a limit.
     timeout: float | None = None
     timer: asyncio.TimerHandle | None = None
-    # Until it is settled, or nobody waits for it any more.
+    # True until the request is settled or cancelled.
     open: bool = True
 
 
 @dataclass(slots=True)
 class _Found:
-    """What a micro-batch gave: parts to be logged, then answers and errors by request."""
+    """The results of a micro-batch: parts for the log, then answers and errors by request."""
 
     scored: list[Scored] = field(default_factory=list)
     answers: list[tuple[Request, Sequence[Answered]]] = field(default_factory=list)
     errors: list[tuple[Request, Exception]] = field(default_factory=list)
-    # Of CPU time: what other processes take of the machine says nothing about the model.
+    # Seconds of CPU time, because the load by other processes says nothing about the model.
     seconds: float = 0.0
 
     def extend(self, other: _Found) -> None:
@@ -107,8 +107,8 @@ class _Found:
 class Batcher:
     """The queue of one model.
 
-    `infer` scores rows that were sent in so many bytes. `publish` sends the log of parts, and what it returns ends once
-    Kafka has all of it.
+    `infer` scores rows, given with the size of their requests in bytes. `publish` sends the log of parts. The awaitable
+    that it returns ends when Kafka has acknowledged all of it.
     """
 
     def __init__(self, model: str, infer: Infer, publish: Publish, *, max_bytes: int = MAX_BYTES) -> None:
@@ -117,20 +117,21 @@ class Batcher:
         self._waiting: list[Request] = []
         self._requests = self._bytes = 0
         self._running: asyncio.Task[None] | None = None
-        # Of the last micro-batch of about as many rows: one of 64 may take much longer than one of a single row.
+        # The duration of the last micro-batch with about as many rows, because 64 rows may take much longer than one.
         self._seconds = [_INLINE_SECONDS] * (_INLINE_ROWS.bit_length() + 1)
-        # Seconds for each request of the last micro-batch that was answered.
+        # Seconds per request of the last answered micro-batch.
         self._pace = 0.0
 
     def submit(self, request: Request) -> None:
-        """Answer all rows of a request, or none.
+        """Answer all rows of a request or none.
 
-        It is settled with a RequestRefusedError if a row can't be answered or is too large for the log, with a
-        LogUnavailableError if Kafka does not take the log and the answer waits for it, and with a DeadlineExceededError
-        if it has a timeout and none of this has come by then. A request that waits then is neither scored nor logged.
+        The request is settled with a RequestRefusedError if a row can't be answered or is too large for the log, with a
+        LogUnavailableError if Kafka does not accept the log and the answer waits for it, and with a
+        DeadlineExceededError after its timeout. A request that is still waiting at its timeout is neither scored nor
+        logged.
 
         Raises:
-            OverloadedError: too many requests wait.
+            OverloadedError: too many requests are waiting.
 
         """
         size = self._bytes + self._buffered.size
@@ -145,15 +146,15 @@ class Batcher:
             self._running = asyncio.create_task(self._run())
 
     def _retry_seconds(self) -> int:
-        """Return about how long those that wait take, at the pace of the last micro-batch."""
+        """Return the expected seconds for the waiting requests, at the pace of the last micro-batch."""
         return min(max(math.ceil(self._requests * self._pace), 1), _MOST_RETRY_SECONDS)
 
     async def flush(self) -> None:
-        """Return once the log of all answers that did not wait for it is in Kafka, or lost."""
+        """Return when the log of all answers that did not wait for it is in Kafka or lost."""
         await self._buffered.flush()
 
     def cancel(self, request: Request) -> None:
-        """Settle a request with nothing, unless it is settled. Nothing of it is logged or kept if it still waits."""
+        """Settle a request without a result, unless it is settled. A request that still waits is not logged or kept."""
         if request.open:
             self._close(request)
             if request in self._waiting:
@@ -176,7 +177,8 @@ class Batcher:
             try:
                 request.settle(result)
             except Exception:
-                # It is this request's alone: those after it in the micro-batch wait for theirs.
+                # The error belongs to this request alone. The requests after it in the micro-batch wait for their
+                # results.
                 log.exception("the model %s: an answer can't be sent", self._model)
 
     def _settle_all(self, requests: Sequence[Request], result: Any) -> None:
@@ -194,7 +196,8 @@ class Batcher:
                         self._settle_all(taken, error)
                     else:
                         self._settle_all(taken, LogUnavailableError(error.what, error.why))
-                        # What waits would fail as late, after all that wait before it. None of it is in the log.
+                        # Waiting requests would fail too late, after the requests before them. None of them is in the
+                        # log.
                         waiting, self._waiting = self._waiting, []
                         self._settle_all(waiting, error)
                 for _ in range(_TURNS):
@@ -203,15 +206,15 @@ class Batcher:
             self._running = None
 
     def _span(self, taken: Sequence[Request]) -> AbstractContextManager[object]:
-        """Open the span of a micro-batch, with links to those of its first requests."""
+        """Open the span of a micro-batch, with links to the spans of its first requests."""
         links = [trace.Link(request.caller) for request in taken[:_MAX_LINKS] if request.caller.is_valid]
         rows = sum(len(request.rows) for request in taken)
         about: dict[str, str | int] = {"model": self._model, "requests": len(taken), "rows": rows}
-        # A root: the loop runs this in the context of the request that came first.
+        # A root span, because the loop runs this in the context of the first request.
         return _TRACER.start_as_current_span("infer", context=Context(), links=links, attributes=about)
 
     def _take(self) -> list[Request]:
-        """Take the oldest requests of at most 256 rows together."""
+        """Take the oldest requests, with at most 256 rows together."""
         reached = accumulate(len(request.rows) for request in self._waiting)
         count = max(sum(rows <= _MAX_ROWS for rows in reached), 1)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
@@ -252,7 +255,7 @@ class Batcher:
         return found
 
     def _score_group(self, group: Sequence[Request]) -> _Found:
-        """Score requests to the same versions. Where a row is refused, only its request is."""
+        """Score requests to the same versions. If a row is refused, only its request is refused."""
         served, pinned = group[0].served, group[0].pinned
         try:
             rows = joined_rows.join([request.rows for request in group], served.schema)
@@ -267,10 +270,10 @@ class Batcher:
         if not inference.refused:
             return _Found([*inference.scored, *inference.silent], list(_divided(group, inference.scored)))
         if len(group) == 1:
-            # Nothing is answered, but the log has what the versions failed on.
+            # There is no answer, but the log has the failures of the versions.
             costs = [part.without_rows() for part in (*inference.scored, *inference.silent)]
             return _Found(costs, errors=[(group[0], inference.refused[min(inference.refused)])])
-        # The messages name the row of the request, so a request with refused rows is scored alone for them.
+        # Messages name the row of the request, so a request with refused rows is scored alone to get its messages.
         ends = list(accumulate(len(request.rows) for request in group))
         found, good, start = _Found(), [], 0
         for request, end in zip(group, ends, strict=True):
@@ -285,7 +288,7 @@ class Batcher:
 
 
 def _encoded(request: Request, answered: Sequence[Answered]) -> Any:
-    """Return the answer, or the exception that there is instead."""
+    """Return the answer, or the exception of its encoding."""
     try:
         return request.encode(answered)
     except Exception as error:  # noqa: BLE001 - a fault of ours, which the neighbours of the request don't share
@@ -293,7 +296,7 @@ def _encoded(request: Request, answered: Sequence[Answered]) -> Any:
 
 
 def _divided(group: Sequence[Request], scored: Sequence[Scored]) -> Iterator[tuple[Request, Sequence[Answered]]]:
-    """Divide what versions gave for the rows of several requests, one after the other, by request."""
+    """Divide the result for the concatenated rows of several requests by request."""
     if len(group) == 1:
         yield group[0], [Answered(part.version, part.numbers, part.outputs) for part in scored]
         return

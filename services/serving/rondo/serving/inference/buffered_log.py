@@ -1,4 +1,4 @@
-"""The log of answers that were sent before Kafka had it (`serving.log: buffered`)."""
+"""The log of answers that are sent before Kafka has it (`serving.log: buffered`)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SECONDS = 0.01
 class BufferedLog:
     """Gathers the log of a model for 10 ms, and publishes it as one record for each version.
 
-    Rows that a version scored beside the one that answered them have a record of their own.
-    `size` is the number of bytes of the requests whose log Kafka has not taken. The caller bounds it.
+    Rows that a version scored without answering them have a separate record. `size` is the number of bytes of the
+    requests whose log Kafka has not acknowledged. The caller limits it.
     """
 
     def __init__(self, publish: Publish) -> None:
@@ -47,7 +47,7 @@ class BufferedLog:
             self._writing = asyncio.create_task(self._write())
 
     async def flush(self) -> None:
-        """Return once everything is published, or lost."""
+        """Return when everything is published or lost."""
         while self._writing is not None:
             await asyncio.wait([self._writing])
 
@@ -62,7 +62,10 @@ class BufferedLog:
             self._writing = None
 
     async def _publish_joined(self, parts: Sequence[Scored]) -> None:
-        """Publish one record. Whatever fails loses its rows alone: nobody waits for it who could publish it again."""
+        """Publish one record.
+
+        An error only loses the rows of this record, because no caller waits who could publish it again.
+        """
         try:
             await self._publish([_joined(parts)])
         except UnavailableError as error:
@@ -72,7 +75,7 @@ class BufferedLog:
 
 
 def _lost(parts: Sequence[Scored]) -> int:
-    """Count the rows of one record that were answered as lost, and return their number."""
+    """Count the answered rows of one record as lost, and return their number."""
     rows = sum(len(part.rows) for part in parts if part.sent)
     metrics.LOST_LOG_ROWS.labels(parts[0].version.model).inc(rows)
     return rows
@@ -81,7 +84,7 @@ def _lost(parts: Sequence[Scored]) -> int:
 def _by_version(parts: Iterable[Scored]) -> Iterable[Sequence[Scored]]:
     """Group parts by version in each role.
 
-    Rows that were sent are a group of their own: they alone count as answers.
+    Rows that were sent are a separate group, because only they count as answers.
     """
     found: dict[tuple[VersionLog, bool], list[Scored]] = {}
     for part in parts:
@@ -90,7 +93,7 @@ def _by_version(parts: Iterable[Scored]) -> Iterable[Sequence[Scored]]:
 
 
 def _joined(parts: Sequence[Scored]) -> Scored:
-    """Return one part with the rows of all, made when the last one was."""
+    """Return one part with the rows of all parts, with the latest time of these."""
     last = parts[-1]
     rows = last.version.schema.joined([part.rows for part in parts])
     outputs = {name: np.concatenate([part.outputs[name] for part in parts]) for name in last.outputs}

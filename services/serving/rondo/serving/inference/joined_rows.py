@@ -1,4 +1,4 @@
-"""The rows of several requests to one model as the columns that it takes."""
+"""Joins the rows of several requests to one model to columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """The sources of rows that follow each other. `starts` are the first rows of each."""
+    """The sources of concatenated rows. `starts` has the first row of each source."""
 
     parts: Sequence[SentRows]
     starts: Sequence[int]
@@ -33,7 +33,7 @@ class _Sources:
 
 
 def join(parts: Sequence[SentRows], schema: RequestSchema) -> Rows:
-    """Return the rows of at least one request as columns, in order."""
+    """Return the rows of at least one request as columns, in their order."""
     if len(parts) == 1:
         part = parts[0]
         return schema.columns(part.ids, part.entities, part.event_times, part.values, part.source)

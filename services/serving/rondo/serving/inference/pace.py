@@ -1,4 +1,4 @@
-"""How many rows a model scores within a time, by how long its last inference took."""
+"""Estimates the number of rows that a model scores within a time, from the duration of its last inference."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 @dataclass
 class Paces:
-    """The seconds per row of each model's last inference, before the first one those of the warm-up.
+    """The seconds per row of each model's last inference, or of the warm-up before the first inference.
 
-    Several threads may use it. What an inference costs besides its rows counts as theirs, so for more rows this is an
-    upper estimate. Rows that the answer cache has say nothing of others: where there is one, a row counts as much as in
-    the warm-up at least.
+    Several threads may use it. The fixed cost of an inference is included in that of its rows, so for more rows the
+    estimate is an upper bound. Rows in the answer cache say nothing about other rows. With a cache, a row therefore
+    counts at least as much as in the warm-up.
     """
 
     _seconds: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def rows(self, served: ServedModel, seconds: float) -> int:
-        """Return how many rows are expected to take `seconds` at most."""
+        """Return the number of rows that are expected to take at most `seconds`."""
         if seconds <= 0:
             return 0
         revision, known = self._seconds.get(served.model, (0, 0.0))
         return int(seconds / max(known if revision == served.revision else served.row_seconds, 1e-9))
 
     def is_slow(self, model: str, seconds: float) -> bool:
-        """Return whether a row of this model is expected to take longer than `seconds`, whatever serves it now."""
+        """Return whether a row of this model is expected to take longer than `seconds`, for all of its versions."""
         _, known = self._seconds.get(model, (0, 0.0))
         return known > seconds
 
     def measured(self, served: ServedModel, rows: int, seconds: float) -> None:
-        """Note what an inference of so many rows took."""
+        """Record the duration of an inference of `rows` rows."""
         least = served.row_seconds if any(version.cache.capacity for version in served.versions) else 0.0
         self._seconds[served.model] = served.revision, max(seconds / rows, least)
 
     def infer(self, infer: Callable[[ServedModel, Rows], Inference], served: ServedModel, rows: Rows) -> Inference:
-        """Return the inference of at least one row, and note how long it took."""
+        """Return the inference of at least one row, and record its duration."""
         began = time.perf_counter()
         inference = infer(served, rows)
         self.measured(served, len(rows), time.perf_counter() - began)
@@ -55,10 +55,9 @@ class Paces:
     def infer_until(
         self, infer: Callable[[ServedModel, Rows], Inference], served: ServedModel, rows: Rows, until: float
     ) -> tuple[Inference, int]:
-        """Return the inference of the first rows and their number: as many as are scored `until` then.
+        """Return the inference of the first rows, and their number, which is as large as `until` allows.
 
-        `until` is on the clock of `time.perf_counter`. It is exceeded by what the last slice of rows takes longer than
-        expected.
+        `until` is a time of `time.perf_counter`. It is exceeded if the last slice of rows takes longer than expected.
         """
         parts: list[tuple[Sequence[int], Inference]] = []
         done = 0

@@ -13,7 +13,7 @@ _known: tuple[float, int] = (-_SECONDS, 0)
 
 
 def resident_bytes() -> int:
-    """Return the bytes that the process has in memory, at most a second old. 0 on systems without /proc."""
+    """Return the resident memory of the process in bytes, at most a second old. 0 on systems without /proc."""
     global _known  # noqa: PLW0603 - a figure of the process: several threads may read it twice
     now = time.monotonic()
     if now - _known[0] >= _SECONDS:

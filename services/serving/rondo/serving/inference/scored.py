@@ -1,4 +1,4 @@
-"""What an inference gives: rows by the version that answered them, and rows that are refused."""
+"""The result of an inference: rows by the version that answered them, and rows that are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Scored:
     """N rows that one version scored: their numbers among all rows, and their outputs.
 
-    `sent` is whether these outputs are the answers; others are logged alone, to compare versions.
+    `sent` is true if these outputs are the answers. Other outputs are only logged, to compare versions.
     """
 
     version: LoadedVersion
@@ -38,7 +38,7 @@ class Scored:
         return self.version.log.batch(self.rows, self.outputs, self.made_at)
 
     def without(self, numbers: Collection[int]) -> Scored:
-        """Return this without the rows of these numbers."""
+        """Return this result without the rows with these numbers."""
         kept = [place for place, number in enumerate(self.numbers) if number not in numbers]
         if len(kept) == len(self.numbers):
             return self
@@ -46,13 +46,13 @@ class Scored:
         return replace(self, numbers=mine, rows=self.rows.take(kept), outputs=take_rows(self.outputs, kept))
 
     def without_rows(self) -> Scored:
-        """Return this without its rows: its log says what the inference cost."""
+        """Return this result without rows. Its log then only has the cost of the inference."""
         return replace(self, numbers=(), rows=self.rows.take([]), outputs=take_rows(self.outputs, []), sent=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What was answered, by version, why other rows are refused, by row, and what is logged without being sent."""
+    """The answers by version, the errors of refused rows by row, and outputs that are logged and not sent."""
 
     scored: Sequence[Scored]
     refused: dict[int, RequestRefusedError]
@@ -60,7 +60,7 @@ class Inference:
 
 
 def joined(parts: Sequence[tuple[Sequence[int], Inference]]) -> Inference:
-    """Return the inferences of parts of some rows as one. Each part has the numbers of its rows."""
+    """Return the inferences of parts of rows as one. The numbers in each part are those of the whole."""
     refused: dict[int, RequestRefusedError] = {}
     scored, silent = list[Scored](), list[Scored]()
     for rows, part in parts:

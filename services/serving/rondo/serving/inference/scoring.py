@@ -1,4 +1,4 @@
-"""Scores rows of one version: all at once, and row by row only if the model fails on the whole."""
+"""Scores rows with one version: all at once, or row by row if the model fails on all of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True) -> Outputs:
-    """Return the outputs of at least one row. A row that the model fails on is not answerable.
+    """Return the outputs of at least one row. A row on which the model fails is not answerable.
 
-    Inferences that are not live are not `timed`, and the answer cache has no part in them.
+    Inferences that are not live are not `timed`, and do not use the answer cache.
     """
     outputs = score_batch(version, columns, rows, timed=timed)
     if outputs is not None:
@@ -36,10 +36,10 @@ def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, t
 def score_batch(
     version: LoadedVersion, columns: Mapping[str, Column], rows: int, *, timed: bool = True
 ) -> Outputs | None:
-    """Return the outputs of N rows, which may not all be answerable. None if the model fails."""
+    """Return the outputs of N rows, of which some may not be answerable. None if the model fails."""
     try:
         with metrics.inference_seconds(version.model).time() if timed else nullcontext():
             outputs = version.cache.score(version.scorer.score, columns) if timed else version.scorer.score(columns)
-    except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; a row that fails by itself is refused
+    except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions, and a row that fails is refused
         return None
     return outputs if version.outputs.fits(outputs, rows) else None

@@ -1,7 +1,8 @@
-"""The inference service: every transport translates its requests to rows, and this does the rest.
+"""The inference service of all transports. A transport converts its requests to rows, and calls the service.
 
-Validate the rows, route each to a version, score, and build the log. Kafka writes the log in the transaction of the
-answers. Request/response transports share micro-batches (`batcher.py`) and await the log before they answer.
+The service validates the rows, routes each to a version, scores them and builds the log. The Kafka transport writes the
+log in the transaction of the answers. Request/response transports share micro-batches (`batcher.py`), and await the log
+before they answer.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def infer(
 ) -> Inference:
     """Answer rows of one model. A row that is refused does not affect the others.
 
-    The routing key of a row is its entity, else its id. `pinned` answers instead of the version that the key meets.
-    While a rollout compares versions, others score the rows, too: that is logged and not sent.
+    The routing key of a row is its entity, or its id if it has none. If `pinned` is set, this version answers all rows.
+    While a rollout compares versions, the other version scores the rows, too, which is logged and not sent.
     """
     refused = invalid_rows(rows, served.schema, now())
     numbers: Sequence[int] = range(len(rows))
@@ -83,9 +84,9 @@ def _compare(
     now: Callable[[], datetime],
     refused: dict[int, RequestRefusedError],
 ) -> Inference:
-    """Score rows by both versions, and answer each by the one that its key meets.
+    """Score rows with both versions, and answer each row with the version of its key.
 
-    The champion answers what the other version fails on: a candidate's error reaches nobody.
+    The champion answers rows on which the other version fails, so no client gets an error of a candidate.
     """
     if not numbers:
         return Inference([], refused)
@@ -111,7 +112,7 @@ def _compare(
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    """The rows that a version could score, by their numbers among all rows, and the numbers of those it failed on."""
+    """The rows that a version could score, by their numbers among all rows, and the numbers of those it could not."""
 
     version: LoadedVersion
     numbers: Sequence[int]
@@ -123,7 +124,7 @@ class _Scores:
     def part(
         self, numbers: Sequence[int], version: LoadedVersion | None = None, *, sent: bool = True
     ) -> Iterator[Scored]:
-        """Yield some of the rows with their log, in the name of `version` if given. Nothing without any."""
+        """Yield some of the rows with their log, in the name of `version` if it is given. Nothing if there are none."""
         if not numbers:
             return
         version, mine, outputs = version or self.version, self.rows, self.outputs
@@ -134,7 +135,7 @@ class _Scores:
         yield Scored(version, numbers, mine, outputs, self.made_at, sent)
 
     def without_rows(self) -> Iterator[Scored]:
-        """Yield a log without rows where the version failed on all: else its failures would be in no log."""
+        """Yield a log without rows if the version failed on all rows. Otherwise its failures would be in no log."""
         if not self.numbers:
             yield Scored(self.version, (), self.rows, self.outputs, self.made_at, sent=False)
 
@@ -158,7 +159,8 @@ def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Call
 class InferenceService:
     """Answers rows of any transport.
 
-    `publish` sends a record of a model's log, and what it returns ends once Kafka has it.
+    `publish` sends a record of a model's log. The awaitable that it returns ends when Kafka has acknowledged the
+    record.
     """
 
     publish: Callable[[str, bytes], Awaitable[None]]
@@ -166,7 +168,7 @@ class InferenceService:
     _batchers: dict[str, Batcher] = field(default_factory=dict)
 
     def infer(self, served: ServedModel, rows: Rows) -> Inference:
-        """Answer rows that are refused one by one. The caller writes the log together with the answers."""
+        """Answer rows, each by itself. The caller writes the log together with the answers."""
         return infer(served, rows, self.now)
 
     async def infer_logged(
@@ -177,13 +179,16 @@ class InferenceService:
         size: int = 0,
         timeout: float | None = None,  # noqa: ASYNC109 - the request has it
     ) -> Sequence[Answered]:
-        """Answer all rows of a request of `size` bytes, or none. Returns once Kafka has their log, unless buffered.
+        """Answer all rows of a request of `size` bytes or none.
+
+        Return when Kafka has the log, or at once if it is buffered.
 
         Raises:
-            RequestRefusedError: the first row that can't be answered, or that is too large for the log.
-            LogUnavailableError: Kafka does not take a log that is not buffered.
-            OverloadedError: too many requests wait.
-            DeadlineExceededError: this took longer than `timeout` seconds.
+            RequestRefusedError: a row can't be answered, or is too large for the log. The error is that of the first
+                such row.
+            LogUnavailableError: Kafka does not accept a log that is not buffered.
+            OverloadedError: too many requests are waiting.
+            DeadlineExceededError: the answer took longer than `timeout` seconds.
 
         """
         return await self.answer(served, rows, pinned, size, lambda answered: answered, timeout)
@@ -197,7 +202,10 @@ class InferenceService:
         encode: Callable[[Sequence[Answered]], T],
         timeout: float | None = None,  # noqa: ASYNC109 - the request has it
     ) -> T:
-        """Return the answer that `encode` makes while the log is on its way to Kafka. Raises as `infer_logged`."""
+        """Return the answer, which `encode` makes while the log is sent to Kafka.
+
+        Errors are those of `infer_logged`.
+        """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def settle(result: Any) -> None:
@@ -217,11 +225,11 @@ class InferenceService:
             self._batcher(served.model).cancel(request)
 
     def submit(self, request: Request) -> None:
-        """Answer a request as `infer_logged` does, without a coroutine of its own. Raises as `Batcher.submit`."""
+        """Answer a request as `infer_logged` does, without its own coroutine. Errors are those of `Batcher.submit`."""
         self._batcher(request.served.model).submit(request)
 
     async def flush(self) -> None:
-        """Return once the log of all answers that did not wait for it is in Kafka, or lost."""
+        """Return when the log of all answers that did not wait for it is in Kafka or lost."""
         await asyncio.gather(*(batcher.flush() for batcher in self._batchers.values()))
 
     def _batcher(self, model: str) -> Batcher:
@@ -231,21 +239,21 @@ class InferenceService:
 
     def _infer_whole(self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None, size: int) -> Inference:
         inference = infer(served, rows, self.now, pinned)
-        # A text has no more bytes in the log than it had in JSON, a number has at most four times as many.
+        # A text has at most as many bytes in the log as in JSON, and a number at most four times as many.
         if size > MAX_REQUEST_BYTES // 4:
             for scored in inference.scored:
                 inference.refused.update(_too_large(scored))
         return inference
 
     def _publish(self, scored: Sequence[Scored]) -> Awaitable[None]:
-        """Send the log of parts. What is returned ends once Kafka has all of it, and counts the answers."""
+        """Send the log of parts. The returned awaitable ends when Kafka has all of it, and counts the answers."""
         records = [(part.version.model, part.version.log.encode(part.log())) for part in scored]
         sent = [self.publish(model, record) for model, encoded in records for record in encoded]
         return _acknowledged(scored, sent)
 
 
 async def _acknowledged(scored: Sequence[Scored], sent: Sequence[Awaitable[None]]) -> None:
-    if len(sent) == 1:  # without the tasks that `gather` makes
+    if len(sent) == 1:  # this avoids the tasks that `gather` creates
         await sent[0]
     else:
         await asyncio.gather(*sent)
@@ -256,7 +264,10 @@ async def _acknowledged(scored: Sequence[Scored], sent: Sequence[Awaitable[None]
 
 
 def _too_large(scored: Scored) -> Iterator[tuple[int, RequestRefusedError]]:
-    """Yield the rows that are larger than a Kafka message may be: the log would refuse their neighbours with them."""
+    """Yield rows that are larger than a Kafka message may be.
+
+    The log would refuse other rows together with them.
+    """
     sizes = row_bytes(scored.log())
     for place in np.flatnonzero(sizes > MAX_REQUEST_BYTES).tolist():
         row = scored.numbers[place]

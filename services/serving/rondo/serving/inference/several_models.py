@@ -1,7 +1,7 @@
-"""Scores the requests of one micro-batch to several models: at the same time, where the models are slow.
+"""Scores the requests of one micro-batch to several models. Slow models are scored at the same time.
 
-onnxruntime releases the interpreter's lock, so a micro-batch takes as long as its slowest model where there are cores
-for all. What a thread costs is more than the inference of a fast model: so it depends on how long they took before.
+onnxruntime releases the interpreter's lock. With enough cores, a micro-batch therefore takes as long as its slowest
+model. A thread costs more than the inference of a fast model, so the use of threads depends on the previous durations.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.requests.rows import Rows
 
-# What is to be gained by threads, at least.
+# The least gain in seconds that justifies threads.
 _WORTH_SECONDS = 0.005
 _THREADS = 8
 
 
 @dataclass
 class SeveralModels:
-    """Calls `infer` for each model; for one caller at a time."""
+    """Calls `infer` for each model. Only one caller may use it at a time."""
 
     infer: Callable[[ServedModel, Rows], Inference]
     paces: Paces = field(default_factory=Paces)
@@ -37,11 +37,12 @@ class SeveralModels:
     def __call__(
         self, asked: Sequence[tuple[ServedModel, Rows]], seconds: float | None = None
     ) -> list[tuple[Inference, int]]:
-        """Return the inference of each model, in order, with the number of rows that it is of: the first ones.
+        """Return the inference of each model, in order, with the number of its rows, which are the first ones.
 
-        It is of all rows, unless they take longer than `seconds`. Raises what `infer` raises, once all have ended.
+        An inference has all rows, unless they take longer than `seconds`. If `infer` raises an error, it is raised
+        again when all inferences have ended.
         """
-        # Of the last inference of each. Unknown at first.
+        # The duration of each model's last inference, which is unknown at first.
         known = [self._seconds.get(served.model, 0.0) for served, _ in asked]
         if sum(known) - max(known, default=0.0) < _WORTH_SECONDS:
             return [self._timed(served, rows, seconds) for served, rows in asked]
@@ -54,7 +55,7 @@ class SeveralModels:
         try:
             mine = self._timed(*asked[slowest], seconds)
         finally:
-            wait(others.values())  # what they use is held by the caller
+            wait(others.values())  # the caller holds the objects that they use
         return [mine if place == slowest else others[place].result() for place in range(len(asked))]
 
     def _timed(self, served: ServedModel, rows: Rows, seconds: float | None) -> tuple[Inference, int]:
@@ -64,7 +65,8 @@ class SeveralModels:
         if seconds is None:
             found = self.paces.infer(self.infer, served, rows), len(rows)
         else:
-            # From its own turn on: a model after a slow one is not to be taken for slow.
+            # The time counts from the model's own turn, so that a model that waits for a slow model does not count as
+            # slow.
             found = self.paces.infer_until(self.infer, served, rows, began + seconds)
         self._seconds[served.model] = time.perf_counter() - began
         return found

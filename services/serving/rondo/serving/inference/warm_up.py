@@ -1,6 +1,6 @@
-"""Warms up a version before it serves: it parses, scores and encodes the log of two requests.
+"""Warms up a version before it serves. It parses and scores two requests, and encodes their log.
 
-What is slow only once (lazy imports of pyarrow, allocations of onnxruntime) happens here, off the stream's thread.
+One-time costs (lazy imports of pyarrow, allocations of onnxruntime) occur here, outside the stream's thread.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def warm_up(version: LoadedVersion, *, live: bool = True) -> float:
     """Answer a request with an allowed value for every feature, and one without the optional features.
 
-    Return the seconds per row, without the answer cache. What is slow only once counts, too.
+    Return the seconds per row without the answer cache, including one-time costs.
 
-    A version that is not `live` has no log, and no metrics: their labels would stay for each model that was ever named.
+    A version that is not `live` has no log and no metrics, because their labels would stay for each model in a request.
 
     Raises:
-        VersionRefusedError: the version does not give a finite prediction for both, together and in one inference.
+        VersionRefusedError: the version does not give finite predictions for both in one inference.
 
     """
     features = {name: example(feature) for name, feature in version.schema.features.items()}

@@ -1,1 +1,1 @@
-"""Loaded versions, the routes between them, and the table of what this replica serves."""
+"""Loaded versions, the routes between them, and the table of served models."""

@@ -1,4 +1,4 @@
-"""A cache of what one version gives for rows, by the hash of their content, where the spec asks for it."""
+"""A cache of a version's outputs by the hash of the row's content, if the spec asks for it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     Score = Callable[[Mapping[str, Column]], Outputs]
 
-# Two of a billion rows have one hash with a probability of about 1e-21.
+# Among a billion rows two have the same hash with a probability of about 1e-21.
 _HASH_BYTES = 16
 
 
 class AnswerCache:
-    """Keeps the outputs of the `capacity` rows that were asked for last; of none if it is 0, as at first.
+    """Keeps the outputs of the `capacity` rows that were requested last. With 0, the initial value, it keeps none.
 
-    Several threads may call it concurrently. Only rows that can be answered are kept.
+    Several threads may call it concurrently. Only answerable rows are kept.
     """
 
     def __init__(self, model: str, outputs: OutputSchema) -> None:
@@ -46,12 +46,12 @@ class AnswerCache:
             self._trim()
 
     def score(self, score: Score, columns: Mapping[str, Column]) -> Outputs:
-        """Return the outputs of N rows, given as columns of shape [N], of which `score` scores those not kept.
+        """Return the outputs of N rows, given as columns of shape [N]. `score` is called for rows that are not kept.
 
-        Where it gives outputs that don't fit their number, they are returned alone.
+        If `score` returns outputs whose shape does not fit these rows, only these outputs are returned.
 
         Raises:
-            Exception: the model fails on one of these.
+            Exception: the model fails on one of the rows.
 
         """
         if not self.capacity:
@@ -92,7 +92,7 @@ class AnswerCache:
             self._kept.popitem(last=False)
 
     def _rows(self, outputs: Outputs) -> list[tuple[Any, ...]]:
-        # A row of an array would keep the whole array in memory.
+        # A row of an array as a view would keep the whole array in memory.
         return [
             tuple(value.copy() for value in values)
             for values in zip(*(outputs[each.name] for each in self._outputs.outputs), strict=True)
@@ -106,7 +106,10 @@ class AnswerCache:
 
 
 def _hashes(columns: Mapping[str, Column]) -> Iterator[bytes]:
-    """Yield the hash of each of N rows. A text has its length before it: else its end could be that of another."""
+    """Yield the hash of each of N rows.
+
+    Each text is preceded by its length, so that the end of one text can't be the start of another.
+    """
     texts = [column for column in columns.values() if column.dtype == np.object_]
     numbers = [column for column in columns.values() if column.dtype != np.object_]
     rows = len(next(iter(columns.values())))

@@ -1,4 +1,4 @@
-"""Requests that fit several versions with different features: each version scores with its own features."""
+"""Requests that fit several versions with different features. Each version scores with its own features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def with_common_requests(
     versions: Sequence[LoadedVersion],
 ) -> tuple[tuple[LoadedVersion, ...], RequestSchema | None]:
-    """Return versions that take their part of common requests, and the schema of these. None if they are all alike.
+    """Return versions that take their own features of common requests, and the schema of these requests.
+
+    The schema is None if all versions have the same features.
 
     Raises:
         NoCommonRequestsError: no request fits all versions.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Scorer(Protocol):
-    """A loaded model. `background` has values of each feature for where it is unknown. None where there are none."""
+    """A loaded model. `background` has values of each feature for explanations. None if the artifact has none."""
 
     @property
     def background(self) -> Mapping[str, Column] | None: ...
@@ -35,8 +35,8 @@ class Scorer(Protocol):
 class LoadedVersion:
     """A version in memory, with the schemas of its requests and its answers, and its log.
 
-    With `takes_part` requests have features of other versions beside it, too, and it scores its own. `row_seconds` is
-    what a row took when it was warmed up, without the cache.
+    If `takes_part` is true, requests also have features of other versions, and the version scores its own.
+    `row_seconds` is the time per row in the warm-up, without the cache.
     """
 
     model: str
@@ -51,11 +51,11 @@ class LoadedVersion:
     row_seconds: float = 0.0
 
     def own(self, rows: Rows) -> Rows:
-        """Return rows with the features of this version, in its order."""
+        """Return rows with only the features of this version, in its order."""
         return self.schema.of_version(rows) if self.takes_part else rows
 
     def answering(self, unknown: UnknownFields) -> LoadedVersion:
-        """Return the version with requests whose unknown features and fields are treated like this."""
+        """Return the version with this treatment of unknown features and fields."""
         if self.schema.unknown == unknown:
             return self
         schema = RequestSchema(self.model, self.schema.features, unknown)
@@ -69,9 +69,9 @@ class LoadedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The versions of a rollout: `other` scores all rows, or only those that it answers.
+    """The versions of a rollout. `other` scores all rows, or only those that it answers.
 
-    `silent` is the other version with the log of what it did not answer.
+    `silent` is the other version with the log of rows that it scores without answering them.
     """
 
     primary: LoadedVersion
@@ -82,11 +82,12 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The versions that serve a model with their shares, as revision `revision` of its deployment demands.
+    """The versions that serve a model with their shares, by the revision `revision` of its deployment.
 
-    `compared` are the two that score the same requests. None if each scores its own. With `log_buffered` an answer over
-    HTTP does not wait for its log. `common` is the schema of requests that fit all versions; None where they have the
-    same features. For `deduplicate` after an answer over Kafka its repeated request gets it again.
+    `compared` are the two versions that score the same requests, and None if each version only scores the requests that
+    it answers. If `log_buffered` is true, an answer over HTTP does not wait for its log. `common` is the schema of
+    requests that fit all versions, and None if they have the same features. `deduplicate` is the time after an answer
+    over Kafka during which a repeated request gets the same answer.
     """
 
     model: str
@@ -101,24 +102,24 @@ class ServedModel:
 
     @property
     def answering(self) -> tuple[LoadedVersion, ...]:
-        """The versions whose answers are sent."""
+        """The versions that answer requests."""
         return tuple(version for version in self.versions if version.log.role != RouteRole.SHADOW)
 
     @property
     def row_seconds(self) -> float:
-        """What a row took when the versions were warmed up, of those that score it."""
+        """The time per row in the warm-up: the sum if two versions score each row, else that of the slowest version."""
         if self.compared is None:
             return max(version.row_seconds for version in self.versions)
         return self.compared.primary.row_seconds + self.compared.other.row_seconds
 
     @property
     def schema(self) -> RequestSchema:
-        """The schema of requests, which fit all versions."""
+        """The schema of requests that fit all versions."""
         return self.versions[0].schema if self.common is None else self.common
 
     @property
     def outputs(self) -> OutputSchema:
-        """What an answer holds, which all versions share."""
+        """The outputs of an answer, which all versions share."""
         return self.versions[0].outputs
 
     def version_for(self, key: str) -> LoadedVersion:

@@ -1,7 +1,7 @@
 """ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route.
 
-What a model answers is in its metadata (`FittedTask.METADATA`). The registry checks a model once, at registration, that
-it is valid and keeps no data in other files. Its digest proves that these are the same bytes.
+The outputs of a model are in its metadata (`FittedTask.METADATA`). The registry checks once, at registration, that a
+model is valid and keeps no data in other files. The digest proves that the bytes are the same.
 """
 
 from __future__ import annotations
@@ -37,14 +37,17 @@ class UnfitModelError(ValueError):
 
 
 class OnnxModel:
-    """One model: named columns in, its outputs by name out. Several threads may call `score` concurrently."""
+    """One model. It takes columns by name and returns outputs by name.
+
+    Several threads may call `score` concurrently.
+    """
 
     def __init__(self, content: bytes, features: Mapping[str, Feature], threads: int = 1) -> None:
         """Load the model.
 
         Raises:
-            UnfitModelError: it can't be loaded, has other inputs than the route's features, or other outputs than the
-                task in its metadata.
+            UnfitModelError: the model can't be loaded, its inputs differ from the route's features, or its outputs
+                differ from the task in its metadata.
 
         """
         self._session = _session(content, threads)
@@ -82,7 +85,7 @@ def _session(content: bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Waiting threads sleep: the cores belong to Kafka, the event loop and the neighbours.
+    # Waiting threads sleep, because Kafka, the event loop and other processes need the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Chooses the version that answers a request by hashing its key over the shares: a key always meets one version."""
+"""Chooses the version that answers a request by a hash of its key, so that a key always gets the same version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def choose(position: float, shares: Sequence[float]) -> int:
-    """Return the index of the share that `position` falls into. Shares count relative to their sum.
+    """Return the index of the share that contains `position`. Shares count relative to their sum.
 
     Raises:
         ValueError: no share is above zero.

@@ -1,7 +1,7 @@
-"""What this replica serves: an immutable table that is replaced as a whole while micro-batches hold the old one.
+"""The table of served models. It is immutable, and is replaced as a whole while micro-batches hold the old table.
 
-A transport leases the table: one consistent view for a whole micro-batch. A version that the new table no longer
-contains can be unloaded once every lease on older tables has ended.
+A transport leases the table, which gives a whole micro-batch one consistent view. A version that the new table does not
+contain can be unloaded when every lease on older tables has ended.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class ServingTable:
     """The models that are served, and the parser of their requests.
 
-    `unserved` are the models that a deployment names and nothing serves here, with the reason as a sentence. `windows`
-    are the seconds for which models repeat their answers over Kafka, of those that do.
+    `unserved` are the models with a deployment that this replica does not serve, with the reason as a sentence.
+    `windows` has the deduplication window in seconds of each model with `deduplicate`.
     """
 
     models: Mapping[str, ServedModel] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class ServingTable:
         """Return a served model.
 
         Raises:
-            RequestRefusedError: nothing serves it. The message says why.
+            RequestRefusedError: this replica does not serve the model. The message says why.
 
         """
         if (served := self.models.get(model)) is None:
@@ -69,12 +69,12 @@ class ServedModels:
         return self._table
 
     def revision(self, model: str) -> int:
-        """Return the revision of a model's deployment that was applied last, 0 if none was."""
+        """Return the revision of a model's deployment that was applied last. 0 if none was applied."""
         return self._revisions.get(model, 0)
 
     @contextmanager
     def lease(self) -> Iterator[ServingTable]:
-        """Hold the current table: nothing in it is unloaded before the body ends."""
+        """Hold the current table. None of its versions is unloaded before the body ends."""
         table = self.acquire()
         try:
             yield table
@@ -82,7 +82,7 @@ class ServedModels:
             self.release(table)
 
     def acquire(self) -> ServingTable:
-        """Return the current table: nothing in it is unloaded before it is released."""
+        """Return the current table. None of its versions is unloaded before `release`."""
         with self._changed:
             self._table.leases += 1
             return self._table
@@ -94,7 +94,7 @@ class ServedModels:
                 self._changed.notify_all()
 
     def swap(self, served: ServedModel) -> None:
-        """Serve a model this way from the next micro-batch on."""
+        """Serve a model with these versions from the next micro-batch on."""
         self._replace({**self._table.models, served.model: served})
         self._revisions[served.model] = served.revision
         self._unserved.pop(served.model, None)
@@ -106,12 +106,12 @@ class ServedModels:
         self._revisions[model] = revision
 
     def refuse(self, model: str, reason: str) -> None:
-        """Answer requests for a model with `reason` unless a version serves it."""
+        """Answer requests for a model with `reason`, unless a version serves the model."""
         if model not in self._table.models:
             self._unserved[model] = reason
 
     def _replace(self, models: Mapping[str, ServedModel]) -> None:
-        # The new table compiles its decoders before the lock is taken, so no micro-batch waits for that.
+        # The new table compiles its decoders before the lock is taken, so that no micro-batch waits for this.
         table = ServingTable(models, self._unserved)
         with self._changed:
             self._old = [old for old in [*self._old, self._table] if old.leases]

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol's JSON, to and from rows."""
+"""Converts the JSON of the Open Inference Protocol to rows, and answers to JSON."""

@@ -1,7 +1,8 @@
-"""The raw contents of tensors: gRPC has them in fields of their own, HTTP after the JSON (the binary tensor extension).
+"""The raw contents of tensors.
 
-Values are in row-major order, little-endian. A text has its length in bytes before it, as uint32. A bool is one byte. A
-NaN is a missing value, as null is in JSON.
+gRPC has separate fields for them, HTTP has them after the JSON (binary tensor extension). Values are in row-major
+order, little-endian. A text is preceded by its length in bytes as uint32. A bool is one byte. NaN is a missing value,
+like null in JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 10_000
 _MAX_DIMENSIONS = 2
-# The codes of `struct`, which numpy knows, too.
+# The codes of `struct`, which numpy also knows.
 CODES = {
     "BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I",
     "UINT64": "Q", "FP16": "e", "FP32": "f", "FP64": "d",
@@ -32,13 +33,15 @@ _LENGTH = struct.Struct("<I")
 
 
 def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[Any]:
-    """Return the values of a tensor. None for what `rows` refuses: another datatype or shape, or more than 10,000 rows.
+    """Return the values of a tensor.
+
+    An empty list if `rows` refuses the tensor: for its datatype, its shape, or more than 10,000 rows.
 
     Raises:
-        RequestRefusedError: there are fewer or more bytes than the values of this shape have, or a text is no UTF-8.
+        RequestRefusedError: the number of bytes does not fit the shape, or a text is not UTF-8.
 
     """
-    # The product of as many numbers as a message may have takes minutes.
+    # The product of all dimensions that a message can have would take minutes.
     count = prod(shape) if len(shape) <= _MAX_DIMENSIONS else -1
     if not 0 <= count <= MAX_ROWS:
         return []
@@ -50,7 +53,7 @@ def decode(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> list[A
     if len(raw) != wanted:
         message = f"{described_name(name)} has {len(raw):,} bytes: send {wanted:,}, for {count:,} values of {datatype}"
         raise RequestRefusedError("bad_shape", message)
-    # A third of what numpy takes for the one value that most tensors have.
+    # This takes a third of the time of numpy for a tensor with one value, which most tensors are.
     return without_nan(struct.unpack(f"<{count}{code}", raw))
 
 
@@ -63,7 +66,7 @@ def texts(name: str, values: Iterable[bytes]) -> list[Any]:
     """Decode the texts of a tensor.
 
     Raises:
-        RequestRefusedError: one is no UTF-8.
+        RequestRefusedError: a text is not UTF-8.
 
     """
     try:
@@ -90,7 +93,7 @@ def _split(name: str, raw: bytes, count: int) -> Iterator[bytes]:
 
 
 def encode(datatype: str, values: NDArray[Any] | Sequence[str | int]) -> bytes:
-    """Return the raw contents of values of this datatype."""
+    """Return values of this datatype as raw contents."""
     if datatype == "BYTES":
         found = [str(value).encode() for value in values]
         return b"".join(part for text in found for part in (_LENGTH.pack(len(text)), text))

@@ -1,7 +1,7 @@
-"""Decodes bodies of inference requests by a decoder that msgspec compiles for the features of a model.
+"""Decodes bodies of inference requests with a decoder that msgspec compiles for the features of a model.
 
-It takes a body with one tensor for each feature and no other, and checks names, datatypes and types of values while it
-parses: half the time of `protocol` and `rows`. These decode every other body, and say what is wrong with it.
+It accepts a body with exactly one tensor for each feature, and checks names, datatypes and types of values during
+parsing. This takes half the time of `protocol` and `rows`, which decode all other bodies and find their errors.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Source
     from rondo.serving.requests.schema import RequestSchema
 
-# Types that are made of others at run time.
+# Types that are composed at run time.
 _LIST: Any = list
 _LITERAL: Any = Literal
 _VALUES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
-# Of models, a few for each while its versions change.
+# The number of models, with a few entries for each while its versions change.
 _MAX_DECODERS = 256
 
 
 @dataclass(slots=True)
 class _Source:
-    """The source of rows: their body, which is decoded once more if there are errors to explain."""
+    """The source of rows. It keeps their body, which is decoded again if errors need an explanation."""
 
     body: bytes
     schema: RequestSchema
-    # A request may have as many errors as rows, and each asks for its row.
+    # A request may have as many errors as rows, and each error needs its row.
     source: Source | None = field(default=None, init=False)
 
     def features(self, row: int) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ class DecodedRequest:
     source: Source
 
     def rows(self, new_id: str) -> SentRows:
-        """Return the rows with ids made of `new_id`."""
+        """Return the rows, with ids from `new_id`."""
         nothing = [None] * self.count
         return SentRows(request_rows.numbered(new_id, self.count), nothing, nothing, self.values, self.source)
 
@@ -84,7 +84,7 @@ class CompiledDecoder:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
 
     def decode(self, body: bytes) -> DecodedRequest | None:
-        """Return a request. None unless it has one valid tensor for each feature, and no other."""
+        """Return a request. None unless the body has exactly one valid tensor for each feature."""
         try:
             request = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -92,7 +92,7 @@ class CompiledDecoder:
         inputs = request.inputs
         if list(map(type, inputs)) != self._kinds:
             inputs = sorted(inputs, key=lambda tensor: self._places[type(tensor)])
-            if list(map(type, inputs)) != self._kinds:  # one is missing, or sent twice
+            if list(map(type, inputs)) != self._kinds:  # a feature is missing or sent twice
                 return None
         columns, shapes = [tensor.data for tensor in inputs], [tensor.shape for tensor in inputs]
         count = len(columns[0])

@@ -1,4 +1,4 @@
-"""The response to a request for explanations, in the form of the response of an inference."""
+"""The response of a request for explanations, in the form of the response of an inference."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def names(schema: OutputSchema) -> tuple[str, ...]:
 
 
 def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
-    """Return the body of a response about at least one row, with the outputs that the request asks for.
+    """Return the body of a response for at least one row, with the outputs that the request asks for.
 
-    Of the output that is explained it has the Shapley values, shape [N, features] or [N, features, labels], their
-    standard errors, and the base that they are added to, shape [N, 1] or [N, labels].
-    `parameters.method` is how they were found: `exact`, with errors of 0, or `sampled`.
+    The response has the Shapley values of the explained output, shape [N, features] or [N, features, labels], their
+    standard errors, and the base to which they are added, shape [N, 1] or [N, labels]. `parameters.method` is the
+    method: `exact`, with errors of 0, or `sampled`.
     """
     first, count, features = rows[0], len(rows), list(call.served.schema.features)
     labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []

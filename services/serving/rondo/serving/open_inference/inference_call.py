@@ -1,4 +1,4 @@
-"""One inference by the Open Inference Protocol: a request to rows, and what the versions gave to its response."""
+"""One inference of the Open Inference Protocol: converts its request to rows, and the results to its response."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311 - ids are no secret
 
 @dataclass(frozen=True, slots=True)
 class InferenceCall:
-    """The rows of a request, and the outputs that its response has, of which some are sent as raw contents.
+    """The rows of a request, and the outputs of its response, of which some are sent as raw contents.
 
-    `pinned` is the version that the request names. `timeout` is in seconds. `unknown` are tensors that are ignored.
+    `pinned` is the version that the request names. `timeout` is in seconds. `unknown` are the ignored tensors.
     """
 
     served: ServedModel
@@ -51,10 +51,10 @@ class InferenceCall:
     ) -> Self:
         """Decode the body of a request over HTTP to a model, or to one of its versions.
 
-        `header` is the number of bytes that are JSON, where raw contents follow.
+        `header` is the number of JSON bytes if raw contents follow.
 
         Raises:
-            RequestRefusedError: nothing serves that, or the body is not a request to it.
+            RequestRefusedError: the model or version is not served here, or the body is not a valid request to it.
 
         """
         served, pinned = find(table, model, version)
@@ -76,10 +76,10 @@ class InferenceCall:
         sent: InferenceRequest,
         names: Callable[[OutputSchema], tuple[str, ...]] = response.names,
     ) -> Self:
-        """Take a request that is decoded. `names` returns those of the outputs that it may ask for.
+        """Build the call of a decoded request. `names` returns the outputs that the request may ask for.
 
         Raises:
-            RequestRefusedError: nothing serves that, or this is not a request to it.
+            RequestRefusedError: the model or version is not served here, or the request is not valid for it.
 
         """
         return cls._of(*find(table, model, version), sent, names)
@@ -93,7 +93,10 @@ class InferenceCall:
         values: Mapping[str, Sequence[Any]],
         count: int,
     ) -> Self:
-        """Take the checked values of N rows by feature, in the order of the model's signature. All outputs are sent."""
+        """Build the call from valid values of N rows by feature, in the order of the signature.
+
+        All outputs are sent.
+        """
         request_id, nothing = request_id or _new_id(), [None] * count
         ids, source = request_rows.numbered(request_id, count), request_rows.TensorSource(values)
         rows = SentRows(ids, nothing, nothing, values, source)
@@ -114,7 +117,6 @@ class InferenceCall:
         return cls(served, pinned, request_id, rows, requested, sent.binary_outputs(requested), sent.seconds, unknown)
 
     def respond(self, answered: Sequence[Answered]) -> InferenceResponse:
-        """Return the response."""
         found = InferenceResponse.of(self.served, self.request_id, self.rows.ids, answered, self.requested)
         if not self.unknown:
             return found
@@ -127,15 +129,15 @@ class InferenceCall:
 
 
 def _new_id() -> str:
-    """Return 128 random bits, as a UUID has, without a system call for each."""
+    """Return 128 random bits in the form of a UUID, without a system call for each."""
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
 def find(table: ServingTable, model: str, version: str | None) -> tuple[ServedModel, LoadedVersion | None]:
-    """Return a served model, and its version of this number if one is named.
+    """Return a served model, and its version with this number if a number is given.
 
     Raises:
-        RequestRefusedError: nothing serves it.
+        RequestRefusedError: the model or version is not served here.
 
     """
     served = table.find(model)

@@ -1,4 +1,4 @@
-"""The names of tensors: a feature, or one of those that say what a row is about."""
+"""The names of tensors: features, and the tensors with the id, entity and event time of rows."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time"
 
 
 def described_name(name: str) -> str:
-    """Return a tensor's name as messages show it. The name of a feature has no dot."""
+    """Return a tensor's name in the form of messages. The name of a feature has no dot."""
     return f"`{name[:60]}`" if "." in name else f"the feature `{name[:60]}`"

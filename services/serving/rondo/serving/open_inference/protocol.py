@@ -1,8 +1,8 @@
-"""Open Inference Protocol v2: the form of a request. See its "Inference Request JSON Object".
+"""The form of requests in the Open Inference Protocol v2. See its "Inference Request JSON Object".
 
-A request has one tensor per feature, named as the feature, of shape [N] or [N, 1]. Three BYTES tensors of N are
-optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot). The outputs are those of
-the model, and two more: `rondo.id` and `rondo.model_version`.
+A request has one tensor per feature, with the feature's name and shape [N] or [N, 1]. Three BYTES tensors of N values
+are optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot). The outputs are
+those of the model, `rondo.id` and `rondo.model_version`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rondo.serving.open_inference.names import described_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Of the tensors of one request. A larger one would hold up the requests beside it.
+# The limit of tensors in one request. A request with more would delay other requests.
 MAX_BODY = 8 * 1024 * 1024
 _MAX_MICROS = 24 * 3600 * 10**6
 EXTENSIONS = ["binary_tensor_data", "model_repository"]
@@ -29,7 +29,7 @@ Parameters = dict[str, Any] | None
 
 
 class Tensor(msgspec.Struct, forbid_unknown_fields=True):
-    """One input. `data` is flat, or nested as its shape demands. There is none where it is sent as raw contents."""
+    """One input. `data` is flat, or nested by its shape. It is absent if the contents are sent as raw contents."""
 
     name: str
     shape: list[int]
@@ -39,7 +39,7 @@ class Tensor(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
-    """An output. Of its `parameters`, `binary_data` says whether it is sent as raw contents."""
+    """A requested output. `binary_data` in `parameters` is true if it is sent as raw contents."""
 
     name: str
     parameters: Parameters = None
@@ -48,9 +48,9 @@ class RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
 class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of `POST /v2/models/<model>/infer`.
 
-    Of `parameters`, `binary_data_output` says whether outputs are sent as raw contents, and `timeout` how many
-    microseconds an answer may take; others are ignored. So are `model_name` and `model_version`, which KServe's clients
-    send: the path says which model is meant.
+    `parameters` may have `binary_data_output`, true if outputs are sent as raw contents, and `timeout`, the limit for
+    the answer in microseconds. Other parameters are ignored. `model_name` and `model_version`, which KServe's clients
+    send, are ignored, because the path names the model.
     """
 
     inputs: list[Tensor]
@@ -61,10 +61,10 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
     model_version: str | None = None
 
     def requested_outputs(self, known: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the requested outputs: all that are known if none is named.
+        """Return the names of the requested outputs, or all known outputs if the request names none.
 
         Raises:
-            RequestRefusedError: one is not known.
+            RequestRefusedError: an output is not known.
 
         """
         names = tuple(dict.fromkeys(output.name for output in self.outputs or ()))
@@ -74,7 +74,7 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
         return names or tuple(known)
 
     def binary_outputs(self, requested: Sequence[str]) -> frozenset[str]:
-        """Return which of the requested outputs are sent as raw contents, by the binary tensor extension."""
+        """Return the requested outputs that are sent as raw contents, by the binary tensor extension."""
         if self.parameters is None and not self.outputs:
             return frozenset()
         by_default = bool((self.parameters or {}).get("binary_data_output"))
@@ -83,10 +83,10 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def seconds(self) -> float | None:
-        """Its parameter `timeout`, in seconds. None without one (Triton's schedule policy extension).
+        """The parameter `timeout` in seconds (Triton's schedule policy extension). None if it is absent.
 
         Raises:
-            RequestRefusedError: it is no whole number of microseconds.
+            RequestRefusedError: the value is not a whole number of microseconds.
 
         """
         if self.parameters is None or not (micros := self.parameters.get("timeout")):
@@ -100,7 +100,7 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
         """Check the length of the id.
 
         Raises:
-            RequestRefusedError: it is empty, or too long.
+            RequestRefusedError: the id is empty or too long.
 
         """
         if self.id is not None and not 1 <= len(self.id) <= MAX_ID:
@@ -111,10 +111,10 @@ _decoder = msgspec.json.Decoder(InferenceRequest)
 
 
 def decode(body: bytes, header: int | None = None) -> InferenceRequest:
-    """Decode a body, of which the first `header` bytes are JSON. All of it if None. Raw contents follow the JSON.
+    """Decode a body. Its first `header` bytes are JSON, or all of them if `header` is None. Raw contents follow.
 
     Raises:
-        RequestRefusedError: it is not JSON, or not of the protocol's form.
+        RequestRefusedError: the body is not JSON, or does not have the protocol's form.
 
     """
     try:

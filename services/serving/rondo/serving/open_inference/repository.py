@@ -1,4 +1,4 @@
-"""The model repository extension. What serves is decided by the registry, so a client can look, and not change it."""
+"""The model repository extension. The registry decides what serves, so clients can only read the repository."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READY, UNAVAILABLE = "READY", "UNAVAILABLE"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A version of a model, or a model that nothing serves here, with the reason."""
+    """A version of a model, or a model that is not served here, with the reason."""
 
     name: str
     version: str
@@ -39,7 +39,7 @@ def decode_index(body: bytes) -> IndexRequest:
     """Decode the body of a request for the index. It may be empty.
 
     Raises:
-        RequestRefusedError: it is not of this form.
+        RequestRefusedError: the body does not have this form.
 
     """
     try:
@@ -49,7 +49,10 @@ def decode_index(body: bytes) -> IndexRequest:
 
 
 def index(table: ServingTable, *, ready_only: bool = False) -> Iterator[Entry]:
-    """Yield the versions that answer, and unless `ready_only` the models that a deployment names and none serves."""
+    """Yield the versions that answer.
+
+    Unless `ready_only`, also yield models with a deployment that are not served here.
+    """
     for name, served in sorted(table.models.items()):
         for version in served.answering:
             yield Entry(name, str(version.model_version), READY)
@@ -63,7 +66,7 @@ def load(table: ServingTable, model: str) -> None:
     """Confirm that a model is loaded.
 
     Raises:
-        RequestRefusedError: it is not.
+        RequestRefusedError: the model is not loaded.
 
     """
     table.find(model)

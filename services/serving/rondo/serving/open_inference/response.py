@@ -1,6 +1,7 @@
-"""Open Inference Protocol v2: the response of an inference, and the metadata of a model.
+"""The response of an inference and the metadata of a model in the Open Inference Protocol v2.
 
-A response returns the ids beside the model's outputs, for outcomes to refer to, and the version that answered each row.
+In addition to the model's outputs, a response has the ids, to which outcomes refer, and the version that answered each
+row.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from rondo.serving.outputs.schema import OutputSchema
 
 Tensor: TypeAlias = dict[str, Any]
-_ANY_NUMBER = -1  # of rows
-# Versions of models, times the numbers of rows that are usual.
+_ANY_NUMBER = -1  # dimension of the rows
+# The number of versions of models, times the common numbers of rows.
 _MAX_DESCRIBED = 256
 
 
@@ -40,9 +41,10 @@ def names(schema: OutputSchema) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class InferenceResponse:
-    """The requested outputs, each as its description and its values: an array, or a list of texts or whole numbers.
+    """The requested outputs, each with its description and its values: an array, or a list of texts or whole numbers.
 
-    `version` is the one that answered all rows, empty if several did. `warnings` are sentences about the request.
+    `version` is the version that answered all rows, and empty if several did. `warnings` are sentences about the
+    request.
     """
 
     model: str
@@ -53,7 +55,7 @@ class InferenceResponse:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The parameters of the response, of which the protocol has one value for each."""
+        """The parameters of the response. The protocol has one value for each."""
         return {"warnings": "\n".join(self.warnings)} if self.warnings else {}
 
     @classmethod
@@ -65,7 +67,7 @@ class InferenceResponse:
         answered: Sequence[Answered],
         requested: Collection[str],
     ) -> Self:
-        """Return the response to a request for these outputs, of rows with these ids."""
+        """Return the response with these outputs for rows with these ids."""
         schema, rows = served.outputs, len(ids)
         versions = [""] * rows
         for part in answered:
@@ -78,11 +80,14 @@ class InferenceResponse:
         return cls(served.model, request_id, version, [(described[name], data[name]) for name in requested])
 
     def as_json(self) -> bytes:
-        """Return the body of a response over HTTP. Numbers in the fewest digits that read back as the same."""
+        """Return the body of a response over HTTP.
+
+        Numbers have the fewest digits that read back as the same float32.
+        """
         return self._header([tensor | {"data": json_data(values)} for tensor, values in self.outputs])
 
     def as_binary(self, as_raw: Collection[str]) -> tuple[bytes, bytes]:
-        """Return the JSON of a response, and the raw contents of these outputs, which are not in the JSON."""
+        """Return the JSON of a response, and the raw contents of the outputs `as_raw`, which are not in the JSON."""
         outputs, raw = list[Tensor](), list[bytes]()
         for tensor, values in self.outputs:
             if tensor["name"] in as_raw:
@@ -113,7 +118,7 @@ def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
 
 
 def _with_meaning(output: Output, schema: OutputSchema) -> Tensor:
-    """Return the description of an output with what its values mean. An answer has the labels of columns alone."""
+    """Return the description of an output with the meaning of its values. An answer only has the labels of columns."""
     tensor = _output(output, schema, _ANY_NUMBER)
     if output.kind == "label":
         return tensor | {"parameters": {"values": list(schema.labels)}}

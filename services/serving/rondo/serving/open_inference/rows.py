@@ -1,6 +1,6 @@
-"""The rows of an inference request: one tensor per feature, checked but for the ranges of their values.
+"""Converts the tensors of an inference request to rows. All checks except those of value ranges are here.
 
-Errors name features as they do over Kafka: a client need not know that tensors carry them.
+Errors name features as over Kafka, because a client may not know about tensors.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NUMBER = frozenset((int, float))
 _TYPES: dict[str, frozenset[type]] = {
     "category": frozenset((str,)), "float": _NUMBER, "int": _NUMBER, "bool": frozenset((bool,)),
 }  # fmt: skip
-# The datatypes and the types of values that fit, by type of feature and whether it is optional.
+# The datatypes and the types of valid values, by type of feature and by its key `optional`.
 _FITTING = {
     (kind, optional): (ACCEPTED[DATATYPES[kind]], types | ({type(None)} if optional else frozenset()))
     for kind, types in _TYPES.items()
@@ -50,7 +50,7 @@ _NAMES = {ID: None, ENTITY: None, EVENT_TIME: None}.keys()
 
 @dataclass(frozen=True, slots=True)
 class TensorSource:
-    """The source of rows that were sent together: error messages name the row."""
+    """The source of rows that were sent together. Error messages name the row."""
 
     values: Mapping[str, Sequence[Any]]
 
@@ -62,11 +62,11 @@ class TensorSource:
 
 
 def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentRows:
-    """Turn tensors into rows. Rows without ids get `new_id`, numbered if there are several.
+    """Convert tensors to rows. Rows without ids get `new_id`, with a number if there are several.
 
     Raises:
-        RequestRefusedError: a tensor is missing, unknown or sent twice, or has another datatype, shape or type of
-            value than its feature.
+        RequestRefusedError: a tensor is missing, unknown or sent twice, or its datatype, shape or type of value does
+            not fit its feature.
 
     """
     tensors = _by_name(request)
@@ -77,7 +77,7 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
     for name, feature in features.items():
         accepted, allowed = _FITTING[feature.type, feature.optional]
         tensor = tensors.get(name)
-        # Most tensors are like this. `_values` has the others, and says what is wrong.
+        # The fast path for most tensors. `_values` handles the others, and finds their errors.
         if (
             tensor is not None
             and tensor.datatype in accepted
@@ -100,14 +100,17 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
 
 
 def unknown_tensors(request: InferenceRequest, schema: RequestSchema) -> tuple[UnknownName, ...]:
-    """Return the first few tensors that the model ignores; where its spec says `ignore`, those like one of `rondo`."""
+    """Return the first few ignored tensors.
+
+    With `ignore`, return only those with a name similar to a tensor of Rondo.
+    """
     every = schema.unknown == UnknownFields.WARN
     found = (each for each in _unknown(request, schema) if every or each[1].facts.get("nearest") in _NAMES)
     return tuple(UnknownName(name, str(error)) for name, error in islice(found, MAX_WARNINGS))
 
 
 def _unknown(request: InferenceRequest, schema: RequestSchema) -> Iterator[tuple[str, RequestRefusedError]]:
-    # A client decides how many there are, and a search costs more than an answer.
+    # A client decides the number of tensors, and a search costs more than an answer.
     known, suggester = [*schema.features, *_NAMES], NameSuggester(MAX_WARNINGS)
     names = frozenset(known)
     for tensor in request.inputs:
@@ -166,10 +169,10 @@ def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
 
 
 def numbered(name: str, count: int) -> list[str]:
-    """Return the ids of rows that have none of their own: the request's, with a number if there are several."""
+    """Return the ids of rows without their own: the request's id, with a number if there are several rows."""
     if count == 1:
         return [name]
-    # An id may be as long as the request's; if the number makes it longer than that, a digest takes its place.
+    # If the number makes the id longer than the limit of the request's id, a digest takes the id's place.
     stem = name if len(f"{name}/{count}") <= MAX_ID else sha256(name.encode()).hexdigest()
     return [f"{stem}/{row}" for row in range(count)]
 

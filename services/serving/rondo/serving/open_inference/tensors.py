@@ -1,4 +1,4 @@
-"""The tensors of the Open Inference Protocol v2 as N values: checks their shape and datatype."""
+"""Converts tensors of the Open Inference Protocol v2 to N values, with checks of shape and datatype."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.open_inference.protocol import Tensor
 
-# The datatype of each type of feature, and the datatypes that are accepted for it.
+# The datatype of each type of feature, and the other datatypes that are accepted for it.
 DATATYPES = {"category": "BYTES", "float": "FP32", "int": "INT64", "bool": "BOOL"}
 _NUMBERS = frozenset(("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"))
 ACCEPTED = {"BYTES": frozenset(("BYTES",)), "BOOL": frozenset(("BOOL",)), "FP32": _NUMBERS, "INT64": _NUMBERS}
@@ -23,7 +23,7 @@ def values(tensor: Tensor, count: int, datatype: str, expected: Callable[[], str
     """Return the values of a tensor of N rows. `expected` describes them for a message.
 
     Raises:
-        RequestRefusedError: it has another datatype, or another shape than [N] and [N, 1].
+        RequestRefusedError: the datatype is another one, or the shape is neither [N] nor [N, 1].
 
     """
     if tensor.datatype not in ACCEPTED[datatype]:
@@ -45,7 +45,7 @@ def texts(tensor: Tensor, count: int) -> list[str | None]:
     """Return the N texts of a tensor that is not a feature.
 
     Raises:
-        RequestRefusedError: it is not a BYTES tensor of N texts or nulls.
+        RequestRefusedError: the tensor is not a BYTES tensor of N texts or nulls.
 
     """
     found = values(tensor, count, "BYTES", lambda: "texts")

@@ -1,1 +1,1 @@
-"""What a version answers: outputs by their kinds, whatever the task of the model."""
+"""The outputs of a version by their kinds, independent of the task."""

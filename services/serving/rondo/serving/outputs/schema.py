@@ -1,4 +1,4 @@
-"""The outputs of one version: names, kinds and labels. Everything that an answer holds follows from it."""
+"""The outputs of one version: names, kinds and labels. They define the form of all answers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import Output
 
-# The outputs of N rows by name: a number is float32 [N], a label int64 [N], its index among the labels, probabilities
-# are float32 [N, labels].
+# The outputs of N rows by name. A number is float32 [N], a label is int64 [N] with the index among the labels, and
+# probabilities are float32 [N, labels].
 Outputs: TypeAlias = "Mapping[str, NDArray[Any]]"
 _NO_LABEL = -1
 
@@ -30,12 +30,12 @@ class OutputSchema(AnswerSchema):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The labels as the inference log and the keys of an answer have them."""
+        """The labels in the form of the inference log and of the keys of an answer."""
         return tuple(map(str, self.labels))
 
     @property
     def explained(self) -> Output:
-        """The output that explanations are about: the probability of each label, else the first number."""
+        """The output that explanations explain: the probability of each label, else the first number."""
         kinds = {output.kind: output for output in reversed(self.outputs)}
         return kinds.get("probabilities") or kinds["number"]
 
@@ -44,11 +44,11 @@ class OutputSchema(AnswerSchema):
         return (rows, len(self.labels)) if output.kind == "probabilities" else (rows,)
 
     def fits(self, outputs: Outputs, rows: int) -> bool:
-        """Return whether there is a value of each output for each of N rows."""
+        """Return whether the outputs have a value of each output for each of N rows."""
         return all(outputs[output.name].shape == self.shape(output, rows) for output in self.outputs)
 
     def answerable(self, outputs: Outputs) -> NDArray[np.bool_]:
-        """Return which of N rows can be answered, shape [N]: their numbers are finite, and their labels exist."""
+        """Return true for rows that can be answered, shape [N]: their numbers are finite, and their labels exist."""
         valid: NDArray[np.bool_] = reduce(and_, (self._valid(each, outputs[each.name]) for each in self.outputs))
         return valid
 
@@ -59,7 +59,7 @@ class OutputSchema(AnswerSchema):
         return finite if finite.ndim == 1 else np.all(finite, axis=1)
 
     def unanswerable(self, rows: int) -> Outputs:
-        """Return outputs of N rows that the model failed on."""
+        """Return outputs of N rows on which the model failed."""
         return {
             output.name: np.full(self.shape(output, rows), _NO_LABEL, np.int64)
             if output.kind == "label"

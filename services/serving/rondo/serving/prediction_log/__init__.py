@@ -1,1 +1,1 @@
-"""The inference log `predictions.log`: record batches of what a version answered, and their delivery to Kafka."""
+"""The inference log `predictions.log`: record batches of answered rows, and their delivery to Kafka."""

@@ -1,4 +1,4 @@
-"""The inference log of one version: rows and their outputs as Arrow record batches and IPC streams."""
+"""The inference log of one version: rows with their outputs as Arrow record batches and IPC streams."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rondo.serving.outputs.schema import Outputs, OutputSchema
     from rondo.serving.requests.rows import Rows
 
-# Half of what the topic takes: the halves of a batch are not of the same size.
+# Half of the topic's limit, because the halves of a batch differ in size.
 MAX_BYTES = 4 * 1024 * 1024
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
@@ -54,13 +54,13 @@ class VersionLog:
         self._classes = outputs.classes
 
     def in_role(self, role: str, share: float | None = None) -> VersionLog:
-        """Return the log of the same version in a role, which a deployment may change, and with a canary's share."""
+        """Return the log of the same version in another role, with a canary's share."""
         if (role, share) == (self.role, self.share):
             return self
         return VersionLog(self.model, *self._version, self._features, self._outputs, role, self.meter, share)
 
     def batch(self, rows: Rows, outputs: Outputs, made_at: datetime) -> pa.RecordBatch:
-        """Return N rows with their outputs, all made at the same time, as a record batch."""
+        """Return N rows with their outputs as a record batch. All outputs were made at the same time."""
         made = pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(rows))
         head = [pa.array(rows.ids, pa.string()), pa.array(rows.entities, pa.string())]
         times = [pa.array(rows.event_times, logs.TIMESTAMP), made]
@@ -68,9 +68,9 @@ class VersionLog:
         return pa.RecordBatch.from_arrays([*head, *times, *self._values(rows), *answers], schema=self._schema)
 
     def _values(self, rows: Rows) -> Iterator[pa.Array]:
-        """Yield the columns of the features. Numbers that lie together are one array, of which each has a part.
+        """Yield the columns of the features. Columns of numbers in one array are slices of one Arrow array.
 
-        An array for each of them took as long as scoring a row.
+        A separate array for each column took as long as the inference of a row.
         """
         numbers, count, start = rows.numbers, len(rows), 0
         whole = None if numbers is None else pa.array(numbers.ravel(), from_pandas=bool(np.isnan(numbers).any()))
@@ -89,15 +89,15 @@ class VersionLog:
             case "number":
                 return pa.array(values)
             case "label":
-                # `take` of Arrow costs as much as an inference of one row.
+                # `take` of Arrow costs as much as the inference of one row.
                 return pa.array([self._classes[place] for place in values.tolist()], pa.string())
             case "probabilities":
                 return _lists(values)
 
     def encode(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """Yield a batch as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts.
+        """Yield a batch as Arrow IPC streams of at most about 4 MiB, which is one stream unless texts are very long.
 
-        A batch without rows is written where it has a cost.
+        A batch without rows is written if it has a cost.
         """
         schema, cost = self._schema_message, self.meter.due()
         if cost is None and not batch.num_rows:
@@ -108,7 +108,8 @@ class VersionLog:
         yield from self._encoded(batch, schema)
 
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
-        # An IPC stream is its schema, its batches and this mark. A writer would encode the schema each time.
+        # An IPC stream consists of its schema, its batches and this mark. A writer would encode the schema for each
+        # stream.
         record = b"".join((schema, batch.serialize(), _END_OF_STREAM))
         if len(record) <= MAX_BYTES or batch.num_rows <= 1:
             yield record
@@ -119,7 +120,7 @@ class VersionLog:
 
 
 def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Return the approximate size of each of N rows, shape [N]: its texts, and 8 bytes for each other value."""
+    """Return the approximate bytes of each of N rows, shape [N]: those of its texts, and 8 for each other value."""
     sizes = np.zeros(batch.num_rows, dtype=np.int64)
     for column in batch.columns:
         if pa.types.is_string(column.type):

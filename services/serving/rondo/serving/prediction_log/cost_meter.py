@@ -1,4 +1,4 @@
-"""What the inferences of a version cost, until the log has it."""
+"""Adds up the cost of a version's inferences until the log has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rondo.contracts.events.inference_cost import InferenceCost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A record with a cost needs a schema of its own, which takes three times as long to encode as a small record.
+# A record with a cost needs its own schema, whose encoding takes three times as long as a small record.
 _SECONDS = 1.0
 _MOST = 1_000
 
@@ -20,7 +20,7 @@ _MOST = 1_000
 class CostMeter:
     """Adds up costs. Several threads may use it. `clock` is monotonic, in seconds.
 
-    While no record is written, as when Kafka takes none, it keeps the durations of the last inferences alone.
+    While no record is written, for example in an outage of Kafka, it only keeps the durations of the last inferences.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,7 +36,10 @@ class CostMeter:
                 self._costs = [replace(total, micros=total.micros[-_MOST:])]
 
     def due(self) -> InferenceCost | None:
-        """Return all costs that no record has. None without any, and within a second of the last ones."""
+        """Return the costs that no record has yet.
+
+        None if there are none, and within a second of the previous costs.
+        """
         with self._lock:
             now = self._clock()
             waits = self._taken_at is not None and now - self._taken_at < _SECONDS and len(self._costs) < _MOST

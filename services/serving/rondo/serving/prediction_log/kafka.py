@@ -1,7 +1,7 @@
 """Publishes records of the inference log with an idempotent producer of librdkafka.
 
-What `publish` returns ends once all replicas in sync have acknowledged the record. Retries of librdkafka double
-nothing.
+The awaitable of `publish` ends when all in-sync replicas have acknowledged the record. Retries of librdkafka do not
+duplicate records.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _POLL_SECONDS = 0.2
 
 
 class FatalProducerError(Exception):
-    """librdkafka can't go on without a chance of doubling or losing a record."""
+    """librdkafka can't continue without the risk of a duplicate or lost record."""
 
     def __init__(self, error: KafkaError) -> None:
         super().__init__(f"the producer of the inference log ended: {error.str()}; the service restarts")
 
 
 class KafkaLog:
-    """Publishes to `predictions.log`. `run` has to run meanwhile. Kafka has `timeout` seconds to take a record."""
+    """Publishes to `predictions.log` while `run` runs. Kafka has `timeout` seconds to acknowledge a record."""
 
     def __init__(self, kafka: KafkaConnection, client_id: str, timeout: float = _TIMEOUT_SECONDS) -> None:
         options = {
@@ -47,12 +47,12 @@ class KafkaLog:
             "client.id": f"{client_id}-log",
             "enable.idempotence": True,
             "acks": "all",
-            # A record has all rows that waited already: to wait for another would delay the answers.
+            # A record already has all waiting rows, so a wait for another record would only delay the answers.
             "linger.ms": 0,
             "socket.nagle.disable": True,
             "delivery.timeout.ms": int(timeout * 1000),
             "message.max.bytes": 8 * 1024 * 1024,
-            # As every other writer of the topic: a model has one partition.
+            # The partitioner of all writers of the topic, so that a model has one partition.
             "partitioner": "murmur2_random",
             "log_level": 3,
             "error_cb": self._on_error,
@@ -63,11 +63,11 @@ class KafkaLog:
         self._stop = threading.Event()
 
     def publish(self, model: str, record: bytes) -> Awaitable[None]:
-        """Send a record. What is returned ends once Kafka has it.
+        """Send a record. The returned awaitable ends when Kafka has acknowledged it.
 
         Raises:
-            UnavailableError: `run` has ended, or too much waits to be sent. Or, where it is awaited: Kafka did not take
-                the record in time, and may have it all the same.
+            UnavailableError: `run` has ended, or the send buffer is full. The awaitable raises it if Kafka did not
+                acknowledge the record in time. Kafka may still have the record.
 
         """
         if self._stop.is_set():
@@ -84,7 +84,7 @@ class KafkaLog:
                 done.set_exception(UnavailableError("the inference log", error.str()))
 
         def delivered(error: KafkaError | None, _: Message) -> None:
-            # On the thread that polls. After the loop has ended nobody waits.
+            # Runs in the thread that polls. After the end of the loop nobody waits.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, error)
 
@@ -95,9 +95,9 @@ class KafkaLog:
         return done
 
     async def connect(self) -> None:
-        """Connect now: the first record would otherwise wait for the metadata and the number of the producer.
+        """Connect before the first record, which would otherwise wait for the metadata and the producer id.
 
-        Waits without limit while Kafka is unavailable.
+        The method waits without limit while Kafka is unavailable.
         """
         await Retry("the inference log").call(self._connect)
 
@@ -108,12 +108,12 @@ class KafkaLog:
             raise UnavailableError("the inference log", error.args[0].str()) from error
 
     async def run(self) -> None:
-        """Take acknowledgements until cancelled, then those of what is on its way, for `timeout` at most.
+        """Receive acknowledgements until cancelled, then those of records in flight for at most `timeout`.
 
-        No call of `publish` waits when it has ended.
+        After the end, no awaitable of `publish` is pending.
 
         Raises:
-            FatalProducerError: the producer can't be used any more.
+            FatalProducerError: the producer can no longer be used.
 
         """
         thread = asyncio.create_task(asyncio.to_thread(self._poll))
@@ -126,7 +126,7 @@ class KafkaLog:
     def _poll(self) -> None:
         while not self._stop.is_set() and self._fatal is None:
             self._producer.poll(_POLL_SECONDS)
-        # After a fatal error, too: librdkafka reports what was on its way as failed.
+        # This also applies after a fatal error, when librdkafka reports records in flight as failed.
         self._stop.set()
         if self._producer.flush(self._timeout):
             self._producer.purge()

@@ -1,1 +1,1 @@
-"""What a request may contain: JSON to rows of columns, the data contract, and the errors for what does not fit."""
+"""Parses and validates requests: JSON to rows of columns, the data contract, and the errors of invalid requests."""

@@ -1,4 +1,4 @@
-"""Which event times a request may have: from 1900 to one day from now, with an offset."""
+"""Checks of event times in requests: from 1900 to one day from now, with an offset."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def out_of_range(times: Sequence[datetime | None], now: datetime) -> list[int]:
 
 def invalid_event_time(time: datetime | str | None, where: str = "") -> RequestRefusedError:
     """Return the error for a time out of range. `where` names the row, such as ` at row 3`."""
-    # Neither isoformat nor str computes with the offset, which overflows in the years 1 and 9999.
+    # Neither isoformat nor str applies the offset, which overflows in the years 1 and 9999.
     return RequestRefusedError("bad_event_time", f"`event_time`{where} is {time}: {EXPECTED}")
 
 
 def is_time(value: object) -> bool:
-    """Return whether an `event_time` as it was sent is null or an RFC 3339 time with an offset."""
+    """Return whether an `event_time` in a request is null or an RFC 3339 time with an offset."""
     try:
         msgspec.convert(value, Time | None)
     except msgspec.ValidationError:

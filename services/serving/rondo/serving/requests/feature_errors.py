@@ -1,4 +1,4 @@
-"""Explains what is wrong with the features of a request: the first few errors, with what to send instead."""
+"""Errors of the features of a request. A message has the first few errors, and says what to send instead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXPECTED = {
 def features_error(
     sent: Mapping[str, Any], schema: RequestSchema, where: str = "", suggester: NameSuggester | None = None
 ) -> RequestRefusedError | None:
-    """Return one error for all that is wrong with the features of a row, or None. `where` names the row."""
+    """Return one error for all invalid features of a row. None if all are valid. `where` names the row."""
     found = list(islice(_errors(sent, schema, where, suggester or NameSuggester()), _MAX_ERRORS + 1))
     if not found:
         return None
@@ -71,7 +71,7 @@ def _some(names: list[str]) -> str:
 def missing_feature(
     name: str, schema: RequestSchema, unknown: set[str], suggester: NameSuggester, how: str = ""
 ) -> RequestRefusedError:
-    """Return the error for an absent feature. `unknown` are the names that were sent and are no features."""
+    """Return the error for an absent feature. `unknown` are the names in the request that are not features."""
     nearest = suggester.nearest(name, unknown)
     renamed = f" (there is a `{nearest}`, which the model does not know)" if nearest else ""
     version = schema.needed_by.get(name)
@@ -82,7 +82,7 @@ def missing_feature(
 
 
 def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:
-    """Return the error for one value, or None if it is allowed. `where` names its row, such as ` at row 3`."""
+    """Return the error for one value. None if the value is allowed. `where` names its row, such as ` at row 3`."""
     feature, what = schema.features[name], f"the feature `{name}`{where}"
     if value is None or (value == "" and feature.type == "category"):
         if feature.optional:
@@ -113,7 +113,7 @@ def _fits(value: object, feature: Feature) -> bool:
 
 
 def expected(feature: Feature) -> str:
-    """Return which values a feature takes, in words."""
+    """Return the allowed values of a feature as text."""
     if feature.values:
         return _listed(feature.values)
     low, high = (None if bound is None else f"{bound:.15g}" for bound in (feature.min, feature.max))
@@ -132,7 +132,7 @@ def _listed(values: tuple[str, ...]) -> str:
 
 
 def described(value: object) -> str:
-    """Return what was sent in a few words, whatever its size and depth."""
+    """Return a short description of a value of any size and depth."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -146,6 +146,6 @@ def described(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text in quotes, or its beginning if it is long."""
+    """Return a text in quotes. A long text is cut off."""
     shown = repr(text[:_SHOWN])
     return shown if len(text) <= _SHOWN and len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."

@@ -1,4 +1,4 @@
-"""Explains why a request can't be answered, with what to send instead. Runs only for requests that failed."""
+"""Finds the reason why a request can't be answered, and says what to send instead. It only runs for failed requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 FORM = '{"id": "...", "model": "...", "features": {...}}'
 FIELDS = ("id", "model", "features", "entity", "event_time")
 _MAX_NAMES = 20
-# There are thousands of requests: each kind of failure of our own is logged once.
+# A micro-batch has thousands of requests, so each kind of internal failure is logged once.
 _LOGGED: set[type[Exception]] = set()
 
 
@@ -34,7 +34,7 @@ def explain(
     suggester: NameSuggester,
     detail: str = "",
 ) -> RequestRefusedError:
-    """Return what is wrong with a request that the decoder refused with `detail`. Never raises."""
+    """Return the error of a request that the decoder refused with `detail`. The function raises no error."""
     try:
         return _reason(value, schemas, unserved, suggester, detail)
     except Exception as error:
@@ -76,7 +76,7 @@ def _reason(
 
 
 def key_too_long(size: int, most: int) -> RequestRefusedError:
-    """Return the error for a message key that an answer can't repeat."""
+    """Return the error for a message key that is too long for an answer."""
     message = f"the key has {size:,} bytes: send at most {most:,}, such as the entity or the id; the answer has it, too"
     return RequestRefusedError("bad_key", message)
 
@@ -84,7 +84,7 @@ def key_too_long(size: int, most: int) -> RequestRefusedError:
 def unknown_model(
     model: object, known: Mapping[str, object], unserved: Mapping[str, str], suggester: NameSuggester
 ) -> RequestRefusedError:
-    """Return the error for a model that is not served here, with the reason or the models that are."""
+    """Return the error for a model that is not served here, with the reason or with the served models."""
     if not isinstance(model, str):
         return RequestRefusedError("unknown_model", f"`model` is {described(model)}: send the name of one, {FORM}")
     if model in unserved:
@@ -98,7 +98,7 @@ def unknown_model(
 
 
 def no_prediction(where: str = "") -> RequestRefusedError:
-    """Return the error for a well-formed request that the model itself fails on."""
+    """Return the error for a well-formed request on which the model itself fails."""
     message = f"the model gave no finite prediction for these features{where}: send this request to the model's owner"
     return RequestRefusedError("no_prediction", message)
 
@@ -153,7 +153,7 @@ def _unknown_field(
 
 
 def unknown_field(name: str, schema: RequestSchema, suggester: NameSuggester) -> RequestRefusedError:
-    """Return the error for a field that no request has."""
+    """Return the error for a field that requests do not have."""
     nearest = suggester.nearest(name, FIELDS)
     meant = f"did you mean `{nearest}`?" if nearest else f"it has {', '.join(FIELDS)}."
     message = f"a request has no field {quoted(name)}: {meant} Correct the name, or leave it out"

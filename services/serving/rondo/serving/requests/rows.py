@@ -1,4 +1,4 @@
-"""N requests to one model as columns: what every transport hands to the inference service."""
+"""N requests to one model as columns, the input of the inference service from all transports."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Column: TypeAlias = "NDArray[np.float32] | NDArray[np.object_]"
 
 
 class Source(Protocol):
-    """The rows as the client sent them, for error messages."""
+    """The rows in the form that the client sent, for error messages."""
 
     def features(self, row: int, /) -> Mapping[str, Any]:
         """Return the values of a row by feature. An absent optional feature may be left out or None."""
         ...
 
     def where(self, row: int, /) -> str:
-        """Return how to name a row in a message: empty if the client sent a single one, else such as ` at row 3`."""
+        """Return the text that names a row in a message: empty if the client sent one row, else such as ` at row 3`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SentRows:
-    """N rows of one request: their values by feature as the client sent them, of the right types, None if missing.
+    """N rows of one request. Values by feature are as the client sent them, with valid types, and None if missing.
 
-    All features of the model are there, in the order of its signature. They become columns together with those of other
-    requests.
+    All features of the model are present, in the order of its signature. The values are converted to columns together
+    with those of other requests.
     """
 
     ids: Sequence[str]
@@ -50,8 +50,8 @@ class SentRows:
 class Rows:
     """N rows. `columns` has a float32 column (NaN = missing) or a text column ("" = missing) per feature, shape [N].
 
-    All features of the model are there, in the order of its signature. `numbers` has the float32 columns as rows of one
-    array, of which they are views. None where they don't lie together.
+    All features of the model are present, in the order of its signature. `numbers` has the float32 columns as the rows
+    of one array, of which they are views. It is None if they are separate arrays.
     """
 
     ids: Sequence[str]
@@ -65,7 +65,10 @@ class Rows:
         return len(self.ids)
 
     def take(self, rows: Sequence[int]) -> Rows:
-        """Return some of the rows. Their numbers change, so `source` no longer fits: explain errors before."""
+        """Return some of the rows.
+
+        Their numbers change and `source` no longer fits, so errors must be explained before.
+        """
         numbers = None if self.numbers is None else self.numbers[:, list(rows)]
         taken = iter(() if numbers is None else numbers)
         return Rows(
@@ -83,7 +86,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The source of some rows of another one."""
+    """The source of a selection of another source's rows."""
 
     source: Source
     rows: Sequence[int]
@@ -96,5 +99,5 @@ class _Chosen:
 
 
 def chosen_rows(rows: Rows, chosen: Sequence[int]) -> Rows:
-    """Return some of the rows with a source that fits them, for rows that are not validated yet."""
+    """Return some of the rows with a matching source, for rows that are not validated yet."""
     return rows if len(chosen) == len(rows) else replace(rows.take(chosen), source=_Chosen(rows.source, chosen))

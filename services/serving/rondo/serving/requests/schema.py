@@ -1,4 +1,4 @@
-"""The request schema of one model: the JSON of a request, and the columns that requests become.
+"""The request schema of one model: the JSON of a request, and the columns of requests.
 
 msgspec compiles a decoder per signature, so type checks and extraction cost no Python per value.
 """
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Column, Source
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
-# An int is decoded as a number, because many writers send 3.0 for 3. `Limits` refuses 3.5.
+# A number is decoded for an int, because many programs send 3.0 for 3. `Limits` refuses 3.5.
 _TYPES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
-# One decoded request: the struct that `RequestSchema` makes. Its class differs from model to model.
+# One decoded request, an object of the struct class of `RequestSchema`. Each model has another class.
 Request: TypeAlias = Any
-# Of numbers. Each is an argument of a call.
+# The largest number of numbers, because each is an argument of a call.
 _MAX_PACKED = 100_000
 
 
 class RequestSchema:
-    """The schema of one model's requests. `request` is the msgspec class that they are decoded to.
+    """The schema of one model's requests. `request` is the msgspec class to which they are decoded.
 
-    `unknown` is what becomes of a request with features or fields that are not known. `needed_by` has the version that
-    needs a feature which others don't have. With `warn`, `request` is the class of requests that have none, and
-    `tolerant` that of the others.
+    `unknown` is the treatment of a request with unknown features or fields. With `warn`, `request` is the class of
+    requests without unknown names, and `tolerant` is the class of the others. `needed_by` has the version that needs a
+    feature which other versions do not have.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class RequestSchema:
 
     @property
     def ignore_unknown(self) -> bool:
-        """Whether a request with features or fields that are not known is answered."""
+        """True if a request with unknown features or fields is answered."""
         return self.unknown != UnknownFields.REFUSE
 
     def _request(self, *, strict: bool) -> type[msgspec.Struct]:
         options: dict[str, Any] = {"forbid_unknown_fields": strict, "gc": False}
-        # Neutral field names: a feature may be called `class`, or any other Python keyword.
+        # Neutral field names, because a feature may be called `class` or have the name of another Python keyword.
         names = {f"f{number}": name for number, name in enumerate(self.features)}
         values = [_field(field, self.features[name]) for field, name in names.items()]
         struct = msgspec.defstruct("Features", values, rename=names, kw_only=True, **options)
@@ -83,7 +83,7 @@ class RequestSchema:
         )  # fmt: skip
 
     def rows(self, requests: Sequence[Request], source: Source) -> Rows:
-        """Turn at least one decoded request into rows."""
+        """Convert at least one decoded request to rows."""
         as_tuple = msgspec.structs.astuple
         values = zip(*[as_tuple(request.features) for request in requests], strict=True)
         return self.columns(
@@ -106,13 +106,13 @@ class RequestSchema:
         values: Mapping[str, Sequence[Any]],
         source: Source,
     ) -> Rows:
-        """Turn the values of N rows by feature, None where one is missing, into rows."""
+        """Convert the values of N rows by feature, with None for missing values, to rows."""
         numbers = _numbers([values[name] for name in self._numeric], len(ids))
         texts = {name: text_column(values[name]) for name in self.texts}
         return Rows(ids, entities, event_times, self._columns(numbers, texts), source, numbers)
 
     def of_version(self, rows: Rows) -> Rows:
-        """Return rows that have features of other versions, too, with those of this schema alone."""
+        """Return rows with only the features of this schema, from rows that also have those of other versions."""
         numeric = [rows.columns[name] for name in self._numeric]
         numbers = np.array(numeric, np.float32).reshape(len(numeric), len(rows))
         texts: dict[str, Any] = {name: rows.columns[name] for name in self.texts}
@@ -120,7 +120,10 @@ class RequestSchema:
         return Rows(rows.ids, rows.entities, rows.event_times, columns, rows.source, numbers)
 
     def joined(self, parts: Sequence[Rows]) -> Rows:
-        """Return at least one part of the same rows as a whole. The source is that of the whole."""
+        """Return the parts of the same rows as one. There must be at least one part.
+
+        The source is that of the whole.
+        """
         if len(parts) == 1:
             return parts[0]
         numbers = np.concatenate([part.numbers for part in parts if part.numbers is not None], axis=1)
@@ -141,21 +144,21 @@ class RequestSchema:
 
 
 def _numbers(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32]:
-    """Return K columns of N numbers as float32, shape [K, N], perhaps read-only. None is NaN."""
+    """Return K columns of N numbers as float32, shape [K, N]. None becomes NaN. The array may be read-only."""
     if not columns:
         return np.empty((0, rows), np.float32)
     if (packed := _packed(columns, rows)) is not None:
         return packed
-    with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and `Limits` refuses it
         try:
             return np.array(columns, np.float32)
-        except OverflowError:  # an integer past float64
+        except OverflowError:  # an integer beyond float64
             finite = [[_as_float(value) for value in column] for column in columns]
             return np.array(finite, np.float32)
 
 
 def _packed(columns: Sequence[Sequence[float | None]], rows: int) -> NDArray[np.float32] | None:
-    """Return the numbers, in a third of the time that numpy takes. None if one is missing or past float32."""
+    """Return the numbers, in a third of the time of numpy. None if a value is missing or beyond float32."""
     count = len(columns) * rows
     if count > _MAX_PACKED:
         return None
@@ -173,7 +176,7 @@ def _as_float(value: float | None) -> float | None:
 
 
 def text_column(values: Sequence[str | None]) -> NDArray[np.object_]:
-    """Return N texts as a column, in which the empty text is the missing value."""
+    """Return N texts as a column. The empty text is the missing value."""
     return np.array([value or "" for value in values] if None in values else values, dtype=np.object_)
 
 

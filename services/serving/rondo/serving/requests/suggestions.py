@@ -1,7 +1,7 @@
 """Suggests the known name that is nearest to an unknown one.
 
-A search costs more than answering a request, and clients decide how often one is needed. So each micro-batch makes a
-limited number of searches, and only among a few short names.
+A search costs more than an answer, and clients decide how often one is needed. Each micro-batch therefore has a limited
+number of searches, which only compare a few short names.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _MAX_NAMES, _MAX_LENGTH = 64, 64
 
 
 class NameSuggester:
-    """Suggestions for one micro-batch. Results are cached; after `max_searches` searches there are no new ones.
+    """Suggestions for one micro-batch. Results are cached. After `max_searches` searches there are no new ones.
 
-    A hundred searches take at most some tenths of a second.
+    A hundred searches take at most a few tenths of a second.
     """
 
     def __init__(self, max_searches: int = _MAX_SEARCHES) -> None:
@@ -27,7 +27,7 @@ class NameSuggester:
         self._found: dict[tuple[str, frozenset[str]], str | None] = {}
 
     def nearest(self, name: str, among: Iterable[str]) -> str | None:
-        """Return the name nearest to `name`, or None if none is similar."""
+        """Return the name nearest to `name`. None if none is similar."""
         names = frozenset(each for each in among if len(each) <= _MAX_LENGTH)
         if len(names) > _MAX_NAMES or len(name) > _MAX_LENGTH:
             return None

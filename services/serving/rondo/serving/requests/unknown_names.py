@@ -1,7 +1,7 @@
-"""Names in a request that nothing knows, where its model answers it all the same: the warnings about them.
+"""Unknown names in a request that its model still answers, and the warnings about them.
 
-With `warn` a request is decoded as one that has none, and only those that fail are looked at. With `ignore` nothing is
-known of most requests: a sample of them is looked at for names that resemble one of the request's own.
+With `warn`, requests are decoded as if they had no unknown names, and only requests that fail are searched for them.
+With `ignore`, only a sample of the requests is searched, for names that are similar to a known field.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MAX_WARNINGS = 5
-# Clients choose the names: of so many a line is logged.
+# Clients choose the names, so at most this many names are logged.
 _MAX_LOGGED = 1_000
 _LOGGED: set[tuple[str, str]] = set()
 
 
 class UnknownName(NamedTuple):
-    """A name that is ignored, and the sentence about it."""
+    """An ignored name, and the sentence about it."""
 
     name: str
     warning: str
 
 
 def unknown_names(value: bytes | None, schema: RequestSchema, suggester: NameSuggester) -> tuple[UnknownName, ...]:
-    """Return the first few names of a valid request that its model ignores, the ones beside `features` first.
+    """Return the first few ignored names of a valid request. Fields come before features.
 
-    Where the spec says `ignore`, only those beside `features` that resemble a known one. None if what is ignored in it
-    can't be read.
+    If the spec says `ignore`, return only fields that are similar to a known field. Return an empty tuple if the
+    ignored part can't be decoded.
     """
     try:
         content = msgspec.json.decode(value or b"")
@@ -69,7 +69,7 @@ def with_warnings(answer: bytes, found: Iterable[UnknownName]) -> bytes:
 
 
 def report_unknown(model: str, found: Iterable[UnknownName]) -> None:
-    """Count a request to a model that has these names, and log each name once in the life of the process."""
+    """Count a request to a model with these names. Log each name once per process."""
     metrics.UNKNOWN_NAMES.labels(model).inc()
     for each in found:
         key = (model, each.name[:60])

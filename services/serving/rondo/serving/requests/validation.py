@@ -1,4 +1,4 @@
-"""Validates rows of every transport: names that can be stored, event times, the data contract of the features."""
+"""Validates rows of all transports: texts that can't be stored, event times, and the data contract of the features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, RequestRefusedError]:
-    """Return why rows can't be scored, by row. Checks whole columns. Looks at single rows only to explain them."""
+    """Return the errors of invalid rows, by row. Whole columns are checked.
+
+    Single rows are examined only for messages.
+    """
     found = {
         row: invalid_event_time(rows.event_times[row], rows.source.where(row))
         for row in out_of_range(rows.event_times, now)
@@ -31,7 +34,7 @@ def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, 
 
 
 def _outside(rows: Rows, schema: RequestSchema) -> Iterator[int]:
-    # One look at all numbers decides for all, and usually for good.
+    # One operation checks all numbers. In most cases it finds no invalid value.
     inside = rows.numbers is not None and schema.number_limits.all_inside(rows.numbers)
     for name in schema.texts if inside else schema.features:
         column = rows.columns[name]
@@ -41,7 +44,10 @@ def _outside(rows: Rows, schema: RequestSchema) -> Iterator[int]:
 
 
 def _unstorable(texts: Sequence[str | None]) -> list[int]:
-    """Return the rows with a text that PostgreSQL or UTF-8 can't hold. Most columns pass without a look at rows."""
+    """Return the rows with a text that PostgreSQL or UTF-8 can't store.
+
+    Most columns pass without a check of each row.
+    """
     whole = "".join(filter(None, texts))
     if "\0" not in whole and (whole.isascii() or not unstorable(whole)):
         return []
@@ -55,7 +61,7 @@ def _unstorable_name(name: str, row: int, texts: Sequence[str | None], rows: Row
 
 
 def explain_row(row: int, rows: Rows, schema: RequestSchema) -> RequestRefusedError:
-    """Return why the features of a row that is not valid are refused."""
+    """Return the error for the features of an invalid row."""
     where = rows.source.where(row)
     error = features_error(rows.source.features(row), schema, where)
     return error or RequestRefusedError("invalid", f"the request{where} does not fit the model's features")

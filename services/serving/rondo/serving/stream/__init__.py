@@ -1,1 +1,1 @@
-"""The Kafka transport: `predictions.requested` to `predictions.made`, exactly once."""
+"""The Kafka transport: answers `predictions.requested` on `predictions.made`, exactly once."""

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10
 _TOPIC = PredictionMade.topic
-# Longer than a transaction may be open: one of a replica that was killed delays what follows it until its timeout.
+# Longer than a transaction may be open, because the transaction of a killed replica delays all later records until its
+# timeout.
 _SILENCE_SECONDS = 45.0
 _EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
 
@@ -60,13 +61,13 @@ class KafkaAnswers:
 
     kafka: KafkaConnection
     name: str
-    # The longest window, in whole seconds, that was compared with the topic's retention.
+    # The longest window in whole seconds that was compared with the topic's retention.
     _checked: int = 0
-    # A future, so that answers of the broker are awaited together with it.
+    # A future, so that it can be awaited together with answers of the broker.
     _stopped: Future[None] = field(default_factory=Future)
 
     async def stop(self) -> None:
-        """End a read that runs, and each later one, with UnavailableError: another replica answers instead."""
+        """End the current read and each later read with UnavailableError, because another replica answers instead."""
         if not self._stopped.done():
             self._stopped.set_result(None)
 
@@ -82,12 +83,13 @@ class KafkaAnswers:
         began = time.monotonic()
         admin = AdminClient(self.kafka.confluent() | {"client.id": self.name, "log_level": 0})
         self._warn_of_retention(admin, since)
-        # The ends with what is not committed yet: the offsets of a request are known before its answer is visible.
+        # The end offsets include uncommitted records: the offsets of a request may be known before its answer is
+        # visible.
         ends = self._offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         starts = self._offsets(admin, partitions, OffsetSpec.for_timestamp(int(since * 1000)))
-        # A negative offset: no record is as young.
+        # A negative offset means that no record is as new as this time.
         unread = {each: end for each, end in ends.items() if 0 <= starts[each] < end}
-        # A transaction of one answer has two offsets: its marker has one, too.
+        # A transaction with one answer has two offsets, because its marker has one, too.
         if cut := {each: end - 2 * most for each, end in unread.items() if end - 2 * most > starts[each]}:
             starts |= cut
             log.warning(_CUT, most, len(cut))
@@ -106,8 +108,8 @@ class KafkaAnswers:
         )  # fmt: skip
 
     def _warn_of_retention(self, admin: AdminClient, since: float) -> None:
-        """Log once if the topic may have dropped answers of the window."""
-        # In whole seconds: some milliseconds have passed since the caller read the clock.
+        """Log once if the retention of the topic may have deleted answers within the window."""
+        # In whole seconds, because some milliseconds have passed since the caller read the clock.
         seconds = int(time.time() - since)
         if seconds <= self._checked:
             return
@@ -115,7 +117,8 @@ class KafkaAnswers:
         try:
             answer = admin.describe_configs([resource], request_timeout=_ANSWER_SECONDS)[resource]
             found = self._result(answer)
-        except KafkaException as error:  # a principal needs the right to answer, and not that to read the configuration
+        # a principal that may write answers may lack the permission to read the configuration
+        except KafkaException as error:
             log.warning("whether %s keeps answers for %s is unknown: %s", _TOPIC, window, error.args[0].str())
             return
         self._checked = seconds
@@ -135,7 +138,7 @@ class KafkaAnswers:
         return {place.partition: int(self._result(answer).offset) for place, answer in found.items()}
 
     def _result(self, answer: Future[Any]) -> Any:
-        """Return what the broker answers, unless the service stops before."""
+        """Return the result of a request to the broker, unless the service stops before."""
         wait([answer, self._stopped], _ANSWER_SECONDS, FIRST_COMPLETED)
         _check_running(self._stopped)
         return answer.result(0)
@@ -147,7 +150,10 @@ def _check_running(stopped: Future[None]) -> None:
 
 
 def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) -> Iterator[CommittedAnswer]:
-    """Yield the answers of the partitions in `unread` up to the offsets there. Removes each that is read so far."""
+    """Yield the answers of the partitions in `unread` up to the offsets there.
+
+    A partition that is fully read is removed.
+    """
     advanced, error = time.monotonic(), None
     while unread:
         _check_running(stopped)
@@ -155,7 +161,7 @@ def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) 
         records = readable(messages)
         if failed := [found for message in messages if (found := message.error()) is not None and found.code() != _EOF]:
             error = failed[-1]
-        # What arrives of other partitions is no progress: it could arrive without end.
+        # Messages of other partitions do not count as progress, because they could arrive without end.
         advances = [_advance(message, unread) for message in messages]
         if any(advances):
             advanced, error = time.monotonic(), None
@@ -167,7 +173,10 @@ def _answers(consumer: Consumer, unread: dict[int, int], stopped: Future[None]) 
 
 
 def _advance(message: Message, unread: dict[int, int]) -> bool:
-    """Return whether a record or the end of a partition that is unread was read. Remove it if that was all of it."""
+    """Return whether a message is a record or the end of an unread partition.
+
+    Remove the partition if it is fully read.
+    """
     if (error := message.error()) is not None and error.code() != _EOF:
         return False
     _, partition, offset = place(message)
@@ -179,11 +188,12 @@ def _advance(message: Message, unread: dict[int, int]) -> bool:
 
 
 def _answer(record: Message) -> CommittedAnswer | None:
-    """Return the answer that a record has, if it is one."""
+    """Return the answer in a record. None if the record is not an answer."""
     if (value := record.value()) is None:
         return None
     try:
         answer = _DECODE(value)
-    except msgspec.MsgspecError:  # nothing of ours: whoever may write to the topic may write anything
+    # a record of another program, because any principal with the permission may write to the topic
+    except msgspec.MsgspecError:
         return None
     return CommittedAnswer(place(record)[1], answer.model, answer.id, answer.made_at.timestamp(), value)

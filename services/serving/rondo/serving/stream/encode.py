@@ -1,4 +1,4 @@
-"""Encodes answers: what a micro-batch shares is written once, and repeated around each id and each output."""
+"""Encodes answers. The parts that the answers of a micro-batch share are encoded once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Part: TypeAlias = "bytes | Callable[[Outputs], Iterable[bytes]]"
 
 _encode = msgspec.json.Encoder().encode
-_MODELS = 256  # whose parts are kept
+_MODELS = 256  # whose parts are cached
 
 
 def encode_answers(
@@ -35,7 +35,7 @@ def encode_answers(
     outputs: Outputs,
     made_at: datetime,
 ) -> list[bytes]:
-    """Return one `PredictionMade` as JSON per id, in the same order. Every row of `outputs` is answerable."""
+    """Return one `PredictionMade` as JSON per id, in the same order. Every row of `outputs` must be answerable."""
     before = b'{"model":%b,"model_version":%d,"digest":%b,"made_at":%b,"id":' % (
         _encode(model), model_version, _encode(digest), _encode(made_at),
     )  # fmt: skip
@@ -45,7 +45,7 @@ def encode_answers(
 
 @lru_cache(_MODELS)
 def _parts(schema: OutputSchema) -> tuple[Part, ...]:
-    """Return what follows an id, with neighbouring constants as one."""
+    """Return the parts that follow an id. Adjacent constants are joined."""
     found: list[Part] = [b',"output":{']
     for place, output in enumerate(schema.outputs):
         found += [(b"," if place else b"") + _encode(output.name) + b":", *_values(output, schema)]
@@ -84,5 +84,5 @@ def _probability(name: str, place: int, outputs: Outputs) -> list[bytes]:
 
 
 def _numbers(values: NDArray[Any]) -> list[bytes]:
-    """Write numbers in the fewest digits that read back as the same float32."""
+    """Encode numbers with the fewest digits that read back as the same float32."""
     return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")

@@ -1,7 +1,7 @@
-"""The queue of one model: its requests in the partitions in which the stream has passed them.
+"""The queue of one model: its requests in partitions where the stream has read past them.
 
-The requests stay where they are, on the topic. The queue reads the partitions again, from its own position in each, and
-takes the requests to its model.
+The requests stay on the topic. The queue reads the partitions again, from its own position in each, and selects the
+requests to its model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-# Messages of all models, read at a time, and requests to the model that are held.
+# The number of messages of all models that are read at a time, and of requests to the model that are held.
 _READ = 4_000
 _HELD, _HELD_BYTES = 2_000, 16 << 20
 
@@ -35,9 +35,9 @@ _DECODE = msgspec.json.Decoder(_Request).decode
 
 
 def model_of(message: Message) -> str | None:
-    """Return the model that a message names: by its bytes alone, whatever is served.
+    """Return the model that a message names, from its bytes alone. The result does not depend on the served models.
 
-    None where there is none, or where the stream refuses the message whatever the model is.
+    Return None if there is none, or if the stream refuses the message for every model.
     """
     value, key = message.value(), message.key()
     if value is None or (key is not None and len(key) > MAX_KEY_BYTES):
@@ -52,11 +52,11 @@ class Requests(Protocol):
     """Reads partitions of the requests. Raises KafkaException."""
 
     def assign(self, offsets: Mapping[int, int], /) -> None:
-        """Read these partitions from these offsets on, and no others."""
+        """Read exactly these partitions, each from its offset on."""
         ...
 
     def read(self, most: int, /) -> Sequence[Message]:
-        """Return at most so many messages that were read, without waiting."""
+        """Return at most `most` messages that have been read, without waiting."""
         ...
 
     def close(self) -> None: ...
@@ -64,9 +64,9 @@ class Requests(Protocol):
 
 @dataclass
 class Run:
-    """Requests that are being answered, and what is known of them to whoever answers.
+    """Requests that are being answered. `chunk` is the state of the object that answers them.
 
-    `dropped` is to be called once the inference has ended, if its result is not used.
+    If the result is not used, `dropped` must be called when the inference has ended.
     """
 
     messages: Sequence[Message]
@@ -77,7 +77,7 @@ class Run:
 
 @dataclass
 class ModelQueue:
-    """`positions` has the offset of the first request that is not answered, by partition."""
+    """The queue of one model. `positions` has the offset of the first request that is not answered, by partition."""
 
     model: str
     requests: Requests
@@ -88,27 +88,27 @@ class ModelQueue:
     _held: deque[Message] = field(default_factory=deque)
 
     def add(self, positions: Mapping[int, int]) -> None:
-        """Take the requests in further partitions, from these offsets on."""
+        """Add the requests in further partitions, from these offsets on."""
         self.positions |= positions
         self._read |= positions
         self.requests.assign(self._read)
 
     def read(self) -> None:
-        """Hold what has been read of the requests to the model."""
+        """Hold the requests to the model that have been read."""
         if len(self._held) >= _HELD or sum(len(message.value() or b"") for message in self._held) >= _HELD_BYTES:
             return
         for message in self.requests.read(_READ):
             _, partition, offset = place(message)
-            # Others are of before the last assignment.
+            # Other messages belong to the last assignment.
             if partition in self._read and offset >= self._read[partition]:
                 self._read[partition] = offset + 1
                 if model_of(message) == self.model:
                     self._held.append(message)
 
     def take(self, most: int, ends: Mapping[int, int], pending: Collection[int] = ()) -> list[Message]:
-        """Return the first requests, which the stream has passed: those below the `ends` of their partitions.
+        """Return the first requests that the stream has read past, which are below the `ends` of their partitions.
 
-        Those in `pending` partitions stay.
+        Requests in `pending` partitions stay in the queue.
         """
         taken: list[Message] = []
         left: deque[Message] = deque()
@@ -122,11 +122,11 @@ class ModelQueue:
         return taken
 
     def put_back(self, messages: Sequence[Message]) -> None:
-        """Hold requests again that were taken, before all others."""
+        """Hold these requests, which were taken before, in front of all others."""
         self._held.extendleft(reversed(messages))
 
     def advance(self, ends: Mapping[int, int]) -> set[int]:
-        """Move the positions past what is answered, if nothing is running. Return the partitions where they moved."""
+        """Move the positions past answered requests if no run is active. Return the partitions whose position moved."""
         first: dict[int, int] = {}
         for message in self._held:
             _, partition, offset = place(message)
@@ -137,11 +137,11 @@ class ModelQueue:
         return {partition for partition, offset in before.items() if self.positions[partition] != offset}
 
     def caught_up(self, ends: Mapping[int, int]) -> set[int]:
-        """Return the partitions in which all is answered that the stream has passed."""
+        """Return the partitions in which all requests that the stream has read past are answered."""
         return {partition for partition, offset in self.positions.items() if offset >= ends[partition]}
 
     def leave(self, partitions: set[int]) -> None:
-        """Leave partitions to the stream, which reads on where this has caught up."""
+        """Leave partitions to the stream, which continues where the queue has caught up."""
         for each in partitions:
             del self.positions[each], self._read[each]
         self._held = deque(message for message in self._held if message.partition() not in partitions)
@@ -149,6 +149,6 @@ class ModelQueue:
             self.requests.assign(self._read)
 
     def oldest(self) -> float | None:
-        """Return the time stamp in seconds of the first request that is not answered, of those that are read."""
+        """Return the timestamp in seconds of the first request that is read and not answered."""
         messages = [*(self.running.messages if self.running else ()), *self._held]
         return min((message.timestamp()[1] / 1000 for message in messages), default=None)

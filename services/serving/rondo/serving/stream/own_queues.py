@@ -1,11 +1,11 @@
-"""Queues of models whose requests would delay the micro-batches that they share with others.
+"""Queues of single models whose requests would delay shared micro-batches.
 
-A model that does not score its part of a micro-batch in time, or whose answers are read back (`repeated_requests.py`),
-gets a queue of its own: the stream passes its requests,
-and a note that is committed with the offset of a partition says from where on they are not answered
-(`queue_positions.py`). The queue reads them again (`model_queue.py`), a thread scores some at a time, and their answers
-and the new position are committed with the next micro-batch. Where the queue has caught up the model shares the
-micro-batches again, unless a single row would take too long.
+A model gets its own queue if it does not score its part of a micro-batch in time, or while its answers are read back
+(`repeated_requests.py`). The stream then reads past its requests. A note that is committed with the offset of a
+partition has the position of the first unanswered request (`queue_positions.py`). The queue reads the requests again
+(`model_queue.py`), and a thread scores some at a time. Their answers and the new position are committed with the next
+micro-batch. When the queue has caught up, the model shares micro-batches again, unless a single row would take too
+long.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _TOPIC = PredictionRequested.topic
 _PARTITION, _OFFSET = methodcaller("partition"), methodcaller("offset")
-# The names of so many are within what the metadata of an offset may have.
+# The names of this many models fit into the metadata of an offset.
 MAX_QUEUES = 32
 _THREADS = 8
-# So long a run may take that has several requests: a stop and a rebalance wait for none, and a deployment for one.
+# The longest time for a run with several requests. A stop and a rebalance do not wait for a run, and a deployment waits
+# for one.
 _RUN_SECONDS = 0.25
 _MEASURE_SECONDS = 1.0
 
@@ -50,40 +51,40 @@ class Answers(Protocol):
     """Answers requests outside a micro-batch, in three steps."""
 
     def most(self, model: str, seconds: float, /) -> int:
-        """Return how many requests to a model are expected to take `seconds` at most; at least one."""
+        """Return the number of requests to a model that are expected to take at most `seconds`, and at least 1."""
         ...
 
     def pending(self, model: str, partitions: Collection[int], /) -> set[int]:
-        """Return those of the partitions whose requests to a model can't be begun yet."""
+        """Return the partitions in which requests to a model can't be started yet."""
         ...
 
     def begin(self, messages: Sequence[Message], /) -> Any:
-        """Return these requests to one model, ready to be scored."""
+        """Start these requests to one model. Return the state that `score` needs."""
         ...
 
     def score(self, chunk: Any, /) -> Any:
-        """Score them; on another thread."""
+        """Score the requests, in another thread."""
         ...
 
     def finish(self, chunk: Any, scored: Any, /) -> Iterator[Record | Records]:
-        """Return their answers, log and dead letters, and release what was begun, unless this fails."""
+        """Return answers, log and dead letters. Release the resources of `begin`, unless this fails."""
         ...
 
     def drop(self, chunk: Any, /) -> None:
-        """Release what was begun; on any thread."""
+        """Release the resources of `begin`. Any thread may call this."""
         ...
 
     def give_up(self, message: Message, error: BaseException, attempts: int, /) -> Record:
-        """Return the dead letter of a request on which this fails repeatedly."""
+        """Return the dead letter of a request for which scoring fails repeatedly."""
         ...
 
 
 @dataclass
 class OwnQueues:
-    """Implements `Notes`. Only `forget` may be called on another thread than the one that reads.
+    """Implements `Notes`. Only `forget` may be called from another thread than the one that reads.
 
-    `requests` makes the reader of a model. A model has `seconds` for its part of a micro-batch. With None it has all
-    the time that it takes, and only queues that another replica has begun are worked off.
+    `requests` makes the reader of a model. A model has `seconds` for its part of a micro-batch. With None the time is
+    not limited, and only queues that another replica has begun are processed.
     """
 
     requests: Callable[[str], Requests]
@@ -91,7 +92,7 @@ class OwnQueues:
     seconds: float | None
     now: Callable[[], float] = time.time
     _queues: dict[str, ModelQueue] = field(default_factory=dict)
-    # The offset after what the stream has passed, by partition.
+    # By partition, the offset after the messages that the stream has read past.
     _ends: dict[int, int] = field(default_factory=dict)
     _changed: set[int] = field(default_factory=set)
     _moved: set[int] = field(default_factory=set)
@@ -100,7 +101,7 @@ class OwnQueues:
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "queue-inference"))
 
     def forget(self) -> None:
-        """Drop everything before the next messages: a micro-batch was aborted, or partitions may have moved."""
+        """Drop all state before the next messages, because a micro-batch was aborted or partitions may have moved."""
         self._stale = True
 
     def restore(self, notes: Mapping[tuple[str, int], tuple[int, str]]) -> None:
@@ -117,7 +118,7 @@ class OwnQueues:
         return bool(self._queues) and not self._stale
 
     def fit(self, models: Collection[str]) -> bool:
-        """Return whether each of these models has a queue, or can get one: as many as a note may name."""
+        """Return whether each of these models has or can get a queue. The size of a note limits their number."""
         return self.seconds is not None and len(self._queues.keys() | set(models)) <= MAX_QUEUES
 
     def shared(self, messages: Sequence[Message]) -> Sequence[Message]:
@@ -133,7 +134,7 @@ class OwnQueues:
         ]  # fmt: skip
 
     def wait(self, model: str, messages: Sequence[Message], reason: str) -> None:
-        """Leave these requests of a micro-batch, the last ones to a model in their partitions, to its queue."""
+        """Leave these requests to the model's queue. They are the last requests to the model in their partitions."""
         queue, positions = self._queue(model, reason), dict[int, int]()
         for message in messages:
             _, partition, offset = place(message)
@@ -143,12 +144,12 @@ class OwnQueues:
         self._changed |= positions.keys()
 
     def passed(self, messages: Sequence[Message]) -> None:
-        """Note that the stream has passed these messages: all of a micro-batch."""
+        """Record that the stream has read past these messages, which are all of a micro-batch."""
         last: dict[Any, Any] = dict(zip(map(_PARTITION, messages), map(_OFFSET, messages), strict=True))
         self._ends |= {partition: offset + 1 for partition, offset in last.items()}
 
     def answered(self, answers: Answers) -> Iterator[Record | Records]:
-        """Yield the records of what has been scored, and leave partitions to the stream where a queue has caught up."""
+        """Yield the records of scored requests. Leave partitions to the stream if a queue has caught up."""
         self._drop_stale()
         for queue in list(self._queues.values()):
             queue.read()
@@ -166,7 +167,7 @@ class OwnQueues:
         self._measure()
 
     def start(self, answers: Answers) -> Iterator[Record]:
-        """Score the next requests of each queue. Yield the dead letters of those on which this fails."""
+        """Score the next requests of each queue. Yield dead letters of requests for which scoring fails."""
         for queue in self._queues.values():
             if queue.running is not None:
                 continue
@@ -192,7 +193,10 @@ class OwnQueues:
         return {(_TOPIC, partition): encode_positions(self._positions(partition)) for partition in changed}
 
     def close(self) -> None:
-        """End all queues, once the stream has ended: what they have not answered waits for the next owner."""
+        """End all queues after the stream has ended.
+
+        The next owner of the partitions answers the remaining requests.
+        """
         self._stale = True
         self._drop_stale()
         self._threads.shutdown()

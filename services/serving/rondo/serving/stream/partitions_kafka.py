@@ -1,8 +1,8 @@
-"""Assigns an answer to the partition with its request's number, so that a client reads one for the other.
+"""Assigns an answer to the partition with the same number as its request's, so that a client knows where to read.
 
-The topics have the same number of partitions until somebody adds some to one of them. If the answers have fewer, the
-number is taken modulo theirs: all answers to one key are still in one partition, in the order of the requests unless
-they are repeated ones, but not in the one that a partitioner would choose for the key.
+The topics have the same number of partitions until an operator adds partitions to one of them. If the topic of answers
+has fewer, the number is taken modulo theirs. All answers to one key are then still in one partition, in the order of
+the requests except for repeated ones, but not in the partition that a partitioner would choose for the key.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ _PARTITION = methodcaller("partition")
 
 
 class Partitions:
-    """`count` returns the number of partitions of a topic. It is called once per topic: Kafka never removes one."""
+    """The partitions of answers.
+
+    `count` returns the number of partitions of a topic. It is called once per topic, because Kafka never removes
+    partitions.
+    """
 
     def __init__(self, count: Callable[[str], int]) -> None:
         self._count = count
@@ -45,7 +49,7 @@ class Partitions:
         return found if max(found, default=0) < count else [partition % count for partition in found]
 
     def number(self, topic: str, partition: int) -> int:
-        """Return the partition of `topic` for messages of this one. Raises as `of`."""
+        """Return the partition of `topic` for messages of the partition `partition`. Errors are those of `of`."""
         return partition % self._count_of(topic)
 
     def _count_of(self, topic: str) -> int:
@@ -55,10 +59,10 @@ class Partitions:
 
 
 def partition_count(kafka: KafkaConnection, topic: str) -> int:
-    """Return the number of partitions of a topic. Blocks for up to 5 s.
+    """Return the number of partitions of a topic. The call blocks for up to 5 s.
 
     Raises:
-        UnavailableError: Kafka does not answer, or has no such topic.
+        UnavailableError: Kafka does not answer, or the topic does not exist.
 
     """
     try:

@@ -1,6 +1,6 @@
-"""The positions of models in a partition, as the note that is committed with the offset of the partition.
+"""The positions of models in a partition, encoded as the note that is committed with the offset of the partition.
 
-All requests below the offset are answered, except those to the models of the note from the position of each on.
+All requests below the offset are answered, except requests to the models in the note from their positions on.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _DECODE = msgspec.json.Decoder(_Note).decode
 
 
 def encode_positions(positions: Mapping[str, int]) -> str:
-    """Return the note. Empty where no model waits."""
+    """Return the note. Empty if no model has a queue."""
     if not positions:
         return ""
     return msgspec.json.encode(_Note(dict(sorted(positions.items())))).decode()
 
 
 def decode_positions(note: str) -> dict[str, int]:
-    """Return the position of each model that waits.
+    """Return the position of each model with a queue.
 
     Raises:
-        UnavailableError: no such note, so which requests are not answered yet is unknown.
+        UnavailableError: the text is not a note of this form, so the unanswered requests are not known.
 
     """
     if not note:

@@ -1,9 +1,9 @@
-"""Finds the answers that repeated requests get again: those of their partition within their model's window.
+"""Finds the earlier answers of repeated requests, in the same partition and within the window of the model.
 
-They are known by model and id. Answers enter while their micro-batch is made: the next one is committed only if it was.
-After an abort, and after a partition may have had another owner, nothing is known any more, and what is committed is
-read back from the topic of the answers before the next request is looked up. The time of an answer is its `made_at`,
-which it repeats, so what is read back lasts as long as what was kept.
+Answers are kept by model and id. They are added before their micro-batch is committed, because the next micro-batch is
+only committed if this one was. After an abort, and if a partition may have had another owner, all kept answers are
+dropped. Committed answers are then read back from the topic of answers before the next lookup. The time of an answer is
+its `made_at`, which a repeated answer repeats, so answers that are read back expire at the same time as kept ones.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    # By model and id: when an answer was made, in seconds since the epoch, and its bytes.
+    # By model and id: the time of an answer in seconds since the epoch, and its bytes.
     Kept = OrderedDict[tuple[str, str], tuple[float, bytes]]
 
 
-# Reads at the same time, at most: also of those that were given up, which may last until a transaction ends.
+# The largest number of concurrent reads, including cancelled ones, which may last until a transaction ends.
 _THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class CommittedAnswer:
-    """An answer that was read back: from which partition, and its bytes. `made_at` is in seconds since the epoch."""
+    """An answer that was read back: its partition and its bytes. `made_at` is in seconds since the epoch."""
 
     partition: int
     model: str
@@ -39,12 +39,12 @@ class CommittedAnswer:
 
 
 class CommittedAnswers(Protocol):
-    """Reads answers back. Several threads may, each another partition."""
+    """Reads answers back. Several threads may use it, each for another partition."""
 
     def since(self, partitions: Collection[int], time: float, most: int, /) -> Iterator[CommittedAnswer]:
-        """Yield at least the last `most` answers that each of these partitions has from `time` on, in order.
+        """Yield at least the last `most` answers of each partition since `time`, in order.
 
-        It ends once all is read of which any transaction had begun to be written when this was called.
+        The iterator ends when all records are read whose transactions had begun to be written at the call.
 
         Raises:
             UnavailableError: Kafka does not answer, a transaction does not end, or the service stops.
@@ -57,9 +57,9 @@ class CommittedAnswers(Protocol):
 class Found:
     """The rows of a micro-batch's requests to one model.
 
-    `new` are to be scored, and `answers` has what the repeated ones get by row. `shared` has the requests of each id
-    that has several of them, in order: their rows, each with the new row of the same content. The first one that can
-    be answered answers those after it.
+    `new` are the rows to score, and `answers` has the answers of repeated requests by row. `shared` has the rows of
+    each id with several requests, in order, each with the new row of the same content. The first of them that can be
+    answered answers the following ones.
     """
 
     new: list[int] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Found:
 
 @dataclass
 class _Partition:
-    """The answers of one partition, oldest first, and the window of each model for which they are complete."""
+    """The answers of one partition, the oldest first, and by model the window for which they are complete."""
 
     kept: Kept = field(default_factory=OrderedDict)
     complete: dict[str, float] = field(default_factory=dict)
@@ -77,17 +77,17 @@ class _Partition:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A read of the answers of one partition, for the windows that the models then had."""
+    """A read of the answers of one partition, with the windows of the models at its start."""
 
     windows: Mapping[str, float]
     answers: Future[_Partition]
 
 
 class RepeatedRequests:
-    """The answers of the partitions that this replica reads; at most `capacity` are kept of each.
+    """The answers of the partitions that this replica reads. At most `capacity` answers of each are kept.
 
-    Each partition is read back on a thread: where the transaction of a replica that died is awaited in one, the others
-    are known. Of the methods only `forget` may be called on another thread than the one that reads.
+    Each partition is read back in a thread, so that an open transaction of a crashed replica only delays one partition.
+    Only `forget` may be called from another thread than the one that reads.
     """
 
     def __init__(self, committed: CommittedAnswers, capacity: int, now: Callable[[], datetime]) -> None:
@@ -101,13 +101,14 @@ class RepeatedRequests:
         self._stale = False
 
     def forget(self) -> None:
-        """Read the answers back before the next request: a micro-batch was aborted, or partitions may have moved."""
+        """Read answers back before the next request, because a micro-batch was aborted or partitions may have moved."""
         self._stale = True
 
     def follow(self, windows: Mapping[str, float]) -> None:
-        """Take the windows in seconds that hold from now on. Every micro-batch has to, also one without such a model.
+        """Set the current windows in seconds.
 
-        A shorter window drops answers, and without one none are kept: a longer one later has to read them back.
+        Every micro-batch must call this, even if none of its models has a window. A shorter window drops answers, and
+        without a window none are kept. A longer window later reads them back.
         """
         if windows == self._windows:
             return
@@ -125,13 +126,13 @@ class RepeatedRequests:
         partitions: Sequence[int],
         contents: Sequence[bytes | None],
     ) -> Found:
-        """Return which of N requests to a model are repeated. `partitions` are those of their answers.
+        """Find the repeated requests among N requests to a model. `partitions` are the partitions of their answers.
 
-        `windows` has the window in seconds of each model that has one, `contents` the bytes of each request. Waits for
-        partitions that are pending.
+        `windows` has the window in seconds of each model with a window, and `contents` the bytes of each request. The
+        method waits for pending partitions.
 
         Raises:
-            UnavailableError: Kafka does not return the answers that are committed.
+            UnavailableError: Kafka does not return the committed answers.
 
         """
         self._await(model, windows, set(partitions))
@@ -167,14 +168,15 @@ class RepeatedRequests:
         at = made_at.timestamp()
         for each, partition, answer in zip(ids, partitions, answers, strict=True):
             if (known := self._partitions.get(partition)) is None:
-                continue  # forgotten since these were looked up: what is made of them is dropped
-            known.kept.pop((model, each), None)  # one whose window has ended. The new one belongs at the end
+                continue  # `forget` was called after the lookup, so the result of this micro-batch is dropped
+            # an answer whose window has ended, because the new answer belongs at the end
+            known.kept.pop((model, each), None)
             known.kept[model, each] = at, answer
         for partition in self._partitions.keys() & partitions:
             self._drop(self._partitions[partition].kept, windows, at)
 
     def discard(self, model: str, ids: Sequence[str], partitions: Sequence[int]) -> None:
-        """Drop what was kept of N answers that are not written."""
+        """Drop N kept answers that are not written."""
         for each, partition in zip(ids, partitions, strict=True):
             if (known := self._partitions.get(partition)) is not None:
                 known.kept.pop((model, each), None)
@@ -182,12 +184,12 @@ class RepeatedRequests:
     def pending(
         self, model: str, windows: Mapping[str, float], partitions: Collection[int], seconds: float
     ) -> set[int]:
-        """Return those of the partitions of answers that are not read back yet for a model.
+        """Return the partitions of answers that are not yet read back for a model.
 
-        Begins to read those that are new, and waits for them for `seconds` at most.
+        Start to read new partitions, and wait for them for at most `seconds`.
 
         Raises:
-            UnavailableError: Kafka does not return the answers that are committed.
+            UnavailableError: Kafka does not return the committed answers.
 
         """
         now = self._now().timestamp()
@@ -198,12 +200,12 @@ class RepeatedRequests:
         return self._missing(model, windows, partitions)
 
     def close(self) -> None:
-        """End, once no read can be under way any more."""
+        """End the threads. Call this when no read can be active any more."""
         self._threads.shutdown()
 
     def _missing(self, model: str, windows: Mapping[str, float], partitions: Collection[int]) -> set[int]:
         if self._stale:
-            # An abort that comes later is of the micro-batch before: it drops what this one becomes, too.
+            # A later abort belongs to the previous micro-batch. It drops the results of this one, too.
             self._stale = False
             self._partitions.clear()
             self._readings.clear()
@@ -214,7 +216,7 @@ class RepeatedRequests:
         }
 
     def _begin(self, missing: Collection[int], model: str, windows: Mapping[str, float], now: float) -> list[int]:
-        """Read partitions that are not being read for a window as long. Return them."""
+        """Start to read partitions that are not being read for a window of this length, and return them."""
         begun = [
             each for each in missing
             if (reading := self._readings.get(each)) is None or reading.windows.get(model, 0.0) < windows[model]
@@ -227,7 +229,7 @@ class RepeatedRequests:
     def _read(self, partition: int, windows: Mapping[str, float], now: float) -> _Partition:
         found = _Partition(complete=dict(windows))
         for each in self._committed.since({partition}, now - max(windows.values()), self._capacity):
-            # The first one wins: a later one is a repeat, or was made before the model had a window.
+            # The first answer wins. A later one is a repeat, or was made before the model had a window.
             if each.made_at >= now - windows.get(each.model, 0.0):
                 found.kept.setdefault((each.model, each.id), (each.made_at, each.answer))
             if len(found.kept) > self._capacity:
@@ -235,10 +237,10 @@ class RepeatedRequests:
         return found
 
     def _take_over(self, windows: Mapping[str, float], now: float) -> None:
-        """Know what has been read back by now."""
+        """Add the answers that have been read back."""
         for partition in [each for each, reading in self._readings.items() if reading.answers.done()]:
             mine = self._readings.pop(partition).answers.result()
-            # Windows may have changed meanwhile.
+            # The windows may have changed in the meantime.
             mine.complete = {
                 model: min(seconds, windows[model]) for model, seconds in mine.complete.items() if model in windows
             }
@@ -253,7 +255,7 @@ class RepeatedRequests:
             wait([self._readings[each].answers for each in missing if each in self._readings])
 
     def _drop(self, kept: Kept, windows: Mapping[str, float], now: float) -> None:
-        """Drop the oldest answers: those that no window reaches, and what is beyond the capacity."""
+        """Drop the oldest answers: those outside of all windows, and those beyond the capacity."""
         longest = max(windows.values())
         while kept:
             (model, _), (made_at, _) = next(iter(kept.items()))

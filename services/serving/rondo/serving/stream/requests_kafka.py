@@ -1,4 +1,4 @@
-"""Reads requests again, for a model that has a queue of its own."""
+"""Reads requests again, for a model with its own queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telemetry of micro-batches: a span, counters, and one log line when a new version answers for the first time."""
+"""Telemetry of micro-batches: a span, counters, and one log line for the first answer of a new version."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from rondo.serving.requests.unknown_names import UnknownName
 
 log = logging.getLogger(__name__)
-# A span with thousands of links is of no use: this many messages of a micro-batch are linked.
+# A span with thousands of links is of no use, so only this many messages of a micro-batch are linked.
 _LINKED_MESSAGES = 16
 _RETENTION_SECONDS = BY_NAME[PredictionRequested.topic].retention.total_seconds()
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class StreamTelemetry:
-    """Reports of micro-batches, and which versions have answered before."""
+    """Creates reports of micro-batches, and knows the versions that have answered before."""
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("rondo")
@@ -55,9 +55,9 @@ class StreamTelemetry:
 
 @dataclass(slots=True)
 class BatchReport:
-    """Collects while a micro-batch is answered, and reports once it is committed: an aborted one is not counted.
+    """Collects figures while a micro-batch is answered, and reports them after the commit. Aborted ones do not count.
 
-    `timestamps` are those of its messages, in ms.
+    `timestamps` are those of the messages in milliseconds.
     """
 
     span: trace.Span
@@ -70,7 +70,7 @@ class BatchReport:
     _left: set[int] = field(default_factory=set)
 
     def leave(self, places: Collection[int]) -> None:
-        """Forget the messages at these places of the micro-batch: they are answered later."""
+        """Remove the messages at these places of the micro-batch, which are answered later."""
         self._left |= set(places)
 
     def answered(self, served: ServedModel, scored: Scored) -> None:
@@ -96,7 +96,7 @@ class BatchReport:
             metrics.BATCH_ROWS.labels(version.model).observe(rows)
             self._trace_first_prediction(served, version)
         for code, rows in self._refusals.items():
-            # Without the model: requests may name any number of them.
+            # Without the model as label, because requests may name any number of models.
             metrics.PREDICTIONS.labels("", "", code).inc(rows)
         for model, rows in self._repeated.items():
             metrics.PREDICTIONS.labels(model, "", "repeated").inc(rows)
@@ -111,7 +111,7 @@ class BatchReport:
         self.span.end()
 
     def _trace_first_prediction(self, served: ServedModel, version: LoadedVersion) -> None:
-        """End the trace that led to this version: its first prediction is visible."""
+        """End the trace that led to this version, so that its first prediction is visible."""
         key = (version.model, version.model_version, version.digest, served.revision)
         if key in self.answered_before:
             return
@@ -127,9 +127,9 @@ class BatchReport:
 
 
 def plausible(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the waits that are possible. The timestamps are the clients': one wrong clock would distort the sum.
+    """Return the possible waiting times. Clients set the timestamps, and one wrong clock would distort the sum.
 
-    No request is older than its topic's retention, and none was answered before it was sent.
+    A request is not older than its topic's retention, and is not answered before it is sent.
     """
     return seconds[(seconds >= 0) & (seconds <= _RETENTION_SECONDS)]
 

@@ -1,4 +1,4 @@
-"""The prediction stream as a transform of the exactly-once stream: requests in. Answers, log and dead letters out."""
+"""The prediction stream as a transform of the exactly-once stream. It returns answers, log and dead letters."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
     Refused = list[tuple[Message, RequestRefusedError]]
 
-# Below the transaction timeout: a micro-batch may wait this long for a pending deployment.
+# Below the transaction timeout, because a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
-# Requests of a queue that are answered at a time, at most.
+# The largest number of requests of a queue that are answered at a time.
 _QUEUED = 1_000
 _KEY, _VALUE = methodcaller("key"), methodcaller("value")
 
 
 @dataclass
 class PredictionStream:
-    """`group` is the consumer group that dead letters name."""
+    """The prediction stream. `group` is the consumer group that dead letters name."""
 
     models: ServedModels
     pending: PendingDeployments
@@ -70,9 +70,9 @@ class PredictionStream:
         self._infer = SeveralModels(self.service.infer, self.queues.paces)
 
     def __call__(self, messages: Sequence[Message]) -> Output:
-        """Return the answers of a micro-batch, its log, and the dead letters of what can't be answered.
+        """Return the answers of a micro-batch, its log, and the dead letters of requests that can't be answered.
 
-        Also what a queue has answered since the last call.
+        The output also has the answers of queues since the last call.
         """
         reports: list[BatchReport] = []
 
@@ -101,8 +101,8 @@ class PredictionStream:
         return Output(records, committed, aborted, notes)
 
     def forget(self) -> None:
-        """Read back what is committed before the next messages: partitions may have moved."""
-        # In this order: what a queue has answered is kept only while the partitions are known.
+        """Read committed answers back before the next messages, because partitions may have moved."""
+        # The order matters, because answers of a queue are kept only while their partitions are known.
         self.queues.forget()
         self.repeats.forget()
 
@@ -121,7 +121,7 @@ class PredictionStream:
     ) -> Iterator[Record | Records]:
         fit = self.queues.fit([schema.model for schema, _, _ in parsed.groups])
         chunk = self._begin(batch, table, parsed, report, leave=fit)
-        # Where nothing else is served, nothing waits for a slow model.
+        # If no other model is served, nothing waits for a slow model.
         seconds = self.queues.seconds if len(table.models) > 1 and fit else None
         found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
         for index, (asked, (_, rows)) in enumerate(zip(chunk.groups, found, strict=True)):
@@ -134,7 +134,7 @@ class PredictionStream:
     def _begin(
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, report: BatchReport, *, leave: bool
     ) -> _Chunk:
-        """Return what is to be scored; with `leave` without requests whose partition is not read back yet."""
+        """Return the requests to score. With `leave`, leave out requests whose partition is not yet read back."""
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
         turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
         self.repeats.follow(table.windows)
@@ -159,9 +159,9 @@ class PredictionStream:
         turn.report.refused([error for _, error in refused])
 
     def _leave(self, batch: Columns, asked: _Asked, rows: int) -> set[int]:
-        """Leave the requests from the first one that is not scored on to the model's queue. Return their places.
+        """Leave the requests to a model to its queue, from the first unscored one on. Return their places.
 
-        The queue finds them by the model that they name, so it gets those, too, that are refused or repeated.
+        The queue finds requests by the model that they name, so it also gets refused and repeated ones.
         """
         model, places = asked.served.model, range(asked.places[rows], len(batch.messages))
         left = [place for place in places if model_of(batch.messages[place]) == model]
@@ -170,7 +170,7 @@ class PredictionStream:
         return set(left)
 
     def _leave_pending(self, model: str, batch: Columns, places: Sequence[int], turn: _Turn) -> set[int]:
-        """Leave requests to a model in partitions that are not read back yet to its queue. Return their places."""
+        """Leave requests to a model to its queue if their partitions are not yet read back. Return their places."""
         if model not in turn.windows:
             return set()
         partitions = {turn.partitions[place] for place in places}
@@ -203,7 +203,7 @@ class PredictionStream:
         turn.errors.update((places[row], error) for row, error in inference.refused.items())
         scored_at = {places[row] for scored in inference.scored for row in scored.numbers}
         first = asked.first_answered(scored_at, turn.errors)
-        # What could be answered, but the id has an answer by then.
+        # The rows whose request gets the answer of another request with the same id.
         unused = {row for row, place in enumerate(places) if place in first} if first else set()
         again = dict(asked.answers)
         for scored in (each.without(unused) for each in inference.scored):
@@ -232,10 +232,10 @@ class PredictionStream:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The requests to one model that are to be scored, at these places of the micro-batch.
+    """The requests to one model that are to be scored, with their places in the micro-batch.
 
-    Where an id is answered `once`, `answers` has what others get again, by place. `shared` has the requests of each id
-    that has several, in order: their places, each with the place of the one of the same content that is scored.
+    If an id is answered `once`, `answers` has the answers of repeated requests by place. `shared` has the places of
+    each id with several requests, in order, each with the place of the scored request of the same content.
     """
 
     served: ServedModel
@@ -246,16 +246,16 @@ class _Asked:
     once: bool = False
 
     def without(self, left: Collection[int]) -> _Asked:
-        """Return this without the repetitions at these places. Rows there have no inference, and so no answer."""
+        """Return these requests without the repetitions at these places. Rows there have no inference and no answer."""
         answers = {place: answer for place, answer in self.answers.items() if place not in left}
         shared = [[(place, same) for place, same in each if place not in left] for each in self.shared]
         return replace(self, answers=answers, shared=shared)
 
     def first_answered(self, scored: Collection[int], errors: dict[int, RequestRefusedError]) -> dict[int, int]:
-        """Return, by place, the place of the request whose answer one gets that repeats it, whatever its content.
+        """Return the place of the request whose answer a repeated request gets, by the place of the repeated request.
 
-        Each request is judged by itself until one of its id can be answered. One of the same content as a refused one
-        before it has its error: this updates `errors`.
+        The contents of the two may differ. Requests with the same id are checked in order until one can be answered. A
+        request with the same content as an earlier refused one gets the same error, which is added to `errors`.
         """
         found: dict[int, int] = {}
         for requests in self.shared:
@@ -273,7 +273,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Chunk:
-    """Requests on their way to their answers: a micro-batch, or some of a queue."""
+    """Requests that are being answered: a micro-batch, or some requests of a queue."""
 
     batch: Columns
     table: ServingTable
@@ -283,7 +283,7 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What the models of one micro-batch share, by place in it. `partitions` are those of the answers."""
+    """State that the models of one micro-batch share, by place in it. `partitions` are those of the answers."""
 
     keys: Sequence[bytes | None]
     partitions: Sequence[int]
@@ -293,13 +293,13 @@ class _Turn:
     report: BatchReport
 
     def leave(self, places: Collection[int]) -> None:
-        """Forget the requests at these places: they are not answered here."""
+        """Remove the requests at these places, which are not answered here."""
         for place in places:
             self.errors.pop(place, None)
         self.report.leave(places)
 
     def with_warnings(self, model: str, places: Sequence[int], answers: Sequence[bytes]) -> list[bytes]:
-        """Return the answers to the requests at these places, with warnings where a request has unknown names."""
+        """Return the answers to the requests at these places, with warnings for requests with unknown names."""
         warned = list(answers)
         for index, place in enumerate(places):
             if names := self.unknown.get(place):
@@ -316,7 +316,7 @@ class _Turn:
 
 
 class Columns(NamedTuple):
-    """Messages of one length with their values and keys."""
+    """Messages with their values and keys, as sequences of the same length."""
 
     messages: Sequence[Message]
     values: Sequence[bytes | None]
@@ -324,7 +324,7 @@ class Columns(NamedTuple):
 
 
 def split_by_key_size(messages: Sequence[Message]) -> tuple[Columns, Refused]:
-    """Return the messages whose key an answer can repeat, and the others with their error."""
+    """Return the messages whose key fits into an answer, and the others with their error."""
     keys = list(map(_KEY, messages))
     refused: Refused = []
     if max(map(len, filter(None, keys)), default=0) > MAX_KEY_BYTES:
@@ -357,7 +357,7 @@ def _log_records(scored: Scored) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """Implements `Answers` for the queues. Each chunk leases the table from `begin` to `finish` or `drop`."""
+    """Implements `Answers` for the queues. Each chunk leases the table from `begin` until `finish` or `drop`."""
 
     stream: PredictionStream
     reports: list[BatchReport]
@@ -398,7 +398,7 @@ class _Queued:
         try:
             yield from self.stream._finish(chunk, scored, [])  # noqa: SLF001
         except Exception:
-            # They may be known as answered, and are not.
+            # They may be kept as answered although they are not.
             for asked in chunk.groups:
                 partitions = [chunk.turn.partitions[place] for place in asked.places]
                 self.stream.repeats.discard(asked.served.model, asked.rows.ids, partitions)
