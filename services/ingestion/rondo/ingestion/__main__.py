@@ -1,4 +1,4 @@
-"""Starts ingestion: `python -m rondo.ingestion`."""
+"""`python -m rondo.ingestion`: the ingestion service."""
 
 from __future__ import annotations
 

@@ -138,10 +138,10 @@ async def _ingesting(
 
 
 async def send_rows(broker: KafkaBroker, value: bytes, key: str) -> None:
-    """Send a part to serving. Their keys distribute them over the partitions, as many as the topic has.
+    """Send a part to serving. The keys of parts distribute them over all partitions of the topic.
 
     Raises:
-        UnavailableError: Kafka does not take it.
+        UnavailableError: Kafka does not accept it.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""What ingestion refuses. `code` is the machine-readable name. Each message says what to do next."""
+"""The errors of ingestion. `code` is the machine-readable name. Each message says what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class IngestionError(Exception):
-    """The base of ingestion's own errors."""
+    """The base class of ingestion's errors."""
 
     code: ClassVar[str] = "ingestion_error"
 
@@ -64,7 +64,7 @@ class BatchConflictError(IngestionError):
 
 
 class ReportLostError(IngestionError):
-    """A process accepted a batch and crashed, and the report is no longer in the log of the table."""
+    """A process accepted a batch and crashed, and the log of the table no longer has the report."""
 
     code = "report_lost"
 
@@ -120,9 +120,9 @@ class DatasetNotFoundError(IngestionError):
 
 
 class ScoringFailedError(IngestionError):
-    """A scoring job can't go on. The same request lets it go on from where it is.
+    """A scoring job failed. The same request continues it from its present state.
 
-    `code` is a word of ScoringFailure, or the code of an answer of a newer serving.
+    `code` is a word of ScoringFailure, or the error code of an answer from a newer release of serving.
     """
 
     def __init__(self, code: str, message: str) -> None:

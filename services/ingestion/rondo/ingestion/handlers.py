@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], specs: SpecCache) -> None:
-    """Cache the spec unless a later revision is cached. Batches and outcomes are checked against it from now on."""
+    """Cache the spec unless a later revision is cached. From now on it validates batches and outcomes."""
     specs.put(envelope.data.spec, envelope.data.revision, envelope.data.dataset_revision)
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], specs: SpecCache) -> None:
-    """Delete the spec: its dataset takes no batch from now on, unless another model's spec names it."""
+    """Delete the spec. From now on its dataset accepts no batch, unless another spec names it."""
     specs.remove(envelope.data.model, envelope.data.revision)
 
 
 async def on_dataset_applied(envelope: Envelope[DatasetApplied], specs: SpecCache) -> None:
-    """Cache the spec unless a later revision is cached. It alone decides about batches of the dataset from now on."""
+    """Cache the spec unless a later revision is cached. From now on only it validates batches of the dataset."""
     specs.put_dataset(envelope.data.spec, envelope.data.revision)
 
 
 async def on_dataset_removed(envelope: Envelope[DatasetRemoved], specs: SpecCache) -> None:
-    """Delete the spec: the models that name the dataset decide about its batches from now on."""
+    """Delete the spec. From now on the specs of the models that name the dataset validate its batches."""
     specs.remove_dataset(envelope.data.dataset, envelope.data.revision)
 
 
@@ -54,7 +54,7 @@ async def on_scoring_requested(envelope: Envelope[ScoringRequested], work: JobRe
         try:
             committed = await asyncio.to_thread(tables.committed, table_of(request), request.job)
         except ScoringFailedError:
-            # The job that runs again meets the same, and its event says why.
+            # The job runs again and fails with the same error, which its event reports.
             await work.queue(request)
             return
         if committed is None:

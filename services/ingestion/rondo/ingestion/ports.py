@@ -22,8 +22,8 @@ Status = Literal["accepted", "rejected"]
 class BatchRecord:
     """The result of a batch.
 
-    `content` is the digest of its file, `contract` that of the specs it was checked by. `headline` is the report in
-    short, as JSON values.
+    `content` is the digest of its file, `contract` that of the specs that validated it. `headline` is the short report
+    as JSON values.
     """
 
     dataset: str
@@ -61,24 +61,24 @@ class BatchStore(Protocol):
         ...
 
     async def not_accepted(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
-        """Return those of the batches that have no record as accepted."""
+        """Return the batches that have no record as accepted."""
         ...
 
 
 class WaitingBatch(Protocol):
-    """An accepted batch that was not yet compared with what was served."""
+    """An accepted batch that is not yet compared with the served values."""
 
     @property
     def batch(self) -> BatchAccepted: ...
 
     async def done(self, events: Sequence[tuple[Event, str]]) -> None:
-        """Add the events to the outbox. The batch waits no longer."""
+        """Add the events to the outbox. The batch no longer waits."""
         ...
 
 
 class ComparisonStore(Protocol):
     def next_batch(self) -> AbstractAsyncContextManager[WaitingBatch | None]:
-        """Hold the oldest batch that waits and that nobody else holds, in a transaction. None if there is none."""
+        """Lock the oldest waiting batch that no other process holds, in a transaction. None if there is none."""
         ...
 
 
@@ -86,7 +86,7 @@ class ReportStore(Protocol):
     """Stores documents under their digest."""
 
     async def put(self, content: bytes) -> str:
-        """Store a document and return its digest. Storing the same again changes nothing."""
+        """Store a document and return its digest. Storing the same document again changes nothing."""
         ...
 
     async def get(self, digest: str) -> bytes: ...
@@ -100,7 +100,7 @@ class LandingStore(Protocol):
         ...
 
     async def announced(self) -> Mapping[str, int]:
-        """Return by model the last version of its outcomes table that was announced."""
+        """Return the last announced version of each model's outcomes table."""
         ...
 
     async def save(
@@ -116,8 +116,8 @@ class LandingStore(Protocol):
 class Tables(Protocol):
     """The Delta tables. Calls block: run them on a thread.
 
-    Each that names a table raises TableDamagedError where its files are damaged or lost, and UnavailableError where
-    the storage is unavailable.
+    Each method with the name of a table raises TableDamagedError if files of the table are damaged or lost, and
+    UnavailableError if the storage is unavailable.
     """
 
     def append(
@@ -146,5 +146,5 @@ class Tables(Protocol):
         ...
 
     def scan(self, name: str) -> pl.LazyFrame | None:
-        """Return a table lazily. None if there is none."""
+        """Return a table as a lazy frame. None if it does not exist."""
         ...

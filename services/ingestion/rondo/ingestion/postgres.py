@@ -25,7 +25,7 @@ on conflict (dataset, batch_id) do update set content = excluded.content, contra
 status = excluded.status, headline = excluded.headline, decided_at = now() where batches.status = 'rejected'
 """
 _WAIT = "insert into uncompared (dataset, batch_id) values ($1, $2) on conflict do nothing"
-# One that another replica holds is skipped.
+# A batch that another replica holds is skipped.
 _WAITING = """
 select dataset, batch_id, headline from uncompared join batches using (dataset, batch_id)
 order by accepted_at, dataset, batch_id limit 1 for update of uncompared skip locked
@@ -37,14 +37,14 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 _ANNOUNCED = """
 insert into announced (model, version) values ($1, $2) on conflict (model) do update set version = excluded.version
 """
-# Connections that may be held while tables are written. The pool's others serve the landing, the outbox and /readyz.
+# The number of connections that may be held while tables are written. The others are for landing, outbox and /readyz.
 _WRITING = 4
 
 
 class PostgresBatchStore:
     def __init__(self, database: Database) -> None:
         self._database = database
-        # One lock per dataset, for as long as a task holds it or waits for it.
+        # One lock per dataset, which exists as long as a task holds it or waits for it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._writing = asyncio.Semaphore(_WRITING)
 
@@ -54,7 +54,7 @@ class PostgresBatchStore:
 
     @asynccontextmanager
     async def transaction(self, dataset: str) -> AsyncIterator[PostgresBatchTransaction]:
-        # The process's own lock comes first, so that a waiting task holds no connection. PostgreSQL's lock is for
+        # The lock of the process comes first, so that a waiting task holds no connection. PostgreSQL's lock is for
         # other replicas.
         lock = self._locks.setdefault(dataset, asyncio.Lock())
         async with lock, self._writing, self._database.transaction() as work:

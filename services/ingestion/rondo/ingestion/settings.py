@@ -17,10 +17,10 @@ class IngestionSettings(PostgresSettings):
 
     The artifact store gets the full reports. `spool` is a local folder for incoming batches, by default in `data` if
     that is a folder. `inbox` is the watched folder (unset: no folder is watched).
-    `max_batch_bytes` limits one batch. `landing_seconds` is how long log rows are buffered before a Delta commit.
-    `spec_wait_seconds` is how long a batch waits for the first spec of its dataset.
-    `inbox_settle_seconds` is how long a file must be unchanged before it counts as complete, and
-    `inbox_incomplete_seconds` the same for a Parquet or Arrow file whose footer is missing.
+    `max_batch_bytes` limits one batch. `landing_seconds` is the time for which log rows are buffered before a Delta
+    commit. `spec_wait_seconds` is the time for which a batch waits for the first spec of its dataset. A file counts as
+    complete after `inbox_settle_seconds` without a change. For a Parquet or Arrow file without its footer it is
+    `inbox_incomplete_seconds`.
     """
 
     service: str = "ingestion"
@@ -37,7 +37,7 @@ class IngestionSettings(PostgresSettings):
 
     @property
     def spool_folder(self) -> Path:
-        """The folder that holds a batch while it is checked: on the disk of the data, or with the temporary files."""
+        """The folder of incoming batches: on the disk of the data, or among the temporary files."""
         if self.spool is not None:
             return self.spool
         folder = local_folder(self.data)

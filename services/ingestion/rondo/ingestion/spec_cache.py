@@ -1,4 +1,4 @@
-"""The specs in force, as the compacted topics `specs.applied` and `datasets.applied` list them."""
+"""The specs in force, from the compacted topics `specs.applied` and `datasets.applied`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class SpecCache:
         self._declared = {spec.dataset: spec for spec in datasets}
         self._dataset_revisions = dict.fromkeys(self._declared, 0)
         self._revisions = dict.fromkeys(self._by_model, 0)
-        # Of each dataset, the highest revision that a model spec was reviewed against.
+        # The highest revision of each dataset that a model spec was reviewed against.
         self._reviewed: dict[str, int] = {}
         self._changed = asyncio.Event()
 
     def put(self, spec: ModelSpec, revision: int, dataset_revision: int = 0) -> None:
-        """Cache a spec unless a later revision is cached: the topic is read from its beginning more than once.
+        """Cache a spec unless a later revision is cached. The topic is read from its beginning more than once.
 
-        Its dataset has no contract until `dataset_revision` of it is cached, be it of a spec or of a removal.
+        Its dataset has no contract until the revision `dataset_revision`, a spec or a removal, is cached.
         """
         dataset = spec.data.dataset
         self._reviewed = self._reviewed | {dataset: max(dataset_revision, self._reviewed.get(dataset, 0))}
@@ -60,7 +60,7 @@ class SpecCache:
         self._notify()
 
     def remove_dataset(self, dataset: str, revision: int) -> None:
-        """Delete the spec of a dataset that is no longer declared, as `remove` that of a model."""
+        """Delete the spec of a dataset that is no longer declared, like `remove` does for a model."""
         if revision < self._dataset_revisions.get(dataset, 0):
             return
         self._dataset_revisions[dataset] = revision
@@ -72,16 +72,16 @@ class SpecCache:
         self._changed = asyncio.Event()
 
     async def wait_for_dataset(self, dataset: str, seconds: float) -> None:
-        """Return once the dataset has a contract, or after `seconds`.
+        """Wait until the dataset has a contract, at most `seconds`.
 
-        A spec that was applied a moment before the batch was sent may still be on its way.
+        A spec that was applied just before the batch was sent may arrive after it.
         """
         try:
             async with asyncio.timeout(seconds):
                 while not self._has_spec(dataset):
                     await self._changed.wait()
         except TimeoutError:
-            return  # `contract` raises NoContractError, which says why
+            return  # `contract` raises NoContractError with the reason
 
     def _has_spec(self, dataset: str) -> bool:
         if self._is_behind(dataset):
@@ -98,14 +98,14 @@ class SpecCache:
 
     @property
     def labels(self) -> Mapping[str, Labels | UnknownTaskError]:
-        """The labels of each model that has a spec, or that this release does not know its task."""
+        """The labels of each model that has a spec, or the error of a task that is unknown to this release."""
         return {model: _labels(spec) for model, spec in self._by_model.items()}
 
     def contract(self, dataset: str) -> Contract:
         """Return the contract of a dataset.
 
         Raises:
-            NoContractError: nothing names the dataset, its models contradict each other, one has an unknown task, or
+            NoContractError: no spec names the dataset, its models contradict each other, one has an unknown task, or
                 one was reviewed against a revision of the dataset that has not arrived yet.
 
         """

@@ -1,4 +1,4 @@
-"""Compression of a batch: by its Content-Encoding, and without one gzip is recognised."""
+"""Decompresses a batch by its Content-Encoding. Without one, gzip is recognised by its first bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MAGIC = b"\x1f\x8b"  # no supported file format starts with it
 
 
 def decoded(chunks: AsyncIterable[bytes], encoding: str | None) -> AsyncIterable[bytes]:
-    """Return the content of the chunks of a body or of a file.
+    """Return the decompressed content of the chunks of a body or of a file.
 
     Raises:
         UnsupportedEncodingError: the encoding is not supported.
-        UnreadableFileError: (while it is read) the bytes are not of that encoding.
+        UnreadableFileError: the bytes do not have that encoding. It is raised while they are read.
 
     """
     content = body.decoded(chunks, encoding)

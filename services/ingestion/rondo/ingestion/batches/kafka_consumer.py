@@ -34,7 +34,7 @@ _GROUP = "ingestion-batches"
 class BatchConsumer:
     """Validates and stores each batch of `batches.submitted`, then commits its offset.
 
-    A message without valid headers goes to the dead letters. A file that can't be used is a rejected batch.
+    A message without valid headers becomes a dead letter. A file that can't be used is a rejected batch.
     """
 
     def __init__(self, settings: IngestionSettings, broker: KafkaBroker, service: BatchService, spool: Spool) -> None:

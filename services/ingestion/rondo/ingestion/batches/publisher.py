@@ -1,7 +1,7 @@
 """Writes an accepted batch: its invalid rows to the quarantine, then its valid rows with the report's headline.
 
-Each is one Delta commit with a transaction identifier, so neither is written twice. A process that crashes between the
-two accepted nothing: the batch is sent again. One that crashes after the second left the headline in the commit.
+Each is one Delta commit with a transaction identifier, so neither is written twice. If a process crashes between the
+two, it has accepted nothing, and the batch is sent again. If it crashes after the second, the commit has the headline.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class BatchPublisher:
         table, application = table_of(submission.dataset), f"batch/{submission.batch_id}"
         if self.tables.transaction_version(table, application) is not None:
             return self._committed_before(submission)
-        # The id alone does not identify the invalid rows: other content, or another contract, has other ones.
+        # The id alone does not identify the invalid rows: they also depend on the content and the contract.
         self._quarantine(submission, f"{application}/{submission.file.content}/{contract}", accepted, now)
         metadata = {
             BATCH_ID: submission.batch_id,
@@ -81,7 +81,7 @@ class BatchPublisher:
             self.tables.append(table, rows, {application: 1}, {})
 
     def quarantined(self, dataset: str, limit: int, batch_id: str | None = None) -> list[dict[str, Any]]:
-        """Return quarantined rows (of one batch, if it is given): those of the newest batch first."""
+        """Return quarantined rows, of one batch if it is given. Rows of the newest batch come first."""
         rows = self.tables.scan(quarantine_of(dataset))
         if rows is None:
             return []

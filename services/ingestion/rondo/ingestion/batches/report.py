@@ -1,7 +1,7 @@
-"""The report of a batch: what its sender is answered, and the event that announces it.
+"""The report of a batch: the answer to its sender, and the event that announces it.
 
-The full report, with the statistics of every column, is an artifact. What is stored in PostgreSQL and sent as an event
-is the headline: its figures, and the digest of the artifact.
+The full report, with the statistics of every column, is an artifact. PostgreSQL and the event have only the headline:
+the main figures, and the digest of the artifact.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_REASONS = 20
 class Headline(BaseModel):
     """The result of a batch in short. `report` is the digest of its full report.
 
-    `data_version` and the event times are those of an accepted batch. `reasons` are the first ones of a rejected batch.
+    Only an accepted batch has `data_version` and event times. `reasons` are the first ones of a rejected batch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,7 +48,7 @@ class Headline(BaseModel):
 class Details(BaseModel):
     """The full report of a batch, which is stored under its digest. `quality` is None if it was removed from the store.
 
-    `dropped_columns` are those of the file that the contract did not have when the batch was accepted.
+    `dropped_columns` are the columns of the file that the contract at that time did not have.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -59,7 +59,7 @@ class Details(BaseModel):
     dropped_columns: tuple[Text, ...] = ()
 
     def encode(self) -> bytes:
-        """Return JSON that is the same for the same report."""
+        """Return the report as canonical JSON, which is the same for equal reports."""
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
 
 
@@ -70,7 +70,7 @@ def details(decision: AcceptedBatch | RejectedBatch) -> Details:
 
 
 def headline(submission: Submission, decision: AcceptedBatch | RejectedBatch, digest: str) -> dict[str, Any]:
-    """Return the headline as JSON values; that of an accepted batch still lacks the data version of its commit."""
+    """Return the headline as JSON values. For an accepted batch, the commit adds the data version later."""
     found = Headline(
         status="accepted" if isinstance(decision, AcceptedBatch) else "rejected",
         dataset=submission.dataset,
@@ -102,6 +102,6 @@ def event(record: BatchRecord) -> BatchAccepted | BatchRejected:
 
 
 def event_id(record: BatchRecord) -> str:
-    """Return the id of that event. It is derived from the decision, so a repeated event is recognised."""
+    """Return the id of the event of a batch. It is derived from the decision, so a repeated event is recognised."""
     cause = f"{record.dataset}/{record.batch_id}/{record.content}/{record.contract}/{record.status}"
     return str(uuid5(NAMESPACE_URL, f"rondo:batch:{cause}"))

@@ -1,7 +1,7 @@
-"""Processes a batch from any transport: loads what is known, validates, publishes the rows, saves the result.
+"""Processes a batch from any transport: loads earlier records, validates, publishes the rows, saves the result.
 
-The record and the event are one PostgreSQL transaction, after the rows are in Delta. After a crash in between,
-`recover` saves the missing record, or the same batch is sent again.
+Record and event are saved in one PostgreSQL transaction after the commit to Delta. After a crash in between, `recover`
+saves the missing record, or the sender repeats the batch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """The record of a batch. `repeated` if the same decision was recorded and announced before."""
+    """The record of a batch. `repeated` is True if the same decision was recorded and announced before."""
 
     record: BatchRecord
     repeated: bool
@@ -46,7 +46,7 @@ class SubmissionResult:
 
 @dataclass(frozen=True)
 class BatchService:
-    """`spec_wait` is how many seconds a batch waits for the first spec of its dataset."""
+    """Validates and publishes batches. `spec_wait` is the time in seconds that a batch waits for a first spec."""
 
     specs: SpecCache
     batches: BatchStore
@@ -118,8 +118,8 @@ class BatchService:
     async def recover(self) -> None:
         """Save and announce the batches that a crashed process committed to a table only.
 
-        One that can't be saved, and a table that is damaged, is logged and left as it is: it must not keep the
-        service from starting.
+        A batch that can't be saved, or a damaged table, is logged and left as it is, because it must not prevent the
+        start of the service.
 
         Raises:
             UnavailableError: PostgreSQL or the data storage is unavailable.
@@ -157,7 +157,8 @@ def validate_batch(submission: Submission, contract: Contract, now: datetime) ->
     except UnreadableFileError as error:
         return RejectedBatch((str(error),))
     except PanicException as error:
-        # A BaseException, which no boundary above would catch: polars failed on the values of these columns.
+        # Polars panicked on the values of these columns. A panic is a BaseException, which no boundary above would
+        # catch.
         why = f"its columns can't be processed ({(str(error) or 'panic').splitlines()[0][:200]})"
         return RejectedBatch((str(UnreadableFileError(submission.file_format, why, "send plain column types")),))
 
@@ -165,8 +166,8 @@ def validate_batch(submission: Submission, contract: Contract, now: datetime) ->
 def _is_final(known: BatchRecord, submission: Submission) -> bool:
     """Return whether the recorded result also answers this submission.
 
-    An accepted batch never changes. A rejected one wrote nothing and is validated again: its file or the contract may
-    differ now, and an event time that was in the future may have passed.
+    An accepted batch never changes. A rejected batch wrote nothing and is validated again: its file or the contract may
+    have changed, and an event time that was in the future may be in the past now.
     """
     if known.status == "accepted" and known.content != submission.file.content:
         raise BatchConflictError(submission.dataset, submission.batch_id)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpooledFile:
-    """`content` is the digest of its bytes. `damage` is set where only the start of a compressed file was readable."""
+    """An incoming file on disk. `content` is its digest. `damage` is set if only its start could be decompressed."""
 
     path: Path
     content: str
@@ -42,7 +42,7 @@ class Spool:
     async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[SpooledFile]:
         """Write chunks to a file, which is deleted at the end.
 
-        An error of the source of the chunks is raised as it is, apart from UnreadableFileError, which is its `damage`.
+        An UnreadableFileError of the source of the chunks becomes `damage`. Other errors of the source are raised.
 
         Raises:
             BatchTooLargeError: there are more bytes than the limit.

@@ -27,7 +27,7 @@ class Submission:
 
 
 def check_names(dataset: str | None = None, batch_id: str | None = None) -> None:
-    """Check that those which are given can name a folder and be the key of an event.
+    """Check that the given names can be names of folders and keys of events.
 
     Raises:
         InvalidNameError: one of them can't.

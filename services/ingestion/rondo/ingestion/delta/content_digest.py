@@ -1,6 +1,6 @@
 """The content digest of a data version: the digest of each commit's rows, chained to the previous one.
 
-The same rows committed in the same order have the same digest, independent of file layout and Arrow representation.
+The same rows in the same order and commits have the same digest, independent of file layout and Arrow representation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def chained_digest(previous: str | None, table: pa.Table) -> str:
     for name in sorted(table.column_names):
         column = table.column(name)
         digest.update(f"\n{name}:{_type(column)}:{len(column)}\n".encode())
-        # The value under a null is undefined in Arrow: nulls are hashed separately, and filled.
+        # The value of a null is undefined in Arrow. So nulls are hashed separately, and filled.
         digest.update(_serialized(pc.is_null(column).cast(pa.uint8())))
         if not pa.types.is_null(column.type):
             digest.update(_serialized(_filled(column)))
@@ -25,7 +25,7 @@ def chained_digest(previous: str | None, table: pa.Table) -> str:
 
 
 def _type(column: pa.ChunkedArray) -> str:
-    # Writers name the values of a list differently, and its type shows the name.
+    # The type of a list includes the name of its values, which differs between writers.
     kind = column.type
     return f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
 
@@ -43,5 +43,5 @@ def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _serialized(column: pa.ChunkedArray) -> pa.Buffer:
-    # Arrow IPC rebases offsets and zeroes padding, so equal values have equal bytes.
+    # Arrow IPC rebases offsets and writes zeros as padding, so equal values have equal bytes.
     return pa.record_batch({"": pa.concat_arrays(column.chunks or [pa.array([], column.type)])}).serialize()

@@ -1,7 +1,7 @@
-"""Finds what is wrong with the log of a Delta table.
+"""Finds damage in the log of a Delta table.
 
-delta-rs names no file where it can't decode one, and takes an empty file, which a power cut leaves, for a commit that
-changes nothing: its rows would be missing without an error.
+If delta-rs can't decode a file of the log, its error does not name the file. It takes an empty file, which a power cut
+may leave, for a commit without changes, so its rows would be missing without an error.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from rondo.ingestion.delta.location import Location
 
 _COMMIT = re.compile(r"(\d{20})\.json")
-# delta-rs writes a checkpoint after so many commits; files before the last one are not read.
+# delta-rs writes a checkpoint after this many commits. It does not read files before the last checkpoint.
 _CHECKPOINT_EVERY = 100
 
 
 @contextmanager
 def as_errors(root: Location, table: str) -> Iterator[None]:
-    """Raise what delta-rs fails with while it reads a log as TableDamagedError, unless the storage is unavailable.
+    """Translate errors of delta-rs while it reads a log to TableDamagedError, unless the storage is unavailable.
 
     Raises:
         TableDamagedError: files of the log are damaged or lost.
@@ -44,7 +44,7 @@ def as_errors(root: Location, table: str) -> Iterator[None]:
 
 
 def lost_commit(root: Location, table: str, version: int) -> str | None:
-    """Return what is wrong with the newest commits up to `version` where delta-rs reports nothing: one is empty.
+    """Return the damage of the newest commits up to `version` that delta-rs does not report: an empty file, or None.
 
     Raises:
         OSError, ObjectStoreError: the storage can't be read.
@@ -55,7 +55,7 @@ def lost_commit(root: Location, table: str, version: int) -> str | None:
 
 
 def undecodable_commit(root: Location, table: str) -> str | None:
-    """Return which of the newest commits is empty, missing or no lines of JSON. None if all are as they should be.
+    """Return which of the newest commits is empty, missing or no lines of JSON. None if all are intact.
 
     Raises:
         OSError, ObjectStoreError: the storage can't be read.

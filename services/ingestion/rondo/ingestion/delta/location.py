@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Location:
-    """Where the tables are. An object store is configured by its environment variables, such as `AWS_REGION`."""
+    """The root of the tables. Environment variables such as `AWS_REGION` configure an object store."""
 
     def __init__(self, root: str) -> None:
         self._folder = local_folder(root)
@@ -29,19 +29,19 @@ class Location:
         return f"{self._root}/{name}"
 
     def create(self, name: str) -> None:
-        """Create the folder of a table. An object store has none."""
+        """Create the folder of a table. An object store has no folders."""
         if self._folder is not None:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def put(self, path: str, content: bytes) -> None:
-        """Write a file. One of the same name is replaced."""
+        """Write a file. A file of the same name is replaced."""
         self._opened().put(path, content)
 
     def get(self, path: str) -> bytes:
         return bytes(self._opened().get(path).bytes())
 
     def names(self, folder: str) -> list[str]:
-        """Return the names in a folder that hold something."""
+        """Return the names of the nonempty folders in a folder."""
         try:
             found = self._opened().list_with_delimiter(folder)["common_prefixes"]
         except (NotFoundError, FileNotFoundError):
@@ -49,9 +49,9 @@ class Location:
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
 
     def sizes(self, folder: str, after: str = "") -> dict[str, int]:
-        """Return the sizes in bytes of the files below a folder, by their paths in it.
+        """Return the sizes in bytes of the files below a folder, by relative path.
 
-        With `after`, those whose path comes later in the order of texts.
+        With `after`, only files whose path comes later in lexicographic order.
         """
         offset = f"{folder}/{after}" if after else None
         try:

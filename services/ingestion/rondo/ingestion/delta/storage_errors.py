@@ -1,4 +1,4 @@
-"""Describes a failed write to the data storage the same way wherever it was met."""
+"""Describes failures of the data storage in one way for all callers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from rondo.chassis.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# No space left, the quota is exceeded, the file is larger than allowed.
+# No space is left, the quota is exceeded, or the file is larger than allowed.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MAX_TEXT = 300
-# Of object_store. The kernel of delta-rs begins with the same word where the log is not what it should be.
+# The messages of object_store. Messages of the kernel of delta-rs about a damaged log begin with the same word.
 _OF_STORE = re.compile("os error|Generic (?!delta kernel)")
 
 
 def storage_unavailable(error: Exception, location: object) -> UnavailableError:
-    """Return a failed write below `location` as a temporary failure: an operator can free space or mount the disk."""
+    """Return the temporary error of a failed write below `location`. An operator can free space or mount the disk."""
     return UnavailableError("the data storage", describe(error, location))
 
 
 @contextmanager
 def translated(location: object) -> Iterator[None]:
-    """Raise what the storage below `location` fails with as UnavailableError. Other errors stay as they are."""
+    """Translate errors of the storage below `location` to UnavailableError. Other errors stay as they are."""
     try:
         yield
     except (OSError, DeltaError, ObjectStoreError) as error:
@@ -40,24 +40,24 @@ def translated(location: object) -> Iterator[None]:
 
 
 def is_of_storage(error: Exception) -> bool:
-    """Return whether the storage failed, and not what was asked of it.
+    """Return whether an error is a failure of the storage, and not of the request.
 
-    delta-rs raises one of several classes for it. The message is object_store's, which begins with `Generic`, or has
+    delta-rs raises one of several classes for it. The message is that of object_store: it begins with `Generic`, or has
     the number of the system's error.
     """
     return not isinstance(error, DeltaError) or _OF_STORE.search(str(error)) is not None
 
 
 def file_is_lost(error: OSError) -> bool:
-    """Return whether a file of rows is missing or shorter than it was, and not the storage unavailable.
+    """Return whether the error means that a file of rows is missing or shorter than before.
 
-    An unavailable storage has no log of the table, either, which is read first.
+    It does not mean that the storage is unavailable, because the log of the table was read before.
     """
     return isinstance(error, FileNotFoundError) or "Requested range was invalid" in str(error)
 
 
 def describe(error: Exception, location: object) -> str:
-    """Return the system's message, and what to do where space is the problem."""
+    """Return the system's message, and what to do if space is missing."""
     text = object_store.reason(error)[:_MAX_TEXT]
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 DIGEST = "rondo.digest"
 PREFIX = "rondo."
-# A model version names the data version that it was trained on, for as long as that version may be asked about. Delta
-# would delete the log of a version after 30 days. Data files stay because VACUUM is never run, so a checkpoint
-# need not list those that compaction replaced: at one commit a second they are 86,400 a day.
+# A model version names the data version that it was trained on, which must remain readable. Delta would delete the log
+# of a version after 30 days. Data files stay because VACUUM is never run, so a checkpoint need not list the files that
+# compaction replaced: at one commit a second they are 86,400 a day.
 _PROPERTIES = {
     "delta.logRetentionDuration": "interval 3650 days",
     "delta.deletedFileRetentionDuration": "interval 0 seconds",
@@ -32,7 +32,7 @@ _PROPERTIES = {
 
 @dataclass
 class OpenTable:
-    """`digest` is the content digest, `compacted` the version of the last compaction."""
+    """An open table. `digest` is the content digest, and `compacted` the version of the last compaction."""
 
     name: str
     table: DeltaTable
@@ -41,7 +41,7 @@ class OpenTable:
 
     @classmethod
     def open(cls, name: str, uri: str) -> OpenTable | None:
-        """Open a table. None if there is none."""
+        """Open a table. None if it does not exist."""
         try:
             table = DeltaTable(uri)
         except TableNotFoundError:
@@ -82,7 +82,7 @@ class OpenTable:
         self.digest = digest
 
     def _with_table_types(self, rows: pa.Table) -> pa.Table:
-        """Return the rows with the table's column types. Where the two conflict, the column becomes text in both."""
+        """Return the rows with the table's column types. A column whose types conflict becomes text in both."""
         known = pa.schema(self.table.schema().to_arrow())
         conflicting = conflicting_columns(rows, known)
         if to_widen := {name for name in conflicting if known.field(name).type != pa.string()}:
@@ -90,7 +90,7 @@ class OpenTable:
         return as_text(rows, conflicting)
 
     def _widen(self, names: set[str]) -> None:
-        """Rewrite the table with columns as text. It is rare: a feature changed its type, or a label its task."""
+        """Rewrite the table with columns as text. This is rare: a feature changed its type, or a label its task."""
         rows = as_text(self._rows(), names).combine_chunks()
         write_deltalake(
             self.table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=self._same_rows()

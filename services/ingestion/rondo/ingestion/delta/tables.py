@@ -1,7 +1,7 @@
 """Delta tables with a single writer: this process.
 
 The rows of a commit, its transaction identifiers and its metadata become visible together or not at all, so a recorded
-offset is never ahead of its rows or behind them (Delta protocol, "Transaction Identifiers").
+offset always matches the rows (Delta protocol, "Transaction Identifiers").
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
-# Each commit adds one small file; after this many commits the files are compacted.
+# Each commit adds one small file. After this many commits the files are compacted.
 _COMPACT_EVERY = 200
 
 
 class DeltaTables:
     """The tables under `root`, a folder or the URL of an object store.
 
-    Each call that names a table raises TableDamagedError where its files are damaged or lost.
+    Each method with the name of a table raises TableDamagedError if files of the table are damaged or lost.
     """
 
     def __init__(self, root: str, compact_every: int = _COMPACT_EVERY) -> None:
@@ -56,7 +56,7 @@ class DeltaTables:
             TableDamagedError: files of the table are damaged or lost.
 
         """
-        # One chunk: delta-rs writes several in an arbitrary order, and the digest depends on the order of rows.
+        # One chunk, because delta-rs writes several in an arbitrary order, and the digest depends on the order of rows.
         data = normalize(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows).combine_chunks()
         with self._locks[name], self._using(name), self._changing(name):
             if opened := self._table(name):
@@ -64,7 +64,8 @@ class DeltaTables:
             else:
                 self._root.create(name)
                 opened = self._open[name] = OpenTable.create(name, self._root.uri(name), data, transactions, metadata)
-            # The version of these rows, not of a compaction after them: a restart reads the same version in the log.
+            # The version is that of these rows, not of a later compaction: a restart reads the same version from the
+            # log.
             commit = Commit(opened.version, opened.digest or "", dict(metadata))
             self._compact(name, opened)
             return commit
@@ -77,12 +78,12 @@ class DeltaTables:
             # Only the table knows whether the commit succeeded, so it is opened again (delta-rs #2279).
             self._open.pop(name, None)
             if isinstance(error, DeltaError) and not storage_errors.is_of_storage(error):
-                self._table(name)  # raises where it is damaged, else the rows are what delta-rs refused
+                self._table(name)  # it raises if the table is damaged. Otherwise delta-rs refused the rows
             raise
 
     @contextmanager
     def _using(self, name: str) -> Iterator[None]:
-        """Note whether the table is damaged, and translate what its storage fails with."""
+        """Record whether the table is damaged, and translate errors of its storage."""
         try:
             with storage_errors.translated(self._root):
                 yield
@@ -98,9 +99,9 @@ class DeltaTables:
             metrics.DAMAGED.remove(name)
 
     def _compact(self, name: str, opened: OpenTable) -> None:
-        """Compact the table now and then.
+        """Compact the table if enough commits were made since the last compaction.
 
-        The rows are already committed, so a failure here is logged, and retried after as many commits.
+        The rows are already committed, so a failure here is logged, and retried after the same number of commits.
         """
         if opened.version - opened.compacted < self._compact_every:
             return
@@ -141,7 +142,7 @@ class DeltaTables:
 
     def scan(self, name: str) -> pl.LazyFrame | None:
         with self._reading(name) as opened:
-            # polars.scan_delta does not decode the paths of files: it finds none in a folder with a blank in its name.
+            # polars.scan_delta does not decode paths, so it finds no file in a folder with a blank in its name.
             return pl.scan_pyarrow_dataset(opened.table.to_pyarrow_dataset()) if opened else None
 
     def current(self, name: str) -> Commit | None:

@@ -1,1 +1,1 @@
-"""The logs of predictions and outcomes, landed in Delta tables."""
+"""Writes the logs of predictions and outcomes to Delta tables."""

@@ -1,4 +1,4 @@
-"""Which tables are damaged or refuse rows, and where in the logs the first rows begin that they lack."""
+"""The tables that are damaged or refuse rows, and the position in the logs of the first row that each lacks."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from rondo.ingestion.ports import Tables
 
 log = logging.getLogger(__name__)
-# How often damaged tables are tried, in seconds. A trial only reads.
+# The interval of attempts to read damaged tables, in seconds. An attempt only reads.
 _EVERY = 30.0
-# A table that refuses rows is tried after the first wait, and then after twice the last one, in seconds: a trial reads
-# the logs again from the first row that it lacks.
+# A table that refuses rows is tried again after the first wait, and then after twice the last one, in seconds, because
+# an attempt reads the logs again from the first missing row.
 _FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
 _MAX_TEXT = 300
 Position = tuple[str, int]
 
 
 class TableRestoredError(UnavailableError):
-    """A table that was damaged can be read again: reading starts from the saved positions."""
+    """A damaged table can be read again, so reading starts again from the saved positions."""
 
     def __init__(self, table: str) -> None:
         super().__init__(f"the table {table}", "it was damaged and is restored, so its rows are read from Kafka again")
 
 
 class TableTriedAgainError(UnavailableError):
-    """A table that refused rows is tried again: reading starts from the saved positions."""
+    """A table that refused rows is tried again, so reading starts again from the saved positions."""
 
     def __init__(self, table: str) -> None:
         super().__init__(f"the table {table}", "it refused rows, which are read from Kafka and tried again")
@@ -43,12 +43,12 @@ class TableTriedAgainError(UnavailableError):
 
 @dataclass
 class HeldRows:
-    """The rows themselves are not kept: they are read from Kafka again, from the positions that are saved."""
+    """The positions of held rows. The rows are not stored: they are read from Kafka again, from the saved positions."""
 
     _damaged: dict[str, int | None] = field(default_factory=dict)
     _begins: dict[Position, int] = field(default_factory=dict)
     _tried: float = 0.0
-    # Tables that refuse rows: when each is tried again, and the last wait of each, which a load does not forget.
+    # Tables that refuse rows: the time of the next attempt, and the last wait, which `load` does not reset.
     _refused: dict[str, float] = field(default_factory=dict)
     _waits: dict[str, float] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class HeldRows:
 
     @contextmanager
     def holding(self, table: str, begins: Mapping[Position, int], now: float) -> Iterator[None]:
-        """Hold the rows of a table from `begins` on if the body fails on it. An unavailable dependency passes."""
+        """Hold the rows of a table from `begins` on if the body fails on it. UnavailableError is raised."""
         try:
             with panics_as_errors():
                 yield
@@ -71,7 +71,7 @@ class HeldRows:
         except TableDamagedError:
             self.add(table, now)
             self.hold(begins)
-        except Exception as error:  # the boundary: delta-rs raises plain ones, and one table would stop all others
+        except Exception as error:  # the boundary: delta-rs raises plain ones, and a table must not stop the others
             why = f"{type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
             log.exception(
                 "the table %s refuses rows (%s): they stay in Kafka, follow docs/runbooks/refused-rows.md; other "
@@ -83,15 +83,15 @@ class HeldRows:
             self.hold(begins)
 
     def took(self, table: str) -> None:
-        """Note that a table took rows."""
+        """Record that a table accepted rows."""
         if self._waits.pop(table, None) is not None:
             metrics.REFUSED.remove(table)
 
     def try_refused(self, now: float) -> None:
-        """Have a table that refused rows tried again, when it is time.
+        """Start another attempt for a table that refused rows, if its wait has ended.
 
         Raises:
-            TableTriedAgainError: it is.
+            TableTriedAgainError: it has ended.
 
         """
         for table, due in self._refused.items():
@@ -105,16 +105,16 @@ class HeldRows:
         self._damaged.setdefault(table, announced)
 
     def hold(self, begins: Mapping[Position, int]) -> None:
-        """Note rows that a table lacks, by the offset of the first."""
+        """Record rows that a table lacks, by the offset of the first one."""
         for each, offset in begins.items():
             self._begins[each] = min(offset, self._begins.get(each, offset))
 
     def before(self, positions: Mapping[Position, int]) -> dict[Position, int]:
-        """Return the positions to save: they stay before the rows that are held."""
+        """Return the positions to save, which stay before the held rows."""
         return {each: min(end, self._begins.get(each, end)) for each, end in positions.items()}
 
     def is_due(self, now: float) -> bool:
-        """Return whether the damaged tables are to be tried; then they are due again only later."""
+        """Return whether the damaged tables are due for an attempt, and if so, set the time of the next one."""
         if not self._damaged or now - self._tried < _EVERY:
             return False
         self._tried = now
@@ -124,7 +124,7 @@ class HeldRows:
         """Read each damaged table.
 
         Raises:
-            TableRestoredError: one of them is damaged no more.
+            TableRestoredError: one of them is no longer damaged.
 
         """
         for table, announced in self._damaged.items():

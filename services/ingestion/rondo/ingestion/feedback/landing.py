@@ -1,12 +1,12 @@
-"""Lands the logs of predictions and outcomes in Delta: buffers for about a second, then one commit per table.
+"""Writes the logs of predictions and outcomes to Delta: buffers for about a second, then commits once per table.
 
 A table's transaction identifiers hold the next offset of each partition, so no row is written twice. The landing store
-only gives the offset at which reading starts. A model's feedback tables are `feedback/<model>/predictions` and
+only has the offset at which reading starts. The feedback tables of a model are `feedback/<model>/predictions` and
 `.../outcomes`.
 
-The rows of a table that is damaged or refuses them stay in Kafka: the saved position of their partition stays before
-them, and the other tables go on. Once the table is to be tried again, reading starts from there. What the others have
-is not written twice.
+If a table is damaged or refuses rows, its rows stay in Kafka: the saved position of their partition stays before them,
+and the other tables continue. For the next attempt, reading starts from that position. Rows that the other tables have
+are not written twice.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG)
 
 @dataclass
 class _Buffer:
-    """The rows of one table's next commit, and by partition the next offset that it will record.
+    """The rows of one table's next commit, and the next offset of each partition that it will record.
 
-    `begins` is the offset of the first row by (topic, partition).
+    `begins` has the offset of the first row by (topic, partition).
     """
 
     model: str
@@ -59,9 +59,10 @@ class _Buffer:
 
 @dataclass
 class FeedbackLanding:
-    """The state of a `Follower` of both logs. `every` (seconds) and `max_rows` limit what is buffered."""
+    """The state of a `Follower` of both logs. `every` (seconds) and `max_rows` limit the buffers."""
 
-    # An error shows in a commit, up to `every` after the message that is its cause: the one at hand is innocent.
+    # An error occurs in a commit, up to `every` seconds after the message that is its cause. The present message is not
+    # it.
     skips: ClassVar[bool] = False
 
     tables: Tables
@@ -78,7 +79,7 @@ class FeedbackLanding:
     _held: HeldRows = field(default_factory=HeldRows)
 
     async def load(self) -> Mapping[tuple[str, int], int]:
-        """Discard the buffers, announce commits that are not announced yet, and return the saved positions."""
+        """Discard the buffers, announce commits that were not announced, and return the saved positions."""
         self._clear()
         self._landed.clear()
         self._held.clear()
@@ -124,7 +125,7 @@ class FeedbackLanding:
                 self._add(found, topic, partition, offset)
 
     def _is_new(self, table: str, topic: str, partition: int, offset: int) -> bool:
-        """Return whether a table is to take the rows of a message. One that is held takes none for now."""
+        """Return whether a table needs the rows of a message. A table with held rows takes none for now."""
         begins = {(topic, partition): offset}
         if table not in self._held:
             with self._held.holding(table, begins, self.clock()):
@@ -151,7 +152,7 @@ class FeedbackLanding:
             self.recent.add(found.model, primary["id"].to_pylist(), primary["entity"].to_pylist())
 
     def _commit(self) -> list[OutcomesCommit]:
-        """Commit every table that has rows. Predictions first, so that their outcomes find them there."""
+        """Commit every table that has rows. Predictions come first, so that their outcomes can be joined with them."""
         commits: list[OutcomesCommit] = []
         for table, buffer in sorted(self._buffers.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
             with self._held.holding(table, buffer.begins, self.clock()):

@@ -18,7 +18,7 @@ _TABLES = {logs.PREDICTIONS_LOG: "predictions", logs.OUTCOMES_LOG: "outcomes"}
 
 
 class UnreadableLogError(ValueError):
-    """A log message does not have the format that its writer guarantees: a bug, or an unknown writer."""
+    """A log message does not have the guaranteed format, because of a bug or an unknown writer."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ def read(topic: str, value: bytes | None) -> LogRows:
 
 
 def with_positions(rows: pa.Table, offset: int) -> pa.Table:
-    """Append each row's position in the log, by which readers order outcomes that were known at the same time."""
+    """Append each row's position in the log. Readers order outcomes with it that became known at the same time."""
     offsets = pa.repeat(pa.scalar(offset, pa.int64()), rows.num_rows)
     places = pa.array(range(rows.num_rows), pa.int64())
     return rows.append_column(logs.LOG_OFFSET, offsets).append_column(logs.LOG_ROW, places)
 
 
 def _check_columns(schema: pa.Schema, required: pa.Schema) -> None:
-    """Refuse what can't be appended to the table: the landing would fail on it for ever.
+    """Refuse rows that can't be appended to the table, because the landing would fail on them repeatedly.
 
     Raises:
         UnreadableLogError: a column is missing, occurs twice, or has a type that no writer of the logs uses.
@@ -81,10 +81,10 @@ def _check_columns(schema: pa.Schema, required: pa.Schema) -> None:
 
 
 def _is_known(field: pa.Field) -> bool:
-    # A list never becomes text, so a column is one in all messages or in none.
+    # A list never becomes text, so a column is a list in all messages or in none.
     return field.type == _LISTS[field.name] if field.name in _LISTS else field.type in _TYPES
 
 
 def table_of(model: str, topic: str) -> str:
-    """Return the feedback table of a model that a log is landed in."""
+    """Return the feedback table of a model for a log."""
     return f"{FOLDER}/{model}/{_TABLES[topic]}"

@@ -1,4 +1,4 @@
-"""The events that announce commits of outcomes. Their figures are in the commit, so a later process can send them."""
+"""The events that announce commits of outcomes. The commit has their figures, so a later process can send them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OutcomesCommit:
 
 
 def metadata(outcomes: pa.Table, joined: int) -> dict[str, str]:
-    """Return the metadata of a commit of these outcomes: what its event will contain."""
+    """Return the metadata of a commit of these outcomes, which has the content of its event."""
     known = pc.min_max(outcomes["known_at"])
     figures = {
         "rows": outcomes.num_rows,

@@ -1,4 +1,4 @@
-"""Keeps the recently landed predictions, to count how many outcomes belong to one of them."""
+"""Stores the recently landed predictions, to count the outcomes that belong to one of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 class RecentPredictions:
     """The ids and entities of each model's last `limit` predictions since this process started.
 
-    An outcome that arrives later, or after a restart, is not counted as joined. The count is a lower bound: the
-    training set joins all outcomes, from the tables.
+    An outcome that arrives later, or after a restart, is not counted as joined. So the count is a lower bound. The
+    training set joins all outcomes from the tables.
     """
 
     def __init__(self, limit: int = 100_000) -> None:
         self._limit = limit
-        # By model: each key with the number of the last micro-batch that had it, and the micro-batches in order.
+        # For each model: each key with the number of the last micro-batch that had it, and the micro-batches in order.
         self._known: dict[str, dict[str, int]] = {}
         self._order: dict[str, deque[tuple[int, list[str]]]] = {}
         self._number = 0

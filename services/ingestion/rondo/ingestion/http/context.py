@@ -1,4 +1,4 @@
-"""What the routes use."""
+"""The dependencies of the HTTP routes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What the routes use."""
+    """The objects that the routes call."""
 
     service: BatchService
     spool: Spool

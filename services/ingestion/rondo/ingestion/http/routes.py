@@ -86,7 +86,7 @@ def _of_batch(batch_id: Annotated[str | None, Query(json_schema_extra={"pattern"
     return batch_id
 
 
-# Names are checked where they come in, so that no route passes another one on. A wrong one is a 400 with its own code.
+# Names are checked at the routes, so that no other name is passed on. An invalid one is a 400 with a separate code.
 Dataset = Annotated[str, Depends(_dataset)]
 BatchId = Annotated[str, Depends(_batch_id)]
 OfBatch = Annotated[str | None, Depends(_of_batch)]
@@ -111,7 +111,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
 async def upload(request: Request, dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> Response:
     """Submit a batch: the body is the file, the content type its format. It may be compressed with gzip or deflate.
 
-    The same batch may be sent again: the answer is the report of the first time.
+    The same batch may be sent again. The answer is then the report of the first time.
     """
     file_format = format_of(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
@@ -140,14 +140,14 @@ async def batch(dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> Ba
 
 @router.get("/batches", summary="The newest batches", dependencies=[_READS])
 async def batches(dataset: Dataset, ingestion: Ingestion, limit: Limit = 100) -> BatchList:
-    """Return the batches decided last, newest first."""
+    """Return the most recently decided batches, newest first."""
     found = await ingestion.batches.latest(dataset, limit)
     return BatchList(dataset=dataset, batches=[Headline.model_validate(each) for each in found])
 
 
 @router.get("/quarantine", summary="The newest quarantined rows", dependencies=[http_api.requires(Role.READER)])
 async def quarantine(dataset: Dataset, ingestion: Ingestion, batch_id: OfBatch, limit: Limit = 100) -> QuarantinedRows:
-    """Return quarantined rows (of one batch, if it is given). Those of the newest batch first."""
+    """Return quarantined rows, of one batch if it is given. Rows of the newest batch come first."""
     rows = await asyncio.to_thread(ingestion.publisher.quarantined, dataset, limit, batch_id)
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
@@ -178,7 +178,7 @@ async def dataset(dataset: Dataset, ingestion: Ingestion) -> DatasetView:
     dependencies=[http_api.requires(Role.PREDICTOR, Role.ENGINEER)],
 )
 async def data_version(dataset: Dataset, ingestion: Ingestion) -> CurrentVersion:
-    """Return the version that a scoring of the dataset takes by default. Null before its first batch."""
+    """Return the version that a scoring of the dataset uses by default. Null before its first batch."""
     commit = await asyncio.to_thread(ingestion.tables.current, table_of(dataset))
     return CurrentVersion(dataset=dataset, data_version=commit.version if commit else None)
 
@@ -192,7 +192,7 @@ async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:
 
 
 async def _on_unavailable(_: Request, error: Exception) -> Response:
-    # A batch id makes the retry safe, also after an upload that was stored and not answered.
+    # A retry with the same batch id is safe, also after an upload that was stored but not answered.
     what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
     detail = f"{what}. Send the same request again, with the same batch id: a batch is never stored twice"
     return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})

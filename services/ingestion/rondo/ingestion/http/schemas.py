@@ -19,7 +19,7 @@ class BatchReport(Headline, Details):
 
 
 class BatchList(BaseModel):
-    """The batches decided last, newest first."""
+    """The most recently decided batches, newest first."""
 
     dataset: str
     batches: list[Headline]
@@ -33,7 +33,7 @@ class CurrentVersion(BaseModel):
 
 
 class QuarantinedRow(BaseModel):
-    """A row that was not accepted. `row` counts from 0. `content` is the row as it was sent, as JSON text."""
+    """A row that was not accepted. `row` counts from 0. `content` is the original row as JSON text."""
 
     batch_id: str
     row: int
@@ -43,7 +43,7 @@ class QuarantinedRow(BaseModel):
 
 
 class QuarantinedRows(BaseModel):
-    """Quarantined rows. Those of the newest batch first."""
+    """Quarantined rows. Rows of the newest batch come first."""
 
     dataset: str
     rows: list[QuarantinedRow]
@@ -76,9 +76,9 @@ class ColumnView(BaseModel):
 
 
 class DatasetView(BaseModel):
-    """The contract of a dataset, and its current version. None if no batch was accepted yet.
+    """The contract of a dataset, and its current version, which is null before the first accepted batch.
 
-    `declared` says whether the dataset has a spec of its own. Else its models' specs are combined.
+    `declared` is true if the dataset has a spec. Otherwise the contract combines the specs of its models.
     """
 
     dataset: str

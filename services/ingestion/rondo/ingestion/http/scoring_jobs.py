@@ -1,4 +1,4 @@
-"""Routes of scoring jobs: how far they are."""
+"""Routes of scoring jobs and their progress."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ JobId = Annotated[str, Path(json_schema_extra={"pattern": f"^{_JOB.pattern}$"})]
 
 
 class ScoringJobView(Value):
-    """A scoring job. `rows` is null until it is planned. `scored` are those with an answer, `refused` ones included.
+    """A scoring job. `rows` is null until it is planned. `scored` counts rows with an answer, including `refused` ones.
 
-    `rows_per_second` is that of the last minute, and `seconds_left` follows from it. `scores` is the table of a job
-    that is done. `code` and `reason` say why one failed.
+    `rows_per_second` is the speed of the last minute, and `seconds_left` follows from it. `scores` is the table of a
+    finished job. `code` and `reason` describe the error of a failed one.
     """
 
     job: str
@@ -57,20 +57,20 @@ class ScoringJobView(Value):
 
 
 class ScoringJobList(Value):
-    """Scoring jobs, requested last first."""
+    """Scoring jobs, newest request first."""
 
     jobs: tuple[ScoringJobView, ...]
 
 
 @router.get("", summary="The newest scoring jobs")
 async def jobs(ingestion: Ingestion, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> ScoringJobList:
-    """Return the jobs that were requested last, newest first."""
+    """Return the most recently requested jobs, newest first."""
     return ScoringJobList(jobs=tuple(map(_view, await ingestion.jobs.latest(limit))))
 
 
 @router.get("/{job}", summary="A scoring job")
 async def job(job: JobId, ingestion: Ingestion) -> ScoringJobView:
-    """Return how far a job is."""
+    """Return a job with its progress."""
     found = await ingestion.jobs.job(job) if _JOB.fullmatch(job) else None
     if found is None:
         raise ScoringJobNotFoundError(job)

@@ -1,4 +1,4 @@
-"""Finds the complete files of the watched folder: those that did not change for a while. Logs why others wait."""
+"""Finds the complete files of the watched folder, which have not changed for a while. Logs why others wait."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNFINISHED = (".tmp", ".part", ".crdownload")
 
 @dataclass(frozen=True)
 class FileStat:
-    """What distinguishes a file from an earlier one of its name: inode, size in bytes, modification time."""
+    """The attributes that distinguish a file from an earlier one of its name: inode, size in bytes, time of change."""
 
     inode: int
     size: int
@@ -43,7 +43,7 @@ class FileStat:
 
 @dataclass(frozen=True)
 class Observation:
-    """The stat of a file, and since when it has not changed (seconds of a monotonic clock)."""
+    """The stat of a file, and the time of its last change in seconds of a monotonic clock."""
 
     stat: FileStat
     since: float
@@ -73,7 +73,7 @@ class FileWarnings:
 
 
 class StableFiles:
-    """The files `<folder>/<dataset>/<name>`. A file that can't be examined is reported to `warnings`."""
+    """The files `<folder>/<dataset>/<name>`. `warnings` logs a file that can't be examined."""
 
     def __init__(self, folder: Path, settle: float, incomplete: float, warnings: FileWarnings) -> None:
         self._folder = folder
@@ -118,7 +118,7 @@ class StableFiles:
         return before if before and before.stat == FileStat.of(status) else Observation(FileStat.of(status), now)
 
     def _is_complete(self, path: Path, seen: Observation, now: float) -> bool:
-        is_compressed = path.name.lower().endswith(GZIP_SUFFIX)  # its end says nothing
+        is_compressed = path.name.lower().endswith(GZIP_SUFFIX)  # its last bytes are no footer
         file_format = None if is_compressed else EXTENSIONS.get(split_name(path.name)[1])
         try:
             footer = file_format is None or has_footer(path, file_format)

@@ -1,9 +1,9 @@
-"""The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>` is a batch, also one with `.gz` behind it.
+"""The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>`, or the same with the suffix `.gz`, is a batch.
 
-A writer creates the file under another name (ending in .part, for example) and renames it into place. A file that is
-written in place is read once it did not change for a while. A Parquet or Arrow file without its footer is given longer,
-then read as it is.
-A processed file is moved to the folder `done/` or `rejected/` beside it, the latter with a `.reason.txt`.
+A writer creates the file under another name (for example with the suffix .part) and renames it. A file that is written
+under its final name is read once it has not changed for a while. A Parquet or Arrow file without its footer gets more
+time, and is then read as it is. A processed file is moved to the folder `done/` or `rejected/` next to it, a rejected
+one together with a `.reason.txt`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class InboxWatcher:
             await asyncio.sleep(_SCAN_SECONDS)
 
     async def _process(self, path: Path) -> None:
-        """Submit one file and move it. A failure of one file never stops the others."""
+        """Submit one file and move it. A failure of one file does not stop the others."""
         try:
             read = await asyncio.to_thread(FileStat.at, path)
             await asyncio.to_thread(_move, path, read, *await self._result(path))
@@ -69,7 +69,7 @@ class InboxWatcher:
         self._files.restart(path)
 
     async def _result(self, path: Path) -> tuple[str, str | None]:
-        """Return the folder that a file belongs to, and the reason of a rejection."""
+        """Submit a file. Return the folder to move it to, and the reason of a rejection."""
         try:
             with panics_as_errors():
                 return _folder_of(await self._submit(path))
@@ -77,7 +77,7 @@ class InboxWatcher:
             raise
         except IngestionError as error:
             return "rejected", str(error)
-        except Exception as error:  # the boundary: one file's failure must not stop those after it
+        except Exception as error:  # the boundary: the failure of one file must not stop the next ones
             log.exception("%s is rejected", path)
             return "rejected", _UNEXPECTED.format(type(error).__name__, error)
 

@@ -1,4 +1,4 @@
-"""Parses a micro-batch of outcomes (JSON) into columns by model. Invalid messages are returned with the reason."""
+"""Parses a micro-batch of outcomes (JSON) into columns by model, and collects invalid messages with the reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes. A longer message is
 
 
 class InvalidOutcomeError(ValueError):
-    """A message is not a valid outcome. `field` is the invalid one. None if it is not a JSON object at all."""
+    """A message is not a valid outcome. `field` is the invalid field, None if the message is no JSON object."""
 
     code: ClassVar[str] = "invalid_outcome"
 
@@ -65,8 +65,8 @@ def parse_outcomes(
 ) -> ParsedOutcomes:
     """Parse a micro-batch of `outcomes.observed` at the time `now`.
 
-    `models` has the labels of each model that has a spec. Every outcome of a model with an unknown task is invalid. An
-    outcome of the future is, too: it would advance the time up to which outcomes count as known.
+    `models` has the labels of each model that has a spec. Every outcome of a model with an unknown task is invalid. So
+    is an outcome in the future: it would advance the time up to which outcomes count as known.
     """
     valid: dict[str, OutcomeColumns] = {}
     invalid: list[tuple[int, InvalidOutcomeError]] = []

@@ -1,4 +1,4 @@
-"""Streams `outcomes.observed` to `outcomes.log`, exactly once. What is invalid becomes a dead letter."""
+"""Streams `outcomes.observed` to `outcomes.log`, exactly once. An invalid message becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GROUP = "ingestion-outcomes"
 
 
 def outcome_stream(settings: IngestionSettings) -> StreamSettings:
-    """Return the configuration of the stream. It lingers 0.1 s, because no client waits for an outcome's answer."""
+    """Return the configuration of the stream. It lingers 0.1 s, because no client waits for an answer."""
     return StreamSettings(
         kafka=settings.kafka,
         name=_GROUP,
@@ -40,7 +40,7 @@ def outcome_stream(settings: IngestionSettings) -> StreamSettings:
 
 
 class OutcomeTransform:
-    """`outcomes.observed` in. `outcomes.log` and dead letters out, in the same transaction."""
+    """Transforms `outcomes.observed` to `outcomes.log` and dead letters, in the same transaction."""
 
     def __init__(self, specs: SpecCache, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._specs = specs
@@ -61,5 +61,5 @@ class OutcomeTransform:
             metrics.OUTCOMES.labels("accepted").inc(len(messages) - len(parsed.invalid))
             metrics.OUTCOMES.labels("dead_letter").inc(len(parsed.invalid))
 
-        # An aborted micro-batch is delivered again.
+        # The metrics count committed micro-batches, because an aborted one is delivered again.
         return Output(records, committed=count)

@@ -1,4 +1,4 @@
-"""Takes the answers of serving: each becomes a file, and then its part is done."""
+"""Processes the answers of serving. Each is written to a file, and its part is then done."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOPICS = (scores.SCORES_MADE,)
 
 @dataclass(frozen=True)
 class Answers:
-    """Implements `follower.State`: a part that is done stays so, and an answer that comes again changes nothing."""
+    """Implements `follower.State`: a finished part stays finished, and a repeated answer changes nothing."""
 
     skips: ClassVar[bool] = True
 
@@ -59,7 +59,7 @@ class Answers:
                 await self._save(answer)
         except UnavailableError:
             raise
-        except Exception as error:  # the boundary: the job would be sent again, and end as one that nobody answers
+        except Exception as error:  # the boundary: otherwise the parts would be sent again until the job times out
             log.exception("an answer to part %d of scoring job %s is skipped", answer.about.part, answer.about.job)
             self.coordinator.failed(answer.about.job, unexpected(error))
 
@@ -67,8 +67,8 @@ class Answers:
         about = answer.about
         wanted = await self.jobs.waits_for(about.job, about.part)
         if wanted is None:
-            # A repeated answer, or that of a job that is not known here. The coordinator may have sent the part after
-            # another answer to it was on its way, or another process has saved it.
+            # A repeated answer, or an answer for an unknown job. The coordinator may have sent the part again before
+            # its first answer arrived, or another process has saved it.
             self.coordinator.answered(about.job, about.part)
             return
         if problem := answer.misfit(wanted):

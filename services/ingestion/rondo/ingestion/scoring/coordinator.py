@@ -1,8 +1,7 @@
-"""Runs scoring jobs one after another: sends the parts that have no scores, and commits when all have.
+"""Runs scoring jobs one after another: sends the parts that have no scores, and commits once all parts have scores.
 
-What is kept is in PostgreSQL and in the files of the scores: a process that is killed loses the parts that it had sent
-and that were not answered yet, and these are sent again. Serving may then answer a part twice, and the second answer is
-ignored.
+The state is in PostgreSQL and in the files of the scores. After a crash the parts that were sent but not answered are
+sent again. Serving may then answer a part twice, and the second answer is ignored.
 """
 
 from __future__ import annotations
@@ -32,23 +31,25 @@ if TYPE_CHECKING:
     from rondo.ingestion.scoring.store import JobRun, ScoringJobs
 
 log = logging.getLogger(__name__)
-# How often the store is asked for jobs, in seconds.
+# The interval in which the store is polled for jobs, in seconds.
 PAUSE = 1.0
-# Parts that are sent and not answered: each partition has some, so that no replica waits for the next one.
+# The number of parts that are sent and not answered. Each partition has some, so that no replica waits for the next
+# one.
 _WINDOW = 24
-# After so many seconds without any answer the parts are sent again, and so often.
+# The time in seconds without any answer after which the parts are sent again, and the number of repetitions.
 _SILENCE = 60.0
 _TRIES = 10
-# The run is checked so often: by then another process may run the job, and without use the run is lost.
+# The interval of checks of the run, in seconds. Another process may have taken it over, and a run without checks is
+# lost.
 _CHECK_SECONDS = 5.0
 _MAX_TEXT = 200
-# After these errors the same parts would fail again, so the next attempt divides the data again.
+# The same parts would fail again after these errors, so the next attempt divides the data again.
 _PLANS_AGAIN = frozenset({ScoringFailure.PART_TOO_LARGE, ScoringFailure.DATA_CHANGED})
 
 
 @dataclass
 class Coordinator:
-    """`send` publishes a message of `scores.requested` with its key."""
+    """Runs the jobs of a store. `send` publishes a message of `scores.requested` with its key."""
 
     source: DeltaSource
     tables: DeltaScores
@@ -63,11 +64,12 @@ class Coordinator:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def tick(self) -> float:
-        """Run the job that was requested first, if there is one. Returns the seconds until the next look.
+        """Run the oldest requested job, if there is one. Returns the seconds until the next poll.
 
         Raises:
-            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable. The job goes on later, after another
-                one, for whose data it may be available.
+            UnavailableError: PostgreSQL, Kafka or the data storage is unavailable. The job continues later. Another
+            job,
+                whose data may be available, comes first.
 
         """
         async with self.jobs.next(self._last) as run:
@@ -87,7 +89,7 @@ class Coordinator:
             return 0.0
 
     async def _result(self, run: JobRun) -> tuple[DataVersion | None, ScoringFailedError | None]:
-        """Return the version that was committed, or why there is none."""
+        """Return the version that was committed, or the error of the job."""
         try:
             with panics_as_errors():
                 return await _while_held(run, self._run(run)), None
@@ -96,18 +98,18 @@ class Coordinator:
         except ScoringFailedError as error:
             log.warning("scoring job %s fails: %s", run.request.job, error)
             return None, error
-        except Exception as error:  # the boundary: the service would meet the same job again, and run no other
+        except Exception as error:  # the boundary: the service would run the same job again, and no other one
             log.exception("scoring job %s fails", run.request.job)
             return None, unexpected(error)
 
     def answered(self, job: str, part: int) -> None:
-        """Note that a part is done."""
+        """Record that a part is done."""
         if job == self._job:
             self._open.discard(part)
             self._changed.set()
 
     def failed(self, job: str, error: ScoringFailedError) -> None:
-        """Note that serving can't score a job, or that its answer can't be taken."""
+        """Record that serving can't score a job, or that its answer can't be used."""
         if job == self._job:
             self._error = error
             self._changed.set()
@@ -144,7 +146,7 @@ class Coordinator:
         raise ScoringFailedError(ScoringFailure.SCORES_LOST, f"{what}: {advice}")
 
     async def _score(self, run: JobRun) -> None:
-        """Return once all parts are done. Sends again what has no answer.
+        """Send all parts, repeat those without an answer, and return once all parts are done.
 
         Raises:
             ScoringFailedError: serving refuses the version, or does not answer.
@@ -161,7 +163,7 @@ class Coordinator:
             await self._send_all(run, parts)
 
     async def _send_all(self, run: JobRun, parts: Sequence[Part]) -> None:
-        """Send parts while few have no answer. Returns early if none comes."""
+        """Send parts as long as few have no answer. Return early if no answer arrives for too long."""
         self._open.clear()
         reader = self.source.read(run.request, parts, run.attempt)
         while (item := await asyncio.to_thread(next, reader, None)) is not None:
@@ -175,7 +177,7 @@ class Coordinator:
         await self._until_open(0)
 
     async def _until_open(self, most: int) -> bool:
-        """Wait until at most so many parts have no answer. Return False if none comes for too long."""
+        """Wait until at most `most` parts have no answer. Return False if no answer arrives for too long."""
         while True:
             if self._error is not None:
                 raise self._error
@@ -191,17 +193,17 @@ class Coordinator:
 
 
 def unexpected(error: Exception) -> ScoringFailedError:
-    """Return why a job fails where the program is at fault."""
+    """Return the failure of a job that a bug of the program caused."""
     what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
     advice = "the log of ingestion has the details; the same command again lets the job go on"
     return ScoringFailedError(ScoringFailure.INTERNAL_ERROR, f"{what}. {advice}")
 
 
 async def _while_held(run: JobRun, work: Coroutine[Any, Any, DataVersion]) -> DataVersion:
-    """Check a run while `work` goes on.
+    """Check a run periodically during `work`.
 
     Raises:
-        UnavailableError: the run is lost. The work is cancelled, then. A call on a thread goes on to its end.
+        UnavailableError: the run is lost. The work is cancelled, but a call on a thread runs to its end.
 
     """
     task = asyncio.create_task(work)

@@ -1,4 +1,4 @@
-"""The table of a job's scores: its files are written one by one, and become visible in one commit."""
+"""The table of a job's scores. Its files are written one by one, and become visible in one commit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WrittenPart:
-    """A file of scores: its size and content digest, and how many of its rows are refused."""
+    """A file of scores: its size in bytes, its content digest, and the number of refused rows."""
 
     number: int
     rows: int
@@ -47,7 +47,7 @@ class DeltaScores:
     root: Location
 
     def write(self, table: str, number: int, answer: PartAnswer) -> WrittenPart:
-        """Write the file of a part. Nobody sees it before the commit. The same part again replaces it.
+        """Write the file of a part, which is not visible before the commit. A file of the same part is replaced.
 
         Raises:
             UnavailableError: the data storage is full or can't be written.
@@ -66,7 +66,7 @@ class DeltaScores:
         return WrittenPart(number, count, refused, len(content), hashlib.sha256(content).hexdigest())
 
     def lost(self, table: str, parts: Sequence[WrittenPart]) -> list[int]:
-        """Return the numbers of parts whose file is missing, or has another size than was written.
+        """Return the numbers of parts whose file is missing, or has a different size from the written one.
 
         Raises:
             UnavailableError: the data storage can't be read.
@@ -77,7 +77,7 @@ class DeltaScores:
         return [part.number for part in parts if sizes.get(_file(part.number)) != part.size]
 
     def commit(self, table: str, request: ScoringRequested, parts: Sequence[WrittenPart]) -> DataVersion:
-        """Make all files of a job visible as version 0 of its table, or return the version if that was done before.
+        """Make all files of a job visible as version 0 of its table. Return the version, also if that was done before.
 
         Raises:
             UnavailableError: the data storage can't be written.
@@ -100,14 +100,14 @@ class DeltaScores:
                     partition_by=[], commit_properties=properties,
                 )  # fmt: skip
             except DeltaError:
-                # Another process may have committed the same files meanwhile.
+                # Another process may have committed the same files in the meantime.
                 if (found := self._committed(table, request.job)) is None:
                     raise
                 return found
         return DataVersion(table=table, version=0, digest=digest)
 
     def committed(self, table: str, job: str) -> DataVersion | None:
-        """Return the version that a job has committed, None if it has not.
+        """Return the version that a job has committed. None if it has not committed.
 
         Raises:
             UnavailableError: the data storage can't be read.

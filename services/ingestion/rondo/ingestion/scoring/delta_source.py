@@ -37,8 +37,8 @@ class DeltaSource:
         """Return the parts of the data.
 
         Raises:
-            ScoringFailedError: there is no such data, it can't be read, or its columns do not fit the version.
-            UnavailableError: the data storage is unavailable.
+            ScoringFailedError: the data does not exist, can't be read, or has columns that do not fit the model
+            version. UnavailableError: the data storage is unavailable.
 
         """
         with self._reading(request):
@@ -54,10 +54,10 @@ class DeltaSource:
     def read(
         self, request: ScoringRequested, parts: Sequence[Part], attempt: str = ""
     ) -> Iterator[tuple[Part, pa.RecordBatch]]:
-        """Yield the rows of some parts, in the order of the data, as messages of an attempt have them.
+        """Yield parts with their rows, in the order of the data, as record batches for the messages of an attempt.
 
         Raises:
-            ScoringFailedError: the data is there no more, or can't be read.
+            ScoringFailedError: the data no longer exists, or can't be read.
             UnavailableError: the data storage is unavailable.
 
         """
@@ -85,9 +85,10 @@ class DeltaSource:
 
     @contextmanager
     def _reading(self, request: ScoringRequested) -> Iterator[None]:
-        """Tell files that are lost or damaged, which a retry does not mend, from a storage that is unavailable.
+        """Distinguish lost or damaged files, for which a retry does not help, from an unavailable storage.
 
-        Both raise errors of one class, and some have the same text. The log of the table has the size of each file.
+        Both raise errors of the same class, and some have the same text. The log of the table has the size of each
+        file.
         """
         try:
             yield
@@ -99,7 +100,7 @@ class DeltaSource:
             raise storage_errors.storage_unavailable(error, self.root) from error
 
     def _damaged(self, request: ScoringRequested) -> str:
-        """Return what is wrong with a file of the data, by its name and size. Empty where nothing is."""
+        """Return the damage of a file of the data, found by its name and size. Empty if there is none."""
         table = table_of(request.dataset)
         with storage_errors.translated(self.root):
             sizes = self.root.sizes(table)
@@ -138,7 +139,7 @@ class DeltaSource:
 
 
 def _is_of_storage(error: Exception) -> bool:
-    # What pyarrow decodes and finds damaged is an OSError, too, without a number.
+    # pyarrow also raises OSError for a damaged file, but without an error number.
     text = str(error)
     return not isinstance(error, pa.ArrowException) and (
         (isinstance(error, OSError) and error.errno is not None)
@@ -155,7 +156,7 @@ def _unreadable(request: ScoringRequested, why: str) -> ScoringFailedError:
 
 
 def _files(table: DeltaTable) -> list[tuple[str, int]]:
-    """Return the files of a version with their sizes in bytes, by the log of the table."""
+    """Return the files of a version with their sizes in bytes, from the log of the table."""
     actions = pa.table(table.get_add_actions())
     return list(zip(map(unquote, actions["path"].to_pylist()), actions["size_bytes"].to_pylist(), strict=True))
 
@@ -179,9 +180,9 @@ def _columns(request: ScoringRequested, schema: pa.Schema) -> dict[str, None]:
 
 
 def _slices(parts: Sequence[Part], batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Part, pa.RecordBatch]]:
-    """Yield parts of one row group, in their order, of its batches, which are of any size."""
+    """Cut the batches of one row group, which have any size, into its parts. Yield these in their order."""
     rest: list[pa.RecordBatch] = []
-    passed = 0  # the rows before those in `rest`
+    passed = 0  # the number of rows before those in `rest`
     source = iter(batches)
     for part in sorted(parts, key=lambda each: each.skipped):
         while passed + sum(len(each) for each in rest) < part.skipped + part.rows:
@@ -205,7 +206,7 @@ def _message(rows: pa.RecordBatch, part: Part, request: ScoringRequested, attemp
             values = rows.column(name)
             columns[scores.column_of(name)] = values.dictionary_encode() if pa.types.is_string(values.type) else values
     if not columns:
-        # All features are optional and absent, and a batch without columns has no rows.
+        # If all features are optional and absent, the batch would have no columns, and so no rows.
         columns = {scores.column_of(name): pa.nulls(len(rows)) for name in request.features}
     about = scores.ScoreRequest(
         request.job,

@@ -21,7 +21,7 @@ FOLDER = "scores"
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """A job. `rows` is None until it is planned. `scored` are those with an answer, the `refused` ones included."""
+    """A job. `rows` is None until it is planned. `scored` counts rows with an answer, including `refused` ones."""
 
     request: ScoringRequested
     state: str
@@ -46,12 +46,12 @@ class OpenPart:
 
 
 def starts(state: str | None) -> bool:
-    """Return whether a request starts a job in this state (None: it is a new one), or leaves it as it is."""
+    """Return whether a request starts a job in this state. None is the state of a new job."""
     return state is None or state == ScoringState.FAILED
 
 
 def table_of(request: ScoringRequested) -> str:
-    """Return the table of the scores. Each job has its own: outputs differ between versions, and it is one commit."""
+    """Return the table of the scores. Each job has one: outputs differ between versions, and it is one commit."""
     return f"{FOLDER}/{request.model}/{request.job}"
 
 
@@ -62,7 +62,7 @@ def ended(
     scores: DataVersion | None = None,
     error: ScoringFailedError | None = None,
 ) -> ScoringEnded:
-    """Return the event of a job that has its scores, or failed with an error."""
+    """Return the event of a job that ended with `scores`, or with an `error`."""
     return ScoringEnded(
         model=request.model, job=request.job, model_version=request.model_version, digest=request.digest,
         dataset=request.dataset, data_version=request.data_version,

@@ -1,4 +1,4 @@
-"""An answer of serving as a value, and whether it is the answer to a part of a job."""
+"""An answer of serving as a value, and the check that it answers a part of a job."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OUTPUTS = (pa.float32(), pa.string(), pa.int64(), pa.list_(pa.float32()))
 
 
 class InvalidAnswerError(ValueError):
-    """A message of `scores.made` has another form. It is no answer to anything."""
+    """A message of `scores.made` has an invalid form, so it answers no part."""
 
     code: ClassVar[str] = "invalid_answer"
 
 
 class AnswerMetadata(BaseModel):
-    """The metadata of an answer. `error` is empty, or the code of what refused the whole request.
+    """The metadata of an answer. `error` is empty, or the code of the error that refused the whole request.
 
-    `attempt` is that of the job. It is empty in answers of an earlier release.
+    `attempt` is the attempt of the job. It is empty in answers of an earlier release.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,17 +45,17 @@ class AnswerMetadata(BaseModel):
 
 @dataclass(frozen=True)
 class PartAnswer:
-    """What a message says, and its rows: none if it has an error."""
+    """The metadata and the rows of an answer. It has no rows if it has an error."""
 
     about: AnswerMetadata
     rows: pa.RecordBatch
 
     @classmethod
     def of(cls, value: bytes) -> Self:
-        """Read a message.
+        """Parse a message.
 
         Raises:
-            InvalidAnswerError: it can't be read, or its metadata lacks something.
+            InvalidAnswerError: it can't be parsed, or its metadata is incomplete.
 
         """
         try:
@@ -65,7 +65,7 @@ class PartAnswer:
             raise InvalidAnswerError(" ".join(str(error).split())) from None
 
     def misfit(self, wanted: OpenPart) -> str:
-        """Return why it is not the answer to a part that has no scores. Empty if it is."""
+        """Return the reason why it does not answer the part `wanted`. Empty if it does."""
         request, about = wanted.request, self.about
         if (about.model_version, about.digest) != (request.model_version, request.digest):
             return f"it is by version {about.model_version} with digest {about.digest}"

@@ -1,7 +1,7 @@
-"""Divides the rows of a data version into parts, and says how far a job is.
+"""Divides the rows of a data version into parts, and estimates the remaining time of a job.
 
-A part is a slice of one row group of one file, small enough for one message, as is its answer. The same files give the
-same parts, so a job that was interrupted goes on with those that have no scores yet.
+A part is a slice of one row group of one file. It fits into one message, and so does its answer. The same files give
+the same parts, so an interrupted job continues with the parts that have no scores yet.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import Feature
 
-# Of the rows of a part, as the file encodes them: a quarter of what a message may have, for texts can be longer in some
-# rows.
+# The size of the rows of a part, as the file encodes them. It is a quarter of the largest message, because texts may be
+# longer in some rows.
 TARGET_BYTES = 2 * 1024 * 1024
-# Of the columns of a message, which are plain where the file has each different number once; and of an answer.
+# The largest size of the columns of a message, and of an answer. A message has plain columns, where the file may have
+# each distinct number only once.
 _REQUEST_BYTES = 4 * 1024 * 1024
 _ANSWER_BYTES = 6 * 1024 * 1024
-# Of a row of a message: a float64, or the index of a text. Of a row of an answer: its number, entity, time and error,
-# the outputs without probabilities; and a float32 for each class.
+# Sizes in bytes. A value of a row in a message is a float64, or the index of a text. A row of an answer has its number,
+# entity, time, error, and the outputs without probabilities. A probability is a float32 for each class.
 _VALUE, _OUTPUTS, _PROBABILITY = 8, 64, 4
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A row group of a file. `size` is that of all its columns in bytes, uncompressed."""
+    """A row group of a file. `size` is the uncompressed size of all its columns in bytes."""
 
     file: str
     number: int
@@ -41,7 +42,7 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`rows` rows of a row group, after `skipped` others. `first_row` is the number of the first one in the data."""
+    """A part: `rows` rows of a row group after `skipped` rows. `first_row` is the number of its first row overall."""
 
     number: int
     file: str
@@ -52,9 +53,9 @@ class Part:
 
 
 def most_rows(features: Mapping[str, Feature], task: str) -> int:
-    """Return how many rows fit into a message with these features, and into its answer by a model of this task.
+    """Return the number of rows that fit into a message with these features, and into an answer for this task.
 
-    A task that is not known here may answer with probabilities, of any number of classes.
+    An unknown task may answer with probabilities of any number of classes.
     """
     target = TASKS[task].target if task in TASKS else "probabilities"
     answer = _OUTPUTS + (_PROBABILITY * MAX_CLASSES if target == "probabilities" else 0)
@@ -64,9 +65,9 @@ def most_rows(features: Mapping[str, Feature], task: str) -> int:
 def divide(
     groups: Iterable[RowGroup], max_rows: int = MAX_ROWS, target: int = TARGET_BYTES, *, most: int = MAX_ROWS
 ) -> list[Part]:
-    """Return the parts of row groups, in their order. Together they have each row once.
+    """Return the parts of row groups, in their order. Each row is in exactly one part.
 
-    A part has at most `max_rows` rows, and at most `most`.
+    A part has at most `max_rows` and at most `most` rows.
     """
     parts: list[Part] = []
     first_row = 0
@@ -80,7 +81,7 @@ def divide(
 
 
 def rows_of_a_part(group: RowGroup, max_rows: int, target: int) -> int:
-    """Return how many rows of a row group have about `target` bytes: at least one, at most `max_rows`."""
+    """Return the number of rows of a row group with about `target` bytes: at least one, at most `max_rows`."""
     if not group.size:
         return max_rows
     return max(1, min(max_rows, target * group.rows // group.size))
@@ -88,7 +89,7 @@ def rows_of_a_part(group: RowGroup, max_rows: int, target: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """The rows that were scored lately, and in how many seconds."""
+    """The number of recently scored rows, and the seconds in which they were scored."""
 
     rows: int
     seconds: float
@@ -98,5 +99,5 @@ class Speed:
         return self.rows / self.seconds if self.rows and self.seconds > 0 else None
 
     def seconds_for(self, left: int) -> float | None:
-        """Return how long the rows that are left take at this speed. None while nothing is scored."""
+        """Return the seconds that `left` more rows take at this speed. None if no rows were scored."""
         return left / self.per_second if self.per_second else None

@@ -47,7 +47,7 @@ update scoring_jobs set state = $2, ended_at = $3, scores = $4, code = $5, reaso
 where job = $1 and state = 'running'
 """
 _ANSWER_SECONDS = 10.0
-# One that was interrupted goes on first, unless its data can't be had now: then another one may go on.
+# An interrupted job continues first, unless its data is unavailable. Another job may then come first.
 _NEXT = """
 select job, request, requested_at from scoring_jobs where state in ('queued', 'running')
 order by job = $1, state = 'queued', requested_at limit 1
@@ -88,7 +88,7 @@ class PostgresScoringJobs:
         if not waiting:
             yield None
             return
-        # A job takes longer than a transaction should.
+        # A job takes longer than a transaction should, so the lock is that of a session.
         async with self.database.session_lock("ingestion.scoring") as session:
             begun = None if session is None else await self._begin(last)
             yield (None if session is None or begun is None else PostgresJobRun(*begun, session, self.database.service))
@@ -173,9 +173,9 @@ class PostgresScoringJobs:
 
 @dataclass(frozen=True)
 class PostgresJobRun:
-    """Implements `store.JobRun`. The lock is that of `session`, so what must be of one process is done with it.
+    """Implements `store.JobRun`. `session` holds the lock, so exclusive statements of the run use this session.
 
-    A check may come while another one has no answer yet: the session takes them one by one.
+    A check may be called while another one waits for its answer. The session executes them one by one.
     """
 
     request: ScoringRequested
@@ -196,7 +196,7 @@ class PostgresJobRun:
         async with self._used, self.session.transaction():
             values = (event.job, event.state, event.at, scores, event.code, event.reason)
             if await self.session.execute(_END, *values) == "UPDATE 1":
-                # A job that failed and goes on ends again, so its id has the time.
+                # A failed job that continues ends a second time, so the id of its event has the time.
                 name = f"rondo:scoring:{event.job}/{event.at.isoformat()}"
                 work = Transaction(self.session, self.service)
                 await work.publish(event, str(uuid5(NAMESPACE_URL, name)))

@@ -1,4 +1,4 @@
-"""What is kept of scoring jobs."""
+"""The port of the storage of scoring jobs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class JobRequests(Protocol):
         ...
 
     async def queue(self, request: ScoringRequested) -> None:
-        """Save a job as queued. The parts that it has, and the done ones, stay."""
+        """Save a job as queued. Its parts stay, including finished ones."""
         ...
 
     async def forget_parts(self, job: str) -> None:
-        """Delete the parts of a job: it is planned again."""
+        """Delete the parts of a job, so that it is planned again."""
         ...
 
 
 class JobRun(Protocol):
-    """A job that this process runs, and no other one until the run ends or is lost.
+    """A run of a job. No other process runs the job until the run ends or is lost.
 
-    It is lost, too, if it is not checked for a while, as that of a process that hangs.
+    A run is also lost if it is not checked for a while, for example because its process hangs.
     """
 
     @property
@@ -41,11 +41,11 @@ class JobRun(Protocol):
 
     @property
     def attempt(self) -> str:
-        """The attempt: another one for each request that lets the job go on after it failed."""
+        """The id of the attempt. Each request that continues a failed job makes a new one."""
         ...
 
     async def check(self) -> None:
-        """Check that no other process may run the job by now.
+        """Check that no other process may run the job.
 
         Raises:
             UnavailableError: the run is lost.
@@ -54,9 +54,9 @@ class JobRun(Protocol):
         ...
 
     async def end(self, event: ScoringEnded, *, forget_parts: bool = False) -> None:
-        """Save how the job ended, and add the event to the outbox, in one transaction; unless it has ended.
+        """Save the end of the job, and add the event to the outbox, in one transaction. An ended job stays as it is.
 
-        The same transaction deletes the parts if they are to be forgotten: the next attempt plans the job again.
+        With `forget_parts` the same transaction deletes the parts, so that the next attempt plans the job again.
 
         Raises:
             UnavailableError: the run is lost.
@@ -69,9 +69,9 @@ class ScoringJobs(Protocol):
     """Jobs and their parts. A part is done once its scores are written."""
 
     def next(self, last: str = "") -> AbstractAsyncContextManager[JobRun | None]:
-        """Start the job that was interrupted, or was requested first, and keep other processes from running jobs.
+        """Start the interrupted or oldest requested job, and keep other processes from running jobs.
 
-        The job `last` is taken where there is no other. None if there is none, or if another process runs one.
+        The job `last` is taken only if there is no other. None if there is no job, or if another process runs one.
         """
         ...
 
@@ -82,7 +82,7 @@ class ScoringJobs(Protocol):
         ...
 
     async def save_plan(self, job: str, parts: Sequence[Part]) -> None:
-        """Save the parts of a job, unless it has some."""
+        """Save the parts of a job, unless it already has parts."""
         ...
 
     async def remaining(self, job: str) -> list[Part]:
@@ -90,19 +90,19 @@ class ScoringJobs(Protocol):
         ...
 
     async def waits_for(self, job: str, part: int) -> OpenPart | None:
-        """Return a part. None if it is done, or there is no such one."""
+        """Return a part. None if it is done, or does not exist."""
         ...
 
     async def save_written(self, job: str, part: WrittenPart) -> None:
-        """Save that a part is done, unless it was before."""
+        """Save that a part is done, unless it already is."""
         ...
 
     async def written(self, job: str) -> list[WrittenPart]:
-        """Return the parts of a job that are done, in their order."""
+        """Return the finished parts of a job, in their order."""
         ...
 
     async def reopen(self, job: str, parts: Sequence[int]) -> None:
-        """Save that parts are not done: their files are lost."""
+        """Save that parts are not done, because their files are lost."""
         ...
 
     async def positions(self) -> Mapping[int, int]:

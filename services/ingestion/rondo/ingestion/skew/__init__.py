@@ -1,1 +1,1 @@
-"""Compares the values that models were served with those that are published about the same cases."""
+"""Compares the feature values of requests with the published values of the same cases."""

@@ -1,7 +1,7 @@
-"""Compares each accepted batch with what its models were served, after the batch has been announced.
+"""Compares each accepted batch with the requests that its models answered, after the batch has been announced.
 
-A batch waits in the store until it was compared, so a crash loses none. The result does not depend on when that is,
-except that predictions which land later are not compared: a batch is compared once.
+A batch waits in the store until it is compared, so a crash loses none. A batch is compared once: predictions that land
+later are not compared. Apart from that the result does not depend on the time of the comparison.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from rondo.ingestion.spec_cache import SpecCache
 
 log = logging.getLogger(__name__)
-# How often the store is asked for batches, in seconds. Nothing waits for the result.
+# The interval in which the store is polled for batches, in seconds. No other step waits for the result.
 PAUSE = 2.0
-# Tables hold what earlier specs allowed, so a column may have been text that is a number now. A file may be damaged.
+# Tables have rows of earlier specs, so a numeric column may have been text. A file may be damaged.
 _UNREADABLE = (pl.exceptions.PolarsError, PanicError, pa.ArrowException, OSError, TableDamagedError)
 
 
@@ -48,7 +48,7 @@ class Comparer:
     specs: SpecCache
 
     async def tick(self) -> float:
-        """Compare the batches that wait. Returns the seconds until the next look.
+        """Compare the waiting batches. Returns the seconds until the next poll.
 
         Raises:
             UnavailableError: PostgreSQL or the data storage is unavailable. The batch still waits.
@@ -73,7 +73,7 @@ class Comparer:
                     event = self._of_model(spec, batch)
             except UnavailableError:
                 raise
-            except Exception as error:  # the boundary: the service would meet the same batch again, and no other
+            except Exception as error:  # the boundary: the service would process the same batch again, and no other one
                 if isinstance(error, OSError) and not storage_errors.file_is_lost(error):
                     raise UnavailableError("the data storage", str(error)) from error
                 metrics.UNCOMPARED.inc()
@@ -107,5 +107,5 @@ class Comparer:
 
 
 def event_id(event: SkewMeasured) -> str:
-    """Return the id of the event: there is one for each batch and model."""
+    """Return the id of the event. There is one event for each batch and model."""
     return str(uuid5(NAMESPACE_URL, f"rondo:skew:{event.model}/{event.dataset}/{event.batch_id}"))

@@ -1,8 +1,8 @@
-"""Compares the features of published rows with those that a model was asked with (training-serving skew).
+"""Compares the features of published rows with those of the requests to a model (training-serving skew).
 
-A primary prediction and a published row with the same entity and event time are the same case. Of several predictions
-or rows of one case the last counts. Both tables are read as the model reads them: numbers as float32, an empty category
-as missing.
+A primary prediction and a published row with the same entity and event time are the same case. If a case has several
+predictions or rows, the last one counts. Both tables are converted as for the model: numbers to float32, an empty
+category to a missing one.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
 
-# Between two ways of computing a float32 rounding makes a difference of a few 2^-24.
+# Two ways to compute the same float32 differ by rounding, by a few 2^-24.
 TOLERANCE = 1e-6
 MOST_EXAMPLES = 3
-# Of more features the others are not listed: an event has at most 1 MiB.
+# Further features are not listed, because an event has at most 1 MiB.
 MOST_FEATURES = 100
 _TIME = pl.Datetime("us", "UTC")
 # No column of a spec has a dot in its name.
@@ -36,7 +36,7 @@ _DIFFERS, _BY = "differs", "by"
 
 @dataclass(frozen=True)
 class Skew:
-    """What is known of a batch and a model, see `rondo.contracts.events.data.SkewMeasured`."""
+    """The comparison of a batch with the requests of a model, see `rondo.contracts.events.data.SkewMeasured`."""
 
     served: int
     joined: int
@@ -49,8 +49,8 @@ def compare(
 ) -> Skew | None:
     """Compare rows of a batch, from `since` to `until`, with the predictions of a model.
 
-    Returns None where the primary has no prediction of that time, or the rows lack the model's columns: such a batch
-    was published before the spec named them.
+    Returns None if the primary has no prediction in that time, or if the rows lack the model's columns, because the
+    batch was published before the spec named them.
     """
     published_columns, served_columns = published.collect_schema(), predictions.collect_schema()
     if not {spec.data.entity, spec.data.event_time} <= set(published_columns):
@@ -90,7 +90,7 @@ def _value(spec: ModelSpec, name: str, column: str) -> pl.Expr:
 
 
 def _of_feature(spec: ModelSpec, name: str, cases: pl.DataFrame) -> FeatureSkew:
-    """Compare a feature. The largest differences come first, and a value that only one side has before all others."""
+    """Compare a feature. Values that only one side has come first, and then the largest differences."""
     served, published = pl.col(f"{_SERVED}{name}"), pl.col(f"{_PUBLISHED}{name}")
     one_sided = served.is_null() != published.is_null()
     if spec.features[name].type == "category":

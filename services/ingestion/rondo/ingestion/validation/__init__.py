@@ -1,1 +1,1 @@
-"""Reading a batch file and checking its rows against the contract of its dataset. Pure functions of values."""
+"""Reads a batch file and validates its rows by the contract of its dataset. All functions are pure."""

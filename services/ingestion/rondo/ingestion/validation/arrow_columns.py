@@ -14,10 +14,10 @@ _MAX_TYPE = 80
 
 @dataclass(frozen=True)
 class RawBatch:
-    """The columns of a file, and those that could not be converted with their Arrow type.
+    """The columns of a file, and the columns that could not be converted, with their Arrow type.
 
-    `written` has columns of text once more, with null for each value that was no text in the file and is not written as
-    one either, such as 2.5. With `decimal_commas` a comma in the text of a number is its decimal sign.
+    `written` has another copy of columns of text. A value that was no text in the file, such as 2.5, and has no text
+    form as a label, is null there. `decimal_commas` is True if a comma in the text of a number is the decimal sign.
     """
 
     frame: pl.DataFrame
@@ -50,10 +50,10 @@ def _series(name: str, column: pa.ChunkedArray) -> pl.Series:
 
 
 def _supported(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the column in a type that polars has, where there is one with the same values."""
+    """Return the column in a type that polars supports, if there is one with the same values."""
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return column.cast(pa.timestamp(kind.unit, "UTC"))  # the same moments, as polars has no zones such as +05:30
+        return column.cast(pa.timestamp(kind.unit, "UTC"))  # the same times, because polars lacks zones such as +05:30
     if pa.types.is_decimal256(kind):
         return column.cast(pa.decimal128(38, kind.scale))
     if pa.types.is_run_end_encoded(kind):

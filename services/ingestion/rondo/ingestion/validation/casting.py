@@ -23,19 +23,19 @@ _STORED: dict[Kind, pl.DataType] = {
     "int": pl.Int64(),
     "bool": pl.Boolean(),
 }
-_VERBATIM: frozenset[Kind] = frozenset(("entity", "category"))  # their blanks are part of the value
+_VERBATIM: frozenset[Kind] = frozenset(("entity", "category"))  # blanks are part of the value
 _NOT = {"float": "not a number", "int": "not a whole number", "bool": "not true or false"}
 _NUMBER = f"^{NUMBER}$|{NOT_FINITE}"
 _INT_LIMIT = 2.0**63
 
 
 def stored(column: Column) -> pl.DataType:
-    """Return the type in which a column is published."""
+    """Return the polars type in which a column is published."""
     return label_column(column.labels).stored if column.kind == "label" else _STORED[column.kind]
 
 
 def type_problem(column: Column, dtype: pl.DataType) -> str | None:
-    """Return why no value of this type can be converted to the contract's. None if some may be."""
+    """Return the reason why no value of this type can be converted to the contract's type. None if some may be."""
     if dtype == pl.Null or is_text(dtype):
         return None
     if column.kind == "time":
@@ -61,9 +61,9 @@ def needs_no_text(column: Column) -> bool:
 
 
 def without_missing(column: Column, dtype: pl.DataType, *, decimal_commas: bool = False) -> pl.Expr:
-    """Return the column with null for each missing value: an empty text is one, as in a CSV cell without quotes.
+    """Return the column with null for each missing value. An empty text is missing, like a CSV cell without quotes.
 
-    With `decimal_commas` a number with a comma becomes one with a point.
+    With `decimal_commas` the comma of a number is replaced by a point.
     """
     found = pl.col(column.name)
     if not is_text(dtype):
@@ -78,7 +78,7 @@ def without_missing(column: Column, dtype: pl.DataType, *, decimal_commas: bool 
 def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
     """Return values of `without_missing` in the type of the column. Null for a value that can't be converted.
 
-    `dtype` is the type in the file: any kind of text counts as such.
+    `dtype` is the type in the file. Any kind of text counts as text.
     """
     if dtype == pl.Null:
         return values.cast(stored(column))
@@ -93,7 +93,7 @@ def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
 
 
 def not_converted(column: Column) -> str:
-    """Return the reason of a value that `cast` could not convert."""
+    """Return the quarantine reason of a value that `cast` could not convert."""
     problem = f"not {column.expected}" if column.kind == "label" else _NOT.get(column.kind, f"not {column.kind}")
     return f"{column.name}: {problem}"
 

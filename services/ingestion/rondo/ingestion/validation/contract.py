@@ -1,4 +1,4 @@
-"""The contract of a dataset: its own spec where it is declared, else the requirements of all its models, combined."""
+"""The contract of a dataset: its spec if it is declared, otherwise the combined requirements of all its models."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Labels
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
-BATCH_ID = "batch_id"  # the column that the published table has beside the contract's
+BATCH_ID = "batch_id"  # the published table has this column in addition to the contract's
 _STRICTEST_FIRST = (UnknownColumns.REJECT, UnknownColumns.REPORT, UnknownColumns.IGNORE)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column and the values it may have. Bounds are inclusive. `models` are those that require it.
+    """One column and its allowed values. Bounds are inclusive. `models` are those that require it.
 
-    `zone` is that of times without one.
+    `zone` is the time zone of times without one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Column:
 
     @property
     def expected(self) -> str:
-        """What the column holds, as a message names it."""
+        """The kind of values of the column, for messages."""
         if self.kind == "label":
             return self.labels.expected
         return {"entity": "text or whole numbers", "category": "text"}.get(self.kind, self.kind)
@@ -53,10 +53,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns of a batch of `dataset`, its row keys, and when a batch is rejected as a whole.
+    """The columns of a batch of `dataset`, its row keys, and the limits above which a whole batch is rejected.
 
-    A row key is the column of the event time, then those of the entity. With `is_declared` the dataset has a spec of
-    its own.
+    A row key has the column of the event time, then those of the entity. `is_declared` is True if the dataset has a
+    spec.
     """
 
     dataset: str
@@ -68,7 +68,7 @@ class Contract:
     is_declared: bool = False
 
     def key_of_spec(self, name: str) -> str:
-        """Return how the spec that decides has a key: under `data` in that of a model."""
+        """Return the full name of a key in the spec that decides. In the spec of a model it is under `data`."""
         return name if self.is_declared else f"data.{name}"
 
     @property
@@ -87,11 +87,10 @@ class Contract:
 
 
 class NoContractError(ValueError):
-    """A dataset has no contract: it is not declared and no model's spec names it, or its models' specs don't combine.
+    """A dataset has no contract: no spec names it, or the specs of its models can't be combined.
 
-    They contradict each other, or one has a task that this release does not know.
-
-    A batch of it is rejected, and may be sent again once it has one.
+    They can't be combined if they contradict each other, or if one has a task that is unknown to this release. A batch
+    of the dataset is rejected, and may be sent again once there is a contract.
     """
 
     code: ClassVar[str] = "no_contract"
@@ -100,13 +99,13 @@ class NoContractError(ValueError):
 def contract_of(
     dataset: str, specs: Iterable[ModelSpec], declared: Mapping[str, DatasetSpec] | None = None
 ) -> Contract:
-    """Return the contract of the declared spec of `dataset`, else the specs of its models combined.
+    """Return the contract of the declared spec of `dataset`, or that of the combined specs of its models.
 
-    Combined is per column the strictest requirement of them. `declared` has all dataset specs by name.
+    The combination has the strictest requirement for each column. `declared` has all dataset specs by name.
 
     Raises:
-        NoContractError: nothing names the dataset, two models contradict each other about a column, or one has a task
-            that this release does not know.
+        NoContractError: no spec names the dataset, two models contradict each other about a column, or one has a task
+            that is unknown to this release.
 
     """
     known = sorted(specs, key=lambda spec: spec.model)
@@ -137,7 +136,7 @@ def contract_of(
 
 
 def _declared_contract(own: DatasetSpec, models: list[ModelSpec]) -> Contract:
-    """Return the contract of a dataset spec. Its models only say who needs a column: their limits reject nothing."""
+    """Return the contract of a dataset spec. It lists the models that need a column. Their limits don't count."""
     columns = [_entity(name, own, models) for name in own.entity]
     columns.append(Column(own.event_time, "time", models=tuple(spec.model for spec in models), zone=own.time_zone))
     columns += [
@@ -168,7 +167,7 @@ def _listed(values: tuple[str, ...] | None) -> frozenset[str] | None:
 
 
 def _needs(spec: ModelSpec, name: str) -> bool:
-    """Return whether a model is trained on rows with a value of this column alone."""
+    """Return whether a model is trained only on rows that have a value in this column."""
     feature = spec.features.get(name)
     return name == spec.data.label or (feature is not None and feature.source is None and not feature.optional)
 
@@ -189,8 +188,8 @@ def _columns(spec: ModelSpec) -> Iterable[Column]:
     yield Column(spec.data.entity, "entity", models=models)
     yield Column(spec.data.event_time, "time", models=models, zone=spec.data.time_zone)
     for name, feature in spec.features.items():
-        # A feature with `from` is joined in, not sent. A spec that was applied before that was refused may have the
-        # entity as a feature, too.
+        # A feature with `from` is joined, not sent. An old spec, from before this was refused, may also have the
+        # entity as a feature.
         if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
             yield _feature(name, feature, spec.model)
     yield Column(spec.data.label, "label", labels=_labels(spec), models=models)
@@ -227,7 +226,7 @@ def _check_agreement(dataset: str, one: Column, model: str, other: Column, other
 
 
 def _check_capitals(dataset: str, columns: Iterable[str], models: Mapping[str, str]) -> None:
-    """Delta tables do not distinguish names that differ by capitals alone."""
+    """Refuse names that differ only by capitals, because Delta tables do not distinguish them."""
     seen: dict[str, str] = {}
     for name in columns:
         other = seen.setdefault(name.lower(), name)

@@ -30,7 +30,7 @@ class AcceptedBatch:
     """A batch that becomes part of the data.
 
     `rows` has the contract's columns. `quarantined` has `row` (from 0), `reason` (one or more, joined by `; `) and
-    `content` (the row as it was sent, as JSON text). `dropped_columns` are not in the contract.
+    `content` (the original row as JSON text). `dropped_columns` are not in the contract.
     """
 
     rows: pl.DataFrame
@@ -44,7 +44,7 @@ class AcceptedBatch:
 
 @dataclass(frozen=True)
 class RejectedBatch:
-    """A batch of which nothing is used. Each reason says what to do about it."""
+    """A batch that is rejected as a whole. Each reason says what to do about it."""
 
     reasons: tuple[str, ...]
     quality: QualityReport | None = None
@@ -67,7 +67,7 @@ def decide(
     return replace(
         _accepted(frame, checks, contract, is_bad),
         notes=tuple(schema_notes(batch, file_format, contract)),
-        # A spec can have no other names, and some of them can't be stored.
+        # Only names that a spec may have are listed, because some others can't be stored.
         dropped_columns=tuple(
             name for name in unknown_columns(batch, contract) if name.isascii() and name.isidentifier()
         ),

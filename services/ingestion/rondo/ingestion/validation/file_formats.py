@@ -1,7 +1,7 @@
 """Reads a batch file (Parquet, CSV, JSON Lines or Arrow IPC) into a data frame.
 
-The bytes are foreign: whatever they hold, the result is a frame or an UnreadableFileError. Where polars itself fails on
-them it raises PanicException, which is a BaseException. `rondo.contracts.batch_files` reads texts for clients, too.
+The bytes are untrusted: for any content the result is a frame or an UnreadableFileError. If polars panics on them, it
+raises PanicException, which is a BaseException. `rondo.contracts.batch_files` reads texts, also for clients.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read(path: Path, file_format: FileFormat, labels: Collection[str] = ()) -> R
 
 
 def has_footer(path: Path, file_format: FileFormat) -> bool:
-    """Return whether a file that may still be written has its footer. Formats without one count as complete."""
+    """Return whether a file that may still be written has its footer. True for a format without a footer."""
     with path.open("rb") as file:
         return formats.has_footer(file, file_format)
 

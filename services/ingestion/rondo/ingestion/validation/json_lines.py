@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> pl.DataFrame:
-    """Return the rows. Blank lines are none.
+    """Return the rows. Blank lines are skipped.
 
     Raises:
         UnreadableContentError: a line is not a JSON object, or the text is not UTF-8.
@@ -34,14 +34,14 @@ def read(path: Path) -> pl.DataFrame:
 
 
 def written_values(path: Path, column: str) -> pl.Series:
-    """Return the values of a column as texts by `label_text`: in a column of text, 2.5 and "2.5" look the same."""
+    """Return the values of a column as texts by `label_text`. A column of text does not distinguish 2.5 and "2.5"."""
     with path.open("rb") as file, utf8(file) as text:
         values = [label_text(orjson.loads(line).get(column)) for line in text if line.strip()]
     return pl.Series(column, values, dtype=pl.String)
 
 
 def _mixed_as_texts(content: bytes) -> bytes:
-    """Return the lines with the columns as texts that hold values of several types, which polars can't combine."""
+    """Convert the columns with values of several types to texts in all lines, because polars can't combine types."""
     rows = [orjson.loads(line) for line in content.split(b"\n") if line.strip()]
     types: dict[str, set[type]] = defaultdict(set)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Converts a column of labels by the rule of its task, which is that of `Labels.parse` for a single value."""
+"""Converts a column of labels by the rule of its task. The rule is the same as that of `Labels.parse` for one value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_text(dtype: pl.DataType) -> bool:
 class LabelColumn(Protocol):
     """The rule for a column of labels of one kind. `stored` is the type in which they are published.
 
-    With `are_texts`, a column of text is the right type for them in a file that keeps types.
+    `are_texts` is True if a column of text is the right type for them in a file with types.
     """
 
     @property
@@ -48,12 +48,12 @@ class LabelColumn(Protocol):
         ...
 
     def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
-        """Yield (problem, where it holds) for the values of `cast`."""
+        """Yield each problem of the values of `cast` with an expression that is true where it applies."""
         ...
 
 
 def label_column(labels: Labels) -> LabelColumn:
-    """Return the rule of these labels."""
+    """Return the rule for a column of these labels."""
     return _COLUMNS.get(type(labels), _ParsedColumn)(labels)
 
 
@@ -123,7 +123,7 @@ class _ClassColumn:
 
 @dataclass(frozen=True)
 class _ParsedColumn:
-    """Labels that have no rule for columns: each distinct value is parsed."""
+    """Labels without a rule for columns. Each distinct value is parsed."""
 
     labels: Labels
 
@@ -150,7 +150,7 @@ class _ParsedColumn:
         return iter(())
 
 
-# Those of the tasks here, whose rules polars computes. Other labels are parsed one by one.
+# The labels whose rules polars computes. Other labels are parsed one by one.
 _COLUMNS: Mapping[type, Callable[..., LabelColumn]] = {
     BinaryLabels: _BinaryColumn,
     NumberLabels: _NumberColumn,
@@ -169,7 +169,7 @@ def _written(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _number(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return values as numbers, the texts among them as the function `number` of the tasks does."""
+    """Return values as numbers. Texts are converted like by the function `number` of the tasks."""
     if is_text(dtype):
         values = pl.when(values.str.contains(f"^{NUMBER}$")).then(values)
     return values.cast(pl.Float64, strict=False)

@@ -13,7 +13,7 @@ class _Value(BaseModel):
 
 
 class ColumnQuality(_Value):
-    """One column of the accepted rows. `distinct` counts values. `low` and `high` are of numbers only."""
+    """One column of the accepted rows. `distinct` counts values. Only numeric columns have `low` and `high`."""
 
     missing: int
     distinct: int
@@ -32,7 +32,7 @@ class QualityReport(_Value):
 
 
 def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:
-    """Describe a batch of `rows`, of which those in `accepted` are valid. An invalid row may have several reasons."""
+    """Describe a batch of `rows` rows. `accepted` are the valid ones. An invalid row may have several reasons."""
     return QualityReport(
         rows=rows,
         accepted=accepted.height,
@@ -43,7 +43,7 @@ def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> Qualit
 
 
 def columns(frame: pl.DataFrame) -> dict[str, ColumnQuality]:
-    """Return missing and distinct values of each column, and the bounds of the numeric ones."""
+    """Return the numbers of missing and distinct values of each column, and the bounds of numeric columns."""
     if frame.is_empty():
         return {}
     missing = frame.null_count().row(0)

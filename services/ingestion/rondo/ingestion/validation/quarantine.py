@@ -1,4 +1,4 @@
-"""The rows of a batch as JSON texts. Whatever a column holds, also one that no contract names, can be kept."""
+"""Converts the rows of a batch to JSON texts, with columns of any type and columns that the contract lacks."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def _text(value: Any) -> str | None:
         return None
     try:
         return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # a number of more than 64 bits, or nested too deep
+    except TypeError:  # a number has more than 64 bits, or the value is nested too deeply
         return repr(value)

@@ -1,4 +1,4 @@
-"""Finds the invalid rows of a batch: one boolean column per rule, all evaluated by polars at once."""
+"""Finds the invalid rows of a batch: one boolean column per rule, which polars evaluates together."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rondo.ingestion.validation.arrow_columns import RawBatch
     from rondo.ingestion.validation.contract import Column, Contract
 
-# What the model sees, and what serving holds a request to.
+# The type of a model's inputs, in which serving also validates requests.
 _MODEL = pl.Float32
-_TYPED = "typed."  # a column after its cast, beside the original
+_TYPED = "typed."  # the prefix of a column after its cast
 _EVERY_ROW = "missing, every row needs one"
 _MISSING = {"entity": _EVERY_ROW, "time": _EVERY_ROW, "label": "label missing, send the row when it is known"}
 _MISSING_FEATURE = "missing, send a value, or make it `optional` in the spec"
@@ -68,20 +68,20 @@ def check_rows(batch: RawBatch, contract: Contract, latest: datetime) -> RowChec
 
 
 def _sent(column: Column, batch: RawBatch) -> pl.Expr:
-    """Return the values of a column, without those that are text only because the column is."""
+    """Return the values of a column, without values that are text only because other values of the column are."""
     written = batch.written.get(column.name)
     return pl.col(column.name) if written is None else pl.lit(written)
 
 
 def _repeated(both: pl.DataFrame, key: Sequence[str], masks: pl.DataFrame) -> pl.Series:
-    """Return which rows have the key of an earlier row. Rows that are invalid anyway don't count, on either side."""
+    """Return whether each row has the key of an earlier row. Rows that are invalid for other reasons don't count."""
     good = ~masks.select(pl.any_horizontal(pl.all())).to_series()
     keys = both.select(pl.struct([pl.when(good).then(pl.col(f"{_TYPED}{name}")).alias(name) for name in key]))
     return good & ~keys.to_series().is_first_distinct()
 
 
 def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
-    """Return the column as it is published. A NaN where a value may be missing is a missing value, as in pandas."""
+    """Return the column in its published form. NaN in an optional column is a missing value, as in pandas."""
     if column.name not in schema:
         return pl.lit(None).cast(stored(column)).alias(column.name)
     typed = pl.col(f"{_TYPED}{column.name}").alias(column.name)
@@ -89,7 +89,7 @@ def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
 
 
 def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tuple[str, pl.Expr]]:
-    """Yield (reason, where it holds) for one column. No two of them hold for the same value."""
+    """Yield each reason for one column with an expression that is true where it applies: at most one for a value."""
     name, raw, typed = column.name, pl.col(column.name), pl.col(f"{_TYPED}{column.name}")
     if not column.optional:
         yield f"{name}: {_MISSING.get(column.kind, _MISSING_FEATURE)}", raw.is_null()
@@ -112,7 +112,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
         reason = f"{name}: not an allowed value, send one of: {excerpt(', '.join(values))}"
         yield reason, allowed & ~typed.is_in(values)
     number = typed.cast(_MODEL)
-    # Polars counts NaN as the largest number. It and the infinite have rules of their own.
+    # Polars orders NaN as the largest number. NaN and infinite values have separate rules.
     if column.low is not None:
         yield (
             f"{name}: below the minimum {figure(column.low)}",
@@ -126,7 +126,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
 
 
 def _bound(declared: float) -> pl.Expr:
-    # A bound beyond float32 is none: a number beyond it is infinite there.
+    # A bound beyond float32 excludes nothing: a number beyond it is infinite as float32.
     return pl.lit(min(max(declared, -LARGEST_FLOAT32), LARGEST_FLOAT32), _MODEL)
 
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _SIMILAR = 0.8
 _MOST_COMPARED = 200
-_LONGEST = 128  # the names of a contract have at most 63 characters
+_LONGEST = 128  # names in a contract have at most 63 characters
 
 
 def schema_problems(batch: RawBatch, file_format: FileFormat, contract: Contract) -> list[str]:
-    """Return why no row of the batch can be used: columns that are missing, unknown or of a wrong type."""
+    """Return the reasons why no row of the batch can be used: columns are missing, unknown or have a wrong type."""
     texts = set(text_columns(batch.frame, contract)) if file_format in TYPED else set()
     unknown = unknown_columns(batch, contract)
     schema = batch.frame.schema
@@ -48,7 +48,7 @@ def schema_problems(batch: RawBatch, file_format: FileFormat, contract: Contract
 
 
 def schema_notes(batch: RawBatch, file_format: FileFormat, contract: Contract) -> Iterator[str]:
-    """Yield what the sender of an accepted batch should know about its columns."""
+    """Yield notes for the sender of an accepted batch about its columns."""
     for name in unknown_columns(batch, contract):
         close = nearest(name, contract.names)
         hint = f"; did you mean {close!r}?" if close else ""
@@ -66,7 +66,7 @@ def schema_notes(batch: RawBatch, file_format: FileFormat, contract: Contract) -
 
 
 def _with_commas(frame: pl.DataFrame, contract: Contract) -> Iterator[tuple[str, str]]:
-    """Yield the columns of numbers with a decimal comma, each with the first of them."""
+    """Yield the columns that have numbers with a decimal comma, each with the first such number."""
     for column in text_columns(frame, contract):
         values = frame[column.name].cast(pl.String).str.strip_chars()
         found = values.filter(values.str.contains(COMMA_NUMBER).fill_null(value=False))
@@ -80,7 +80,7 @@ def unknown_columns(batch: RawBatch, contract: Contract) -> list[str]:
 
 
 def text_columns(frame: pl.DataFrame, contract: Contract) -> tuple[Column, ...]:
-    """Return the columns that hold text where the contract has a number or a boolean."""
+    """Return the columns of text for which the contract has a number or a boolean."""
     schema = frame.schema
     present = (column for column in contract.columns if column.name in schema)
     texts = [column for column in present if is_text(schema[column.name]) and needs_no_text(column)]
@@ -92,7 +92,7 @@ def _has_text(column: pl.Series) -> bool:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that the name is probably a misspelling of. Case, blanks and dashes don't matter."""
+    """Return the candidate of which the name is probably a misspelling. Case, blanks and dashes are ignored."""
     folded = {_fold(candidate): candidate for candidate in candidates}
     if found := folded.get(_fold(name)):
         return found

@@ -12,6 +12,6 @@ def excerpt(text: str) -> str:
 
 
 def names(known: list[str]) -> str:
-    """Return the first 20 names, and how many more there are."""
+    """Return the first 20 names, and the number of further ones."""
     more = [f"and {len(known) - _MAX_NAMES:,} more"] if len(known) > _MAX_NAMES else []
     return ", ".join([*known[:_MAX_NAMES], *more])

@@ -25,7 +25,7 @@ _NAME_ZONE = "set `data.time_zone` in the spec"
 
 
 def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
-    """Return why no value of a type other than text can be a time. None if some may be."""
+    """Return the reason why no value of a type other than text can be a time. None if some may be."""
     if dtype.is_numeric():
         return None
     if dtype != pl.Date and not isinstance(dtype, pl.Datetime):
@@ -37,7 +37,7 @@ def time_type_problem(column: Column, dtype: pl.DataType) -> str | None:
 
 
 def time(values: pl.Expr, dtype: pl.DataType, zone: str | None) -> pl.Expr:
-    """Return the times of values without missing ones. Null for what `parse_time` does not read."""
+    """Return the times of values without missing ones. Null for a value that `parse_time` does not read."""
     if is_text(dtype):
         read = partial(_of_texts, zone=zone)
         return values.map_batches(read, return_dtype=TIME, is_elementwise=True)
@@ -53,7 +53,7 @@ def is_date(dtype: pl.DataType) -> bool:
 
 
 def written_dates(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return dates, or dates with a time, as `written_date` writes them."""
+    """Return dates, or dates with a time, in the form of `written_date`."""
     if not isinstance(dtype, pl.Datetime):
         return values.dt.to_string("%Y-%m-%d")
     clock = (
@@ -67,7 +67,7 @@ def written_dates(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def unread_rules(column: Column, dtype: pl.DataType, unread: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
-    """Yield (reason, where it holds) for values that `time` could not convert."""
+    """Yield each reason for values that `time` could not convert, with an expression that is true where it applies."""
     name = column.name
     if is_text(dtype):
         zoneless = pl.col(name).cast(pl.String).str.contains(_ZONELESS)
@@ -85,8 +85,8 @@ def _skipped(zone: str) -> str:
 
 
 def _of_texts(values: pl.Series, zone: str | None) -> pl.Series:
-    """Read texts step by step: as one expression, polars would compute the first step for each mention of it."""
-    # The parser of polars also reads a second 60, a month of one digit and the like.
+    """Parse texts in separate steps. In one expression, polars would compute the first step for each use of it."""
+    # The parser of polars also accepts a second 60, a month of one digit, and similar texts.
     kept = pl.when(pl.col("").str.contains(WITH_ZONE)).then(pl.col(""))
     text = kept.str.replace(r"^(\d{4}-\d\d-\d\d)[t ]", "${1}T").str.replace("[zZ]$", "+00:00")
     frame = values.alias("").to_frame()
@@ -110,7 +110,7 @@ def _without_seconds(text: pl.Expr) -> pl.Expr:
 
 
 def _local(text: pl.Expr) -> pl.Expr:
-    """Return times and dates without a zone as those of a clock."""
+    """Return times and dates without a zone as local times."""
     kept = pl.when(text.str.contains(_ZONELESS)).then(text)
     full = kept.str.replace(r"^(.{10})$", "${1}T00:00:00").str.replace(r"^(.{10}).(.{5})$", "${1}T${2}:00")
     return full.str.replace(r"^(.{10}).", "${1}T").str.to_datetime(_FULL, strict=False, time_unit="us")
