@@ -1,7 +1,7 @@
 """The page of errors is true: each message is one of the code's, and the test that a row names shows all of it.
 
-The test that it names is one that `make test` runs. `test_compared_sentences.py` checks that no other test compares a
-sentence of the code.
+The test that it names is one that `make test` runs. `docgen/test_compared_sentences.py` checks that no other test
+compares a sentence of the code.
 """
 
 from __future__ import annotations
