@@ -1,1 +1,1 @@
-"""The microservice chassis: what all five services share (Kafka, PostgreSQL, HTTP, security, telemetry)."""
+"""The microservice chassis: the common code of all five services (Kafka, PostgreSQL, HTTP, security, telemetry)."""

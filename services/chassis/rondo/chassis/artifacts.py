@@ -48,7 +48,7 @@ class ArtifactCorruptError(ValueError):
 class ArtifactUnreadableError(UnavailableError):
     """The store can't read an artifact that may be in it: missing permission, broken disk, no answer.
 
-    A repair can take days: callers with other work do that first.
+    A repair can take days, so callers do their other work first.
     """
 
     def __init__(self, digest: str, location: str, error: Exception) -> None:
@@ -71,10 +71,10 @@ class Artifacts:
         self._store: ObjectStore = from_url(location) if "://" in location else _folder(location)
 
     async def put(self, content: bytes) -> str:
-        """Store an artifact and return its digest. Storing the same again changes nothing.
+        """Store an artifact and return its digest. Storing the same content again changes nothing.
 
         Raises:
-            UnavailableError: the store can't be written, such as a full disk.
+            UnavailableError: the store can't be written, for example because a disk is full.
 
         """
         digest = digest_of(content)
@@ -117,9 +117,9 @@ class Artifacts:
         """Return an artifact, checked against its digest.
 
         Raises:
-            ArtifactMissingError: there is none.
-            ArtifactCorruptError: its bytes are others.
-            ArtifactUnreadableError: the store can't be read, or not this artifact.
+            ArtifactMissingError: there is no such artifact.
+            ArtifactCorruptError: its bytes do not match the digest.
+            ArtifactUnreadableError: the store or this artifact can't be read.
 
         """
         try:

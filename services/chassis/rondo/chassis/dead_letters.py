@@ -1,8 +1,8 @@
 """Builds dead letters: the original bytes and the reason, within the size that the dead-letter topic accepts.
 
-A dead letter that its topic refuses would block the partition for ever. An original that arrived compressed, or with a
-huge key or header, can be larger than any topic accepts, so parts that are too large are left out. A header then lists
-them, and where the original is.
+A dead letter that its topic refuses would block the partition permanently. An original that arrived compressed, or with
+a huge key or header, can be larger than any topic accepts, so parts that are too large are omitted. A header then lists
+them, and the position of the original.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-# With the original headers this stays well within HEADER_ROOM.
+# The key and the original headers together stay well within HEADER_ROOM.
 MAX_KEY_BYTES = 4 * 1024
 _MAX_HEADER_BYTES = HEADER_ROOM // 2
 # The size of a header without its name and value: two lengths, at most 5 bytes each.
@@ -39,7 +39,7 @@ class DeadLetter:
 def bounded(
     topic: str, value: bytes | None, key: bytes | None, headers: Iterable[tuple[str, bytes | None]], origin: Origin
 ) -> DeadLetter:
-    """Return as much of an original as `topic` accepts. Of headers with the same name the last one is kept."""
+    """Return as much of an original as `topic` accepts. If headers have the same name, the last one is kept."""
     dropped: list[str] = []
     limit = BY_NAME[topic].max_message_bytes - HEADER_ROOM
     if value is not None and len(value) > limit:

@@ -1,7 +1,7 @@
 """Kinds of failures, and the headers of a dead letter.
 
-A dependency is unavailable (retry without limit), the message is invalid (dead letter at once), or anything else (some
-retries, then dead letter). Header names follow KIP-1191.
+There are three kinds: a dependency is unavailable (retry without limit), the message is invalid (dead letter at once),
+or any other error (some retries, then dead letter). Header names follow KIP-1191.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class PermanentError(Exception):
 
 
 class AlreadyHandledError(Exception):
-    """The inbox has this event: it was handled before."""
+    """The inbox has this event, so it was handled before."""
 
 
 class StartRefusedError(Exception):
-    """The service can't start as it is configured. The message says what to change. It exits with 2."""
+    """The service can't start with its configuration, and exits with 2. The message says what to change."""
 
 
 class PanicError(Exception):
-    """A library failed on a message with an exception that is no `Exception`."""
+    """A library failed on a message with an exception that is no subclass of `Exception`."""
 
     def __init__(self, error: BaseException) -> None:
         self.kind = type(error).__name__
@@ -49,13 +49,13 @@ class PanicError(Exception):
 
 @contextmanager
 def panics_as_errors() -> Iterator[None]:
-    """Turn the panics of libraries in Rust, such as polars, into errors.
+    """Convert panics of Rust libraries, such as polars, to errors.
 
-    PyO3 derives its PanicException from BaseException: `except Exception` lets it pass, and what it passes on its way
-    takes it for the end of the process. Cancellation and the end of the process pass unchanged.
+    PyO3 derives its PanicException from BaseException, so `except Exception` does not catch it, and callers handle it
+    like the end of the process. Cancellation and the end of the process are raised unchanged.
 
     Raises:
-        PanicError: the body raised such an exception.
+        PanicError: the body raised a PanicException.
 
     """
     try:
@@ -91,7 +91,7 @@ class Origin:
 
 
 def dead_letter_headers(origin: Origin, error: BaseException, attempts: int, first_failed: datetime) -> dict[str, str]:
-    """Return the headers that a dead letter adds to its original: no stack trace, no settings, no secrets."""
+    """Return the headers that a dead letter adds to its original, without a stack trace, settings or secrets."""
     return {
         "__dlq.errors.topic": origin.topic,
         "__dlq.errors.partition": str(origin.partition),

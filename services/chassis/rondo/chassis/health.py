@@ -1,4 +1,4 @@
-"""The health of a service: its dependencies, and what has to be finished at a shutdown."""
+"""The health of a service: checks of its dependencies, and the actions at a shutdown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Health:
         self._checks[name] = check
 
     def expect(self, name: str, what: str, remedy: str) -> None:
-        """Name a dependency before it exists. `add` its check under the same name once it does."""
+        """Show a dependency before its check exists. `add` the check under the same name later."""
 
         async def not_yet() -> None:
             raise UnavailableError(what, f"it has not answered yet: {remedy}")
@@ -44,18 +44,18 @@ class Health:
     def started(self) -> None:
         """Mark the start as complete."""
         self._checks.pop("start", None)
-        metrics.DEPENDENCY_UP.remove("start")  # its last value would stay 0 for ever
+        metrics.DEPENDENCY_UP.remove("start")  # its last value would stay 0
 
     def on_shutdown(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Register what a shutdown does first: accept no more work, and finish what has begun within some seconds."""
+        """Register an action that a shutdown runs first: accept no more work, and finish started work in seconds."""
         self._on_shutdown.append(action)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Be ready while the body runs. Enter it last, inside of everything that the service opens.
+        """Be ready while the body runs. Enter this context last, inside all other contexts of the service.
 
-        When the body ends, the service stops being ready and runs the shutdown actions, while everything that they
-        depend on is still open. When the body fails, it does not.
+        At the end of the body the service is no longer ready, and runs the shutdown actions while everything that they
+        depend on is still open. If the body fails, it does not run them.
         """
         self.started()
         yield
@@ -64,14 +64,14 @@ class Health:
             await action()
 
     async def watch(self) -> None:
-        """Run all checks every 2 s until cancelled, and log each transition between up and down once."""
+        """Run all checks every 2 s until cancelled, and log each change between up and down once."""
         while True:
             self._log_transitions(await self.report(), time.monotonic())
             await asyncio.sleep(_WATCH_SECONDS)
 
     def _log_transitions(self, report: dict[str, str], now: float) -> None:
         if "start" in report or "stop" in report:
-            return  # the parts that wait at a start log it themselves
+            return  # during the start, the parts that wait for a dependency log it
         for name, result in report.items():
             if result == "ok" and name in self._down_since:
                 log.info("%s is available again after %.0f s", name, now - self._down_since.pop(name))

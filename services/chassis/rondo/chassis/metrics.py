@@ -1,4 +1,4 @@
-"""The metrics of the chassis. Each service lists its own in its `metrics.py`.
+"""The metrics of the chassis. Each service has further metrics in its `metrics.py`.
 
 Names follow the Prometheus conventions: base units, `_total` for counters, labels of few values.
 """

@@ -1,16 +1,16 @@
-"""Reads the errors of object stores: obstore, delta-rs and polars wrap the store's XML answer in texts of their own."""
+"""Parses errors of object stores: obstore, delta-rs and polars wrap the store's XML answer in different texts."""
 
 from __future__ import annotations
 
 import re
 
-# The error document of S3 and Google Cloud Storage, and of Azure.
+# The form of the error documents of S3, Google Cloud Storage and Azure.
 _ANSWER = re.compile(r"<Code>([^<]+)</Code>\s*(?:<Message>([^<]*)</Message>)?")
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of an error, and the code and message that the store answered, if it did."""
+    """Return the first line of an error, and the code and message of the store's answer, if there is one."""
     text = str(error) or type(error).__name__
     first = text.partition("\n")[0].partition("<?xml")[0].rstrip(": ")
     answer = _ANSWER.search(text)
@@ -18,6 +18,6 @@ def reason(error: BaseException) -> str:
 
 
 def bucket_is_missing(error: BaseException) -> bool:
-    """Return whether the bucket or container does not exist: libraries report it as an object that was not found."""
+    """Return whether the bucket or container does not exist. Libraries report it as an object that was not found."""
     answer = _ANSWER.search(str(error))
     return answer is not None and answer[1] in _NO_BUCKET

@@ -1,6 +1,6 @@
-"""ONNX documents of others: parsed and checked without a runtime. Needs the extra `onnx` of this package.
+"""Parses and checks untrusted ONNX documents without a runtime. Needs the extra `onnx` of this package.
 
-The registry and the trainer use it, each with errors of its own.
+The registry and the trainer use it, each with separate errors.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from rondo.chassis.onnx_wire import DamagedDocumentError, TooManyMessagesError, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# At most 80 MB for the messages, and some seconds to count the fields. A forest has few messages, and a field for each
-# of its nodes.
+# The limits allow at most 80 MB for the messages, and some seconds to count the fields. A forest has few messages, and
+# a field for each of its nodes.
 MAX_MESSAGES, MAX_FIELDS = 500_000, 8_000_000
 
 M = TypeVar("M", bound=Message)
 
 ML = "ai.onnx.ml"
-# The newest version of each set of operators that onnxruntime in serving has.
+# The newest version of each set of operators that onnxruntime in serving supports.
 NEWEST: Mapping[str, int] = {"": defs.onnx_opset_version(), ML: 5}
 
 
@@ -43,10 +43,10 @@ class InvalidModelError(ValueError):
 
 
 def parse(content: bytes) -> onnx.ModelProto:
-    """Return a model with a graph that has outputs. Nothing else of it is checked.
+    """Parse a model. It is only checked that it has a graph with outputs.
 
     Raises:
-        NotAModelError: the bytes are none.
+        NotAModelError: the bytes are no such model.
         TooManyMessagesError: it has more messages than `MAX_MESSAGES`, or more fields than `MAX_FIELDS`.
 
     """
@@ -55,24 +55,24 @@ def parse(content: bytes) -> onnx.ModelProto:
         model = onnx.load_model_from_string(content)
     except (DamagedDocumentError, DecodeError):
         raise NotAModelError("it is not an ONNX model") from None
-    # The bytes of a text may parse as a message without any known field.
+    # The bytes of a text may be a valid message without any known field.
     if not model.HasField("graph") or not model.graph.output:
         raise NotAModelError("it is not an ONNX model")
     return model
 
 
 def metadata(model: onnx.ModelProto) -> dict[str, str]:
-    """Return the metadata. Of a key that occurs twice the last value holds."""
+    """Return the metadata. If a key occurs twice, its last value counts."""
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def versions_of(model: onnx.ModelProto) -> dict[str, int]:
-    """Return the versions of the operators by their domain; that of ONNX is ""."""
+    """Return the versions of the operators by domain. The domain of ONNX is ""."""
     return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
 
 
 def external_tensor(model: onnx.ModelProto) -> str | None:
-    """Return the name of a tensor in another file, if there is one: any file could be read (CVE-2022-25882)."""
+    """Return the name of a tensor in another file, if there is one. It could read any file (CVE-2022-25882)."""
     for tensor in messages_of(model, TensorProto):
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             return str(tensor.name)
@@ -80,7 +80,7 @@ def external_tensor(model: onnx.ModelProto) -> str | None:
 
 
 def messages_of(message: Message, kind: type[M]) -> Iterator[M]:
-    """Yield every message of a kind that another holds, at any depth, but not what is inside of those."""
+    """Yield every message of a kind inside another one, at any depth, without descending into messages of the kind."""
     if isinstance(message, kind):
         yield message
         return
@@ -101,7 +101,7 @@ def needed_nodes(nodes: Sequence[onnx.NodeProto], tensor: str) -> list[onnx.Node
 
 
 def _captured(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that the subgraphs of a node take, from the outer graph or from inside."""
+    """Yield the names of the tensors that the subgraphs of a node use, from the outer graph or from inside."""
     for graph in subgraphs(node):
         for inner in graph.node:
             yield from inner.input
@@ -115,7 +115,7 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def check(model: onnx.ModelProto) -> None:
-    """Check the graph by ONNX's own checker.
+    """Check the graph with ONNX's checker.
 
     Raises:
         InvalidModelError: it is not valid.
@@ -128,5 +128,5 @@ def check(model: onnx.ModelProto) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error of ONNX says, without the dump of the graph that follows."""
+    """Return the message of an error of ONNX, without the dump of the graph that follows."""
     return str(error).partition("\n")[0][:300]

@@ -1,7 +1,7 @@
-"""Counts the messages of an ONNX document before it is parsed: an empty node has 2 bytes, and takes 160 in memory.
+"""Counts the messages of an ONNX document before it is parsed: an empty node has 2 bytes, and uses 160 in memory.
 
 This reads the wire format of protobuf (https://protobuf.dev/programming-guides/encoding): each field is a tag, which
-has a number and a type, and a value. Numbers of a run are skipped at once.
+has a number and a type, and a value. Consecutive numeric fields are skipped at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONGEST_VARINT, _CONTINUED = 10, 0x80
 
 
 def _tags(wire_type: int, more: int = 0) -> bytes:
-    """Return the class of the first bytes of tags of a type. `more` is `_CONTINUED` where a second one follows."""
+    """Return a character class of the first bytes of a type's tags. `more` is `_CONTINUED` if a second byte follows."""
     return b"[" + b"".join(b"\\x%02x" % (each << 3 | wire_type | more) for each in range(16)) + b"]"
 
 
@@ -33,7 +33,7 @@ _NUMBERS = re.compile(b"(?:%b|%b.{8}|%b.{4})++" % (_VARINTS, _tags(_FIXED64), _t
 
 
 class DamagedDocumentError(ValueError):
-    """The bytes are no protobuf message, or have groups, which ONNX has not."""
+    """The bytes are no protobuf message, or have groups, which ONNX does not use."""
 
 
 class TooManyMessagesError(ValueError):
@@ -48,7 +48,7 @@ _Messages: TypeAlias = "Mapping[int, _Messages]"
 
 
 def _messages(descriptor: Descriptor, known: dict[str, dict[int, _Messages]]) -> _Messages:
-    """Return the fields of a message that are messages themselves, by their numbers, with their fields."""
+    """Return the fields of a message type that are messages, by number, with their fields."""
     if descriptor.full_name not in known:
         found: dict[int, _Messages] = {}
         known[descriptor.full_name] = found
@@ -62,18 +62,18 @@ _MODEL = _messages(onnx.ModelProto.DESCRIPTOR, {})
 
 
 def require_bounded(content: bytes, max_messages: int, max_fields: int) -> None:
-    """Walk over a model, in time and memory that are bounded by `max_fields`.
+    """Check the size of a model, in time and memory that `max_fields` bounds.
 
-    A run of numbers counts as one field.
+    Consecutive numeric fields count as one field.
 
     Raises:
         TooManyMessagesError: it has more messages at all depths, or more fields.
-        DamagedDocumentError: it can't be read.
+        DamagedDocumentError: it can't be parsed.
 
     """
     messages = fields = at = 0
     end, inside = len(content), _MODEL
-    above: list[tuple[int, _Messages]] = []  # the messages that this one is in: their ends and fields
+    above: list[tuple[int, _Messages]] = []  # the ends and fields of the enclosing messages
     while True:
         while at == end:
             if not above:
@@ -98,7 +98,7 @@ def require_bounded(content: bytes, max_messages: int, max_fields: int) -> None:
 
 
 def _field(content: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Return the number of a field of bytes, where these begin, and where they end."""
+    """Return the number of a length-delimited field, and the start and the end of its bytes."""
     tag, at = _varint(content, at)
     if tag & 7 != _BYTES:
         raise DamagedDocumentError("a number is cut off, or a field has a type that ONNX has not")
@@ -109,7 +109,7 @@ def _field(content: bytes, at: int, end: int) -> tuple[int, int, int]:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return an unsigned number, and where it ends."""
+    """Return an unsigned number, and the position after it."""
     value = 0
     for index, byte in enumerate(content[at : at + _LONGEST_VARINT]):
         value |= (byte & ~_CONTINUED) << (7 * index)

@@ -16,7 +16,7 @@ UNAVAILABLE_SECONDS = 20.0
 
 
 async def run_periodically(what: str, tick: Callable[[], Awaitable[float]]) -> None:
-    """Call `tick` until cancelled. Each call returns the seconds until the next. `what` names the task in the log."""
+    """Call `tick` until cancelled. It returns the seconds until the next call. `what` names the task in the log."""
     while True:
         try:
             pause = await tick()

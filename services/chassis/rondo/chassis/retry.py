@@ -23,8 +23,9 @@ def _keep_trying(_: Exception) -> None: ...
 class Retry:
     """Waits with backoff between the attempts, and logs each failure with its number.
 
-    `what` names the operation in the log. `unavailable` are the errors that waiting helps against. Every other error
-    ends the retries at once. `on_failure` is called with each of them before the wait, and ends the retries by raising.
+    `what` names the operation in the log. `unavailable` are the temporary errors, which are retried. Every other error
+    ends the retries at once. `on_failure` is called with each temporary error before the wait, and may raise to end the
+    retries.
     """
 
     what: str
@@ -52,5 +53,5 @@ class Retry:
                 return result
 
     def progressed(self) -> None:
-        """Count the attempts from 1 again: for an operation that does not return while all is well."""
+        """Count the attempts from 1 again. An operation that does not return during success calls this."""
         self.attempt = 0

@@ -26,10 +26,10 @@ S = TypeVar("S", bound="ServiceSettings")
 
 
 def main(settings: type[S], application: Callable[[S], AbstractAsyncContextManager[object]]) -> None:
-    """Run a service until SIGTERM or SIGINT: the whole of a service's `__main__`.
+    """Run a service until SIGTERM or SIGINT. This is all that a service's `__main__` does.
 
     Exits with 2 if the settings, the port or the migrations have to be corrected first, and with 1 if a background task
-    failed, so that its supervisor restarts it.
+    failed, so that the supervisor restarts the service.
     """
     loaded = settings_module.load_or_exit(settings)
     telemetry.set_up(loaded)
@@ -46,7 +46,7 @@ def main(settings: type[S], application: Callable[[S], AbstractAsyncContextManag
 
 
 def _end(refused: StartRefusedError, others: BaseException | None = None) -> NoReturn:
-    """Exit with 2: a restart would meet the same, also where another task failed as the first one ended them."""
+    """Exit with 2, because a restart would fail in the same way. Other tasks may have failed as a consequence."""
     if others is not None:
         log.error("another task failed as the start was refused", exc_info=others)
     log.critical("%s", refused)
@@ -54,7 +54,7 @@ def _end(refused: StartRefusedError, others: BaseException | None = None) -> NoR
 
 
 def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
-    """Return an error of a group. Groups of tasks that have groups of tasks nest."""
+    """Return the first error of a group of errors, which may be nested."""
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
@@ -63,7 +63,7 @@ def _first(group: BaseExceptionGroup[StartRefusedError]) -> StartRefusedError:
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop of uvloop, which takes about half of the CPU time of asyncio's. Windows has none."""
+    """Return a loop of uvloop, which needs about half of the CPU time of asyncio's. Windows has no uvloop."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop  # noqa: PLC0415 - it is not there on Windows
@@ -72,7 +72,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _run(application: AbstractAsyncContextManager[object]) -> None:
-    """Hold the application open until a signal. A signal during the start ends that, too."""
+    """Keep the application open until a signal. A signal during the start ends the start."""
     task = asyncio.current_task()
     stop = asyncio.Event()
     opened = False
@@ -98,10 +98,10 @@ async def _run(application: AbstractAsyncContextManager[object]) -> None:
 
 
 def _keep_uncollected() -> None:
-    """Take what exists out of garbage collection: modules and open connections live as long as the process.
+    """Exclude all existing objects from garbage collection: modules and open connections live as long as the process.
 
-    A collection of the oldest generation visits everything that is not taken out, and nothing else runs meanwhile:
-    60 to 300 ms every second, measured in serving under load.
+    A collection of the oldest generation visits all other objects, and blocks the process meanwhile: for 60 to 300 ms
+    every second without this exclusion, measured in serving under load.
     """
     gc.collect()
     gc.freeze()
@@ -111,7 +111,7 @@ def _keep_uncollected() -> None:
 async def background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run coroutines while the body runs, and cancel them at its end.
 
-    If one of them fails, the body is cancelled and the failure raised.
+    If one of them fails, the body is cancelled and the error raised.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coroutine) for coroutine in coroutines]

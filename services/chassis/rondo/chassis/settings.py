@@ -37,7 +37,7 @@ def _connection(value: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """Frozen. Read once, in `__main__`. Durations are seconds unless the name has another unit."""
+    """Common settings, frozen, and read once in `__main__`. A duration without a unit in its name is in seconds."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix=PREFIX, extra="ignore")
 
@@ -68,14 +68,14 @@ class ServiceSettings(BaseSettings):
 
 
 class PostgresSettings(ServiceSettings):
-    """For services that keep state. The password can be separate, as RONDO_POSTGRES_PASSWORD_FILE."""
+    """The settings of services with state. The password can be separate, as RONDO_POSTGRES_PASSWORD_FILE."""
 
     postgres: SecretStr
     postgres_password: SecretStr | None = None
 
 
 class _FileSource(PydanticBaseSettingsSource):
-    """The content of the files that RONDO_X_FILE names."""
+    """A source of settings: the content of the files that RONDO_X_FILE names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         variable = f"{PREFIX}{field_name.upper()}{FILE}"
@@ -96,7 +96,7 @@ def load(settings: type[S]) -> S:
     """Read the settings of a service.
 
     Raises:
-        SettingsError: a variable is missing or invalid, or no part of Rondo has a setting of its name.
+        SettingsError: a variable is missing or invalid, or a variable RONDO_* is no setting of any part of Rondo.
 
     """
     own = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
@@ -112,7 +112,7 @@ def load(settings: type[S]) -> S:
 
 
 def load_or_exit(settings: type[S]) -> S:
-    """Read the settings, or print what is wrong with them and exit with 2."""
+    """Read the settings, or print their errors and exit with 2."""
     try:
         return load(settings)
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""JSON logs with trace ids, and traces that travel through Kafka headers (W3C Trace Context)."""
+"""JSON logs with trace ids, and traces that are propagated in Kafka headers (W3C Trace Context)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, trace and span id, and the fields of `extra`."""
+    """Writes one JSON object per line: time, level, logger, message, trace and span id, and the fields of `extra`."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -62,8 +62,9 @@ class JsonFormatter(logging.Formatter):
 class RateLimitFilter(logging.Filter):
     """Passes one record of a library, then no similar one for `seconds`. Rondo's own records always pass.
 
-    A library that has lost its server logs each attempt, hundreds a second. Records are similar if they have the same
-    logger and the same text apart from numbers. The next record that passes carries the number of suppressed ones.
+    A library without a connection to its server logs each attempt, hundreds per second. Records are similar if they
+    have the same logger and the same text apart from numbers. The next record that passes has the number of suppressed
+    ones.
     """
 
     def __init__(self, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,7 +74,7 @@ class RateLimitFilter(logging.Filter):
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record passes. `held_back` is the number of similar ones that did not."""
+        """Return whether the record passes, and set its `held_back` to the number of similar ones that did not."""
         if record.name.startswith("rondo.") and record.name != "rondo.faststream":
             return True
         kind, now = (record.name, _NUMBERS.sub("#", record.getMessage())), self._clock()
@@ -90,19 +91,19 @@ class RateLimitFilter(logging.Filter):
 
 
 def set_up(settings: ServiceSettings) -> None:
-    """Send logs to standard error as JSON, and spans to `otlp_endpoint` where one is set."""
+    """Send logs to standard error as JSON, and spans to `otlp_endpoint` if it is set."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(settings.service))
     handler.addFilter(RateLimitFilter())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    # It logs a traceback for each attempt to reconnect. `/readyz` and our own log report the outage.
+    # It logs a traceback for each attempt to reconnect. `/readyz` and Rondo's log report the outage.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     resource = Resource.create({"service.name": f"rondo-{settings.service}", "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)
     if settings.otlp_endpoint:
-        # Imported here: it costs half a second and 20 MB, which only services that send traces need.
+        # The import costs half a second and 20 MB, so only services that send traces do it.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
         exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
@@ -127,7 +128,7 @@ def _trace_id(context: Context | None) -> int:
 
 
 def current_traceparent() -> str | None:
-    """Return the `traceparent` header of the current span, or None outside of any."""
+    """Return the `traceparent` header of the current span. None outside of a span."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get("traceparent")

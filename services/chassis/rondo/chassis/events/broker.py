@@ -66,9 +66,9 @@ def broker(settings: ServiceSettings) -> Broker:
         acks="all",
         enable_idempotence=True,
         allow_auto_create_topics=False,
-        # A dead letter is its original and further headers: the client must accept what the topics accept.
+        # A dead letter is its original with more headers, so the client must accept messages of the topics' size.
         max_request_size=max(topic.max_message_bytes for topic in TOPICS) + HEADER_ROOM,
-        # Its errors are logged. Its INFO lines repeat ours.
+        # Only its errors are logged, because its INFO lines repeat those of the chassis.
         logger=logging.getLogger("rondo.faststream"),
         log_level=logging.DEBUG,
         apply_types=False,
@@ -76,7 +76,7 @@ def broker(settings: ServiceSettings) -> Broker:
 
 
 def _security(kafka: KafkaConnection) -> BaseSecurity | None:
-    """Return SASL and TLS in FastStream's form."""
+    """Convert the settings for SASL and TLS to FastStream's classes."""
     context = kafka.ssl_context()
     if kafka.sasl is None:
         return BaseSecurity(ssl_context=context) if context else None
@@ -87,12 +87,12 @@ def _security(kafka: KafkaConnection) -> BaseSecurity | None:
 
 
 def expect(health: Health, settings: ServiceSettings) -> None:
-    """Name Kafka in `/readyz` before there is a broker."""
+    """Show Kafka in `/readyz` before there is a broker."""
     health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
 
 
 def watch(health: Health, settings: ServiceSettings, opened: Broker) -> None:
-    """Check Kafka for `/readyz` through a started broker, and whether its subscribers can read."""
+    """Add checks to `/readyz`: Kafka answers a started broker, and its subscribers can read."""
 
     async def ping() -> None:
         if not await opened.ping(_PING_SECONDS):
@@ -117,10 +117,10 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
 
     Raises:
         UnavailableError: Kafka does not answer.
-        KafkaException: the broker refused a topic for another reason than that it exists.
+        KafkaException: the broker refused a topic, and not because it exists.
 
     """
-    # librdkafka's own log lines would repeat ours, and not as JSON.
+    # librdkafka's log lines would repeat those of the chassis, and are not JSON.
     admin = AdminClient(kafka.confluent() | {"log_level": 0})
     try:
         existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
@@ -135,7 +135,7 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
         try:
             future.result()
         except KafkaException as error:
-            # Another service may have created it in between.
+            # Another service may have created it meanwhile.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
 

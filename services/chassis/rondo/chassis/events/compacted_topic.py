@@ -1,6 +1,6 @@
-"""Reads a compacted topic as a table: all of it from the beginning, then each change.
+"""Reads a compacted topic as a table: the whole topic from its beginning, then each change.
 
-It uses no consumer group and saves no offset: after `caught_up` a process has the whole table, from Kafka alone.
+It uses no consumer group and saves no offset. After `caught_up` a process has the whole table, and needed only Kafka.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CompactedTopic(Generic[E]):
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: the table has not been read to its end, at the start or since reading failed.
+            UnavailableError: the topic has not been read to its end since the start, or since the last failure.
 
         """
         if self._trouble or not self.caught_up.is_set():
@@ -80,7 +80,8 @@ class CompactedTopic(Generic[E]):
                     self._trouble = ""
                     self._retry.progressed()
                     self.caught_up.set()
-                # With a timeout: the table may end with the marker of a transaction, which is not a message.
+                # There is a timeout, because the topic may end with the marker of a transaction, which is not a
+                # message.
                 if message := await consumer.within(_LOOK_SECONDS):
                     await self._take(message.headers, message.value)
         finally:
@@ -88,13 +89,13 @@ class CompactedTopic(Generic[E]):
 
     async def _take(self, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> None:
         if value is None:
-            return  # a tombstone: the key was deleted
+            return  # a tombstone means that the key was deleted
         try:
             envelope = cloudevents.read(
                 self._event, {k: (v or b"").decode(errors="replace") for k, v in headers}, value
             )
         except MalformedEventError as error:
-            # There is no offset to hold back and no dead letter to write: the last valid value stays in force.
+            # There is no offset to commit later and no dead letter to write, so the last valid value stays in force.
             log.error("skipped a message of %s: %s", self._event.topic, error)  # noqa: TRY400
             metrics.EVENTS_HANDLED.labels(self._event.__name__, "malformed").inc()
             return

@@ -1,4 +1,4 @@
-"""Consumes control-plane events: each in the unit of work of its handler, by the delivery policy of all services."""
+"""Consumes control-plane events, each in a unit of work, with the delivery policy of all services."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 W = TypeVar("W")
 Handler: TypeAlias = "Callable[[Envelope[Any], W], Awaitable[None]]"
-# A handler gets the envelope and the unit of work that it runs in.
+# A handler receives the envelope and its unit of work.
 Handlers: TypeAlias = "Mapping[type[Event], Handler[W]]"
 Begin: TypeAlias = "Callable[[Envelope[Any]], AbstractAsyncContextManager[W]]"
 
@@ -35,8 +35,8 @@ Begin: TypeAlias = "Callable[[Envelope[Any]], AbstractAsyncContextManager[W]]"
 class Consumer(Generic[W]):
     """Consumes the events of `handlers` for one service, each inside `begin(envelope)`.
 
-    `begin` opens the unit of work: it commits when the handler returns, rolls back when it raises, and raises
-    AlreadyHandledError for an event that the inbox knows.
+    `begin` opens the unit of work. It commits if the handler returns, rolls back if it raises, and raises
+    AlreadyHandledError for an event that is in the inbox.
     """
 
     settings: ServiceSettings
@@ -46,7 +46,7 @@ class Consumer(Generic[W]):
     backoff: Backoff = field(default_factory=Backoff)
 
     def subscribe(self) -> None:
-        """Subscribe to all the topics as one member of one group. Takes effect when the broker starts."""
+        """Subscribe to all topics as one member of one group. This takes effect when the broker starts."""
         subscriber = self.broker.subscriber(
             *(event.topic for event in self.handlers),
             group_id=self.settings.service,
@@ -56,7 +56,7 @@ class Consumer(Generic[W]):
         subscriber(self.receive)
 
     async def receive(self, message: KafkaMessage) -> None:
-        """Handle one message to its end, and commit it."""
+        """Handle one message until it is handled or a dead letter, and commit its offset."""
         raw: Any = message.raw_message
         event = next(event for event in self.handlers if event.topic == raw.topic)
         headers: dict[str, str] = message.headers

@@ -1,9 +1,9 @@
 """The delivery policy for messages: handle, then commit the offset.
 
 A failure is retried with backoff and jitter a bounded number of times. Then the message becomes a dead letter, and its
-offset is committed once Kafka has acknowledged that. While a dependency is unavailable the message is retried without
-limit. FastStream's own acknowledgement policies can't do this (`ACK` commits on exceptions, `NACK_ON_ERROR` retries for
-ever without a delay), so subscribers use `MANUAL`: see `SUBSCRIPTION`.
+offset is committed once Kafka has acknowledged the dead letter. While a dependency is unavailable the message is
+retried without limit. FastStream's acknowledgement policies do not support this (`ACK` commits on exceptions,
+`NACK_ON_ERROR` retries without limit and delay), so subscribers use `MANUAL`: see `SUBSCRIPTION`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DeliveryPolicy:
     async def settle(self, raw: Any, name: str, handle: Callable[[], Awaitable[str]]) -> str:
         """Handle one message until it is handled or a dead letter. `name` is its name in the log.
 
-        Returns the result of `handle`, or `dead_letter`. Only then may its offset be committed.
+        Returns the result of `handle`, or `dead_letter`. The offset may be committed only after this has returned.
         """
         failures, first_failed = 0, None
         event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
@@ -58,7 +58,7 @@ class DeliveryPolicy:
         while True:
             try:
                 return await retry.call(attempt)
-            except Exception as error:  # the boundary: every error is counted, retried, dead-lettered
+            except Exception as error:  # the boundary: every error is counted, retried, and dead-lettered
                 failures += 1
                 first_failed = first_failed or datetime.now(UTC)
                 if isinstance(error, self.permanent) or failures >= self.backoff.attempts:
@@ -77,7 +77,7 @@ class DeliveryPolicy:
             log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
 
     async def _dead_letter(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:
-        """Publish the dead letter. Returns when Kafka has acknowledged it, so that no commit can precede it."""
+        """Publish the dead letter. Return once Kafka has acknowledged it, so that no commit can precede it."""
         topic = dead_letters(self.service)
         origin = Origin(raw.topic, raw.partition, raw.offset, self.group)
         made = bounded(topic, raw.value, raw.key, raw.headers, origin)
@@ -93,12 +93,12 @@ class DeliveryPolicy:
 
 
 def _text(value: str | bytes) -> str:
-    """Return a header in FastStream's form."""
+    """Return a header as text, which FastStream needs."""
     return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 async def _parse(message: Any, original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
-    """Replace headers that are null or not UTF-8: FastStream's own parser fails on them and skips the message."""
+    """Parse a message after replacing headers that are null or not UTF-8, on which FastStream's parser fails."""
     headers = tuple((key, (value or b"").decode(errors="replace").encode()) for key, value in message.headers)
     return await original(replace(message, headers=headers))
 

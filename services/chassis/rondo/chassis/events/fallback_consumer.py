@@ -1,7 +1,7 @@
 """An aiokafka consumer that reads every record.
 
-aiokafka fails on a batch that has a header whose name is not UTF-8, and fails again at the same offset for ever. Any
-application can write one, so such batches are read with librdkafka and handed out as aiokafka's records.
+aiokafka fails on a batch that has a header whose name is not UTF-8, and fails at the same offset at each attempt. Any
+application can write such a batch, so it is read with librdkafka and returned as aiokafka's records.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
-# FastStream reads again at most 15 seconds after a failure.
+# The time after a failure for which it is reported. FastStream reads again at most 15 seconds after a failure.
 _FAILS_SECONDS = 30.0
-# A batch may be as large as its topic accepts: few are queued.
+# A batch may be as large as its topic accepts, so only few are queued.
 _MAX_QUEUED = 10
 _WAIT_SECONDS = 3.0
 _MORE_SECONDS = 0.05
 
 
 class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no types
-    """Neither aiokafka nor librdkafka reads on. A KafkaError, as it is tried again like one."""
+    """Neither aiokafka nor librdkafka can read on. It is a KafkaError, because it is retried like one."""
 
     def __init__(self, partitions: dict[TopicPartition, int], error: Exception) -> None:
         places = ", ".join(f"{p.topic}-{p.partition} from offset {at}" for p, at in sorted(partitions.items()))
@@ -44,23 +44,23 @@ class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Hands out all records of its partitions with `getone` and `within`. `getmany` is aiokafka's own."""
+    """Returns all records of its partitions with `getone` and `within`. `getmany` is that of aiokafka."""
 
     def __init__(self, *topics: str, kafka: KafkaConnection, **options: Any) -> None:
         super().__init__(*topics, **(kafka.aiokafka() | options))
         self._kafka = kafka
         self._isolation_level = options.get("isolation_level", "read_uncommitted")
-        # The records that librdkafka read, and the position in each of its partitions unless a rebalance moves it.
+        # The records that librdkafka read, and the position that each of their partitions must have to use them.
         self._from_librdkafka: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
         self._logged = False
         self._trouble, self._failed = "", 0.0
 
     async def getone(self) -> Record:
-        """Return the next record. One whose header names can't be read has no headers, as in a stream.
+        """Return the next record. A record with an unreadable name of a header has no headers, as in a stream.
 
         Raises:
-            KafkaError: reading failed. It may be tried again.
+            KafkaError: reading failed. The call may be repeated.
 
         """
         while True:
@@ -68,7 +68,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
                 return record
 
     async def within(self, seconds: float | None) -> Record | None:
-        """Return the next record as `getone` does, or None when none came for some seconds."""
+        """Return the next record as `getone` does, or None if no record arrives within `seconds`."""
         try:
             record = await self._next_from_librdkafka() or await self._read(seconds)
         except ConsumerStoppedError:
@@ -84,7 +84,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         """Check for `/readyz`.
 
         Raises:
-            UnavailableError: reading fails again and again, and why.
+            UnavailableError: reading fails repeatedly. It has the reason.
 
         """
         if self._trouble and time.monotonic() - self._failed < _FAILS_SECONDS:
@@ -102,7 +102,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return await self._next_from_librdkafka()
 
     async def _start_librdkafka(self, error: Exception) -> None:
-        """Read the next records of the partitions that have any: aiokafka does not report in which of them it fails."""
+        """Read the next records of all partitions that have some: aiokafka does not report in which one it fails."""
         behind = {p: await self.position(p) for p in self.assignment()}
         behind = {p: at for p, at in behind.items() if (self.highwater(p) or 0) > at}
         try:
@@ -111,15 +111,15 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             raise UnreadableBatchError(behind, failed) from failed
         if not found:
             raise UnreadableBatchError(behind, error)
-        if not self._logged:  # who writes one such name writes it in every record
+        if not self._logged:  # an application that writes such a name writes it in every record
             self._logged = True
             log.warning("what aiokafka can't read is read with librdkafka, which is slower: %s", error)
         self._from_librdkafka, self._positions = deque(found), behind
 
     async def _next_from_librdkafka(self) -> Record | None:
-        """Return the next record that librdkafka read, unless its partition has gone to another replica or was moved.
+        """Return the next record that librdkafka read, unless its partition was revoked or its position changed.
 
-        Only now does the position move, which is what a commit commits.
+        The position, which a commit uses, advances only here.
         """
         while self._from_librdkafka:
             record = self._from_librdkafka.popleft()
@@ -137,12 +137,12 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 def read_with_librdkafka(
     kafka: KafkaConnection, isolation_level: str, positions: Mapping[TopicPartition, int]
 ) -> list[ConsumerRecord[bytes, bytes]]:
-    """Return the next few records of partitions, from these offsets on. Blocks for 3 seconds at most.
+    """Return the next few records of partitions from these offsets on. Blocks for 3 seconds at most.
 
-    `isolation_level` is that of the aiokafka consumer that reads on afterwards.
+    `isolation_level` is that of the aiokafka consumer, which continues after these records.
 
     Raises:
-        KafkaException: librdkafka can't read on.
+        KafkaException: librdkafka can't read.
 
     """
     consumer = Consumer(_config(kafka, isolation_level), logger=logging.getLogger("librdkafka"))
@@ -158,7 +158,7 @@ def read_with_librdkafka(
 def _config(kafka: KafkaConnection, isolation_level: str) -> dict[str, str | int | float | bool]:
     return {
         **kafka.confluent(),
-        "group.id": "unused",  # librdkafka asks for one, even where partitions are assigned by hand
+        "group.id": "unused",  # librdkafka requires one, even if partitions are assigned manually
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "isolation.level": isolation_level,

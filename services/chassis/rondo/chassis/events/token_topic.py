@@ -1,4 +1,4 @@
-"""Feeds a service's tokens from the compacted topic `access.tokens`."""
+"""Fills the token cache of a service from the compacted topic `access.tokens`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TokenFollower:
-    """Feeds `cache` while `run` runs. `/readyz` names it from the start on."""
+    """Fills `cache` while `run` runs. `/readyz` shows it from the start on."""
 
     def __init__(self, kafka: KafkaConnection, health: Health) -> None:
         self.cache = TokenCache()
@@ -25,7 +25,7 @@ class TokenFollower:
         health.add("tokens", self._table.check)
 
     async def run(self) -> None:
-        """Follow until cancelled. While Kafka is unavailable the tokens that were read stay valid."""
+        """Follow the topic until cancelled. While Kafka is unavailable the tokens that were read stay valid."""
         await wait_for_kafka(self._kafka)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._table.run())

@@ -6,13 +6,13 @@
     async def promote(model: str, body: Promote, principal: Approver) -> ModelView:
         ...
 
-`principal` is who the token names. It needs the role. `APIRouter(dependencies=[requires(Role.READER)])` is the same for
-a router whose routes don't ask who it is.
+`principal` is the bearer of the token. It needs the role. `APIRouter(dependencies=[requires(Role.READER)])` is the same
+for a router whose routes don't use the principal.
 
 `errors` maps a domain error to its status. The most specific class counts. The error's `code` becomes the problem's
-code, its `facts` (a mapping, if it has any) become further members, and its text becomes `detail`. What FastAPI refuses
-itself (422, 404, 405 with `Allow`), missing roles (403), an unavailable dependency (503) and everything unexpected
-(500) have the same shape. See `rondo.chassis.http.problems`.
+code, its `facts` (a mapping, if it has any) become further members, and its text becomes `detail`. Errors of FastAPI
+(422, 404, 405 with `Allow`), missing roles (403), an unavailable dependency (503) and unexpected errors (500) have the
+same shape. See `rondo.chassis.http.problems`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RequiresRole:
         self.roles = roles
 
     async def __call__(self, request: Request) -> Principal:
-        """Return who sent the request.
+        """Return the principal of the request.
 
         Raises:
             ForbiddenError: the principal has none of the roles.
@@ -80,7 +80,8 @@ def api(title: str, description: str, errors: Mapping[type[Exception], int] | No
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(_authorize)],
-        # `rondo.chassis.http.telemetry` traces every service alike, refused credentials included.
+        # `rondo.chassis.http.telemetry` traces all services in the same way, including requests with refused
+        # credentials.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={status: {"model": Problem, "description": text} for status, text in openapi.ERRORS.items()},
     )
@@ -118,21 +119,21 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI and the router raise. Compressed bytes are no text, which FastAPI calls a 400."""
+    """Answer errors of FastAPI and the router. FastAPI answers compressed JSON with a 400, which is replaced."""
     if (compressed := _compressed_json(request)) is not None:
         return await problems.on_unsupported_encoding(request, compressed)
     return await problems.on_http_exception(request, error)
 
 
 def _compressed_json(request: Request) -> CompressedJsonError | None:
-    """Return the problem of a body that its route takes as JSON and that has a Content-Encoding."""
+    """Return the error of a body that has a Content-Encoding although its route takes JSON, or None."""
     encoding, route = request.headers.get("content-encoding", _PLAIN), request.scope.get("route")
     takes_json = isinstance(route, APIRoute) and route.body_field is not None
     return CompressedJsonError(encoding) if takes_json and encoding.strip().lower() != _PLAIN else None
 
 
 async def _authorize(request: Request) -> None:
-    """Check the roles of the route before anything else of it runs, so that no other error precedes a 403.
+    """Check the roles of the route before its other dependencies run, so that no other error precedes a 403.
 
     Raises:
         ForbiddenError: the principal has none of the roles.
@@ -147,7 +148,7 @@ async def _authorize(request: Request) -> None:
 
 
 def roles_of(route: APIRoute) -> tuple[Role, ...]:
-    """Return the roles that a route names. One of them is needed. None: it needs `admin`."""
+    """Return the roles that a route names, one of which is needed. If it names none, it needs `admin`."""
     return tuple(dict.fromkeys(role for each in _requirements(route) for role in each.roles))
 
 

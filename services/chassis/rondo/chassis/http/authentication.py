@@ -1,8 +1,8 @@
 """Authentication and roles of the HTTP APIs. Deny by default.
 
-The middleware authenticates before routing: a request without a valid token reaches no route, and a path that does not
-exist answers 401, too. A route names the role that it needs, with `requires` (FastAPI) or `require` (Starlette). A
-route of a FastAPI application of `rondo.chassis.http.api` that names none needs `admin`.
+The middleware authenticates before routing: a request without a valid token reaches no route, and also a path that does
+not exist answers 401. A route names the role that it needs, with `requires` (FastAPI) or `require` (Starlette). In a
+FastAPI application of `rondo.chassis.http.api`, a route that names no role needs `admin`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PRINCIPAL = "rondo.principal"
 
 
 class Authenticator(Protocol):
-    """What the middleware asks. `TokenCache` is one."""
+    """The port of the middleware for tokens. `TokenCache` implements it."""
 
     async def authenticate(self, credential: str) -> Principal:
         """Return the principal of a bearer token.
@@ -60,7 +60,7 @@ class Authentication:
 
 
 def require(request: Request, *roles: Role) -> Principal:
-    """Return who sent the request.
+    """Return the principal of the request.
 
     Raises:
         ForbiddenError: the principal has none of the roles.

@@ -1,4 +1,4 @@
-"""Bodies of requests: decoded as their Content-Encoding says, and bounded by their size once decoded.
+"""Bodies of requests: decoded by their Content-Encoding, with a limit on the decoded size.
 
 `gzip` and `deflate` (the zlib format) are content codings of RFC 9110, 8.4.1. `x-gzip` is `gzip`.
 """
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-# RFC 9110, 15.5.16: a 415 for the content encoding lists those that are supported.
+# RFC 9110, 15.5.16: a 415 for a content encoding lists the supported ones.
 ACCEPTED = "gzip, deflate"
-# The window's size is that of the format. 16 more means gzip.
+# The size of the window is that of the format. Adding 16 selects gzip.
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-_PIECE = 1024 * 1024  # bytes that one piece has at most, however well it was compressed
+_PIECE = 1024 * 1024  # the largest size of one piece in bytes, after decompression
 
 
 class ContentEncodingError(PermanentError):
-    """The content of a body can't be restored."""
+    """The content of a body can't be decoded."""
 
     code: ClassVar[str]
 
 
 class UnsupportedEncodingError(ContentEncodingError):
-    """The Content-Encoding is not supported. `accepted` are those that are."""
+    """The Content-Encoding is not supported. `accepted` are the supported ones."""
 
     code = "unsupported_encoding"
     accepted: ClassVar[str] = ACCEPTED
@@ -40,7 +40,7 @@ class UnsupportedEncodingError(ContentEncodingError):
 
 
 class CompressedJsonError(UnsupportedEncodingError):
-    """A body that a route takes as JSON has a Content-Encoding: files and specs alone are decompressed."""
+    """A JSON body has a Content-Encoding, but only files and specs are decompressed."""
 
     accepted = "identity"
 
@@ -53,7 +53,7 @@ class CompressedJsonError(UnsupportedEncodingError):
 
 
 class DamagedBodyError(ContentEncodingError):
-    """The bytes are not what the Content-Encoding says."""
+    """The bytes do not have the given Content-Encoding."""
 
     code = "bad_encoding"
 
@@ -71,7 +71,7 @@ def decoded(chunks: AsyncIterable[bytes], encoding: str | None) -> AsyncIterable
 
     Raises:
         UnsupportedEncodingError: the encoding is not supported.
-        DamagedBodyError: (while it is read) the bytes are not of that encoding.
+        DamagedBodyError: the bytes do not have that encoding. It is raised while they are read.
 
     """
     name = (encoding or "identity").strip().lower()
@@ -83,12 +83,12 @@ def decoded(chunks: AsyncIterable[bytes], encoding: str | None) -> AsyncIterable
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the content of a body of at most `limit` bytes, as it was before it was compressed.
+    """Return the decompressed content of a body, of at most `limit` bytes.
 
     Raises:
-        BodyTooLargeError: it has more bytes. No more than `limit` and a piece are in memory then.
+        BodyTooLargeError: it has more bytes. At most `limit` bytes and one piece are in memory then.
         UnsupportedEncodingError: the encoding is not supported.
-        DamagedBodyError: the bytes are not of that encoding.
+        DamagedBodyError: the bytes do not have that encoding.
 
     """
     parts, size = [], 0

@@ -1,6 +1,6 @@
-"""HTTP/1.1 by httptools, with a bound of what a client sends before it has a right to anything.
+"""HTTP/1.1 by httptools, with a limit on the bytes that a client sends outside of bodies.
 
-httptools keeps an URL, a header or a trailer until its end, however long it is, and that is before authentication.
+httptools buffers a URL, a header or a trailer of any length until its end, before the client is authenticated.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from rondo.chassis.http.problems import problem
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-# Of the request line with the headers, of trailers, or between two pieces of a body; uvicorn's own bound with h11.
+# The limit for the request line with the headers, for trailers, and for the bytes between two pieces of a body. uvicorn
+# has the same limit with h11.
 MAX_BYTES = 64 * 1024
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 400 and closes the connection where a client sends more than 64 KiB that are no part of a body."""
+    """Answers 400 and closes the connection if a client sends more than 64 KiB outside of a body."""
 
     _size = 0
 
@@ -31,7 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(problem(400, "headers_too_large", detail))
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser can't read. There is no request yet, so no application can answer."""
+        """Refuse bytes that the parser can't read. There is no request yet, so no application can answer."""
         detail = f"{msg.rstrip('.')}: send HTTP/1.1, with a known method, valid headers and a URL of less than 64 KiB"
         self._refuse(problem(400, "malformed_http", detail))
 

@@ -1,11 +1,11 @@
-"""HTTP/1.1 whose small requests to chosen paths are answered without ASGI: no scope, task and coroutine for each.
+"""HTTP/1.1 that answers small requests to chosen paths without ASGI: without a scope, a task and a coroutine for each.
 
-These cost several times as much as the inference that a request asks for. Whatever is not usual (a large or compressed
-body, a trace of the caller's, a pipelined request) goes to the ASGI application, and so does every request that the
-handler does not take, such as one with an unknown token: the application refuses it and says why.
+These cost several times as much as the inference of a request. Unusual requests (a large or compressed body, a trace
+context, a pipelined request) go to the ASGI application. So does every request that the handler does not take, for
+example with an unknown token: the application refuses it with the reason.
 
-uvicorn's protocol sees a `DirectRequest` as the cycle of a request, which is what it calls its own exchange of request
-and response: so its stop, its time-outs and its order of pipelined requests hold for both.
+uvicorn calls an exchange of request and response a cycle. Its protocol handles a `DirectRequest` as a cycle, so its
+stop, its timeouts and its order of pipelined requests apply to both.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[bytes, bytes]]
 
-# Larger ones gain little, and the ASGI application bounds what it has of them in memory.
+# Larger bodies gain little, and the ASGI application limits their size in memory.
 MAX_BODY = 64 * 1024
-# Each changes how a body is read or what is done around a request, which the ASGI application knows.
+# Each of these headers changes the reading of a body or the handling of a request. The ASGI application supports them.
 _UNUSUAL = frozenset((b"content-encoding", b"expect", b"traceparent", b"transfer-encoding", b"upgrade"))
 
 
 class Handler(Protocol):
-    """What answers direct requests. It authenticates them itself."""
+    """Answers direct requests. It authenticates them itself."""
 
     def wants(self, path: bytes) -> bool:
         """Return whether a POST of this path, which has no query, may be taken."""
         ...
 
     def take(self, request: DirectRequest, /) -> bool:
-        """Answer a whole request, now or later. Return False, without any effect, to leave it to the application."""
+        """Answer a complete request, now or later. Return False, without any effect, to leave it to the application."""
         ...
 
 
 class DirectRequest:
-    """A request, and its response, which is sent once. `route` is its template for the metrics, set by the handler."""
+    """A request and its only response. The handler sets `route`, the template of the path, for the metrics."""
 
-    # uvicorn's protocol sets it where a client leaves. Nobody waits for it.
+    # uvicorn's protocol sets it when a client disconnects. Nothing waits for it.
     message_event = asyncio.Event()
 
     def __init__(self, protocol: DirectProtocol, path: bytes, headers: Headers, *, keep_alive: bool) -> None:
@@ -57,12 +57,12 @@ class DirectRequest:
         self.route = ""
         self._protocol = protocol
         self._began = time.perf_counter()
-        # Of a cycle, as uvicorn's protocol sees it. A stop clears `keep_alive`.
+        # The attributes that uvicorn's protocol uses of a cycle. A stop clears `keep_alive`.
         self.keep_alive = keep_alive
         self.response_complete = self.disconnected = False
 
     def respond(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        """Send the response, in one write. `headers` are those beside the length and the connection's."""
+        """Send the response in one write. `headers` are those besides `content-length` and `connection`."""
         self.response_complete, self.body = True, b""
         _duration(self.route, status).observe(time.perf_counter() - self._began)
         self._protocol.respond(self, status, headers, body)
@@ -74,7 +74,7 @@ def _duration(route: str, status: int) -> Histogram:
 
 
 class DirectProtocol(BoundedProtocol):
-    """Gives requests that the handler wants to it, and all others to the ASGI application."""
+    """Gives the handler the requests that it wants, and the ASGI application all others."""
 
     def __init__(self, *arguments: Any, handler: Handler, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -89,10 +89,10 @@ class DirectProtocol(BoundedProtocol):
             super().on_headers_complete()
 
     def _is_direct(self) -> bool:
-        # A request before it that has no answer yet is answered first: uvicorn's queue is for its own cycles.
+        # If an earlier request has no answer yet, it must be answered first, and only uvicorn's cycles can be queued.
         if self.parser.get_method() != b"POST" or not (self.cycle is None or self.cycle.response_complete):
             return False
-        # Nor is one taken while the client does not read its answers: the application waits until it does.
+        # If the client does not read its answers, the application takes the request, because it waits for the client.
         if self.flow.write_paused or not self._handler.wants(self.url):
             return False
         sent = dict(self.headers)
@@ -114,10 +114,10 @@ class DirectProtocol(BoundedProtocol):
             self._leave(request)
 
     def _leave(self, request: DirectRequest) -> None:
-        """Give a request to the application, whole."""
+        """Give a complete request to the application."""
         self.cycle = None
         super().on_headers_complete()
-        # A stop may have come between its headers and the end of its body.
+        # A stop may have occurred between its headers and the end of its body.
         self.cycle.keep_alive = request.keep_alive
         if request.body:
             super().on_body(request.body)

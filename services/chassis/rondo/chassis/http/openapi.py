@@ -1,4 +1,4 @@
-"""What every service's OpenAPI document has: problem details, the bearer token, roles and the health paths."""
+"""The common part of all OpenAPI documents: problem details, the bearer token, roles and the health paths."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Problem(BaseModel):
 
 
 def names(roles: Iterable[Role]) -> list[str]:
-    """Return the value of `x-required-roles`: one of these roles is needed."""
+    """Return the value of `x-required-roles`, the roles of which one is needed."""
     return [str(role) for role in roles]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def routes(health: Health) -> list[Route]:
-    """Return the routes. `/livez` is about this process alone, `/readyz` about its dependencies, too."""
+    """Return the routes. `/livez` checks only this process, `/readyz` also its dependencies."""
 
     async def readyz(_: Request) -> Response:
         report = await health.report()

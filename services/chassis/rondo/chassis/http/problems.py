@@ -1,9 +1,8 @@
-"""RFC 9457 problem details: the one shape of every error that an HTTP API answers with.
+"""RFC 9457 problem details: the shape of all errors of the HTTP APIs.
 
     {"type": "urn:rondo:problem:<code>", "title": ..., "status": ..., "detail": ..., "code": ..., <facts>}
 
-`code` is what a program branches on and `detail` what a person reads. `facts` are further members that a code has,
-such as `problems`.
+`code` is for programs and `detail` for people. `facts` are further members of a code, such as `problems`.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ async def on_unavailable(_: Request, error: Exception) -> Response:
 
 
 def unavailable(error: Exception, advice: str = _UNCHANGED) -> Response:
-    """503: the caller may send the same request again. `advice` says so."""
-    # Its own sentence is about what the service tries again, which is not this request.
+    """Return a 503: the caller may send the same request again. `advice` tells this to the caller."""
+    # The error's own message is about retries of the service, and the service does not retry this request.
     what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
     return problem(503, "unavailable", f"{what}; {advice}", headers={"retry-after": RETRY_SECONDS})
 
@@ -74,7 +73,7 @@ async def on_damaged_body(_: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Give what the router answers the one shape. Its headers, such as `Allow`, stay."""
+    """Convert an error of the router to a problem. Its headers, such as `Allow`, stay."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
     path = request.url.path[:200]
     match error.status_code:
@@ -94,7 +93,7 @@ async def on_failure(_: Request, __: Exception) -> Response:
 
 
 def failure() -> Response:
-    """500: the traceback is in the service's log, not in the answer."""
+    """Return a 500. The traceback is in the service's log, not in the answer."""
     return problem(
         500, "internal_error", "the service failed on this request; its log has the reason under the trace id"
     )

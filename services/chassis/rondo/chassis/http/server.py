@@ -1,4 +1,4 @@
-"""The HTTP server of a service: health is open to everybody, everything else needs a token."""
+"""The HTTP server of a service. The health routes need no token, all others do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STOP_SECONDS = 5
 
 
 class PortTakenError(StartRefusedError):
-    """A port of the service belongs to somebody else. `variable` is the setting that has it."""
+    """Another process listens on a port of the service. `variable` is the setting of the port."""
 
     def __init__(self, host: str, port: int, variable: str = "RONDO_HTTP_PORT") -> None:
         super().__init__(
@@ -44,7 +44,7 @@ class PortTakenError(StartRefusedError):
 def guarded(
     health: Health, authenticator: Authenticator, api: ASGIApp, *, continued_spans_only: bool = False
 ) -> ASGIApp:
-    """Return the whole ASGI application of a service: health, which is open, and `api` behind authentication."""
+    """Return the whole ASGI application of a service: the health routes, and `api` behind authentication."""
     open_to_all: ASGIApp = Starlette(routes=probes.routes(health), exception_handlers=HANDLERS)
     open_paths = {route.path for route in probes.routes(health)}
     guarded_api = Telemetry(Authentication(api, authenticator), continued_only=continued_spans_only)
@@ -61,12 +61,12 @@ async def listen(
 ) -> AsyncIterator[int]:
     """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
 
-    `direct` may take requests before they get to `app`. It authenticates what it takes.
+    `direct` may take requests before `app`. It authenticates the requests that it takes.
 
     Requests finish at the start of a shutdown, while their dependencies are still open.
 
     Raises:
-        PortTakenError: somebody else listens there.
+        PortTakenError: another process listens on the port.
 
     """
     protocol: Any = BoundedProtocol if direct is None else partial(DirectProtocol, handler=direct)
@@ -100,18 +100,18 @@ async def listen(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: the service decides when to stop, and in which order."""
+    """Uvicorn without its signal handlers: the service decides the time and the order of a stop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `rondo.chassis.service`."""
+        """Do not handle signals: `rondo.chassis.service` does."""
         yield
 
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Name the protocol: asyncio sets TCP_NODELAY only on connections of a socket that was made as IPPROTO_TCP. Without
-    # it each response body waits about 40 ms for the client's delayed acknowledgement of the headers.
+    # The protocol is explicit: asyncio sets TCP_NODELAY only on connections of a socket that was made with IPPROTO_TCP.
+    # Without it each response body waits about 40 ms for the client's delayed acknowledgement of the headers.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,4 +1,4 @@
-"""A span and a duration for every request of an API. Health probes and metrics have none."""
+"""Records a span and a duration for every request of an API, except health probes and metrics."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _SERVER_ERROR = 500
 class Telemetry:
     """ASGI middleware by the OpenTelemetry conventions for HTTP servers.
 
-    The route's template, such as `/v1/models/{model}`, names span and metric; a path that no route takes has none, so
-    that a scanner makes no new time series. The caller's `traceparent` becomes the span's parent. With
-    `continued_only`, a request without one has no span: where requests are answered together, their batch has one.
+    The route's template, such as `/v1/models/{model}`, is the name of span and metric. A path without a route has no
+    template, so that a scanner creates no new time series. The caller's `traceparent` becomes the span's parent. With
+    `continued_only`, a request without `traceparent` has no span: if requests are answered together, their batch has
+    one.
     """
 
     def __init__(self, app: ASGIApp, *, continued_only: bool = False) -> None:

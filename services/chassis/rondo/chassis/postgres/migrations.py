@@ -1,4 +1,4 @@
-"""The tables of a service: inbox and outbox, and then its own migrations, each applied once."""
+"""Creates the tables of a service: inbox and outbox, then its migrations, each applied once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ create table if not exists migrations (
 
 
 class MigrationChangedError(StartRefusedError):
-    """An applied migration has other contents now, so the tables are not those that this release expects."""
+    """The content of an applied migration has changed, so the tables may differ from those of this release."""
 
     code: ClassVar[str] = "migration_changed"
 
@@ -56,13 +56,13 @@ class MigrationChangedError(StartRefusedError):
 
 
 async def migrate(connection: Connection, service: str, migrations: Traversable) -> None:
-    """Create the tables of every service, then apply the migrations (`NNN_name.sql`, by number) that are not applied.
+    """Create the common tables, then apply the missing migrations of a service (`NNN_name.sql`, by number).
 
     Raises:
-        MigrationChangedError: an applied migration has other contents now.
+        MigrationChangedError: the content of an applied migration has changed.
 
     """
-    # Replicas that start together take turns.
+    # Replicas that start at the same time run this one after the other.
     await connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{service}.migrations")
     await connection.execute(_MESSAGING_SQL)
     await connection.execute(_FORGET_HANDLED)

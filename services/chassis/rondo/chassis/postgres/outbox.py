@@ -1,8 +1,9 @@
 """Publishes the rows of the outbox in the order in which they were written, and deletes them.
 
-At least once: after a crash between publish and delete the event is published again with the same CloudEvents id, which
-the inbox of every consumer knows. One relay of a service works at a time (an advisory lock of the session), so that the
-order holds with several replicas. Another goes on if it hangs, after `HUNG_SECONDS`.
+Delivery is at least once: after a crash between publish and delete the event is published again with the same
+CloudEvents id, and the inbox of a consumer recognises it. Only one relay of a service works at a time (an advisory lock
+of the session), so that the order also holds with several replicas. If it hangs, another one continues after
+`HUNG_SECONDS`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 _BATCH = 100
-# A notification can be lost with its connection, so the table is also polled.
+# A notification is lost if its connection breaks, so the table is also polled.
 _POLL_SECONDS = 1.0
 # asyncpg raises InternalClientError for a query on a connection that breaks.
 _PASSING = (
@@ -60,8 +61,8 @@ class OutboxRelay:
                         pass
                     await self._wait(connection)
             finally:
-                # The lock and the listener end with the connection. Releasing them one by one fails on a broken
-                # connection, and that error would replace the one that ends this, or a cancellation.
+                # The lock and the listener end with the connection. Releasing them one by one would fail on a broken
+                # connection, and this error would replace the original error or a cancellation.
                 terminate(connection)
 
     def _notified(self, *_: object) -> None:
@@ -78,7 +79,7 @@ class OutboxRelay:
 
     async def _relay_batch(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> int:
         rows = await connection.fetch("select id, topic, key, value, headers from outbox order by id limit $1", _BATCH)
-        # Set before publishing: it grows while Kafka is unavailable.
+        # The metric is set before publishing, so that it grows while Kafka is unavailable.
         pending = len(rows) if len(rows) < _BATCH else await connection.fetchval("select count(*) from outbox")
         metrics.OUTBOX_PENDING.set(pending)
         for row in rows:

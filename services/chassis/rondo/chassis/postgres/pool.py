@@ -1,7 +1,7 @@
 """PostgreSQL: a pool per service, its migrations, and the unit of work with inbox and outbox.
 
-A state change, the inbox row of the event that made it and the outbox rows of the events that it
-causes commit in one transaction; so a redelivered event changes nothing, and no event is lost.
+A state change, the inbox row of its event and the outbox rows of the events that it causes commit in one transaction.
+So a redelivered event changes nothing, and no event is lost.
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
 )
-# The server ends a session, and so its locks, about 25 s after the client's host was lost. Its default is two hours.
+# With these the server ends a session, and so its locks, about 25 s after the client's host was lost. Without them it
+# takes two hours.
 _KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-# A process that hangs keeps its connections: a session with a lock that is used each second ends after this time
-# without use. Longer than a call of a receiver of alerts, and than Kafka takes to refuse an event.
+# A process that hangs keeps its connections. A session with a lock, which is normally used each second, ends after this
+# time without use. It is longer than a call to a receiver of alerts, and than the time in which Kafka refuses an event.
 HUNG_SECONDS = 60.0
 _NO_CONNECTION = (*_UNAVAILABLE, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class DatabaseEncodingError(StartRefusedError):
-    """The database is not in UTF8: PostgreSQL refuses to convert texts, or some of their characters."""
+    """The encoding of the database is not UTF8, so PostgreSQL refuses to convert some or all texts."""
 
     code: ClassVar[str] = "database_encoding"
 
@@ -60,7 +61,7 @@ class DatabaseEncodingError(StartRefusedError):
 
 
 class Database:
-    """A service's own schema, through a pool of connections."""
+    """The schema of a service, through a pool of connections."""
 
     def __init__(self, pool: asyncpg.Pool[Any], service: str) -> None:
         self.pool = pool
@@ -68,7 +69,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction. Commits at the end, rolls back when the body raises.
+        """Open a transaction. It commits at the end, and rolls back if the body raises.
 
         Raises:
             UnavailableError: PostgreSQL is unavailable, full, or asks to repeat the transaction.
@@ -84,9 +85,9 @@ class Database:
 
     @asynccontextmanager
     async def session(self, idle_seconds: float | None = None) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
-        """Hold a connection that is closed at the end, with its listeners and the locks of its session.
+        """Hold a connection, and close it at the end together with its listeners and the locks of its session.
 
-        The server ends it once it was not used for `idle_seconds`.
+        The server closes it if it is not used for `idle_seconds`.
 
         Raises:
             UnavailableError: as for `transaction`.
@@ -99,8 +100,8 @@ class Database:
                     await end_when_idle(connection, idle_seconds)
                 yield connection
         finally:
-            # Releasing locks and listeners one by one fails on a broken connection, and that error would replace the
-            # one that ends this, or a cancellation.
+            # Releasing locks and listeners one by one would fail on a broken connection, and this error would replace
+            # the original error or a cancellation.
             terminate(connection)
             await self.pool.release(connection)
 
@@ -112,10 +113,10 @@ class Database:
 
     @asynccontextmanager
     async def session_lock(self, name: str) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any] | None]:
-        """Hold a lock while the body runs, on a connection of its own. Yields None if another process has it.
+        """Hold a lock while the body runs, on a separate connection. Yields None if another process has the lock.
 
-        Unlike a transaction it may be held for hours. It ends with its connection, which may be long before the body
-        does: what is done with the connection that is yielded is done under the lock. The server ends a connection
+        Unlike a transaction it may be held for hours. The lock ends with its connection, which may break long before
+        the body ends. Statements on the yielded connection are always under the lock. The server closes a connection
         that is not used for `HUNG_SECONDS`.
 
         Raises:
@@ -159,12 +160,12 @@ class Database:
 
 
 def expect(health: Health) -> None:
-    """Name PostgreSQL in `/readyz` before there is a connection."""
+    """Show PostgreSQL in `/readyz` before there is a connection."""
     health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
 
 
 async def end_when_idle(connection: asyncpg.pool.PoolConnectionProxy[Any], seconds: float) -> None:
-    """Let the server end a session that is not used for so long outside of a transaction."""
+    """Make the server end a session that is idle for `seconds` outside of a transaction."""
     await connection.execute(f"set idle_session_timeout = {round(seconds * 1000)}")
 
 
@@ -178,7 +179,7 @@ def is_broken(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
 
 def terminate(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
     """Close a connection instead of releasing it to the pool, with its listeners."""
-    # The pool detaches a broken connection from its proxy.
+    # The pool detaches a broken connection from its proxy, which then raises.
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
@@ -190,12 +191,12 @@ def _as_unavailable(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> Iterat
     except _UNAVAILABLE as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:
-        # asyncpg raises this for a broken connection, which is transient, and for a wrong number of arguments.
+        # asyncpg raises this for a broken connection, which is a temporary error, and for a wrong number of arguments.
         if is_broken(connection):
             raise _unavailable(error) from error
         raise
     except asyncpg.InternalClientError as error:
-        # A query on a connection that breaks raises this: the connection must not be used again.
+        # A query on a connection that breaks raises this. The connection must not be used again.
         terminate(connection)
         raise _unavailable(error) from error
 
@@ -211,13 +212,13 @@ async def connect(
     backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
     max_size: int = 8,
 ) -> AsyncIterator[Database]:
-    """Connect, waiting without limit while PostgreSQL is unavailable, and apply the migrations.
+    """Connect and apply the migrations. Waits without limit while PostgreSQL is unavailable.
 
     There are at most `max_size` connections.
 
     Raises:
-        DatabaseEncodingError: the database is not in UTF8.
-        MigrationChangedError: an applied migration has other contents now.
+        DatabaseEncodingError: the encoding of the database is not UTF8.
+        MigrationChangedError: the content of an applied migration has changed.
 
     """
     pool = await _open_pool(settings, backoff, max_size)

@@ -21,7 +21,7 @@ NOTIFY_CHANNEL = "outbox"
 
 
 class EventTooLargeError(PermanentError):
-    """An event is larger than its topic accepts. In the outbox it would block all later events."""
+    """An event is larger than its topic accepts. It would block all later events of the outbox."""
 
     code = "event_too_large"
 
@@ -35,7 +35,7 @@ class EventTooLargeError(PermanentError):
 
 @dataclass(frozen=True)
 class Transaction:
-    """An open transaction: adapters use `connection`. Events are published after its commit."""
+    """An open transaction. Adapters use `connection`. Events are published after the commit."""
 
     connection: asyncpg.pool.PoolConnectionProxy[Any]
     service: str
@@ -43,7 +43,7 @@ class Transaction:
 
     @property
     def traceparent(self) -> str | None:
-        """The current span, or else the trace of the event that caused this transaction."""
+        """The `traceparent` of the current span, or else that of the event that caused this transaction."""
         return current_traceparent() or (self.cause.traceparent if self.cause else None)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:

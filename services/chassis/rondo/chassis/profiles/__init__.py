@@ -1,1 +1,1 @@
-"""What trainer and monitor compute alike of a model's columns: bins, components, projections, autocorrelation."""
+"""Statistics of a model's columns that trainer and monitor both compute: bins, components, projections, correlation."""

@@ -1,8 +1,8 @@
-"""Over how many rows the values of a column are correlated: the integrated autocorrelation time of its components.
+"""The integrated autocorrelation time of a column's components: the number of rows over which they are correlated.
 
-It is estimated at several scales: white noise hides a slow component at lag 1, and the means of longer stretches show
-it. The estimate has its small-sample bias (Kendall, "Note on bias in the estimation of autocorrelation", Biometrika
-1954) and one standard error added.
+It is estimated at several scales: white noise hides a slow component at lag 1, but the means of longer stretches show
+it. The small-sample bias (Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 1954) is corrected,
+and one standard error is added.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _LARGEST = 0.9999
 
 
 def autocorrelation_time(means: NDArray[np.float64], rows: float, below: float = math.inf) -> float:
-    """Return the autocorrelation time in rows, the largest over components and scales. 1 where rows are independent.
+    """Return the autocorrelation time in rows, the largest over components and scales. 1 if rows are independent.
 
-    `means` are of consecutive stretches of `rows` rows, shape `[components, stretches]`. The scales are those of fewer
-    than `below` rows.
+    `means` are the means of consecutive stretches of `rows` rows, shape `[components, stretches]`. Only scales of fewer
+    than `below` rows are used.
     """
     longest = 1.0
     while means.shape[1] >= FEWEST_MEANS and rows < below:
         longest = max(longest, rows * _time(means))
         count = means.shape[1] // _SCALE_STEP
-        # A product is many times as fast as `mean` over so short an axis.
+        # A product is many times as fast as `mean` over such a short axis.
         means = means[:, : count * _SCALE_STEP].reshape(len(means), count, _SCALE_STEP) @ _EQUALLY
         rows *= _SCALE_STEP
     return longest
@@ -41,8 +41,8 @@ def autocorrelation_time(means: NDArray[np.float64], rows: float, below: float =
 def autocorrelation_time_of_bins(values: NDArray[np.float64], bins: NDArray[np.int64], below: float) -> float:
     """Return `autocorrelation_time` of components that are functions of the bin of a row.
 
-    `values` has the components of each bin, shape `[bins, components]`, and `bins` the bin of each row in their order.
-    At the scale of single rows, the pairs of bins that follow each other are counted once for all components.
+    `values` has the components of each bin, shape `[bins, components]`, and `bins` the bin of each row in order. At the
+    scale of single rows, pairs of consecutive bins are counted once for all components.
     """
     if not values.size or len(bins) < FEWEST_MEANS or below <= 1:
         return 1.0
@@ -64,7 +64,7 @@ def autocorrelation_time_of_bins(values: NDArray[np.float64], bins: NDArray[np.i
 
 
 def _time(means: NDArray[np.float64]) -> float:
-    """Return the largest autocorrelation time of the components, in stretches. 0 where no correlation is certain."""
+    """Return the largest autocorrelation time of the components, in stretches. 0 if no correlation is significant."""
     centred = means - means.mean(axis=1, keepdims=True)
     squares = np.einsum("cs,cs->c", centred, centred)
     products = np.einsum("cs,cs->c", centred[:, 1:], centred[:, :-1])
@@ -72,7 +72,7 @@ def _time(means: NDArray[np.float64]) -> float:
 
 
 def _largest_time(squares: NDArray[np.float64], products: NDArray[np.float64], count: int) -> float:
-    """Return `_time` from the sums of the squares, and of the products of neighbours, by component."""
+    """Return the same as `_time`, from each component's sums of squares and of products of neighbours."""
     lag1 = np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     certain = lag1 > 2.5 / math.sqrt(count)
     if not certain.any():

@@ -1,8 +1,8 @@
 """Counts the columns of a table into the fixed bins of a model's reference profile.
 
-The counts of all columns lie side by side in one vector: two counts merge by addition. A numeric column has its bins,
-then one for missing values. A categorical one its categories, one for categories that the reference does not list, and
-one for missing values.
+The counts of all columns are one vector, so two vectors of counts merge by addition. A numeric column has its bins,
+then one bin for missing values. A categorical column has its categories, one bin for categories that the reference does
+not list, and one for missing values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import FeatureProfile, Projections, ReferenceProfile
 
 
-# The bins of the values of so many rows are in memory at once.
+# The number of rows whose bins are in memory at once.
 _ROWS_AT_ONCE = 16_384
 
 
@@ -48,13 +48,13 @@ class ColumnBins:
     categories: pa.Array | None
 
     def of(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return this column's counts. The missing values are last."""
+        """Return this column's counts. The count of missing values is last."""
         return counts[self.offset : self.offset + self.size]
 
     def bins(self, rows: pa.Table) -> NDArray[np.int64]:
         """Return the bin of each row, counted from 0, as a new array of shape [rows].
 
-        A column that the table lacks is missing in every row.
+        If the table lacks the column, the value of every row is missing.
         """
         if self.edges is None:
             return self.bins_of_categories(rows)
@@ -65,7 +65,7 @@ class ColumnBins:
         return np.asarray(_numeric_bins([self]).of_values(values[None])[0], np.int64)
 
     def bins_of_categories(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Return `bins` of a categorical column, of texts that may be dictionary-encoded."""
+        """Return `bins` of a categorical column. Its texts may be dictionary-encoded."""
         if self.column not in rows.column_names:
             return np.full(rows.num_rows, self.size - 1, np.int64)
         column = rows.column(self.column)
@@ -78,7 +78,7 @@ class ColumnBins:
         return np.asarray(bins[places.to_numpy(zero_copy_only=False)])
 
     def _bins_of_texts(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-        # The categories end with the empty text and null, which are missing, as in the reference.
+        # The categories end with the empty text and null, which both count as missing, as in the reference.
         codes = pc.index_in(texts, self.categories).fill_null(self.size).to_numpy(zero_copy_only=False)
         missing, unlisted = self.size - 1, self.size - 2
         bins = np.append(np.arange(unlisted), [missing, missing, unlisted])
@@ -87,9 +87,9 @@ class ColumnBins:
 
 @dataclass(frozen=True, eq=False)
 class AlikeColumns:
-    """Columns of a kind that have equally many bins, and their `numbers` among all columns.
+    """Columns of the same kind with the same number of bins, and their `numbers` among all columns.
 
-    `places` are those of their counts, without missing values, shape [columns, bins].
+    `places` are the positions of their counts, without missing values, shape [columns, bins].
     """
 
     is_categorical: bool
@@ -99,9 +99,9 @@ class AlikeColumns:
 
 @dataclass(frozen=True)
 class Binning:
-    """The bins of every column of a version, then those of its projections. `size` is their total number.
+    """The bins of every column of a version, then those of its projections. `size` is the total number of bins.
 
-    A column whose kind of profile is unknown has none.
+    A column with an unknown kind of profile has no bins.
     """
 
     columns: tuple[ColumnBins, ...]
@@ -111,7 +111,7 @@ class Binning:
 
     @classmethod
     def of(cls, profile: ReferenceProfile) -> Binning:
-        """Return the bins of a reference profile: its features in their order, its outputs, its projections."""
+        """Return the bins of a reference profile: of its features in order, then of its outputs and projections."""
         return cls.of_columns(profile.features, profile.outputs, profile.projections)
 
     @classmethod
@@ -121,7 +121,7 @@ class Binning:
         outputs: Mapping[str, FeatureProfile],
         projections: Projections | None = None,
     ) -> Binning:
-        """Return the bins of features in their order, then of outputs and projections."""
+        """Return the bins of features in order, then of outputs and projections."""
         named = [(name, f"{FEATURE}{name}", part) for name, part in features.items()]
         named += [(f"{OUTPUT}{name}", f"{OUTPUT}{name}", part) for name, part in outputs.items()]
         columns = _side_by_side(named, 0)
@@ -137,15 +137,15 @@ class Binning:
         return (*self.columns, *self.projections)
 
     def count_groups(self, rows: pa.Table, groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-        """Count each group of rows for itself: shape [number, size].
+        """Return the counts of each group of rows, shape [number, size].
 
-        A column that the table lacks counts as missing in every row.
-        `groups` has each row's group, from 0 to `number` - 1, shape [rows].
+        If the table lacks a column, the value of every row is missing. `groups` has each row's group, from 0 to
+        `number` - 1, shape [rows].
         """
         return self.count(self.bins(rows), groups, number)
 
     def count(self, bins: NDArray[Any], groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-        """Return `count_groups` of rows with these `bins`."""
+        """Return the same as `count_groups`, from the bins of the rows."""
         if bins.shape[1] > _ROWS_AT_ONCE:
             parts = [slice(first, first + _ROWS_AT_ONCE) for first in range(0, bins.shape[1], _ROWS_AT_ONCE)]
             return np.asarray(sum(self.count(bins[:, part], groups[part], number) for part in parts))
@@ -158,7 +158,7 @@ class Binning:
     def bins(self, rows: pa.Table) -> NDArray[Any]:
         """Return the bin of each value, counted from 0 in each column, shape [watched, rows].
 
-        The type is the smallest unsigned one that has room for the bins of all columns.
+        The type is the smallest unsigned one that can hold the bins of all columns.
         """
         found = np.empty((len(self.watched), rows.num_rows), self._type)
         for first in range(0, rows.num_rows, _ROWS_AT_ONCE):
@@ -173,7 +173,7 @@ class Binning:
         return np.concatenate([np.zeros(0, np.int64), *known])
 
     def _fill(self, bins: NDArray[Any], rows: pa.Table) -> None:
-        """Write the `bins` of the rows."""
+        """Write the bins of the rows into `bins`."""
         number = len(self.columns)
         numeric = [at for at, column in enumerate(self.columns) if column.edges is not None]
         if numeric:
@@ -193,12 +193,12 @@ class Binning:
 
     @cached_property
     def _offsets(self) -> NDArray[np.int64]:
-        """Where the bins of each column begin, shape [watched, 1]."""
+        """The position of the first bin of each column, shape [watched, 1]."""
         return np.array([column.offset for column in self.watched], np.int64)[:, None]
 
     @cached_property
     def alike(self) -> tuple[AlikeColumns, ...]:
-        """The columns in groups, so that distributions of many columns are compared at once."""
+        """The columns in groups of the same shape, so that distributions of many columns are compared at once."""
         found: dict[tuple[bool, int], list[int]] = {}
         for number, column in enumerate(self.columns):
             found.setdefault((column.categories is not None, column.size), []).append(number)
@@ -220,7 +220,7 @@ class Binning:
 
 
 def _side_by_side(profiles: Iterable[tuple[str, str, FeatureProfile]], offset: int) -> tuple[ColumnBins, ...]:
-    """Return the bins of names, columns and profiles in a vector of counts from `offset` on."""
+    """Return the bins of profiles, given as (name, column, profile), in a vector of counts from `offset` on."""
     columns: list[ColumnBins] = []
     for name, column, part in profiles:
         if not isinstance(part, UnknownProfile):
@@ -231,7 +231,7 @@ def _side_by_side(profiles: Iterable[tuple[str, str, FeatureProfile]], offset: i
 
 def _column_bins(name: str, column: str, offset: int, part: NumericProfile | CategoricalProfile) -> ColumnBins:
     if isinstance(part, NumericProfile):
-        # As float32, like the values: a value equal to an edge then compares as equal.
+        # Edges are float32, like the values, so that a value equal to an edge compares as equal.
         return ColumnBins(name, column, offset, len(part.counts) + 1, np.asarray(part.edges, np.float32), None)
     return ColumnBins(name, column, offset, len(part.counts) + 2, None, pa.array([*part.counts, "", None], pa.string()))
 

@@ -1,8 +1,9 @@
-"""What is watched of a column: bounded figures of a row, each a function of the row's bin in the reference profile.
+"""The monitored components of a column: bounded figures of a row, each a function of its bin in the reference profile.
 
-A block's mean of a component follows from its counts of rows by bin alone, so counts merge before they are compared,
-and one extreme value can't move a block. Level and spread are the shifted Legendre polynomials of the rank in the
-reference, with mean 0 and variance 1 (Neyman, "Smooth test for goodness of fit", Skandinavisk Aktuarietidskrift 1937).
+A block's mean of a component depends only on its counts of rows by bin. So counts can be merged before they are
+compared, and one extreme value can't change a block much. Level and spread are the shifted Legendre polynomials of the
+rank in the reference, with mean 0 and variance 1 (Neyman, "Smooth test for goodness of fit", Skandinavisk
+Aktuarietidskrift 1937).
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 8
 UNIT = 2.0**-20
-"""The components of a row and its loss are multiples of it, so sums of up to 2^31 rows are exact in any order."""
+"""The components and the loss of a row are multiples of it, so sums of up to 2^31 rows are exact in any order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
     """The names of the components of a column, and the value of each in every bin, shape `[bins, components]`.
 
-    The bins are those of `profiles.binning`: the missing values are last. The values are multiples of `UNIT`, so
-    replicas have the same sums.
+    The bins are those of `profiles.binning`, with missing values last. The values are multiples of `UNIT`, so replicas
+    have the same sums.
     """
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
 
     def means(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the means over the rows that are counted. Counts `[..., bins]` give `[..., components]`."""
+        """Return the means over the counted rows. Counts `[..., bins]` give `[..., components]`."""
         return np.asarray((counts @ self.values) / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 
@@ -68,7 +69,7 @@ def _categorical(profile: CategoricalProfile) -> Components:
 
 
 def _with_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Append the value of a missing one: 0, so that only `missing` shows it."""
+    """Append the value for a missing value: 0, so that only the component `missing` shows it."""
     return np.append(values, 0.0)
 
 

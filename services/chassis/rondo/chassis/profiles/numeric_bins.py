@@ -1,7 +1,8 @@
-"""The bins of numbers, of all columns of a table at once.
+"""Computes the bins of numbers for all columns of a table at once.
 
-A binary search is full of branches that no processor predicts. Comparing all values with each of some 40 edges takes a
-fraction of its time, as long as the values stay in the cache and the calls are few: so columns are compared together.
+A binary search has many branches that a processor can't predict. Comparing all values with each of some 40 edges takes
+a fraction of its time, as long as the values stay in the cache and there are few calls. So columns are compared
+together.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MOST_EDGES = int(np.iinfo(np.uint8).max)
 
 @dataclass(frozen=True, eq=False)
 class NumericBins:
-    """The edges of columns, shape `[columns, edges]`: the missing ones of a column with fewer edges are NaN.
+    """The edges of columns, shape `[columns, edges]`. A column with fewer edges is padded with NaN.
 
     `missing` is the bin of a missing value, shape `[columns]`.
     """
@@ -40,7 +41,7 @@ class NumericBins:
     def of_values(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
         """Return the bin of each value, counted from 0. Both have the shape `[columns, rows]`. NaN is missing.
 
-        The type is the smallest one that has room for all bins.
+        The type is the smallest one that can hold all bins.
         """
         found = np.empty(values.shape, np.min_scalar_type(int(self.missing.max(initial=0))))
         few = max(1, _AT_ONCE // max(1, len(values)))
@@ -51,7 +52,7 @@ class NumericBins:
         return found
 
     def _edges_up_to(self, values: NDArray[np.float32]) -> NDArray[np.uint8] | NDArray[np.int64]:
-        """Return how many edges of its column are at most each value."""
+        """Return the number of edges of its column that are at most each value."""
         if self.edges.shape[1] > _MOST_EDGES:
             pairs = zip(self.edges, values, strict=True)
             return np.array([np.searchsorted(edges, each, side="right") for edges, each in pairs], np.int64)

@@ -1,10 +1,10 @@
-"""Projections: weighted sums of the numeric features of a row, which show a change in how features go together.
+"""Projections: weighted sums of the numeric features of a row, which show a change of the dependence between features.
 
-The change of a single column is found in that column. Features that begin to go together, or no longer do, change the
-distribution of weighted sums of them and nothing else.
+A change of a single column is visible in that column. A change of the dependence between features is visible only in
+the distribution of their weighted sums.
 
-A feature is taken as its level: the rank in the reference, with mean 0 and variance 1. So a heavy tail does not hide
-the other features, and a missing value counts as the mean.
+The value of a feature is its level: the rank in the reference, with mean 0 and variance 1. So a heavy tail does not
+hide the other features, and a missing value counts as the mean.
 
 Two distributions that differ also differ in almost every random projection (Cuesta-Albertos, Fraiman and Ransford,
 "A sharp form of the Cramér-Wold theorem", Journal of Theoretical Probability 20, 2007).
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from rondo.contracts.training_evidence import FeatureProfile, Projections
 
-# What a feature adds is a multiple of it: sums below 2^12 are then exact in float32, so trainer and monitor have the
-# same value of the same row. A sum of levels is at most the square root of 3 times the number of features.
+# The contribution of a feature is a multiple of it. Sums below 2^12 are then exact in float32, so trainer and monitor
+# have the same value for the same row. A sum of levels is at most the square root of 3 times the number of features.
 _UNIT = 2.0**-12
 _NAME = "projection "
 
 
 def projection_name(number: int) -> str:
-    """Return the name of a projection, counted from 1. It has a blank, which no feature's name has."""
+    """Return the name of a projection, counted from 1. It has a blank, unlike the names of features."""
     return f"{_NAME}{number}"
 
 
@@ -44,7 +44,7 @@ def is_projection(column: str | None) -> bool:
 
 
 def computable(features: Mapping[str, FeatureProfile], projections: Projections | None) -> dict[str, NumericProfile]:
-    """Return the profiles of projections by name. None where one, or a feature in them, is of a later release."""
+    """Return the profiles of projections by name. Empty if one, or one of their features, is of a later release."""
     if projections is None:
         return {}
     weighed = [features.get(name) for name in projections.weights]
@@ -55,7 +55,7 @@ def computable(features: Mapping[str, FeatureProfile], projections: Projections 
 
 @dataclass(frozen=True, eq=False)
 class Projector:
-    """What each bin of each feature adds to the projections, float32 `[bins, projections]`."""
+    """The contribution of each bin of each feature to the projections, float32 `[bins, projections]`."""
 
     tables: Mapping[str, NDArray[np.float32]]
     number: int
@@ -71,11 +71,11 @@ class Projector:
         return cls(tables, max(map(len, weights.values()), default=0))
 
     def zeros(self, rows: int) -> NDArray[np.float32]:
-        """Return the projections of rows before anything is added, shape `[rows, projections]`."""
+        """Return the initial projections of rows, which are 0, shape `[rows, projections]`."""
         return np.zeros((rows, self.number), np.float32)
 
     def add(self, projected: NDArray[np.float32], name: str, bins: NDArray[np.int64]) -> None:
-        """Add what a feature contributes to rows with these bins. Nothing, if it has no weights."""
+        """Add the contribution of a feature to rows with these bins. A feature without weights adds nothing."""
         if name in self.tables:
             projected += self.tables[name].take(bins, axis=0)
 

@@ -1,7 +1,7 @@
-"""Hashes of rows, by which trainer and monitor recognise rows that are equal.
+"""Hashes of rows, with which trainer and monitor recognise equal rows.
 
-The same values have the same hash everywhere and for ever: the monitor keeps hashes in its checkpoints. They are not
-cryptographic. Of n rows with different values about n^2 / 2^65 pairs share a hash.
+The same values have the same hash on all machines and in all releases, because checkpoints of the monitor have hashes.
+They are not cryptographic. About n^2 / 2^65 pairs of n rows with different values share a hash.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 _STEPS = tuple((np.uint64(shift), np.uint64(factor))
                for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)))  # fmt: skip
 _LAST_SHIFT = np.uint64(31)
-# The bytes of so many texts, as 64-bit numbers, are in memory at once, and so many hashes are mixed in the cache.
+# The number of texts whose bytes are in memory at once as 64-bit numbers, and of hashes that are mixed in the cache.
 _AT_ONCE = 16_384
 
 
 def row_hashes(columns: Iterable[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint64]:
     """Return a hash of each row of columns of text, float32 or timestamps, shape `[rows]`.
 
-    Texts may be dictionary-encoded: each distinct one is then hashed once.
-    A missing value is equal to a missing one, to NaN, and to the empty text. 0 is equal to -0.
+    Texts may be dictionary-encoded. Each distinct text is then hashed once. Missing values, NaN and the empty text have
+    the same hash, and so have 0 and -0.
     """
     found: NDArray[np.uint64] | None = None
     for column in columns:
@@ -44,7 +44,7 @@ def row_hashes(columns: Iterable[pa.Array | pa.ChunkedArray]) -> NDArray[np.uint
 
 
 def repeated_shares(hashes: NDArray[np.uint64], block: int) -> NDArray[np.float64]:
-    """Return, of each whole block of so many rows, the share of rows that repeat an earlier row of the block."""
+    """Return the share of rows that repeat an earlier row of their block, for each complete block of `block` rows."""
     ordered = np.sort(hashes[: len(hashes) // block * block].reshape(-1, block), axis=1)
     return np.asarray((ordered[:, 1:] == ordered[:, :-1]).sum(axis=1) / block)
 
@@ -73,7 +73,7 @@ def _hashes(values: pa.Array) -> NDArray[np.uint64]:
 
 
 def _of_texts(values: pa.Array) -> NDArray[np.uint64]:
-    """Return polynomials of the bytes, modulo 2^64."""
+    """Return a polynomial of the bytes of each text, modulo 2^64."""
     _, offsets, content = values.buffers()
     ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
     starts, lengths = ends[:-1], np.diff(ends)

@@ -1,8 +1,8 @@
-"""Numbers in (0, 1) that decide ties: replicas agree on them, and a replay repeats them.
+"""Pseudorandom numbers in (0, 1) that break ties: all replicas have the same ones, and so has a replay.
 
-They are a function of a seed, of the number of a block and of a component: splitmix64 by a counter, so that those of
-many blocks are drawn at once. A seed of an earlier release has a generator for each block, and keeps it: what a
-checkpoint has of a test then stays as it was.
+They are a function of a seed, the number of a block and a component: splitmix64 of a counter, so that the numbers of
+many blocks are drawn at once. A seed of an earlier release still uses a generator for each block, so that a test in a
+checkpoint continues with the same numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GAMMA, _BLOCK_BITS = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
 def by_counter(seed: str) -> str:
-    """Return the seed of a test that begins now."""
+    """Return the seed of a new test, with the scheme of this release."""
     return f"{_BY_COUNTER}{seed}"
 
 
@@ -38,7 +38,7 @@ def of_blocks(seed: str, first: int, number: int, components: int) -> NDArray[np
     counters = rows + np.arange(first, first + number, dtype=np.uint64)
     key = np.uint64(_hashed(seed))
     mixed = mix(np.asarray(key + counters * _GAMMA, np.uint64).ravel())
-    # With a 53rd bit the largest would be rounded to 1.
+    # With a 53rd bit the largest number would be rounded to 1.
     return np.asarray(((mixed >> np.uint64(12)) + 0.5).reshape(counters.shape) * 2.0**-52, np.float64)
 
 

@@ -1,4 +1,4 @@
-"""Which slices of a reference each row belongs to: at most one for each column."""
+"""Finds the slices of a reference that each row belongs to: at most one for each column."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from rondo.contracts.training_evidence import SliceReference
 
-# A code is a number with a digit for each column, and fits int64.
+# A code has a digit for each column, and fits into int64.
 MOST_COLUMNS, MOST_VALUES = 8, 50
 
 
 def texts(values: pa.Array) -> pa.Array:
-    """Return the values of a feature as `SliceReference.value` has them, from texts or float32."""
+    """Convert the values of a feature, texts or float32, to the form of `SliceReference.value`."""
     if not pa.types.is_floating(values.type):
         return values.cast(pa.string()).fill_null("")
     known = values.dictionary_encode()
@@ -39,7 +39,7 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Slices:
-    """The values of each column, in the order of the reference: slice number i is the i-th of all of them."""
+    """The values of each column, in the order of the reference. Slice number i is the i-th of all values."""
 
     columns: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -51,7 +51,7 @@ class Slices:
         return cls(tuple((column, tuple(values)) for column, values in found.items()))
 
     def codes(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Return a code for each row of `predictions.log`, shape `[rows]`: it says which slices the row belongs to."""
+        """Return a code of the slices of each row of `predictions.log`, shape `[rows]`."""
         codes = np.zeros(rows.num_rows, np.int64)
         for column, values in self.columns:
             digits = np.zeros(rows.num_rows, np.int64)
@@ -63,7 +63,7 @@ class Slices:
         return codes
 
     def members(self, codes: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-        """Yield the number of each slice that has a row, and which rows it has."""
+        """Yield the number of each slice that has rows, and a mask of its rows."""
         last = sum(len(values) for _, values in self.columns)
         for _, values in reversed(self.columns):
             codes, digits = np.divmod(codes, len(values) + 1)

@@ -1,1 +1,1 @@
-"""Who calls a service: principals, their roles, and the tokens that every service follows from Kafka."""
+"""Identifies callers of a service: principals, their roles, and the tokens that every service reads from Kafka."""

@@ -1,4 +1,4 @@
-"""A principal: who acts, and what the credential allows."""
+"""A principal: the name of a caller, and the roles of its credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMPLIED = {
 
 @dataclass(frozen=True)
 class Principal:
-    """`name` comes from the credential alone: it goes into the audit log, and no header or body changes it."""
+    """An authenticated caller. `name`, which the audit log records, comes only from the credential."""
 
     name: str
     roles: frozenset[str]

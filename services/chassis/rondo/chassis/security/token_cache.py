@@ -1,7 +1,7 @@
-"""Tokens as every service knows them: the compacted topic `access.tokens`, in memory.
+"""Tokens in the memory of every service, from the compacted topic `access.tokens`.
 
-So a service authenticates while the registry and PostgreSQL are down, and a revoked token is refused everywhere within
-the time of one message.
+So a service can authenticate while the registry and PostgreSQL are unavailable, and all services refuse a revoked token
+as soon as one message arrives.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
 
 log = logging.getLogger(__name__)
-# A token that was created a moment ago may be used before its event has arrived.
+# A new token may be used before its event has arrived.
 _ARRIVAL_SECONDS = 0.5
 
 
 class UnauthenticatedError(Exception):
-    """The request has no credential that can be used. The message says why."""
+    """The request has no valid credential. The message has the reason."""
 
     code = "unauthenticated"
 
@@ -43,7 +43,7 @@ class TokenCache:
         self._now = now
         self._tokens: dict[str, TokenChanged] = {}
         self._times: dict[str, datetime] = {}
-        # By the SHA-256 of a credential: its principal, and until when it has one. Any change of a token empties it.
+        # The principal and its expiry by the SHA-256 of a credential. Any change of a token clears it.
         self._known: dict[bytes, tuple[Principal, datetime | None]] = {}
         self._changed = asyncio.Condition()
         self._complete = False
@@ -65,7 +65,7 @@ class TokenCache:
             self._changed.notify_all()
 
     def completed(self) -> None:
-        """Authenticate from now on: everything that was published before the start has been read."""
+        """Authenticate from now on: all events that were published before the start have been read."""
         self._complete = True
 
     async def authenticate(self, credential: str) -> Principal:
@@ -87,7 +87,7 @@ class TokenCache:
         return self._principal(token_id, secret, await self._find(token_id))
 
     def known(self, credential: str) -> Principal | None:
-        """Return the principal of a token that can be used now. None where `authenticate` waits for it, or says why."""
+        """Return the principal of a cached token. None if `authenticate` has to wait for the token or to refuse it."""
         digest = hashlib.sha256(credential.encode()).digest()
         if (known := self._known.get(digest)) is None:
             parts = access_tokens.split(credential) if self._complete else None
@@ -103,7 +103,7 @@ class TokenCache:
         return principal if expires_at is None or self._now() < expires_at else None
 
     def _principal(self, token_id: str, secret: str, token: TokenChanged | None) -> Principal:
-        # An unknown id is refused later than a wrong secret. That reveals which ids exist. Ids are not secret.
+        # An unknown id is refused later than a wrong secret, which reveals the existing ids. Ids are not secret.
         if token is None or not access_tokens.matches(secret, token.secret_digest):
             raise UnauthenticatedError("the token is unknown, or was replaced")
         if token.revoked_at is not None:
@@ -113,7 +113,7 @@ class TokenCache:
         return Principal(token.name, frozenset(token.roles))
 
     async def wait_for(self, token_ids: Iterable[str]) -> None:
-        """Wait until all of these are known."""
+        """Wait until all of these tokens are known."""
         wanted = set(token_ids)
         async with self._changed:
             await self._changed.wait_for(lambda: wanted <= self._tokens.keys())

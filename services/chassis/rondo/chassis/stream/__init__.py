@@ -1,1 +1,1 @@
-"""The data plane: exactly-once transforms, and followers that keep their own state."""
+"""The data plane: exactly-once transforms, and followers that store positions with their state."""

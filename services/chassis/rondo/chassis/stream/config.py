@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """`instance` names the replica. A new process of the same name fences the old one.
+    """The settings of a stream. `instance` names the replica. A new process of the same name fences the old one.
 
-    A micro-batch has `max_records` at most, and takes no more once it has `max_bytes`.
+    A micro-batch has at most `max_records`, and is complete once it has `max_bytes`.
 
     `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
-    seconds between the starts of two transactions: a busy stream fills its micro-batches for that long, and a record
-    after a gap does not wait. After `hanging_after` seconds without a record the stream checks for a hanging
-    transaction. It must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds
-    hangs.
+    seconds between the starts of two transactions: a busy stream fills its micro-batches for that time, and a record
+    after a gap does not wait. After `hanging_after` seconds without a record, which must exceed `transaction_timeout`,
+    the stream checks for a hanging transaction. A call of librdkafka that takes longer than `hung_after` seconds is
+    considered hung.
     """
 
     kafka: KafkaConnection
@@ -47,14 +47,15 @@ class StreamSettings:
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            # Not cooperative: a static member that dies between the two steps of a cooperative rebalance rejoins a
-            # group that looks stable, and the partitions that it had revoked stay unassigned (seen on Kafka 4.3).
+            # A cooperative strategy is not used: a static member that dies between the two steps of a cooperative
+            # rebalance rejoins a group that looks stable, and its revoked partitions stay unassigned (seen on Kafka
+            # 4.3).
             "partition.assignment.strategy": "range",
             "session.timeout.ms": int(self.session_timeout * 1000),
-            # A member is notified of a rebalance by its heartbeat, and the rebalance waits for the slowest member.
+            # A member learns of a rebalance from its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,
-            # A micro-batch takes all of what is read ahead at once, whatever its size.
+            # A micro-batch may take all prefetched records at once, whatever their size.
             "queued.max.messages.kbytes": max(self.max_bytes // 2048, 1),
             "log_level": 3,
         } | self.consumer
@@ -68,7 +69,7 @@ class StreamSettings:
             "transaction.timeout.ms": int(self.transaction_timeout * 1000),
             "linger.ms": 5,
             # A transaction that begins while the markers of the previous one are being written is refused and retried.
-            # librdkafka's default is to retry after 100 ms, doubling: the longest part of a turn.
+            # By default librdkafka retries after 100 ms, doubling, which would be the longest part of a turn.
             "retry.backoff.ms": 10,
             "retry.backoff.max.ms": 200,
             # After a crash of the broker librdkafka (2.16) can wait for the next change of a connection, regardless of
@@ -85,20 +86,20 @@ class StreamSettings:
 
 
 def assigned_consumer_config(kafka: KafkaConnection, name: str) -> dict[str, Any]:
-    """Return librdkafka's options for a consumer of committed records whose partitions are assigned by hand.
+    """Return librdkafka's options for a consumer of committed records whose partitions are assigned manually.
 
     It commits nothing, and reports the end of each partition.
     """
     return {
         **kafka.confluent(),
         "client.id": name,
-        "group.id": f"{name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
+        "group.id": f"{name}-unused",  # librdkafka requires one, even if partitions are assigned manually
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
         "fetch.wait.max.ms": 50,
-        # A process may have several of them, and each fetches so much ahead.
+        # A process may have several consumers, and each prefetches this amount.
         "queued.max.messages.kbytes": 16_384,
         "log_level": 3,
     }

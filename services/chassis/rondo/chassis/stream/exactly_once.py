@@ -1,16 +1,16 @@
-"""The exactly-once stream: records in, records out and the offsets in one Kafka transaction (KIP-98, KIP-447).
+"""The exactly-once stream: output records and offsets of the input in one Kafka transaction (KIP-98, KIP-447).
 
 It uses confluent-kafka, which was measured and chosen over aiokafka: librdkafka fences a zombie by the metadata of the
-consumer group, and sends heartbeats on its own thread. The stream reads and transforms on a thread of its own, so that
-inference and the event loop do not block each other, while another thread commits the micro-batch before. Only the
-reading thread calls the consumer, and only the other one the producer.
+consumer group, and sends heartbeats on a separate thread. The stream reads and transforms on its own thread, so that
+inference and the event loop do not block each other, while another thread commits the previous micro-batch. Only the
+reading thread calls the consumer, and only the committing thread calls the producer.
 
-A rebalance is eager: the partitions are ours until the callback returns, so it waits for the micro-batch in flight. The
-metadata of the group is read together with the messages: metadata of the time of the commit could be that of a later
-generation, or of none at all, which the broker would not check.
+A rebalance is eager: the stream owns the partitions until the callback returns, so the callback waits for the
+micro-batch in flight. The metadata of the group is read together with the messages. Metadata that is read at the commit
+could belong to a later generation, or to no member, which the broker would not check.
 
-A failure aborts the transaction and starts again from the committed offsets: nothing was visible, nothing is lost.
-A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
+A failure aborts the transaction, and the stream starts again from the committed offsets. No output was visible, and no
+message is lost. A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
 """
 
 from __future__ import annotations
@@ -44,21 +44,22 @@ if TYPE_CHECKING:
     from rondo.chassis.stream.transform import Notes, Transform
 
 log = logging.getLogger(__name__)
-# Otherwise librdkafka writes to standard error, and not as JSON.
+# Without this logger librdkafka writes to standard error, and not as JSON.
 _LIBRARY_LOG = logging.getLogger("librdkafka")
 _KEY = methodcaller("key")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
-# Instead, while the transform may have output without messages.
+# The time that replaces it while the transform may have output without messages.
 _ACTIVE_SECONDS = 0.02
 _LAG_SECONDS = 1.0
-# Messages are awaited for so long at a time while a commit is on its way.
+# The time of one wait for messages while a commit is in progress.
 _COMMIT_LOOK_SECONDS = 0.002
-# Of the linger time. The bytes of the micro-batch are counted after each. Slices by count would cost 60 us each where
-# messages wait, and are not needed there: a call that does not wait returns what is read ahead at most.
+# The length of a slice of the linger time. The bytes of the micro-batch are counted after each slice. Slices by number
+# of messages would cost 60 us each, and are not needed: if messages wait, a call returns at most the prefetched ones.
 _SLICE_SECONDS = 0.02
-# Of a rebalance, for the micro-batch in flight. One that takes longer is fenced. Below `max.poll.interval.ms`.
+# The time that a rebalance waits for the micro-batch in flight. A commit that takes longer is fenced. It is less than
+# `max.poll.interval.ms`.
 _REVOKE_SECONDS = 8.0
 
 
@@ -69,7 +70,7 @@ _HUNG = (
 
 
 class PartitionsMovedError(Exception):
-    """Partitions were revoked while a micro-batch was gathered: their new owner reads the same messages."""
+    """Partitions were revoked while a micro-batch was gathered. Their new owner reads the same messages."""
 
     def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
         self.partitions = sorted(partitions)
@@ -78,12 +79,12 @@ class PartitionsMovedError(Exception):
 
 
 def end_process() -> None:
-    """Exit as a crash does: a thread that hangs in a library prevents an orderly exit."""
+    """Exit like after a crash, because a thread that hangs in a library prevents an orderly exit."""
     os._exit(1)
 
 
 class ExactlyOnceStream:
-    """Runs a transform between topics, on a thread of its own."""
+    """Runs a transform between topics, on a separate thread."""
 
     def __init__(
         self,
@@ -94,9 +95,10 @@ class ExactlyOnceStream:
         moved: Callable[[], object] = lambda: None,
         notes: Notes | None = None,
     ) -> None:
-        """Call `moved` on the transform's thread before messages of partitions that may have had another owner.
+        """Set up the stream. `moved` is called before messages of partitions that may have had another owner.
 
-        `notes` are the transform's, if it has any. Those of a partition are restored after `moved`.
+        It is called on the transform's thread. `notes` is the transform if it has notes. The notes of a partition are
+        restored after `moved`.
         """
         self._settings = settings
         self._transform = transform
@@ -115,12 +117,12 @@ class ExactlyOnceStream:
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._joined = False
-        # Set after the first turn as a member of the group, also without partitions if there are more replicas than
-        # partitions. Whatever can start later waits for this.
+        # It is set after the first turn as a member of the group, even without partitions, if there are more replicas
+        # than partitions. Parts that can start later wait for it.
         self.polling = asyncio.Event()
 
     async def run(self) -> None:
-        """Stream until cancelled; then end the running transaction and leave the group."""
+        """Stream until cancelled. At the end, finish the running transaction and leave the group."""
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         try:
@@ -199,10 +201,10 @@ class ExactlyOnceStream:
                 writer.close()
 
     def _gather(self, consumer: Consumer, writer: Writer) -> list[Message]:
-        """Read a micro-batch: wait for the first message, then take what arrives within the linger time.
+        """Read a micro-batch: wait for the first message, then take messages that arrive within the linger time.
 
-        While the one before is being committed, and there is room, further messages are taken: what is transformed too
-        early waits for that commit, and what arrives meanwhile for another one.
+        While the previous micro-batch is being committed, and there is room, further messages are taken. A micro-batch
+        that is complete earlier would only wait for that commit, and later messages would wait for the next one.
         """
         self._revoked.clear()
         messages = consumer.consume(1, _ACTIVE_SECONDS if self._active else _IDLE_SECONDS)
@@ -211,7 +213,7 @@ class ExactlyOnceStream:
             size = self._poison.batch_size(self._settings.max_records)
             more, content, lingers = messages, 0, True
             while len(messages) < size and (lingers or not writer.idle):
-                content += _bytes(more)  # not of what fills the micro-batch: 4,000 keys take half a millisecond
+                content += _bytes(more)  # not for messages that complete it: 4,000 keys take half a millisecond
                 if content >= self._settings.max_bytes:
                     break
                 left = max(until - time.monotonic(), 0.0)
@@ -221,7 +223,7 @@ class ExactlyOnceStream:
                 lingers = lingers and left > wait
             self._last_gathered = time.monotonic()
         found = readable(messages)
-        # Revocations are delivered inside `consume` only, so none can occur between here and the next call.
+        # Revocations are delivered only inside `consume`, so none can occur between here and the next call.
         if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
             raise PartitionsMovedError(moved)
         return found
@@ -230,7 +232,7 @@ class ExactlyOnceStream:
         self._joined = True
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """Let the micro-batch in flight be committed: these partitions are ours until this returns."""
+        """Wait for the commit of the micro-batch in flight: the stream owns these partitions until this returns."""
         if self._writer is not None and not self._writer.wait(_REVOKE_SECONDS):
             log.warning("stream %s: a commit took longer than a rebalance waits", self._settings.name)
         self._on_lost(_, partitions)
@@ -246,12 +248,12 @@ class ExactlyOnceStream:
             metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
 
     def _turn(self, consumer: Consumer, writer: Writer) -> None:
-        """Read and transform one micro-batch while the one before is committed, then hand it over.
+        """Read and transform one micro-batch while the previous one is committed, then submit it to the writer.
 
-        After a failure of either the caller makes new clients.
+        After a failure of either one the caller makes new clients.
         """
         if not self._poison.clean:
-            self._settle(writer)  # its outcome decides what is read next
+            self._settle(writer)  # the outcome decides which messages are read next
         messages = self._gather(consumer, writer)
         self._offsets.restore(consumer, messages)
         if not messages:
@@ -264,7 +266,8 @@ class ExactlyOnceStream:
         if not consumer.memberid():
             if not messages:
                 return
-            # Metadata of no member would not be checked. Read after it: only `consume` lets this consumer join again.
+            # The broker would not check metadata of no member. The messages are dropped, because only another call of
+            # `consume` makes this consumer join again.
             raise PartitionsMovedError({place(message)[:2] for message in messages})
         output = self._transformed(messages, writer)
         self._settle(writer, output)
@@ -278,30 +281,30 @@ class ExactlyOnceStream:
         return self._notes is not None and self._notes.active
 
     def _transformed(self, messages: list[Message], writer: Writer) -> Output:
-        """Return the output of a micro-batch; that of a message that fails repeatedly is a dead letter."""
+        """Return the output of a micro-batch. The output of a message that fails repeatedly is a dead letter."""
         if not self._poison.clean and (poison := self._poison.poison(_places(messages))):
             return Output([self._dead_letter(messages[0], poison)])
         try:
             with panics_as_errors():
                 return self._transform(messages)
         except Exception as error:
-            self._settle(writer)  # the micro-batch before is no part of this failure
+            self._settle(writer)  # the previous micro-batch is not part of this failure
             if messages and _its_own(error):
                 self._poison.failed(_places(messages), error)
             raise
 
     def _settle(self, writer: Writer, behind: Output | None = None) -> None:
-        """Wait for the micro-batch in flight and note its outcome. If this raises, the output `behind` it is dropped.
+        """Wait for the micro-batch in flight and record its outcome. If this raises, the output `behind` it is dropped.
 
         Raises:
-            BaseException: why it was not committed, or what failed after its commit.
+            BaseException: the error that prevented its commit, or occurred after its commit.
 
         """
         if (settled := writer.settle()) is None:
             return
         batch, error = settled
         if batch.committed:
-            # Also if its report failed: its messages are not read again, so they can't be at fault.
+            # This also applies if its callback failed: its messages are not read again, so they are not the cause.
             if batch.messages and not self._poison.clean:
                 self._poison.passed(_places(batch.messages))
             self._commits += 1
@@ -320,7 +323,7 @@ class ExactlyOnceStream:
             offset, topic, partition, self._settings.dead_letters, type(error).__name__, error,
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(topic, type(error).__name__).inc()
-        # The key decides the partition: only the transform knows their number.
+        # The key determines the partition, because only the transform knows the number of partitions.
         return dead_letter(
             message, self._settings.dead_letters, self._settings.name, error, attempts, reason="unprocessable"
         )

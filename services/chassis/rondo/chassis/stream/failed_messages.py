@@ -1,8 +1,8 @@
-"""Decides which message a follower skips, from failures and offsets alone.
+"""Decides which message a follower skips, only from failures and offsets.
 
-After a failure the saved state is loaded, and the messages are read again one by one, up to those that failed. So what
-a message did before it failed is undone. One that fails alone twice is skipped. Where nothing but failures follow one
-another, the program is at fault and not the messages: none of them is to be lost for it.
+After a failure the saved state is loaded, and the messages are read again one by one, up to those that failed. So the
+effects of a message before its failure are undone. A message that fails alone twice is skipped. If there are only
+failures, one after the other, the cause is the program and not the messages, so none of them is skipped.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MAX_FAILURES = 20
 
 @dataclass
 class FailedMessages:
-    """Call `failed` or `passed` with the places of the messages of each call of `advance`."""
+    """A tracker of failures. Call `failed` or `passed` with the places of the messages of each call of `advance`."""
 
-    # By partition the offset up to which messages are read one by one, and the last one that was processed since then.
+    # For each partition, the offset up to which messages are read one by one, and the last one processed since then.
     _until: dict[tuple[str, int], int] = field(default_factory=dict)
     _passed: dict[tuple[str, int], int] = field(default_factory=dict)
     _alone: dict[Place, int] = field(default_factory=dict)
@@ -32,29 +32,29 @@ class FailedMessages:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing has failed since the last progress, so that `passed` changes nothing."""
+        """True if nothing has failed since the last progress, so that `passed` changes nothing."""
         return not (self._until or self._failures)
 
     def batch_size(self, max_records: int) -> int:
-        """Return how many messages to read next at most."""
+        """Return the maximum number of messages to read next."""
         return 1 if self._until else max_records
 
     def is_skipped(self, places: Sequence[Place]) -> bool:
-        """Return whether these are one message that is to be skipped."""
+        """Return whether these are the places of a single message that has to be skipped."""
         return len(places) == 1 and self._alone.get(places[0], 0) >= TRIES
 
     def is_new_skip(self, place: Place) -> bool:
-        """Return whether a message was not skipped before. It may be read again for a later one that fails."""
+        """Return whether a message was not skipped before. It may be read again because a later one failed."""
         is_new = place not in self._skipped
         self._skipped.add(place)
         return is_new
 
     def last_error(self, place: Place) -> str:
-        """Return the error with which a message last failed alone. Empty if it did not."""
+        """Return the error of the last time a message failed alone. Empty if it never did."""
         return self._errors.get(place, "")
 
     def failed(self, places: Sequence[Place], error: str = "") -> bool:
-        """Note a failure and its error. Return whether to read again. Without, the program is at fault."""
+        """Record a failure and its error. Return whether to read again. If not, the program is the cause."""
         self._failures += 1
         if not places or self._failures > MAX_FAILURES:
             return False
@@ -66,7 +66,7 @@ class FailedMessages:
         return True
 
     def passed(self, places: Sequence[Place]) -> None:
-        """Note messages that were processed or skipped."""
+        """Record messages that were processed or skipped."""
         skipped = self.is_skipped(places)
         for topic, partition, offset in places:
             if not skipped and offset > self._passed.get((topic, partition), -1):

@@ -1,7 +1,7 @@
 """Follows topics from positions that are stored with the follower's state.
 
-For readers whose effects are outside Kafka (Delta tables, PostgreSQL). State and positions are saved together, and no
-consumer group is used, so each effect happens exactly once regardless of crashes.
+It is for readers with effects outside of Kafka (Delta tables, PostgreSQL). State and positions are saved together, and
+no consumer group is used, so each effect happens exactly once in spite of crashes.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
 _LAG_SECONDS = 2.0
-# Bytes of a key and characters of an error, of what is logged with a message that is skipped.
+# The bytes of the key and the characters of the error in the log line of a skipped message.
 _MAX_KEY, _MAX_TEXT = 80, 300
-# A stop waits for it: a call of librdkafka can't be cancelled.
+# A stop waits for this time, because a call of librdkafka can't be cancelled.
 _ANSWER_SECONDS = 3.0
 
 
@@ -45,7 +45,7 @@ class NotStartedError(UnavailableError):
 
 
 class PositionLostError(UnavailableError):
-    """A saved position is beyond the end of its partition: state and Kafka don't belong together."""
+    """A saved position is beyond the end of its partition, so the state belongs to another Kafka."""
 
     def __init__(self, topic: str, partition: int, position: int, end: int) -> None:
         super().__init__(
@@ -56,40 +56,40 @@ class PositionLostError(UnavailableError):
 
 
 class MessageFailedError(UnavailableError):
-    """The state could not process messages: the saved one is loaded, and they are read again one by one."""
+    """The state could not process messages. The saved state is loaded, and they are read again one by one."""
 
     def __init__(self, name: str, error: Exception) -> None:
         super().__init__(name, f"{_described(error)}; the messages are read again one by one")
 
 
 class State(Protocol):
-    """The state that a follower feeds.
+    """The state of a follower, which processes its messages.
 
-    `skips`: an error on one message alone, twice, has it skipped. It is False where an error may be of messages before
-    the one at hand; then each error ends the follower, and no message is lost for another one.
+    If `skips` is True, a message that fails alone twice is skipped. It is False if earlier messages may be the cause of
+    an error. Each error then ends the follower, so that no message is lost because of another one.
     """
 
     skips: ClassVar[bool]
 
     async def load(self) -> Mapping[Position, int]:
-        """Load the saved state, and return the next offset to read by (topic, partition). Absent ones start at 0."""
+        """Load the saved state, and return the next offset to read by (topic, partition). The default is 0."""
         ...
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Process messages, and save the effects together with the positions after them, at any time.
+        """Process messages. Save their effects together with the positions after them, now or in a later call.
 
-        An empty batch means that no message arrived within the linger time, or that one was skipped.
+        An empty sequence means that no message arrived within the linger time, or that a message was skipped.
 
-        An error on no message ends the follower.
+        An error without messages ends the follower.
         """
         ...
 
 
 class Backlog:
-    """The partitions that are still to be read up to their `ends`, by (topic, partition). `done` is called once.
+    """The partitions that have to be read up to their `ends`, by (topic, partition). `done` is called once after that.
 
-    A partition is read when a message at its end arrived, or when the consumer reports its end: after the last message
-    of a transaction comes its marker, which no reader sees.
+    A partition is read once a message at its end arrives, or once the consumer reports its end: the last message of a
+    transaction is followed by a marker, which is not returned.
     """
 
     def __init__(self, ends: Mapping[tuple[str, int], int], done: Callable[[], None]) -> None:
@@ -101,7 +101,7 @@ class Backlog:
         return self._done is None
 
     def read(self, messages: Sequence[Message]) -> None:
-        """Note what `consume` returned: messages, and ends of partitions (`enable.partition.eof`)."""
+        """Record the result of `consume`: messages, and ends of partitions (`enable.partition.eof`)."""
         if self._done is None:
             return
         for message in messages:
@@ -113,19 +113,18 @@ class Backlog:
     def _read(self, message: Message) -> None:
         topic, partition, offset, error = message.topic(), message.partition(), message.offset(), message.error()
         if topic is None or partition is None or offset is None:
-            return  # an error of no partition
+            return  # the error belongs to no partition
         ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
         if ended or (error is None and offset + 1 >= self._unread.get((topic, partition), offset)):
             self._unread.pop((topic, partition), None)
 
 
 class Follower:
-    """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
+    """Gives the messages of topics to a `State`, in order within each partition. A state has one follower at a time.
 
-    Of each topic it reads the partitions that have a `rank`, by their number. Those of a higher rank are read once
-    those of lower ones have been read to the end that they had at the load: so a key that has moved to a partition of a
-    higher rank is read in order. `caught_up` is called once after each load, when all that they held by then has been
-    fed.
+    It reads the partitions of each topic whose number has a `rank`. Partitions of a higher rank are read after those of
+    lower ranks have been read to the end that they had at the load. So a key that has moved to a partition of a higher
+    rank is read in order. `caught_up` is called once after each load, after all messages up to these ends.
     """
 
     def __init__(
@@ -157,12 +156,13 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled.
 
-        After Kafka or the state's store was unavailable, or messages failed, the saved state is loaded again.
+        If Kafka or the state's store was unavailable, or messages failed, the saved state is loaded again.
         """
         try:
             await self._retry.call(self._follow)
         finally:
-            # Another replica may go on with these partitions: the last value would be taken for a stream that waits.
+            # Another replica may continue with these partitions, and the last value would look like a stream that
+            # waits.
             if self._lag_measured:
                 metrics.STREAM_LAG.remove(self._name)
 
@@ -174,7 +174,7 @@ class Follower:
         """Check for `/readyz`.
 
         Raises:
-            NotStartedError: its state is being loaded for the first time.
+            NotStartedError: the state is being loaded for the first time.
             UnavailableError: the follower does not advance. The message says why.
 
         """
@@ -187,7 +187,7 @@ class Follower:
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
-        # One thread for all calls: a cancelled `consume` continues until its timeout, and `close` must not overtake it.
+        # All calls use one thread: a cancelled `consume` continues until its timeout, and `close` must run after it.
         with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
             consumer = Consumer(
                 assigned_consumer_config(self._kafka, self._name), logger=logging.getLogger("librdkafka")
@@ -218,10 +218,10 @@ class Follower:
                 await loop.run_in_executor(thread, consumer.close)
 
     async def _advance(self, messages: Sequence[Message]) -> None:
-        """Advance the state, without a message that has failed alone.
+        """Advance the state. A message that has failed alone twice is skipped.
 
         Raises:
-            MessageFailedError: the messages are to be read again, from the saved positions.
+            MessageFailedError: the messages have to be read again, from the saved positions.
 
         """
         places = [] if self._failed.clean else list(map(place, messages))
@@ -238,7 +238,7 @@ class Follower:
                 await self._state.advance([] if skipped else messages)
         except (KafkaException, UnavailableError):
             raise
-        except Exception as error:  # the boundary: the process would meet the same message again, and read no other
+        except Exception as error:  # the boundary: otherwise the process would read only this message again
             if (
                 not self._state.skips
                 or skipped
@@ -253,7 +253,7 @@ class Follower:
     def _backlogs(
         self, assigned: Sequence[TopicPartition], ends: Mapping[Position, int]
     ) -> Iterator[tuple[list[TopicPartition], Backlog]]:
-        """Yield the partitions of each rank and what they hold, in the order in which they are read."""
+        """Yield the partitions of each rank and their backlog, in the order in which they are read."""
         ranks = sorted({rank for each in assigned if (rank := self._rank(each.partition)) is not None}) or [0]
         for rank in ranks:
             backlog = {each: end for each, end in ends.items() if self._rank(each[1]) == rank}
@@ -295,7 +295,7 @@ class Follower:
 
 
 def _go_on() -> None:
-    """The partitions of the next rank follow."""
+    """Do nothing: the partitions of the next rank are read next."""
 
 
 def _described(error: Exception) -> str:
@@ -303,7 +303,7 @@ def _described(error: Exception) -> str:
 
 
 def _why(error: Exception) -> str:
-    """Return the reason without its subject."""
+    """Return the reason of an unavailable dependency, for the log."""
     if isinstance(error, UnavailableError):
         return f"{error.what}: {error.why}"
     return f"Kafka: {error.args[0].str()}"

@@ -1,7 +1,7 @@
-"""Detects a hanging transaction that keeps a stream from reading; without this the stream would look idle.
+"""Detects a hanging transaction that prevents a stream from reading. Without this check the stream would look idle.
 
 A broker of Kafka 4.3.0 to 4.4.0 that restarts after a crash can report a transaction as complete without having written
-its markers (KAFKA-20734). Its offsets stay pending, and librdkafka requests them for ever without an error.
+its markers (KAFKA-20734). Its offsets stay pending, and librdkafka requests them repeatedly without an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class HangingTransactionCheck:
         self._said: str | None = None
 
     def trouble(self, consumer: Consumer) -> str | None:
-        """Return why Kafka does not return the committed offsets, and what to do. None if it does."""
+        """Return why Kafka does not return the committed offsets, and what to do. None if it returns them."""
         now = time.monotonic()
         if now - self._asked >= self._seconds:
             self._asked, self._said = now, _ask(consumer)

@@ -1,4 +1,4 @@
-"""One micro-batch on its way: what was read, and what a transaction writes of it."""
+"""A micro-batch in flight, and the writer that commits it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class MicroBatch:
     """Messages with their output, the offsets after them, and the metadata of the consumer group that read them.
 
-    `committed` is also true if what its output calls then has failed.
+    `committed` is True after the commit, even if the callback of the output fails then.
     """
 
     messages: Sequence[Message]
@@ -35,7 +35,7 @@ class MicroBatch:
 
 @dataclass
 class Writer:
-    """Commits one micro-batch at a time, on a thread of its own. All methods are for the thread that reads.
+    """Commits one micro-batch at a time, on a separate thread. Only the reading thread calls its methods.
 
     Only the writer's thread calls the producer, and it never calls the consumer.
     """
@@ -46,7 +46,7 @@ class Writer:
     _in_flight: tuple[MicroBatch, Future[None]] | None = None
 
     def submit(self, batch: MicroBatch) -> None:
-        """Begin to write a micro-batch. The one before must have been settled."""
+        """Begin to write a micro-batch. The previous one must have been settled."""
         assert self._in_flight is None, "one transaction at a time"  # noqa: S101 - order per key depends on it
         self._in_flight = batch, self._thread.submit(self._commit, batch)
 
@@ -55,7 +55,7 @@ class Writer:
         return self._in_flight is None or self._in_flight[1].done()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long for the micro-batch in flight. Return whether none is being written any more."""
+        """Wait at most `seconds` for the micro-batch in flight. Return whether none is being written."""
         return self._in_flight is None or bool(wait([self._in_flight[1]], seconds).done)
 
     def settle(self) -> tuple[MicroBatch, BaseException | None] | None:
@@ -75,7 +75,7 @@ class Writer:
                 kafka_records.write(self.transactions.producer, record)
             self.transactions.commit(batch.offsets, batch.group)
         except BaseException:
-            # Otherwise the invisible records would block read_committed readers until the timeout.
+            # Without the abort the uncommitted records would block read_committed readers until the timeout.
             self.transactions.abort()
             batch.output.aborted()
             raise

@@ -1,6 +1,6 @@
-"""The offsets that a stream commits, each with the note of the transform: a text in the metadata of the offset.
+"""The offsets that a stream commits, each with a note of the transform: a text in the metadata of the offset.
 
-A commit replaces the metadata, so each commit of a partition has its note again, also one without the transform.
+A commit replaces the metadata, so each commit of a partition repeats its note, even if the note has not changed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     Partition = tuple[str, int]
 
 _ANSWER_SECONDS = 10.0
-# Of partitions without messages: an open transaction of their last owner may delay the answer, but no others.
+# The timeout for partitions without messages. An open transaction of their last owner may delay the answer, which must
+# not delay other partitions.
 _IDLE_ANSWER_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
 
 
 class NotedOffsets:
-    """The offsets after what was read of each partition, with its note. For the thread that reads."""
+    """The next offset of each partition, with its note. Only the reading thread uses it."""
 
     def __init__(self, notes: Notes | None) -> None:
         self._notes = notes
@@ -37,12 +38,12 @@ class NotedOffsets:
         self._owed = False
 
     def forget(self) -> None:
-        """Forget all partitions: some may have had another owner, and the transform has forgotten its notes."""
+        """Forget all partitions. Some may have had another owner, and the transform has forgotten its notes."""
         self._known.clear()
         self._owed = True
 
     def restore(self, consumer: Consumer, messages: Sequence[Message]) -> None:
-        """Give the transform the committed notes of partitions that are new, before the messages read from them.
+        """Give the transform the committed notes of new partitions, before the messages that were read from them.
 
         Raises:
             KafkaException: Kafka does not return the committed offsets of the partitions of these messages.
@@ -50,7 +51,7 @@ class NotedOffsets:
         """
         if self._notes is None:
             return
-        # Kafka has returned the offset of a partition before its messages: its transactions have ended.
+        # Kafka returned the offset of a partition before its messages, so the transactions on it have ended.
         if new := partitions(messages) - self._known.keys():
             self._restore(consumer, new, _ANSWER_SECONDS)
         if time.monotonic() - self._looked < _LOOK_SECONDS:
@@ -58,7 +59,7 @@ class NotedOffsets:
         self._looked = time.monotonic()
         assigned = [(each.topic, each.partition) for each in consumer.assignment()]
         if self._owed and not assigned:
-            # Of a replica without partitions no message comes: what the transform holds for others ends here.
+            # A replica without partitions receives no message, so this call tells the transform that it has no notes.
             self._owed = False
             self._notes.restore({})
         for each in assigned:
@@ -66,10 +67,10 @@ class NotedOffsets:
                 try:
                     self._restore(consumer, {each}, _IDLE_ANSWER_SECONDS)
                 except KafkaException:
-                    return  # asked again, and needed only once messages come
+                    return  # it is requested again later, and needed only once messages arrive
 
     def after(self, messages: Sequence[Message], changed: Mapping[Partition, str]) -> list[TopicPartition]:
-        """Return the offsets to commit: after the last message of each partition, and where a note has changed."""
+        """Return the offsets to commit, of each partition that has messages or a changed note."""
         offsets = ends(messages)
         if self._notes is None:
             return offsets
@@ -96,6 +97,6 @@ class NotedOffsets:
 
 
 def _is_read(consumer: Consumer, partition: Partition) -> bool:
-    """Return whether Kafka has answered a fetch of a partition, so that it had returned the committed offset."""
+    """Return whether Kafka has answered a fetch of a partition, which follows the request of its committed offset."""
     watermarks = consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
     return watermarks is not None and watermarks[1] >= 0

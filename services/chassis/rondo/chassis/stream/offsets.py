@@ -14,8 +14,8 @@ _TOPIC, _PARTITION, _OFFSET = methodcaller("topic"), methodcaller("partition"), 
 
 
 def ends(messages: Sequence[Message]) -> list[TopicPartition]:
-    """Return, per partition, the offset after the last of these messages."""
-    # Messages of a partition are in order: the last one of each remains.
+    """Return for each partition the offset after the last of these messages."""
+    # Messages of a partition are in order, so the mapping keeps the last one of each.
     partitions = zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True)
     positions: dict[Any, Any] = dict(zip(partitions, map(_OFFSET, messages), strict=True))
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
@@ -28,9 +28,9 @@ def partitions(messages: Sequence[Message]) -> set[tuple[str, int]]:
 
 
 def lag(consumer: Consumer) -> int:
-    """Return the records between a consumer's positions and the ends of the partitions in the last fetch responses.
+    """Return the number of records from a consumer's positions to the ends of partitions in the last fetch responses.
 
-    A partition of which nothing has been read counts as 0.
+    A partition from which nothing was read counts as 0.
     """
     behind = 0
     for position in consumer.position(consumer.assignment()):

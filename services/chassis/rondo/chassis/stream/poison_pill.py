@@ -1,9 +1,9 @@
-"""Decides which message of a stream becomes a dead letter, from failures and offsets alone.
+"""Decides which message of a stream becomes a dead letter, only from failures and offsets.
 
 A micro-batch that fails twice is isolated: its messages are read again one by one. A message that fails alone twice
-becomes a dead letter. A transform that fails on everything is a bad release, not a bad message, and must not write the
-whole topic to the dead letters: after some in a row the tracker trips, and messages wait until one passes or for a
-better release. What failed meanwhile says nothing about the messages, so they are tried again.
+becomes a dead letter. If a transform fails on every message, the cause is the release and not the messages, and the
+whole topic must not become dead letters. After several dead letters in a row the tracker trips, and messages wait until
+one succeeds or another release is deployed. Failures during that time do not count, so the messages are tried again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_CONSECUTIVE = 10
 
 
 class Failure(NamedTuple):
-    """How often a message failed alone, and its last error."""
+    """The number of times that a message failed alone, and its last error."""
 
     attempts: int
     error: BaseException
@@ -28,7 +28,7 @@ class Failure(NamedTuple):
 
 @dataclass
 class PoisonPillTracker:
-    """Call `failed` or `passed` with the places of each micro-batch's messages."""
+    """A tracker of failures. Call `failed` or `passed` with the places of each micro-batch's messages."""
 
     _failures: int = 0
     _isolating: int = 0
@@ -40,14 +40,14 @@ class PoisonPillTracker:
         return 1 if self._isolating else max_records
 
     def poison(self, places: Sequence[Place]) -> Failure | None:
-        """Return the failure of the only message of a micro-batch if it is to become a dead letter."""
+        """Return the failure of a micro-batch's only message if the message has to become a dead letter."""
         if len(places) != 1 or self.tripped:
             return None
         failure = self._alone.get(places[0])
         return failure if failure is not None and failure.attempts >= TRIES else None
 
     def failed(self, places: Sequence[Place], error: BaseException) -> None:
-        """Note that a micro-batch failed because of its content, not because Kafka was unavailable."""
+        """Record that a micro-batch failed because of its content, not because Kafka was unavailable."""
         self._failures += 1
         if len(places) == 1:
             before = self._alone.get(places[0])
@@ -56,7 +56,7 @@ class PoisonPillTracker:
             self._isolating = max(self._isolating, len(places))
 
     def passed(self, places: Sequence[Place]) -> None:
-        """Note that a micro-batch was committed, its dead letter included."""
+        """Record that a micro-batch was committed, possibly with a dead letter."""
         dead_lettered = self.poison(places) is not None
         if self.tripped:
             self._alone.clear()
@@ -66,15 +66,15 @@ class PoisonPillTracker:
             self._alone.pop(each, None)
 
     def assigned(self, partitions: Collection[tuple[str, int]]) -> None:
-        """Drop what is known of messages of other partitions: their new owner settles them."""
+        """Forget failures of messages of other partitions, which their new owner handles."""
         self._alone = {each: failure for each, failure in self._alone.items() if each[:2] in partitions}
 
     @property
     def clean(self) -> bool:
-        """Whether nothing has failed since the last success, so that a success changes nothing."""
+        """True if nothing has failed since the last success, so that a success changes nothing."""
         return not (self._failures or self._isolating or self._alone or self._consecutive)
 
     @property
     def tripped(self) -> bool:
-        """Whether so many messages in a row became dead letters that the transform must be at fault."""
+        """True if so many consecutive messages became dead letters that the transform must be the cause."""
         return self._consecutive >= MAX_CONSECUTIVE

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 30.0
 _ABORT_SECONDS = 10.0
-# A call of librdkafka can't be cancelled: `stop` is checked this often.
+# A call of librdkafka can't be cancelled, so `stop` is checked in this interval.
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
 
 
 class Transactions:
-    """One transaction at a time. Each method raises KafkaException when Kafka refuses or does not answer in time."""
+    """One transaction at a time. Each method raises KafkaException if Kafka refuses or does not answer in time."""
 
     def __init__(self, settings: StreamSettings, stop: threading.Event, logger: logging.Logger) -> None:
-        """Fence an earlier process of the same name."""
+        """Initialize the transactions, which fences an earlier process of the same name."""
         self.producer = Producer(settings.producer_config(), logger=logger)
         self._timeout = settings.transaction_timeout
         self._stop = stop
@@ -45,18 +45,18 @@ class Transactions:
         """Commit the written records and these offsets.
 
         Raises:
-            UnavailableError: Kafka did not take what was written.
+            UnavailableError: Kafka did not accept the records.
 
         """
         # The commit waits for the same acknowledgements. Waiting here gives Kafka time to complete the previous
-        # transaction: offsets that are sent before that are refused, and retried after a delay.
+        # transaction. Offsets that are sent before its end are refused, and retried after a delay.
         self._deliver()
         self._resume_until_done(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
         self._resume_until_done(self.producer.commit_transaction)
 
     @property
     def hung(self) -> bool:
-        """Whether a call does not return within any timeout. Only the end of the process ends it."""
+        """True if a call exceeds all its timeouts. Only the end of the process ends such a call."""
         called = self._called
         return called is not None and time.monotonic() - called > self._hung_after
 

@@ -1,4 +1,4 @@
-"""What an exactly-once stream computes: the output of one micro-batch."""
+"""The ports of an exactly-once stream: the transform of a micro-batch, and its output."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The records of one micro-batch, and the notes that change, by topic and partition.
+    """The records of one micro-batch, and the changed notes by topic and partition.
 
-    Either `committed` is called when they are visible to readers, or `aborted` when they will never be. Both may be
-    called on another thread than the transform.
+    `committed` is called once they are visible to readers, or `aborted` once they can no longer become visible. Both
+    may be called on another thread than the transform.
     """
 
     records: Sequence[Record | Records]
@@ -28,10 +28,10 @@ class Output:
 
 
 class Transform(Protocol):
-    """Computes the output of a micro-batch, while that of the one before may not be committed yet.
+    """Computes the output of a micro-batch. The previous output may not be committed yet.
 
-    It must not fail on a bad message. Its output may depend on the messages, which are read again after a failure, and
-    on what was written before: what is committed, and the micro-batch before. If that one aborts, so does this one.
+    It must not fail on an invalid message. Its output may depend on the messages, which are read again after a failure,
+    on committed output, and on the previous output. If the previous micro-batch is aborted, so is this one.
     """
 
     def __call__(self, messages: Sequence[Message], /) -> Output:
@@ -40,16 +40,17 @@ class Transform(Protocol):
 
 
 class Notes(Protocol):
-    """A transform that keeps a text with the offset of each partition, in the same transaction.
+    """A transform that stores a text with the offset of each partition, in the same transaction.
 
-    It is the metadata of a committed offset: the next owner of the partition gets it. Kafka takes 4,096 bytes.
+    The text is the metadata of a committed offset, which the next owner of the partition receives. Kafka accepts 4,096
+    bytes.
     """
 
     def restore(self, notes: Mapping[tuple[str, int], tuple[int, str]], /) -> None:
-        """Take the committed offsets and texts of partitions, before their first messages. -1 if none is committed."""
+        """Restore committed offsets and texts of partitions before their first messages. -1 if none is committed."""
         ...
 
     @property
     def active(self) -> bool:
-        """Whether the transform is to be called without messages, too: it may have output of its own."""
+        """True if the transform has to be called without messages, too, because it may have other output."""
         ...
