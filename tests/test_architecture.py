@@ -1,4 +1,4 @@
-"""The architecture: the same rooms in every service, and decisions that import no technology."""
+"""The architecture: the same files in every service, and decisions that import no technology."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_MODULES = 15
-ROOMS = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
+FILES = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
 TOP = {
     ".ci",
     ".dockerignore",
@@ -149,9 +149,9 @@ def test_nothing_else_lies_beside_the_known_folders() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_the_same_rooms(service: str) -> None:
+def test_every_service_has_the_same_files(service: str) -> None:
     folder = ROOT / "services" / service / "rondo" / service
-    assert [room for room in ROOMS if not (folder / room).exists()] == []
+    assert [file for file in FILES if not (folder / file).exists()] == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -315,7 +315,7 @@ def test_the_path_of_a_datum_names_files_that_exist(service: str) -> None:
     assert [name for name in named if not (folder / name).exists()] == []
 
 
-def test_the_rooms_that_the_architecture_names_exist() -> None:
+def test_the_folders_that_the_architecture_names_exist() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text()
     named = re.findall(r"`((?:services|contracts|client|deploy|docs)/[\w/.-]+)`", page)
     assert len(named) > 20
