@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def onnx_model(name: str, task: str | None = "binary") -> bytes:
-    """Return a small model, of a task unless it is None. Another name makes other bytes."""
+    """Return a small model, with a task unless it is None. Models with different names have different bytes."""
     value = [None, 1]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["score"])],
@@ -45,7 +45,7 @@ def compared(auc: float, champion: float, error: float = 0.0) -> Comparison:
 
 
 def results(*gates: GateResult) -> dict[str, bool]:
-    """Return which gates passed."""
+    """Return for each gate whether it passed."""
     return {gate.gate: gate.passed for gate in gates}
 
 

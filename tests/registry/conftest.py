@@ -132,7 +132,7 @@ def spec() -> ModelSpec:
 
 @pytest.fixture
 def trained() -> MakeTrained:
-    """Return a function that makes a ModelTrained; by default a good candidate for the first version."""
+    """Return a function that makes a ModelTrained. By default it is a good candidate for the first version."""
     return make_trained
 
 
@@ -144,7 +144,7 @@ def evidence() -> Evidence:
 
 @pytest.fixture
 def make_evidence() -> Callable[..., Evidence]:
-    """Return a function that makes the evidence of what `trained` makes."""
+    """Return a function that makes the evidence of the candidates of `trained`."""
     return lambda **more: evidence_of(make_trained(**more))
 
 
@@ -183,7 +183,7 @@ def store(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture
 async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free_port: Callable[[], int]) -> Settings:
-    """Return settings with a database of this test alone, and no Kafka."""
+    """Return settings with a database that only this test uses, and no Kafka."""
     return Settings(
         kafka="127.0.0.1:1",
         http_port=free_port(),
@@ -195,7 +195,7 @@ async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free
 
 @pytest.fixture
 async def registry_database(postgres: str) -> AsyncIterator[Database]:
-    """Return a schema of this test alone on a real PostgreSQL, migrated. Much quicker made than a database."""
+    """Return a migrated schema that only this test uses, on a real PostgreSQL. It is much faster than a database."""
     schema = f"registry_{uuid4().hex[:12]}"
     settings = Settings(
         service=schema,

@@ -66,7 +66,7 @@ class State:
 
 
 class FakeStore:
-    """Implements Store and Queries. One unit of work at a time, undone when it raises."""
+    """Implements Store and Queries. It has one unit of work at a time, and undoes it if it raises."""
 
     def __init__(self) -> None:
         self.state = State()

@@ -32,7 +32,7 @@ GONE = f"sha256:{'f' * 64}"
 
 
 class Backend(Queries, Protocol):
-    """What a scenario needs: the ports, the unit of work of an event, and what was published."""
+    """The backend of a scenario: the ports, the unit of work of an event, and the published events."""
 
     def work(self) -> AbstractAsyncContextManager[Work]: ...
     def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...
@@ -40,20 +40,20 @@ class Backend(Queries, Protocol):
 
 
 class OnPostgres(PostgresStore, PostgresQueries):
-    """Both adapters, and a look into the outbox."""
+    """Both adapters, and access to the outbox."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._pool = database.pool
 
     async def published(self) -> list[tuple[str, str]]:
-        """Return id and type of everything published, in order."""
+        """Return id and type of all published events, in order."""
         rows = await self._pool.fetch("select event_id, headers from outbox order by id")
         return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
 
 
 class FakeArtifacts(EvidenceStore):
-    """Has everything that was made, except what is `gone`."""
+    """A store that has all artifacts of the tests except those in `gone`."""
 
     def __init__(self, *gone: str) -> None:
         super().__init__()

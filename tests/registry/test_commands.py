@@ -1,4 +1,4 @@
-"""Commands are executed and audited, or refused; on the store in memory and on real PostgreSQL."""
+"""Commands are executed and audited, or refused, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Make = Callable[..., Any]
 
 
 def future(event: type[Event], spec: ModelSpec, trained: Make) -> Event:
-    """Return an event of a newer release about the model of the spec, and a candidate whose evidence is of one, too."""
+    """Return an event of a newer release about the model of the spec, and a candidate with evidence of that release."""
     if event is not ModelTrained:
         return from_the_future(event, model=spec.model)
     good = trained("run-1")

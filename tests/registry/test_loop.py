@@ -41,7 +41,7 @@ async def ready(url: str) -> None:
 
 
 class Listener:
-    """Reads several topics. There is no order between them, so events that were not requested yet are buffered."""
+    """Reads several topics. They have no order between them, so other events than the requested one are buffered."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer

@@ -24,7 +24,7 @@ DEADLINE = 40.0
 
 
 class Cable:
-    """A TCP connection to PostgreSQL that can be pulled out and put back: refused while out."""
+    """A TCP proxy to PostgreSQL that can be unplugged and plugged in. It refuses connections while unplugged."""
 
     def __init__(self, host: str, port: int, listen: int) -> None:
         self._target = (host, port)
@@ -33,7 +33,7 @@ class Cable:
         self._open: set[asyncio.StreamWriter] = set()
 
     async def plug(self) -> None:
-        """Let connections through from now on."""
+        """Accept connections from now on."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._listen)
 
     async def pull(self) -> None:
@@ -67,7 +67,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def cable(dsn: str, port: int) -> AsyncIterator[tuple[Cable, str]]:
-    """Yield a cable that is out, and the DSN through it."""
+    """Yield an unplugged cable, and the DSN through it."""
     parts = urlsplit(dsn)
     pulled = Cable(parts.hostname or "127.0.0.1", parts.port or 5432, port)
     user = parts.netloc.rpartition("@")[0]

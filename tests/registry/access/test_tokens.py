@@ -1,4 +1,4 @@
-"""Access tokens: what is refused; on the store in memory and on real PostgreSQL."""
+"""Access tokens and refusals, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit chain verifies as written, and any change breaks it."""
+"""An unchanged audit chain verifies, and any change breaks it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_rewritten_chain_is_detected_by_its_head() -> None:
 
 
 def test_a_rewritten_chain_and_head_are_detected_by_a_head_kept_elsewhere() -> None:
-    """Its own head proves nothing, because it can be rewritten as well."""
+    """The stored head proves nothing, because it can be rewritten as well."""
     records, forged = chain([{"passed": False}, {"more": 1}]), chain([{"passed": True}, {"more": 1}])
     noted = head(records)
     assert broken_at(forged, head(forged)) is None

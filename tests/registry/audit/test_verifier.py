@@ -1,4 +1,4 @@
-"""The verifier reads only what is new, and a full pass finds a change of what was verified before."""
+"""The verifier reads only new records, and a full pass finds a change of a verified record."""
 
 from __future__ import annotations
 

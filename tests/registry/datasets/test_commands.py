@@ -1,4 +1,4 @@
-"""Dataset specs are applied, refused and removed; on the store in memory and on real PostgreSQL."""
+"""Dataset specs are applied, refused and removed, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def with_texts(spec: ModelSpec, model: str, positive: str, negative: str) -> Mod
 
 
 async def test_no_model_reads_the_labels_of_older_rows_the_other_way_round(store: Backend, spec: ModelSpec) -> None:
-    """Rows from before the declaration have 1 for the positive text of the models of that time, removed ones, too."""
+    """Rows from before the declaration have 1 for the positive text of the models of that time, even removed ones."""
     texts = flights({"late": {"type": "category"}})
     await apply(store, with_texts(spec, "late", "late", "on_time"))
     async with store.work() as work:

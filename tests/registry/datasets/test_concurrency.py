@@ -1,4 +1,4 @@
-"""A dataset spec and the spec of a model that uses the dataset are never applied beside each other unseen."""
+"""A dataset spec and the spec of a model that uses the dataset are never applied without seeing each other."""
 
 from __future__ import annotations
 

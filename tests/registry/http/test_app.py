@@ -1,4 +1,4 @@
-"""Every route of the HTTP API: its token, its role, its document, what it refuses, and lists in pages."""
+"""Every route of the HTTP API: its token, its role, its document, its refusals, and lists in pages."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ async def test_an_unknown_dataset_is_not_found(client: httpx.AsyncClient, path: 
 
 
 async def test_the_last_of_a_kind_of_spec_has_no_effect_on_the_other(client: httpx.AsyncClient, spec_text: str) -> None:
-    """A model and a dataset may have one name: their audit logs and revisions are apart."""
+    """A model and a dataset may have the same name. Their audit logs and revisions are separate."""
     await client.put("/v1/specs", content=FLIGHTS.replace("dataset: flights", "dataset: late"))
     await client.put("/v1/specs", content=spec_text)
     assert (await client.get("/v1/models/late/audit")).json()["entries"][0]["action"] == "spec_applied"

@@ -1,4 +1,4 @@
-"""Rollouts over HTTP: the one of a model, those that go on, and decisions about them."""
+"""Rollouts over HTTP: that of a model, the active ones, and decisions about them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def published(database: Database) -> TokenCache:
-    """Return the tokens as a service has them that has read the topic."""
+    """Return the tokens of a service that has read the topic."""
     cache = TokenCache()
     for row in await database.pool.fetch("select value from outbox where topic = 'access.tokens' order by id"):
         await cache.put(TokenChanged.model_validate_json(row["value"]))

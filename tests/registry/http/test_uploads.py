@@ -1,4 +1,4 @@
-"""ONNX files over HTTP: stored and registered, or refused. How many and how much is read at once."""
+"""ONNX files over HTTP: stored and registered, or refused, with limits on size and concurrency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only real PostgreSQL can show: concurrent writers, the order of the outbox, append-only tables."""
+"""Tests that need a real PostgreSQL: concurrent writers, the order of the outbox, append-only tables."""
 
 from __future__ import annotations
 

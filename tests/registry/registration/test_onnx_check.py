@@ -1,4 +1,4 @@
-"""The check of an artifact: it finds tensors in other files wherever they are, and bytes that are no model."""
+"""The check of an artifact finds tensors in other files anywhere in the graph, and bytes that are no model."""
 
 from __future__ import annotations
 

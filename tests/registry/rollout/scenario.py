@@ -50,7 +50,7 @@ class Platform:
         await self._controller.tick()
 
     async def compare(self, difference: float, *, blocks: int = 400, turned: bool = False, **minute: int) -> None:
-        """Send the evidence of so many hours, and of a minute in which both versions scored 5,000 requests."""
+        """Send the evidence of some hours, and of a minute in which both versions scored 5,000 requests."""
         rollout = await self.rollout()
         start, versions = NOW, (rollout.champion, rollout.candidate)
         parts = tuple(

@@ -1,4 +1,4 @@
-"""What the evidence and the clock lead to, for each strategy and verdict."""
+"""The decision from evidence and clock, for each strategy and verdict."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ SWITCHED = [(2, "primary", 1.0), (1, "shadow", 0.0)]
 
 
 def shared(share: float) -> list[tuple[int, str, float]]:
-    """Return the routes where the candidate answers a share of the requests."""
+    """Return the routes with which the candidate answers a share of the requests."""
     return [(2, "canary", share), (1, "primary", 1 - share)]
 
 

@@ -1,4 +1,4 @@
-"""Blocks become longer where the live rows show that they have to be."""
+"""Blocks become longer if the live rows show that they have to."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def rollout() -> Rollout:
 
 
 def minutes(days: int, shared: float, seed: int = 1) -> NDArray[np.float64]:
-    """Return differences by minute, of which the minutes of an hour share a part with a deviation of `shared`."""
+    """Return differences by minute. The minutes of an hour have a common part with a deviation of `shared`."""
     rng = np.random.default_rng(seed)
     found: NDArray[np.float64] = rng.normal(0, 0.01, days * DAY) + np.repeat(rng.normal(0, shared, days * 24), 60)
     return found
 
 
 def fed(value: Rollout, differences: NDArray[np.float64], first: int = 0) -> Rollout:
-    """Return the rollout after the evidence of whole hours."""
+    """Return the rollout after the evidence of complete hours."""
     for hour in range(len(differences) // 60):
         parts = [
             (BEGAN + (first + n) * MINUTE, Block(rows=20, difference=float(differences[n])))

@@ -25,7 +25,7 @@ Make = Callable[..., Any]
 
 
 async def two_versions(store: Backend, spec: ModelSpec, trained: Make) -> str:
-    """Let version 2 be the champion as revision 2, and return its digest."""
+    """Make version 2 the champion as revision 2, and return its digest."""
     await apply(store, spec)
     await handle(store, trained("run-1", auc=0.7), "t1")
     await handle(store, trained("run-2", auc=0.8, champion=(1, 0.7)), "t2")

@@ -1,4 +1,4 @@
-"""The plan of a rollout: what the spec asks for, with stakes from the holdout that evaluated the candidate."""
+"""The plan of a rollout from the spec, with stakes from the holdout that evaluated the candidate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollback: which version takes over, and the events."""
+"""Rollback: the version that takes over, and the events."""
 
 from __future__ import annotations
 

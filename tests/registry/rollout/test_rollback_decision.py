@@ -1,4 +1,4 @@
-"""Refusals: the version or the replica is at fault, by the latest report of each replica."""
+"""Refusals: the latest reports of all replicas decide whether the version or the replica is the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A candidate that waits for a rollout before it, and candidates with other features."""
+"""A candidate that waits for the end of an earlier rollout, and candidates with other features."""
 
 from __future__ import annotations
 

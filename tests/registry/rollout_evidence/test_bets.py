@@ -1,4 +1,4 @@
-"""Bets: their capital is fair, adds up in any order, and finds what it is to find."""
+"""Bets: the capital is fair, does not depend on the order, and detects a worse candidate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_order_of_the_evidence_does_not_matter(differences: list[float], ran
 
 @pytest.mark.parametrize("variance", [None, 1e-5, 0.01, 10.0])
 def test_a_fair_game_gives_a_mean_capital_of_one(variance: float | None) -> None:
-    """The mean over all outcomes of four fair bets is exact: no other capital is a test of level alpha."""
+    """The mean over all outcomes of four fair bets is exact. Only such a capital is a test of level alpha."""
     known = stakes(0.2, 0.004, variance)
     capitals = [math.exp(log_evidence(_bet_all(known.worse, path))) for path in product((-0.2, 0.2), repeat=4)]
     assert np.mean(capitals) == pytest.approx(1, abs=1e-12)

@@ -1,4 +1,4 @@
-"""The interval that people are shown covers the mean at all times, and the need is what simulated rollouts had."""
+"""The interval covers the mean at all times, and the need is that of simulated rollouts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_interval_covers_zero_at_all_times() -> None:
 
 
 def test_the_interval_is_that_of_the_paper() -> None:
-    """(6) of the paper, with sd 1, n = 100, alpha = 0.05 and rho tuned for 5,000, computed by hand."""
+    """The value is that of formula (6) with sd 1, n = 100, alpha = 0.05 and rho tuned for 5,000, computed by hand."""
     moments = Moments(count=100, total=0, squares=100)
     rho = math.sqrt((-2 * math.log(0.05) + math.log(-2 * math.log(0.05)) + 1) / 5_000)
     expected = math.sqrt(2 * (100 * rho**2 + 1) / (100**2 * rho**2) * math.log(math.sqrt(100 * rho**2 + 1) / 0.05))

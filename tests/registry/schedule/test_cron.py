@@ -1,4 +1,4 @@
-"""Cron expressions: when they are due. Missed times are caught up with once."""
+"""Due times of cron expressions. One training catches up with all missed times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cron scheduler requests each due time once; on the store in memory and on real PostgreSQL."""
+"""The cron scheduler requests each due time once, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 

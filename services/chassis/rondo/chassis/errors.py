@@ -55,7 +55,7 @@ def panics_as_errors() -> Iterator[None]:
     like the end of the process. Cancellation and the end of the process are raised unchanged.
 
     Raises:
-        PanicError: the body raised a PanicException.
+        PanicError: the body raised a PanicException, or another exception that is no subclass of `Exception`.
 
     """
     try:

@@ -128,7 +128,7 @@ async def register(work: Registrations, name: str, artifact: str, by: Requester,
 
     Raises:
         UnknownModelError: the model has no spec.
-        AlreadyServingError: the version that serves has this artifact, and the spec in force.
+        AlreadyServingError: a serving version has this artifact, or was registered from it by the spec in force.
 
     """
     model = await _existing(work, name)
