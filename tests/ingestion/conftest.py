@@ -37,7 +37,7 @@ async def settings(
 
 @pytest.fixture
 async def ingestion(settings: IngestionSettings) -> AsyncIterator[IngestionClient]:
-    """Ingestion in this process, with a spec in force: no batch has to wait long for that of its dataset."""
+    """Ingestion in this process, with a spec in force, so that no batch waits long for a spec."""
     hasty = settings.model_copy(update={"spec_wait_seconds": 0.2})
     async with application(hasty), client(hasty) as http:
         running = IngestionClient(hasty, http)

@@ -1,4 +1,4 @@
-"""Fakes: batch records in memory, and Delta tables of a process that dies."""
+"""Fakes: batch records in memory, and Delta tables of a process that crashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PowerCutError(Exception):
-    """The process dies here."""
+    """The process crashes here."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ class MemoryBatchTransaction:
 
 
 class DyingTables(DeltaTables):
-    """Real tables, and a process that dies when it would begin its commit number `dies_at`, from 0."""
+    """Real tables of a process that crashes before its commit number `dies_at`, counted from 0."""
 
     def __init__(self, root: str, dies_at: int = -1) -> None:
         super().__init__(root)

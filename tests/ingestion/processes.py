@@ -1,4 +1,4 @@
-"""Ingestion as its clients see it: HTTP, the topics of a real Kafka, and the Delta tables."""
+"""The interfaces of ingestion for its clients: HTTP, the topics of a real Kafka, and the Delta tables."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def apply(bootstrap: str, *specs: ModelSpec) -> None:
 
 @dataclass
 class IngestionClient:
-    """Ingestion as its clients see it."""
+    """A client of ingestion."""
 
     settings: IngestionSettings
     client: httpx.AsyncClient

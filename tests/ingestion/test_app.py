@@ -46,7 +46,7 @@ async def test_the_follower_of_scores_is_a_part_of_readiness(ingestion: Ingestio
 
 
 async def test_the_producer_selects_the_partition_of_rows_to_score() -> None:
-    """A topic may have more or fewer partitions than a new one is given."""
+    """A topic may have more or fewer partitions than a new topic."""
     broker = Mock(publish=AsyncMock())
     await send_rows(broker, b"rows", "job/7")
     broker.publish.assert_awaited_once_with(b"rows", "scores.requested", key=b"job/7")

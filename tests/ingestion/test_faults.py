@@ -220,7 +220,7 @@ def test_a_write_to_a_full_disk_is_repeated_once_there_is_space(tmp_path: Path) 
 
 @contextmanager
 def no_room(limit_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond the limit, as a quota does: it holds for every user."""
+    """Limit the size of files of this process, as a quota does. It also applies to root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
     try:

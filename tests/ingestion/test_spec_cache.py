@@ -113,7 +113,7 @@ async def on_model_reviewed_at(dataset_revision: int, specs: SpecCache) -> None:
 
 
 async def test_a_batch_waits_for_the_dataset_that_its_model_was_reviewed_against() -> None:
-    """Topics have no order between them: the model alone would be another contract than the one in force."""
+    """Topics have no order between them. The spec of the model alone would be another contract than that in force."""
     specs = SpecCache()
     await on_model_reviewed_at(1, specs)
     waiting = asyncio.create_task(specs.wait_for_dataset("rides", seconds=10))

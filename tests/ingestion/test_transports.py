@@ -1,4 +1,4 @@
-"""Batches over HTTP, over Kafka and from a folder, on real Kafka, PostgreSQL and Delta: the same answer over each."""
+"""Batches over HTTP, over Kafka and from a folder have the same answer, on real Kafka, PostgreSQL and Delta."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch on its way into real tables, with a process that dies in between. The store of batches is a fake."""
+"""Batches are written to real tables, with crashes of the process in between. The store of batches is a fake."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read(folder: Path, table: str) -> pl.DataFrame:
 
 
 async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submission) -> SubmissionResult:
-    """Start again, and send the batch again."""
+    """Restart the service, and send the batch again."""
     again = service(DeltaTables(str(folder)), folder, batches)
     await again.recover()
     return await again.submit(batch)
@@ -330,7 +330,7 @@ async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
 
 
 async def test_a_label_of_another_task_makes_the_column_text_which_loses_no_row(tmp_path: Path) -> None:
-    """The task of a dataset's model changes: 0 and 1 become the classes "0" and "1"."""
+    """The task of a dataset's model changes, and 0 and 1 become the classes "0" and "1"."""
     specs, tables = SpecCache([spec()]), DeltaTables(str(tmp_path))
     ingestion = service(tables, tmp_path, specs=specs)
     await ingestion.submit(submission(rides(4), tmp_path))

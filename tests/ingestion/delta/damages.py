@@ -1,4 +1,4 @@
-"""Ways in which a file of a table's log is damaged or lost."""
+"""Damages of files of a table's log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def log_of(table: Path) -> list[Path]:
 
 @contextmanager
 def damaged(file: Path, how: str) -> Iterator[None]:
-    """Restore the file at the end."""
+    """Damage a file, and restore it at the end."""
     whole = file.read_bytes()
     DAMAGES[how](file)
     yield

@@ -1,4 +1,4 @@
-"""Delta on disk: the order of rows, and what fails around a commit."""
+"""Delta on disk: the order of rows, and failures around a commit."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(
 
 
 def let_it_age(table: Path, days: int) -> None:
-    """Make the log of a table look as if it had been written days ago."""
+    """Change the log of a table so that it appears to be some days old."""
     written = time.time() - days * 24 * 3600
     for file in (table / "_delta_log").iterdir():
         os.utime(file, (written, written))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sent:
-    """A message of a log, as a consumer would give it."""
+    """A message of a log, like one from a consumer."""
 
     log: str
     at: int
@@ -51,7 +51,7 @@ class Sent:
 
 @dataclass
 class MemoryLandingStore:
-    """The store's fake. `unavailable` makes the next save fail."""
+    """A fake of the store. `unavailable` makes the next save fail."""
 
     saved: dict[tuple[str, int], int] = field(default_factory=dict)
     events: list[tuple[Any, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A table of feedback that refuses rows: the others land, its rows stay in Kafka, and it is tried again ever later."""
+"""A table refuses rows: the others land, its rows stay in Kafka, and the waits before new attempts increase."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prediction(at: int, model: str, feature: str) -> Any:
 
 
 def messages(first: int, feature: str) -> list[Any]:
-    """Return a message of each of two models. Delta-rs takes no two columns whose names differ in case alone."""
+    """Return a message of each of two models. Delta-rs refuses two columns whose names differ only in case."""
     return [prediction(first, "tips", feature), prediction(first + 1, "fares", "Temp")]
 
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _frequent_scans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scan the folder more often than in production: nearly all of these tests' time was that pause."""
+    """Scan the folder more often than in production, because the pause would take nearly all of the tests' time."""
     monkeypatch.setattr(watcher, "_SCAN_SECONDS", 0.02)
 
 
 class FakeBatchService:
-    """Accepts every batch, but for the errors it is given by batch id."""
+    """Accepts every batch, except for errors by batch id."""
 
     def __init__(self, errors: dict[str, BaseException]) -> None:
         self.errors = errors
@@ -72,7 +72,7 @@ async def is_there(path: Path) -> bool:
 
 
 def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Make a file unreadable. Returns how to undo it. Root may read everything: there `open` raises."""
+    """Make a file unreadable. Returns a function that undoes it. Root may read all files, so `open` raises then."""
     if os.geteuid():
         path.chmod(0)
         return lambda: path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""Jobs whose data have several small parts."""
+"""Scoring jobs with several small parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scoring job on real tables, with the scoring of serving between."""
+"""A scoring job on real tables, with the scoring code of serving."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ AT = datetime(2013, 1, 1, tzinfo=UTC)
 
 
 class KilledError(asyncio.CancelledError):
-    """The process dies here: to what goes on, it looks like the end of its task, and no error of the job."""
+    """The process crashes here. For the remaining code it is the end of the task, and no error of the job."""
 
 
 def fill(root: str, *batches: int) -> int:
-    """Write batches of so many rows. Return the number of rows."""
+    """Write batches with these numbers of rows. Return the total number of rows."""
     tables, first = DeltaTables(root), 0
     for number, rows in enumerate(batches):
         tables.append("datasets/flights", data(first, rows), {f"batch/{number}": 1}, {})
@@ -67,9 +67,9 @@ def requested(data_version: int, dataset: str = "flights", **more: Any) -> Scori
 
 @dataclass
 class Stage:
-    """Ingestion around a job, and replicas that answer at once.
+    """Ingestion with a job, and replicas of serving that answer at once.
 
-    The process dies at the `dies_at`th call of Kafka or of the store of jobs. Each part is answered `times` times.
+    The process crashes at the `dies_at`th call of Kafka or of the store of jobs. Each part is answered `times` times.
     """
 
     root: str

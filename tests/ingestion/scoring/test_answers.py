@@ -1,4 +1,4 @@
-"""What answers do to a job: early ones, late ones, and messages that are no answer."""
+"""The effect of answers on a job: early ones, late ones, and messages that are no answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 async def test_an_answer_that_arrives_while_its_part_is_sent_again_ends_the_wait(tmp_path: Path) -> None:
-    """Before, the part was waited for until `silence`, which is longer than the test may take."""
+    """Otherwise the job would wait for the part until `silence`, which is longer than the test may take."""
     rows = fill(str(tmp_path), 120)
     stage, request = Stage(str(tmp_path), silence=3600), requested(0)
     stage.jobs.request(request)
@@ -69,7 +69,7 @@ async def test_a_late_answer_to_a_failed_attempt_does_not_fail_the_next_one(tmp_
 
 
 def changed(value: bytes, how: str) -> bytes:
-    """Return an answer that is not one to its part."""
+    """Return an answer that does not fit its part."""
     rows = scores.decode(value)
     about: dict[bytes, bytes] = dict(rows.schema.metadata)
     match how:

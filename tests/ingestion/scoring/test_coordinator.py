@@ -1,4 +1,4 @@
-"""A job on real tables, with the scoring of serving between: once through crashes, and refused before it runs."""
+"""A job on real tables, with the scoring code of serving: exactly once in spite of crashes, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data of a job: files that can't be read, rows that no message takes, parts in any order."""
+"""Data of a job: files that can't be read, rows that are too large for a message, parts in any order."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_data_that_can_not_be_read_fails_its_job_and_no_other(
 
 
 async def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> tuple[Stage, Any]:
-    """Run a job with a lower bound of `scores`. Return the stage and the only event."""
+    """Run a job with a lower limit in `scores`. Return the stage and the only event."""
     fill(str(tmp_path), 120)
     stage = Stage(str(tmp_path))
     stage.jobs.request(requested(0))

@@ -1,4 +1,4 @@
-"""A job fails by its data, by its table or by a fault of the program: it ends with a reason, and the next one runs."""
+"""A job that fails because of its data, its table or a bug ends with a reason, and the next job runs."""
 
 from __future__ import annotations
 

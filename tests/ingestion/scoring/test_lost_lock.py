@@ -1,4 +1,4 @@
-"""A process whose lock is lost leaves the job to the one that has it."""
+"""A process that has lost its lock leaves the job to the process that has the lock."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_a_process_that_lost_its_lock_sends_and_commits_nothing(tmp_path: 
 async def test_a_process_notices_that_its_lock_is_lost_while_it_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_at: str
 ) -> None:
-    """A check each few seconds also keeps the lock, which a session that is not used loses."""
+    """A check every few seconds also keeps the lock, which an idle session loses."""
     monkeypatch.setattr(coordinator, "_CHECK_SECONDS", 0.01)
     fill(str(tmp_path), 60)
     stage, request = Stage(str(tmp_path), silence=3600, times=0 if lost_at == "answer" else 1), requested(0)
@@ -88,7 +88,7 @@ async def test_a_process_notices_that_its_lock_is_lost_while_it_waits(
 
 
 async def test_a_process_that_lost_its_lock_forgets_no_parts(tmp_path: Path) -> None:
-    """Another process runs the job by then, and these parts are its plan."""
+    """Another process runs the job then, and these parts are its plan."""
     rows = fill(str(tmp_path), 120)
     stage, request = Stage(str(tmp_path)), requested(0)
     stage.jobs.request(request)

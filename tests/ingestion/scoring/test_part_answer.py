@@ -1,4 +1,4 @@
-"""Messages that are no answers are refused before anything is looked up for them."""
+"""Messages that are no answers are refused before a lookup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a job have each row once, fit a message, and are the same each time."""
+"""The parts of a job have each row once, fit into a message, and are deterministic."""
 
 from __future__ import annotations
 

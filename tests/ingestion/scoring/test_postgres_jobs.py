@@ -1,4 +1,4 @@
-"""Scoring jobs on a real PostgreSQL: one at a time, each part done once, a failed one again by the same request."""
+"""Scoring jobs on a real PostgreSQL: one at a time, each part done once, a failed one repeated by the same request."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def requested_by(run: JobRun | None) -> ScoringRequested | None:
 
 @asynccontextmanager
 async def running_job(jobs: PostgresScoringJobs, last: str = "") -> AsyncIterator[JobRun]:
-    """Run the next job. The server releases the lock of the run before a moment after its connection was closed."""
+    """Run the next job. The server releases the lock of the previous run shortly after its connection was closed."""
     async with AsyncExitStack() as stack:
 
         async def begun() -> JobRun | None:
@@ -72,7 +72,7 @@ async def running_job(jobs: PostgresScoringJobs, last: str = "") -> AsyncIterato
 
 
 async def lose_and(then: Callable[[JobRun], Awaitable[None]], jobs: PostgresScoringJobs) -> None:
-    """Start a job, end the session that has the lock, and go on."""
+    """Start a job, end the session that has the lock, and continue."""
     async with running_job(jobs) as run:
         await run.check()
         async with jobs.database.transaction() as work:

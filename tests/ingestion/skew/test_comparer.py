@@ -44,7 +44,7 @@ def batch(batch_id: str = "january", dataset: str = "rides") -> BatchAccepted:
 
 @dataclass
 class MemoryComparisons:
-    """The store's fake."""
+    """A fake of the store."""
 
     waiting: list[BatchAccepted] = field(default_factory=list)
     events: list[tuple[Event, str]] = field(default_factory=list)

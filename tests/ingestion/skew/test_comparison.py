@@ -1,4 +1,4 @@
-"""What was served beside what was published: which rows are the same case, and which values differ."""
+"""The comparison of served and published rows: rows of the same case, and values that differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 def served(rows: pl.DataFrame, role: str = "primary", made: timedelta = DAY, **features: Any) -> pl.DataFrame:
-    """Return the predictions about these rides, asked with the values of the rows unless `features` replace them."""
+    """Return the predictions about these rides, with the values of the rows unless `features` replace them."""
     names = ("zone", "distance", "stops", "night", "rain")
     numbers = {f"feature.{name}": rows[name].cast(pl.Float32) for name in names if name != "zone"}
     columns = {"feature.zone": rows["zone"]} | numbers

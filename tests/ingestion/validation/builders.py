@@ -31,7 +31,7 @@ def refused(frame: pl.DataFrame, file_format: FileFormat = "CSV") -> RejectedBat
 
 
 def changed(column: str, value: Any) -> pl.DataFrame:
-    """Return ten rows of which the first has another value, in a column whose type can hold it."""
+    """Return ten rows. The first has another value, in a column whose type can hold it."""
     frame = rides(10)
     values = [value, *frame[column].to_list()[1:]]
     return frame.with_columns(pl.Series(column, values, strict=False))

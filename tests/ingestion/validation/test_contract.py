@@ -120,7 +120,7 @@ def test_an_unknown_dataset_suggests_the_close_one() -> None:
 
 
 def test_a_declared_dataset_has_its_own_contract_alone() -> None:
-    """No model is needed, and the narrower limits of one reject nothing."""
+    """No model is needed, and narrower limits of a model reject nothing."""
     own = declared_rides()
     alone = contract_of("rides", [], {"rides": own})
     used = contract_of("rides", [spec(distance={"type": "float", "min": 5}, wind={"type": "float"})], {"rides": own})

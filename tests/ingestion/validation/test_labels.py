@@ -57,7 +57,7 @@ def contract(model: ModelSpec) -> Contract:
 
 
 def converted(batch: RawBatch, file_format: FileFormat, model: ModelSpec) -> list[Any]:
-    """Return the label of each row as it is published. None for one that is quarantined, for one reason alone."""
+    """Return the published label of each row. None for a quarantined row, which must have exactly one reason."""
     if schema_problems(batch, file_format, contract(model)):
         return [None] * batch.frame.height
     checks = check_rows(batch, contract(model), NOW)

@@ -1,4 +1,4 @@
-"""Which rows of a batch are quarantined, and what their values are read as."""
+"""The rows of a batch that are quarantined, and the conversion of values."""
 
 from __future__ import annotations
 

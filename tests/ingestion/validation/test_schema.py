@@ -1,4 +1,4 @@
-"""Which columns and types of a batch fit the contract."""
+"""The columns and types of a batch that fit the contract."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ def test_a_column_of_nulls_is_not_text() -> None:
 
 
 def test_a_time_may_be_text_in_every_format() -> None:
-    """With its zone it says which moment is meant, and some writers have no type for that."""
+    """A text with a zone is unambiguous, and some writers have no type for such times."""
     assert accepted(rides(1, started=["2013-01-01T10:00:00Z"]), "Parquet").rows.height == 1
 
 
 def test_texts_in_json_are_read_as_numbers_and_reported() -> None:
-    """One text among numbers makes texts of all of them when they are read: no reason to refuse the others."""
+    """One text among numbers makes the reader convert all of them to texts, which is no reason to refuse the others."""
     decision = accepted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
     assert decision.rows["distance"].to_list() == [1.5, 2.0, 3.0]
     [note] = decision.notes

@@ -1,4 +1,4 @@
-"""A value of a file is the same for ingestion, which reads columns, and for clients, which read one value."""
+"""Ingestion, which reads columns, and clients, which read single values, read the same value from a file."""
 
 from __future__ import annotations
 
