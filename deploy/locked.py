@@ -1,6 +1,6 @@
 """Runs a command while it holds a lock on a file: `python locked.py <file> <command...>`.
 
-The system releases the lock when its holder ends, also after a crash.
+The system releases the lock when its holder ends, including after a crash.
 """  # noqa: INP001 - a script
 
 import fcntl
@@ -19,7 +19,8 @@ def main(file: Path, *command: str) -> int:
             sys.stderr.write(f"another process is doing this already and holds {file}: waiting for it\n")
             sys.stderr.flush()
             fcntl.flock(lock, fcntl.LOCK_EX)
-        # The command inherits the lock, so that it is held as long as the command runs, even without this process.
+        # The command inherits the lock, so that the lock is held until the command ends, even if this process ends
+        # before.
         return subprocess.run(command, check=False, pass_fds=[lock.fileno()]).returncode  # noqa: S603
 
 

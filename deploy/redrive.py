@@ -1,8 +1,9 @@
 """Lists dead letters, and publishes selected ones again on their source topic.
 
 `RONDO_KAFKA=<host:port> python deploy/redrive.py <topic>` lists them. With `<partition>:<offset> ...` after the topic,
-these are published again to their source partition with the original key, value and headers, without the headers about
-the error. Messages of compacted topics are refused: an old message would replace the latest one of its key.
+it publishes these messages again to their source partition, with the original key, value and headers, and without the
+headers about the error. Messages of compacted topics are refused, because an old message would replace the latest one
+with its key.
 """  # noqa: INP001 - a script
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SECONDS = 30.0
 
 
 def dead_letters(kafka: KafkaConnection, topic: str) -> Iterator[Message]:
-    """Yield the present messages of a topic."""
+    """Yield the current messages of a topic."""
     consumer = Consumer({**kafka.confluent(), "group.id": "unused", "isolation.level": "read_committed",
                          "enable.partition.eof": True, "enable.auto.commit": False})  # fmt: skip
     known = consumer.list_topics(topic, timeout=_SECONDS).topics[topic]
@@ -51,7 +52,7 @@ def headers_of(message: Message) -> dict[str, str]:
 
 
 def line(message: Message) -> str:
-    """Return position, source and error of a dead letter."""
+    """Return position, source and error of a dead letter as a line."""
     headers = headers_of(message)
     origin = "-".join(headers.get(f"{_ABOUT}errors.{part}", "?") for part in ("topic", "partition", "offset"))
     return f"{message.partition()}:{message.offset()}  from {origin}  {headers.get(f'{_ABOUT}errors.message', '')}"
@@ -60,7 +61,7 @@ def line(message: Message) -> str:
 def publish_again(producer: Producer, message: Message) -> None:
     """Publish a dead letter on its source topic.
 
-    Exits with 1 if it has only a part of the message.
+    Exit with 1 if the dead letter only has a part of the message.
     """
     headers = headers_of(message)
     origin, partition = headers[f"{_ABOUT}errors.topic"], int(headers[f"{_ABOUT}errors.partition"])

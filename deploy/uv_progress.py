@@ -1,7 +1,7 @@
 """Runs uv and shows its progress in few lines: `python uv_progress.py <uv> <argument...>`.
 
-uv itself lists each of 150 packages. This shows one line that changes on a terminal, and one line per quarter of the
-download in a log. When uv fails, all of its output is shown.
+uv itself lists each of 150 packages. This script shows one changing line on a terminal, and one line per quarter of the
+download in a log. If uv fails, all of its output is shown.
 """  # noqa: INP001 - a script
 
 import re
@@ -21,7 +21,7 @@ class Download:
         self.done, self.quarter = 0.0, 0
 
     def update(self, line: str) -> None:
-        """Read a line of uv's output."""
+        """Parse a line of uv's output."""
         if not (match := _FETCH.match(line)):
             return
         if match[1] == "Downloading":
@@ -50,7 +50,10 @@ def main(*command: str) -> int:
 
 
 def show(text: str, *, lasting: bool) -> None:
-    """Show a line: on a terminal it replaces the previous one; in a log it is only written if `lasting`."""
+    """Show a line.
+
+    On a terminal it replaces the previous line. In a log it is only written if `lasting`.
+    """
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text[:79]}")
     elif lasting:

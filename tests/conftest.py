@@ -191,7 +191,7 @@ def _one_tls_context() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def in_docker() -> bool:
-    """Whether testcontainers carry the servers."""
+    """True if the servers run in containers of testcontainers."""
     return _chooses_docker()
 
 

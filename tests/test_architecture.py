@@ -140,7 +140,7 @@ def imported(file: Path) -> set[str]:
 
 
 def test_nothing_else_lies_beside_the_known_folders() -> None:
-    """What a program leaves in the working directory is easily committed with everything else."""
+    """Files that a program leaves in the working directory are easily committed by mistake."""
     if not (ROOT / ".git").exists():
         pytest.skip("a copy without its history: git does not know its files")
     git = ["git", "ls-files"]

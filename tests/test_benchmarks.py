@@ -1,4 +1,4 @@
-"""What the benchmarks make of a run: a goal that is missed shows in the exit code. Nothing is measured here."""
+"""The evaluation of benchmark results: a missed goal shows in the exit code. Nothing is measured here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the experiments of monitoring rest on: a policy knows no label too early, and figures are of what served."""
+"""Assumptions of the experiments: no policy knows a label too early, and figures are those of the served models."""
 
 from __future__ import annotations
 

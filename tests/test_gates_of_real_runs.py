@@ -33,7 +33,7 @@ PAIRS = [(task, metric) for task in TASKS for metric in TASKS[task].metrics]
 GOOD = {"params": {"n_estimators": 60, "num_leaves": 15}, "interval": 0.8}
 POOR = {"params": {"n_estimators": 1, "num_leaves": 2, "learning_rate": 0.01}, "interval": 0.8}
 POOR_BY = {
-    # A model that always gives the mean is well calibrated; one that has learned rows by heart is not.
+    # A model that always predicts the mean is well calibrated. A model that has memorized rows is not.
     "ece": {"params": {"n_estimators": 200, "num_leaves": 63, "learning_rate": 0.5, "min_data_in_leaf": 1}},
     # An interval is as wide as its holdout asks for: one that is to cover less is narrower.
     "interval_coverage": {"params": GOOD["params"], "interval": 0.5},

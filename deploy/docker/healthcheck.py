@@ -1,8 +1,9 @@
 """The health check of a service's container: exit code 0 if `/readyz` answers 200.
 
-Docker restarts a container whose process has ended, but not an unhealthy one. A service that accepts connections and
-answers nothing, because it is frozen (SIGSTOP) or its event loop hangs, is therefore killed here after MAX_TIMEOUTS
-checks in a row, and its restart policy starts it again. Needs no packages: it runs every few seconds.
+Docker restarts a container whose process has ended, but not an unhealthy one. A service may accept connections without
+answering, because it is frozen (SIGSTOP) or its event loop hangs. This check kills such a service after MAX_TIMEOUTS
+checks in a row, and the restart policy starts it again. The script needs no packages, because it runs every few
+seconds.
 """
 
 # ruff: noqa: INP001 - a script
@@ -19,19 +20,19 @@ TIMEOUT_SECONDS = 4
 
 
 def check(url: str, timeouts: Path, service: str) -> int:
-    """Return the exit code. `timeouts` is the file that counts the checks in a row without an answer."""
+    """Return the exit code. `timeouts` is the file with the number of consecutive checks without an answer."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS):  # noqa: S310 - loopback
             timeouts.unlink(missing_ok=True)
             return 0
-    except urllib.error.HTTPError:  # it answers: not ready
+    except urllib.error.HTTPError:  # it answers, but is not ready
         timeouts.unlink(missing_ok=True)
         return 1
     except urllib.error.URLError as error:
         hangs = isinstance(error.reason, TimeoutError)
     except TimeoutError:
         hangs = True
-    if hangs:  # else nothing listens: the service starts or has ended
+    if hangs:  # otherwise nothing listens, because the service is starting or has ended
         count = int(timeouts.read_text("ascii")) + 1 if timeouts.exists() else 1
         timeouts.write_text(str(count), "ascii")
         if count >= MAX_TIMEOUTS:

@@ -55,7 +55,7 @@ def of_injected(rows: Rows) -> list[str]:
 
 
 def of_kinds(rows: Rows) -> list[str]:
-    """Return the share that is found of each kind of drift, by mode and detector."""
+    """Return the share of found drifts by kind, for each mode and detector."""
     found: dict[str, dict[str, str]] = {}
     for name, row in rows.items():
         head, shares, detector = name.partition(": share found, ")

@@ -1,4 +1,4 @@
-"""The tables of the pages on experiments, generated from the newest recorded rows, as those of README are."""
+"""The tables of the pages on experiments, generated from the newest recorded rows, like those of README."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DOCS = README.parent / "docs"
 Rows = dict[str, dict[str, Any]]
-# Real drift, or one that is known, of eight kinds.
+# Eight kinds of drift, which is real or known.
 EIGHT = (
     "acs", "agrawal-abrupt", "autocorrelated-labels", "flights", "hyperplane", "sea-abrupt", "stagger", "weather",
 )  # fmt: skip
@@ -26,7 +26,7 @@ _WHOLE, _TINY = 1_000, 1e-4
 
 
 def listed(rows: Rows) -> list[str]:
-    """Return a table with a line for each row, beside the peer where there is one."""
+    """Return a table with a line for each row, next to the peer if there is one."""
     lines = ["| what | Rondo | peer | goal | met |", "| --- | ---: | ---: | --- | --- |"]
     for name, row in rows.items():
         peer = "" if row["peer"] is None else shown(row["peer"])
@@ -67,7 +67,7 @@ def of_flights(rows: Rows) -> list[str]:
 
 
 def of_goals(rows: Rows) -> list[str]:
-    """Return what the default of retraining is to reach on the labelled streams, and what it does."""
+    """Return the goals of the default of retraining on the labelled streams, and its results."""
 
     def accuracies(policy: str) -> list[float]:
         return [rows[f"{stream}: accuracy, {policy}"]["ours"] for stream in EIGHT]
@@ -95,7 +95,7 @@ def of_goals(rows: Rows) -> list[str]:
 
 
 def of_costs(rows: Rows) -> list[str]:
-    """Return what the policies cost by stream and price, and Rondo's share of what the oracle's cost."""
+    """Return the costs of the policies by stream and price, and Rondo's share of the oracle's cost."""
     found: dict[str, dict[str, float]] = {}
     for name, row in rows.items():
         stream, policy = name.split(": ")
@@ -113,7 +113,7 @@ def of_costs(rows: Rows) -> list[str]:
 
 
 Sections = dict[str, tuple[str, "Callable[[Rows], list[str]]"]]
-# By the name in the page: the recorded table, and what is made of it.
+# The recorded table and its function, by the name in the page.
 MONITORING: Sections = {
     "policies": ("policies", of_policies),
     "flights": ("policies", of_flights),
@@ -140,7 +140,7 @@ PAGES: dict[Path, Sections] = {
 
 
 def shown(value: float) -> str:
-    """Return a figure with as many decimals as it needs."""
+    """Return a figure with the decimals that it needs."""
     if value == int(value) or abs(value) >= _WHOLE:
         return f"{value:,.0f}"
     if abs(value) < _TINY:
@@ -164,7 +164,7 @@ def write() -> None:
     """Replace the tables.
 
     Raises:
-        ValueError: a page has no markers for one.
+        ValueError: a page has no markers for a table.
 
     """
     for path, sections in PAGES.items():

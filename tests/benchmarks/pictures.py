@@ -16,21 +16,21 @@ PICTURE = README.parent / "docs" / "pictures" / "delays.svg"
 Rows = dict[str, dict[str, Any]]
 _WIDTH, _PANEL, _LEGEND = 420, 350, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 52
-# False alarms per 1,000 rows, of which none has the place of the least, and rows to the alarm.
+# False alarms per 1,000 rows, where none is drawn at the lowest place, and rows to the alarm.
 _X, _Y = (0.0005, 40.0), (8.0, 25_000.0)
 _NONE = 0.0015
-# The detectors that have none are side by side.
+# Detectors without false alarms are drawn side by side.
 _BESIDE = 8
 _X_TICKS = {_NONE: "none", 0.01: "0.01", 0.1: "0.1", 1.0: "1", 10.0: "10"}
 _Y_TICKS = {10.0: "10", 100.0: "100", 1_000.0: "1,000", 10_000.0: "10,000", 20_000.0: "never"}
 _NEVER = (3_000.0, 20_000.0)
-"""The rows since the shift of streams that a detector sees: it has found nothing by then."""
+"""The rows since the shift in the streams of a detector. Drawn if the detector has found nothing."""
 _SHORT = "KSWIN"
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a detector is drawn: its name for readers, what its parameter is, its colour and the shape of its points."""
+    """The style of a detector in a plot: its name for readers, its parameter, its colour and its shape of points."""
 
     name: str
     parameter: str
@@ -51,7 +51,7 @@ Points = dict[str, list[tuple[float, float]]]
 
 
 def panels(rows: Rows) -> dict[str, Points]:
-    """Return by kind of stream, and detector, false alarms per 1,000 rows and rows to the alarm of each parameter."""
+    """Return false alarms per 1,000 rows and rows to the alarm for each parameter, by kind of stream and detector."""
     found: dict[str, Points] = {}
     end = ": false alarms per 1,000 rows"
     for name, row in rows.items():
@@ -134,7 +134,7 @@ def _panel(kind: str, points: Points, top: int) -> list[str]:
 
 
 def _place(value: float, bounds: tuple[float, float], first: float, last: float) -> float:
-    """Return where a value lies on a logarithmic axis."""
+    """Return the position of a value on a logarithmic axis."""
     low, high = (math.log(each) for each in bounds)
     share = (math.log(min(max(value, bounds[0]), bounds[1])) - low) / (high - low)
     return round(first + share * (last - first), 1)

@@ -22,9 +22,9 @@ RECORD = "BENCH_RECORD"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside a peer's of the same run. `peer` is None where it can't run. `ratio` is ours to it.
+    """A figure of Rondo and the peer's of the same run. `peer` is None if it can't run. `ratio` is ours to the peer's.
 
-    `ours` is None where there is nothing to measure, and `goal` says why.
+    `ours` is None if there is nothing to measure, and `goal` says why.
     """
 
     table: str
@@ -41,7 +41,7 @@ class Row:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Return the installed versions, Python's among them."""
+    """Return the installed versions, including that of Python."""
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
@@ -70,7 +70,7 @@ def _append(rows: list[Row]) -> None:
 
 
 def newest(table: str) -> dict[str, dict[str, Any]]:
-    """Return the newest recorded line of each row of a table. None where it was never recorded."""
+    """Return the newest recorded line of each row of a table. Empty if it was never recorded."""
     file = RESULTS / f"{table}.jsonl"
     found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     return {line["row"]: line for line in found}

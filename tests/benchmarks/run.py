@@ -13,13 +13,13 @@ PACKAGE = "tests.benchmarks"
 
 
 def tables() -> dict[str, str]:
-    """Return the names of the tables and their modules: every one of the folder `tables`, and of those in it."""
+    """Return the names and modules of all tables in the folder `tables`, including its subfolders."""
     paths = sorted((HERE / "tables").rglob("*.py"), key=lambda path: path.stem)
     return {path.stem: ".".join((PACKAGE, *path.relative_to(HERE).with_suffix("").parts)) for path in paths}
 
 
 def main(only: str | None) -> int:
-    """Run one table, or all. Return the number of those that failed."""
+    """Run one table, or all tables. Return the number of failed tables."""
     known = tables()
     if only and only not in known:
         sys.stderr.write(f"there is no table {only!r}: ONLY can be {', '.join(known)}\n")

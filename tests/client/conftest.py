@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-# Typer makes the command anew for each run, in 35 ms.
+# Typer builds the command again for each run, in 35 ms.
 _command = cache(typer.main.get_command)
 DIGEST = f"sha256:{'a' * 64}"
 

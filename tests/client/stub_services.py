@@ -1,4 +1,4 @@
-"""What the services answer to the command's tests, request by request."""
+"""The services' answers to the tests of the command, request by request."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def summary(model: str, **fields: Any) -> dict[str, Any]:
     return {"model": model, "open_alerts": [], "not_monitored_share": 0.0, "late_outcomes": 0} | unknown | fields
 
 
-# The monitor has paths that the registry has, too.
+# Some paths of the monitor are also paths of the registry.
 MONITOR_ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/readyz"): (200, READY),
     ("GET", "/v1/models/late/drift"): (
@@ -324,7 +324,7 @@ class Monitor(Services):
 def serving(services: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Yield the address of a server that answers until the end of the generator."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), services)
-    # It looks every so many seconds whether it is to end.
+    # The server checks at this interval whether it is to end.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

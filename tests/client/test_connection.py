@@ -1,4 +1,4 @@
-"""Where Rondo is: the environment, the stack that runs here, or a clear word that there is none."""
+"""The address of Rondo: from the environment, from the stack that runs here, or a clear error."""
 
 from __future__ import annotations
 

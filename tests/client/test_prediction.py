@@ -1,4 +1,4 @@
-"""An answer has all that a model answers, by name, and None for what it does not."""
+"""An answer has all outputs of its model by name, and None for outputs that the model does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A variable RONDO_* that nothing reads is named, and the list of those that are read is complete."""
+"""Unknown variables RONDO_* are reported, and the list of known variables is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A field of an event that a service fills with constants carries words: it has an open vocabulary.
+"""A field of an event that a service fills with constants has words, so it must have an open vocabulary.
 
 A constant is followed from where the event is made to literals, module constants and enums, through local variables,
 through the parameters of functions and the attributes of errors, and by the type of a field of the same name in the
@@ -54,7 +54,7 @@ def models_of(annotation: Any, known: set[type[BaseModel]]) -> None:
 
 
 def holds_texts(annotation: Any, metadata: Iterable[Any] = ()) -> bool:
-    """Return whether values of the type are `Text`, or tuples of it, without examples. The keys of a dict are none."""
+    """Return whether values of the type are `Text`, or tuples of it, without examples. Keys of a dict do not count."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         return holds_texts(inner, more)
@@ -132,7 +132,7 @@ class Sources:
         return set().union(*(self.constants(place._replace(node=part), depth) for part in parts))
 
     def _of_errors(self, used: str, name: str, attribute: str, depth: int) -> set[str]:
-        """Return the constants of an attribute of a class of errors, and of those derived from it, in one package."""
+        """Return the constants of an attribute of an error class and of its subclasses, in one package."""
         found = set[str]()
         for module, node in self.classes[name] if depth < DEEPEST else ():
             if module.split(".")[1] != used.split(".")[1]:
@@ -241,7 +241,7 @@ def _is_word(value: object) -> bool:
 
 
 def typed_words(makers: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """Return the text fields whose namesake, in a package that makes the event, is typed as one of several words."""
+    """Return the text fields with a namesake in a package that makes the event, typed as one of several words."""
     found = set()
     for name in all_sources().modules:
         package = name.split(".")[1]
@@ -256,7 +256,7 @@ def typed_words(makers: dict[str, set[str]]) -> set[tuple[str, str]]:
 def _hints(owner: type, module: ModuleType) -> dict[str, Any]:
     found = {}
     for name, hint in vars(owner).get("__annotations__", {}).items():
-        with suppress(NameError):  # what only a type checker imports
+        with suppress(NameError):  # names that are only imported for type checkers
             found[name] = _evaluate(hint, types=vars(module)) if isinstance(hint, str) else hint
     return found
 

@@ -1,4 +1,4 @@
-"""The table of topics is consistent: one writer each, a topic for each event, room for the largest message."""
+"""The table of topics is consistent: one writer per topic, a topic for each event, and room for the largest message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary of the evidence: what the event carries of a candidate."""
+"""The summary of the evidence, which is the part of it in the event."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ VOCABULARIES = [
     if isinstance(v, type) and issubclass(v, StrEnum) and v is not StrEnum
 ]
 # A reader can't handle values of an unknown type, so a new type needs a new version of the events. `kind: dataset`
-# names the class of a spec: another kind is another class.
+# names the class of a spec, so another kind is another class.
 CLOSED = {("category", "float", "int", "bool"), ("NaN", "Infinity", "-Infinity"), ("dataset",)}
 SPEC = """\
 model: churn
@@ -56,7 +56,7 @@ def words_in(value: Any) -> int:
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.__name__)
 def test_what_is_published_has_no_closed_vocabulary(published: Published) -> None:
-    """A word that a schema fixes has examples where a reader takes others, too, as the next test shows."""
+    """If readers accept other words, a schema has examples instead of fixed words, as the next test shows."""
     parts = [part for part in schemas_in(schema_of(published)) if "examples" not in part]
     enums = {tuple(part["enum"]) for part in parts if isinstance(part.get("enum"), list)}
     fixed = {(part["const"],) for part in parts if isinstance(part.get("const"), str)}

@@ -1,4 +1,4 @@
-"""docker-compose.yml, read as YAML: what `docker compose config` would make of it, without Docker."""
+"""docker-compose.yml, parsed as YAML with the result of `docker compose config`, without Docker."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(ROOT.glob("services/*/rondo/*/metrics.py"))
-# What Prometheus adds itself: the service by prometheus.yml, the rest always.
+# The labels that Prometheus adds: the service by prometheus.yml, and the others always.
 ADDED = {"service", "job", "instance"}
 
 

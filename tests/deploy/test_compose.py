@@ -25,7 +25,7 @@ WITHOUT_HEALTH_CHECK = {"otel-collector"}
 
 
 def test_the_five_services_kafka_and_postgresql_are_there(containers: Containers) -> None:
-    """And nothing else starts without a profile, but what makes the secrets."""
+    """Nothing else starts without a profile, except the container that creates the secrets."""
     started = {name for name, container in containers.items() if "profiles" not in container}
     assert started == {*SERVICES, "kafka", "postgres", "secrets"}
 
@@ -40,7 +40,7 @@ def test_the_documented_ports_of_several_monitors_are_those_of_no_other_containe
 
 
 def test_every_container_is_held_to_limits_and_rights(containers: Containers) -> None:
-    """Memory, CPU, processes, log size. No capability that is not named, and none to be gained."""
+    """Limits of memory, CPU, processes and log size. Only named capabilities, and no new privileges."""
     for name, container in containers.items():
         assert container["cap_drop"] == ["ALL"], name
         assert container["security_opt"] == ["no-new-privileges:true"], name
@@ -52,7 +52,7 @@ def test_every_container_is_held_to_limits_and_rights(containers: Containers) ->
 
 
 def test_services_run_on_a_read_only_file_system_as_their_own_user(containers: Containers) -> None:
-    """The image says the user. What a service may write are its volumes and /tmp."""
+    """The image sets the user. A service may only write to its volumes and /tmp."""
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
     assert re.search(r"^USER rondo$", dockerfile, re.MULTILINE)
     for name in SERVICES:
@@ -61,7 +61,7 @@ def test_services_run_on_a_read_only_file_system_as_their_own_user(containers: C
 
 
 def test_every_other_container_names_a_user_who_is_not_root(containers: Containers) -> None:
-    """Whatever the image's own is; that nothing runs as root in the end, deploy/compose/demo.sh looks at."""
+    """The user in the image does not count. deploy/compose/demo.sh checks that no process runs as root."""
     others = containers.keys() - SERVICES - MAY_START_AS_ROOT
     users = {name: str(containers[name].get("user", "root")).split(":")[0] for name in others}
     assert {name for name, user in users.items() if user in {"root", "0"}} == set()
@@ -69,7 +69,7 @@ def test_every_other_container_names_a_user_who_is_not_root(containers: Containe
 
 
 def test_every_long_running_container_has_a_health_check(containers: Containers) -> None:
-    """Those of the services are in their image."""
+    """The health checks of the services are in their image."""
     assert "HEALTHCHECK" in (ROOT / "deploy/docker/Dockerfile").read_text()
     checked = {name for name, container in containers.items() if "healthcheck" in container} | set(SERVICES)
     assert containers.keys() - checked == ONE_SHOT | WITHOUT_HEALTH_CHECK
@@ -91,7 +91,7 @@ def test_no_secret_is_in_the_file() -> None:
 
 
 def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
-    """Besides the one that makes them."""
+    """The container that creates the secrets is not counted."""
     readers: dict[str, list[str]] = {}
     for name, container in containers.items():
         for volume in container.get("volumes", []):
@@ -104,7 +104,7 @@ def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
 def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Containers) -> None:
     """One writer for each table. Artifacts are named by their digest.
 
-    Trainer and registry write models, as they were made and as they were given. Ingestion writes reports.
+    The trainer writes models that it made, and the registry models that it was given. Ingestion writes reports.
     """
     writers = {
         (volume.split(":")[0], name)
@@ -117,7 +117,7 @@ def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Contain
 
 
 def test_every_volume_is_named_and_every_named_one_used(compose: dict[str, Any], containers: Containers) -> None:
-    """A mount from the checkout is read-only; so are the folders of functions and detectors, which may be absent."""
+    """A mount from the checkout is read-only. So are the folders of functions and detectors, which may be absent."""
     used = set()
     for container in containers.values():
         for volume in container.get("volumes", []):
@@ -139,7 +139,7 @@ def test_services_start_after_their_dependencies(containers: Containers) -> None
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_gets_exactly_the_settings_it_has(name: str, containers: Containers) -> None:
-    """A variable that no setting reads would be a misspelt one; and nothing needed is missing."""
+    """A variable that no setting reads would be misspelt, and a setting without its variable would be missing."""
     module = importlib.import_module(f"rondo.{name}.settings")
     settings = next(
         each
@@ -156,13 +156,13 @@ def test_a_service_gets_exactly_the_settings_it_has(name: str, containers: Conta
 
 
 def test_kafka_is_as_strict_as_the_embedded_one(containers: Containers) -> None:
-    """A message too large, or a topic that is missing, shows in the demo already."""
+    """A message that is too large, or a missing topic, is thus found in the demo."""
     environment = containers["kafka"]["environment"]
     assert environment["KAFKA_MESSAGE_MAX_BYTES"] == str(MESSAGE_MAX_BYTES)
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 
 
 def test_prometheus_asks_every_service() -> None:
-    """At the port that the image listens on."""
+    """Prometheus uses the port on which the image listens."""
     text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
     assert sorted(re.findall(r"(\w+):8000", text)) == sorted(SERVICES)

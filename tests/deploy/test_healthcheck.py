@@ -1,4 +1,4 @@
-"""The health check of the containers: it restarts a service that is frozen, and no other."""
+"""The health check of the containers restarts a frozen service, and no other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy/docker/healthcheck.py"
-# The last argument stands for that of `python -m`. No service has this name: the check must find this process alone.
+# The last argument stands for that of `python -m`. No service has this name, because the check must only find this
+# process.
 SERVICE = "of-the-health-check"
 SERVER = """
 import sys

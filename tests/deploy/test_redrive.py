@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "deploy/redrive.py"
 
 @pytest.fixture
 def topics(kafka: str) -> tuple[str, str]:
-    """Return the names of two new topics: where events come from, and their dead letters."""
+    """Return the names of two new topics: the source of events, and their dead letters."""
     source = f"source-{uuid4().hex[:8]}"
     names = (source, f"{source}.dead-letters")
     chassis_kafka.create_topics(KafkaConnection(kafka), [Topic(name, "test", (), "", partitions=3) for name in names])

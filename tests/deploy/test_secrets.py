@@ -1,4 +1,4 @@
-"""The secrets and roles of the composed system: made once, each for its reader, and the same roles as elsewhere."""
+"""The secrets and roles of the composed system: created once, each for its reader, with the usual roles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """Return folders as the volumes are, and stand-ins for `chown`, which needs root and the users of the image."""
+    """Return folders in the form of the volumes, and stand-ins for `chown`, which needs root and other users."""
     for name in ("postgres", *SERVICES_WITH_SCHEMA):
         (tmp_path / "secrets" / name).mkdir(parents=True)
     (tmp_path / "bin").mkdir()
@@ -26,14 +26,14 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def make(secrets: Path) -> dict[str, str]:
-    """Run the script, and return what every file holds."""
+    """Run the script, and return the content of every file."""
     environment = {"PATH": f"{secrets.parent / 'bin'}:/usr/bin:/bin", "CHOWN_LOG": str(secrets.parent / "chown.log")}
     subprocess.run(["bash", DOCKER / "secrets.sh", secrets], check=True, env=environment)  # noqa: S603, S607
     return {str(file.relative_to(secrets)): file.read_text() for file in secrets.rglob("*") if file.is_file()}
 
 
 def test_every_reader_gets_its_own_and_no_more(secrets: Path) -> None:
-    """A password for each service that has a role, which PostgreSQL gets, too. The tokens are the registry's alone."""
+    """Each service with a role has a password, which PostgreSQL has, too. Only the registry has the tokens."""
     made = make(secrets)
     passwords = {f"{name}/postgres-password" for name in SERVICES_WITH_SCHEMA}
     known_to_postgres = {"postgres/superuser"} | {f"postgres/{name}" for name in SERVICES_WITH_SCHEMA}
@@ -47,12 +47,12 @@ def test_every_reader_gets_its_own_and_no_more(secrets: Path) -> None:
 
 
 def test_a_second_start_changes_nothing(secrets: Path) -> None:
-    """PostgreSQL knows the first ones."""
+    """PostgreSQL already has the first passwords."""
     assert make(secrets) == make(secrets)
 
 
 def test_a_lost_copy_is_restored_from_postgresql(secrets: Path) -> None:
-    """And a token that was removed everywhere is another one then."""
+    """A token that was removed everywhere is replaced by a new one."""
     before = make(secrets)
     (secrets / "trainer/postgres-password").unlink()
     (secrets / "registry/token-admin").unlink()
@@ -72,7 +72,7 @@ def test_the_registry_can_authenticate_the_bearer_of_each_token(secrets: Path) -
 
 
 def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
-    """The user of the services' image, by the number that its Dockerfile gives it."""
+    """The user of the services' image, by its number in the Dockerfile."""
     make(secrets)
     uid = re.search(r"useradd .*--uid (\d+)", (DOCKER / "Dockerfile").read_text())
     assert uid
@@ -98,7 +98,7 @@ def test_the_roles_are_those_of_the_embedded_stack() -> None:
 
 
 def test_a_runbook_starts_a_service_without_those_that_it_needs() -> None:
-    """docker-compose 1.29 would recreate Kafka and PostgreSQL, too."""
+    """docker-compose 1.29 would otherwise recreate Kafka and PostgreSQL, too."""
     runbooks = sorted((DOCKER.parents[1] / "docs/runbooks").glob("*.md"))
     commands = [line for page in runbooks for line in re.findall(r"docker compose (?:up|run)[^`\n]*", page.read_text())]
     of_services = [command for command in commands if command.removesuffix(" -d") != "docker compose up"]

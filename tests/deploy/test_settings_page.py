@@ -1,4 +1,4 @@
-"""docs/settings.md names every variable that something reads, with its default, and none that nothing reads."""
+"""docs/settings.md has every variable that the code reads, with its default, and no other variable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| `(RONDO_\w+)` \| (.*?) \|", re.MULTILINE)
 
 
 def section(title: str) -> dict[str, str]:
-    """Return the variables of a section of the page, with what it says of their defaults."""
+    """Return the variables of a section of the page, with the texts of their defaults."""
     text = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     return dict(ROW.findall(next(each for each in text if each.startswith(f"{title}\n"))))
 
@@ -43,7 +43,7 @@ def default(field: FieldInfo) -> str:
 
 
 def own_fields(settings: type[ServiceSettings], *inherited: type[ServiceSettings]) -> dict[str, str]:
-    """Return the variables of a class, less those of the classes that have sections of their own."""
+    """Return the variables of a class, without those of the classes that have their own sections."""
     known = {name for each in inherited for name in each.model_fields}
     return {
         f"RONDO_{name.upper()}": default(field) for name, field in settings.model_fields.items() if name not in known
@@ -51,7 +51,7 @@ def own_fields(settings: type[ServiceSettings], *inherited: type[ServiceSettings
 
 
 def test_what_every_service_reads() -> None:
-    """The service's name and port are their own defaults."""
+    """The default of the service's name and port is its own."""
     documented = section("Every service")
     assert documented.pop("RONDO_SERVICE") == "the service's name"
     assert documented.pop("RONDO_HTTP_PORT").startswith("(needed")
@@ -63,13 +63,13 @@ def test_what_every_service_reads() -> None:
 
 
 def test_what_services_with_a_database_read() -> None:
-    """Their own role's address."""
+    """They read the address of their own role."""
     assert section("Services with a database") == own_fields(PostgresSettings, ServiceSettings)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_a_service_reads_besides(service: str) -> None:
-    """Defaults, too: a page that says another one is worse than none."""
+    """Defaults are compared, too, because a wrong default on the page misleads."""
     expected = own_fields(settings_of(service), PostgresSettings, ServiceSettings)
     if "RONDO_WORKER_THREADS" in expected:
         assert expected["RONDO_WORKER_THREADS"] == f"`{os.cpu_count()}`"
@@ -78,14 +78,14 @@ def test_what_a_service_reads_besides(service: str) -> None:
 
 
 def test_what_the_compose_file_reads() -> None:
-    """Each `${RONDO_...}` of it."""
+    """Each `${RONDO_...}` in the file."""
     read = set(re.findall(r"\$\{(RONDO_\w+)", (ROOT / "docker-compose.yml").read_text()))
     text = next(each for each in PAGE.split("\n## ") if each.startswith("docker-compose.yml"))
     assert read == set(re.findall(r"RONDO_\w+", text)) - {"RONDO_COMPOSE_PROJECT", "RONDO_COMMAND"}
 
 
 def test_no_variable_is_read_without_a_word_here() -> None:
-    """Whatever Python file names a whole variable in quotes."""
+    """Checked for the names of whole variables in quotes in all Python files."""
     read: set[str] = set()
     for folder in ("services", "client", "deploy", "examples"):
         for file in (ROOT / folder).rglob("*.py"):

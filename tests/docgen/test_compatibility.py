@@ -1,4 +1,4 @@
-"""What may follow an event's schema, and what may not."""
+"""Compatible and breaking changes of an event's schema."""
 
 from __future__ import annotations
 

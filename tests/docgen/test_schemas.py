@@ -103,7 +103,7 @@ def test_a_reader_ignores_fields_that_a_newer_writer_adds_at_every_depth(event: 
 
 
 def test_a_spec_in_an_event_may_come_from_a_newer_registry() -> None:
-    """In a file an unknown key is a typo; in an event it is news."""
+    """An unknown key is a typo in a file, and a key of a newer release in an event."""
     example = json.loads((EXAMPLES / "SpecApplied.v1.json").read_text())
     newer = {**example, "spec": {**example["spec"], "explain": {"by": "shap"}}}
     assert SpecApplied.model_validate(newer) == SpecApplied.model_validate(example)

@@ -107,7 +107,7 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(bootstrap: str) -> AsyncIterator[Traffic]:
-    """Keep traffic going while the body runs; after it Kafka has everything that was sent."""
+    """Send traffic while the body runs. Afterwards Kafka has everything that was sent."""
     flow = Traffic(bootstrap)
     # A daemon, and no `finally`: when the test fails while Kafka is down, the rest would never be delivered.
     running = threading.Thread(target=flow.run, daemon=True)

@@ -10,7 +10,7 @@ environment = {name: value for name, value in os.environ.items() if name.startsw
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """`/readyz` as the platform's services have it, and `/env`."""
+    """`/readyz` in the form of the platform's services, and `/env`."""
 
     def do_GET(self) -> None:
         ready = mode == "ready" or self.path != "/readyz"

@@ -1,4 +1,4 @@
-"""The folder: one stack at a time, and never somebody else's files."""
+"""The folder: one stack at a time, and no changes to files of other programs."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from rondo.embedded.errors import (
 
 
 def test_a_second_stack_is_refused_with_the_holder_and_the_next_step(tmp_path: Path) -> None:
-    """Its pid, its start, and the ways out."""
+    """The message has the process id, the start, and the alternatives."""
     with homes.locked(tmp_path), pytest.raises(HomeBusyError) as caught, homes.locked(tmp_path):
         pass
     assert (caught.value.home, caught.value.pid) == (tmp_path, os.getpid())
@@ -29,7 +29,7 @@ def test_a_second_stack_is_refused_with_the_holder_and_the_next_step(tmp_path: P
 
 
 def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
-    """The lock file stays, the lock does not."""
+    """The lock file stays, and the lock is released."""
     with homes.locked(tmp_path):
         assert homes.holder_of(tmp_path) is not None
     assert homes.holder_of(tmp_path) is None
@@ -48,7 +48,7 @@ with locked(pathlib.Path(sys.argv[1])):
 
 
 def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
-    """`rondo down`."""
+    """This is `rondo down`."""
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:  # noqa: S603 - our own
         assert holder.stdout is not None
@@ -59,7 +59,7 @@ def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_nearly_full_disk_is_an_error(tmp_path: Path) -> None:
-    """Before anything is written."""
+    """The check runs before anything is written."""
     with pytest.raises(
         DiskFullError, match=r"is nearly full \(\d+ MB free, 1099511627776 MB needed\): free some space"
     ):
@@ -67,7 +67,7 @@ def test_a_nearly_full_disk_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    """RONDO_HOME=~ must not wipe anybody's `data`."""
+    """RONDO_HOME=~ must not delete a user's `data`."""
     (tmp_path / "data").mkdir()
     with pytest.raises(ForeignHomeError) as raised:
         homes.locked(tmp_path).__enter__()
@@ -94,7 +94,7 @@ def test_a_folder_that_delta_tables_cannot_have_in_their_path_is_refused_before_
 
 
 def test_the_default_is_here_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`.rondo` under the current folder."""
+    """The default is `.rondo` in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RONDO_HOME", raising=False)
     assert homes.default_home() == tmp_path / ".rondo"

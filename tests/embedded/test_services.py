@@ -1,4 +1,4 @@
-"""The environment of a service: what a stack passes on, and what it keeps to itself."""
+"""The environment of a service: variables that a stack passes on, and variables that it keeps."""
 
 from __future__ import annotations
 

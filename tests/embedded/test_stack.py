@@ -43,7 +43,7 @@ def environment_of(stack: Stack, service: str) -> dict[str, str]:
 
 
 async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs, the settings of each service, whether a second stack may start, what is left."""
+    """The processes, the settings of each service, the refusal of a second stack, and the remaining files."""
     monkeypatch.delenv("RONDO_TEST_SERVERS", raising=False)
     home, lines = tmp_path / "home", list[str]()
     before = set(psutil.Process().children(recursive=True))
@@ -80,7 +80,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def test_a_named_broker_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything else is started."""
+    """The check runs before anything else is started."""
     monkeypatch.setenv("RONDO_KAFKA", "127.0.0.1:9")
     with pytest.raises(KafkaUnavailableError, match=r"is not available \(nothing answers at RONDO_KAFKA=127.0.0.1:9\)"):
         await Stack(tmp_path / "home", services=[]).__aenter__()
@@ -97,7 +97,7 @@ async def test_a_malformed_kafka_address_is_refused(tmp_path: Path, monkeypatch:
 async def test_servers_that_run_already_are_used(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RONDO_KAFKA and RONDO_POSTGRES. The superuser's address stays with the stack."""
+    """RONDO_KAFKA and RONDO_POSTGRES name them. Services do not get the superuser's address."""
     kafka = clean_kafka
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", kafka)
@@ -113,7 +113,7 @@ async def test_servers_that_run_already_are_used(
 async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_ones(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start from nothing is refused and deletes nothing. A start that keeps the data is allowed."""
+    """A start without data is refused and deletes nothing. A start that keeps the data is allowed."""
     home = tmp_path / "home"
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
@@ -148,7 +148,7 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
 async def test_a_named_postgresql_that_does_not_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything else is started."""
+    """The check runs before anything else is started."""
     monkeypatch.setenv("RONDO_POSTGRES", "postgresql://postgres:x@127.0.0.1:9/postgres")
     with pytest.raises(PostgresUnavailableError) as caught:
         await Stack(tmp_path / "home", services=[]).__aenter__()
@@ -160,7 +160,7 @@ async def test_a_named_postgresql_that_does_not_answer_is_an_error(
 async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RONDO_HOME=.rondo-2, as the refusal says: with servers, ports and files of its own."""
+    """The refusal suggests RONDO_HOME=.rondo-2. That stack has its own servers, ports and files."""
     monkeypatch.chdir(tmp_path)
     async with Stack(services=STAND_INS) as first:
         with pytest.raises(HomeBusyError) as caught:
@@ -186,7 +186,7 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
 async def test_state_is_kept_on_request_alone(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start without `keep` removes the data. One with it keeps all, artifacts too."""
+    """A start without `keep` removes the data. A start with it keeps all data, including artifacts."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     for _ in range(2):
@@ -200,7 +200,7 @@ async def test_state_is_kept_on_request_alone(
 async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make demo` after `make up`: refused with nothing deleted. `make up` continues."""
+    """`make demo` after `make up` is refused without deleting anything. `make up` continues."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     async with Stack(home, services=[], keep=True):
@@ -219,7 +219,7 @@ async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
 async def test_a_service_that_cannot_start_stops_everything(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed start leaves nothing running, and the folder free."""
+    """A failed start leaves no process running, and releases the folder."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     dying = Service("registry", command=(sys.executable, "-c", "raise SystemExit('no such table')"))
     before = set(psutil.Process().children())
@@ -253,7 +253,7 @@ async def test_services_load_while_kafka_starts(tmp_path: Path, monkeypatch: pyt
 async def test_without_a_package_registry_the_stack_stops_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A first start offline: one line, no mock, and PostgreSQL does not stay behind."""
+    """A first start offline gives one line, and PostgreSQL is stopped."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("RONDO_MAVEN", "http://127.0.0.1:9")
     before = set(psutil.Process().children())
@@ -282,7 +282,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.slow
 def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
-    """By `kill -9` too (Linux). A polite signal stops the stack in order."""
+    """This holds for `kill -9`, too (Linux). Other signals stop the stack in order."""
     home = tmp_path / "home"
     command = [sys.executable, "-c", SCRIPT, str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:  # noqa: S603 - our own script
@@ -304,7 +304,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float = 30) -> None:
-    """Return as soon as the condition holds. Fail when it never does."""
+    """Return when the condition holds. Fail after the timeout."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -56,7 +56,8 @@ def build_model(
 ) -> bytes:
     """Return a model as the trainer builds it, with its metadata unless other `metadata` are given.
 
-    The raw prediction is `factor` times the first number among the features; of the kth of K classes, k/K of that.
+    The raw prediction is `factor` times the first number among the features. For the kth of K classes it is k/K of
+    that.
     """
     rules = task_named(fitted.task)
     kinds = {
@@ -105,14 +106,14 @@ def beside(
 
 @dataclass(frozen=True)
 class Rollout:
-    """40 keys in a rollout: the version that answers each, and how many rows the log has by version and role."""
+    """40 keys in a rollout: the version that answers each, and the number of logged rows by version and role."""
 
     versions: Mapping[str, int]
     logged: Counter[tuple[int, str]]
 
 
 def in_rollout(models: ServedModels, rolling: ServedModel) -> Rollout:
-    """Serve a rollout of version 2 beside version 1, and return what is to come of one row for each key."""
+    """Serve a rollout of version 2 next to version 1, and return the expected result of one row for each key."""
     models.swap(rolling)
     versions = {f"N{number}": rolling.version_for(f"N{number}").model_version for number in range(40)}
     canary = [*versions.values()].count(2)
@@ -138,7 +139,7 @@ def version_of(model: str, number: int, content: bytes, features: Mapping[str, F
 
 @dataclass
 class Inferred:
-    """What a micro-batch gave, by place in it. `logged` are the rows of the log with the version that answered."""
+    """The results of a micro-batch by place. `logged` are the rows of the log with the version that answered."""
 
     ids: dict[int, str] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)

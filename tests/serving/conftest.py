@@ -44,7 +44,7 @@ def make_serving(*versions: LoadedVersion, revision: int = 1, shares: tuple[floa
 
 
 class Platform:
-    """What is around a serving replica: topics, artifacts, a registry's voice, applications."""
+    """The environment of a serving replica: topics, artifacts, events of the registry, and applications."""
 
     def __init__(self, bootstrap: str, folder: Path) -> None:
         self.bootstrap, self.folder = bootstrap, folder
@@ -92,14 +92,15 @@ class Platform:
             self._producer.poll(0)
 
     def send_unreadable_header(self, value: bytes) -> None:
-        """Send a request with a header whose name is no UTF-8, as clients in other languages can."""
+        """Send a request with a header whose name is not UTF-8, which clients in other languages can do."""
 
         async def send() -> None:
             async with AIOKafkaProducer(**KafkaConnection(self.bootstrap).aiokafka()) as producer:
                 batch = producer.create_batch()
                 batch.append(key=None, value=value, timestamp=None, headers=[("name", b"v")])
                 batch.close()
-                # No Python client writes one: so the finished bytes are changed, and their checksum (KIP-98).
+                # Python clients can't write such a header, so the encoded bytes are changed, and their checksum
+                # (KIP-98), too.
                 broken = bytearray(bytes(batch._build()).replace(b"\x08name", b"\x08\xff\xfe\xff\xfe"))
                 broken[17:21] = calc_crc32c(broken[21:]).to_bytes(4, "big")
                 batch._buffer = broken
@@ -111,7 +112,7 @@ class Platform:
         self._producer.flush(30)
 
     def read(self, topic: str, until: Callable[[list[Any]], bool], seconds: float = 60, quiet: float = 0) -> list[Any]:
-        """Read what is committed from the beginning until `until` holds, and then `quiet` seconds more."""
+        """Read committed messages from the beginning until `until` holds, and then for `quiet` more seconds."""
         consumer = Consumer(
             {**KafkaConnection(self.bootstrap).confluent(), "group.id": "reader", "isolation.level": "read_committed"}
         )
@@ -157,13 +158,13 @@ def platform(clean_kafka: str, tmp_path: Path) -> Platform:
 
 @pytest.fixture(scope="session")
 def exporter() -> InMemorySpanExporter:
-    """Return where all spans of the session go; opentelemetry takes one provider for the life of a process."""
+    """Return the exporter of all spans of the session, because opentelemetry allows one provider per process."""
     return ended_spans()
 
 
 @pytest.fixture
 def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
-    """Return where the spans of this test go."""
+    """Return the exporter of the spans of this test."""
     exporter.clear()
     return exporter
 

@@ -1,4 +1,4 @@
-"""What the tests of the whole service send and read on the topics of predictions."""
+"""Functions with which the tests of the whole service send and read on the topics of predictions."""
 
 from __future__ import annotations
 

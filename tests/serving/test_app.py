@@ -1,4 +1,4 @@
-"""The real service on real Kafka: each request is answered and logged once, through everything that goes wrong."""
+"""The real service on real Kafka: each request is answered and logged once, through all kinds of faults."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_requests_are_answered_on_their_partition_and_logged(platform: Platform,
     assert orjson.loads(first)["trace_id"] == TRACE.split("-")[1]
 
 
-# A model of each task, its answer to a distance of 4, and that in the log.
+# A model of each task, its answer for a distance of 4, and the answer in the log.
 TASKS: dict[str, tuple[FittedTask, dict[str, Any], dict[str, Any]]] = {
     "binary": (TEXTS, {"score": 8.0, "label": "verspätet"}, {"score": 8.0, "label": "verspätet"}),
     "multiclass": (
@@ -156,7 +156,7 @@ def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model
 def test_requests_after_a_silence_are_answered_as_fast_as_in_a_stream(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
-    """Idle connections are closed after 3 s: to open one again must not wait for a growing backoff."""
+    """Idle connections are closed after 3 s. Opening one again must not wait for a growing backoff."""
     platform.deploy(1, model())
     waits: list[float] = []
     with platform.serving():

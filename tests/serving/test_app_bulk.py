@@ -1,4 +1,4 @@
-"""Bulk requests on real Kafka: each is answered once through a crash, by a version that no deployment names."""
+"""Bulk requests on real Kafka: each is answered once through a crash, by a version that is not deployed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_each_message_is_answered_once_through_a_crash(platform: Platform, model
     assert found.column("row").to_pylist() == list(range(60 * ROWS))
     assert found.column("score").to_pylist() == [2.0 * row for row in range(60 * ROWS)]
     assert found.column("error").null_count == 60 * ROWS
-    # Rows that nobody asked for live are in no log: the monitor would take them for traffic.
+    # Rows of bulk requests are in no log, because the monitor would count them as traffic.
     assert platform.read(logs.PREDICTIONS_LOG, lambda _: True, quiet=0.5) == []
 
 

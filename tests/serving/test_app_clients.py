@@ -1,4 +1,4 @@
-"""The real service on real Kafka answers the clients of KServe and of Triton, which know nothing of Rondo."""
+"""The real service on real Kafka answers the clients of KServe and of Triton."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def request_all(platform: Platform, count: int, model: str = "delay", first: int
 
 
 def wait_readers(admin: AdminClient, *replicas: str) -> None:
-    """Wait until each of the replicas has partitions of the requests. One of an earlier test may still be a member."""
+    """Wait until each replica has partitions of the requests. A replica of an earlier test may still be a member."""
     expected = {f"serving-{replica}" for replica in replicas}
 
     def found() -> bool:
@@ -60,7 +60,7 @@ def wait_readers(admin: AdminClient, *replicas: str) -> None:
 
 
 def answer_before_a_crash(platform: Platform, content: bytes) -> None:
-    """Have 50 requests to each of two models answered by a replica that is killed then. One model deduplicates."""
+    """Have 50 requests to each of two models answered by a replica, and kill it. One model deduplicates."""
     platform.deploy(1, content, deduplicate=timedelta(minutes=10))
     platform.deploy(1, content, model="price")
     request_all(platform, 50)
@@ -166,7 +166,7 @@ def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partit
     assert not other.flush(10)
     request_all(platform, 50)
     request_all(platform, 50, "price", first=50)
-    # Of the answers in partition 0 a reader sees none while the transaction is open.
+    # A reader sees no answer in partition 0 while the transaction is open.
     blocked = {m.key() for m in platform.read("predictions.requested", at_least(200)) if m.partition() == 0}
     expected = [f"k{number}".encode() for number in range(50)] + [f"k{number}".encode() for number in range(50, 100)]
     visible = sum(key not in blocked for key in expected)

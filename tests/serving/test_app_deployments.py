@@ -1,4 +1,4 @@
-"""The real service on real Kafka: versions are swapped under load, and one that cannot be loaded is refused."""
+"""The real service on real Kafka: versions are swapped under load, and a version that can't be loaded is refused."""
 
 from __future__ import annotations
 

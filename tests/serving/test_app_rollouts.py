@@ -1,4 +1,4 @@
-"""The real service on real Kafka: in a rollout a key meets one version over Kafka, HTTP and gRPC."""
+"""The real service on real Kafka: in a rollout a key gets the same version over Kafka, HTTP and gRPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real service on real Kafka: what it cannot answer is a dead letter, and stops nothing else."""
+"""The real service on real Kafka: a request that it can't answer is a dead letter, and stops no other."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_partitions_that_the_requests_alone_gained_stop_nothing(
         )
     asking.flush(20)
     assert failures == {False: 24}
-    # A new name: the group would assign a known static member its six old partitions.
+    # A new name, because the group would assign a known static member its six old partitions.
     with platform.serving("grown"):
         made = platform.read(MADE, at_least(12), quiet=0.5)
         failed = platform.read(FAILED, at_least(12), quiet=0.5)

@@ -1,4 +1,4 @@
-"""Applying a deployment: what is loaded, swapped and unloaded, and what continues to serve after a refusal."""
+"""Deployments: versions that are loaded, swapped and unloaded, and those that continue to serve after a refusal."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ async def test_a_deployment_without_routes_withdraws_the_model() -> None:
         match="delay was withdrawn: no version answers; ask its owner to promote one, after `rondo apply`",
     ):
         mine.models.table.find("delay")
-    await on_deployment_changed(deployment(2, route(2)), mine)  # old news, read again
+    await on_deployment_changed(deployment(2, route(2)), mine)  # an old event, read again
     assert mine.models.table.models == {}
     await on_deployment_changed(deployment(4, route(2)), mine)
     assert serving(mine) == [2]

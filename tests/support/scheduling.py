@@ -1,7 +1,7 @@
-"""How the tests are divided among the workers of a parallel run.
+"""The division of the tests among the workers of a parallel run.
 
-The tests of a file stay together. The files whose tests use the shared broker are two units, which two workers begin
-with: each more broker takes 25 CPU seconds, and these tests wait for theirs while other workers compute.
+The tests of a file stay together. The files whose tests use the shared broker are two units, with which two workers
+begin. Each further broker would take 25 CPU seconds, and these tests wait for their broker while other workers compute.
 """
 
 from __future__ import annotations

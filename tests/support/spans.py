@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 @cache
 def exporter() -> InMemorySpanExporter:
-    """Return where all spans go; opentelemetry takes one provider for the life of a process."""
+    """Return the exporter of all spans, because opentelemetry allows one provider per process."""
     kept = InMemorySpanExporter()
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):

@@ -1,1 +1,1 @@
-"""A neural network of our own for Rondo: NumPy fits it, and it becomes an ONNX graph by hand."""
+"""A neural network of our own for Rondo, fitted with NumPy and converted to an ONNX graph without a converter."""

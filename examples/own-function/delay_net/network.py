@@ -39,7 +39,7 @@ def fit(
     rate: float,
     decay: float,
 ) -> Network:
-    """Return a network fitted to `[rows, columns]` and labels 0 and 1. `decay` is that of the weights."""
+    """Return a network fitted to `[rows, columns]` and labels 0 and 1. `decay` is the decay of the weights."""
     rows, targets, width = matrix.astype(np.float64), labels.astype(np.float64).reshape(-1, 1), matrix.shape[1]
     network = Network(
         rng.normal(0, np.sqrt(2 / width), (width, hidden)),

@@ -1,4 +1,4 @@
-"""Runs a load generator, which is a process of its own, against a server, and takes the CPU time of the server."""
+"""Runs a load generator in a separate process against a server, and measures the CPU time of the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 
 
 class Figures(NamedTuple):
-    """Answers a second, the median and the 99th percentile of an answer's time in ms, and its CPU time in ms."""
+    """Answers per second, the median and the 99th percentile of an answer's time in ms, and its CPU time in ms."""
 
     rate: float
     median: float
@@ -47,7 +47,7 @@ def cpu_seconds_of_tree(pid: int) -> float:
 
 
 def medians(figures: Sequence[Figures]) -> Figures:
-    """Return the median of the rounds, each figure by itself."""
+    """Return the median of the rounds for each figure."""
     return Figures(*(statistics.median(column) for column in zip(*figures, strict=True)))
 
 

@@ -1,14 +1,14 @@
-"""A closed loop of inferences over gRPC, on connections that stay open. Runs as a process of its own.
+"""A closed loop of inferences over gRPC, on connections that stay open. It runs in a separate process.
 
-It writes and reads the frames of HTTP/2 (RFC 9113) itself: a client on `grpc.aio` takes as much of the cores as the
-server that it measures. All requests are the same, so the first on a connection puts its headers into the dynamic table
+It writes and reads the frames of HTTP/2 (RFC 9113) itself, because a client on `grpc.aio` takes as much processor time
+as the measured server. All requests are the same, so the first on a connection puts its headers into the dynamic table
 of HPACK (RFC 7541), and each later one names them there, as a client of gRPC does. The status of an answer is in its
 trailers, compressed, and is not decoded: a refusal is an answer without a message. `tables/grpc.py` compares one answer
 with its score before.
 
-Run as `python -m tests.benchmarks.load.grpc_load <port> <token> <connections> <streams> <seconds>`. Prints
-`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
-Exits with an error if any answer has no message.
+Run as `python -m tests.benchmarks.load.grpc_load <port> <token> <connections> <streams> <seconds>`. It prints
+`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, including those of the warm-up. It exits with an error
+if any answer has no message.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ def _text(value: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Keeps `streams` requests open. `took` has the seconds of each that was answered."""
+    """Keeps `streams` requests open. `took` has the seconds of each answered request."""
 
     def __init__(self, content: bytes, blocks: tuple[bytes, bytes], streams: int) -> None:
         self._message = b"\x00" + struct.pack(">I", len(content)) + content
         self._blocks, self._streams = blocks, streams
         self._received, self._window, self._number = b"", _WINDOW, -1
         self._unsent = 0
-        # By stream: when it was sent, and whether its message has come.
+        # By stream: the time of sending, and true if its message has arrived.
         self._sent: dict[int, float] = {}
         self._answered: set[int] = set()
         self.took: list[float] = []
@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(b"".join([preface, settings, window, *self._requests()]))
 
     def data_received(self, data: bytes) -> None:
-        """Take frames, and send a request for each stream that has ended."""
+        """Receive frames, and send a request for each stream that has ended."""
         received, place, written = self._received + data, 0, []
         while len(received) >= place + 9:
             size = int.from_bytes(received[place : place + 3])

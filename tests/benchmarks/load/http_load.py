@@ -1,8 +1,8 @@
-"""A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
+"""A closed loop of HTTP requests over connections that stay open. It runs in a separate process.
 
-Run as `python -m tests.benchmarks.load.http_load <port> <path> <token> <connections> <seconds>`. Prints
-`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, those of the warm-up among them.
-Exits with an error if any answer is not a 200.
+Run as `python -m tests.benchmarks.load.http_load <port> <path> <token> <connections> <seconds>`. It prints
+`<requests/s> <p50 ms> <p99 ms>` and the number of all answers, including those of the warm-up. It exits with an error
+if any answer is not a 200.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from tests.benchmarks.load import timed_connections
 
 FEATURES = 20
-# The paths of an exported Bento and of an API of BentoML. Their bodies are their own. All others have the Open
-# Inference Protocol's.
+# The paths of an exported Bento and of an API of BentoML, which have their own bodies. All other paths have the body of
+# the Open Inference Protocol.
 BENTO_PATH, SCORE_PATH = "/predict", "/score"
 
 
@@ -32,7 +32,7 @@ def request(path: str, token: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Sends a request, and the next once its answer is whole. `took` has the seconds of each."""
+    """Sends a request, and the next after its answer is complete. `took` has the seconds of each."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of an answer."""
+        """Receive a part of an answer."""
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator:
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Fail: no server closes a connection that is in use."""
+        """Fail, because no server closes a connection that is in use."""
         if not self.ended.done():
             self.ended.set_exception(ConnectionError("the server closed a connection"))
 

@@ -1,6 +1,6 @@
 """The feed-forward network of Crayfish (Horchidan and others, EDBT 2024): 28 x 28 inputs, 10 classes, 28 K parameters.
 
-Three hidden layers of 32 have ReLU. The weights are random: what it takes to run it does not depend on them.
+Three hidden layers of 32 have ReLU. The weights are random, because the cost of an inference does not depend on them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FITTED = FittedTask(task="multiclass", labels=tuple(map(str, range(SIZES[-1]))),
 
 
 def plain() -> bytes:
-    """Return it with one input `x` of shape [N, 784] and one output `probabilities` of shape [N, 10]."""
+    """Return the network with one input `x` of shape [N, 784] and one output `probabilities` of shape [N, 10]."""
     nodes, weights = _layers("x", "probabilities")
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, SIZES[0]])
     return _saved(nodes, weights, [x], {"probabilities": (TensorProto.FLOAT, SIZES[-1])})
 
 
 def per_feature() -> bytes:
-    """Return it with an input [N, 1] per feature and the outputs of its task, as the trainer makes models."""
+    """Return the network with an input [N, 1] per feature and the outputs of its task, in the form of the trainer."""
     nodes, weights = _layers("x", "raw.probabilities")
     nodes = [helper.make_node("Concat", FEATURES, ["x"], axis=1), *nodes]
     nodes += MULTICLASS.head(FITTED, "raw.probabilities", helper.make_node)

@@ -1,4 +1,4 @@
-"""Requests over Kafka at a rate of their own, whatever the answers: an open loop, which shows what a stall costs."""
+"""An open loop of requests over Kafka: the rate does not depend on the answers, so stalls show in their times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.benchmarks.peers.serving.stream_loops import FEATURES, REQUESTS
 if TYPE_CHECKING:
     from tests.benchmarks.load.serving import Setting
 
-# At high rates requests are sent together so often: a sender that sleeps before each takes a core.
+# At high rates requests are sent together at this interval, because a sender that sleeps before each takes a core.
 _TICK = 0.002
 _LATE_SECONDS = 60
 
@@ -30,7 +30,7 @@ def due(number: int, rate: float) -> float:
 
 
 def send_evenly(setting: Setting, rate: float, count: int) -> dict[str, float]:
-    """Send so many requests a second, with ids of their own. Return when each was due, by id."""
+    """Send requests at this rate, with unique ids. Return the due time of each by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
     producer = Producer(
         {**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0, "queue.buffering.max.messages": 1_000_000}
@@ -50,9 +50,9 @@ def send_evenly(setting: Setting, rate: float, count: int) -> dict[str, float]:
 
 
 def answer_times(setting: Setting, answers: str, rate: float, count: int) -> list[float]:
-    """Send requests, and return the seconds from when each was due to when its answer is visible, in their order.
+    """Send requests, and return the seconds from the due time of each to its visible answer, in their order.
 
-    Exits if one has no answer on the topic `answers`.
+    Exit if a request has no answer on the topic `answers`.
     """
     limit = count / rate + _LATE_SECONDS
     with ThreadPoolExecutor(1) as thread:

@@ -1,6 +1,6 @@
 """Messages of predictions.log for measuring the monitor: 20 numeric features and a score, and the pipeline over them.
 
-The pipeline is the service's, over a store in memory: what Kafka and PostgreSQL add is not measured.
+The pipeline is that of the service with a store in memory, so the cost of Kafka and PostgreSQL is not measured.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 MODEL, DIGEST = "measured", f"sha256:{'1' * 64}"
 FEATURES = tuple(f"f{number}" for number in range(20))
 REFERENCE = 100_000
-# Microseconds from row to row: ten days of reference.
+# Microseconds between rows. The reference has ten days.
 _APART = 10 * 86_400 * 1_000_000 // REFERENCE
 _BEGIN = 1_700_000_000_000_000
-# Seconds of the monitor's clock from step to step.
+# Seconds of the monitor's clock between steps.
 _BETWEEN = 100.0
 
 
@@ -46,7 +46,7 @@ def rows(count: int, seed: int, shift: float = 0.0) -> dict[str, NDArray[np.floa
 
 
 def profile(columns: Mapping[str, NDArray[np.float32]]) -> ReferenceProfile:
-    """Return what the trainer freezes of these rows."""
+    """Return the profile that the trainer would write for these rows."""
     features = {name: reference_profile.numeric(columns[name]) for name in FEATURES}
     blocks, projections = reference_blocks.of_features(
         features, pl.DataFrame({each: columns[each] for each in FEATURES})
@@ -104,13 +104,13 @@ class Monitor:
         return cls(pipeline, store, clock)
 
     async def take(self, *values: bytes) -> None:
-        """Take messages in one step."""
-        # No outcomes come, and windows close without them once they are late.
+        """Process messages in one step."""
+        # There are no outcomes, so windows close without them after the label delay.
         self.clock.now += _BETWEEN
         await self.pipeline.advance(messages(values, first=self.sent))
         self.sent += len(values)
 
     @property
     def findings(self) -> set[str]:
-        """The kinds of the events that were published."""
+        """The kinds of the published events."""
         return {type(each.event).__name__ for each in self.store.published}

@@ -1,8 +1,8 @@
 """The memory of a process that monitors many rows: run as `python -m tests.benchmarks.load.resident_memory <rows>...`.
 
-The rows come in messages of 10,000. Prints a line for each of the numbers of rows, which ascend: the rows, the resident
-memory in bytes once these have been taken, and the CPU seconds of the monitor so far. Making the messages does not
-count. Nothing but 10 batches of rows, which are repeated, is kept beside the monitor.
+The rows come in messages of 10,000. The module prints a line for each of the numbers, which ascend: the rows, the
+resident memory in bytes after these rows, and the CPU seconds of the monitor so far, without those for making messages.
+In addition to the monitor, the process only keeps 10 batches of rows, which are repeated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZE, BATCHES = 10_000, 10
 
 
 def resident() -> int:
-    """Return the bytes of this process in memory, without what allocators keep for later."""
+    """Return the resident bytes of this process, without the memory that allocators keep for later."""
     gc.collect()
     pa.default_memory_pool().release_unused()
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -36,7 +36,7 @@ async def main(*looks: int) -> None:
         began = time.process_time()
         await monitor.take(value)
         took += time.process_time() - began
-        # The store is to be PostgreSQL: what it keeps is not the monitor's.
+        # The store stands for PostgreSQL, so its memory does not count as the monitor's.
         monitor.store.models.clear()
         monitor.store.published.clear()
         if first + SIZE in looks:

@@ -1,4 +1,4 @@
-"""The real serving service as a process of its own: what `make bench ONLY=stream` measures, and how it looks on."""
+"""The real serving service in a separate process, as `make bench ONLY=stream` measures it, and its outside view."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run needs. `traces` is where spans go."""
+    """The environment of a run. `traces` is the address of the spans' receiver."""
 
     bootstrap: str
     folder: Path
@@ -47,7 +47,7 @@ def free_port() -> int:
 def serving(
     setting: Setting, port: int | None = None, grpc_port: int | None = None, replica: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the service with everything on, gRPC where it has a port, and yield once it is ready."""
+    """Run the service with all features, and gRPC if it has a port. Yield when it is ready."""
     port = free_port() if port is None else port
     environment = os.environ | {
         "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_REPLICA": str(replica),
@@ -69,7 +69,7 @@ def serving(
 
 
 def wait_until_shared(setting: Setting, replicas: int, seconds: float = 60) -> None:
-    """Wait until so many replicas have partitions of the requests, or exit."""
+    """Wait until this many replicas have partitions of the requests, or exit."""
     admin, until = AdminClient(KafkaConnection(setting.bootstrap).confluent()), time.monotonic() + seconds
     while time.monotonic() < until:
         group = admin.describe_consumer_groups([_GROUP])[_GROUP].result(10)
@@ -96,7 +96,7 @@ def ready(port: int, path: str = "/readyz") -> bool:
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Return what a process used so far (Linux)."""
+    """Return the CPU seconds that a process has used (Linux)."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
@@ -110,7 +110,7 @@ def ends(setting: Setting, topic: str) -> list[TopicPartition]:
 
 
 def _end(consumer: Consumer, partition: TopicPartition) -> int:
-    """Return the end of a partition, once it has a leader: one that was just made has none."""
+    """Return the end offset of a partition, once it has a leader. A new partition has none at first."""
     while True:
         try:
             end: int = consumer.get_watermark_offsets(partition)[1]
@@ -125,7 +125,7 @@ def _end(consumer: Consumer, partition: TopicPartition) -> int:
 def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topic: str, group: str = _GROUP) -> None:
     """Wait until a group of the service has committed all of `topic`: answers and offsets are one transaction."""
     wanted = ends(setting, topic)
-    # It reads what is committed for the group and never joins it. The offsets of an open transaction don't count.
+    # The consumer reads committed offsets of the group and never joins it. Offsets of an open transaction do not count.
     looker = Consumer(
         {**KafkaConnection(setting.bootstrap).confluent(), "group.id": group, "isolation.level": "read_committed"}
     )
@@ -140,7 +140,10 @@ def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topi
 def committed(
     setting: Setting, start: list[TopicPartition], wanted: int, limit: float
 ) -> Iterator[tuple[bytes, float]]:
-    """Yield what a read_committed reader of its own sees from `start` on, and when. Ends a second after `wanted`."""
+    """Yield the messages that a read_committed reader sees from `start` on, and their times.
+
+    The reader ends a second after `wanted` messages.
+    """
     consumer = Consumer(
         {**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused", "isolation.level": "read_committed",
          "fetch.wait.max.ms": 5}
@@ -151,7 +154,7 @@ def committed(
         messages = consumer.consume(10_000, 0.005)
         now = time.time()
         if seen < wanted <= seen + len(messages):
-            deadline = time.monotonic() + 1  # one more second, for answers that should not be
+            deadline = time.monotonic() + 1  # one more second, for answers that should not exist
         seen += len(messages)
         yield from ((message.value() or b"", now) for message in messages)
     consumer.close()

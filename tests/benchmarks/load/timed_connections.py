@@ -1,4 +1,4 @@
-"""What the closed loops of HTTP and of gRPC share: connections that send once they are answered, and their figures."""
+"""Connections for the closed loops of HTTP and gRPC, which send again after each answer, and their figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WARM_UP_SECONDS = 1.0
 
 
 class TimedConnection(Protocol):
-    """A protocol of asyncio: `took` has the seconds of each answer, and `ended` the failure that ends the run."""
+    """A protocol of asyncio. `took` has the seconds of each answer, and `ended` the failure that ends the run."""
 
     took: list[float]
     ended: asyncio.Future[None]
@@ -26,14 +26,14 @@ class TimedConnection(Protocol):
 
 def main(measured: Coroutine[Any, Any, Figures]) -> None:
     """Print the figures."""
-    # It runs on the cores of the server, so it takes as little of them as it can.
+    # The load generator shares the cores with the server, so it uses as little processor time as possible.
     sys.stdout.write(" ".join(f"{figure:.4f}" for figure in uvloop.run(measured)))
 
 
 async def measure(port: int, connection: Callable[[], Any], connections: int, seconds: float) -> Figures:
-    """Return answers a second, median and 99th percentile of an answer's time in ms, and the number of answers.
+    """Return answers per second, median and 99th percentile of an answer's time in ms, and the number of answers.
 
-    A warm-up precedes them. It counts in the number of answers only.
+    A warm-up precedes the measurement, and only counts in the number of answers.
     """
     loop = asyncio.get_running_loop()
     made: list[TimedConnection] = [

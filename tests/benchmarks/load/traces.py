@@ -1,4 +1,4 @@
-"""Where the spans of a benchmark go: OTLP over HTTP on loopback, as to a collector beside the service."""
+"""The receiver of a benchmark's spans: OTLP over HTTP on loopback, as for a collector on the same machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNTED = "messaging.batch.message_count"
 
 
 class Traces:
-    """Takes spans, and counts the messages that those of micro-batches cover: tracing was on if it is all of them."""
+    """Receives spans, and counts the messages that the spans of micro-batches cover. If it is all, tracing was on."""
 
     def __init__(self) -> None:
         self._bodies: list[bytes] = []
@@ -35,7 +35,7 @@ class Traces:
         self._server.server_close()
 
     def messages(self) -> int:
-        """Return how many messages the spans cover that came since this was last asked. They are decoded only here."""
+        """Return the number of messages that the spans since the last call cover. Spans are decoded only here."""
         bodies, self._bodies = self._bodies, []
         return sum(count for body in bodies for count in _counts(body))
 

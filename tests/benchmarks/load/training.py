@@ -1,8 +1,8 @@
 """One measurement of a training: `python -m tests.benchmarks.load.training <rows|library|pipeline> <folder> [kind]`.
 
-`rows` writes the rows and the matrix that they are prepared to. `library` fits to that matrix as the library's
-documentation says, `pipeline` trains on the rows. Both print the seconds and CPU seconds that it took, and the peak
-memory of their process in MiB, as JSON.
+`rows` writes the rows and their prepared matrix. `library` fits to that matrix as the library's documentation says, and
+`pipeline` trains on the rows. Both print their seconds, their CPU seconds, and the peak memory of their process in MiB,
+as JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NUMBERS = 16 - len(LEVELS)
 SEED = 7
 THREADS = os.cpu_count() or 1
 FOREST = {"n_estimators": 20, "min_samples_leaf": 50}
-# What a spec without `trainer` and `retrain` asks for: strategies are compared, and the one that leads is refitted.
+# The default of a spec without `trainer` and `retrain`: strategies are compared, and the leading one is refitted.
 DEFAULT = "lightgbm by default"
 # The trainers that are measured, by name, as a spec declares them.
 TRAINERS: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ TRAINERS: dict[str, dict[str, Any]] = {
     "function": {"kind": "function", "function": "own.train:train"},
     "ensemble": {"kind": "lightgbm", "ensemble": 2},
 }
-# A function of somebody's own, which runs in a process of its own and is converted there.
+# A user's own function, which runs in a separate process and is converted there.
 FUNCTION = f"""
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
@@ -114,7 +114,7 @@ FITS: dict[str, Callable[[Any, Any], object]] = {
     "logistic regression": fit_logistic,
     "random forest": fit_forest,
     "function": fit_imputed_forest,
-    # Its other member is fitted already.
+    # The other member is already fitted.
     "ensemble": fit_lightgbm,
 }
 
@@ -130,7 +130,7 @@ def spec_of(trainer: str) -> ModelSpec:
             "model": "bench",
             "data": {"dataset": "bench", "entity": "id", "event_time": "at", "label": "label"},
             "features": numbers | categories,
-            # One fit beside one: a refit adds another, and nothing else.
+            # Without a refit there is one fit, like the library's. A refit adds another, and nothing else.
             "trainer": TRAINERS[trainer] | {"seed": SEED} | ({} if trainer == DEFAULT else {"refit": False}),
             "gates": {"roc_auc": {"min": 0.5, "not_worse_than_champion": 0.01}, "slices": ["c0"]},
         }
@@ -172,7 +172,7 @@ def write_rows(folder: Path) -> None:
 def of_library(folder: Path, trainer: str) -> dict[str, float]:
     """Measure a fit to the prepared matrix."""
     matrix, labels = np.load(folder / "matrix.npy"), np.load(folder / "labels.npy")
-    FITS[trainer](matrix[:1_000], labels[:1_000])  # what is imported and compiled once
+    FITS[trainer](matrix[:1_000], labels[:1_000])  # imports and compilation happen once
     return _measured(lambda: FITS[trainer](matrix, labels))
 
 
@@ -191,7 +191,7 @@ def of_pipeline(folder: Path, trainer: str) -> dict[str, float]:
 
     def training_set(part: pl.DataFrame) -> TrainingSet:
         found = TrainingSet(part, (), part["at"][-1], None, part["at"][-1])
-        found.__dict__["digest"] = "sha256:"  # a worker has it before the training: see `skipped_runs`
+        found.__dict__["digest"] = "sha256:"  # a worker has it before the training, see `skipped_runs`
         return found
 
     # A member of an ensemble was fitted to rows before the holdout.
@@ -212,20 +212,20 @@ def of_pipeline(folder: Path, trainer: str) -> dict[str, float]:
 
 
 def _measured(call: Callable[[], object]) -> dict[str, float]:
-    # An import may have run a command, and a process has the memory of its parent until it begins.
+    # An import may have run a command, and a new process has the memory of its parent until it starts its program.
     of_imports = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     began, cpu = time.perf_counter(), _cpu()
     call()
     took, used = time.perf_counter() - began, _cpu() - cpu
     peak, of_children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    # Those of a function, and of the graph that it returns, are there at the same time.
+    # The memory of a function and of its graph is in use at the same time.
     if of_children > of_imports:
         peak += of_children
     return {"seconds": took, "cpu": used, "memory": peak / 1024}
 
 
 def _cpu() -> float:
-    """Return the CPU seconds of this process and of those that it started, which have ended."""
+    """Return the CPU seconds of this process and of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
 

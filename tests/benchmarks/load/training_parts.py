@@ -1,7 +1,7 @@
-"""Where the CPU time of a training goes: `python -m tests.benchmarks.load.training_parts <folder> <kind>`.
+"""The CPU time of the parts of a training: `python -m tests.benchmarks.load.training_parts <folder> <kind>`.
 
-`python -m tests.benchmarks.load.training rows <folder>` writes the rows before. Prints the CPU seconds of each part on
-one thread, as JSON. A part that is called within another counts for itself alone.
+`python -m tests.benchmarks.load.training rows <folder>` writes the rows first. This module prints the CPU seconds of
+each part on one thread as JSON. The time of a part does not include that of parts that it calls.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _INNER = threading.local()
 
 
 def measured(owner: Any, name: str, part: str) -> None:
-    """Replace a function of a module or a class by one that counts its CPU time."""
+    """Replace a function of a module or a class by one that measures its CPU time."""
     function: Callable[..., Any] = getattr(owner, name)
 
     def timed(*args: Any, **kwargs: Any) -> Any:

@@ -23,7 +23,7 @@ def changes_by_river(
 ) -> dict[tuple[str, str], NDArray[np.int64]]:
     """Return the places at which each detector, such as `ADWIN:0.002`, saw a change in each series.
 
-    The result is empty where the environment can't be made.
+    The result is empty if the environment can't be made.
     """
     python = environment.DRIFT.python()
     if python is None:

@@ -2,9 +2,9 @@
 
 Run as `python drift_reports.py <library> <reference.parquet> <rows.parquet> <rows of a chunk>` with the interpreter of
 the environment `drift`. The library is `nannyml` or `evidently`, with their defaults, or `nannyml-ks`, with the
-Kolmogorov-Smirnov statistic in place of the Jensen-Shannon distance. Prints the CPU seconds that the chunks take.
-Fitting NannyML to the reference, and reading the files, do not count. Evidently has no state between reports: each
-chunk is compared with the reference.
+Kolmogorov-Smirnov statistic in place of the Jensen-Shannon distance. The module prints the CPU seconds for the chunks,
+without those for fitting NannyML to the reference and for reading the files. Evidently has no state between reports:
+each chunk is compared with the reference.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def by_evidently(reference: pd.DataFrame, rows: pd.DataFrame, chunk: int) -> flo
     from evidently import Report  # noqa: PLC0415 - as above
     from evidently.presets import DataDriftPreset  # noqa: PLC0415
 
-    Report([DataDriftPreset()]).run(rows[:chunk], reference)  # what is loaded once
+    Report([DataDriftPreset()]).run(rows[:chunk], reference)  # one-time imports
     began = time.process_time()
     for first in range(0, len(rows), chunk):
         Report([DataDriftPreset()]).run(rows[first : first + chunk], reference)

@@ -1,6 +1,6 @@
-"""The environments of what we compare with: each holds what its file in `pins/` names, and nothing of ours.
+"""The environments of the peers. Each has the packages of its file in `pins/`, and none of Rondo.
 
-uv makes each once and keeps it in `.bench/`, under a name that changes with the pins and the Python.
+uv creates each once and keeps it in `.bench/`, under a name that depends on the pins and on the Python version.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tempfile import gettempdir
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 UV = ROOT / ".venv/uv/bin/uv"
-# Some of the peers report their use over the network, and wait for the answer.
+# Some of the peers send usage reports over the network, and wait for the response.
 QUIET = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment by the name of its pins. `version` is its Python's, ours if there is none.
+    """An environment by the name of its pins. `version` is that of its Python, by default ours.
 
-    A `bare` one installs what is pinned and nothing that this asks for.
+    A `bare` environment only installs pinned packages, without their dependencies.
     """
 
     name: str
@@ -41,13 +41,16 @@ class Environment:
     def versions(self) -> dict[str, str]:
         """The versions that a peer runs with, under names that distinguish them from ours.
 
-        They are those above the first empty line: below it is what these ask for.
+        They are above the first empty line of the pins. Their dependencies are below it.
         """
         lines = self.pins.read_text().partition("\n\n")[0].splitlines()
         return {f"peer: {name}": version for line in lines if "==" in line for name, version in [line.split("==")]}
 
     def python(self) -> Path | None:
-        """Return its interpreter, or None where it can't be made: what needs it has no figures in this run."""
+        """Return the interpreter.
+
+        None if the environment can't be created, so that its peers have no figures in this run.
+        """
         return _made(self)
 
 
@@ -80,7 +83,7 @@ def _made(environment: Environment) -> Path | None:
             ("venv", "--quiet", "--clear", "--python", base, str(folder)),
             ("pip", "install", "--quiet", *bare, "--python", str(interpreter), "--requirement", str(environment.pins)),
         ):
-            # From elsewhere: uv would apply the overrides of our pyproject.toml to the peers, too.
+            # Run in another folder, because uv would apply the overrides of our pyproject.toml to the peers, too.
             if subprocess.run([UV, *arguments], cwd=gettempdir(), check=False).returncode != 0:  # noqa: S603
                 sys.stderr.write(f"the environment can't be made: the peers in {environment.name} have no figures\n")
                 return None

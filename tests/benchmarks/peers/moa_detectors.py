@@ -6,9 +6,9 @@ see whether it was wrong. (The paper's code gives them whether it was right: MOA
 notices no loss.) SEED and STEPD have the parameters that the paper tuned on all its data sets.
 
 Run as `python moa_detectors.py <trials.npz> <results.npz> <abrupt or gradual>` with the interpreter of the environment
-`moa`. The trials hold `x<i>`, `y<i>`, and `right<i>`, whether a model that does not learn on was right; the results
-`tree<i>`, whether the tree was right, and the alarms of each detector as places of rows, by the tree's and the model's
-errors. Nothing is watched before the place in `start`.
+`moa`. The trials have `x<i>`, `y<i>`, and `right<i>`, true where a model that is not updated was right. The results
+have `tree<i>`, true where the tree was right, and the alarms of each detector as places of rows, by the tree's and the
+model's errors. Nothing is watched before the place in `start`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TUNED_SEED = {
 
 
 def detectors(mode: str) -> dict[str, Callable[[], Any]]:
-    """Return how to make each detector, by its name."""
+    """Return the constructor of each detector by its name."""
     return {
         "SEED, tuned": partial(SEED, **TUNED_SEED[mode]),
         "STEPD, tuned": partial(STEPD, alpha_drift=0.001, window_size=500),
@@ -43,7 +43,7 @@ def detectors(mode: str) -> dict[str, Callable[[], Any]]:
 
 
 def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether the tree was right in each row, before it learned the row."""
+    """Return true for each row that the tree predicted correctly before it learned the row."""
     stream = NumpyStream(x, y)
     tree, right = HoeffdingTree(schema=stream.get_schema()), np.zeros(len(y), np.bool_)
     for row in range(len(y)):
@@ -54,8 +54,8 @@ def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def alarms(detector: Any, right: NDArray[np.bool_], start: int) -> NDArray[np.int64]:
-    """Return the places at which a detector sees a change of whether rows were wrong, from `start` on."""
-    # Without the lists that the wrapper keeps, which take as long as the detector.
+    """Return the places, from `start` on, at which a detector sees a change of the errors."""
+    # Without the wrapper's lists, which take as long as the detector.
     moa, found = detector.moa_detector, []
     for place, wrong in enumerate((~right[start:]).astype(float).tolist(), start):
         moa.input(wrong)

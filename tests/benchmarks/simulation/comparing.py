@@ -43,20 +43,20 @@ if TYPE_CHECKING:
 class Comparing:
     """A fit when the labelled rows have grown by a tenth, or at a suspicion, to the rows of the strategy that leads.
 
-    With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other.
+    With `costs`, the benefit of a fit must exceed its cost. `moves` are the successive first rows of the window.
     """
 
     costs: Costs | None = None
     moves: list[int] = field(default_factory=list)
     suspicions: int = 0
     _state: AdaptationState | None = None
-    # What watches the losses of what serves from the row `_served` on, and the rows that were labelled at its fit.
+    # The detector on the losses of the served model from row `_served` on, and the number of labelled rows at its fit.
     _suspicion: Suspicion | ShortReference | None = None
     _served: int = 0
     _labelled: int = 0
     _growth: float = GROWTH
     _gain: float | None = None
-    # The loss of what serves in its evaluation.
+    # The loss of the served model in its evaluation.
     _loss: float | None = None
 
     def decide(self, known: Known, models: Models) -> Fit | None:
@@ -109,7 +109,7 @@ class Comparing:
         self._suspicion = begun(str(start), stretches)
 
     def _suspected(self, known: Known, rows: LabelledRows) -> int | None:
-        """Return the event time at which the losses of what serves began to rise. None where nothing suggests it."""
+        """Return the event time at which the losses of the served model began to rise. None if they have not."""
         start = max(known.new, self._served)
         if known.until <= start:
             return None
@@ -152,7 +152,7 @@ class Comparing:
         return start, models.scores(fits[choice.leader], start, end)
 
     def _serve(self, rows: LabelledRows, models: Models, now: int, start: int, scores: Vector) -> Fit:
-        """Return the refit to all rows. What it is watched against are the scores of its evaluation."""
+        """Return the refit to all rows. Its losses are later compared with the scores of its evaluation."""
         assert self._state
         self._served, self._labelled = now, len(rows.times)
         self._loss = float(losses_of(scores, models.stream.y[start : len(rows.times)]).mean())

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 REFERENCE, BEFORE, AFTER, CHUNK = 10_000, 20_000, 20_000, 500
 SLOW = 3_000
-"""Rows before and after the shift, of as many streams as `SLOW_STREAMS`, that a slow detector sees."""
+"""Rows before and after the shift in the `SLOW_STREAMS` streams of a slow detector."""
 SLOW_STREAMS = 2
 SHIFTS: dict[str, tuple[Feature, float]] = {
     "independent rows, a shift by .5 sd": (independent, 0.5),
     "rows that keep .9 of the one before, 1 sd": (autoregressive(0.9), 1.0),
     "daily and weekly cycle with users, 1 sd": (users, 1.0),
 }
-"""By name how a column is made, and its shift in standard deviations."""
+"""The generator of a column and its shift in standard deviations, by name."""
 RATES = (0.1, 0.01, 0.001)
 PSI_BOUNDS = (0.03, 0.05, 0.1, 0.25, 0.5)
 DEVIATIONS = (2.0, 3.0, 5.0, 10.0)
@@ -50,7 +50,10 @@ DUMMIES = (100, 300, 1_000, 3_000, 10_000)
 
 @dataclass(frozen=True)
 class Alarms:
-    """The alarms of a detector on a stream as live rows, among `before` rows before the shift and `after` since."""
+    """The alarms of a detector on a stream as live rows.
+
+    There are `before` rows before the shift and `after` rows after it.
+    """
 
     places: NDArray[np.int64]
     before: int = BEFORE
@@ -63,7 +66,10 @@ class Alarms:
 
     @property
     def delay(self) -> int:
-        """The rows from the shift to the first alarm since. `after` without one, or where one stands already."""
+        """The rows from the shift to the first alarm after it.
+
+        `after` if there is none, or if an alarm is already active.
+        """
         right = self.places[self.places >= self.before]
         return int(right[0]) - self.before if len(right) and not (self.latches and self.false) else self.after
 
@@ -110,7 +116,7 @@ def _by_rondo(rows: NDArray[np.float32]) -> Iterator[tuple[tuple[str, float], Al
 
 
 def _by_psi(rows: NDArray[np.float32]) -> Iterator[tuple[tuple[str, float], Alarms]]:
-    """Yield windows of `CHUNK` rows whose PSI, in bins of a tenth of the reference, is above a bound."""
+    """Yield the windows of `CHUNK` rows whose PSI, in deciles of the reference, is above a bound."""
     edges = np.quantile(rows[:REFERENCE], np.linspace(0.1, 0.9, 9))
     reference = np.bincount(np.searchsorted(edges, rows[:REFERENCE]), minlength=10)
     windows = rows[REFERENCE:].reshape(-1, CHUNK)
@@ -121,7 +127,7 @@ def _by_psi(rows: NDArray[np.float32]) -> Iterator[tuple[tuple[str, float], Alar
 
 def _by_dummies() -> Iterator[tuple[tuple[str, float], Alarms]]:
     for every in DUMMIES:
-        # The shift comes in the middle between two alarms, as it does on the average.
+        # The shift is in the middle between two alarms, its mean position.
         yield ("dummy", every), Alarms(np.arange((BEFORE + every // 2) % every, BEFORE + AFTER, every))
 
 
@@ -142,7 +148,7 @@ def _by_river(rows: list[NDArray[np.float32]]) -> Found:
 
 
 def _by_nannyml(rows: list[NDArray[np.float32]]) -> Found:
-    """Return chunks whose distance is so many deviations above the mean of the reference's chunks, as NannyML does."""
+    """Return chunks whose distance is a number of deviations above the mean of the reference's, as in NannyML."""
     python, found = environment.DRIFT.python(), Found()
     if python is None:
         return found
@@ -164,7 +170,7 @@ def _by_nannyml(rows: list[NDArray[np.float32]]) -> Found:
 
 
 def _ends(alarms: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the last rows of the chunks that alarm."""
+    """Return the last rows of the chunks with an alarm."""
     return np.asarray((np.flatnonzero(alarms) + 1) * CHUNK - 1)
 
 

@@ -23,7 +23,7 @@ _REGION, _SKIPPED = (0.5, 0.8), 0.75
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Rows in order, `at` which place of the stream they came (others failed to come), and where the drift begins."""
+    """Rows in order, their places `at` in the stream (other rows are missing), and the onset of the drift."""
 
     x: NDArray[np.float32]
     y: NDArray[np.int8]
@@ -68,8 +68,8 @@ def _half(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float3
 class Counted:
     """The alarms of a detector over trials, as the paper counts them.
 
-    An alarm within `most` rows of the onset is right, any other false. A trial without a right one is missed. `delays`
-    are of the first right alarm, `rows` all that were watched.
+    An alarm within `most` rows of the onset is right, any other is false. A trial without a right alarm is missed.
+    `delays` are those of the first right alarms, and `rows` is the number of watched rows.
     """
 
     right: int

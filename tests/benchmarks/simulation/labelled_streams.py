@@ -1,7 +1,7 @@
 """The fourteen labelled streams on which policies of retraining are compared, each cut into chunks.
 
-Labels come one chunk late. The drift of eleven is known (river's generators and two of our own), that of the weather,
-of ACS employment and of flights is real. `make` is run once for each seed, in the peers' environment.
+Labels come one chunk late. The drift of eleven streams is known (river's generators and two of our own). That of the
+weather, of ACS employment and of flights is real. The streams are made once for each seed, in the peers' environment.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ SYNTHETIC = (
 NAMES = (*SYNTHETIC, "acs", "flights", "weather")
 PARAMS: dict[str, Any] = {"n_estimators": 100, "num_leaves": 31, "min_data_in_leaf": 20}
 LENGTHS = {"flights": timedelta(days=7), "flights, looked at every 8 hours": timedelta(hours=8)}
-"""The chunks of the flights: weeks for all policies, and hours for what has to hold whenever labels come."""
+"""The chunks of the flights: weeks for all policies, and hours for policies that depend on the arrival of labels."""
 MONTH = 4
-"""The chunks of what counts as a month, but for flights, which have months of their own."""
+"""The number of chunks in a month, except for flights, which have their own months."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class LabelledStream:
 
 
 def load(name: str, seed: int = 1) -> LabelledStream | None:
-    """Return a stream. None where the peers' environment, which makes all but flights, can't be made."""
+    """Return a stream. None if the peers' environment, which makes all streams but flights, can't be created."""
     if name in LENGTHS:
         return _flights(name)
     folder = _made(seed)
@@ -82,7 +82,7 @@ def load(name: str, seed: int = 1) -> LabelledStream | None:
 
 
 def _made(seed: int) -> Path | None:
-    """Return the folder of the streams with this seed, made if it is not there."""
+    """Return the folder of the streams with this seed. They are made if it does not exist."""
     python = environment.DRIFT.python()
     if python is None:
         return None

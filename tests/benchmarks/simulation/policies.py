@@ -1,4 +1,4 @@
-"""The policies of retraining that ours is compared with. Each decides by the labels that are known."""
+"""The policies of retraining that are compared with Rondo's. Each decides by the known labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Monthly:
 
 @dataclass(frozen=True)
 class EveryChunks:
-    """A fit of all past rows every so many chunks: the dummy beside what listens to alarms."""
+    """A fit of all past rows after every `chunks` chunks: the baseline for policies with alarms."""
 
     chunks: int
 
@@ -49,7 +49,7 @@ class EveryChunks:
 
 @dataclass(frozen=True)
 class Growing:
-    """A fit of all past rows when a tenth more is labelled than at the last; with `fading`, older rows weigh less."""
+    """A fit of all past rows whenever the labelled rows have grown by a tenth. With `fading`, older rows weigh less."""
 
     fading: bool = False
 
@@ -80,7 +80,7 @@ class OnAdwin:
 
 @contextmanager
 def adwin(rows: Literal["all", "window"]) -> Iterator[Policy | None]:
-    """Yield the policy with an ADWIN of its own. None where river can't be installed."""
+    """Yield the policy with its own ADWIN. None if river can't be installed."""
     python = environment.DRIFT.python()
     if python is None:
         yield None

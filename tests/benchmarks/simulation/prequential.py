@@ -1,7 +1,8 @@
 """Plays a labelled stream chunk by chunk under a policy of retraining: predict, then learn the labels.
 
-While chunk k is predicted, the labels up to the end of chunk k-1 are known. A policy sees them and what served, and
-may ask for a fit of a stretch of rows. The fit serves from the next chunk on. The same fit is done once, whoever asks.
+While chunk k is predicted, the labels up to the end of chunk k-1 are known. A policy sees them and the served models,
+and may ask for a fit to consecutive rows. The fit serves from the next chunk on. The same fit is done once for all
+policies.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a policy knows at the end of a chunk.
+    """The knowledge of a policy at the end of a chunk.
 
-    The labels of the rows before `until` are known, those from `new` on for the first time. `errors` and `losses` are
-    those of what served the latter.
+    The labels of the rows before `until` are known. Those from `new` on are new. `errors` and `losses` are those of the
+    model that served the new rows.
     """
 
     chunk: int
@@ -51,7 +52,7 @@ class Known:
 
 
 class Policy(Protocol):
-    """Decides after each chunk what serves from now on. None keeps what serves."""
+    """Decides after each chunk which fit serves from now on. None keeps the current fit."""
 
     def decide(self, known: Known, models: Models) -> Fit | None: ...
 
@@ -75,7 +76,7 @@ class Models:
         return self._scores[key]
 
     def losses(self, fit: Fit, start: int, stop: int) -> NDArray[np.float64]:
-        """Return the log loss of each row, in [0, 1]: of the probability clipped to [.01, .99], by its most."""
+        """Return the log loss of each row as a share of the largest, for probabilities clipped to [.01, .99]."""
         return losses(self.scores(fit, start, stop), self.stream.y[start:stop])
 
     def errors(self, fit: Fit, start: int, stop: int) -> NDArray[np.float64]:
@@ -102,7 +103,7 @@ def losses(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """What served in each chunk from the second on, and its scores of all rows from the first chunk's end on."""
+    """The models that served in each chunk from the second on, and their scores of all rows after the first chunk."""
 
     stream: LabelledStream
     served: tuple[Fit, ...]
@@ -121,7 +122,7 @@ class Played:
 
     @property
     def versions(self) -> int:
-        """How many models replaced the first."""
+        """The number of models that replaced the first one."""
         changes = zip(self.served, self.served[1:], strict=False)
         return sum(before != after for before, after in changes)
 
@@ -133,7 +134,7 @@ def play(models: Models, policy: Policy) -> Played:
     for chunk in range(1, len(ends)):
         served.append(serving)
         scores.append(models.scores(serving, ends[chunk - 1], ends[chunk]))
-        # The labels of the chunk before: its rows were scored by what served then.
+        # The labels of the previous chunk, whose rows were scored by the fit that served then.
         new, until = (ends[chunk - 2], ends[chunk - 1]) if chunk > 1 else (ends[0], ends[0])
         before = served[-2] if chunk > 1 else serving
         known = Known(

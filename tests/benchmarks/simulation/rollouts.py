@@ -1,7 +1,7 @@
 """Simulated rollouts: the registry's own decisions about two models whose quality is known.
 
-A row has a chance of its own. Each model sees its logit with noise of its own, so that two models of the same noise are
-equal in expectation whatever the rows are, and one with more noise is worse. With `shocks`, part of it is shared
+Each row has its own probability. Each model sees its logit with independent noise, so that two models with the same
+noise are equal in expectation for all rows, and a model with more noise is worse. With `shocks`, part of it is shared
 by the rows of an hour, as weather is. Everything that decides is the product's: the block's length, the stakes and the
 margin from a holdout of the same process in order of time, blocks that count when their outcomes are complete, a fresh
 `e_fit` for each step, and the rate of rollbacks divided among losses and guards.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 EQUAL, WORSE_BY_1, WORSE_BY_3 = 1.0, 1.125, 1.385
-"""The noise of a candidate, that of the champion being 1: its AUC is .789, or lower by .010 or by .030."""
+"""The noise of a candidate. That of the champion is 1. The AUC is .789, or lower by .010 or by .030."""
 MINUTE = timedelta(minutes=1)
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _SPREAD, _BASE = 1.7, -1.2
@@ -46,7 +46,7 @@ _SHARED = 0.15
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests a minute, minutes of each step, and the delay of outcomes in minutes. `shocks` are as above.
+    """Requests per minute, minutes of each step, and the delay of outcomes in minutes. `shocks` are as above.
 
     With `by_answer` each version is compared by the requests that it answered, in shares of equal size. The holdout has
     a row where the traffic has `density` requests.
@@ -67,7 +67,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a rollout ended, the answers of the candidate until then, and the outcomes that were compared."""
+    """The end of a rollout, the answers of the candidate until then, and the number of outcomes that were compared."""
 
     state: str
     verdict: str
@@ -109,7 +109,7 @@ def _table(outcomes: Vector, scores: Vector) -> pa.Table:
 
 
 def holdout(traffic: Traffic, noise: float, minutes: int, rng: np.random.Generator) -> PairedHoldout:
-    """Return what the trainer's evidence would have of a holdout of so many minutes."""
+    """Return the paired holdout of the trainer's evidence for a holdout of this many minutes."""
     traffic = replace(traffic, rate=traffic.rate // traffic.density)
     outcomes, candidate, champion = rows(minutes, traffic, noise, rng)
     seconds = np.repeat(np.arange(minutes) * 60.0, traffic.rate)
@@ -119,7 +119,7 @@ def holdout(traffic: Traffic, noise: float, minutes: int, rng: np.random.Generat
 
 
 def plan(traffic: Traffic, of_holdout: PairedHoldout | None, block: timedelta = MINUTE) -> Plan:
-    """Return steps of 5 and 25% before the promotion; without a holdout the twelve stakes, and a margin of 0.01."""
+    """Return steps of 5 and 25% before the promotion. Without a holdout use the twelve stakes, and a margin of 0.01."""
     length = timedelta(minutes=traffic.step_minutes)
     known, steps = of_holdout, (0.05, 0.25, 1.0)
     if known and traffic.by_answer:
@@ -138,7 +138,7 @@ def plan(traffic: Traffic, of_holdout: PairedHoldout | None, block: timedelta = 
 
 
 def play(traffic: Traffic, noise: float, decided: Plan, rng: np.random.Generator) -> Ended:
-    """Play a rollout that is looked at every minute."""
+    """Play a rollout with a decision every minute."""
     outcomes, candidate, champion = rows(traffic.minutes, traffic, noise, rng)
     of_both = [losses(outcomes, each).reshape(traffic.minutes, traffic.rate) for each in (candidate, champion)]
     positions = rng.random((traffic.minutes, traffic.rate)) if traffic.by_answer else None
@@ -170,7 +170,7 @@ def play(traffic: Traffic, noise: float, decided: Plan, rng: np.random.Generator
 def _part(
     value: Rollout, of_both: Sequence[Vector], positions: Vector | None, minute: int
 ) -> tuple[datetime, Block | Arms]:
-    """Return what the monitor would publish of a minute."""
+    """Return the monitor's evidence for a minute."""
     mine, theirs = (each[minute] for each in of_both)
     start = _BEGAN + minute * MINUTE
     if positions is None:

@@ -1,7 +1,7 @@
-"""Streams without drift, and what of each kind is watched: how far the evidence gets, and how often PSI alarms.
+"""Streams without drift by kind, with the largest evidence on each and the number of PSI's alarms.
 
-Each stream has a reference and then live rows of the same process. All its rows are given to the evidence at once,
-which looks at them as if they had come bucket by bucket: the looks depend on the blocks alone.
+Each stream has a reference and then live rows of the same process. All its rows are given to the evidence at once. The
+result is the same as for rows that arrive bucket by bucket, because evaluations depend on the blocks alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def users(rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def rare_categories(rows: int, rng: np.random.Generator) -> NDArray[np.str_]:
-    """Return categories of which the 100th is in one of 600 rows, and most are rarer."""
+    """Return categories of which the 100th occurs in one of 600 rows, and most are rarer."""
     shares = 1 / np.arange(1, _CATEGORIES + 1)
     return np.asarray(_LETTERS[rng.choice(_CATEGORIES, rows, p=shares / shares.sum())])
 
@@ -59,12 +59,12 @@ KINDS: dict[str, tuple[Callable[..., NDArray[np.float64] | NDArray[np.str_]], bo
     "keep .99 of the row before": (autoregressive(0.99), False),
     "daily and weekly cycle, users": (users, False),
 }
-"""By name how a column is made, and whether its rows are independent."""
+"""The generator of a column by name, and true if its rows are independent."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What came of a stream.
+    """The results of a stream.
 
     `needed` is the false-alarm rate of a version at which its inputs would just alarm: above 1 they never do. `judged`
     is the share of the components that have been compared with the reference. `psi` is the number of windows of

@@ -1,7 +1,7 @@
-"""Streams without and with a change, and how long the monitor's evidence takes to raise an alarm on them.
+"""Streams without and with a change, and the time until the monitor's evidence raises an alarm on them.
 
-A stream has features of rows that are independent, or correlated. The first rows are the reference. Nothing but the
-rows is known to what watches it.
+A stream has features of rows that are independent, or correlated. The first rows are the reference. The detector only
+knows the rows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from rondo.trainer.evaluation.reference_profile import numeric
 from scipy.signal import lfilter
 
 Rows = NDArray[np.float64]
-# Rows of one feature of a stream: of this many, by this generator.
+# Generates this many rows of one feature of a stream.
 Feature = Callable[[int, np.random.Generator], Rows]
-# Changes the rows that it is given, by feature.
+# Changes rows, given by feature.
 Change = Callable[[dict[str, Rows]], None]
 REFERENCE, LIVE, FEATURES = 5_000, 52_000, 10
-# Rows, as the window lengths of the monitor have them with such a reference.
+# Rows, as in the monitor's window lengths for such a reference.
 BUCKET, STEP = 8, 64
 _WARM_UP = 5_000
 _DAY = 144
@@ -80,7 +80,7 @@ KINDS: dict[str, Feature] = {
 
 @dataclass(frozen=True)
 class Watched:
-    """What came of a stream: the live row of the first alarm, None without one, and the length of the blocks."""
+    """The results of a stream: the live row of the first alarm, None without one, and the length of the blocks."""
 
     alarm: int | None
     block: float
@@ -96,7 +96,10 @@ def shifted(by: float) -> Change:
 
 
 def related(correlation: float) -> Change:
-    """Return the change that relates the first two features, each of which stays as it was if it is normal."""
+    """Return the change that correlates the first two features.
+
+    The distribution of each stays the same if it is normal.
+    """
 
     def change(columns: dict[str, Rows]) -> None:
         own = np.float32(np.sqrt(1 - correlation**2))

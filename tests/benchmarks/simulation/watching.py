@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group
 
 BUCKET, STEP = 8, 64
-"""Rows, as the window lengths of the monitor have them with a reference of some thousand rows."""
+"""Rows, as in the monitor's window lengths for a reference of some thousand rows."""
 TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 Alarms = list[int | None]
-"""For each rate after how many live rows there is an alarm."""
+"""The number of live rows until the alarm, for each rate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def watch(
 def watch_values(
     reference: NDArray[np.float64], live: NDArray[np.float64], rates: Sequence[float], *, one_sided: bool = False
 ) -> Alarms:
-    """Return the alarms of one bounded figure of each row alone, as if it were a group of its own."""
+    """Return the alarms of a single bounded figure of each row, as if it were a separate group."""
     rows = -(-len(reference) // 512)
     means = reference[len(reference) % rows :].reshape(1, -1, rows).mean(axis=2)
     stretches = Stretches(rows, 1.0, means)
@@ -114,7 +114,7 @@ def watch_values(
 
 
 def _loss_figures(scores: NDArray[np.float64], outcomes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Return the loss of each row, and by how much its score is too low and too high, shape `[rows, 3]`."""
+    """Return the loss of each row, and the amounts by which its score is too low and too high, shape `[rows, 3]`."""
     bias = outcomes - scores
     return np.column_stack((losses(scores, outcomes), bias, -bias))
 
@@ -130,7 +130,7 @@ def buckets(first: int, values: NDArray[np.float64]) -> Buckets:
 
 
 def earliest(*groups: Alarms) -> Alarms:
-    """Return at each rate the first of several alarms."""
+    """Return the first of several alarms at each rate."""
     return [min((each for each in rates if each is not None), default=None) for rates in zip(*groups, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Twelve years of weeks of a model, with concepts that recur, change at once, or stay; and who decides by costs.
+"""Twelve years of weeks of a model, with concepts that recur, change at once, or stay, and policies with costs.
 
 A row has six features. Its label is on which side of a hyperplane it lies, and the opposite in one of twenty rows. A
 concept is a hyperplane. A week has 50 rows, a chunk. The first model learns from a year's half.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 YEARS, WEEKS, ROWS = 12, 52, 50
 FIRST_WEEKS = 26
 _NOISE, _FEATURES = 0.05, 6
-# A learner for few rows: weekly trainings of twelve years are to take seconds.
+# A learner for few rows, with which weekly trainings of twelve years take seconds.
 _PARAMS = {"n_estimators": 30, "num_leaves": 8, "min_data_in_leaf": 20, "max_bin": 63}
 KINDS = ("recurring", "sudden", "no drift")
 
@@ -53,14 +53,17 @@ def years(kind: str, seed: int) -> LabelledStream:
 
 
 def cost(played: Played, training: float) -> float:
-    """Return what a policy costs where an error costs 1: its errors, and its trainings but for the first."""
+    """Return the cost of a policy if an error costs 1: its errors, and its trainings except the first."""
     labels = played.stream.y[played.stream.first : played.stream.ends[-1]]
     return float(((played.scores >= 0.5) != labels).sum() + training * played.versions)
 
 
 @dataclass(frozen=True)
 class Since:
-    """Knows the changes: fits `wait` weeks after one to the rows since then, and again when these have grown."""
+    """Knows the changes.
+
+    It fits `wait` weeks after a change to the rows since then, and again when these have grown.
+    """
 
     kind: str
     wait: int
@@ -76,7 +79,7 @@ class Since:
 
 
 def oracle(models: Models, kind: str, training: float) -> float:
-    """Return the least cost of what knows the changes, and of doing nothing, in hindsight."""
+    """Return the lower cost, in hindsight, of a policy that knows the changes and of no retraining."""
     found = (play(models, Since(kind, wait, growth)) for wait, growth in product((4, 8, 16, 1_000), (None, 2.0, 1.3)))
     return min(cost(played, training) for played in found)
 
@@ -85,9 +88,9 @@ def oracle(models: Models, kind: str, training: float) -> float:
 class Cara:
     """Cost-aware retraining (CARA: Mahadevan, Mathioudakis, arXiv 2310.04216) by one of its three variants.
 
-    The staleness of a week is its share of errors. `threshold` retrains where that of the last week exceeds `bound`,
-    `cumulative` where the sum since the last training does, and `periodic` each `bound` weeks; with the rows of the
-    last `latest` weeks, or all.
+    The staleness of a week is its share of errors. `threshold` retrains if that of the last week exceeds `bound`,
+    `cumulative` if the sum since the last training does, and `periodic` every `bound` weeks. A training takes the rows
+    of the last `latest` weeks, or all rows.
     """
 
     variant: Literal["threshold", "cumulative", "periodic"]

@@ -50,7 +50,7 @@ SIZE = min(scores.MAX_ROWS, COUNT // ROUNDS)
 MATRICES = 4  # different ones. They are repeated
 GOAL, FLAT = 0.7, 1.1
 GROUP = "serving-bulk"
-# Seconds, and CPU seconds.
+# Seconds and CPU seconds.
 Figures = tuple[float, float]
 
 
@@ -60,13 +60,13 @@ def matrices() -> list[NDArray[np.float32]]:
 
 
 def equally_slow(work: Callable[[], Figures]) -> Figures:
-    """Do some work with the priority that serving gives to bulk requests: others on the machine slow both alike."""
+    """Run a function with serving's priority for bulk requests, so that other processes slow both equally."""
     with ThreadPoolExecutor(1, initializer=lower_priority) as thread:
         return thread.submit(work).result()
 
 
 def alone(session: onnxruntime.InferenceSession, found: Sequence[NDArray[np.float32]], messages: int) -> Figures:
-    """Score so many matrices by onnxruntime and nothing else."""
+    """Score this many matrices with onnxruntime alone."""
     name, began, cpu = session.get_inputs()[0].name, time.perf_counter(), time.process_time()
     for number in range(messages):
         session.run(None, {name: found[number % MATRICES]})
@@ -90,7 +90,7 @@ def send(setting: Setting, digest: str, found: Sequence[NDArray[np.float32]], fi
 
 
 def ours(setting: Setting, process: Popen[bytes]) -> Figures:
-    """Wake the service, and return once it has answered all messages."""
+    """Resume the service, and return when it has answered all messages."""
     cpu, woken = -cpu_seconds(process), time.perf_counter()
     process.send_signal(signal.SIGCONT)
     wait_until_answered(setting, process, SCORES_REQUESTED, GROUP)
@@ -98,7 +98,7 @@ def ours(setting: Setting, process: Popen[bytes]) -> Figures:
 
 
 def most_resident(process: Popen[bytes]) -> float:
-    """Return the most memory that a process had so far, in MiB (Linux)."""
+    """Return the peak memory of a process in MiB (Linux)."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 

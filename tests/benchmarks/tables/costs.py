@@ -32,7 +32,7 @@ MOST = 1.3
 RONDO, ORACLE = "Rondo", "an oracle"
 OURS = {RONDO, ORACLE}
 Costing = dict[tuple[int, str], float]
-"""The cost by price of a training and policy."""
+"""The cost by price of a training, and policy."""
 
 
 def of_stream(kind: str, seed: int) -> Costing:
@@ -80,7 +80,7 @@ def _row(name: str, ours: float, peer: float | None = None, goal: str = "shown",
 
 def main() -> int:
     """Play and record, on two processes."""
-    environment.DRIFT.python()  # made once, before there are two processes
+    environment.DRIFT.python()  # made before there are two processes
     tasks = [(kind, seed) for seed in SEEDS for kind in KINDS]
     with ProcessPoolExecutor(2) as pool:
         return record(table(dict(zip(tasks, pool.map(of_stream, *zip(*tasks, strict=True)), strict=True))))

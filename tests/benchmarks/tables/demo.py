@@ -31,9 +31,13 @@ MONTHLY_AUC, MONTHLY_VERSIONS = 0.727, 9
 
 
 def play(folder: Path, *options: str) -> tuple[float, int, dict[str, Any]]:
-    """Run the demo. Return its seconds, its exit code and its report. Exits with its output where it has none."""
+    """Run the demo. Return its seconds, its exit code and its report.
+
+    Exit with its output if there is no report.
+    """
     command = [str(Path(sys.executable).parent / "rondo"), "demo", "--report-to", str(folder), *options]
-    # What this shell has set for Rondo or for the demo is not meant: the figures are those of a year at its own pace.
+    # Variables of this shell for Rondo or the demo are removed, because the figures are those of a year at the default
+    # speed.
     environment = {name: value for name, value in os.environ.items() if name != "SPEED" and name[:6] != "RONDO_"}
     began = time.perf_counter()
     ran = subprocess.run(  # noqa: S603

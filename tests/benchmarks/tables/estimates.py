@@ -38,7 +38,7 @@ Scores = NDArray[np.float64]
 
 
 def labelled(scores: Scores, outcomes: Scores) -> pa.Table:
-    """Return rows as trainer and monitor count them."""
+    """Return rows in the form of the trainer and the monitor."""
     columns = {"number": scores.astype(np.float32), "outcome": outcomes.astype(np.float64)}
     fields = [*PREDICTED, *OBSERVED]
     return pa.table({f.name: pa.array(columns.get(f.name, [None] * len(scores)), f.type) for f in fields})
@@ -77,7 +77,7 @@ def ours(saved: dict[str, Scores]) -> dict[str, tuple[Scores, Scores]]:
 
 
 def by_chance(saved: dict[str, Scores], truth: dict[str, tuple[Scores, Scores]]) -> list[Row]:
-    """Return the mean distance of a chunk's metric from its expectation, of a normal distribution."""
+    """Return the mean distance of a chunk's metric from its expectation for a normal distribution."""
     mean_of_normal, positives = np.sqrt(2 / np.pi), CHUNK * float(saved["labels"].mean())
     auc, accuracy = (float(truth[metric][1].mean()) for metric in METRICS)
     errors = roc_auc_error(auc, positives, CHUNK - positives), np.sqrt(accuracy * (1 - accuracy) / CHUNK)
@@ -88,7 +88,7 @@ def by_chance(saved: dict[str, Scores], truth: dict[str, tuple[Scores, Scores]])
 
 
 def of_reference(python: Path, reference: int) -> list[Row]:
-    """Return the errors with a reference of so many rows."""
+    """Return the errors with a reference of this many rows."""
     with tempfile.TemporaryDirectory() as folder:
         script = environment.HERE / "nannyml_estimates.py"
         command = [python, script, folder, str(CHUNK), str(reference)]

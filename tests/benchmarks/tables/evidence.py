@@ -19,15 +19,15 @@ from tests.benchmarks.simulation.streams import KINDS, LIVE, Change, Feature, re
 
 STREAMS = int(os.environ.get("BENCH_STREAMS", "20"))
 RATE, CHANGE = 0.01, 20_000
-# A shift in standard deviations, and the rows until half of the streams have an alarm: a fifth more than in the
-# prototype of the design, which spent the whole rate on level and spread of ten features.
+# A shift in standard deviations, and the goal of rows until half of the streams have an alarm. It is a fifth more than
+# in the prototype of the design, which used the whole rate for level and spread of ten features.
 SHIFTS = {
     "independent": (0.5, 360),
     "keep .9 of the row before": (1.0, 1_800),
     "daily and weekly cycle": (1.0, 3_840),
     "keep .99": (2.0, 15_720),
 }
-# Correlations of two features, which no feature shows alone.
+# Correlations of two features, which no single feature shows.
 RELATIONS = (0.5, 0.9)
 
 
@@ -50,7 +50,7 @@ def of_shift(name: str, shift: float, goal: int) -> Row:
 
 
 def of_relation(correlation: float) -> Row:
-    """Return the rows from the beginning of a relation to the alarm."""
+    """Return the rows from the start of a correlation to the alarm."""
     delay = _delay("independent", related(correlation), 2)
     name = f"independent: rows from a correlation of {correlation:g} between two features to the alarm"
     return _row(name, delay, "", f"{LIVE - CHANGE:,}", met=delay < LIVE - CHANGE)

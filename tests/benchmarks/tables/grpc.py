@@ -31,15 +31,15 @@ from tests.benchmarks.tables.stream import deploy, platform
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Connections, streams on each, and how a row names them.
+# Connections, streams on each, and their name in a row.
 LOADS = {(1, 1): "1 stream", (1, 16): "16 streams on 1 connection", (16, 1): "16 connections"}
-# Of the peer's rate, at least.
+# The lowest share of the peer's rate.
 GOAL, GOAL_LOAD = 2.0, (1, 16)
 Measured = dict[tuple[str, tuple[int, int]], list[Figures]]
 
 
 def check(port: int, token: str, expected: float) -> None:
-    """Send the request of the load generator once. Exit if its answer is not the score."""
+    """Send the request of the load generator once. Exit if the answer is not the score."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = channel.unary_unary(grpc_load.METHOD)
         content = call(grpc_load.message(), metadata=[("authorization", f"Bearer {token}")], timeout=30)

@@ -35,7 +35,7 @@ from tests.benchmarks.results import Row, record, versions
 if TYPE_CHECKING:
     from rondo.trainer.pipeline import Pipeline
 
-# One thread: several spin where others work on the machine, and then measure these.
+# One thread, because several threads wait for each other if other processes use the machine, and would measure these.
 THREADS, LARGEST, COMPARED_ROWS = 1, 1e-5, 5_000
 EXAMPLES = {"binary": "flights", "multiclass": "flights-punctuality", "regression": "flights-delay"}
 TREES = {"n_estimators": 100, "learning_rate": 0.1}
@@ -57,7 +57,7 @@ def train(columns, labels, context):
 class Made:
     """A model as it came out of the trainer: its holdout's metric, its parity, seconds and size in bytes.
 
-    The parity is None where there is no native model to compare with.
+    The parity is None if there is no native model.
     """
 
     metric: float
@@ -73,10 +73,10 @@ def frame() -> pl.DataFrame:
 
 def spec_of(task: str, trainer: dict[str, Any], **parts: Any) -> ModelSpec:
     """Return the spec of the example of a task, with another trainer."""
-    # Without an interval, which half of the holdout would be spent on.
+    # Without an interval, which would use half of the holdout.
     other = {"gates": {}, "prediction": {}, "trainer": trainer}
     described = example_named(EXAMPLES[task]).spec.as_dict() | other | parts
-    # The model that is evaluated is the one that is measured: a refit would make another.
+    # The evaluated model is the measured one, and a refit would make another.
     described["trainer"] = {"refit": False, **described["trainer"]}
     return ModelSpec.model_validate(described)
 
@@ -129,7 +129,7 @@ def fitted(
 
 
 def earlier_champion(made_by: Pipeline, task: str) -> ChampionModel:
-    """Return a champion that knows no row of the holdout, by which an ensemble weighs it."""
+    """Return a champion that knows no row of the holdout, on which an ensemble determines its weight."""
     spec = spec_of(task, **trainers(task)["lightgbm"])
     known = training_set(spec)
     rows = known.rows.head(int(known.rows.height * 0.8))

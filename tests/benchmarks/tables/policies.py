@@ -36,9 +36,9 @@ POLICIES = (
     NEVER, MONTHLY, "monthly, as many rows as at first", "on ADWIN, all rows", "on ADWIN, its window",
     f"every {DUMMY} chunks, all rows", "a tenth more rows, all", "a tenth more rows, fading", "by comparison",
 )  # fmt: skip
-# Of the flights alone: a policy that trains as soon as labels suffice may train at any hour.
+# For flights only: a policy that trains as soon as labels suffice may train at any hour.
 HOURLY, HOURLY_FLIGHTS = "by comparison, looked at every 8 hours", "flights, looked at every 8 hours"
-# The ends of April and October among those of the flights' months, of which March is the first.
+# The ends of April and October among the ends of the flights' months, of which March is the first.
 APRIL, OCTOBER = 1, 7
 
 
@@ -56,7 +56,7 @@ class Figures:
 
 
 def policies(stack: ExitStack) -> dict[str, Policy]:
-    """Return the policies by name. Those of ADWIN are missing where river can't be installed."""
+    """Return the policies by name. Those of ADWIN are absent if river can't be installed."""
     found = (
         Never(), Monthly(), Monthly(latest=True), stack.enter_context(adwin("all")),
         stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True), Comparing(),
@@ -146,11 +146,11 @@ def _row(name: str, ours: float) -> Row:
 def main() -> int:
     """Play and record, on two processes."""
     only = os.environ.get("BENCH_ONLY")
-    # The longest first.
+    # The longest stream first.
     names = [only] if only else ["flights", *(name for name in labelled_streams.NAMES if name != "flights")]
     tasks = [(name, seed) for name in names for seed in (SEEDS if name in labelled_streams.SYNTHETIC else SEEDS[:1])]
     for seed in SEEDS:
-        labelled_streams.load(labelled_streams.SYNTHETIC[0], seed)  # made once, before there are two processes
+        labelled_streams.load(labelled_streams.SYNTHETIC[0], seed)  # made before there are two processes
     with ProcessPoolExecutor(2) as pool:
         found = list(pool.map(of_stream, *zip(*tasks, strict=True)))
     return record(table(dict(zip(tasks, found, strict=True))))

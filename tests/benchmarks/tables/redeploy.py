@@ -76,7 +76,7 @@ def rows(count: int = 2_000, first: int = 0) -> bytes:
 
 
 class Traffic:
-    """A steady stream of requests, on a thread of its own."""
+    """A steady stream of requests, in a separate thread."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({**KafkaConnection(bootstrap).confluent(), "linger.ms": 1, "log_level": 3})
@@ -89,7 +89,7 @@ class Traffic:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End, with everything sent."""
+        """Stop, after everything is sent."""
         self._stop.set()
         self._thread.join()
         self._producer.flush(30)
@@ -109,7 +109,7 @@ class Traffic:
 
 
 def drift(bootstrap: str, number: int, version: int) -> str:
-    """Publish a drift finding as the monitor would. Returns its id."""
+    """Publish a drift finding as the monitor would. Return its id."""
     at = START + timedelta(days=30 + number)
     event = DriftDetected(
         model="bench",
@@ -127,7 +127,7 @@ def drift(bootstrap: str, number: int, version: int) -> str:
 
 
 class NoTurnError(RuntimeError):
-    """A version that should answer does not, and further waiting is useless."""
+    """A version that should answer does not, and further waiting does not help."""
 
     def __init__(self, version: int, why: str) -> None:
         self.version, self.why = version, why
@@ -140,7 +140,7 @@ def served(history: History, version: int) -> bool:
 
 
 def ended(history: History) -> str | None:
-    """Return what ended a turn without a version that serves, or None."""
+    """Return the reason why a turn has ended without a serving version. None if it has not."""
     for payload in (envelope.data for envelope in history.of(ModelRejected, TrainingFailed, ReplicaChanged)):
         if isinstance(payload, ModelRejected):
             return "its gates: " + "; ".join(gate.message for gate in payload.gates if not gate.passed)
@@ -155,7 +155,7 @@ async def available(version: int, listener: EventListener) -> None:
     """Wait until a replica serves a version.
 
     Raises:
-        NoTurnError: it was refused, or does not within `TIMEOUT_SECONDS` seconds.
+        NoTurnError: the version was refused, or does not serve within `TIMEOUT_SECONDS` seconds.
 
     """
     await asyncio.to_thread(listener.wait_for, lambda h: served(h, version) or ended(h) is not None, TIMEOUT_SECONDS)
@@ -166,10 +166,10 @@ async def available(version: int, listener: EventListener) -> None:
 
 
 async def answered(version: int, auditor: Auditor) -> datetime:
-    """Wait until an answer of a version was read, and return when. The auditor reads on a thread of its own.
+    """Wait until an answer of a version was read, and return the time. The auditor reads in a separate thread.
 
     Raises:
-        NoTurnError: none was within `TIMEOUT_SECONDS` seconds.
+        NoTurnError: no answer was read within `TIMEOUT_SECONDS` seconds.
 
     """
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -183,7 +183,7 @@ async def answered(version: int, auditor: Auditor) -> datetime:
 
 
 async def measure(folder: Path) -> tuple[list[float], int, int]:
-    """Return the seconds of each turn, and how many requests were lost and answered twice."""
+    """Return the seconds of each turn, and the numbers of requests that were lost and answered twice."""
     async with Stack(folder) as stack, AsyncRondo(Connection.discover({"RONDO_HOME": str(folder)}, folder)) as rondo:
         auditor, listener = Auditor(rondo.connection.kafka), EventListener(rondo.connection.kafka)
         first: dict[int, datetime] = {}
@@ -196,7 +196,7 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
             await available(1, listener)
             with Traffic(stack.addresses.kafka):
                 for number in range(1, TIMES + 1):
-                    # Without new labelled rows drift trains nothing.
+                    # Drift starts no training without new labelled rows.
                     new = rows(200, 2_000 + 200 * number)
                     await rondo.publish("bench", f"batch-{number}", new, "application/vnd.apache.parquet")
                     drift(stack.addresses.kafka, number, version=number)
@@ -213,7 +213,7 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
 
 
 def table(turns: list[float], miscounted: int) -> list[Row]:
-    """Return the rows of a run: the seconds of each turn, and how many requests were lost or answered twice."""
+    """Return the rows of a run: the seconds of each turn, and the numbers of lost requests and duplicate answers."""
     used = versions("faststream", "confluent-kafka", "asyncpg", "onnxruntime")
     whole = len(turns) == TIMES
     p95 = statistics.quantiles(turns, n=20)[-1]

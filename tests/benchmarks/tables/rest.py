@@ -4,10 +4,10 @@ Ours is `python -m rondo.serving` with everything on: token, checks of every val
 log before the answer, metrics, traces. A second model with `serving.log: buffered` answers before its row is logged.
 The peers answer the same row by the same trees in one process, without token and log, each as its documentation shows:
 
-- `peers/serving/rest_granian.py`: the same request, graph and answer, and nothing else, on granian;
-- `peers/serving/inference_mlserver.py`: a custom runtime in MLServer, the same request;
-- `peers/serving/inference_kserve.py`: a custom model in KServe's own server, the same request;
-- `peers/serving/inference_bentoml.py`: an `@bentoml.api`, with the row as one array;
+- `peers/serving/rest_granian.py`: the same request, graph and answer, and nothing else, on granian.
+- `peers/serving/inference_mlserver.py`: a custom runtime in MLServer, the same request.
+- `peers/serving/inference_kserve.py`: a custom model in KServe's own server, the same request.
+- `peers/serving/inference_bentoml.py`: an `@bentoml.api`, with the row as one array.
 - the same version exported as a Bento, as `bentoml serve` runs it, with the checks of the values.
 
 All get the same closed loop (`load/http_load.py`) over 1, 16 and 64 connections that stay open, in turns. A figure is
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = (1, 16, 64)
 PATH, BUFFERED_PATH = "/v2/models/bench/infer", "/v2/models/buffered/infer"
-# The goals of the log that answers do not wait for: of the rate of granian, at least.
+# The goals of the buffered log: the lowest shares of granian's rate.
 BUFFERED_GOALS = {1: 0.9, 16: 1.5}
 TAIL_CONNECTIONS = 16
 Measured = dict[tuple[str, int], list[Figures]]
@@ -49,9 +49,10 @@ Measured = dict[tuple[str, int], list[Figures]]
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer, how a row names it, and the goals: of its rate at least, by connections; of its 99th percentile at most.
+    """A peer, its name in a row, and the goals as shares of its figures.
 
-    `start` yields the port and the process id, or None where the peer has no environment.
+    They are by number of connections: the least share of its rate, and the largest share of its 99th percentile.
+    `start` yields the port and the process id, or None if the peer has no environment.
     """
 
     called: str
@@ -159,7 +160,7 @@ def table(figures: Mapping[tuple[str, int], Sequence[Figures]]) -> list[Row]:
 def _beside(
     peer: Peer, where: str, connections: int, ours: Figures, other: Figures | None, used: dict[str, str]
 ) -> Iterator[Row]:
-    """Yield the four figures beside the peer's. A peer that could not run meets no goal."""
+    """Yield the four figures with those of the peer. A peer that could not run meets no goal."""
     least, most = peer.rates.get(connections), peer.tail if connections == TAIL_CONNECTIONS else None
     fast = least is None or (other is not None and ours.rate >= least * other.rate)
     steady = most is None or (other is not None and ours.tail <= most * other.tail)

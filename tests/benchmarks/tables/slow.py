@@ -38,7 +38,7 @@ class Times:
 
 
 def over_http(port: int, token: str, every: float, count: int) -> list[float]:
-    """Send requests over one connection, one every so many seconds. Return the milliseconds of each answer."""
+    """Send requests over one connection, one every `every` seconds. Return the milliseconds of each answer."""
     content, took = http_load.request(PATH, token), []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         for _ in range(1 + count):

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RATE, SATURATED, SECONDS = 1_000, "half of saturation", 10
-# Of the echo's median and 99th percentile, at most.
+# The largest shares of the echo's median and 99th percentile.
 ECHO_GOALS = (1.5, 2.0)
 MADE = PredictionMade.topic
 Figures = tuple[float, float]
@@ -77,7 +77,7 @@ Latency = tuple[float, Figures, Figures | None]
 
 @dataclass(frozen=True)
 class Workload:
-    """So many requests to a model with these features."""
+    """A number of requests to a model with these features."""
 
     model: str
     features: Sequence[str]
@@ -85,7 +85,7 @@ class Workload:
 
     @property
     def large(self) -> bool:
-        """Whether requests are so large that not all of them have room in the queue of a producer."""
+        """True if requests are so large that not all of them fit into the queue of a producer."""
         return len(self.features) > 100
 
 
@@ -94,7 +94,7 @@ TREES = Workload("bench", FEATURES, COUNT)
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer, and how a row names it. `goal` is of its rate, at least. It reads one of `fewer` messages."""
+    """A peer, and its name in a row. `goal` is the lowest share of its rate. It reads one of `fewer` messages."""
 
     called: str
     environment: environment.Environment
@@ -122,7 +122,7 @@ PEERS = {
 
 
 def fill(setting: Setting, run: str, workload: Workload) -> None:
-    """Write requests with ids of their own."""
+    """Write requests with unique ids."""
     rng, features = np.random.default_rng(1), workload.features
     pool = [
         orjson.dumps(dict(zip(features, row, strict=True)))
@@ -167,13 +167,17 @@ def publish(
 
 
 def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload, replicas: int = 1) -> Figures:
-    """Serve every request. Return messages a second, and CPU microseconds a message. Exits when any is not once."""
+    """Serve every request. Return messages per second, and CPU microseconds per message.
+
+    Exit if a request is not answered exactly once.
+    """
     count = workload.count
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
     with ExitStack() as stack:
         processes = [stack.enter_context(serving(setting, replica=replica)) for replica in range(replicas)]
         wait_until_shared(setting, replicas)
-        # Stopped while the requests are written, so that they meet all of them at once, as the peers do, and warm.
+        # The service is stopped while the requests are written, so that all of them wait for it, as for the peers,
+        # after its warm-up.
         for process in processes:
             process.send_signal(signal.SIGSTOP)
         fill(setting, run, workload)
@@ -197,7 +201,7 @@ def stream_once(setting: Setting, traces: Traces, run: str, workload: Workload, 
 def answer_times(setting: Setting, rate: float, count: int) -> list[float]:
     """Return the seconds of each answer, in the order of the requests."""
     with serving(setting) as process:
-        # Those of a peer, which were not answered here yet.
+        # The requests of a peer, which this service has not answered yet.
         wait_until_answered(setting, process, REQUESTS)
         return open_loop.answer_times(setting, MADE, rate, count)
 

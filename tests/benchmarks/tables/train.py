@@ -31,7 +31,7 @@ from tests.benchmarks.results import Row, record, versions
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 AT_MOST = 1.3
-# As the worker sets them: see `rondo.trainer.worker.__main__`.
+# The settings of the worker, see `rondo.trainer.worker.__main__`.
 ENVIRONMENT = {"OMP_NUM_THREADS": str(THREADS), "POLARS_MAX_THREADS": str(THREADS), "OMP_WAIT_POLICY": "passive"}
 Measured = dict[str, float]
 
@@ -60,7 +60,7 @@ def table(figures: dict[str, list[tuple[Measured, Measured]]], machine: str) -> 
     for trainer, rounds in figures.items():
         for name, key in (("time", "seconds"), ("CPU time", "cpu"), ("peak memory", "memory")):
             ratio = statistics.median(ours[key] / peer[key] for ours, peer in rounds)
-            # A default training fits more than one model, which is no cost beside a fit.
+            # A default training fits several models, so it has no comparison with one fit.
             has_goal = key == "seconds" and trainer != DEFAULT
             goal, met = (f"{AT_MOST} at most", ratio <= AT_MOST) if has_goal else ("shown", True)
             row = f"{name} of a training with {trainer}, as a share of the fit alone"

@@ -1,4 +1,4 @@
-"""A version as a Bento: the folder is whole, its service scores as the graph does, and `bentoml serve` runs it."""
+"""A version as a Bento: the folder is complete, its service scores as the graph does, and `bentoml serve` runs it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def artifact(fitted: FittedTask = BINARY) -> bytes:
 
 
 def described(content: bytes) -> dict[str, Any]:
-    """Return what the registry returns for a version, and more that is not exported."""
+    """Return the registry's description of a version, with fields that are not exported."""
     features = {name: feature.model_dump(mode="json", by_alias=True) for name, feature in FEATURES.items()}
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     return {"model": "delay", "model_version": 3, "digest": digest, "features": features, "evidence": {"secret": 1}}
@@ -151,7 +151,7 @@ def test_the_outputs_of_every_task_are_those_of_serving(tmp_path: Path, fitted: 
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return an environment with a store of its own. BentoML asks for uv on the path, also if it locks no packages."""
+    """Return an environment with its own store. BentoML needs uv on the path even if it locks no packages."""
     path = f"{Path(sys.executable).parent.parent / 'uv/bin'}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PATH": path}
 

@@ -42,7 +42,7 @@ def test_the_stubs_are_what_the_monitor_answers(stub: dict[str, Any], view: type
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that sets what the monitor answers; without alerts, silences and deliveries at first."""
+    """Return a function that sets the monitor's answers. Initially there are no alerts, silences and deliveries."""
 
     def answer(method: str, path: str, body: Any, code: int = 200) -> None:
         monkeypatch.setitem(Monitor.answers, (method, f"/v1/{path}"), (code, body))

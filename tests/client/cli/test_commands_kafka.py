@@ -83,7 +83,7 @@ async def test_each_row_of_a_file_of_rows_has_a_result(
     assert (done.exit_code, "1 answered, 1 refused" in done.stderr) == (1, True)
 
 
-# Each takes a second, to start a process. One of each way of writing is enough for an ordinary run.
+# Each case takes a second to start a process, so one case per form suffices for an ordinary run.
 @pytest.mark.parametrize(
     ("command", "stream"),
     [
@@ -189,7 +189,7 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
     last = await asyncio.to_thread(rondo, "failed", "mend", "--last", "2", "--json")
     assert orjson.loads(last.stdout) == found[-2:]
     shown = (await asyncio.to_thread(rondo, "failed")).stdout
-    # How wide a column is depends on what else was refused.
+    # The width of a column depends on the other refusals.
     (message,) = {each["message"] for each in found}
     assert f"mend bad-4 missing {message}" in " ".join(shown.split())
     none = (await asyncio.to_thread(rondo, "failed", "unknown")).stdout

@@ -1,4 +1,4 @@
-"""What services answer over HTTP, as typed errors with the next step."""
+"""Error responses of services over HTTP, as typed errors with the next step."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ async def test_each_request_gets_its_own_answer(serving: Connection) -> None:
         wood, minutes = await rondo.predict("wood", {"distance": 1}), await rondo.predict("minutes", {"distance": 1})
         assert (first.output, wood.output, minutes.output) == ({"score": 0.1, "label": 0}, *OUTPUTS.values())
         assert (wood.label, minutes.interval) == ("Bäume", (10.0, 15.0))
-        # Answers are found again after an idle period.
+        # Answers are still received after an idle period.
         await asyncio.sleep(0.3)
         assert (await rondo.predict("late", {"distance": 500})).score == 0.5
 
@@ -112,7 +112,7 @@ async def test_leaving_a_stream_cancels_what_is_under_way(serving: Connection) -
         before = asyncio.all_tasks()
         async with aclosing(rondo.stream(endless())) as answers:
             assert isinstance(await anext(answers), Prediction)
-        # What stays are the reader of the answers and what the clients of Kafka keep for themselves.
+        # The reader of the answers and the internal tasks of the Kafka clients remain.
         left = [task for task in asyncio.all_tasks() - before if "Predictions" in repr(task.get_coro())]
         assert left == []
 
@@ -146,7 +146,7 @@ async def test_an_outcome_arrives_in_the_form_of_the_contract(serving: Connectio
     )
     async with AsyncRondo(serving) as rondo, consumer:
         await rondo.send_outcome("late", 1, DAY, entity="flight 1")
-        # Other tests of this broker have written outcomes before, of other keys.
+        # Other tests with this broker have written outcomes of other keys before.
         async with asyncio.timeout(30):
             while (message := await consumer.getone()).key != b"flight 1":
                 pass
@@ -166,7 +166,7 @@ async def test_without_asyncio_it_is_the_same(serving: Connection) -> None:
             assert {answer.score for answer in answers if isinstance(answer, Prediction)} == {
                 n / 1000 for n in range(20)
             }
-            # Leaving a stream in the middle leaves nothing behind.
+            # A stream that is closed early leaves no tasks behind.
             assert next(rondo.stream(requests)) is not None
 
     await asyncio.to_thread(plain)

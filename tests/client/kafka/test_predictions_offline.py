@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class FakeProducer:
-    """Acknowledges everything but `adrift`."""
+    """Acknowledges every message except `adrift`."""
 
     async def send(self, _: str, key: str, __: bytes) -> asyncio.Future[None]:
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -30,7 +30,7 @@ class FakeProducer:
 
 
 class FakeReplies:
-    """Answers at once: `odd` with a malformed answer, `mute` never. For `deaf` Kafka is unavailable."""
+    """Replies at once: `odd` gets a malformed answer, `mute` gets none. For `deaf` Kafka is unavailable."""
 
     async def expect(self, request_id: str) -> asyncio.Future[Any]:
         if request_id == "deaf":

@@ -1,4 +1,4 @@
-"""What the producer of the client makes of a long outage, without Kafka."""
+"""The client's producer in a long outage, without Kafka."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ REQUESTS, DAY = TopicPartition("requests", 0), 24 * 3_600.0
 
 
 async def test_a_message_of_a_partition_without_a_leader_waits_however_long(monkeypatch: Any) -> None:
-    """As while a broker starts again: whether an earlier attempt had arrived would not be known if it failed."""
+    """This happens while a broker restarts.
+
+    If the message failed, the client could not know if an earlier attempt arrived.
+    """
     producer = Producer(KafkaConnection("127.0.0.1:1"))._producer
     accumulator = producer._message_accumulator
     monkeypatch.setattr(accumulator, "create_builder", Builder)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MADE = PredictionMade.topic
 IDS = st.lists(st.sampled_from("abcdefgh"), unique=True)
-# What is on the topics: answers and refusals, of one's own requests and of others', some of them twice.
+# The messages on the topics: answers and refusals to this client and to others, some of them twice.
 RECEIVED = st.lists(st.tuples(st.sampled_from("abcdefghxyz"), st.sampled_from((MADE, PREDICTIONS_FAILED))), max_size=30)
 
 
@@ -35,7 +35,7 @@ def answer(request_id: str) -> bytes:
 
 
 def topic_of(future: asyncio.Future[Prediction]) -> str | None:
-    """Return the topic that a future was settled by, after a look whether it was settled with its own answer."""
+    """Return the topic that settled a future. Check that the future has its own answer."""
     return None if not future.done() else PREDICTIONS_FAILED if future.exception() else MADE
 
 

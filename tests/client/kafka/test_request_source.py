@@ -1,4 +1,4 @@
-"""Requests out of plain iterables: whole, in order, not held up by a source that blocks, and not without bound."""
+"""Requests from plain iterables: complete, in order, bounded, and not delayed by a source that blocks."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
     async with aclosing(each(endless())) as source:
         assert (await anext(source)).id == "0"
         await asyncio.sleep(0.3)
-        # One chunk is taken, so many wait, and one is in the reader's hand.
+        # One chunk is taken, this many requests wait, and the reader holds one.
         assert position <= 2 * READ_AHEAD + 1
 
 

@@ -1,4 +1,7 @@
-"""Estimators become ONNX files that the trainer reads as they predict, or are refused before anything is sent."""
+"""The trainer reads converted estimators as ONNX files with the same predictions.
+
+Others are refused before a request.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +152,7 @@ def with_graph(converted: Converted, change: Callable[[onnx.ModelProto], None]) 
 
 
 def test_a_graph_that_takes_missing_values_otherwise_is_refused() -> None:
-    """A request may lack an optional feature, and neither the given rows nor random ones do."""
+    """A request may lack an optional feature, although neither the given rows nor random rows do."""
     estimator = make_pipeline(SimpleImputer(strategy="constant", fill_value=9.0), LinearRegression()).fit(X, X[:, 0])
 
     def impute_otherwise(model: onnx.ModelProto) -> None:
@@ -186,7 +189,7 @@ def test_a_graph_that_takes_a_category_that_is_not_known_otherwise_is_refused(pi
 
 
 def test_edge_rows_that_the_estimator_refuses_are_counted() -> None:
-    """It takes no missing value, and the graph does."""
+    """The estimator refuses missing values, and the graph accepts them."""
     described = spec("regression", {name: OPTIONAL[name] for name in NUMBERS})
     estimator = LinearRegression().fit(X, X[:, 0])
     compared = compare(estimator, convert(estimator, described), described, rows=X)

@@ -36,7 +36,7 @@ def test_appended_metadata_is_read_and_the_last_value_of_a_key_holds() -> None:
 
 
 def test_the_page_shows_how_to_state_what_the_command_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its code runs, and its table has the keys that a registration reads."""
+    """The code of the page runs, and its table has the keys that a registration reads."""
     page = (Path(__file__).parents[3] / "docs" / "models-made-elsewhere.md").read_text("utf-8")
     (code,) = re.findall(r"^```python\n(import onnx\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])

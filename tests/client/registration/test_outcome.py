@@ -1,4 +1,4 @@
-"""The outcome of a registration, by what the registry lists."""
+"""The result of a registration, from the registry's lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files as strangers have them: each gives a spec that ingestion accepts, or one sentence with what to do."""
+"""Unusual files: each gives a spec that ingestion accepts, or one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROWS = 200
 DRAW = random.Random(5)
 SIZES = [round(DRAW.uniform(0, 10), 3) for _ in range(ROWS)]
-# What every proposal says to check, as each is a guess.
+# Every proposal says to check these, because each is a guess.
 GUESSES = {"task", "data.entity", "data.event_time", "data.label", "data.label_delay", "features", "features.type"}
 
 
@@ -78,7 +78,7 @@ MOMENTS = [START + timedelta(hours=n) for n in range(ROWS)]
 NAIVE = pa.array([moment.replace(tzinfo=None) for moment in MOMENTS], pa.timestamp("ms"))
 COMMAS = {"size": [str(size).replace(".", ",") for size in SIZES]}
 DICTIONARY = pa.array(every(lambda n: "xy"[n % 2])).dictionary_encode()
-# The name of the file, its content, and what a check or the reason of a column that is left out has to name.
+# The name of the file, its content, and the words in a check or in the reason of a left-out column.
 READ: dict[str, tuple[str, bytes | str, tuple[str, ...]]] = {
     "quotes everywhere": ("a.csv", in_csv(rows(), quoting=csv.QUOTE_ALL), ()),
     "a BOM": ("a.csv", f"\ufeff{in_csv(rows())}", ()),

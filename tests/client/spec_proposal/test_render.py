@@ -1,4 +1,4 @@
-"""A proposal is YAML that the spec's own validation takes, whatever a file holds."""
+"""A proposal is YAML that the spec's own validation accepts, for any content of a file."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def written(tmp_path: Path, suffix: str, found: Columns) -> Path:
 
 
 def accepted(path: Path, spec: ModelSpec) -> AcceptedBatch:
-    """Decide about a file as ingestion does, which has decompressed it before."""
+    """Decide about a file as ingestion does, after decompression."""
     file_format = EXTENSIONS[split_name(path.name)[1]]
     if path.suffix == GZIP_SUFFIX:
         path.write_bytes(gzip.decompress(path.read_bytes()))

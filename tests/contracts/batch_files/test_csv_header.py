@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 class CountedFile(io.BytesIO):
-    """`most` is the largest read, and `kept` the sum of those with more than blanks, in bytes."""
+    """`most` is the size of the largest read, and `kept` the size of all reads with more than blanks, in bytes."""
 
     most = 0
     kept = 0

@@ -1,4 +1,4 @@
-"""Which line of JSON Lines is not a JSON object."""
+"""The error of the first line of JSON Lines that is not a JSON object."""
 
 from __future__ import annotations
 

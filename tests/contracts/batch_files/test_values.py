@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rondo.contracts.batch_files.values import parse_number, parse_whole
 
-DIGITS = 5_000  # Python converts no text of so many digits to a whole number
+DIGITS = 5_000  # Python does not convert a text with this many digits to a whole number
 
 
 @pytest.mark.parametrize("sign", ["", "-", "+"])

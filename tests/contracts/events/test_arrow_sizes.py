@@ -1,4 +1,4 @@
-"""The size of a stream is that of the buffers that reading it gives, whatever compressed it."""
+"""The size of a stream is that of the buffers that a reader allocates, for every compression."""
 
 from __future__ import annotations
 

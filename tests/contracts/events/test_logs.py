@@ -1,4 +1,4 @@
-"""The columnar logs are read back as they were written, whatever the micro-batch holds."""
+"""The columnar logs read back as they were written, for any content of a micro-batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cron expressions are valid, and what is wrong with the others."""
+"""Valid cron expressions, and the errors of invalid ones."""
 
 from __future__ import annotations
 

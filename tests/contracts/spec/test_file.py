@@ -26,7 +26,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def test_a_stored_spec_from_before_a_rule_is_read() -> None:
-    """It was accepted before a check existed. Only a new file is checked."""
+    """The spec was accepted before a check existed. Only a new file is checked."""
     stored = parse_spec(GOOD).as_dict()
     stored["features"] |= {"flight_id": {"type": "category", "from": "flights"}}
     stored |= {"rollout": {"strategy": "canary"}, "trainer": {"params": {"n_estimator": 100}}}
@@ -102,7 +102,7 @@ def test_all_errors_are_in_one_message_under_the_files_name() -> None:
 
 
 def test_contradictions_between_sections_are_listed_beside_errors_within_them() -> None:
-    """An error in one section hides none in another: the message lists all."""
+    """An error in one section hides no error in another, so the message lists all of them."""
     text = (
         GOOD.replace("model: flight-delay\n", "")
         .replace("dataset: flights, ", "")
@@ -145,7 +145,7 @@ def test_invalid_steps_are_reported_beside_an_unknown_strategy(steps: str, key: 
 
 
 def test_what_the_registry_gives_back_may_be_applied_again() -> None:
-    """It has every default written out, those of the steps, too."""
+    """The registry's spec has every default written out, including those of the steps."""
     spec = parse_spec(GOOD)
     assert parse_spec(json.dumps(spec.as_dict())) == spec
 
@@ -199,7 +199,7 @@ def test_a_spec_with_a_piece_replaced_gives_a_spec_or_a_spec_error(start: int, l
     try:
         parse_spec(GOOD[:start] + piece + GOOD[start + length :])
     except SpecError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right; a crash is not
+        assert error.problems  # noqa: PT017 - both results are right, and only a crash is wrong
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def test_another_meaning_has_another_digest(other: str) -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_release() -> None:
-    """Runs refer to it. If this fails, undo the change, or record in a decision why every digest changes."""
+    """Runs refer to the digest. If this fails, undo the change, or explain in a decision why every digest changes."""
     assert with_a_join().digest == DIGEST
 
 
 def with_a_join() -> ModelSpec:
-    """Return a spec that uses features that no file may use yet."""
+    """Return a spec with features that a file can't use yet."""
     joined = {"temp": {"type": "float", "from": "weather", "on": ["origin"]}}
     spec = parse_spec(SPEC).as_dict()
     return ModelSpec.model_validate(spec | {"features": spec["features"] | joined})

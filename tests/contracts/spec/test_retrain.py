@@ -1,4 +1,4 @@
-"""When a spec retrains, and on which rows."""
+"""The triggers of a training, and its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search varies, by the names of the project, and a trainer with other parameters."""
+"""The space of a search, by the names of the project, and a trainer with other parameters."""
 
 from __future__ import annotations
 

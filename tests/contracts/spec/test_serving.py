@@ -1,4 +1,4 @@
-"""What becomes of unknown features and fields, in the words of this release and of earlier ones."""
+"""The treatment of unknown features and fields, by the keys of this release and of earlier ones."""
 
 from __future__ import annotations
 

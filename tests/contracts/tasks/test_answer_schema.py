@@ -1,4 +1,4 @@
-"""Which versions answer alike."""
+"""Versions that give answers of the same form."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def test_bins_with_few_rows_are_pooled_with_their_neighbours() -> None:
     assert found.group.tolist() == [0, 0, 1, 1, 1]
     assert found.rows.tolist() == [10, 33]
     assert found.means["loss"].tolist() == pytest.approx([0.5, 0.4])
-    assert found.variances["loss"][0] > found.variances["loss"][1]  # between the two bins the mean differs
+    assert found.variances["loss"][0] > found.variances["loss"][1]  # the mean differs between the two bins
     assert found.reference("loss") == pytest.approx((5 + 33 * 0.4) / 43)
 
 
@@ -60,7 +60,7 @@ def test_the_roc_auc_needs_both_classes() -> None:
 
 
 def test_a_change_is_as_uncertain_as_the_holdout_where_it_had_such_rows() -> None:
-    """Of a million rows with one prediction the mean is known, if that of the holdout's hundred is."""
+    """The mean of a million rows with one prediction is as certain as that of the holdout's hundred such rows."""
     few, many = (figures([rows, rows], [0.1, 0.1]).change("loss", np.array([0, 1_000_000])) for rows in (100, 10_000))
     assert few.error == pytest.approx((2 * 0.5**2 * 0.1 / 100) ** 0.5, rel=0.01)
     assert (few.error or 0) > 9 * (many.error or 0) > 0

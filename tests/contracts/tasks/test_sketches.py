@@ -126,7 +126,7 @@ def test_the_roc_auc_of_bins_is_off_by_half_the_pairs_that_share_one(seed: int, 
 
 
 def test_the_standard_error_of_an_auc_follows_hanley_and_mcneil() -> None:
-    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
+    # The area and the sizes of their example (51 abnormal and 58 normal images), in formula 2 computed by hand.
     assert roc_auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)
 
 
@@ -142,14 +142,14 @@ def test_roc_auc_is_that_of_scikit_learn_but_for_the_bins() -> None:
 def test_figures_of_scores_are_those_of_the_evaluation_but_for_the_bins(threshold: float) -> None:
     mine, rng = sketch_of(threshold), np.random.default_rng(7)
     score = rng.beta(0.5, 2, 20_000).astype(np.float32)
-    # They are too low: the calibration error is not that of chance.
+    # The probabilities are too low, so the calibration error is more than chance.
     observed = (rng.random(20_000) < 0.1 + 0.8 * score).astype(np.float64)
     label = (score >= np.float32(threshold)).astype(np.int64)
     figures = mine.figures(mine.count(table(number=score, outcome=observed)))
     scored = Scored(FITTED["binary"], observed.astype(np.float32), {"score": score, "label": label})
     for name, within in (
         ("roc_auc", 1e-3), ("average_precision", 1e-3), ("brier", 1e-3), ("ece", 1e-3), ("accuracy", 1e-3),
-        # The least probabilities count as half a bin.
+        # The lowest probabilities count as half a bin.
         ("log_loss", 0.02),
     ):  # fmt: skip
         expected = compute(name, scored)
@@ -192,7 +192,7 @@ def test_the_mean_cost_is_that_of_the_errors_at_the_threshold(kind: str) -> None
 
 
 def test_ties_of_scores_count_as_in_scikit_learn() -> None:
-    """Scores in the middle of their bins are what the bins hold."""
+    """Scores are in the middle of their bins, which stands for all scores of a bin."""
     rng = np.random.default_rng(8)
     score = (rng.integers(100, 130, 3_000) + 0.5) / 1_024
     observed = (rng.random(3_000) < 0.02 + score).astype(np.float64)
@@ -226,7 +226,7 @@ def test_the_calibration_error_of_classes_is_that_of_the_evaluation_but_for_the_
     middles: bool,  # noqa: FBT001
     within: float,
 ) -> None:
-    """A predicted class is right less often than its probability says. Windows take the middle of a bin for it."""
+    """A predicted class is correct less often than its probability says. Windows use the middle of a bin instead."""
     rng = np.random.default_rng(3)
     score = (rng.integers(7, 20, 4_000) + (0.5 if middles else rng.random(4_000))) / 20
     predicted = rng.integers(0, 3, 4_000)

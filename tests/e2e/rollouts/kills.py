@@ -47,7 +47,7 @@ _ANSWER_SECONDS = 240
 
 @dataclass(frozen=True)
 class Rolled:
-    """How the rollout of a candidate was decided, as the registry shows it, and whether it is a bad one."""
+    """The end of a candidate's rollout in the registry, and true if the candidate is a bad one."""
 
     candidate: int
     is_bad: bool
@@ -62,10 +62,10 @@ class Rolled:
 
 @dataclass
 class Counted:
-    """What the topics hold: ids, numbers of answers by id and by version, and the evidence by candidate.
+    """The content of the topics: ids, numbers of answers by id and by version, and the evidence by candidate.
 
     `evidence` has the starts of short blocks in seconds, their rows and mean differences, in the order of the topic. A
-    time alone says that everything before it is complete.
+    time without a block says that everything before it is complete.
     """
 
     requests: set[str] = field(default_factory=set)

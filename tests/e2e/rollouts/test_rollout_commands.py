@@ -1,4 +1,4 @@
-"""What `rondo rollout` shows and what people decide with it, and what becomes of a rollout without evidence."""
+"""The output and the decisions of `rondo rollout`, and the end of a rollout without evidence."""
 
 from __future__ import annotations
 

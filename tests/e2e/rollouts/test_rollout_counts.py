@@ -1,4 +1,4 @@
-"""What counts the topics during kills finds what is lost, doubled, out of order, or not as the evidence says."""
+"""The counts of topics during kills find lost, duplicate and unordered messages, and contradictions to the evidence."""
 
 from __future__ import annotations
 

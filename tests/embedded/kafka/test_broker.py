@@ -1,4 +1,4 @@
-"""A real broker: what clients may rely on, and what fault tests do to it."""
+"""A real broker: guarantees for clients, and the faults that tests cause."""
 
 import asyncio
 from pathlib import Path
@@ -20,20 +20,20 @@ def of_the_session(broker: Kafka) -> Kafka:
 
 
 def test_its_files_are_in_its_folder(kafka: Kafka) -> None:
-    """The name of the folder has characters that properties and the JVM take for others."""
+    """The name of the folder has characters with a special meaning in properties and in the JVM."""
     assert set("ü,\\t= ") <= set(kafka.folder.name)
     assert (kafka.folder / "data" / "meta.properties").exists()
 
 
 async def test_a_topic_takes_and_gives_messages(kafka: Kafka) -> None:
-    """Ready means ready: no client has to try twice."""
+    """When the broker is ready, no client has to retry."""
     await create_topic(kafka, "echo")
     await send(kafka, "echo", b"hello")
     assert await first(kafka, "echo") == b"hello"
 
 
 async def test_topics_appear_only_by_intent(kafka: Kafka) -> None:
-    """A typo in a topic's name must not make one."""
+    """A misspelt name must not create a topic."""
     async with AIOKafkaProducer(**KafkaConnection(kafka.bootstrap).aiokafka()) as producer:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
@@ -41,7 +41,7 @@ async def test_topics_appear_only_by_intent(kafka: Kafka) -> None:
 
 
 async def test_twenty_megabytes_are_refused_by_the_broker(kafka: Kafka) -> None:
-    """As in production. The client's own limit is out of the way."""
+    """The limit is that of production. The client's own limit is higher here."""
     await create_topic(kafka, "large")
     with pytest.raises(MessageSizeTooLargeError):
         await send(kafka, "large", bytes(20 << 20))
@@ -59,7 +59,7 @@ async def test_transactions_work(kafka: Kafka) -> None:
 
 @pytest.mark.slow
 async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) -> None:
-    """What was acknowledged is there."""
+    """The broker still has acknowledged messages."""
     await create_topic(kafka, "kept")
     await send(kafka, "kept", b"before")
     kafka.kill()
@@ -69,7 +69,7 @@ async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) 
 
 
 async def test_a_paused_broker_does_not_answer_until_it_is_resumed(kafka: Kafka) -> None:
-    """A stalled broker, not a dead one."""
+    """This is a stalled broker and not a dead one."""
     await create_topic(kafka, "stalled")
     kafka.pause()
     try:
@@ -94,7 +94,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
-    """The message carries the log's path and last line."""
+    """The message has the log's path and last line."""
     kafka = Kafka(tmp_path)
     kafka.prepare()
     kafka.process.command = ["/bin/sh", "-c", "echo no space left; exit 3"]
@@ -115,7 +115,7 @@ def test_a_brief_broker_compiles_less(tmp_path: Path, *, brief: bool) -> None:
 def test_data_of_a_newer_kafka_is_not_touched_and_the_message_has_the_next_step(
     tmp_path: Path, written_by: str | None
 ) -> None:
-    """Without a version beside it the data is of the first release, which ran 4.3.1."""
+    """Data without a version file is of the first release, which ran 4.3.1."""
     folder = tmp_path / "kafka"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "bootstrap.checkpoint").write_bytes(b"kept")

@@ -53,7 +53,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def test_a_whole_cache_needs_no_network(cache: Path) -> None:
-    """A warm start works on a train."""
+    """A start with a full cache works offline."""
     lines: list[str] = []
     found = jar_cache.fetched(cache, lines.append, UNREACHABLE)
     assert [path.name for path in found] == [jar.name for jar in jar_lock.pinned()]
@@ -73,7 +73,7 @@ def test_an_empty_cache_is_filled_with_a_progress_report(tmp_path: Path, reposit
 
 
 def test_bytes_downloaded_again_are_counted_once() -> None:
-    """A connection that broke off, and a second try."""
+    """A connection that broke, and a second attempt."""
     lines: list[str] = []
     meter = DownloadMeter("fetching it", 2_000_000, lines.append)
     for count in (1_000_000, -1_000_000, 1_000_000, 1_000_000):
@@ -82,7 +82,7 @@ def test_bytes_downloaded_again_are_counted_once() -> None:
 
 
 def test_a_connection_that_breaks_off_is_tried_again(whole: Path, tmp_path: Path, repository: str) -> None:
-    """Half a jar is no jar, and no reason to give up."""
+    """A part of a jar is not used, and the download is tried again."""
     jar, broken = jar_lock.pinned()[0], []
 
     class BreaksOffOnce(_Quiet):
@@ -106,7 +106,7 @@ def test_a_connection_that_breaks_off_is_tried_again(whole: Path, tmp_path: Path
 
 
 def test_a_damaged_and_a_missing_jar_alone_are_fetched_again(cache: Path, repository: str) -> None:
-    """A flipped byte does not reach the broker."""
+    """A changed byte does not reach the broker."""
     damaged, missing = jar_lock.pinned()[:2]
     content = (cache / damaged.name).read_bytes()
     (cache / damaged.name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -119,14 +119,14 @@ def test_a_damaged_and_a_missing_jar_alone_are_fetched_again(cache: Path, reposi
 
 
 def test_two_first_starts_side_by_side_both_get_whole_jars(tmp_path: Path, repository: str) -> None:
-    """Neither sees the other's half."""
+    """Neither start sees a part of a jar of the other."""
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: jar_cache.fetched(tmp_path / "new", repository=repository), range(2)))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(jar.name for jar in jar_lock.pinned())
 
 
 def test_an_unreachable_repository_is_one_line_with_the_ways_out(tmp_path: Path) -> None:
-    """No traceback, no mock: what is wrong and what to do."""
+    """The message says what is wrong and what to do, without a traceback."""
     with pytest.raises(KafkaUnavailableError) as caught:
         jar_cache.fetched(tmp_path / "new", repository=UNREACHABLE)
     assert caught.value.reason == f"{UNREACHABLE}: [Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}"
@@ -135,7 +135,7 @@ def test_an_unreachable_repository_is_one_line_with_the_ways_out(tmp_path: Path)
 
 
 def test_a_jar_changed_on_the_way_is_refused(cache: Path, repository: str, tmp_path: Path) -> None:
-    """The pinned digest decides, not the repository."""
+    """The pinned digest decides, and not the repository."""
     first = jar_lock.pinned()[0]
     (cache / first.name).unlink()
     served = tmp_path / "repository" / first.path
@@ -147,7 +147,7 @@ def test_a_jar_changed_on_the_way_is_refused(cache: Path, repository: str, tmp_p
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, repository: str) -> None:
-    """The message says which folder, and which variable names another."""
+    """The message names the folder, and the variable for another folder."""
     (tmp_path / "file").touch()
     with pytest.raises(KafkaUnavailableError) as raised:
         jar_cache.fetched(tmp_path / "file" / "cache", repository=repository)
@@ -156,12 +156,12 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, repository: str
 
 
 def test_a_mirror_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RONDO_MAVEN stands in for Maven Central."""
+    """RONDO_MAVEN replaces Maven Central."""
     monkeypatch.setenv("RONDO_MAVEN", "https://mirror.invalid/maven2")
     assert maven.default_repository() == "https://mirror.invalid/maven2"
 
 
 def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A second clone finds it warm."""
+    """A second clone uses the same cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert jar_cache.cache_folder() == tmp_path / "rondo" / "kafka-4.2.2"

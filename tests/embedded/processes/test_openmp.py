@@ -25,7 +25,7 @@ print(model.num_trees(), *{line.split()[-1] for line in open("/proc/self/maps") 
 def test_a_process_without_the_systems_library_finds_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openmp, "_is_installed", lambda: False)
     environment = os.environ | openmp.prepare(tmp_path)
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=90)  # noqa: S603, PLW1510 - our own program; its output is compared
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=90)  # noqa: S603, PLW1510 - our own program, whose output is compared
     # The search path comes before the system's, so that the copy is loaded even where there is another.
     assert (done.stdout.split(), done.stderr) == (["2", str(tmp_path / openmp.SONAME)], "")
 

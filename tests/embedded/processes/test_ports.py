@@ -9,14 +9,14 @@ from rondo.embedded.processes.ports import LOOPBACK, HomePorts, chosen_port, fre
 
 
 def test_no_port_is_handed_out_twice() -> None:
-    """Two servers that have not bound theirs yet get different ones."""
+    """Two servers that have not yet bound their ports get different ones."""
     given = [free_port() for _ in range(50)]
     assert len(set(given)) == 50
     assert all(is_free(port) for port in given)
 
 
 def test_an_unset_variable_gives_a_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default just works."""
+    """The default needs no configuration."""
     monkeypatch.delenv("RONDO_PORT_REGISTRY", raising=False)
     assert is_free(chosen_port("RONDO_PORT_REGISTRY"))
 
@@ -47,7 +47,7 @@ def test_a_port_is_free_although_an_old_connection_of_its_former_server_lingers(
 
 @pytest.mark.parametrize("value", ["http", "0", "65536", "-1"])
 def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A typo is an error before anything starts."""
+    """A typo is an error before any process starts."""
     monkeypatch.setenv("RONDO_PORT_REGISTRY", value)
     with pytest.raises(BadPortError) as raised:
         chosen_port("RONDO_PORT_REGISTRY")

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from rondo.embedded.processes.process import Process
 
-# A child that has ended, and that its parent does not ask about.
+# A child that has ended, and whose parent has not asked for its exit code.
 LEAVES_A_ZOMBIE = "import subprocess, time; child = subprocess.Popen(['true']); time.sleep(60)"
 
 

@@ -29,7 +29,7 @@ async def until_reported(reported: list[str], *lines: str) -> None:
 
 
 def logged(stack: Stack) -> list[str]:
-    """Return what the stack's own log says. Each line is as the services' lines are."""
+    """Return the stack's own log. Its lines have the form of the services' lines."""
     lines = [json.loads(line) for line in (stack.home / "logs" / "stack.log").read_text().splitlines()]
     assert all(line.keys() == {"time", "level", "service", "message"} for line in lines)
     return [line["message"] for line in lines]
@@ -38,7 +38,7 @@ def logged(stack: Stack) -> list[str]:
 async def test_a_killed_server_is_restarted_and_reported(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a broker that runs already: the next test starts one and kills it, which takes longer."""
+    """The test uses a running broker, because the next test starts and kills one, which takes longer."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     reported: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:

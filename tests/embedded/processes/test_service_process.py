@@ -38,7 +38,7 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
 
 
 async def test_a_killed_service_is_restarted(run: Run) -> None:
-    """And the restart is counted."""
+    """The restart is counted."""
     service = run("ready")
     await service.wait_ready()
     before = service.process.pid
@@ -57,14 +57,14 @@ async def test_a_service_that_keeps_dying_is_reported_with_its_log(run: Run, tmp
 
 
 async def test_a_service_that_is_never_ready_is_reported_with_its_answer(run: Run) -> None:
-    """What `/readyz` answered last is the best hint."""
+    """The last answer of `/readyz` is the best hint."""
     with pytest.raises(NotReadyError) as caught:
         await run("unready").wait_ready(timeout_seconds=2)
     assert re.search(r" 2 s http://127.0.0.1:\d+/readyz .*503: kafka: no answer; ", str(caught.value))
 
 
 async def test_a_stopped_service_stays_stopped(run: Run) -> None:
-    """And leaves no record of a process to end."""
+    """No record of a process to end remains."""
     service = run("ready")
     await service.wait_ready()
     await service.stop()
@@ -73,12 +73,12 @@ async def test_a_stopped_service_stays_stopped(run: Run) -> None:
 
 
 def test_restarts_slow_down_up_to_a_bound() -> None:
-    """A crash loop does not eat the machine."""
+    """A crash loop does not use up the processor."""
     assert [restart_delay(deaths) for deaths in (1, 2, 3, 4, 5, 6, 60)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
 def test_a_process_deaf_to_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
-    """Stopping is bounded."""
+    """The time of a stop is limited."""
     script = "trap '' TERM; sleep 600 & echo $!; wait; wait"
     process = Process(["/bin/sh", "-c", script], tmp_path / "deaf.log")
     process.start()
@@ -90,7 +90,7 @@ def test_a_process_deaf_to_sigterm_is_killed_with_its_children(tmp_path: Path) -
 
 
 def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path) -> None:
-    """For systems that don't signal children at their parent's death."""
+    """This is for systems that do not signal children at their parent's death."""
     process = Process(["/bin/sleep", "600"], tmp_path / "left.log")
     process.start()
     assert kill_all(tmp_path) == [process.pid]
@@ -99,7 +99,7 @@ def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path) -> None:
 
 
 def test_a_record_of_somebody_elses_process_is_ignored(tmp_path: Path) -> None:
-    """Ids are used again."""
+    """Process ids are reused."""
     (tmp_path / "x.pid").write_text(f"{os.getpid()} 1.0")
     (tmp_path / "y.pid").write_text("nonsense")
     assert kill_all(tmp_path) == []

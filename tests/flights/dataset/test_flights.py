@@ -1,4 +1,4 @@
-"""The flights: times in UTC, weather no younger than what was known, outcomes only where there is one."""
+"""The flights: times in UTC, weather that was known at the time, and outcomes only where they exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def row(flights: pl.DataFrame, flight_id: str) -> dict[str, object]:
 
 
 def departure(at: datetime, dest: str = "LAX") -> pl.DataFrame:
-    """Return a flight that was to leave New York at 22:30 and does so an hour late, just before midnight."""
+    """Return a flight scheduled to leave New York at 22:30, which leaves an hour late, just before midnight."""
     flight = {"time_hour": at, "minute": 30, "dest": dest, "sched_dep_time": 2230, "sched_arr_time": 140}
     flight |= {"dep_time": 2330, "arr_time": 230, "dep_delay": 60, "arr_delay": 50}
     return dataset.with_arrival(dataset.with_departure(pl.DataFrame([flight]), ZONES))

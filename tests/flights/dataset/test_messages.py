@@ -1,4 +1,4 @@
-"""What falls due when: every flight once, in event time."""
+"""The due times of messages. Every flight occurs once, in event time."""
 
 from __future__ import annotations
 

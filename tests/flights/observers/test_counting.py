@@ -1,4 +1,4 @@
-"""Sending and counting on real Kafka: what did not arrive is reported, and late answers are counted."""
+"""Sending and counting on real Kafka: messages that did not arrive are reported, and late answers are counted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOWHERE = KafkaConnection("127.0.0.1:1")
 def connection(clean_kafka: str) -> KafkaConnection:
     found = KafkaConnection(clean_kafka)
     create_topics(found)
-    # New topics have their leaders a little later.
+    # The partitions of new topics get their leaders a moment later.
     assert Backlog(found).wait_until_done(60) == 0
     return found
 
@@ -64,7 +64,7 @@ def ask(connection: KafkaConnection, *ids: str) -> None:
 
 
 class Serving:
-    """Answers in transactions under the consumer group of the service, at the pace of the test."""
+    """Answers in transactions under the consumer group of the service. The test controls its pace."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._consumer = Consumer({**connection.confluent(), "group.id": "serving", "log_level": 0})
@@ -73,7 +73,7 @@ class Serving:
         self._connection = connection
 
     def begin(self, *ids: str) -> None:
-        """Answer, in a transaction that is not over."""
+        """Answer in a transaction that stays open."""
         self._producer.begin_transaction()
         for each in ids:
             answer = {"id": each, "model_version": 1, "output": {"score": 0.5}, "made_at": NOW.isoformat()}
@@ -84,7 +84,7 @@ class Serving:
         self._producer.commit_transaction()
 
     def commit_offsets(self) -> None:
-        """Commit, in the transaction, that every request has been read."""
+        """Commit in the transaction that every request has been read."""
         topic = PredictionRequested.topic
         places = [
             TopicPartition(topic, p) for p in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -153,7 +153,7 @@ def test_a_wait_for_an_unavailable_kafka_ends_at_a_stop() -> None:
 
 @pytest.mark.slow
 def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> None:
-    """As on Ctrl-C: the auditor does not read to the end then, least of all where Kafka has died."""
+    """This happens on Ctrl-C. The auditor then does not read to the end, which it could not do if Kafka has died."""
     began = 0.0
 
     def fails_without_kafka() -> None:
@@ -202,7 +202,8 @@ async def test_a_second_answer_after_all_are_answered_is_counted(connection: Kaf
         stand_in.end()
         while not readers.auditor.ledger.responses:  # noqa: ASYNC110 - another thread's count
             await asyncio.sleep(0.05)
-        # As many answers as requests; but serving has not committed this request yet, and answers it again.
+        # There are as many answers as requests. However, serving has not committed this request yet, and answers it
+        # again.
         closing = asyncio.create_task(readers.close(30))
         ended, _ = await asyncio.wait([closing], timeout=1)
         assert not ended

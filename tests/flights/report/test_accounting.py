@@ -1,4 +1,4 @@
-"""The ledger, and the report that is made of it: it can fail, and says why."""
+"""The ledger and its report, which can fail and then has the reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live view: what it shows of a moment, and what it leaves out."""
+"""The live view: the content for a moment, and the parts that it leaves out."""
 
 from __future__ import annotations
 

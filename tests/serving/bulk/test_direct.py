@@ -1,4 +1,4 @@
-"""Bulk requests over HTTP: the answer of the stream, a role, and a bound of those that wait."""
+"""Bulk requests over HTTP: the answer of the stream, the role, and the limit of waiting requests."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkey
                 await answers.answer(value)
         assert refused.value.code == "too_large"
     monkeypatch.setattr(scores, "MAX_BYTES", len(ROWS) * 300)
-    # Decoded, it is within the limit. Its answer has the text in each row.
+    # Decoded, the request is within the limit. The answer has the text in each row.
     wide = message_of(entity=pa.array(["a" * 300] * 2).dictionary_encode())
     with pytest.raises(RequestRefusedError) as refused:
         await answers.answer(wide)

@@ -1,4 +1,4 @@
-"""Versions that bulk requests name are loaded once, though two threads ask for them, and a few are kept."""
+"""Versions for bulk requests are loaded once, even if two threads need them, and a few are kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = version_of("delay", 1, build_model(2.0), FEATURES)
 
 
 class Loads:
-    """A loader whose load takes until another one begins, or a fifth of a second."""
+    """A loader whose load lasts until another load begins, or 0.2 s."""
 
     def __init__(self) -> None:
         self.begun = 0

@@ -1,4 +1,4 @@
-"""Plans: what to load, and what to unload afterwards."""
+"""Plans: the versions to load, and the versions to unload afterwards."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ CASES = {
 
 
 def drawn(case: Case, rows: int, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return rows as numbers: a text by its place in `TEXTS`, and of optional numbers one in ten is missing."""
+    """Return rows as numbers. A text is its place in `TEXTS`, and one in ten optional numbers is missing."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, len(case.features))).astype(np.float32)
     for at, feature in enumerate(case.features.values()):

@@ -1,4 +1,4 @@
-"""What is too much for an explanation, and what can't be explained."""
+"""Requests that are too large for an explanation, and rows that can't be explained."""
 
 from __future__ import annotations
 

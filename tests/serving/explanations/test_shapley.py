@@ -1,4 +1,4 @@
-"""Shapley values: what is known of simple functions holds, whatever the sample."""
+"""Shapley values: known values of simple functions hold for every sample."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_by_all_sets_thirteen_features_are_evaluated_in_parts() -> None:
     assert (sum(sizes), max(sizes) <= 8_192) == (evaluations(13, 50), True)
     alone = [row[name] - rows[name].mean() for name in names]
     assert found.values[1:12, 0] == pytest.approx(alone[1:12], abs=1e-4)
-    # Each of the two that interact has half of what they do together.
+    # Each of the two interacting features has half of their joint contribution.
     half = (row["f0"] * row["f12"] - (rows["f0"] * rows["f12"]).mean()) / 2
     skew = (rows["f12"].mean() * row["f0"] - rows["f0"].mean() * row["f12"]) / 2
     assert found.values[0, 0] == pytest.approx(alone[0] + half + skew, abs=1e-4)

@@ -30,7 +30,7 @@ INFERENCE = "inference.GRPCInferenceService"
 
 @dataclass(frozen=True)
 class Client:
-    """Calls methods by their names, as somebody who has one role."""
+    """Calls methods by their names, as a principal with one role."""
 
     channel: grpc.aio.Channel
 
@@ -43,7 +43,7 @@ class Client:
         return answer.FromString(sent)
 
     async def send(self, path: str, body: bytes, role: Role | None = Role.PREDICTOR, **metadata: str) -> bytes:
-        """Return the bytes that a method answers to these."""
+        """Return the bytes of a method's answer to these bytes."""
         sent = metadata | (bearer(role) if role else {})
         found: bytes = await self.channel.unary_unary(path)(body, metadata=tuple(sent.items()), timeout=20)
         return found

@@ -1,4 +1,4 @@
-"""Who may call which method. Deny by default. Health is open to probes."""
+"""The roles that may call each method. Other calls are denied. Health is open to probes."""
 
 from __future__ import annotations
 

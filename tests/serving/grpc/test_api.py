@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over gRPC answers as over HTTP, and says what is wrong with a request."""
+"""The Open Inference Protocol over gRPC gives the answers of HTTP, and errors for invalid requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that gives up leaves nothing behind: no row in the queue, and no hold on the versions."""
+"""A client that cancels leaves no row in the queue, and no lease on the versions."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
 async def client(
     models: ServedModels, topic: LogTopic, request: pytest.FixtureRequest
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Call the application, or a server that answers common requests without it: nobody can see the difference."""
+    """Call the application, or a server that answers common requests without it. Clients can't see a difference."""
 
     async def report() -> dict[str, str]:
         return {"kafka": "no answer" if topic.unavailable else "ok"}

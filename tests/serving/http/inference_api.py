@@ -25,7 +25,7 @@ class LogTopic:
 
 
 class SlowTopic(LogTopic):
-    """Takes no record while `free` is cleared."""
+    """Accepts no record while `free` is cleared."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which role may predict and read metadata over HTTP, and the form of a refused token."""
+"""The roles that may predict and read metadata over HTTP, and the response to a refused token."""
 
 from __future__ import annotations
 

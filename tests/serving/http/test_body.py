@@ -1,4 +1,4 @@
-"""What serving says about bodies that it does not read."""
+"""The errors of bodies that serving does not read."""
 
 from __future__ import annotations
 

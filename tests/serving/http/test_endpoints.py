@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2: an answer is logged before it is sent, and errors name what to send."""
+"""The Open Inference Protocol v2: an answer is logged before it is sent, and errors say what to send."""
 
 from __future__ import annotations
 

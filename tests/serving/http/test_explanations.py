@@ -1,4 +1,4 @@
-"""Explanations over HTTP: what each feature adds to a prediction, and what can't be explained."""
+"""Explanations over HTTP: the contribution of each feature to a prediction, and rows that can't be explained."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_each_probability_is_explained(
     found = outputs(await client.post(EXPLAIN, json=BODY | {"parameters": {"pairs": 3}}))
     shapley = found["probabilities.shapley"]
     assert (shapley["shape"], shapley["parameters"]["labels"]) == ([2, 4, 3], list(MULTICLASS.labels))
-    # What the model gives for the kth of three labels is k thirds of twice the distance.
+    # For the kth of three labels the model gives k thirds of twice the distance.
     thirds = np.array([1, 2, 3]) / 3
     distance, *others = np.reshape(shapley["data"], (2, 4, 3))[0]
     assert distance == pytest.approx(thirds * 2 * (1.5 - 2), abs=0.1)
@@ -91,7 +91,7 @@ async def test_versions_with_other_features_explain_their_own(client: httpx.Asyn
     found = outputs(await client.post(EXPLAIN, json={"inputs": inputs, "parameters": {"pairs": 3}}))
     features = found["score.shapley"]["parameters"]["features"]
     assert sorted(features) == sorted([*FEATURES, "wind"])
-    # Version 4 scores twice the distance, version 5 twice the wind, of which the background has 2 and 1 on average.
+    # Version 4 scores twice the distance, and version 5 twice the wind. The background has means of 2 and 1.
     wanted = {"4": {"distance": 2.0}, "5": {"wind": 6.0}}
     versions_of_rows = found["rondo.model_version"]["data"]
     assert set(versions_of_rows) == set(wanted)
@@ -163,7 +163,8 @@ async def test_the_values_are_exact_unless_pairs_are_asked_for(client: httpx.Asy
 async def test_a_model_of_many_features_is_sampled(
     client: httpx.AsyncClient, models: ServedModels, serve: Callable[..., ServedModel], count: int, method: str
 ) -> None:
-    # Three rows of the background and 15 features have 98,304 evaluations, of 110,000 that are exact by themselves.
+    # Three rows of the background and 15 features give 98,304 evaluations. Up to 110,000 an explanation is exact by
+    # default.
     features = {f"f{number}": Feature(type="float") for number in range(count)}
     background = json.dumps({name: [0.0, 1.0, 2.0] for name in features})
     metadata = {FittedTask.METADATA: BINARY.model_dump_json(), BACKGROUND: background}

@@ -35,7 +35,7 @@ CLIENTS = 20
 
 
 class Clients:
-    """Send requests one after the other. Note the status of each by its id, and the longest wait."""
+    """Clients that send requests one after the other. They record the status of each id, and the longest wait."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -52,14 +52,14 @@ class Clients:
             self.statuses[request_id] = response.status_code
             self._changed.set()
             number += 1
-            # As a client does after 503; and others may run.
+            # A client waits like this after 503. The pause also lets other tasks run.
             await asyncio.sleep(0.02 if response.is_success else 0.2)
 
     def count(self, status: int) -> int:
         return sum(each == status for each in self.statuses.values())
 
     async def get(self, status: int, more: int) -> None:
-        """Wait until so many more requests have this status."""
+        """Wait until this many more requests have this status."""
         wanted = self.count(status) + more
         async with asyncio.timeout(60):
             while self.count(status) < wanted:
@@ -113,5 +113,5 @@ async def test_through_an_outage_each_answer_has_one_row_in_the_log(tmp_path: Pa
     assert set(clients.statuses.values()) == {200, 503}
     assert {found[name] for name, status in clients.statuses.items() if status == 200} == {1}
     assert max(found.values()) == 1
-    # librdkafka looks once a second for what is late.
+    # librdkafka checks once per second for late messages.
     assert clients.longest < 4

@@ -72,7 +72,7 @@ def scores(answered: Sequence[Answered], rows: int) -> list[float]:
 
 
 async def all_of(service: InferenceService, served: ServedModel, requests: Sequence[SentRows]) -> list[Any]:
-    """Send requests in the same turn of the loop. Return what each got."""
+    """Send requests in the same turn of the loop. Return the result of each."""
     return await asyncio.gather(
         *(service.infer_logged(served, each, size=10) for each in requests), return_exceptions=True
     )

@@ -123,7 +123,7 @@ async def test_a_log_that_is_not_taken_fails_all_of_its_requests_and_no_later_on
     found = await all_of(service, served, [rows_of("a", 1), rows_of("b", 2)])
     assert [each.why for each in found] == ["Kafka sleeps"] * 2
     assert [type(each) for each in found] == [LogUnavailableError] * 2
-    # What waited for the next micro-batch was not scored, and is not in the log.
+    # Requests that waited for the next micro-batch were not scored, and are not in the log.
     found = await all_of(service, served, [rows_of("a", *range(200)), rows_of("b", *range(200))])
     assert [type(each) for each in found] == [LogUnavailableError, UnavailableError]
     topic.failure = None
@@ -262,7 +262,7 @@ async def test_an_answer_that_can_not_be_encoded_keeps_none_from_its_neighbours(
 
 
 class SlowForMany:
-    """A model that takes 10 ms of CPU for each row after the first. Notes the threads that it ran on."""
+    """A model that takes 10 ms of CPU time for each row after the first. It records the threads on which it ran."""
 
     def __init__(self, version: LoadedVersion) -> None:
         self._scorer = version.scorer

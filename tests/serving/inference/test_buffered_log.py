@@ -1,4 +1,7 @@
-"""With `serving.log: buffered` an answer does not wait for Kafka. Its log follows, together with its neighbours'."""
+"""With `serving.log: buffered` an answer does not wait for Kafka.
+
+Its log follows, joined with those of other requests.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def served(version: Callable[..., LoadedVersion]) -> ServedModel:
 
 @pytest.fixture
 def compared(version: Callable[..., LoadedVersion]) -> ServedModel:
-    """Return a canary that answers half of the requests, beside a primary that scores all of them."""
+    """Return a canary that answers half of the requests, with a primary that scores all of them."""
     primary, canary = version(1), version(2, 10.0).in_role(RouteRole.CANARY)
     both = Compared(primary, canary, canary.in_role(RouteRole.SHADOW), all_rows=True)
     return ServedModel("delay", 1, (canary, primary), (0.5, 0.5), compared=both, log_buffered=True)

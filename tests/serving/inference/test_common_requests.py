@@ -1,4 +1,4 @@
-"""Versions with other features serve together: a request fits all of them, and each scores its own part."""
+"""Versions with different features serve together. A request fits all of them, and each scores its own features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.models.loaded_version import LoadedVersion
 
-# Version 2 has a number more, before all others, which is what it scores by, and lacks `seats`.
+# Version 2 has a further number in front, by which it scores, and lacks `seats`.
 WIND = {"wind": Feature(type="float")}
 OF_2 = WIND | {name: feature for name, feature in FEATURES.items() if name != "seats"}
 

@@ -1,4 +1,4 @@
-"""While a rollout runs both versions score the same requests, and each answer is that of the version its key meets."""
+"""During a rollout both versions score the same requests, and each request is answered by the version of its key."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_single_version_that_fails_on_every_row_is_in_the_log(version: Make, m
 
 
 def failed(inference: Inference) -> dict[tuple[int, str], tuple[int, int]]:
-    """Return how many rows each record has, and how many of them its version failed on."""
+    """Return the number of rows in each record, and the number of those on which the version failed."""
     records = [
         logs.decode(each)
         for part in (*inference.scored, *inference.silent)

@@ -1,4 +1,4 @@
-"""Requests that nobody waits for any more: the client has left, or their timeout has ended."""
+"""Abandoned requests: the client has disconnected, or the timeout has ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def busy(served: ServedModel) -> tuple[Topic, InferenceService, asyncio.Task[Sequence[Answered]]]:
-    """Return once the record of a first request, `a`, is on its way, where it stays until the topic is free."""
+    """Return when the record of a first request, `a`, is sent. It stays unacknowledged until the topic is free."""
     topic = Topic()
     topic.free.clear()
     service = InferenceService(topic.publish, lambda: NOW)

@@ -1,4 +1,4 @@
-"""How many rows of a model are scored within a time."""
+"""The number of rows that a model scores within a time."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_number_that_the_model_cannot_take_is_refused_and_the_others_answered(
 
 
 class PartlyFailing:
-    """A model that fails on a whole batch that holds a 13, and where the distance is 7 gives `spoiled` in `output`."""
+    """A model that fails on a batch with a 13, and gives `spoiled` in `output` where the distance is 7."""
 
     def __init__(self, version: LoadedVersion, output: str, spoiled: float) -> None:
         self._scorer, self._output, self._spoiled = version.scorer, output, spoiled

@@ -1,4 +1,4 @@
-"""The models of a micro-batch are scored at the same time where they are slow, and one after the other where not."""
+"""The models of a micro-batch are scored at the same time if they are slow, and else one after the other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_slow_models_are_under_way_at_the_same_time(asked: list[Any], monkeypatc
     together = threading.Barrier(len(NAMES), timeout=10)
 
     def infer(_: Any, rows: Any) -> Inference:
-        together.wait()  # it breaks unless all models come
+        together.wait()  # it raises an error unless all models arrive
         return Inference(rows, {})
 
     assert [list(each.scored) for each, _ in SeveralModels(infer)(asked)] == [["a"], ["b"], ["c"]]

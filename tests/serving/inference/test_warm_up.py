@@ -1,4 +1,4 @@
-"""A version answers two requests of its own before it serves, or is refused."""
+"""A version must answer two requests in its warm-up before it serves, or it is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer cache gives what the model would, and asks it only for rows that it has not seen."""
+"""The answer cache returns the outputs of the model, and calls it only for new rows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def cached(capacity: int = 100, fitted: FittedTask = BINARY) -> tuple[AnswerCach
 
 
 def hit_rate() -> tuple[float, float]:
-    """Return how many rows were hits and misses so far."""
+    """Return the number of hits and misses so far."""
     children = (metrics.ANSWER_CACHE_ROWS.labels("delay", result) for result in ("hit", "miss"))
     hits, misses = (child._value.get() for child in children)
     return hits, misses
@@ -97,7 +97,7 @@ def test_the_rows_that_were_asked_for_last_are_kept() -> None:
     cache, scorer = cached(capacity=2)
     for number in (1, 2, 1, 3, 1, 2):
         cache.score(scorer.score, columns([(number, "")]))
-    assert scorer.calls == [1] * 4  # 2 gave way to 3, for 1 was asked for after it
+    assert scorer.calls == [1] * 4  # 2 was dropped for 3, because 1 was requested later
 
 
 def test_a_smaller_capacity_frees_what_is_kept_at_once() -> None:

@@ -1,4 +1,4 @@
-"""Routing: shares are kept, and a key sticks to its version."""
+"""Routing: the shares hold, and a key always gets the same version."""
 
 from __future__ import annotations
 

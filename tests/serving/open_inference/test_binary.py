@@ -1,4 +1,4 @@
-"""Raw contents: what is encoded reads back, and bytes that don't fit are refused with how many would."""
+"""Raw contents read back as encoded. Wrong numbers of bytes are refused with the right number."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_text_that_is_no_utf_8_is_refused() -> None:
     assert (caught.value.code, "encode texts in UTF-8" in str(caught.value)) == ("bad_encoding", True)
 
 
-@pytest.mark.timeout(20)  # the product of so many numbers would take half an hour
+@pytest.mark.timeout(20)  # the product of this many numbers would take half an hour
 @pytest.mark.parametrize("shape", [[10**9, 1], [-1], [2**62, 4], [1, 1, 1], [2**62] * 900_000])
 def test_a_shape_beyond_the_limit_reads_nothing(shape: list[int]) -> None:
     assert binary.decode("x", "FP32", shape, b"") == []

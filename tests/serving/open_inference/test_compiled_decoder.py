@@ -1,4 +1,4 @@
-"""The compiled decoder takes what `protocol` and `rows` take, to the same rows, or leaves it to them."""
+"""The compiled decoder gives the same rows as `protocol` and `rows`, or leaves the body to them."""
 
 from __future__ import annotations
 

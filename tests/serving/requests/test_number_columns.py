@@ -1,4 +1,4 @@
-"""Numbers of requests become columns of float32 as numpy converts them, whichever way they take."""
+"""Numbers of requests are converted to float32 as by numpy, on each code path."""
 
 from __future__ import annotations
 

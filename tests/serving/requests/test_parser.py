@@ -1,4 +1,4 @@
-"""Parsing requests: whatever the bytes, no row reaches another client, and every error says what to send."""
+"""Parsing requests: for any bytes, no row reaches another client, and every error says what to send."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_spec_may_let_requests_have_unknown_features_and_fields() -> None:
 
 
 def unknown_in(unknown: UnknownFields, *values: bytes) -> dict[int, list[str]]:
-    """Return the names that a parser says it ignores, by place. All requests are answered."""
+    """Return the names that a parser reports as ignored, by place. All requests are answered."""
     parsed = RequestParser([RequestSchema("delay", FEATURES, unknown), RequestSchema("price", AREA)]).parse(values)
     assert not parsed.refused
     assert sorted(place for group in parsed.groups for place in group.places) == list(range(len(values)))
@@ -256,7 +256,7 @@ def test_no_depth_of_nesting_makes_reading_raise(place: str, depth: int, lists: 
 
 
 def test_a_bug_of_ours_refuses_the_request_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    broken: Any = {"delay": None}  # no layout at all
+    broken: Any = {"delay": None}  # not a layout
     for _ in range(3):
         assert explain(changed(), broken, {}, NameSuggester(), "its detail").code == "invalid"
     assert [(record.levelname, bool(record.exc_info)) for record in caplog.records] == [("ERROR", True)]

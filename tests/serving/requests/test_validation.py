@@ -1,4 +1,4 @@
-"""A request is held to the same data contract as the rows of a batch, over Kafka and over HTTP."""
+"""Requests have the same data contract as the rows of a batch, over Kafka and over HTTP."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def mine(model: Callable[..., bytes]) -> LoadedVersion:
 
 
 def over_kafka(version: LoadedVersion, *features: dict[str, Any]) -> tuple[list[str], dict[int, RequestRefusedError]]:
-    """Return the ids of the rows that are logged, and what is refused."""
+    """Return the ids of the logged rows, and the errors of refused rows."""
     sent = [{"id": f"r{n}", "model": "delay", "features": each} for n, each in enumerate(features)]
     values = [json.dumps(each).encode() for each in sent]
     found = infer_values(values, ServedModel("delay", 1, (version,), (1.0,)))
@@ -75,12 +75,12 @@ def over_kafka(version: LoadedVersion, *features: dict[str, Any]) -> tuple[list[
 
 
 def over_http(schema: RequestSchema, *features: dict[str, Any]) -> RequestRefusedError | None:
-    """Return why rows of the same features are refused whole, or None."""
+    """Return the error of a request with these rows. None if it is accepted."""
     return refusal_of(schema, {name: [each[name] for each in features] for name in features[0]})
 
 
 def refusal_of(schema: RequestSchema, sent: dict[str, list[Any]]) -> RequestRefusedError | None:
-    """Return why tensors are refused, or None."""
+    """Return the error of tensors. None if they are accepted."""
     types = {name: DATATYPES[feature.type] for name, feature in schema.features.items()}
     tensors = [Tensor(name, [len(data), 1], types.get(name, "BYTES"), data) for name, data in sent.items()]
     try:
@@ -214,7 +214,7 @@ def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st
 
 
 def test_a_bound_that_float32_has_no_number_for_is_the_nearest_that_it_has() -> None:
-    """A file of float32 numbers that keeps to `max: 0.1` is within it."""
+    """A file of float32 numbers that meets `max: 0.1` is within the limit."""
     value = float(np.float32(0.1))
     assert value > 0.1
     assert in_a_batch(Feature(type="float", max=0.1), value)

@@ -1,4 +1,4 @@
-"""A slow model in a replica: it has a queue of its own, through everything that goes wrong."""
+"""A slow model in a replica has its own queue, through all kinds of faults."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def milliseconds(asked: list[Any], made: list[Any]) -> list[float]:
 
 
 def in_order(messages: list[Any]) -> bool:
-    """Return whether the answers of each key are in the order of the requests, whose ids count up."""
+    """Return whether the answers of each key are in the order of the requests, whose ids ascend."""
     by_key: dict[bytes, list[int]] = defaultdict(list)
     for message in messages:
         by_key[message.key()].append(int(orjson.loads(message.value())["id"][1:]))
@@ -81,7 +81,7 @@ def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_co
     asked = platform.read("predictions.requested", at_least(316))
     assert len(of_model(early, "slow")) < len(slow), "the slow one is under way"
     waited = milliseconds(asked, of_model(early, "quick")[1:])
-    # Both take longer where other processes need the cores.
+    # Both take longer if other processes need the cores.
     last = max(milliseconds(asked, of_model(made, "slow")))
     assert last > 5_000
     assert np.quantile(waited, 0.99) < last / 10, "micro-batches with the slow one would take about as long as that"

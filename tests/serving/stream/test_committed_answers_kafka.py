@@ -1,4 +1,4 @@
-"""What is read back from a real topic of answers, around aborted and open transactions."""
+"""Answers read back from a real topic, with aborted and open transactions."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_transaction_that_does_not_end_is_an_outage(
 
 
 def also_consuming(message: Message) -> type[Consumer]:
-    """Return a consumer that gets this message besides each time, for 100 times at most."""
+    """Return a consumer that also gets this message at each call, at most 100 times."""
 
     class Also(Consumer):
         calls = 0

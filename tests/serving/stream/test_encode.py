@@ -1,4 +1,4 @@
-"""Answers are JSON of the contract, whatever the id, the task and its labels."""
+"""Answers are JSON of the contract, for every id, task and label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to slow models wait in queues of their own: each is answered once and in order, whatever happens."""
+"""Requests to slow models wait in their own queues. Each is answered once and in order, in spite of faults."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Reader:
 
 
 class Drawn(Paces):
-    """Expects of each model, each time anew, that it scores up to three rows in time."""
+    """A random pace: each model is expected to score up to three rows in time, drawn at each call."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class Kafka:
         mine.append(Message(content, len(mine), partition, key))
 
     def restart(self) -> None:
-        """Begin as a new owner of the partitions does."""
+        """Start as a new owner of the partitions."""
         self.stream.forget()
         self.known = {partition: self.committed.get(partition, (-1, "")) for partition in self.topic}
         self.queues.restore({(TOPIC, partition): known for partition, known in self.known.items()})
@@ -178,13 +178,14 @@ class Kafka:
             self.refused.append(record.value)
 
     def finish(self, crashes: random.Random | None = None) -> None:
-        """Take turns until all is answered, and two more."""
+        """Take turns until all requests are answered, and two more."""
         until = time.monotonic() + 30
         while any(self.read[each] < len(self.topic[each]) for each in self.topic) or self.queues.active:
             assert time.monotonic() < until
             self.turn(crash=crashes is not None and crashes.random() < 0.1)
             if crashes is None or crashes.random() < 0.5:
-                wait_scored(self)  # turns are much quicker than threads: otherwise none would end before a crash
+                # turns are much faster than threads, so otherwise no inference would end before a crash
+                wait_scored(self)
         self.turn()
         self.turn()
 
@@ -198,7 +199,7 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
 
 
 def fill(kafka: Kafka, chance: random.Random, count: int) -> tuple[Counter[tuple[str, str]], list[bytes]]:
-    """Send requests. Return the ids that are to be answered, by model, and what is to be refused."""
+    """Send requests. Return the ids that expect an answer, by model, and the requests that expect a refusal."""
     answered: Counter[tuple[str, str]] = Counter()
     refused: list[bytes] = []
     for number in range(count):
@@ -230,7 +231,7 @@ def test_each_request_is_answered_or_refused_once_and_in_order_through_crashes(m
 
 
 class Slow(Paces):
-    """Expects that no row of `slow` is scored in time, and three in a run of its queue, until it is `released`."""
+    """A pace at which no row of `slow` is scored in time, and three in a run of its queue, until it is `released`."""
 
     released = False
 
@@ -244,7 +245,7 @@ class Slow(Paces):
 
 
 def wait_scored(kafka: Kafka) -> None:
-    """Wait until what the queues run is scored, and what they wait for is read back."""
+    """Wait until the runs of the queues are scored, and pending answers are read back."""
     for reading in kafka.stream.repeats._readings.values():
         if not kafka.answered_before.blocked:
             reading.answers.result(10)
@@ -451,7 +452,7 @@ def test_models_get_queues_only_where_all_of_a_micro_batch_could(
     models: int,
     fit: bool,  # noqa: FBT001
 ) -> None:
-    """A note that names more of them may be larger than the metadata of an offset."""
+    """A note with more models may be larger than the metadata of an offset."""
     queues = OwnQueues(lambda _: Reader({}), Paces(), seconds)
     queues.wait("m0", [Message(b"{}", 0, 0, b"k")], "it is slow")
     assert queues.fit([f"m{number}" for number in range(models)]) == fit

@@ -1,4 +1,4 @@
-"""Which requests are repeated, from ids, times and what is committed alone."""
+"""Repeated requests, found from ids, times and committed answers alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock:
 
 
 class Replica:
-    """A replica's repeated requests, with what is committed and the time."""
+    """The repeated requests of a replica, with the committed answers and the time."""
 
     def __init__(self, capacity: int = 100, **windows: float) -> None:
         self.committed, self.clock = Committed(), Clock()
@@ -44,7 +44,7 @@ class Replica:
         self.repeats.keep(model, self.windows, ids, [partition] * len(ids), answers, self.clock())
 
     def answered(self, each: str, partition: int = 0, model: str = "delay") -> bytes | None:
-        """Return what a request gets again. None if it is scored."""
+        """Return the earlier answer that a request gets again. None if the request is scored."""
         return self.find(each, partitions=[partition], model=model).answers.get(0)
 
 

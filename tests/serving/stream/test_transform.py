@@ -1,4 +1,4 @@
-"""The prediction stream as a transform: whatever is in a message, it is answered or refused, and stops no other."""
+"""The prediction stream as a transform: any message is answered or refused, and stops no other."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Request:
 
 
 class Unreadable(Request):
-    """A message with a header whose name is no UTF-8: confluent-kafka raises once, then it breaks."""
+    """A message with a header whose name is not UTF-8: confluent-kafka first raises an error, and then crashes."""
 
     def headers(self) -> Headers | None:
         if self._headers is None:
@@ -230,7 +230,7 @@ def test_one_wrong_clock_does_not_spoil_the_times_of_all(models: ServedModels) -
 
 @dataclass
 class Turn:
-    """What came of one micro-batch: answers with key and partition, the logged ids, and the codes of dead letters."""
+    """The results of one micro-batch: answers with key and partition, the logged ids, and the codes of dead letters."""
 
     output: Output
     answers: list[tuple[bytes | None, int, bytes]] = field(default_factory=list)
@@ -249,7 +249,7 @@ class Turn:
 
 @pytest.fixture
 def once(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModels:
-    """Return models of which `delay` answers an id once within a minute, and `price` each request."""
+    """Return models of which `delay` answers an id once within a minute, and `price` answers each request."""
     models = ServedModels()
     models.swap(replace(serve(version()), deduplicate=timedelta(minutes=1)))
     models.swap(serve(version(model="price")))
@@ -372,7 +372,7 @@ def test_an_answer_names_what_its_model_ignores_and_others_do_not(version: Calla
 
 
 class Meeting:
-    """A model that scores only while the others of a micro-batch do, too."""
+    """A model that only scores while the other models of a micro-batch do."""
 
     background = None
 

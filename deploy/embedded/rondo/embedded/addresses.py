@@ -11,9 +11,10 @@ FILE = "stack.json"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Addresses and secrets of one running stack. Only its owner may read the file.
+    """Addresses and secrets of one running stack. Only the owner may read the file.
 
-    `tokens` has one token of each role. `token` is the admin's. `grpc` is that of serving, empty if it does not run.
+    `tokens` has one token of each role. `token` is that of the admin. `grpc` is the gRPC address of serving, and empty
+    if serving does not run.
     """
 
     pid: int

@@ -1,4 +1,7 @@
-"""Errors that keep the stack from starting. Each has a `code`. Its message is one line and says what to do next."""
+"""Errors that prevent the start of the stack.
+
+Each has a `code`, and a message of one line that says what to do next.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +11,13 @@ from rondo.contracts.kafka_connection import KafkaConnection
 
 
 class EmbeddedError(Exception):
-    """Base class: print its text, not a traceback."""
+    """The base class. Print its text, not a traceback."""
 
     code: ClassVar[str] = "embedded"
 
 
 class KafkaUnavailableError(EmbeddedError):
-    """Kafka can't run here: its jars could not be fetched, there is no Java, or the named broker does not answer."""
+    """Kafka can't run here: its jars can't be fetched, there is no Java, or the configured broker does not answer."""
 
     code = "kafka_unavailable"
 
@@ -51,7 +54,7 @@ class DigestMismatchError(EmbeddedError):
 
 
 class PostgresUnavailableError(EmbeddedError):
-    """PostgreSQL can't run here, or the named server does not answer."""
+    """PostgreSQL can't run here, or the configured server does not answer."""
 
     code = "postgres_unavailable"
 
@@ -83,7 +86,7 @@ class UsedPostgresError(EmbeddedError):
     code = "postgres_in_use"
 
     def __init__(self, schemas: Sequence[str]) -> None:
-        # The DSN contains a password, and is not shown.
+        # The DSN is not shown, because it contains a password.
         super().__init__(
             f"the PostgreSQL that RONDO_POSTGRES names has the state of an earlier run (the database rondo, schemas "
             f"{', '.join(schemas)}), which this run would process as its own: drop that database, name another server, "
@@ -182,7 +185,7 @@ class HomeNotWritableError(EmbeddedError):
 
 
 class UnusableHomeError(EmbeddedError):
-    """The path of the stack's folder contains a character that Delta tables can't have in theirs."""
+    """The path of the stack's folder contains a character that Delta tables do not support in their path."""
 
     code = "unusable_home"
 
@@ -195,7 +198,7 @@ class UnusableHomeError(EmbeddedError):
 
 
 class ForeignHomeError(EmbeddedError):
-    """The folder holds files of something else."""
+    """The folder has files of another program."""
 
     code = "foreign_home"
 

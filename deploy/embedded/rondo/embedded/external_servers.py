@@ -1,4 +1,4 @@
-"""Servers that run already (RONDO_KAFKA, RONDO_POSTGRES): do they answer, and do they hold data of earlier runs?"""
+"""Checks of external servers (RONDO_KAFKA, RONDO_POSTGRES): whether they answer, and have data of earlier runs."""
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -12,7 +12,7 @@ from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA
 
 
 def kafka_connection(servers: str) -> KafkaConnection:
-    """Return the connection of RONDO_KAFKA, `host:port` with commas in between.
+    """Return the connection of RONDO_KAFKA, which is a list of `host:port`, separated by commas.
 
     Raises:
         KafkaUnavailableError: an address is malformed.
@@ -27,11 +27,11 @@ def kafka_connection(servers: str) -> KafkaConnection:
 async def check_kafka(kafka: KafkaConnection, *, keep: bool) -> None:
     """Check that the broker answers and, without `keep`, that it has no events of an earlier run.
 
-    The services would process old events as if they belonged to this run.
+    The services would otherwise process old events as if they belonged to this run.
 
     Raises:
-        KafkaUnavailableError: it does not answer.
-        UsedKafkaError: it has events.
+        KafkaUnavailableError: the broker does not answer.
+        UsedKafkaError: the broker has events.
 
     """
     if not await serves(kafka):
@@ -45,8 +45,8 @@ async def check_postgres(superuser: str, *, keep: bool) -> None:
     """Check that the server answers and, without `keep`, that it has no tables of an earlier run.
 
     Raises:
-        PostgresUnavailableError: it does not answer.
-        UsedPostgresError: it has tables.
+        PostgresUnavailableError: the server does not answer.
+        UsedPostgresError: the server has tables.
 
     """
     try:
@@ -62,7 +62,7 @@ async def _topics_with_messages(kafka: KafkaConnection) -> list[str]:
         ours = await asking.topics() & BY_NAME.keys()
     if not ours:
         return []
-    # Without a group a consumer is assigned all partitions at its start.
+    # A consumer without a group is assigned all partitions at its start.
     async with AIOKafkaConsumer(*ours, **kafka.aiokafka(), group_id=None) as consumer:
         places = consumer.assignment()
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)

@@ -1,4 +1,4 @@
-"""The folder of a stack: its location, its free space, and a lock that one stack holds at a time."""
+"""The folder of a stack: its location, its free space, and a lock that only one stack can hold."""
 
 import contextlib
 import fcntl
@@ -49,7 +49,7 @@ def check_space(home: Path, needed: int = NEEDED_BYTES) -> None:
 
 
 def mark_kept(home: Path) -> None:
-    """Record that the data in `home` must survive its stack."""
+    """Record that the data in `home` is to be kept after the end of its stack."""
     (home / _KEPT).touch()
 
 
@@ -64,15 +64,15 @@ def locked(home: Path) -> Iterator[None]:
     """Create the folder and lock it. The system releases the lock when the process ends.
 
     Raises:
-        HomeBusyError: another stack runs in it.
-        HomeNotWritableError: it can't be created or written.
-        ForeignHomeError: it holds files of something else.
-        UnusableHomeError: its path contains a character that Delta tables can't have in theirs.
+        HomeBusyError: another stack runs in the folder.
+        HomeNotWritableError: the folder can't be created or written.
+        ForeignHomeError: the folder has files of another program.
+        UnusableHomeError: the path contains a character that Delta tables do not support in their path.
 
     """
     if found := unusable_characters(home):
         raise UnusableHomeError(home, found)
-    # A start may delete folders in it: never those of something else that RONDO_HOME names by mistake.
+    # A start may delete folders here. It must not delete those of another program if RONDO_HOME is wrong.
     if home.is_dir() and any(home.iterdir()) and not (home / _LOCK).exists():
         raise ForeignHomeError(home)
     with _open(home) as file:
@@ -87,7 +87,7 @@ def locked(home: Path) -> Iterator[None]:
 
 
 def holder_of(home: Path) -> Holder | None:
-    """Return the process that runs a stack in `home`, or None."""
+    """Return the process that runs a stack in `home`. None if no stack runs."""
     if not (home / _LOCK).exists():
         return None
     with _open(home) as file:
@@ -95,10 +95,10 @@ def holder_of(home: Path) -> Holder | None:
 
 
 def stop_holder(home: Path, timeout_seconds: float = 60) -> Holder | None:
-    """Stop the stack that runs in `home` gracefully, and return its process, or None.
+    """Stop the stack that runs in `home` gracefully, and return its process. None if no stack runs.
 
     Raises:
-        TimeoutError: it has not stopped within `timeout_seconds`.
+        TimeoutError: the stack has not stopped within `timeout_seconds`.
 
     """
     holder = holder_of(home)
@@ -132,6 +132,6 @@ def _lock(file: TextIO) -> bool:
 
 def _read(file: TextIO) -> Holder:
     file.seek(0)
-    # Empty between the moment of the lock and that of the write.
+    # The file is empty between the lock and the write.
     content = json.loads(file.read() or '{"pid": 0, "since": "just now"}')
     return Holder(content["pid"], content["since"])

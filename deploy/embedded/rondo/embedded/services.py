@@ -9,16 +9,16 @@ from pathlib import Path
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.processes.ports import LOOPBACK
 
-# Meant for the stack itself: a service must not inherit the credentials of a superuser or of another service.
+# Variables for the stack itself. A service must not inherit the credentials of a superuser or of another service.
 _WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKEN_FILE", "RONDO_TOKENS")
 FUNCTIONS = "RONDO_FUNCTIONS"
-# Folders with packages of the user's own.
+# Variables that name folders with a user's own packages.
 _FOLDERS = (FUNCTIONS, "RONDO_DETECTORS")
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service to run: `python -m rondo.<name>` unless a command is given."""
+    """A service to run, by `python -m rondo.<name>` or by another command."""
 
     name: str
     needs_postgres: bool = True
@@ -33,7 +33,7 @@ class Service:
         return list(self.command or (sys.executable, "-m", f"rondo.{self.name}"))
 
     def environment(self, addresses: Addresses, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the whole environment of the service: what the stack inherited, and the service's own settings."""
+        """Return all environment variables of the service: those that the stack inherited, and its own settings."""
         settings = {
             "RONDO_SERVICE": self.name,
             "RONDO_KAFKA": addresses.kafka,
@@ -51,7 +51,7 @@ class Service:
             settings["RONDO_GRPC_PORT"] = addresses.grpc.rpartition(":")[2]
         if self.needs_inbox:
             settings["RONDO_INBOX"] = addresses.inbox
-        # A service runs in a folder of its own.
+        # Each service runs in its own folder.
         settings |= {name: str(Path(inherited[name]).absolute()) for name in _FOLDERS if inherited.get(name)}
         return {name: value for name, value in inherited.items() if name not in _WITHHELD} | settings
 
@@ -60,6 +60,6 @@ SERVICES = (
     Service("ingestion", needs_inbox=True),
     Service("trainer", needs_openmp=True),
     Service("registry", seeds_tokens=True),
-    Service("serving", needs_postgres=False, has_grpc=True),  # it serves without PostgreSQL
+    Service("serving", needs_postgres=False, has_grpc=True),  # serving does not use PostgreSQL
     Service("monitor"),
 )

@@ -29,12 +29,12 @@ _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
 
 class Stack:
-    """All files are under one folder. Use it with `async with`.
+    """The whole platform, with all files under one folder. Use it with `async with`.
 
     Processes that die are restarted and reported in `logs/stack.log`. RONDO_KAFKA (host:port) and RONDO_POSTGRES (a
-    superuser's DSN) name servers that run already, to be used in place of new ones; without `keep` they must hold
-    nothing of an earlier run. RONDO_PORT_<SERVICE> sets a port; by default each server gets the one of the
-    earlier start in this folder, or a free one.
+    superuser's DSN) name running servers that are used in place of new ones. Without `keep` these must have no data of
+    an earlier run. RONDO_PORT_<SERVICE> sets a port. By default each server gets its port of the earlier start in this
+    folder, or a free port.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Stack:
     ) -> None:
         """Use `home`, by default RONDO_HOME, else `.rondo` in the current folder.
 
-        `keep` continues with the data of an earlier start. A later start without it is refused in this folder.
+        `keep` continues with the data of an earlier start. A later start without `keep` is refused in this folder.
         `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS. A `brief` stack runs for
-        minutes: see `Kafka`.
+        minutes, see `Kafka`.
         """
         self._inherited = dict(os.environ) | ({FUNCTIONS: str(functions)} if functions else {})
         self.home = (home or default_home()).absolute()
@@ -68,7 +68,7 @@ class Stack:
         """Start everything, and wait until it is ready.
 
         Raises:
-            EmbeddedError: one of its subclasses.
+            EmbeddedError: the start failed. The error has a subclass of EmbeddedError.
 
         """
         async with contextlib.AsyncExitStack() as undo:
@@ -86,7 +86,7 @@ class Stack:
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(locked(self.home))
         undo.enter_context(sigterm_as_ctrl_c())
-        # Before anything is deleted: a refused start changes nothing.
+        # Checked before anything is deleted, so that a refused start changes nothing.
         if not self._keep:
             check_not_kept(self.home)
         await self._check_external_servers()
@@ -100,7 +100,7 @@ class Stack:
         grpc = f"{LOOPBACK}:{self._ports.chosen('grpc', 'RONDO_PORT_GRPC')}" if has_grpc else ""
         self._ports.save()
         async with self._starting_servers(undo):
-            # Kafka takes longest. The services load meanwhile, and wait for it.
+            # Kafka takes longest to start. The services load during that time, and wait for it.
             self.addresses = await self._find_addresses(http, grpc)
             self._start_services(undo)
         if self._keep:
@@ -131,7 +131,7 @@ class Stack:
             await external_servers.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
 
     def _clear(self) -> None:
-        # Processes that outlived a killed stack would use the same data.
+        # Processes that still run after their stack was killed would use the same data.
         kill_all(self.home)
         Addresses.remove(self.home)
         if not self._keep:
@@ -143,10 +143,10 @@ class Stack:
 
     @contextlib.asynccontextmanager
     async def _starting_servers(self, undo: contextlib.AsyncExitStack) -> AsyncIterator[None]:
-        """Run the body once PostgreSQL has started; at its end all servers have."""
+        """Run the body when PostgreSQL has started. When the body ends, all servers have started."""
         if own := self._servers:
             self._progress(f"starting {' and '.join(server.name for server in own)}")
-        # Stopped in parallel too: each takes a while to close its files.
+        # The servers are also stopped in parallel, because each takes a while to close its files.
         undo.push_async_callback(_in_parallel, *(server.stop for server in own))
         starts = {server.name: asyncio.create_task(server.start()) for server in own}
         try:
@@ -195,10 +195,10 @@ class Stack:
         await asyncio.gather(*(service.stop() for service in self.services.values()))
 
     async def wait_ready(self, service: str, timeout_seconds: float = 120) -> None:
-        """Wait until the service's `/readyz` answers 200, for instance after `kill`.
+        """Wait until the service's `/readyz` answers 200, for example after `kill`.
 
         Raises:
-            NotReadyError: it keeps dying, or is not ready in time.
+            NotReadyError: the service dies repeatedly, or is not ready in time.
 
         """
         await self.services[service].wait_ready(timeout_seconds)
@@ -209,7 +209,7 @@ class Stack:
         await self._monitor.wait()
 
     def kill(self, service: str) -> None:
-        """Kill a service as a crash would. It is restarted, and `restarts` counts it."""
+        """Kill a service as in a crash. It is restarted, and `restarts` counts it."""
         self.services[service].kill()
 
     def restarts(self) -> dict[str, int]:

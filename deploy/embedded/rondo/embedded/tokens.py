@@ -1,4 +1,4 @@
-"""Access tokens of a stack, one of each role: in `tokens.json` for its owner, and hashed for the registry."""
+"""Access tokens of a stack, one of each role: in `tokens.json` for the owner, and as hashes for the registry."""
 
 import json
 import os
@@ -11,7 +11,7 @@ _TOKENS = "tokens.json"
 
 
 def provide(home: Path) -> dict[str, str]:
-    """Return the token of each role. Those that an earlier start wrote here stay valid."""
+    """Return the token of each role. Tokens of an earlier start in this folder stay valid."""
     file = home / _TOKENS
     if not file.exists():
         minted = {str(role): mint(role, [role]) for role in Role}
@@ -22,7 +22,7 @@ def provide(home: Path) -> dict[str, str]:
 
 
 def delete(home: Path) -> None:
-    """Remove them: the next start makes new ones."""
+    """Remove the tokens, so that the next start creates new ones."""
     for name in (SEEDS, _TOKENS):
         (home / name).unlink(missing_ok=True)
 

@@ -1,18 +1,18 @@
-"""Compares two JSON Schemas of an event: is the new one compatible with the old one (FULL_TRANSITIVE)?
+"""Compares two JSON Schemas of an event, and checks that they are compatible (FULL_TRANSITIVE).
 
-Full: a reader of the old schema can read what a writer of the new one writes (services are not upgraded at once), and
-a reader of the new one what the old one wrote (Kafka keeps it for weeks, a compacted topic for ever). Transitive: that
-holds against every older schema, because a log has messages of all of them.
+Full: a reader with the old schema can read messages of a writer with the new one, because services are not upgraded at
+once. A reader with the new schema can read messages of the old one, which Kafka keeps for weeks, and compacted topics
+forever. Transitive: this holds for every older schema, because a log has messages of all of them.
 
-Readers ignore unknown fields, so one change is compatible: a new field that is optional. Every other one is breaking:
+Readers ignore unknown fields, so a new optional field is a compatible change. All other changes are breaking:
 
-- a removed or renamed field: its readers do not find it, and a later field of that name would meet old values;
-- a field that becomes required (old messages lack it) or optional (new messages may lack it, at old readers);
-- another type, bound, pattern or format: a tighter one refuses old messages, a looser one passes what old readers
-  refuse;
-- an enum that loses a value (old messages have it) or gains one (old readers refuse it). Words that classify are no
-  enums but open vocabularies (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
-- another default: an absent field would have another meaning than when it was written. A default that is an object may
+- A removed or renamed field: its readers do not find it, and a later field of that name would meet old values.
+- A field that becomes required (old messages lack it) or optional (new messages may lack it, at old readers).
+- Another type, bound, pattern or format: a tighter one refuses old messages, a looser one passes what old readers
+  refuse.
+- An enum that loses a value (old messages have it) or gains one (old readers refuse it). Words that classify have
+  open vocabularies instead (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change.
+- Another default: an absent field would have another meaning than when it was written. A default that is an object may
   gain the new fields of that object, each with its own default.
 
 Titles, descriptions, examples and the names of definitions may change.
@@ -37,7 +37,7 @@ _COMPARED_APART = {
 
 @dataclass(frozen=True)
 class Change:
-    """A breaking change. `kind` is one of the words below, or the keyword of JSON Schema that has another value.
+    """A breaking change. `kind` is one of the words below, or the keyword of JSON Schema whose value differs.
 
     `removed`, `new_required`, `new_at_closed_readers`, `became_required`, `became_optional`, `part_replaced`,
     `alternative_removed`, `alternative_added`.
@@ -52,7 +52,7 @@ class Change:
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[Change]:
-    """Return what breaks when `new` replaces `old`. Empty if they are compatible.
+    """Return the breaking changes from `old` to `new`. Empty if the schemas are compatible.
 
     Both are JSON Schemas (2020-12) as pydantic writes them: `$ref` into `$defs`, closed types, no `allOf`.
     """
@@ -65,7 +65,7 @@ def _at(path: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Two whole schemas, in which the parts that are compared find their definitions."""
+    """Compares two whole schemas, in which the compared parts find their definitions."""
 
     old: Schema
     new: Schema
@@ -73,7 +73,7 @@ class _Comparison:
     def of(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         pair = (old.get("$ref", ""), new.get("$ref", ""))
         if pair in seen:
-            return  # a definition that holds itself: it is being compared further up
+            return  # a definition that contains itself, which is already being compared
         seen = seen | {pair} if any(pair) else seen
         old, new = _resolved(old, self.old), _resolved(new, self.new)
         yield from _keywords(old, new, path)
@@ -132,7 +132,7 @@ class _Comparison:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """Put a definition in the place of a reference. Keywords beside `$ref`, such as a default, are kept."""
+    """Replace a reference by its definition. Keywords next to `$ref`, such as a default, are kept."""
     if "$ref" not in schema:
         return schema
     definition = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
@@ -140,7 +140,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
-    """Compare what is not a structure. An unknown keyword counts as breaking when it differs."""
+    """Compare keywords that are not structures. A difference in an unknown keyword counts as breaking."""
     for keyword in sorted((old.keys() | new.keys()) - _WORDS_ONLY - _COMPARED_APART):
         before, after = _comparable(keyword, old), _comparable(keyword, new)
         if before != after and not (keyword == "default" and _has_gained_fields(old, new)):
@@ -149,7 +149,7 @@ def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
 
 
 def _has_gained_fields(old: Schema, new: Schema) -> bool:
-    """Return whether the default of an object differs by new fields alone, with the defaults that they have anyway."""
+    """Return whether the default of an object only differs by new fields that have their own defaults."""
     before, after = old.get("default"), new.get("default")
     if not isinstance(before, dict) or not isinstance(after, dict) or not before.keys() <= after.keys():
         return False
@@ -163,7 +163,7 @@ def _comparable(keyword: str, schema: Schema) -> Any:
     value = schema.get(keyword)
     if keyword in _UNORDERED and isinstance(value, list):
         return sorted(repr(item) for item in value)
-    return repr(value) if keyword in schema else None  # repr: 1 and True, and no default and None, are not the same
+    return repr(value) if keyword in schema else None  # repr distinguishes 1 from True, and no default from None
 
 
 def _text(keyword: str, schema: Schema) -> str:

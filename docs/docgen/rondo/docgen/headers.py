@@ -33,7 +33,7 @@ _BATCH_HEADERS = {
 
 
 def schema_of(topic: Topic) -> dict[str, Any]:
-    """Return the schema of a topic's headers. The streams of micro-batches have none."""
+    """Return the schema of a topic's headers. Streams of micro-batches have none."""
     required = _required(topic)
     optional = (TRACE_HEADER if _traced(topic) else {}) | (DROPPED if topic.name in DEAD_LETTER_TOPICS else {})
     properties: dict[str, Any] = {
@@ -46,7 +46,7 @@ def schema_of(topic: Topic) -> dict[str, Any]:
 
 
 def _traced(topic: Topic) -> bool:
-    """Return whether the topic carries traces: events do, and what an application sends."""
+    """Return whether the topic's messages have trace headers. Events and messages of applications have them."""
     begun_outside = (BATCHES_SUBMITTED, PredictionRequested.topic)
     return topic.event in CONTROL_EVENTS or topic.name in DEAD_LETTER_TOPICS or topic.name in begun_outside
 

@@ -1,9 +1,9 @@
-"""The JSON Schemas of the events and of the evidence, and the snapshots that they must be compatible with.
+"""The JSON Schemas of the events and of the evidence, and the snapshots with which they must be compatible.
 
-`contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
-change adds the next number beside it. None is ever edited or deleted, and `digests.txt` there has the digest of each.
-`python -m rondo.docgen.schemas` writes what is missing. A snapshot holds what binds, without titles, descriptions and
-examples: they may change without a new one.
+Snapshots are `contracts/schemas/<Event>/v<version>/<n>.json`. Snapshot 1 is the first schema of the class, and each
+compatible change adds the next number. No snapshot is edited or deleted, and `digests.txt` there has the digest of
+each. `python -m rondo.docgen.schemas` writes missing snapshots. A snapshot omits titles, descriptions and examples,
+which may change without a new snapshot.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
 
-# What services of different releases exchange: the events, and the evidence in the artifact store.
+# The schemas of data that services of different releases exchange: events, and the evidence in the artifact store.
 Published = type["Event"] | type[Evidence]
 PUBLISHED: tuple[Published, ...] = (*EVENTS, Evidence)
-# Beside the package in the repository. A wheel carries neither snapshots nor examples.
+# The folders are next to the package in the repository. A wheel has neither snapshots nor examples.
 SNAPSHOTS = Path(__file__).parents[4] / "contracts" / "schemas"
-# A line for each snapshot, as sha256sum writes it. Lines are added and never changed.
+# The file has a line for each snapshot, in the form of sha256sum. Lines are added and never changed.
 DIGESTS = "digests.txt"
 EXAMPLES = Path(__file__).parents[4] / "contracts" / "examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,7 +42,7 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 
 
 class IncompatibleSchemaError(ValueError):
-    """An event's class breaks with an older schema of the same version."""
+    """An event's class is not compatible with an older schema of the same version."""
 
     def __init__(self, event: Published, problems: list[str]) -> None:
         self.event, self.problems = event, problems
@@ -56,10 +56,10 @@ class IncompatibleSchemaError(ValueError):
 
 
 class WireSchema(GenerateJsonSchema):
-    """JSON Schema as it is on the wire, where a float that is not finite travels as a string."""
+    """JSON Schema of the wire format, in which a float that is not finite is a string."""
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
-        """Allow the three strings, except where a bound or the class says that a float is finite."""
+        """Allow the three strings, unless a bound or the class requires a finite float."""
         number = super().float_schema(schema)
         finite = schema.get("allow_inf_nan") is False or any(bound in schema for bound in _BOUNDS)
         if finite or self._config.ser_json_inf_nan != "strings":
@@ -68,19 +68,22 @@ class WireSchema(GenerateJsonSchema):
 
 
 def schema_of(event: Published) -> Schema:
-    """Return today's JSON Schema (2020-12) of an event's value, with titles and descriptions."""
+    """Return the current JSON Schema (2020-12) of an event's value, with titles and descriptions."""
     schema = event.model_json_schema(mode="serialization", schema_generator=WireSchema)
     return {"$schema": DIALECT, **schema, "title": f"rondo.{event.__name__}.v{event.version}"}
 
 
 def snapshot_of(event: Published) -> Schema:
-    """Return the part of today's schema that binds."""
+    """Return the current schema without titles, descriptions and examples."""
     bare: Schema = _without_words(schema_of(event))
     return bare
 
 
 def _without_words(node: Any, *, names: bool = False) -> Any:
-    """Leave out what does not bind; where `names`, the keys are of fields or definitions and stay."""
+    """Return the node without titles, descriptions and examples.
+
+    With `names`, keys are names of fields and are kept.
+    """
     if isinstance(node, list):
         return [_without_words(item) for item in node]
     if not isinstance(node, dict):
@@ -93,13 +96,13 @@ def _without_words(node: Any, *, names: bool = False) -> Any:
 
 
 def snapshots(event: Published, folder: Path = SNAPSHOTS) -> list[Path]:
-    """Return the paths of an event's snapshots, oldest first."""
+    """Return the paths of an event's snapshots, the oldest first."""
     found = (folder / event.__name__ / f"v{event.version}").glob("*.json")
     return sorted(found, key=lambda path: int(path.stem))
 
 
 def problems_with_older(event: Published, folder: Path = SNAPSHOTS) -> list[str]:
-    """Compare today's schema with every older one. Each problem names the snapshot."""
+    """Compare the current schema with every older one. Each problem names the snapshot."""
     today = snapshot_of(event)
     return [
         f"{path.parent.name}/{path.name}: {problem}"
@@ -120,7 +123,7 @@ def digest_line(snapshot: Path, folder: Path = SNAPSHOTS) -> str:
 
 
 def list_digests(folder: Path = SNAPSHOTS) -> None:
-    """Add the digests of snapshots that the list does not name. Those of the others stay as they are."""
+    """Add the digests of snapshots that are not in the list. Existing lines stay as they are."""
     digests = folder / DIGESTS
     lines = digests.read_text(encoding="utf-8").splitlines() if digests.exists() else []
     named = {line.partition("  ")[2] for line in lines}
@@ -133,7 +136,7 @@ def write_snapshots(events: tuple[Published, ...] = PUBLISHED, folder: Path = SN
     """Write the next snapshot of each event that changed, and yield its path.
 
     Raises:
-        IncompatibleSchemaError: the change is a breaking one, and nothing was written for that event.
+        IncompatibleSchemaError: the change is breaking, and nothing was written for that event.
 
     """
     for event in events:

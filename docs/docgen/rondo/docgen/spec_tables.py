@@ -30,7 +30,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def words(node: Json) -> str:
-    """Return a description, each of its paragraphs in one line."""
+    """Return a description with each of its paragraphs in one line."""
     return "\n\n".join(" ".join(part.split()) for part in node.get("description", "").split("\n\n"))
 
 
@@ -51,7 +51,7 @@ def kind(node: Json) -> str:
 
 def _alternatives(nodes: Iterable[Json]) -> list[str]:
     kinds = [kind(each) for each in nodes if each != {"type": "null"}]
-    # A whole number is a number.
+    # A whole number is also a number.
     return [each for each in kinds if each != "a whole number" or "a number" not in kinds]
 
 

@@ -1,4 +1,4 @@
-"""The demo: a year of flights through a running Rondo, and a report of every prediction."""
+"""The demo: replays a year of flights through a running Rondo, and reports every prediction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: Sy
     """Run the demo against a running system, and return its report.
 
     Raises:
-        FlightsError: there is no report. See its subclasses.
+        FlightsError: the demo failed, and there is no report. The error has a subclass of FlightsError.
 
     """
     controls = controls or SystemControls()

@@ -1,4 +1,4 @@
-"""Errors that end the demo without a report. Each has a `code`. Its message says what to look at or do next."""
+"""Errors that end the demo without a report. Each has a `code`, and a message that says what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class FlightsError(RuntimeError):
-    """Base class: print its text, not a traceback."""
+    """The base class. Print its text, not a traceback."""
 
     code: ClassVar[str] = "flights"
 

@@ -21,7 +21,7 @@ _SPEC = "rondo.yaml"
 
 @dataclass(frozen=True)
 class Example:
-    """A spec as `text`, and parsed."""
+    """A spec as text and as a parsed object."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class Example:
 
     @property
     def functions(self) -> Path | None:
-        """The folder with the function that trains. None where a library does."""
+        """The folder with the training function. None if a library trains."""
         return FOLDER / self.name if self.spec.trainer.function else None
 
     @property

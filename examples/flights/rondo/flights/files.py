@@ -32,7 +32,7 @@ def write(folder: Path) -> list[Path]:
     written = [folder / f"{name}.parquet" for name in _BATCHES]
     for path, (_, rows) in zip(written, month_batches(flights, example, range(1, 3)), strict=True):
         rows.write_parquet(path)
-    # UTC: in New York the second begins at 5 h.
+    # The time zone is UTC. In New York the second begins at 5 h.
     march = stream_of(flights, day(3, 2), day(4)).head(_REQUESTS + 1)
     *batch, one = (value for _, value in requests(march, example))
     stream, single = folder / "requests.jsonl", folder / "infer.json"
@@ -42,7 +42,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Write them into the folder of the first argument, by default the current one, and print their paths."""
+    """Write the files into the folder of the first argument, by default the current folder, and print their paths."""
     try:
         written = write(Path(*sys.argv[1:2]))
     except (FlightsError, OSError) as error:

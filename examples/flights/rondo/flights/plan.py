@@ -1,4 +1,4 @@
-"""The plan of a run, and what the run may do to the system."""
+"""The plan of a run, and the faults that the run may cause."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRAINING_SPEED = 0.05
 
 @dataclass(frozen=True)
 class Plan:
-    """`speed` 1 replays a year in 45 s, trainings aside. The dates are of 2013. `until` is exclusive.
+    """The plan of a run. A `speed` of 1 replays a year in 45 s without trainings.
 
-    While a training runs, the replay continues at `training_speed` times its speed: a training takes minutes in
-    production and weeks of event time at full speed.
+    Dates are in 2013, `until` is exclusive. While a training runs, the replay continues at `training_speed` times its
+    speed, because a training takes minutes, which would be weeks of event time at full speed.
     """
 
     example: Example = field(default_factory=example_named)
@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass
 class SystemControls:
-    """`on_progress` is called with the progress of the replay (0 to 1) and may cause faults.
+    """The access of a run to the system. `on_progress` is called with the progress (0 to 1), and may cause faults.
 
     `restarts` returns the number of restarts of each process so far.
     """

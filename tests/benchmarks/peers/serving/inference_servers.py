@@ -1,4 +1,4 @@
-"""Starts the peers of `tables/rest.py` and `tables/grpc.py`, each as a process of its own."""
+"""Starts the peers of `tables/rest.py` and `tables/grpc.py`, each in a separate process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STOP_SECONDS = 30
 
 @contextmanager
 def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
-    """Run the bare server with the interpreter of `environment.py`. Yield its port and process id once it answers."""
+    """Run the bare server with the interpreter of `environment.py`. Yield its port and process id when it answers."""
     port = free_port()
     with _running([str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port)) as pid:
         yield port, pid
@@ -57,7 +57,10 @@ def kserve(python: Path, model: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def bentoml(model: Path, home: Path) -> Iterator[tuple[int, int]]:
-    """Run the API written by hand. Yield its port and process id once it answers. BentoML keeps its files in `home`."""
+    """Run the API without Rondo's export. Yield its port and process id when it answers.
+
+    BentoML keeps its files in `home`.
+    """
     with _bentoml_serve("inference_bentoml:Scores", home, {"RONDO_BENCH_MODEL": str(model)}) as running:
         yield running
 
@@ -76,14 +79,14 @@ def _bentoml_serve(service: str, home: Path, environment: Mapping[str, str] | No
     port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "bentoml", "serve", service, "--host", "127.0.0.1"]
     added = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"} | dict(environment or {})
-    # Its parent process listens long before a worker answers.
+    # The parent process listens long before a worker answers.
     with _running([*command, "--port", str(port)], lambda: ready(port), added) as pid:
         yield port, pid
 
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Stop a process, and let it run on after the body."""
+    """Stop a process during the body."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

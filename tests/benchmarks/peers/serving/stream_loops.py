@@ -127,7 +127,7 @@ def with_confluent(bootstrap: str, model_path: str, answers: str, count: int) ->
 
 
 def echo(bootstrap: str, answers: str) -> None:
-    """Write what has come as soon as something has, a transaction at a time, on confluent-kafka."""
+    """Write requests as answers as soon as they arrive, in transactions, with confluent-kafka."""
     from confluent_kafka import Consumer, Producer  # noqa: PLC0415 - one loop per process
 
     run = f"peer-{time.time()}"
@@ -135,7 +135,8 @@ def echo(bootstrap: str, answers: str) -> None:
         {"bootstrap.servers": bootstrap, "group.id": run, "auto.offset.reset": "latest", "enable.auto.commit": False,
          "fetch.wait.max.ms": 5}
     )  # fmt: skip
-    # As ours: a transaction that begins while the last one's markers are written is refused, and retried after 100 ms.
+    # As in serving, a transaction that begins while the last one's markers are written is refused, and retried after
+    # 100 ms.
     producer = Producer(
         {"bootstrap.servers": bootstrap, "transactional.id": run, "linger.ms": 0, "retry.backoff.ms": 10,
          "retry.backoff.max.ms": 200}
@@ -143,7 +144,7 @@ def echo(bootstrap: str, answers: str) -> None:
     producer.init_transactions()
 
     def from_the_end(_: Any, partitions: list[Any]) -> None:
-        # By number: `latest` is the end at the first fetch, before which requests may have come.
+        # By number, because `latest` is the end at the first fetch, before which requests may have arrived.
         for each in partitions:
             each.offset = consumer.get_watermark_offsets(each)[1]
         consumer.assign(partitions)

@@ -1,4 +1,4 @@
-"""Runs the peers of `tables/stream.py`, each as a process of its own."""
+"""Runs the peers of `tables/stream.py`, each in a separate process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.load.serving import Setting
 
 HERE = Path(__file__).resolve().parent
-# As large as the batches that a peer may make: the default would refuse them.
+# The largest batch of a peer. The default would refuse such batches.
 ANSWERS = Topic("peer.answers", "peer", (), "", partitions=6, max_message_bytes=8 << 20)
 # MLServer takes requests of the Open Inference Protocol, in messages that name the model in a header.
 INFERENCES = Topic("peer.inferences", "peer", (), "", partitions=6)
@@ -35,7 +35,7 @@ _LOOK_SECONDS, _ASSIGNED_SECONDS, _STOP_SECONDS = 0.02, 60, 30
 def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float, float]:
     """Run a program of this folder. Return the messages a second and the CPU time of one in us that it prints.
 
-    Exits if it has written fewer answers.
+    Exit if it has written fewer answers.
     """
     program, *loop = command.split()
     first = _written(setting)
@@ -43,7 +43,7 @@ def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float
     printed = subprocess.run(  # noqa: S603
         [str(python), str(HERE / program), *arguments], check=True, capture_output=True, text=True
     ).stdout.split()
-    # Those of a transaction have a marker beside them, which has an offset of its own.
+    # Each transaction also has a marker, which has its own offset.
     if (written := _written(setting) - first) < count:
         sys.exit(f"{command} has written {written} answers to {count} requests")
     rate, cpu = map(float, printed)
@@ -53,8 +53,8 @@ def run(setting: Setting, python: Path, command: str, count: int) -> tuple[float
 def mlserver(setting: Setting, python: Path, count: int) -> tuple[float, float]:
     """Run MLServer. Return its figures.
 
-    It belongs to no group and reads what comes once it is there, so requests are written while it is stopped: it meets
-    all of them at once, as the others do. Both are seen from outside.
+    It has no consumer group and reads from the end of the topic. Requests are therefore written while it is stopped, so
+    that all of them wait for it, as for the others. Start and end are measured from outside.
     """
     topics = (setting.bootstrap, INFERENCES.name, ANSWERS.name)
     with inference_servers.mlserver(python, setting.folder / "served.onnx", *topics) as (_, _, pid):
@@ -93,7 +93,7 @@ def echo(setting: Setting, python: Path) -> Iterator[None]:
     command = [str(python), str(HERE / "stream_loops.py"), "echo", setting.bootstrap, "none", ANSWERS.name, "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603
     try:
-        # Printed once it has its partitions.
+        # Printed when the loop has its partitions.
         if process.stdout is None or not process.stdout.readline():
             raise subprocess.CalledProcessError(process.wait(_STOP_SECONDS), command)
         yield

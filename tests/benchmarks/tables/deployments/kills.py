@@ -28,7 +28,7 @@ SEED = 11
 
 
 async def measure(folder: Path) -> tuple[Counted, list[Rolled], int]:
-    """Return what the topics hold, how each rollout ended, and how many processes were killed."""
+    """Return the counts of the topics, the end of each rollout, and the number of killed processes."""
     async with Stack(folder / "home") as stack:
         connection = Connection.of_stack(stack.home)
         async with AsyncRondo(connection) as rondo:

@@ -1,6 +1,6 @@
 """`make bench ONLY=rollouts`: rollouts of models of known quality, decided as the registry decides, see `rollouts`.
 
-An equal candidate is to be rolled back at the stated rate at most, though the evidence is looked at every minute.
+An equal candidate is to be rolled back at the stated rate at most, although the evidence is evaluated every minute.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SETTINGS = (
 
 
 def runs(setting: Setting, noise: float, count: int) -> list[Ended]:
-    """Play rollouts, each with a holdout of its own."""
+    """Play rollouts, each with its own holdout."""
     found = []
     for seed in range(count):
         rng = np.random.default_rng((seed, round(1_000 * noise)))
@@ -57,13 +57,13 @@ def _share(ended: list[Ended], state: str) -> float:
 
 
 def _answers(name: str, ended: list[Ended], state: str) -> Iterator[Row]:
-    """Yield the median of the candidates' answers until an end that some of the rollouts have."""
+    """Yield the median of the candidates' answers until one of the possible ends."""
     if answers := [each.answers for each in ended if each.state == state]:
         yield _row(name, float(np.median(answers)))
 
 
 def of_setting(setting: Setting) -> Iterator[Row]:
-    """Yield what comes of equal and of worse candidates."""
+    """Yield the results of equal and of worse candidates."""
     equal = runs(setting, EQUAL, EQUAL_RUNS)
     back = _share(equal, "rolled_back")
     yield _row(f"{setting.name}: equal, rolled back", back, f"at most {RATE:g}", met=back <= RATE)
@@ -85,7 +85,7 @@ def _row(name: str, value: float, goal: str = "shown", *, met: bool = True) -> R
 
 
 def main() -> int:
-    """Simulate, and record each setting when it is done: all take an hour and more."""
+    """Simulate, and record each setting when it is done, because all of them take more than an hour."""
     return max([record(list(of_setting(setting))) for setting in SETTINGS])
 
 

@@ -56,7 +56,7 @@ class Figures:
 
 
 class Deployments:
-    """Publishes deployments of the model as the registry would. Versions have one of two artifacts in turn."""
+    """Publishes deployments of the model as the registry would. The versions alternate between two artifacts."""
 
     def __init__(self, setting: Setting, digests: Sequence[str]) -> None:
         self._producer = Producer(KafkaConnection(setting.bootstrap).confluent())
@@ -76,13 +76,13 @@ class Deployments:
         self._producer.flush()
 
     def swap(self) -> Iterator[None]:
-        """Let the next version take over at once. Yields after each deployment."""
+        """Promote the next version at once. Yield after each deployment."""
         self._version += 1
         self._publish(self._route(self._version))
         yield
 
     def canary(self) -> Iterator[None]:
-        """Roll out the next version. Yields after each deployment."""
+        """Roll out the next version. Yield after each deployment."""
         before, self._version = self._version, self._version + 1
         for share in _SHARES:
             canary = self._route(self._version, share, RouteRole.CANARY)
@@ -96,7 +96,7 @@ class Deployments:
 
 @contextmanager
 def _publishing(steps: Iterator[None], apart: float) -> Iterator[None]:
-    """Take a step each `apart` seconds while the body runs, on a thread of its own."""
+    """Take a step every `apart` seconds while the body runs, in a separate thread."""
     over = threading.Event()
 
     def publish() -> None:
@@ -113,7 +113,7 @@ def _publishing(steps: Iterator[None], apart: float) -> Iterator[None]:
 
 
 def measure(setting: Setting, steps: Iterator[None], count: int) -> Figures:
-    """Return the figures of a run in which so many steps are taken."""
+    """Return the figures of a run with these steps."""
     requests = RATE * SECONDS
     with serving(setting), ThreadPoolExecutor(1) as thread:
         start = ends(setting, MADE)
@@ -128,7 +128,7 @@ def measure(setting: Setting, steps: Iterator[None], count: int) -> Figures:
 
 
 async def _other_artifact(setting: Setting) -> tuple[str, str]:
-    """Store the model again with another name in its metadata. Returns the digests of both."""
+    """Store the model again with another name in its metadata. Return the digests of both."""
     content = (setting.folder / "served.onnx").read_bytes()
     model = onnx.load_from_string(content)
     helper.set_model_props(model, {each.key: each.value for each in model.metadata_props} | {"copy": "2"})
@@ -157,7 +157,7 @@ def main() -> int:
         before = measure(setting, iter(()), 1)
         swaps = measure(setting, (step for _ in range(SWAPS) for step in made.swap()), SWAPS)
         canaries = measure(setting, (step for _ in range(CANARIES) for step in made.canary()), 4 * CANARIES)
-        # The first run meets a cold broker: the quieter of two is what changes are compared with.
+        # The first run has a cold broker, so the better of two runs is the reference.
         usual = min(before, measure(setting, iter(()), 1), key=lambda found: found.tail)
     return record(table(usual, swaps, canaries))
 

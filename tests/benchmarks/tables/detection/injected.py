@@ -46,7 +46,7 @@ MODES = {"abrupt": 0, "gradual": MOST}
 RATES = (0.01, 0.001, 0.1)
 DUMMIES = (1_000, 100)
 RIVERS_ADWIN = "ADWIN:0.002"
-"""With the confidence that is its default, as MOA's."""
+"""With its default confidence, like that of MOA."""
 PARAMS = labelled_streams.PARAMS | {"objective": "binary", "num_threads": 1, "seed": 7, "verbose": -1}
 PUBLISHED = {"abrupt": 0.38, "gradual": 0.27}
 """F1 of the best detector of the paper, over 7 data sets and its 4 kinds of drift: tuned SEED, tuned STEPD."""
@@ -68,9 +68,9 @@ def of_task(task: Task) -> Found:
     models = [_scores(trial, start) for trial in trials]
     saved: dict[str, Any] = {"start": start, "count": len(trials)}
     for number, (trial, scores) in enumerate(zip(trials, models, strict=True)):
-        x = np.nan_to_num(trial.x, nan=-1.0)  # the tree takes no missing values
+        x = np.nan_to_num(trial.x, nan=-1.0)  # the tree does not accept missing values
         saved |= {f"x{number}": x, f"y{number}": trial.y, f"right{number}": (scores >= 0.5) == trial.y}
-    # One process for all trials: its imports take longer than a trial.
+    # One process for all trials, because its imports take longer than a trial.
     with tempfile.TemporaryDirectory() as folder:
         given, answered = Path(folder) / "trials.npz", Path(folder) / "results.npz"
         np.savez(given, **saved)
@@ -198,7 +198,7 @@ def _row(name: str, ours: float, peer: float | None = None, goal: str = "shown",
 
 def main() -> int:
     """Inject and record, on two processes."""
-    environment.MOA.python()  # made once, before there are two processes
+    environment.MOA.python()  # made before there are two processes
     labelled_streams.load("weather")
     tasks = [(data, mode) for data in DATA for mode in MODES]
     with ProcessPoolExecutor(2) as pool:

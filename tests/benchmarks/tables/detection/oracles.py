@@ -1,8 +1,8 @@
-"""`make bench ONLY=oracles`: what the monitor computes beside what others make of the same numbers.
+"""`make bench ONLY=oracles`: the results of the monitor and of other libraries for the same numbers.
 
-The bets are those on normal scores of ranks, by `confseq` and by `expectation`. Distances of binned rows are beside
-those of the same counts by scipy, and the Kolmogorov-Smirnov distance beside that of the rows themselves by scipy and
-by NannyML. Everything runs in this go. The figures are the largest differences.
+The bets are those on normal scores of ranks, by `confseq` and by `expectation`. Distances of binned rows are compared
+with those of the same counts by scipy, and the Kolmogorov-Smirnov distance with that of the rows themselves by scipy
+and by NannyML. All of them run in this benchmark. The figures are the largest differences.
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ Task = tuple[str, int, int]
 
 
 def of_streams(task: Task) -> list[Watched]:
-    """Watch consecutive streams of a kind: its name, the number of the first, and how many."""
+    """Watch consecutive streams of a kind. The task has its name, the number of the first stream, and their count."""
     kind, first, number = task
     found = []
     for stream in range(first, first + number):
         watched = watch(kind, np.random.default_rng([zlib.crc32(kind.encode()), stream]))
-        # The rows of all streams would fill the memory.
+        # Results of single rows are dropped, because the rows of all streams would fill the memory.
         found.append(watched if stream < BY_ADWIN else Watched(watched.needed, watched.judged, watched.psi, None))
     return found
 
@@ -54,7 +54,7 @@ def interval(alarms: int, streams: int) -> tuple[float, float]:
 
 
 def of_kind(kind: str, watched: Sequence[Watched]) -> list[Row]:
-    """Return the shares of the streams that alarm, and what the peers make of them."""
+    """Return the shares of the streams with an alarm, and the figures of the peers."""
     rows = [row for rate in RATES for row in _of_rate(kind, watched, rate)]
     rows.append(_row(f"{kind}: share of the components judged", float(np.mean([each.judged for each in watched]))))
     rows.append(

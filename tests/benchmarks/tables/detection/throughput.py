@@ -47,7 +47,7 @@ LOOKS = (100_000, 1_000_000, 10_000_000)
 
 
 def by_hand(values: Sequence[bytes], reference: ReferenceProfile) -> float:
-    """Return the seconds in which the messages are decoded, and their features counted by bin."""
+    """Return the seconds for decoding the messages and counting their features by bin."""
     edges = [np.asarray(reference.features[name].model_dump()["edges"], np.float32) for name in FEATURES]
     counts = [np.zeros(len(each) + 1, np.int64) for each in edges]
     began = time.process_time()
@@ -60,7 +60,7 @@ def by_hand(values: Sequence[bytes], reference: ReferenceProfile) -> float:
 
 
 async def by_rondo(values: Sequence[bytes], together: int, reference: ReferenceProfile) -> tuple[float, Monitor]:
-    """Return the seconds in which the pipeline takes the messages, so many in a step, and the pipeline."""
+    """Return the pipeline, and its seconds for the messages with `together` of them in a step."""
     monitor = await Monitor.of(reference)
     began = time.process_time()
     for first in range(0, len(values), together):
@@ -69,7 +69,7 @@ async def by_rondo(values: Sequence[bytes], together: int, reference: ReferenceP
 
 
 def of_size(size: int, together: int, reference: ReferenceProfile) -> tuple[list[Row], float]:
-    """Return the rows for messages of this size, so many of which come together, and the rows a second."""
+    """Return the rows for messages of this size, with `together` of them in a step, and the rows per second."""
     values = list(cut(rows(ROWS, 1), size))
     runs = [(by_hand(values, reference), asyncio.run(by_rondo(values, together, reference))) for _ in range(ROUNDS)]
     name = f"messages of {size:,} rows" + (f", {together} in a step" if together > 1 else "")

@@ -37,7 +37,7 @@ EXPECTED = [
 
 
 def written(frame: pl.DataFrame, suffix: str) -> bytes:
-    """Return a file as people have it: texts of times in CSV and JSON Lines."""
+    """Return a file in its usual form, with times as texts in CSV and JSON Lines."""
     content = io.BytesIO()
     texts = frame.with_columns(pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
     match suffix:

@@ -29,7 +29,7 @@ def status(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that sets what the monitor answers to a path below that of the model `loans`."""
+    """Return a function that sets the monitor's answer for a path below that of the model `loans`."""
 
     def answer(path: str, body: Any, code: int = 200) -> None:
         monkeypatch.setitem(Monitor.answers, ("GET", f"/v1/models/{path}"), (code, body))

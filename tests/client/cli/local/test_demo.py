@@ -1,4 +1,4 @@
-"""`rondo demo`: what it starts, and what it needs of a platform that runs already."""
+"""`rondo demo`: the processes that it starts, and its requirements for a running platform."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ COUNT = 250
 
 
 class Scoring(BaseHTTPRequestHandler):
-    """Answers as registry and serving do; after `lasts` messages it is unavailable, or breaks if `breaks`."""
+    """Answers as registry and serving do. After `lasts` messages it is unavailable, or fails if `breaks`."""
 
     lasts: ClassVar[int] = 10**9
     most: ClassVar[int] = 10**9

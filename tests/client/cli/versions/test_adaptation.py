@@ -1,4 +1,4 @@
-"""Which rows a version was trained on, and why, as tables show it."""
+"""The rows that a version was trained on, and the reasons, in tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rondo lineage`: what a version was made of, as a table."""
+"""`rondo lineage`: the origin of a version as a table."""
 
 from __future__ import annotations
 

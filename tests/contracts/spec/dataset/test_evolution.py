@@ -1,4 +1,4 @@
-"""Which changes of a dataset spec are allowed, and that stored rows stay readable through all of them."""
+"""The allowed changes of a dataset spec. Stored rows stay readable after all of them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_limits_that_become_narrower_beside_a_wider_type_are_stricter() -> None:
 
 
 def test_a_column_that_was_dropped_comes_back_with_its_type_alone() -> None:
-    """The table still has its values."""
+    """The table still has the values of the column."""
     history = [dataset_of({"temp": FLOAT, "x": FLOAT}), dataset_of({"temp": FLOAT})]
     (same,) = changes(history, dataset_of({"temp": FLOAT, "x": FLOAT | {"optional": True}}))
     other = changes(history, dataset_of({"temp": FLOAT, "x": TEXT | {"optional": True}}))
@@ -93,7 +93,7 @@ def test_a_column_that_was_dropped_comes_back_with_its_type_alone() -> None:
 
 
 def test_a_column_does_not_come_back_with_other_capitals() -> None:
-    """Tables can't tell the two apart, and refuse to have both: no batch could be stored any more."""
+    """Tables do not distinguish the two names and refuse to have both, so no batch could be stored."""
     for dropped in ([], [dataset_of({"temp": FLOAT})]):
         history = [dataset_of({"temp": FLOAT, "gusts": INT}), *dropped]
         found = changes(history, dataset_of({"temp": FLOAT, "Gusts": INT}))
@@ -112,7 +112,7 @@ COLUMN = st.builds(
     st.integers(0, 5),
 )
 SPEC = st.dictionaries(st.sampled_from("abc"), COLUMN, min_size=1).map(dataset_of)
-# Arrow reads every value of the first as one of the second.
+# Arrow converts every value of the first type to one of the second.
 READ_AS = {("int", "float"), *((kind, kind) for kind in ("category", "float", "int", "bool"))}
 
 

@@ -1,4 +1,4 @@
-"""A model takes from a declared dataset what it has, in types that the model reads."""
+"""A model can use the columns of a declared dataset whose types it can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions are read by an allow-list: what is not on it is refused, whatever it is."""
+"""Expressions are parsed with an allow-list. Everything else is refused."""
 
 from __future__ import annotations
 

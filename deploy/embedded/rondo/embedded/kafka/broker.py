@@ -23,13 +23,13 @@ from rondo.embedded.processes.server import Server
 from rondo.embedded.progress import Progress, silent
 
 _SERVER, _LOGGER = "server.properties", "log4j2.properties"
-# The serial collector starts fastest and suffices for half a gigabyte. All compilers stay on where a run is not brief:
-# the benchmarks measure throughput.
+# The serial collector starts fastest and suffices for half a gigabyte. All compilers are on for a run that is not
+# brief, because the benchmarks measure throughput.
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 _BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
-# Java opens a file whose name is not ASCII only in a UTF-8 locale.
+# Java can open a file with a name that is not ASCII only in a UTF-8 locale.
 _LOCALE = {"LC_ALL": "C.UTF-8"}
-# Within a minute or two, compiling more costs more than it saves.
+# In a run of a minute or two, more compilation costs more time than it saves.
 _BRIEF_FLAGS = ("-XX:TieredStopAtLevel=1",)
 _TOOL_FLAGS = ("-Xmx128m", *_BRIEF_FLAGS)
 
@@ -51,7 +51,7 @@ class Kafka(Server):
         """Listen on `port`, by default a free one.
 
         `keep` continues with the data of an earlier start. `progress` reports downloads. A `brief` broker runs for
-        minutes, and compiles as little as that takes.
+        minutes, and therefore compiles less.
         """
         self.folder = folder.absolute()
         self.bootstrap = f"{LOOPBACK}:{port or free_port()}"
@@ -59,7 +59,8 @@ class Kafka(Server):
         self._keep = keep
         self._flags = (*_BROKER_FLAGS, *_BRIEF_FLAGS) if brief else _BROKER_FLAGS
         self._progress = progress
-        # Paths in the configuration are relative to the folder: a comma would end one, a backslash would be an escape.
+        # Paths in the configuration are relative to the folder, because a comma would end a path and a backslash would
+        # be an escape.
         self.process = Process(command=(), log=self.folder / "kafka.log", env=os.environ | _LOCALE, folder=self.folder)
 
     def prepare(self) -> None:
@@ -85,14 +86,14 @@ class Kafka(Server):
         return self.folder / "version"
 
     def _check_version(self) -> None:
-        # The first release wrote no such file. It ran 4.3.1.
+        # The first release of the stack did not write this file, and ran Kafka 4.3.1.
         written_by = self._version.read_text(encoding="ascii").strip() if self._version.exists() else "4.3.1"
         if tuple(map(int, written_by.split("."))) > tuple(map(int, KAFKA_VERSION.split("."))):
             raise KafkaDataError(self.folder, written_by, KAFKA_VERSION)
         self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     def _format(self, java: list[str]) -> None:
-        # Also removes what an interrupted format left, which the next one would refuse.
+        # Also removes the files of an interrupted format, which the next format would refuse.
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [
@@ -112,7 +113,7 @@ class Kafka(Server):
         self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     async def answers(self) -> bool:
-        """Return whether it answers a metadata request, as every client sends first."""
+        """Return whether the broker answers a metadata request, which every client sends first."""
         return await serves(KafkaConnection(self.bootstrap))
 
 
@@ -132,7 +133,7 @@ async def serves(kafka: KafkaConnection) -> bool:
 
 
 async def _accepts(address: str) -> bool:
-    # The Kafka client logs an error for every refused connection: this check avoids them.
+    # This check avoids the errors that the Kafka client logs for every refused connection.
     host, _, port = address.strip().rpartition(":")
     try:
         async with asyncio.timeout(5):

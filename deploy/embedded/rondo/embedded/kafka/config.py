@@ -1,8 +1,8 @@
-"""The broker's configuration: small and fast, but as strict as in production."""
+"""The configuration of the broker. It is small and fast, with the limits and guarantees of production."""
 
 from pathlib import Path
 
-# The largest message of the contracts fits. The broker refuses larger ones, as in production.
+# The largest message of the contracts fits. As in production, the broker refuses larger messages.
 MESSAGE_MAX_BYTES = 8 << 20
 
 
@@ -20,7 +20,7 @@ def server_properties(bootstrap: str, controller: str, data: Path) -> str:
         "auto.create.topics.enable": "false",
         "message.max.bytes": MESSAGE_MAX_BYTES,
         "replica.fetch.max.bytes": MESSAGE_MAX_BYTES,
-        # A consumer group starts at once instead of waiting for more members.
+        # A consumer group starts at once, without waiting for more members.
         "group.initial.rebalance.delay.ms": 0,
         # After a crash the broker can only register again when its previous session has expired.
         "broker.heartbeat.interval.ms": 500,
@@ -30,7 +30,7 @@ def server_properties(bootstrap: str, controller: str, data: Path) -> str:
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
-# One node: no replication, and few partitions of the internal topics, each of which costs files and time.
+# A single node has no replication. Few partitions suffice for internal topics, because each costs files and time.
 _ALONE = {
     "default.replication.factor": 1,
     "min.insync.replicas": 1,
@@ -46,7 +46,7 @@ _ALONE = {
 
 
 def logger_properties(log: Path) -> str:
-    """Return the Log4j configuration that writes warnings and worse to `log`."""
+    """Return the Log4j configuration that writes warnings and errors to `log`."""
     return f"""\
 status=error
 rootLogger.level=warn

@@ -1,8 +1,8 @@
 """Kafka's jars: pinned by digest, fetched once per user from a Maven repository, verified at every start.
 
-`jars.lock` lists them (`pin_jars.py` writes it). Nothing is resolved at run time: a resolver takes twenty seconds to
-read a hundred POMs, and the digests ensure that a changed jar is never run. Each jar is renamed into the cache when it
-is complete, so that concurrent or interrupted first starts leave only whole files.
+`jars.lock` lists them (`pin_jars.py` writes it). Nothing is resolved at run time, because a resolver takes twenty
+seconds to read a hundred POMs. The digests ensure that a changed jar never runs. Each jar is renamed into the cache
+when it is complete, so that concurrent or interrupted first starts leave only complete files.
 """
 
 import os
@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 def fetched(folder: Path | None = None, progress: Progress = silent, repository: str | None = None) -> list[Path]:
     """Return the paths of all jars, after fetching those that are missing or damaged.
 
-    If there are none, the network is not used. `repository` is the address of a Maven repository. The default is
+    If all jars are valid, the network is not used. `repository` is the address of a Maven repository. The default is
     RONDO_MAVEN, else Maven Central.
 
     Raises:
@@ -31,7 +31,7 @@ def fetched(folder: Path | None = None, progress: Progress = silent, repository:
     folder = folder or cache_folder()
     jars = pinned()
     if wanted := [jar for jar in jars if not jar.is_whole_in(folder)]:
-        # Imported only when something is missing: a warm start does not pay for the network modules.
+        # Imported only if a jar is missing, because the import of the network modules delays a start.
         from rondo.embedded.kafka import maven  # noqa: PLC0415
 
         maven.fetch(wanted, folder, repository or maven.default_repository(), progress)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-# Not 4.3.0 to 4.4.0: after a crash such a broker treats a transaction as complete whose markers it has not written
-# (KAFKA-20734). See docs/decisions/0014-kafka-4-2.md.
+# The versions 4.3.0 to 4.4.0 do not qualify: after a crash such a broker treats a transaction as complete although it
+# has not written its markers (KAFKA-20734). See docs/decisions/0014-kafka-4-2.md.
 KAFKA_VERSION = "4.2.2"
 
 
@@ -31,13 +31,13 @@ class Jar:
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.name}"
 
     def is_whole_in(self, folder: Path) -> bool:
-        """Return whether the folder has the file with the pinned digest."""
+        """Return whether the folder has the jar with the pinned digest."""
         path = folder / self.name
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
 def pinned() -> list[Jar]:
-    """Read the lock file: one jar per line, as `group:artifact:version size sha256`."""
+    """Parse the lock file, which has one jar per line, as `group:artifact:version size sha256`."""
     lines = resources.files("rondo.embedded.kafka").joinpath("jars.lock").read_text("ascii").splitlines()
     return [_parse(line) for line in lines if not line.startswith("#")]
 

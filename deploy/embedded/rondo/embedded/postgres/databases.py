@@ -8,17 +8,18 @@ import asyncpg
 from rondo.embedded.errors import PostgresUnavailableError
 from rondo.embedded.postgres.roles import DATABASE, database_sql, role_sql
 
-# The server's default may be an encoding that the services refuse. C fits every encoding, and sorts alike everywhere.
+# The server's default may be an encoding that the services refuse. The locale C fits every encoding, and sorts the same
+# everywhere.
 CREATE_DATABASE = f"CREATE DATABASE {DATABASE} ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
 
 
 async def create_databases(superuser: str, services: list[str]) -> dict[str, str]:
     """Create the database and each service's role and schema if they do not exist. Set new passwords.
 
-    `superuser` is a superuser's DSN. Returns the DSN of each service.
+    `superuser` is a superuser's DSN. Return the DSN of each service.
 
     Raises:
-        PostgresUnavailableError: the server does not answer, or refuses.
+        PostgresUnavailableError: the server does not answer, or refuses a statement.
 
     """
     passwords = {service: secrets.token_urlsafe(24) for service in services}
@@ -40,7 +41,7 @@ async def _create_database(superuser: str) -> None:
     try:
         await _run(superuser, [CREATE_DATABASE])
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        return  # of an earlier start, or created by another stack on the same server at this moment
+        return  # it exists from an earlier start, or another stack creates it at this moment
 
 
 async def _run(address: str, statements: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL roles: one per service, each with a schema of its own and no access to the others.
+"""PostgreSQL roles: one per service, each with its own schema and without access to the other schemas.
 
 The embedded stack runs these statements. For any other server, `python -m rondo.embedded.postgres.roles` prints them
 with the passwords from RONDO_PASSWORD_<SERVICE>.
@@ -14,7 +14,7 @@ SERVICES_WITH_SCHEMA = ("ingestion", "trainer", "registry", "monitor")
 
 
 def database_sql() -> list[str]:
-    """Return the statements to run in the database before those of the roles. They are idempotent."""
+    """Return idempotent statements for the database, which run before those of the roles."""
     return [
         f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",

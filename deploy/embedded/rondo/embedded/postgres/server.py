@@ -28,7 +28,7 @@ _CLUSTER = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync
 
 
 class Postgres(Server):
-    """A server that keeps its files under `folder`, or in /var/tmp where its account has no access to `folder`."""
+    """A server that keeps its files under `folder`, or in /var/tmp if its account has no access to `folder`."""
 
     name = "PostgreSQL"
 
@@ -38,7 +38,8 @@ class Postgres(Server):
         self.port = port or free_port()
         self._keep = keep
         self._password = ""
-        # SIGINT is the "fast" shutdown, which does not wait for clients. SIGQUIT ends all of its processes at once.
+        # SIGINT is the "fast" shutdown, which does not wait for clients. SIGQUIT ends all processes of the server at
+        # once.
         log = self.folder / "postgres.log"
         self.process = Process(command=(), log=log, stop_signal=SIGINT, parent_death_signal=SIGQUIT)
 
@@ -48,7 +49,7 @@ class Postgres(Server):
         return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/postgres"
 
     def prepare(self) -> None:
-        """Find the programs, and create a cluster unless that of an earlier start is kept."""
+        """Find the programs, and create a cluster unless the cluster of an earlier start is kept."""
         if not self._keep:
             remove_location(self.folder)
         location = find_location(self.folder)
@@ -72,7 +73,7 @@ class Postgres(Server):
             await connection.close()
 
     def stop(self) -> None:
-        """Stop it, and delete files outside the folder unless they are kept."""
+        """Stop the server, and delete files outside the folder unless they are kept."""
         super().stop()
         if not self._keep:
             remove_location(self.folder)
@@ -84,7 +85,7 @@ def _create_cluster(location: Location, secret: Path, data: Path) -> None:
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(24), "ascii")
-    # Only these two: if it owned their folder, the account could place a link where root writes.
+    # Only these two: if the account owned their folder, it could place a link where root writes.
     if location.account:
         location.account.chown(data)
         location.account.chown(secret)

@@ -1,4 +1,4 @@
-"""The account that PostgreSQL runs as: PostgreSQL refuses to run as root."""
+"""The account of the PostgreSQL processes, because PostgreSQL refuses to run as root."""
 
 import os
 import pwd

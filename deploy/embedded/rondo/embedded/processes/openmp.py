@@ -1,8 +1,8 @@
 """GNU OpenMP for LightGBM, on a machine that has none.
 
 LightGBM's wheel is linked against the system's `libgomp.so.1`, which a bare Debian or a slim image lacks. The wheel of
-scikit-learn contains the library under a name of its own, which auditwheel has also written into its SONAME. A copy
-with the right name and SONAME is what the loader looks for.
+scikit-learn contains the library under another name, which auditwheel has also written into its SONAME. This module
+makes a copy with the name and SONAME that the loader expects.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ class OpenMpMissingError(EmbeddedError):
 
 
 def prepare(folder: Path) -> dict[str, str]:
-    """Return the environment in which a process finds the library: empty where the system has it.
+    """Return the environment in which a process finds the library. Empty if the system has it.
 
     Raises:
-        OpenMpMissingError: neither the system nor scikit-learn has it.
+        OpenMpMissingError: neither the system nor scikit-learn has the library.
 
     """
     if not sys.platform.startswith("linux") or _is_installed():
-        return {}  # the wheels of other systems contain or name their own
+        return {}  # wheels for other systems contain or name their own library
     copy_to(folder)
     return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("LD_LIBRARY_PATH"))))}
 
 
 def copy_to(folder: Path) -> Path:
-    """Write the library that scikit-learn's wheel contains to a folder, with the name and SONAME of the system's."""
+    """Write the library of scikit-learn's wheel to a folder, with the name and SONAME of the system's library."""
     source = _carried()
     name = source.name.encode()
-    # The SONAME is in the string table, ended by a zero byte: the shorter name fits into its place.
+    # The SONAME is in the string table and ends with a zero byte, so the shorter name fits into its place.
     content = source.read_bytes().replace(name + b"\0", SONAME.encode().ljust(len(name) + 1, b"\0"))
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / SONAME
-    # Never write into a file that a process has loaded.
+    # The file is replaced, because a process may have loaded the old one.
     fresh = target.with_suffix(f".{os.getpid()}")
     fresh.write_bytes(content)
     return fresh.replace(target)
 
 
 def load(folder: Path) -> None:
-    """Load the library into this process and its children, where the system has none."""
+    """Load the library into this process and its children, if the system has none."""
     if environment := prepare(folder):
         os.environ |= environment
         ctypes.CDLL(str(folder / SONAME), mode=ctypes.RTLD_GLOBAL)

@@ -1,6 +1,6 @@
-"""Processes that outlived a killed stack. Each is recorded beside its log, and the next start kills it.
+"""Processes that still run after their stack was killed. Each is recorded next to its log, and the next start kills it.
 
-On Linux there are none (see `parent_death.py`), except those that a service started.
+On Linux only processes that a service started can remain (see `parent_death.py`).
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def kill_all(folder: Path) -> list[int]:
 
 
 def _recorded(path: Path) -> psutil.Process | None:
-    # The id alone is not enough: the system may have reused it.
+    # The id alone does not suffice, because the system may have reused it.
     with contextlib.suppress(ValueError, psutil.NoSuchProcess):
         pid, created = path.read_text("ascii").split()
         process = psutil.Process(int(pid))

@@ -1,7 +1,7 @@
 """Free ports on loopback.
 
-They are chosen below the range that the system uses for outgoing connections (32768 and up on Linux, 49152 on macOS),
-so that no client takes the port of a server that restarts.
+They are below the range of outgoing connections (from 32768 on Linux, from 49152 on macOS), so that no client takes the
+port of a server during its restart.
 """
 
 import itertools
@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
 _FILE = "ports.json"
 
-# Each candidate is used once per process. A random start keeps two processes apart.
+# Each candidate is used once per process. Two processes start at random positions, to avoid the same candidates.
 _candidates = itertools.islice(
     itertools.cycle(range(_LOWEST, _HIGHEST)),
     random.randrange(_HIGHEST - _LOWEST),  # noqa: S311 - spreads load, protects nothing
@@ -28,7 +28,7 @@ _candidates = itertools.islice(
 def is_free(port: int) -> bool:
     """Return whether a server can listen on `port` of loopback now."""
     with socket.socket() as probe:
-        # As servers do: connections of an earlier server in TIME_WAIT do not block the port.
+        # As for servers, connections of an earlier server in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -47,7 +47,7 @@ def chosen_port(variable: str) -> int:
 
     Raises:
         BadPortError: the value is not a port.
-        PortTakenError: another program listens on it.
+        PortTakenError: another program listens on the port.
 
     """
     value = os.environ.get(variable, "")
@@ -61,9 +61,9 @@ def chosen_port(variable: str) -> int:
 
 
 class HomePorts:
-    """The ports of the servers of a home. A later start uses them again where they are free.
+    """The ports of the servers of a home. A later start uses the same ports if they are free.
 
-    So clients that have the addresses of an earlier start need no new ones.
+    Clients with the addresses of an earlier start then need no new ones.
     """
 
     def __init__(self, home: Path) -> None:
@@ -72,7 +72,7 @@ class HomePorts:
         self._given: dict[str, int] = {}
 
     def port(self, name: str) -> int:
-        """Return the port of an earlier start if it is free, else another one."""
+        """Return the port of an earlier start if it is free, else another port."""
         before = self._before.get(name, 0)
         usable = before not in self._given.values() and 0 < before < 1 << 16 and is_free(before)
         self._given[name] = before if usable else free_port()
@@ -83,7 +83,7 @@ class HomePorts:
 
         Raises:
             BadPortError: the value is not a port.
-            PortTakenError: another program listens on it.
+            PortTakenError: another program listens on the port.
 
         """
         return chosen_port(variable) if os.environ.get(variable) else self.port(name)

@@ -1,4 +1,4 @@
-"""One child process: its log, its signals, its end."""
+"""One child process: its log, its signals and its end."""
 
 import contextlib
 import os
@@ -20,7 +20,8 @@ from rondo.embedded.processes.parent_death import signal_on_parent_death
 class Process:
     """A command that runs as a child in its own session, so that Ctrl-C reaches only the parent.
 
-    `parent_death_signal` ends it when its parent is killed. `folder` is its working directory.
+    `parent_death_signal` is the signal that ends the process when its parent is killed. `folder` is the working
+    directory.
     """
 
     command: Sequence[str]
@@ -65,14 +66,14 @@ class Process:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is stopped, by `pause` or by another SIGSTOP."""
+        """True if the process is stopped, by `pause` or by another SIGSTOP."""
         try:
             return self.is_running and bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
         except psutil.NoSuchProcess:
             return False
 
     def stop(self, grace_seconds: float = 10) -> None:
-        """Send `stop_signal`, wait, then kill what is left of its session."""
+        """Send `stop_signal`, wait, then kill the remaining processes of the session."""
         if self._popen is None:
             return
         self.resume()
@@ -84,7 +85,7 @@ class Process:
         delete_record(self.log)
 
     def kill(self) -> None:
-        """Kill the process itself, as a crash would: its children survive."""
+        """Kill only the process itself, as in a crash. Its children survive."""
         if self._popen is not None:
             self._popen.kill()
             self._popen.wait()
@@ -103,12 +104,12 @@ class Process:
         await_end(family)
 
     def pause(self) -> None:
-        """Stop it and its descendants (SIGSTOP): connections stay open, nothing answers."""
+        """Stop the process and its descendants (SIGSTOP). Connections stay open, and nothing answers."""
         for each in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.suspend()
-                # The signal is asynchronous: until it is delivered, the process can still answer. One that ended
-                # meanwhile stays a zombie, for its parent is stopped.
+                # The signal is asynchronous, so the process can still answer until it is delivered. A process that
+                # ended in the meantime stays a zombie, because its parent is stopped.
                 while each.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
                     time.sleep(0.005)
 
@@ -119,7 +120,7 @@ class Process:
                 each.resume()
 
     def last_line(self) -> str:
-        """Return the last line of its log that is not blank, or an empty string."""
+        """Return the last line of the log that is not blank, or an empty string."""
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
@@ -133,7 +134,7 @@ class Process:
 
 
 def await_end(processes: Sequence[psutil.Process], timeout_seconds: float = 10) -> None:
-    """Wait until none of them runs. A zombie has ended."""
+    """Wait until none of the processes runs. A zombie counts as ended."""
     deadline = time.monotonic() + timeout_seconds
     while any(_runs(each) for each in processes) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,7 +1,7 @@
 """Monitors the processes of a running stack: restarts dead servers, and reports deaths and frozen processes.
 
-Services restart themselves (`service_process.py`). A server that was ended by `kill` or `stop` stays down until its
-owner restarts it.
+`service_process.py` restarts services. A server that was ended by `kill` or `stop` stays down until its owner restarts
+it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _RETRY_SECONDS = 2.0
 
 
 class ProcessMonitor:
-    """Runs inside `async with`. Each report is a line of JSON in `log`, and goes to `progress`."""
+    """Monitors processes inside `async with`. Each report is a line of JSON in `log`, and goes to `progress`."""
 
     def __init__(self, servers: Sequence[Server], services: Sequence[ServiceProcess], log: Path) -> None:
         self.progress: Progress = silent
@@ -35,13 +35,13 @@ class ProcessMonitor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End before the processes are stopped: their end is no death."""
+        """End the monitor before the processes are stopped, so that their end is not reported as a death."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
     async def wait(self) -> None:
-        """Wait until the monitor fails, or this is cancelled."""
+        """Wait until the monitor fails, or this call is cancelled."""
         await asyncio.shield(self._task)
 
     async def _run(self) -> None:
@@ -93,7 +93,7 @@ class ProcessMonitor:
 
     def _report(self, level: str, message: str) -> None:
         line = {"time": datetime.now(UTC).isoformat(), "level": level, "service": "stack", "message": message}
-        # Servers often die of a full disk: a log that can't be written must not end the monitor.
+        # A full disk often ends servers. A failed write to the log must not end the monitor, too.
         with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         self.progress(message)

@@ -1,4 +1,4 @@
-"""The life cycle of a server of the stack: prepare, launch, wait until ready, stop; and faults for tests."""
+"""The life cycle of a server of the stack: prepare, launch, wait until ready, stop. Tests use its faults."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,10 @@ _POLL_SECONDS = 0.05
 
 @dataclass
 class StartLimit:
-    """When to give up on a start: after `inactive` seconds without output, or after `total` seconds.
+    """The limits of a start: it fails after `inactive` seconds without output, or after `total` seconds.
 
-    On a slow or busy machine a server takes minutes, and its log grows meanwhile. Times are those of a monotonic clock.
+    On a slow or busy machine a start takes minutes, and the log grows during that time. Times are those of a monotonic
+    clock.
     """
 
     inactive: float
@@ -28,7 +29,7 @@ class StartLimit:
     _active: float = 0
 
     def exceeded(self, output: int, now: float) -> str | None:
-        """Return why to give up, or None. `output` is the size of the log."""
+        """Return the reason why the start has failed. None if it has not. `output` is the size of the log in bytes."""
         if output != self._output:
             self._output, self._active = output, now
         if now - self.started >= self.total:
@@ -47,12 +48,12 @@ class Server(ABC):
     ready_within_seconds: float = 600
     stop_within_seconds: float = 20
     restarts: int = 0
-    """The number of restarts after it died."""
+    """The number of restarts after a death."""
     _should_run: bool = False
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make everything that the process needs. Runs in a thread, for it may take seconds."""
+        """Create everything that the process needs. The method runs in a thread, because it may take seconds."""
 
     @abstractmethod
     async def answers(self) -> bool:
@@ -93,26 +94,26 @@ class Server(ABC):
 
     @property
     def has_died(self) -> bool:
-        """Whether it was ready and has ended without a call of `stop` or `kill`."""
+        """True if the server was ready and has ended without a call of `stop` or `kill`."""
         return self._should_run and not self.process.is_running
 
     def stop(self) -> None:
-        """Stop it gracefully, and kill it if it takes too long."""
+        """Stop the server gracefully, and kill it if it takes too long."""
         self._should_run = False
         self.process.stop(self.stop_within_seconds)
 
     def kill(self) -> None:
-        """End it as a power cut would. It stays down until `restart`."""
+        """End the server as a power cut would. It stays down until `restart`."""
         self._should_run = False
         self.process.kill_session()
 
     async def restart(self) -> None:
-        """Kill it if it runs, and start it with the same data and port."""
+        """Kill the server if it runs, and start it with the same data and port."""
         self.kill()
         await self.launch()
 
     def pause(self) -> None:
-        """Stop it with SIGSTOP: connections stay open, nothing answers."""
+        """Stop the server with SIGSTOP. Connections stay open, and nothing answers."""
         self.process.pause()
 
     def resume(self) -> None:

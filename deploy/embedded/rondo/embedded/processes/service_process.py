@@ -1,4 +1,4 @@
-"""A service in a child process: restarted when it dies, with a wait for its readiness."""
+"""A service in a child process that is restarted after each death, and a wait for its readiness."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ from rondo.embedded.processes.process import Process
 
 _POLL_SECONDS = 0.1
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.2, 5.0
-# After this time alive, the next death does not count as one in a row.
+# A death after this time of running does not count as consecutive.
 _HEALTHY_SECONDS = 10.0
-# `wait_ready` fails after this many deaths instead of waiting for its timeout.
+# After this many deaths `wait_ready` fails without waiting for its timeout.
 _MAX_DEATHS = 3
 
 # Requests to loopback bypass the proxy of the environment.
@@ -22,7 +22,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def restart_delay(deaths_in_a_row: int) -> float:
-    """Return the seconds to wait before a restart: doubled with each death in a row, at most five."""
+    """Return the seconds until a restart. They double with each consecutive death, to at most five seconds."""
     return min(_FIRST_DELAY_SECONDS * 2.0 ** (deaths_in_a_row - 1), _LONGEST_DELAY_SECONDS)
 
 
@@ -37,7 +37,7 @@ class ServiceProcess:
         self._watch: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the process, and restart it whenever it dies, until `stop`."""
+        """Start the process, and restart it after each death until `stop`."""
         self.process.start()
         self._watch = asyncio.create_task(self._keep_running(), name=f"watch {self.name}")
 
@@ -54,11 +54,11 @@ class ServiceProcess:
             self.process.start()
 
     def kill(self) -> None:
-        """Kill the process as a crash would. It is restarted."""
+        """Kill the process as in a crash. It is restarted."""
         self.process.kill()
 
     async def stop(self) -> None:
-        """Stop it gracefully, without a restart. Kill it if it takes too long."""
+        """Stop the process gracefully, without a restart. Kill it if it takes too long."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -69,7 +69,7 @@ class ServiceProcess:
         """Wait until `/readyz` answers 200.
 
         Raises:
-            NotReadyError: it keeps dying, or is not ready in time; with the last line of its log.
+            NotReadyError: the service dies repeatedly, or is not ready in time. The error has the last line of its log.
 
         """
         deadline, before = time.monotonic() + timeout_seconds, self.restarts

@@ -1,4 +1,4 @@
-"""SIGTERM as a graceful end."""
+"""SIGTERM as a graceful shutdown."""
 
 import contextlib
 import signal
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl-C while the body runs. In a thread other than the main one nothing changes."""
-    # `rondo down` and systemd send it, and by default Python ends without stopping anything.
+    """Handle SIGTERM like Ctrl-C while the body runs. Outside of the main thread this has no effect."""
+    # `rondo down` and systemd send SIGTERM. By default Python then ends without stopping anything.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

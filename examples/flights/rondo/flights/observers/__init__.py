@@ -1,1 +1,1 @@
-"""Independent readers: they count requests and answers and record events and outages."""
+"""Independent readers that count requests and answers, and record events and outages."""

@@ -1,4 +1,4 @@
-"""The independent reader: counts requests and answers from the topics (read_committed), not from the services."""
+"""The independent reader. It counts requests and answers in the topics (read_committed), without the services."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _ANSWER_SECONDS, _FINISH_SECONDS = 10.0, 60.0
 
 
 class Auditor:
-    """Reads the topics from their beginning into a ledger, on its own thread.
+    """Reads the topics from their beginning into a ledger, in its own thread.
 
-    `timeout` (seconds) limits the last reading, to the end of every topic.
+    `timeout` (seconds) limits the final reading to the end of every topic.
     """
 
     def __init__(self, kafka: KafkaConnection, timeout: float = _FINISH_SECONDS) -> None:
@@ -55,13 +55,13 @@ class Auditor:
         """Read until `finish` was called, and then to the end of every partition.
 
         Raises:
-            UnreadableError: Kafka does not answer, or the last reading takes too long.
+            UnreadableError: Kafka does not answer, or the final reading takes too long.
 
         """
         try:
             places = self._places()
             self._read(places, until=self._finishing.is_set)
-            # A new assignment from here on: each partition then reports its end again.
+            # A new assignment from the current positions, because each partition then reports its end again.
             self._read_to_the_end(places)
         except KafkaException as error:
             raise UnreadableError(str(error)) from error
@@ -107,7 +107,7 @@ class Auditor:
                     ended.add((topic, partition))
 
     def finish(self) -> None:
-        """Read to the end of what is there now, and then stop."""
+        """Read to the current end of the topics, and then stop."""
         self._finishing.set()
 
     def stop(self) -> None:
@@ -116,7 +116,7 @@ class Auditor:
         self._finishing.set()
 
     def wait_for_answers(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until every request has an answer. Return whether it has."""
+        """Wait up to `timeout` seconds until every request has an answer. Return whether all have one."""
         deadline = time.monotonic() + timeout
         while self.ledger.open > 0:
             if time.monotonic() > deadline:
@@ -143,7 +143,7 @@ def compared_output(output: dict[str, object]) -> float | str | None:
 
 
 def request_of(value: bytes) -> str:
-    """Return the id in a request, or an empty text: other programs may write malformed ones."""
+    """Return the id in a request. Empty for a malformed request, which other programs may have written."""
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError:

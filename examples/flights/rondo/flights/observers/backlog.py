@@ -36,22 +36,22 @@ class Backlog:
         self._timeout = timeout
         self._stop = threading.Event()
         self._admin = AdminClient({**kafka.confluent(), "client.id": "backlog", "log_level": 0})
-        # Without a subscription it never joins the group. An AdminClient could list the offsets, too, but librdkafka
-        # 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
+        # Without a subscription this consumer never joins the group. An AdminClient could list the offsets, too, but
+        # librdkafka 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
         self._group = Consumer(
             {
                 **kafka.confluent(),
                 "client.id": "backlog",
                 "group.id": GROUP,
                 "enable.auto.commit": False,
-                # Do not wait for offsets in running transactions.
+                # The request does not wait for offsets in running transactions.
                 "isolation.level": "read_uncommitted",
                 "log_level": 0,
             }
         )
 
     def run(self) -> None:
-        """Count periodically until stopped. While Kafka does not answer, the latest count stays."""
+        """Count periodically until stopped. If Kafka does not answer, the latest count is kept."""
         while not self._stop.wait(_PAUSE_SECONDS):
             try:
                 self.requests = self._uncommitted()
@@ -63,10 +63,10 @@ class Backlog:
         self._stop.set()
 
     def wait_until_done(self, timeout: float) -> int:
-        """Wait up to `timeout` seconds until serving is done. Return the number of requests that are left.
+        """Wait up to `timeout` seconds until serving is done. Return the number of remaining requests.
 
-        Serving is done when its group has committed every request and no answer is in an open transaction: the topics
-        are complete then. `stop` ends the wait early.
+        Serving is done when its group has committed every request and no answer is in an open transaction. The topics
+        are then complete. `stop` ends the wait early.
 
         Raises:
             UnreadableError: Kafka does not answer.
@@ -79,7 +79,7 @@ class Backlog:
                 if left == 0 and not self._answers_in_transactions():
                     return 0
                 if time.monotonic() > deadline:
-                    return max(left, 1)  # at least the one whose answer is in that transaction
+                    return max(left, 1)  # at least the request whose answer is in the open transaction
             except KafkaException as error:
                 if time.monotonic() > deadline:
                     raise UnreadableError(str(error)) from error
@@ -89,7 +89,7 @@ class Backlog:
     def _uncommitted(self) -> int:
         ends = self._ends((PredictionRequested.topic,), IsolationLevel.READ_UNCOMMITTED)
         committed = self._group.committed([TopicPartition(*place) for place in ends], timeout=self._timeout)
-        # A partition without a committed offset has a negative one.
+        # A partition without a committed offset has a negative offset.
         return sum(max(ends[place.topic, place.partition] - max(place.offset, 0), 0) for place in committed)
 
     def _answers_in_transactions(self) -> bool:

@@ -27,7 +27,7 @@ _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVEN
 
 
 class EventListener:
-    """Reads the control plane from its beginning into a history, on its own thread.
+    """Reads the control plane from its beginning into a history, in its own thread.
 
     `timeout` (seconds) limits the first request to Kafka.
     """
@@ -79,7 +79,7 @@ class EventListener:
         self._stop.set()
 
     def wait_for(self, enough: Callable[[History], bool], timeout: float) -> bool:
-        """Wait until the history satisfies `enough`, reading ends, or `timeout` seconds pass. Return whether so."""
+        """Wait until the history satisfies `enough`. False if reading ends or `timeout` seconds pass before."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or enough(self.history), timeout)
             return enough(self.history)

@@ -1,4 +1,4 @@
-"""The events of a run, and what follows from them."""
+"""The events of a run, and facts derived from them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Redeployment:
         return (first_prediction - self.found_at).total_seconds()
 
     def without_training(self, first_prediction: datetime) -> float:
-        """Return the same without the duration of the training."""
+        """Return the seconds of `total` without the duration of the training."""
         return self.total(first_prediction) - self.trained_in.total_seconds()
 
 
@@ -53,11 +53,11 @@ class History:
         return [envelope for envelope in list(self.envelopes) if isinstance(envelope.data, kinds)]
 
     def redeployments(self) -> list[Redeployment]:
-        """Return the promotions that a finding or the labels of a closed window caused, one for each of these."""
+        """Return the redeployments, which are promotions caused by a finding or by the labels of a closed window."""
         found_of = reversed(self.of(DriftDetected, PerformanceDegraded, PerformanceSuspected))
         causes = {e.data.finding_id: e for e in found_of}
         causes |= {f"labels/{e.data.finding_id}": e for e in reversed(self.of(WindowClosed))}
-        # By trigger and not by digest: a repeated training on the same rows gives the same artifact.
+        # Matched by trigger and not by digest, because a repeated training on the same rows gives the same artifact.
         trained = {e.data.trigger.id: e.data for e in self.of(ModelTrained)}
         found: dict[str, Redeployment] = {}
         for promoted in self.of(ModelPromoted):
@@ -78,14 +78,14 @@ class History:
         return list(found.values())
 
     def running(self) -> set[str]:
-        """Return the runs that have started and not ended."""
+        """Return the runs that have started and not yet ended."""
         ended = {e.data.run_id for e in self.of(ModelTrained, TrainingFailed)}
         return {e.data.run_id for e in self.of(TrainingStarted)} - ended - self.skipped().keys()
 
     def skipped(self) -> dict[str, TrainingSkipped]:
         """Return the ends of the runs that were skipped, by run.
 
-        The skip of a trigger that came meanwhile names the run that is in flight, and ends nothing.
+        A trigger during a run is also skipped. That event names the active run, and does not end it.
         """
         skips = [e.data for e in self.of(TrainingSkipped) if e.data.reason != SkipReason.IN_FLIGHT]
         return {skip.run_id: skip for skip in skips if skip.run_id is not None}
@@ -95,7 +95,7 @@ class History:
         return max(changes, key=lambda change: change.revision, default=None)
 
     def last_window(self) -> WindowClosed | None:
-        """Return the last window that closed of a version that was champion then."""
+        """Return the last closed window of a version that was the champion at that time."""
         closed = [each.data for each in self.of(WindowClosed) if each.data.role == WindowRole.CHAMPION]
         return closed[-1] if closed else None
 

@@ -1,4 +1,4 @@
-"""The ledger of requests and answers: which were lost, and which were answered twice."""
+"""The ledger of requests and answers, which finds lost requests and duplicate answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """The version that answered, and its score, value or label. None where a model of somebody else gives none."""
+    """The version that answered, and its score, value or label. None if a model of another program gives none."""
 
     model_version: int
     output: float | str | None
@@ -20,9 +20,10 @@ class Answer:
 
 @dataclass
 class Ledger:
-    """By request id the number of requests, answers and refusals, and the last answer.
+    """The number of requests, answers and refusals by request id, and the last answer.
 
-    One thread writes. Other threads may read the plain counts at any time, everything else when it has ended.
+    One thread writes. Other threads may read the plain counts at any time, and everything else after the end of that
+    thread.
     """
 
     requests: int = 0
@@ -39,7 +40,7 @@ class Ledger:
         self.requested[request] += 1
 
     def add_refusal(self, request: str) -> None:
-        """Count a request that went to the dead letters: its answer is a refusal."""
+        """Count a dead letter of a request as a refusal, which is an answer to it."""
         self.responses += 1
         self.refused[request] += 1
 
@@ -63,5 +64,5 @@ class Ledger:
 
     @property
     def open(self) -> int:
-        """The number of requests without an answer: exact at the end, slightly late before."""
+        """The number of requests without an answer. It is exact at the end, and slightly late before."""
         return self.requests - self.responses

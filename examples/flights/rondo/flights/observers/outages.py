@@ -1,4 +1,4 @@
-"""Outages during a run: which processes died, and when everything was ready again."""
+"""Outages during a run: the processes that died, and the recovery of the platform."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class Incident:
-    """A line of the timeline that is not an event. `time` is this machine's, in UTC."""
+    """A line of the timeline that is not an event. `time` is from this machine's clock, in UTC."""
 
     id: str
     time: datetime
@@ -36,7 +36,7 @@ class Incident:
 
 
 class OutageObserver:
-    """Finds deaths by the counts of `restarts`, and the recovery by `all_ready`."""
+    """Finds deaths from the counts of `restarts`, and the recovery from `all_ready`."""
 
     def __init__(
         self,

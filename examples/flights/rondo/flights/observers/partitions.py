@@ -17,7 +17,7 @@ def partitions(client: Consumer | AdminClient, topics: Iterable[str], timeout: f
     """Return all partitions of the topics, at offset 0. Kafka has `timeout` seconds to answer.
 
     Raises:
-        KafkaException: it does not answer, or has no such topic.
+        KafkaException: Kafka does not answer, or a topic does not exist.
 
     """
     known = client.list_topics(timeout=timeout).topics

@@ -1,4 +1,4 @@
-"""The readers of a run, each on its own thread: auditor, event listener and backlog."""
+"""The readers of a run, each in its own thread: auditor, event listener and backlog."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Readers:
     threads: tuple[Future[None], ...]
 
     def check(self) -> None:
-        """Check that all of them still run.
+        """Check that all readers still run.
 
         Raises:
-            UnreadableError: one has ended.
+            UnreadableError: a reader has ended.
 
         """
         for thread in self.threads:
@@ -39,7 +39,7 @@ class Readers:
     async def close(self, seconds: float) -> int:
         """Wait up to `seconds` until serving is done, then read every topic to its end.
 
-        Returns the number of requests that serving had not finished.
+        Return the number of requests that serving has not finished.
 
         Raises:
             UnreadableError: Kafka does not answer.

@@ -1,4 +1,4 @@
-"""The start of a run: apply the spec, publish batches, wait until the first model is served."""
+"""The start of a run: applies the spec, publishes batches, and waits until the first model is served."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def first_model(
     """Wait until the first version is served, and return its artifact.
 
     Raises:
-        FirstModelError: it was rejected, its training failed, or it is not served within `seconds`.
+        FirstModelError: the version was rejected, its training failed, or it is not served within `seconds`.
         UnreadableError: a reader has ended.
 
     """

@@ -1,4 +1,4 @@
-"""The replay: sends in event time, and shows snapshots."""
+"""The replay: sends messages in event time, and shows snapshots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_TRAINING_SECONDS = 120.0
 
 
 class Replay:
-    """`baseline` are the outputs of the first model, which is never retrained, aligned with `flights`."""
+    """The replay. `baseline` are the outputs of the first model, which is never retrained, aligned with `flights`."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Replay:
         self._trainings: dict[str, float] = {}
         self._slow = False
         self._started = time.monotonic()
-        # Last, because the event clock starts here.
+        # The sender comes last, because the event clock starts here.
         self._clock = EventClock(plan.stream_from, plan.per_second)
         self._sender = Sender(kafka, ticks(flights, plan.example, plan.stream_from, plan.until, _STEP), self._clock)
 
     async def run(self, observer: RunObserver, controls: SystemControls) -> float:
-        """Send everything in event time. Return the duration in seconds.
+        """Send all messages in event time. Return the duration in seconds.
 
         Raises:
             NotDeliveredError: Kafka did not acknowledge a message.
@@ -83,7 +83,7 @@ class Replay:
         now = time.monotonic()
         running = self._readers.listener.history.running()
         self._trainings = {run: self._trainings.get(run, now) for run in running}
-        # A run that does not end must not hold the replay up.
+        # A run that does not end must not delay the replay.
         training = any(now - since < _LONGEST_TRAINING_SECONDS for since in self._trainings.values())
         speed = self._plan.training_speed if training else 1.0
         self._slow = speed < 1
@@ -116,7 +116,7 @@ class Replay:
     def _score_finished_months(self) -> None:
         now = self._sender.progress.event_time
         if now is not None and now.month - 1 not in self._with and now.month > self._plan.stream_from.month:
-            # Only finished months: the metric of a month's first flights has a large error.
+            # Only finished months, because the metric of the first flights of a month has a large error.
             outputs = answered(self._flights, self._readers.auditor.ledger.answers)
             found = by_month(self._plan.example, self._flights, outputs)
             self._with = {month: value for month, value in found.items() if month < now.month}

@@ -37,12 +37,12 @@ class EventClock:
     def __init__(self, start: datetime, per_second: timedelta, now: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
         self._now = now
-        # What it showed at the last change of its speed. One reference, so that a reader never sees half a change.
+        # The state at the last change of the speed. It is one reference, so that a reader never sees half of a change.
         self._anchor = (start, now(), 1.0)
         self._setting = Lock()
 
     def set_speed(self, speed: float) -> None:
-        """Advance by `speed` times `per_second` from now on. More than 0."""
+        """Advance by `speed` times `per_second` from now on. `speed` must be above 0."""
         with self._setting:
             shown, at, before = self._anchor
             if speed != before:
@@ -55,7 +55,7 @@ class EventClock:
             self._anchor = (event_time, self._now(), self._anchor[2])
 
     def seconds_until(self, event_time: datetime) -> float:
-        """Return the seconds until the clock shows `event_time` at its present speed. Below 0 afterwards."""
+        """Return the seconds until the clock shows `event_time` at the current speed. Negative after that time."""
         shown, at, speed = self._anchor
         return (event_time - shown) / self._per_second / speed - (self._now() - at)
 
@@ -63,7 +63,7 @@ class EventClock:
 def ticks(flights: pl.DataFrame, example: Example, start: datetime, end: datetime, step: timedelta) -> Iterator[Tick]:
     """Yield the messages step by step: requests at the scheduled departure, outcomes when they are known.
 
-    Outcomes of the last flights are due after `end`. The ticks continue until all of them are sent.
+    Outcomes of the last flights are due after `end`. Ticks continue until all of them are included.
     """
     departures = flights.sort(EVENT_TIME)
     labelled = flights.filter(pl.col(example.label).is_not_null()).sort(KNOWN_AT)

@@ -1,4 +1,4 @@
-"""Sends the replay to Kafka on time, on its own thread. Counts every message that is not acknowledged."""
+"""Sends the replay to Kafka on time, in its own thread, and counts messages that are not acknowledged."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from rondo.flights.replay.schedule import EventClock, Tick
 
 _MESSAGE_SECONDS = 60.0
-# The time that librdkafka may need after a message's timeout to report it.
+# The time that librdkafka may need to report a message's timeout.
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _STEP_SECONDS = 0.1
-# A replay that is later than this does not catch up: it would not be slower while a training runs.
+# A replay with a longer delay does not catch up. Otherwise the low speed during a training would have no effect.
 _MOST_BEHIND_SECONDS = 0.5
 
 
 @dataclass
 class Progress:
-    """Messages handed over, the event time, and the delay in seconds (`behind`)."""
+    """The number of messages given to the producer, the event time, and the delay in seconds (`behind`)."""
 
     requests: int = 0
     outcomes: int = 0
@@ -72,7 +72,7 @@ class Sender:
         )
 
     def run(self) -> None:
-        """Send everything. Return when Kafka has acknowledged the last message, or soon after `stop`.
+        """Send all messages. Return when Kafka has acknowledged the last message, or soon after `stop`.
 
         Raises:
             NotDeliveredError: a message was refused or timed out.
@@ -93,12 +93,12 @@ class Sender:
         self._stop.set()
 
     def _wait_until_due(self, tick: Tick) -> bool:
-        """Wait until the clock shows the tick's time. Return False if the sender is stopped before."""
+        """Wait until the clock shows the tick's time. Return false if the sender is stopped before."""
         wait = self._clock.seconds_until(tick.until)
         self.progress.behind = max(0.0, -wait)
         if wait < -_MOST_BEHIND_SECONDS:
             self._clock.set_time(tick.until)
-        # In short steps: the clock's speed may change meanwhile.
+        # In short steps, because the clock's speed may change during the wait.
         while wait > 0:
             if self._stop.wait(min(wait, _STEP_SECONDS)):
                 return False

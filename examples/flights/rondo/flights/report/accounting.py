@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Run:
     """A finished run: one request per flight. `baseline` are the outputs of the first model, aligned with the flights.
 
-    `seconds` is the duration of the replay, `unfinished` the number of requests that serving had not committed at the
-    last reading.
+    `seconds` is the duration of the replay. `unfinished` is the number of requests that serving had not committed at
+    the final reading.
     """
 
     example: Example

@@ -1,4 +1,4 @@
-"""The report of a run: counts, durations, and whether the run is a success."""
+"""The report of a run: counts, durations, and the success of the run."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Retrain:
 
 @dataclass(frozen=True)
 class Report:
-    """`lost` and `doubled` are request ids, from the topics.
+    """The report of a run. `lost` and `doubled` are request ids from the topics.
 
     `with_loop` and `without_loop` are the `metric` by month (1 to 12), of the answers and of the first model.
 
     `expected` is the number of requests to send, `requests` the number in Kafka. `unfinished` is the number of requests
-    that serving had not committed at the last reading of the topics. `training_speed` is the share of its speed at
-    which the replay continued while a training ran.
+    that serving had not committed at the final reading of the topics. `training_speed` is the share of its speed at
+    which the replay continued during trainings.
     """
 
     example: str
@@ -59,7 +59,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """The reasons why this run is not a success. Empty if it is one."""
+        """The reasons why this run is not a success. Empty for a success."""
         return [*_miscounted(self), *_unanswered(self), *_too_few_redeployments(self)]
 
     @property
@@ -68,7 +68,7 @@ class Report:
         return 1 if self.problems else 0
 
     def as_dict(self) -> dict[str, object]:
-        """Return JSON values, with `problems` and `ok`."""
+        """Return the report as JSON values, with `problems` and `ok`."""
         return asdict(self) | {"problems": self.problems, "ok": not self.problems}
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rondo.flights.examples import Example
     from rondo.flights.observers.ledger import Answer
 
-# A score or a value (float), or a label (text), aligned with rows. Null where there is none.
+# A score or a value (float), or a label (text), aligned with rows. Null if there is none.
 Outputs: TypeAlias = pl.Series
 _CHUNK = 50_000
 
 
 def roc_auc(labels: pl.Series, scores: pl.Series) -> float | None:
-    """Return the area under the ROC curve (Mann-Whitney U, ties count half), or None with one class only."""
+    """Return the area under the ROC curve (Mann-Whitney U, ties count half). None with only one class."""
     positives = int(labels.sum())
     negatives = len(labels) - positives
     if positives == 0 or negatives == 0:
@@ -54,7 +54,7 @@ METRICS: dict[str, Callable[[pl.Series, pl.Series], float | None]] = {
 def by_month(example: Example, flights: pl.DataFrame, outputs: Outputs) -> dict[int, float]:
     """Return the example's metric of each month. `outputs` are aligned with the rows.
 
-    Rows without an outcome or an answer are ignored, and so are months on which the metric is not defined.
+    Rows without an outcome or an answer are ignored, and so are months for which the metric is not defined.
     """
     label, compute = example.label, METRICS[example.metric.name]
     known = pl.col("output").is_not_null() & pl.col(label).is_not_null()
@@ -97,7 +97,7 @@ class FirstModel:
 
 
 def _column(values: pl.Series) -> NDArray[np.generic]:
-    """Return a feature as the ONNX graph takes it: shape [N, 1], a missing text as "", a missing number as NaN."""
+    """Return a feature as an input of the ONNX graph: shape [N, 1], a missing text as "", a missing number as NaN."""
     if values.dtype == pl.String:
         return values.fill_null("").to_numpy().astype(object).reshape(-1, 1)
     return values.cast(pl.Float32).fill_null(float("nan")).to_numpy().reshape(-1, 1)

@@ -1,4 +1,4 @@
-"""The trainings of a run: trigger and end."""
+"""The trainings of a run, with trigger and end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Training:
 
 
 def trainings(history: History) -> list[Training]:
-    """Return the runs in order of their start. A run that was started twice is one."""
+    """Return the runs in order of their start. A run that was started twice occurs once."""
     runs = {e.data.run_id: e.data.trigger for e in history.of(TrainingStarted)}
     return [Training(run, trigger.kind, trigger.detail, _end(history, run)) for run, trigger in runs.items()]
 

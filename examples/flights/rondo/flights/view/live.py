@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from rondo.flights.view.snapshot import Snapshot
 
 _BAR_WIDTH = 12
-# The height of everything but the events: header, tables, a frame, the current step.
+# The height of everything except the events: header, tables, a frame, the current step.
 _OTHER_ROWS = 4 + (TABLE_ROWS + 3) + 2 + 1
 _FEWEST_EVENTS, _MOST_EVENTS = 4, 24
-# With fewer columns the three tables fit side by side only without bars.
+# With fewer columns the three tables only fit side by side without bars.
 _WIDE = 96
-# Frequent, or of no interest in the timeline.
+# Events that are frequent, or not interesting in the timeline.
 _HIDDEN = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved, TokenChanged)
 _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Finding, "yellow"),
@@ -72,7 +72,7 @@ def line(event: Envelope[Any] | Incident) -> Text:
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """Return the whole view. It adapts to the screen; from 80 columns and 24 rows nothing is cut off."""
+    """Return the whole view for the size of the screen. From 80 columns and 24 rows on nothing is cut off."""
     return _View(snapshot)
 
 

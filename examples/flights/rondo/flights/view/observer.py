@@ -1,4 +1,4 @@
-"""The port of those who follow a run."""
+"""The protocol of objects that follow a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 class RunObserver(Protocol):
     def step(self, text: str) -> None:
-        """Take the begin, or the progress, of a step of the preparation."""
+        """Receive the start, or the progress, of a step of the preparation."""
         ...
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take the state of the replay, a few times a second."""
+        """Receive the state of the replay, a few times per second."""
         ...

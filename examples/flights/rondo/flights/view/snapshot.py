@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`events` has the newest last. `rate` is answers per second, `behind` the delay of the replay in seconds.
+    """The state of a run. `events` ends with the newest. `rate` is in answers per second.
 
-    The replay is `slow` while a training runs. `lag` is the number of requests in Kafka that serving has not committed.
-    `changed` are the features and outputs of the version that serves for which the evidence of a change suffices.
-    `with_loop` and `without_loop` are the metric by month (1 to 12), of the answers and of the first model.
+    `behind` is the delay of the replay in seconds. The replay is `slow` while a training runs. `lag` is the number of
+    requests in Kafka that serving has not committed. `changed` are the features and outputs of the champion with
+    sufficient evidence of a change. `with_loop` and `without_loop` are the metric by month (1 to 12), of the answers
+    and of the first model.
     """
 
     event_time: datetime | None

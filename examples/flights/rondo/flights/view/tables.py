@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 10
 _FEATURE_WIDTH, _METRIC_WIDTH = 10, 9
-# A smaller distance than this is mostly chance in a window of two days.
+# In a window of two days a smaller distance is mostly random.
 _FULL_BAR = 0.25
 
 
@@ -35,9 +35,10 @@ def versions(snapshot: Snapshot) -> Table:
 
 
 def drift(snapshot: Snapshot, bar: int) -> Table:
-    """Return the features with the largest PSI. Yellow are those whose change is evident.
+    """Return the features with the largest PSI. Features with an evident change are yellow.
 
-    A full bar of `bar` columns is the largest one, and at least `_FULL_BAR`. 0 omits the bars.
+    A full bar has `bar` columns, and stands for the largest PSI, or for `_FULL_BAR` if that is larger. 0 omits the
+    bars.
     """
     window = snapshot.window
     table = _table(f"drift to {window.window.end:%d %b}" if window else "drift")
@@ -55,7 +56,7 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
 
 
 def by_month(snapshot: Snapshot) -> Table:
-    """Return the metric of each finished month, with the loop and without."""
+    """Return the metric of each finished month, with and without retraining."""
     table, figure = _table(f"{snapshot.metric.title} by month"), snapshot.metric.figure
     table.add_column("")
     for name in ("with the loop", "never retrained"):
