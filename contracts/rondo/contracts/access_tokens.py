@@ -48,7 +48,7 @@ class InvalidSeedError(ValueError):
 
 @dataclass(frozen=True)
 class TokenSeed:
-    """A token as a service stores it, with `secret_digest` in the place of the secret."""
+    """A token as a service stores it, with `secret_digest` in place of the secret."""
 
     id: str
     name: str

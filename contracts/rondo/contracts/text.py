@@ -1,4 +1,7 @@
-"""Text types. No text holds NUL or a lone surrogate: PostgreSQL's jsonb refuses the first, UTF-8 the second."""
+"""Text types.
+
+No text has NUL or a lone surrogate, because PostgreSQL's jsonb refuses the first and UTF-8 the second.
+"""
 
 from __future__ import annotations
 

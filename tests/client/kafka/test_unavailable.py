@@ -64,7 +64,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 @contextmanager
 def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program with pipes to it, and end it in any case."""
+    """Run a program with pipes to it. Whatever happens here, it ends."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(words, text=True, env=environment, **pipes) as program:  # type: ignore[call-overload] # noqa: S603
         try:
@@ -103,7 +103,7 @@ def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> Non
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("outage", ["frozen", "killed"])
 async def test_a_stream_waits_while_kafka_is_unavailable_and_resumes(own_kafka: Kafka, outage: str) -> None:
-    """The outage is longer than a request to Kafka may take. Every request has one answer, and none is lost."""
+    """For longer than a request to Kafka may take: every request has one answer, and none is lost."""
     started, begun = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve(own_kafka.bootstrap, started))
     await started.wait()
@@ -135,7 +135,7 @@ async def test_a_stream_waits_while_kafka_is_unavailable_and_resumes(own_kafka: 
 
 
 async def serve(bootstrap: str, started: asyncio.Event) -> None:
-    """Answer as serving does, and continue after an outage."""
+    """Answer as serving does, also after an outage."""
     while True:
         with suppress(KafkaError):
             await answer_requests(bootstrap, started)

@@ -59,7 +59,7 @@ def silence(
     kind: Annotated[AlertKind | None, typer.Option(help="Only alerts of this kind.")] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Send no messages about a model's alerts for some time. They are shown as before. Needs the role engineer."""
+    """Send no messages about a model's alerts for some time. The alerts are still shown. Needs the role engineer."""
     time = duration(lasting)
     if time > LONGEST_SILENCE:
         most = LONGEST_SILENCE.days

@@ -19,10 +19,10 @@ def labels(
     ] = False,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Name predictions whose outcome is wanted, as JSON Lines for `rondo outcome MODEL --from`.
+    """List predictions whose outcomes are wanted, as JSON Lines for `rondo outcome MODEL --from`.
 
-    Fill in each `outcome`. The same predictions are named each time, until they have one. With --json also the
-    probability with which each was chosen: losses divided by it estimate the loss of all predictions.
+    Fill in each `outcome`. The same predictions are listed each time, until they have an outcome. With --json each also
+    has the probability with which it was chosen. Losses divided by it estimate the loss of all predictions.
     """
     found = session.run(lambda rondo: rondo.wanted_labels(model, budget, uncertain=uncertain))
     if json:

@@ -56,7 +56,7 @@ def _partitions(numbers: list[int]) -> str:
 
 
 def verdict(summary: dict[str, Any] | None) -> str:
-    """Return the time since which a model can be judged, or what is missing. A summary of None is not monitored."""
+    """Return the time since which a model can be judged, or what is missing. None means that it is not monitored."""
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]

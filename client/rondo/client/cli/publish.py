@@ -116,7 +116,7 @@ def _print_applied(applied: dict[str, Any]) -> None:
 
 
 def datasets(json: Json = False) -> None:  # noqa: FBT002
-    """List the declared datasets, with the models that use them. Specs of models alone name the other datasets."""
+    """List the declared datasets with the models that use them. Datasets without a dataset spec are not listed."""
     found = session.run(lambda rondo: rondo.declared_datasets())
     if json:
         print_json(found)

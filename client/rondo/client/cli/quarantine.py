@@ -44,9 +44,9 @@ def failed(
     follow: Annotated[bool, typer.Option("--follow", help="Continue with new ones until Ctrl-C.")] = False,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """List the prediction requests that could not be answered, and why: the topic predictions.failed.
+    """List the prediction requests that could not be answered, with the reasons, from the topic predictions.failed.
 
-    With --outcomes list the refused outcomes: those on the topic ingestion.dead-letters.
+    With --outcomes list the refused outcomes, from the topic ingestion.dead-letters.
     """
     what = "outcome" if outcomes else "request"
 

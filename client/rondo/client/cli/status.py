@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Show if every service, Kafka and PostgreSQL are ready, why not, and rollouts that ask. Exit code 1 if one is not.
+    """Show whether every service, Kafka and PostgreSQL are ready, and rollouts that wait for a decision.
 
-    The monitor's row also has since when each model can be judged, or what is missing with the performance to be
-    expected, open alerts, and which of several replicas has which partitions.
+    Exit code 1 if one of them is not ready. The monitor's row also has the time since which each model can be judged,
+    or what is missing and the estimated performance, open alerts, and the partitions of each of several replicas.
     """
     states = session.run(_states)
     if json:

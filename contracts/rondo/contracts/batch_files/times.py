@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
     unit: float
 
 
-# Seconds from 1973 and milliseconds from 2001, both to 2128, so that no two ranges overlap. 20130102, 41276 and
+# Seconds from 1973, and the other units from 2001, all to 2128, so that no two ranges overlap. 20130102, 41276 and
 # 201301021504 are outside of all ranges.
 EPOCHS = (
     Epoch("seconds", r"^\d{9,10}(?:\.\d{1,9})?$", 1e8, 5e9, 1e6),

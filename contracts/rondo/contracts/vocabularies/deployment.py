@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class GateName(StrEnum):
-    """The gates that every candidate has to pass, whatever its spec says.
+    """The gates that every candidate has to pass, with any spec.
 
     `infrastructure.parity`: the ONNX graph predicts as the trained model does. `artifact.new`: no version that serves
     or was rolled back has the same artifact. `artifact.sound`: the artifact can be served. `evidence.usable`: the

@@ -30,7 +30,7 @@ def drift(
     last: Annotated[int, typer.Option(min=1, max=1_000, help="With --history: that many windows.")] = 20,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show what has changed of a model, since when and how sure that is, and what can't be judged yet."""
+    """Show the changes of a model with their start and evidence, and what can't be judged yet."""
     if html is not None and history:
         raise typer.BadParameter("--html and --history exclude each other: the report has the last windows")
     if html is not None:

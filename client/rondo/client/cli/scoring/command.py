@@ -42,8 +42,8 @@ def score(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Score all rows of a dataset into a table, or those of a file into a file, by any version of a model.
 
-    The same command again goes on with what is not done. Exit code 1: it failed, and what to do is printed. A row that
-    the version can't score has an `error` among the scores. Needs the role predictor or engineer.
+    The same command again continues with the remaining rows. Exit code 1: the job failed, and the next step is printed.
+    A row that the version can't score has an `error` in the scores. Needs the role predictor or engineer.
     """
     if status:
         _list(session.run(lambda rondo: rondo.scoring_jobs()), json=json)

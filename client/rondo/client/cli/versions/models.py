@@ -26,7 +26,7 @@ def models(
     model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """List the models, with what can be judged of them and their open alerts, or the versions of one."""
+    """List the models with their verdicts and open alerts, or the versions of one model."""
     if model is not None:
         _versions(model, json=json)
         return

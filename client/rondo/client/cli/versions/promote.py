@@ -61,8 +61,8 @@ def remove(
 ) -> None:
     """Remove a model: it is no longer served, trained or monitored, and its data contract no longer applies.
 
-    The events, versions and audit log of the model stay. Needs the role approver. A dataset must be used by no model.
-    Its rows stay.
+    The events, versions and audit log of the model stay. Needs the role approver. A dataset can only be removed if no
+    model uses it. Its rows are kept.
     """
     if not yes:
         if json or not _interactive():

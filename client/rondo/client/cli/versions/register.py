@@ -32,7 +32,7 @@ def register(  # noqa: PLR0913, PLR0917 - options of the command line
     wait: Annotated[float, typer.Option(min=0, help="How many seconds to wait for the outcome.")] = WAIT_SECONDS,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Register an ONNX model that was made elsewhere: scored, gated and deployed as a trained one.
+    """Register an ONNX model that was made elsewhere. It is scored, gated and deployed like a trained model.
 
     Exit code 0: promoted, or it passed its gates and its rollout began. 1: refused, it can't be evaluated. 3: rejected
     by a gate, or withdrawn since. 4: no outcome yet. Needs the role engineer.

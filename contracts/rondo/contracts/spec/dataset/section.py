@@ -22,7 +22,7 @@ class DatasetColumn(TypedColumn):
 
 
 class DatasetSpec(SpecSection):
-    """The specification of a dataset. A batch that fits it is accepted, whatever models use the dataset."""
+    """The specification of a dataset. A batch that fits it is accepted, independent of the models of the dataset."""
 
     kind: Literal["dataset"]
     """Distinguishes the file from a model spec."""
