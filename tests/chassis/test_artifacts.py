@@ -1,4 +1,4 @@
-"""An artifact is what its digest says, or it is refused."""
+"""An artifact that does not match its digest is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dead letter keeps the original, as far as its topic takes it."""
+"""A dead letter keeps as much of the original as its topic accepts."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ async def test_what_has_not_answered_yet_is_named_with_the_remedy() -> None:
 
 
 def up() -> dict[str, str]:
-    """Return what `rondo_dependency_up` says, by dependency."""
+    """Return the values of `rondo_dependency_up`, by dependency."""
     lines = [line for line in generate_latest().decode().splitlines() if line.startswith("rondo_dependency_up{")]
     return {line.split('"')[1]: line.split()[-1] for line in lines}
 

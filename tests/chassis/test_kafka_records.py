@@ -1,4 +1,4 @@
-"""Reads messages of confluent-kafka whose key, value or headers can't be read."""
+"""Messages of confluent-kafka with unreadable keys, values or headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rondo.chassis.kafka_records import headers_of
 
 
 class Unreadable:
-    """A message with a header whose name is no UTF-8, as confluent-kafka has it: it raises once, then it breaks."""
+    """A message of confluent-kafka with a header whose name is no UTF-8. It raises once, then returns bad memory."""
 
     def __init__(self) -> None:
         self._asked, self._headers = 0, None

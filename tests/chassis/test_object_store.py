@@ -1,4 +1,4 @@
-"""What remains of an object store's error. The texts are those of obstore, delta-rs and an S3 server."""
+"""The reason in an error of an object store. The texts are those of obstore, delta-rs and an S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX documents are parsed, and what they need besides themselves is found."""
+"""ONNX documents are parsed, and their external tensors are found."""
 
 from __future__ import annotations
 

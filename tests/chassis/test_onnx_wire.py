@@ -1,4 +1,4 @@
-"""The messages of a document are counted as they would be parsed, without parsing it."""
+"""The count of messages of a document equals that of its parsed form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANY = 10**9
 
 
 def model() -> onnx.ModelProto:
-    """Return a model with a subgraph, tensors, texts, and numbers of each type, also such with large tags."""
+    """Return a model with a subgraph, tensors, texts, and numbers of each type, some with large tags."""
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "N"]) for name in "xy"]
     branch = helper.make_graph([helper.make_node("Identity", ["x"], ["z"])], "inner", [], value[1:])
     tensors = [helper.make_tensor("t", kind, [2], [1, 300]) for kind in (TensorProto.DOUBLE, TensorProto.INT64)]

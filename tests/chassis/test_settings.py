@@ -1,4 +1,4 @@
-"""What a person reads when the environment is wrong."""
+"""The messages for a person about a wrong environment."""
 
 from __future__ import annotations
 

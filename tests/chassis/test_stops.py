@@ -1,4 +1,4 @@
-"""A stop does not wait for an unavailable Kafka: supervisors give a service ten seconds, and then kill it."""
+"""A stop does not wait for an unavailable Kafka, because supervisors kill a service after ten seconds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SOURCE, TARGET, DEAD_LETTERS = "source", "target", "dead-letters"
 
 
 class Copy:
-    """Copies values, and does something between what it writes and the commit."""
+    """Copies values, and calls a function between the writes and the commit."""
 
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
         self._then = then
@@ -43,7 +43,7 @@ class Copy:
 
 
 class Nothing:
-    """A state that has nothing and keeps nothing."""
+    """An empty state."""
 
     skips: ClassVar[bool] = True
 
@@ -59,7 +59,7 @@ def stream(bootstrap: str, copy: Copy) -> ExactlyOnceStream:
 
 
 async def stop(running: asyncio.Task[None]) -> None:
-    """Stop it as a service does. Fails where a supervisor would kill it."""
+    """Stop it as a service does. Fails if a supervisor would kill it."""
     running.cancel()
     done, _ = await asyncio.wait([running], timeout=8)
     assert done == {running}
@@ -102,7 +102,7 @@ async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
-    """The one call of librdkafka that takes no notice of its timeout."""
+    """This call of librdkafka ignores its timeout."""
     async with Kafka(tmp_path) as server:
         chassis_kafka.create_topics(
             KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, DEAD_LETTERS)]
@@ -137,7 +137,7 @@ async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
 
 
 class Hung:
-    """Transactions in a call that does not return."""
+    """Transactions with a call that does not return."""
 
     hung = True
 
@@ -145,7 +145,7 @@ class Hung:
 async def test_a_call_that_does_not_return_ends_the_process(
     free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A thread in it can't be stopped, and no other replica takes the partitions of a stream that hangs."""
+    """Its thread can't be stopped, and no other replica gets the partitions of a stream that hangs."""
     ended = asyncio.Event()
     settings = StreamSettings(KafkaConnection(f"127.0.0.1:{free_port()}"), "copies", "a", (SOURCE,), DEAD_LETTERS)
     copying = ExactlyOnceStream(settings, Copy(), end_process=ended.set)

@@ -1,4 +1,4 @@
-"""What a service logs: JSON, and no floods."""
+"""The log of a service is JSON, and its rate is limited."""
 
 from __future__ import annotations
 

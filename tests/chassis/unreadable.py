@@ -19,7 +19,7 @@ _READABLE_BYTES, _OTHER_BYTES = b"\x14unreadable", b"\x14unread\xff\xfe\xff\xfe"
 
 
 async def send_batch(bootstrap: str, topic: str, *records: tuple[bytes, Headers], partition: int = 0) -> None:
-    """Send records as one batch. The header UNREADABLE of any of them gets a name that is no UTF-8."""
+    """Send records as one batch. A header UNREADABLE gets a name that is no UTF-8."""
     async with AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka()) as producer:
         batch = producer.create_batch()
         for value, headers in records:

@@ -1,4 +1,4 @@
-"""How `/readyz` names a Kafka that does not answer. Tests/e2e/test_kafka_unavailable.py has one that really fails."""
+"""`/readyz` names a Kafka that does not answer. tests/e2e/test_kafka_unavailable.py has a Kafka that really fails."""
 
 from __future__ import annotations
 

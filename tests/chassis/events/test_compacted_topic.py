@@ -1,4 +1,4 @@
-"""A compacted topic is a table: all of it first, then each change. What can't be read is passed over."""
+"""A compacted topic is read as a table: first the whole topic, then each change. Unreadable records are skipped."""
 
 from __future__ import annotations
 

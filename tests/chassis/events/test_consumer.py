@@ -1,4 +1,4 @@
-"""The one way to consume, on a real broker and a real database."""
+"""The consumer of events, on a real broker and a real database."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def settings(clean_kafka: str, database: Services) -> PostgresSettings:
 
 @asynccontextmanager
 async def consuming(settings: PostgresSettings, handler: Any) -> AsyncIterator[chassis_postgres.Database]:
-    """Run a consumer of ModelRetired with an outbox relay beside it."""
+    """Run a consumer of ModelRetired and an outbox relay."""
     await chassis_kafka.wait_for_kafka(settings.kafka)
     migrations = files("rondo.chassis")
     async with chassis_postgres.connect(settings, migrations) as database:

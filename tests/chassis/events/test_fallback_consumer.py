@@ -1,4 +1,4 @@
-"""The consumer reads on where aiokafka alone would stop for ever, on a real broker."""
+"""The consumer continues after a record at which aiokafka alone would stop permanently, on a real broker."""
 
 from __future__ import annotations
 

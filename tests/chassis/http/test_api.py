@@ -54,7 +54,7 @@ async def buy(item: str, order: Order, principal: Publisher) -> dict[str, Any]:
 
 @router.get("/secrets")
 async def secrets() -> None:
-    """Name no role: only an admin may see it."""
+    """A route without a role, which only an admin may call."""
 
 
 readers = APIRouter(prefix="/v1", dependencies=[requires(Role.READER, Role.PREDICTOR)])

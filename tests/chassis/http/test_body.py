@@ -1,4 +1,4 @@
-"""Bodies are decoded as their Content-Encoding says, and bounded by their size once decoded."""
+"""Bodies are decoded by their Content-Encoding, and their decoded size is limited."""
 
 from __future__ import annotations
 

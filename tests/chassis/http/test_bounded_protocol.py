@@ -1,4 +1,4 @@
-"""What a client sends beside a body is bounded, before anybody asks who it is. A body is not."""
+"""The bytes that a client sends outside of bodies are limited before authentication. Bodies are not."""
 
 from __future__ import annotations
 

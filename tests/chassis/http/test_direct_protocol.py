@@ -1,4 +1,4 @@
-"""Small requests to chosen paths are answered without ASGI. All others, and those not taken, by the application."""
+"""Small requests to chosen paths are answered without ASGI. The application answers all other requests."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Client:
-    """One connection."""
+    """A client with one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer

@@ -117,7 +117,7 @@ async def test_a_standby_that_takes_no_writes_is_an_outage_and_no_fault_of_the_m
 
 
 class UnavailableBroker:
-    """A broker that Kafka does not answer."""
+    """A broker without an answer from Kafka."""
 
     async def publish(self, *_: object, **__: object) -> None:
         raise KafkaConnectionError
@@ -133,7 +133,7 @@ async def test_pending_outbox_rows_are_counted_while_kafka_is_unavailable(databa
 
 
 class Hanging:
-    """A broker of a process that hangs, which `publishing` says."""
+    """A broker of a process that hangs in `publish`. `publishing` is set then."""
 
     def __init__(self) -> None:
         self.publishing = asyncio.Event()
@@ -144,7 +144,7 @@ class Hanging:
 
 
 class Accepting:
-    """A broker that takes everything."""
+    """A broker that accepts everything."""
 
     async def publish(self, *_: object, **__: object) -> None:
         pass
@@ -176,7 +176,7 @@ async def test_a_server_notices_that_the_host_of_a_client_is_lost(database: Serv
 
 
 class Flaky:
-    """A broker that every other message fails on, once."""
+    """A broker that fails once on every other message."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -188,7 +188,7 @@ class Flaky:
 
 
 async def test_a_success_resets_the_count_of_failures(database: Services, caplog: pytest.LogCaptureFixture) -> None:
-    """Else some failures in the course of weeks would make each further one wait longest."""
+    """Otherwise, after some failures over weeks, each further failure would have the longest wait."""
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
         relay = OutboxRelay(db, cast("KafkaBroker", Flaky()), QUICK)
         async with background(relay.run()), asyncio.timeout(10):

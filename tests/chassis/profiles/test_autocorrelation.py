@@ -10,7 +10,7 @@ from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocor
 
 
 def autoregressive(kept: float, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return rows that keep a share of the row before, with variance 1."""
+    """Return an autoregressive series: each row keeps a share of the previous one. The variance is 1."""
     noise = rng.standard_normal(rows + 2_000) * np.sqrt(1 - kept**2)
     # By accumulate, for the import of scipy.signal takes seconds in each worker.
     return np.array([list(accumulate(noise.tolist(), lambda before, value: kept * before + value))])[:, 2_000:]

@@ -1,4 +1,4 @@
-"""Bins of several columns at once are those of a binary search in each, whatever the number of edges and of rows."""
+"""Bins of several columns at once equal those of a binary search in each, for any number of edges and rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal rows have equal hashes, whatever the type and the chunks. Other rows have others."""
+"""Equal rows have equal hashes, with any type and any chunks. Different rows have different hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that decide ties: uniform, independent of how many are drawn at once, and the same in every release."""
+"""Numbers that break ties are uniform, do not depend on how many are drawn at once, and never change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_number_is_rounded_to_an_end(bits: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_numbers_stay_the_same_from_release_to_release() -> None:
-    """A test in a checkpoint has ranked its blocks by them."""
+    """A test in a checkpoint has ranked its blocks with these numbers."""
     assert seeded_draws.of_blocks("a/32", 7, 1, 1).ravel().tolist() == [0.9945824944304144, 0.9310677025004165]
     assert seeded_draws.of_blocks(seeded_draws.by_counter("a/32"), 7, 1, 1).ravel().tolist() == [
         0.4269715111968687,

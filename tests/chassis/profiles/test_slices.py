@@ -1,4 +1,4 @@
-"""Which slices a row belongs to."""
+"""The slices that a row belongs to."""
 
 from __future__ import annotations
 

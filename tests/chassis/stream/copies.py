@@ -1,4 +1,4 @@
-"""A stream that copies a topic of its own on a real broker, and what a reader sees of it."""
+"""A stream that copies a separate topic on a real broker, and the records that a reader sees."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Copy:
 
 
 class Topics:
-    """Two topics of this test alone."""
+    """Two topics that only this test uses."""
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
@@ -69,14 +69,14 @@ class Topics:
         producer.flush(10)
 
     def read(self, count: int) -> list[Any]:
-        """Return what a read_committed reader sees: at least `count`, and what arrives in the half second after.
+        """Return the records that a read_committed reader sees: at least `count`, and those of half a second after.
 
-        After a minute without so many it returns what is there: a test that fails must end.
+        After a minute it returns the records so far, because a failing test must end.
         """
         return self._read(self.target, 4, count, lambda _: True)
 
     def dead_letters(self, count: int) -> list[Any]:
-        """Return the dead letters of this test's source, likewise."""
+        """Return the dead letters of this test's source, in the same way."""
         source = ("__dlq.errors.topic", self.source.encode())
         return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
 

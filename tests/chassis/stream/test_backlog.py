@@ -1,4 +1,4 @@
-"""When what a follower found has been read."""
+"""The time at which the backlog of a follower has been read."""
 
 from __future__ import annotations
 

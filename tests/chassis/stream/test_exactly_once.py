@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Stumbling(Copy):
-    """Copies, but fails on any micro-batch that has one of these values. What it makes of `huge` no topic takes."""
+    """Copies, but fails on a micro-batch with one of these values. Its output for `huge` is too large for any topic."""
 
     def __init__(
         self, target: str, *poison: bytes, huge: bytes = b"", error: type[BaseException] = RuntimeError

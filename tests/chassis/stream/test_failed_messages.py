@@ -1,4 +1,4 @@
-"""Which message a follower skips: by simulated reading from a checkpoint that may be older than the failure."""
+"""The messages that a follower skips, in a simulation with a checkpoint that may be older than the failure."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Saved:
-    """What outlives a process: effects and the positions after them, as one."""
+    """The saved state of a process: effects and the positions after them."""
 
     values: list[bytes] = field(default_factory=list)
     positions: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Store:
     caught_up_with: list[int] = field(default_factory=list)
 
     def caught_up(self) -> None:
-        """Take note."""
+        """Record a catch-up."""
         self.caught_up_with.append(len(self.saved.values))
 
     async def load(self) -> Mapping[tuple[str, int], int]:
@@ -72,7 +72,7 @@ class Held(Store):
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Save, but not before it may."""
+        """Save once it is released."""
         if self.saved.values:
             await self.go_on.wait()
         await super().advance(messages)
@@ -255,12 +255,12 @@ async def test_a_topic_that_is_not_there_yet_is_waited_for(kafka: str) -> None:
 
 
 class Panic(BaseException):
-    """As PyO3 raises it."""
+    """A panic like one of PyO3."""
 
 
 @dataclass
 class Picky(Store):
-    """A state that fails on some values. What came before them in the same call is not saved."""
+    """A state that fails on some values. Values before them in the same call are not saved."""
 
     bad: frozenset[bytes] = frozenset()
     tried: list[bytes] = field(default_factory=list)
@@ -318,7 +318,7 @@ async def test_messages_that_all_fail_are_not_skipped_but_end_the_follower(
 
 
 class Buffering(Picky):
-    """A state whose errors may be of messages before the one at hand."""
+    """A state whose errors may have earlier messages as their cause."""
 
     skips: ClassVar[bool] = False
 

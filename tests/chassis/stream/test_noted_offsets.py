@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Noting(Copy):
-    """Copies messages, and notes the number of those of a partition so far; also implements `Notes`."""
+    """Copies messages, and has the number of messages of each partition as its note. It implements `Notes`."""
 
     def __init__(self, target: str, poison: bytes = b"") -> None:
         super().__init__(target)
@@ -143,7 +143,7 @@ def test_a_partition_without_messages_whose_offset_is_not_known_yet_stops_no_oth
 
 
 class Unassigned:
-    """A consumer whose partitions have gone to others."""
+    """A consumer whose partitions were revoked."""
 
     def assignment(self) -> list[TopicPartition]:
         return []
@@ -160,7 +160,7 @@ class Counted(Noting):
 
 
 def test_a_transform_whose_last_partition_has_moved_is_told_once_without_a_message() -> None:
-    """Otherwise it would hold what belongs to another owner until the next message, which may never come."""
+    """Otherwise it would keep notes of another owner until the next message, which may never arrive."""
     transform = Counted()
     offsets = NotedOffsets(transform)
     offsets.restore(Unassigned(), [])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A micro-batch is read and transformed while the one before is committed: failures and rebalances meanwhile."""
+"""A micro-batch is read and transformed while the previous one is committed, with failures and rebalances."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Moving:
-    """A consumer from which a partition is taken while it gathers, and that is then no member of its group."""
+    """A consumer that loses a partition while it gathers, and then is no member of its group."""
 
     def __init__(self, stream: ExactlyOnceStream, messages: list[Any], moved: int = 1) -> None:
         self._stream, self._messages, self._moved = stream, messages, moved
@@ -41,7 +41,7 @@ class Moving:
 
 
 class Message:
-    """A message of one partition, with a value of so many bytes."""
+    """A message of one partition, with a value of a given size in bytes."""
 
     def __init__(self, partition: int, size: int = 1, key: bytes | None = None) -> None:
         self._partition, self._size, self._key = partition, size, key
@@ -82,7 +82,7 @@ def test_what_a_consumer_read_that_is_no_member_any_more_is_dropped() -> None:
 
 
 class Slow:
-    """Transactions of which each takes until `released` is set."""
+    """Transactions that wait until `released` is set."""
 
     def __init__(self) -> None:
         self.released, self.committing, self.producer = threading.Event(), threading.Event(), None
@@ -114,7 +114,7 @@ def test_a_transform_learns_of_partitions_that_move_before_the_next_messages(mon
     seen: list[str] = []
 
     class Subscribing:
-        """A consumer that is closed before it gets messages."""
+        """A consumer that is closed before it receives messages."""
 
         def __init__(self, *_: object, **__: object) -> None: ...
 
@@ -143,7 +143,7 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
     writer.submit(MicroBatch([], Output([]), [], None, 0.0))
 
     class Trickling:
-        """A consumer that has one more message each time. The commit ends with the fifth."""
+        """A consumer that returns one message per call. The commit ends with the fifth."""
 
         asked = 0
 
@@ -159,7 +159,7 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
 
 
 class Flood:
-    """A consumer for which 1,000 messages arrive in a second, besides those that are read ahead."""
+    """A consumer that receives 1,000 messages per second, besides prefetched ones."""
 
     def __init__(self, size: int, key: bytes | None = None, ahead: int = 0) -> None:
         self._message, self._ahead = Message(0, size, key), ahead

@@ -1,4 +1,4 @@
-"""Which message is given up, over histories of failures."""
+"""The messages that become dead letters, for histories of failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def at(offset: int) -> Place:
 
 
 def replay(poison: set[int], count: int, max_records: int) -> tuple[list[int], PoisonPillTracker]:
-    """Run a stream of `count` messages. Return what was given up, in order."""
+    """Run a stream of `count` messages. Return the dead letters, in order."""
     tracker, dead_letters, position = PoisonPillTracker(), [], 0
     while position < count and not tracker.tripped:
         batch = list(range(position, min(position + tracker.batch_size(max_records), count)))
@@ -96,7 +96,7 @@ def test_a_message_keeps_its_own_error_while_another_passes() -> None:
 
 
 def test_what_failed_on_a_partition_that_moved_is_dropped() -> None:
-    """Its new owner settles the message, which this stream would wait for."""
+    """The new owner handles the message. This stream would wait for it forever."""
     tracker = PoisonPillTracker()
     tracker.failed([at(1)], STUMBLED)
     tracker.passed([("t", 1, 1)])
