@@ -320,3 +320,24 @@ def test_the_folders_that_the_architecture_names_exist() -> None:
     named = re.findall(r"`((?:services|contracts|client|deploy|docs)/[\w/.-]+)`", page)
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def unresolved(row: str) -> set[str]:
+    """Return the names of files and folders in a row that are neither in a package nor in a room that it names."""
+    names = set(re.findall(r"`([\w/]+(?:\.py|/))`", row))
+    bases = {ROOT, *(ROOT / "services").glob("*/rondo/*"), ROOT / "services", ROOT / "contracts/rondo/contracts"}
+    while resolved := {name: base / name for name in names for base in bases if (base / name).exists()}:
+        names -= resolved.keys()
+        bases |= {path if path.is_dir() else path.parent for path in resolved.values()}
+    return names
+
+
+def test_the_names_in_the_map_exist_in_the_rooms_of_their_row() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    rows = page.partition("## Where does it go?")[2].partition("\n## ")[0].splitlines()
+    assert {row: names for row in rows if (names := unresolved(row))} == {}
+
+
+@pytest.mark.parametrize("row", ["`services/registry/rondo/registry/rollout/`: `bogus.py`", "`rollouts/advance.py`"])
+def test_a_name_that_is_not_there_is_seen(row: str) -> None:
+    assert unresolved(row) != set()
