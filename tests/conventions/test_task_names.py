@@ -14,7 +14,7 @@ from rondo.contracts.tasks.registry import TASKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "contracts/rondo/contracts/tasks"
 FOLDERS = ("contracts", "services", "client", "deploy", "docs", "examples")
 MAY_NAME = {

@@ -1,6 +1,6 @@
 """The page of errors is true: each message is one of the code's, and the test that a row names shows all of it.
 
-The test that it names is one that `make test` runs. `docgen/test_compared_sentences.py` checks that no other test
+The test that it names is one that `make test` runs. `test_compared_sentences.py` checks that no other test
 compares a sentence of the code.
 """
 
@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # The faults that the page must have: whatever else it gains, these stay.
 ITEMS = (

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RECORDS = sorted((ROOT / "docs/decisions").glob("*.md"))
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PARTS = ("Context", "Decision", "Consequences", "Alternatives")

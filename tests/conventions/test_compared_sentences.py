@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import test_errors_page as page
+from tests.conventions import test_errors_page as page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

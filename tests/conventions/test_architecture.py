@@ -21,7 +21,7 @@ from rondo.contracts.topics import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MOST_MODULES = 15
 FILES = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
 TOP = {

@@ -23,7 +23,7 @@ from rondo.ingestion.scoring import answers
 from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # The ways to read a topic, and where each is used besides the table of `handlers.event_handlers()`.
 WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "TokenFollower", "subscriber", "AIOKafkaConsumer")
 

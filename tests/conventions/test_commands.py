@@ -15,7 +15,7 @@ from rondo.client.cli.command import app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # What is designed has commands that do not exist yet.
 DESIGNS = ROOT / "docs" / "design"
 DOCS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if DESIGNS not in page.parents]

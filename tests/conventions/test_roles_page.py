@@ -20,7 +20,7 @@ from rondo.serving.models.serving_table import ServedModels
 from tests.http_apis.test_documents import APIS, HEALTH, api_of
 from tests.support.access import bearer, token_cache
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "roles.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
 CLI: Any = typer.main.get_command(app)
 
 

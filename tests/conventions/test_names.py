@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(
     package
     for parent in (ROOT, ROOT / "services", ROOT / "deploy", ROOT / "examples", ROOT / "docs")
