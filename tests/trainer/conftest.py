@@ -39,7 +39,7 @@ async def trainer(
     tmp_path: Path,
     data: Path,
 ) -> AsyncIterator[Trainer]:
-    """Return the service, not started yet. Whatever it leaves behind is ended."""
+    """Return the service, not started yet. Its remaining processes are ended after the test."""
     dsn = await database("trainer")
     environment = {
         "RONDO_KAFKA": clean_kafka,

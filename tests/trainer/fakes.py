@@ -124,7 +124,7 @@ class MemoryStore:
         self.runs[-1].state = state
 
     def release(self, worker: str) -> None:
-        """As `queue.release`."""
+        """Do the same as `queue.release`."""
         for run in self.runs:
             if run.worker == worker and run.state == "running":
                 run.lease_until = EPOCH
@@ -133,7 +133,7 @@ class MemoryStore:
 
 @dataclass
 class MemoryUnitOfWork:
-    """`ports.UnitOfWork`. It has no rollback: no test of a handler needs one."""
+    """`ports.UnitOfWork` without a rollback, which no test of a handler needs."""
 
     store: MemoryStore
 
@@ -141,7 +141,7 @@ class MemoryUnitOfWork:
         """Do nothing: one task at a time uses the store."""
 
     async def lock_model(self, model: str) -> None:
-        """As above."""
+        """Do nothing: one task at a time uses the store."""
 
     async def save_spec(self, applied: SpecApplied) -> None:
         known = self.store.specs.get(applied.model)
@@ -254,7 +254,7 @@ class MemoryRunQueue:
     lease: timedelta = timedelta(seconds=30)
 
     async def listen(self) -> None:
-        """Do nothing: the store sets `recorded` in any case."""
+        """Do nothing: the store always sets `recorded`."""
 
     async def wait(self, seconds: float) -> None:
         try:

@@ -1,4 +1,4 @@
-"""From an event to a decision that is saved: in memory, but for the events themselves."""
+"""Handlers turn an event into a saved decision. The store is in memory."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def counted(kind: str, decision: str) -> float:
 
 @pytest.mark.medium
 async def test_a_thousand_findings_are_few_skips_and_each_is_counted(work: MemoryUnitOfWork) -> None:
-    """A monitor that catches up publishes a finding of each step, of several kinds in turn, while one run trains."""
+    """A monitor that catches up publishes a finding for each step, of several kinds in turn, during one run."""
     spec = builders.spec(retrain={"policy": "triggers", "on": ["drift"]})
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
     before = {decision: counted("drift", decision) for decision in ("started", "in_flight")}

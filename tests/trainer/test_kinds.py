@@ -163,7 +163,7 @@ def test_labels_may_be_large_or_small(kind: str, size: float) -> None:
 
 
 def test_a_missing_value_without_an_imputer_is_refused_before_the_fit() -> None:
-    """With the name of the feature, whether the training rows or the holdout have it."""
+    """The error has the name of the feature, if training rows or holdout have the missing value."""
     steps = [{"use": "sklearn.ensemble.GradientBoostingClassifier", "params": {"n_estimators": 5_000}}]
     for frame in (rows("binary"), rows("binary").with_columns(temp=pl.when(pl.int_range(pl.len()) < 950).then(1.0))):
         with pytest.raises(MissingValuesError) as refusal:

@@ -1,4 +1,4 @@
-"""A training from rows to evidence: the holdout is later, the champion meets it unseen, the same rows give the same."""
+"""A training from rows to evidence: the holdout is later, is new to the champion, and equal rows give equal results."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SPEC = ModelSpec.model_validate(
 
 
 def rows(count: int, start: datetime = START) -> pl.DataFrame:
-    """Return rows an hour apart; where it is warmer there are more late ones."""
+    """Return rows an hour apart. Warmer rows are late more often."""
     rng = np.random.default_rng(int(start.timestamp()) % 1000)
     temp = rng.normal(size=count)
     return pl.DataFrame(
@@ -74,7 +74,7 @@ def run(
     champion: ChampionModel | None = None,
     threads: int = 1,
 ) -> Candidate:
-    """Train, and judge beside the champion."""
+    """Train, and compare with the champion."""
     made = pipeline(threads)
     fitted = made.fit(spec, TrainingSet(frame, (), LATER, None, LATER))
     return made.evaluate(spec, fitted, champion)
@@ -353,7 +353,7 @@ def test_a_model_of_numbers_with_an_interval() -> None:
 
 
 def test_the_rows_that_an_interval_is_chosen_on_do_not_evaluate_it() -> None:
-    """The errors grow in the last rows: an interval of the errors before covers fewer of them than it states."""
+    """The errors grow in the last rows, so an interval from earlier errors covers fewer of them than it states."""
     noise = pl.Series(np.random.default_rng(4).normal(size=4_000) * np.where(np.arange(4_000) < 3_800, 1, 5) * 1_000)
     frame = rows(4_000).with_columns(late=pl.col("temp").cast(pl.Float64) * 100 + noise)
     candidate = run(frame, of_task("regression", prediction={"interval": 0.9}))
@@ -404,7 +404,7 @@ def test_the_label_of_the_graph_follows_the_threshold(
 
 
 def test_both_models_are_judged_by_the_costs_of_the_spec() -> None:
-    """The champion was trained before there were any."""
+    """The champion was trained before the spec had costs."""
     frame, cost = rows(4_000), {"false_positive": 1.0, "false_negative": 5.0}
     champion = run(frame[:2_000], of_task("binary"))
     assert "cost" not in champion.evaluation.metrics

@@ -1,4 +1,4 @@
-"""An estimator whose ONNX graph predicts otherwise than its model where a number has the largest value of float32."""
+"""An estimator whose ONNX graph differs from its model for the largest value of float32."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Step:
-    """`FittedModel`: .25 up to a bound of the first column, and .75 beyond. The graph adds `gap` to the largest."""
+    """`FittedModel`: .25 up to a bound of the first column, .75 above. The graph adds `gap` to the largest float32."""
 
     bound: float
     gap: float

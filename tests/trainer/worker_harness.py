@@ -33,7 +33,7 @@ PIPELINE = pipeline(threads=2)
 
 @dataclass
 class FakePipeline:
-    """A pipeline with one step or the other replaced."""
+    """A pipeline with replaced steps."""
 
     fit: Callable[..., Any] = PIPELINE.fit
     take: Callable[..., Any] = PIPELINE.take
@@ -52,7 +52,7 @@ class RefusedError(RuntimeError):
 class FaultyRunQueue(MemoryRunQueue):
     """Fails to finish `unavailable` times, and on results of the type `refused`.
 
-    `promote` is called where the worker waits for a promotion.
+    `promote` is called when the worker waits for a promotion.
     """
 
     unavailable: int = 0
@@ -78,7 +78,7 @@ class FaultyRunQueue(MemoryRunQueue):
 
 
 class NoPauses(Backoff):
-    """Takes no time, and records the attempts after which there was a pause."""
+    """A backoff without a wait that records the attempts after which there was a pause."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class WorkerHarness:
 
     @property
     def begun(self) -> int:
-        """How often a run was announced as started."""
+        """The number of times that a run was announced as started."""
         return sum(name is not None and name.endswith(".started") for name, _ in self.store.published)
 
     def _in_flight(self, model: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which changes of a spec begin a new record."""
+"""A new record begins with some changes of a spec, and not with others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the rows before a change are left out."""
+"""The decision whether the rows before a change are dropped."""
 
 from __future__ import annotations
 

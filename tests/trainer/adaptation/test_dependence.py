@@ -1,4 +1,4 @@
-"""Over how many rows labels depend on each other."""
+"""The number of rows over which labels depend on each other."""
 
 from __future__ import annotations
 

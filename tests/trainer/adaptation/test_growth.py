@@ -1,4 +1,4 @@
-"""When labelled rows have grown enough."""
+"""The growth of labelled rows from which the next training starts."""
 
 from __future__ import annotations
 

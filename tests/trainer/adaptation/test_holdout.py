@@ -1,4 +1,4 @@
-"""Which rows are held out."""
+"""The rows that are held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which strategy leads by its record."""
+"""The strategy that leads by the record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RNG = np.random.default_rng(3)
 
 
 def record(chunks: int, **gains: float) -> list[dict[str, ChunkScore]]:
-    """Return a record of `since` with noise of its own, and of others that lose less by a gain, with a little noise."""
+    """Return a record of `since` with noise, and of others that lose less by their gain, with a little more noise."""
     found = []
     for _ in range(chunks):
         base = RNG.uniform(0.2, 0.4, 400)

@@ -1,4 +1,4 @@
-"""Which rows the strategies fit to."""
+"""The rows that the strategies fit to."""
 
 from __future__ import annotations
 

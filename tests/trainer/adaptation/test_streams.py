@@ -1,4 +1,4 @@
-"""The decisions together, on small streams whose changes are known. `make bench ONLY=policies` has more."""
+"""All decisions together, on small streams with known changes. `make bench ONLY=policies` has more streams."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ DAY, DAYS_FIRST = 50, 2_510
 def with_days(change: int, seed: int) -> Models:
     """Return a stream whose log odds have a random level for each day, and are high on one in sixteen.
 
-    From the row `change` on a feature says the opposite.
+    From the row `change` on, the effect of a feature is reversed.
     """
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((ROWS, 3)).astype(np.float32)

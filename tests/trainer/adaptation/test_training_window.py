@@ -1,4 +1,4 @@
-"""Which models a training fits and scores, and whose rows it takes."""
+"""The models that a training fits and scores, and the strategy whose rows it takes."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def served(*rows: tuple[str, str | None, float], role: str = "primary") -> pl.La
 
 
 def outcomes(*rows: tuple[str | None, str | None, float, float]) -> pl.LazyFrame:
-    """Each has an id, an entity, the outcome, and the hours until it was known."""
+    """Return outcomes, each given as an id, an entity, the outcome, and the hours until it was known."""
     schema = {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "known_at": TIME}
     return pl.DataFrame([(i, e, o, at(h)) for i, e, o, h in rows], schema, orient="row").lazy()
 

@@ -1,4 +1,4 @@
-"""Rows that a stranger brings: each peculiarity has a note, and a leak refuses the training."""
+"""Checks of unknown data: each peculiarity has a note, and a leak refuses the training."""
 
 from __future__ import annotations
 

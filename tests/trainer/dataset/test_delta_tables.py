@@ -31,9 +31,9 @@ def write_feedback(
     labelled_rows: int | None = None,
     role: str = "primary",
 ) -> None:
-    """Land predictions of these rows and outcomes of the last `labelled_rows`, in so many commits.
+    """Land predictions of these rows and outcomes of the last `labelled_rows`, in the given number of commits.
 
-    Outcomes name the entity, or, where `identified` is the prefix of the request ids, the id.
+    Outcomes name the entity, or the id if `identified` has the prefix of the request ids.
     """
     requests = pl.concat_str(pl.lit(identified or "request-"), "flight_id").alias("id")
     names = predictions_schema(builders.spec().features, ()).names
@@ -189,7 +189,7 @@ def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Pa
 @pytest.mark.medium
 @pytest.mark.parametrize("microseconds", [4_070_908_800_000_000, 253_402_304_400_000_000], ids=["2099", "year 10000"])
 def test_times_after_now_do_not_move_the_window(data: Path, microseconds: int) -> None:
-    """One mistaken year must not leave the window empty, nor end every run."""
+    """A wrong year in one row must not make the window empty, or every run fail."""
     builders.write_batch(data, builders.rows(100))
     write_feedback(data, builders.rows(100, builders.START + timedelta(days=1), "g"), timedelta(hours=3))
     far = builders.rows(1, builders.START, "far").with_columns(
@@ -233,7 +233,7 @@ def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path) -> Non
 
 
 def test_a_compaction_changes_no_digest(data: Path) -> None:
-    """Rows that tie in event time and entity (predictions of one occurrence) have another order in another file."""
+    """The order of rows with equal event time and entity (predictions of one occurrence) differs between files."""
     rows = builders.rows(50)
     builders.write_batch(data, rows[:20])
     for outcome in (0.0, 1.0):
@@ -281,7 +281,7 @@ def test_a_feature_that_the_data_lacks_is_named(data: Path) -> None:
 
 
 def test_a_column_added_by_a_later_batch_is_read(data: Path) -> None:
-    """The files of before lack it. Their rows do, too."""
+    """The earlier files lack it, so their rows have no value."""
     builders.write_batch(data, builders.rows(10).drop("distance"))
     later = builders.rows(10, builders.START + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))
     write_deltalake(str(data / "datasets" / "flights"), later, mode="append", schema_mode="merge")

@@ -1,4 +1,4 @@
-"""Other rows, another digest."""
+"""Different rows have different digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows a model is trained on: frames in, a frame out."""
+"""The rows that a model is trained on, as a function of frames."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ ROWS = 3_000
 
 @cache
 def rows(task: str = "binary") -> pl.DataFrame:
-    """Return rows an hour apart. Warmth makes late in the first half and in the last 200 rows. Cold does in between."""
+    """Return rows an hour apart. Warm rows are late in the first half and in the last 200 rows, else cold rows are."""
     rng = np.random.default_rng(3)
     temp, carrier = rng.normal(size=ROWS).astype(np.float32), rng.choice(["AA", "UA"], ROWS)
     sign = np.where((np.arange(ROWS) < BREAK) | (np.arange(ROWS) >= ROWS - 200), 1, -1)
@@ -73,12 +73,12 @@ def fit(frame: pl.DataFrame, asked: ModelSpec, *champions: ChampionModel) -> Fit
 
 @cache
 def single(task: str, first: int, last: int) -> bytes:
-    """Return a model of the rows of one condition."""
+    """Return a model that is fitted to the rows of one condition."""
     return fit(rows(task)[first:last], spec(task, 1)).model
 
 
 def champions(task: str = "binary") -> tuple[ChampionModel, ChampionModel]:
-    """Return two champions, the newest first: of cold that makes late, and of warmth that does."""
+    """Return two champions, the newest first: one fitted to late cold rows, and one to late warm rows."""
     return ChampionModel(7, single(task, BREAK, 2_500)), ChampionModel(4, single(task, 0, BREAK))
 
 
@@ -214,7 +214,7 @@ def test_a_champion_that_cannot_be_a_member_is_left_out_with_a_note(reason: str,
 
 
 def test_members_of_other_operators_are_converted() -> None:
-    """Dates need operators of version 20. The model without them has those of version 15."""
+    """Dates need operators of version 20. The model without dates has operators of version 15."""
     dated = rows().with_columns(day=pl.col("at").dt.to_string("%Y-%m-%d"))
     features = FEATURES | {"day": {"type": "category", "optional": True}}
     old = fit(dated[:BREAK], spec(ensemble=1, features=features)).model

@@ -32,9 +32,9 @@ def predict(content: bytes, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def difference(model: FittedModel, target: Target, matrix: NDArray[np.float32], opset: int = OPSET) -> float:
-    """Return the largest difference between graph and model, as a share of the prediction where that is above 1.
+    """Return the largest difference between graph and model, relative to predictions above 1.
 
-    It is infinite where one of them is no number and the other is.
+    It is infinite if only one of them is NaN or infinite.
     """
     found = predict(graph(model, target, matrix.shape[1], opset), matrix).astype(np.float64)
     expected = model.predict(matrix).astype(np.float32).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A parameter that is unknown, mistyped or out of range is named, all of them at once."""
+"""The error names all parameters that are unknown, have a wrong type, or are out of range."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_good_ones_are_kept_and_defaults_added() -> None:
 
 
 def test_the_other_names_of_lightgbm_are_taken_too() -> None:
-    """Such as those of its scikit-learn interface."""
+    """For example the names of its scikit-learn interface."""
     written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
     assert checked(written) == {
         "n_estimators": 7,
@@ -90,7 +90,7 @@ def test_a_weight_of_the_positive_label_needs_one() -> None:
     ids=["excluding each other", "no bound of a leaf", "no row of a tree"],
 )
 def test_what_lightgbm_refuses_fails_with_its_reason(params: dict[str, Value]) -> None:
-    """Each of them is allowed alone."""
+    """Each of the parameters alone is allowed."""
     matrix, labels = rows()
     chosen = checked(params | {"n_estimators": 50})
     with pytest.raises(FitFailedError) as refusal:

@@ -1,4 +1,4 @@
-"""The names of parameters that `rondo apply` goes by are those of the LightGBM that trains."""
+"""The parameter names that `rondo apply` knows are those of the installed LightGBM."""
 
 from __future__ import annotations
 

@@ -27,7 +27,10 @@ def _model(*trees: dict[str, str]) -> str:
 
 
 def _stump(decision_type: int = 2, threshold: float = 0.5, **fields: str) -> str:
-    """Return a model with one split of feature 1. `decision_type` is 1 of categories, 2 left by default, 4 and 8."""
+    """Return a model with one split of feature 1.
+
+    `decision_type` has the bits of LightGBM: 1 for a category, 2 for left by default, 4 and 8 for the missing type.
+    """
     tree = {
         "num_leaves": "2", "split_feature": "1", "threshold": f"{threshold:.17g}", "decision_type": f"{decision_type}",
         "left_child": "-1", "right_child": "-2", "leaf_value": "0.5 -0.5", "is_linear": "0",
@@ -94,7 +97,7 @@ def test_another_kind_of_split_is_refused(fields: dict[str, str], kind: str) -> 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_model_of_the_library_is_read_as_it_predicts(classes: int) -> None:
-    """With missing values in one column, which the others learn nothing of, and a deep tree among them."""
+    """One column has missing values, and one tree is deep."""
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(3_000, 3)).astype(np.float32)
     matrix[rng.random(3_000) < 0.2, 0] = np.nan

@@ -1,4 +1,4 @@
-"""A new library is its estimator, the rules of its parameters, and a line for each: nothing else names it."""
+"""A new library needs its estimator, the rules of its parameters, and a line for each. No other code names it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Constant:
 
 
 class Average(Boosting):
-    """`base.Estimator`, as a file of `trainer.estimators` has it: a quantile of the labels."""
+    """`base.Estimator` like one in a file of `trainer.estimators`: a quantile of the labels."""
 
     library = AVERAGE
 

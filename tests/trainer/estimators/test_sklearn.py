@@ -1,4 +1,4 @@
-"""The graph of every class agrees with scikit-learn on every row. What it does not take is refused with advice."""
+"""The graph of every class agrees with scikit-learn on every row. Unsupported rows are refused with advice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHORT = {"n_estimators": 5, "max_iter": 30}
 
 
 def rows(task: str, count: int = 150, *, missing: bool = False) -> tuple[Matrix, Matrix]:
-    """Return rows with columns of several scales, few values, one value, and one that nearly repeats another."""
+    """Return rows with columns of several scales, of few values, of one value, and one that nearly repeats another."""
     rng = np.random.default_rng(5)
     matrix = rng.normal(size=(count, 5)).astype(np.float32)
     matrix[:, 1] *= 1e4
@@ -54,7 +54,7 @@ def rows(task: str, count: int = 150, *, missing: bool = False) -> tuple[Matrix,
 
 
 def edge_rows(matrix: Matrix) -> Matrix:
-    """Return the rows, rows in which one column has an edge value, and rows in which all have."""
+    """Return the rows, rows in which one column has an edge value, and rows in which all columns have edge values."""
     one = np.repeat(matrix[: len(EDGES)], matrix.shape[1], axis=0)
     for column in range(matrix.shape[1]):
         one[column :: matrix.shape[1], column] = EDGES
@@ -218,7 +218,7 @@ def test_what_scikit_learn_refuses_fails_with_its_reason(steps: list[dict[str, A
 
 
 def test_a_solver_that_finds_nothing_fails_with_its_reason() -> None:
-    """ARPACK has an error of its own for columns that do not vary."""
+    """ARPACK raises a separate error for columns that do not vary."""
     steps = [{"use": "sklearn.decomposition.TruncatedSVD", "params": {"algorithm": "arpack"}}, LOGISTIC]
     matrix, labels = rows("binary")
     with pytest.raises(StepsFailedError) as refusal:
@@ -258,7 +258,7 @@ def test_only_classes_of_the_list_are_imported() -> None:
 
 
 def values(rule: Rule) -> list[Any]:
-    """Return the words of a rule, or its least and greatest values."""
+    """Return the allowed words of a rule, or its least and greatest values."""
     if rule.words:
         return list(rule.words)
     least, most = (rule.kind(limit) for limit in (max(rule.low, -1e9), 1e9 if rule.high == ANY else rule.high))

@@ -9,7 +9,7 @@ FLOATS = {"nodes_values", "target_weights", "base_values"}
 
 
 def test_whole_numbers_are_floats_where_the_operator_takes_floats() -> None:
-    """A library may write the weight of a leaf as 0, from which onnx would infer integers: no runtime loads them."""
+    """A library may write the weight of a leaf as 0, from which onnx would infer integers, which no runtime loads."""
     names = ("nodes_values", "target_weights", "base_values", "nodes_treeids", "target_ids")
     ensemble = TreeEnsemble(1, **{name: [0] for name in names})
     trees, _ = ensemble.onnx_nodes("matrix", "raw", "Identity")

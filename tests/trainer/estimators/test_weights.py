@@ -1,4 +1,4 @@
-"""Rows that weigh next to nothing hardly count, whatever fits the model."""
+"""Rows with a weight near 0 hardly count, with any estimator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A parameter that can't be used is named. What `rondo apply` goes by is the XGBoost that trains. Splits are exact."""
+"""Errors name invalid parameters, `rondo apply` knows the parameters of the installed XGBoost, and splits are exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How right the predictions on a holdout were, by bin of the prediction."""
+"""Calibration of the predictions on a holdout, by bin of the prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the loss rises where a feature is permuted, of every task, bounded in rows."""
+"""Permutation importance of every task, with a limit on the number of rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def frame(count: int) -> pl.DataFrame:
 
 
 def outputs(task: str, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
-    """Return what a model answers that uses the income, and the city a little, but not the age."""
+    """Return the outputs of a model that uses the income, slightly the city, and not the age."""
     city = (inputs["city"].reshape(-1) == "a").astype(np.float32)
     value = 3 * inputs["income"].reshape(-1).astype(np.float32) + 0.3 * city
     score = (1 / (1 + np.exp(-value))).astype(np.float32)

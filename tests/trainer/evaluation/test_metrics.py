@@ -1,4 +1,4 @@
-"""Metrics: those that need two classes are absent without them, and each is what it says on known rows."""
+"""Metrics: one that needs two classes is absent without them, and each has the expected value on known rows."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_numbers_are_compared_too(name: str) -> None:
 @pytest.mark.usefixtures("_few_resamples")
 @pytest.mark.slow
 def test_the_bounds_hold_the_true_loss_as_often_as_they_say() -> None:
-    """Of two models that are equally good, the lower bound is above 0 in about one of twenty holdouts."""
+    """For two equally good models, the lower bound is above 0 in about one of twenty holdouts."""
     rng, above = np.random.default_rng(11), 0
     for trial in range(200):
         labels = (rng.random(300) < 0.5).astype(np.float32)
@@ -162,7 +162,7 @@ def test_with_a_confidence_of_one_half_the_difference_decides() -> None:
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "mcc"])
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
 def test_a_metric_of_pairs_is_that_of_their_rows(name: str, rows: list[Any]) -> None:
-    """The unknown class, 3, among them."""
+    """The pairs include the unknown class 3."""
     labels, decided, weights = (np.array(column) for column in zip(*rows, strict=True))
     scored = classes(labels, np.eye(3)[decided])
     targets, found = np.repeat(labels, weights), np.repeat(decided, weights)

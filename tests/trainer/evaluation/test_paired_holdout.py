@@ -1,4 +1,4 @@
-"""What a rollout is judged by: blocks of the holdout, the spread of their differences, and the margin."""
+"""The figures for a rollout: blocks of the holdout, the variance of their differences, and the margin."""
 
 from __future__ import annotations
 

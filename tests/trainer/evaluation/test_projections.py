@@ -1,4 +1,4 @@
-"""Projections of the numeric features: the same for the same training, and they show features that go together."""
+"""Projections are the same for the same training, and show a changed dependence between features."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def reference(values: np.ndarray) -> ReferenceProfile:
 
 
 def moved(profile: ReferenceProfile, rows: pa.Table) -> dict[str, float]:
-    """Return how far the mean of any component of each column is from that of the reference."""
+    """Return the largest distance of each column's means of components from those of the reference."""
     assert profile.projections
     binning, profiles = Binning.of(profile), profile.features | profile.projections.profiles
     counts, before = row_counts(binning, rows), binning.reference(profile)

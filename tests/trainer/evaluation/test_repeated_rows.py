@@ -1,4 +1,4 @@
-"""How many rows of a training repeat earlier ones, which the monitor compares with the requests."""
+"""The share of training rows that repeat earlier ones. The monitor compares it with the requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEATURES = {
 
 
 def rows(count: int) -> pl.DataFrame:
-    """Return rows in whose second half every second one repeats the features of the one before."""
+    """Return rows. In the second half every second row repeats the features of its predecessor."""
     numbers = np.arange(count)
     numbers = np.where(numbers < count // 2, numbers, numbers - numbers % 2)
     return pl.DataFrame({"x": numbers / 3, "n": numbers % 7, "city": [f"c{n % 5}" for n in numbers.tolist()]})

@@ -1,4 +1,4 @@
-"""A metric of weights is scikit-learn's metric of the rows that were drawn, ties and absent classes included."""
+"""A metric of weights equals scikit-learn's metric of the drawn rows, also with ties and absent classes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_binary(name: str, rows: list[Any]) -> None:
 @pytest.mark.parametrize("name", TASKS["multiclass"].metrics)
 @given(rows_of(st.integers(0, 3), st.sampled_from([0.1, 0.2, 0.7])))
 def test_multiclass(name: str, rows: list[Any]) -> None:
-    """The unknown class, 3, among them."""
+    """The targets include the unknown class 3."""
     labels, first, weights = (np.array(column, float) for column in zip(*rows, strict=True))
     assert_equal(name, classes(labels, np.column_stack([first, 0.8 - first, np.full(len(rows), 0.2)])), weights)
 

@@ -1,4 +1,4 @@
-"""Graphs as others make them: by converters, and by hand with one fault."""
+"""Graphs like those of other tools: made by converters, and handmade with one fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLASSES = np.array(["cat", "dog", "owl"])[np.digitize(X[:, 0], [-0.5, 0.5])]
 
 
 def run(model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """Run a graph of these tests here: nothing in it needs a bound."""
+    """Run a graph of these tests in this process, without limits."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -53,7 +53,7 @@ def graph(
     opsets: Mapping[str, int] | None = None,
     initializers: Sequence[onnx.TensorProto] = (),
 ) -> onnx.ModelProto:
-    """Return a graph; by default from `x` `[N, 4]` to `y` `[N, 1]`."""
+    """Return a graph. By default it maps `x` `[N, 4]` to `y` `[N, 1]`."""
     proto = helper.make_graph(
         nodes,
         "g",
@@ -68,7 +68,7 @@ def graph(
 
 
 def column(source: str = "x", output: str = "y", at: int = 0) -> list[onnx.NodeProto]:
-    """Return the nodes that take a column and squeeze it between 0 and 1."""
+    """Return the nodes that take a column and map it to values between 0 and 1."""
     return [
         helper.make_node("Constant", [], [f"{output}.at"], value_ints=[at]),
         helper.make_node("Gather", [source, f"{output}.at"], [f"{output}.taken"], axis=1),
@@ -77,7 +77,7 @@ def column(source: str = "x", output: str = "y", at: int = 0) -> list[onnx.NodeP
 
 
 def scored(model: ExternalModel, features: Mapping[str, Feature], columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Return what the nodes compute from one tensor per feature."""
+    """Return the output of the nodes for one tensor per feature."""
     kinds = {name: TEXT if each.type == "category" else FLOAT for name, each in features.items()}
     made = graph(
         *model.onnx_nodes_of_columns("matrix.raw"),

@@ -1,4 +1,4 @@
-"""What is refused before a runtime sees it."""
+"""Models that are refused before a runtime loads them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_an_invalid_graph_is_refused() -> None:
 
 
 def dropout(*, mode: bool | None, computed: bool = False, opset: int = 15, **attributes: int) -> onnx.ModelProto:
-    """Return a graph with a Dropout of half of the values, whose `training_mode` is an initializer, or computed."""
+    """Return a graph with a Dropout of half of the values. Its `training_mode` is an initializer, or computed."""
     tensors = [helper.make_tensor("half", FLOAT, [], [0.5])]
     nodes, inputs = column(output="p"), ["p"]
     if mode is not None:

@@ -1,4 +1,4 @@
-"""Which features the inputs of a graph are."""
+"""The features that the inputs of a graph hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which output is the prediction, and whose probabilities its columns are."""
+"""The output that is the prediction, and the classes of its columns."""
 
 from __future__ import annotations
 

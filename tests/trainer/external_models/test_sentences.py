@@ -1,4 +1,4 @@
-"""What a refusal says: what was found, and what to export instead."""
+"""The message of a refusal has the fault, and what to export instead."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, k
 
 @pytest.mark.parametrize(("task", "series"), [("binary", 1), ("multiclass", 3), ("regression", 1)])
 def test_dependence_is_estimated_from_an_indicator_of_each_class_or_from_ranks(task: str, series: int) -> None:
-    """Of two classes one says all, and an indicator takes a byte a row: there may be millions."""
+    """One indicator suffices for two classes. An indicator has a byte per row, and there may be millions of rows."""
     labels = PIPELINE.plan(spec(task), training_set(rows(task, 2_000)), None, None, None).at.labels
     assert labels is not None
     assert labels.shape == (series, 2_000)
@@ -76,7 +76,7 @@ def test_dependence_is_estimated_from_an_indicator_of_each_class_or_from_ranks(t
 
 
 def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The strategy that was chosen is evaluated by the predictions that it was chosen by."""
+    """The chosen strategy is evaluated on the same predictions that decided the choice."""
     lengths: list[int] = []
 
     def predict(model: LightGbmModel, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -92,7 +92,7 @@ def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_two_strategies_are_fitted_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With two threads each fit has one, and the result is that of one fit after the other."""
+    """With two threads each fit has one. The result is the same as that of fits in sequence."""
     both, fit = Barrier(2, timeout=10), LightGbm.fit
     overlapping: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Functions as a user would write them. The tests copy this file into a package, and import nothing of it."""
+"""Functions like those of a user. The tests copy this file into a package, and do not import it."""
 
 # ruff: noqa: T201
 
@@ -34,7 +34,7 @@ def linear(columns: Any, labels: Any, context: Any) -> Any:
 
 
 def by_name(columns: Any, labels: Any, context: Any) -> Any:
-    """Take features as they are: the share of positives of each carrier, from its text."""
+    """Return a model that takes features as they are: the share of positives of each carrier, from its text."""
     texts = sorted(set(columns["carrier"]))
     shares = [float(labels[columns["carrier"] == text].mean()) for text in texts]
     assert columns["carrier"].dtype == object
@@ -117,7 +117,7 @@ def never_returns(_columns: Any, _labels: Any, _context: Any) -> Any:
 
 
 def leaves_a_process(columns: Any, labels: Any, context: Any) -> Any:
-    """Fork a process in a session of its own, which inherits the pipe of the answer."""
+    """Fork a process in a new session, which inherits the pipe of the answer."""
     if os.fork() == 0:
         os.setsid()
         time.sleep(120)

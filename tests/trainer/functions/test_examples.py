@@ -44,7 +44,7 @@ def test_the_function_of_the_page_trains(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_function_of_the_page_trains_for_several_classes_too(tmp_path: Path) -> None:
-    """It is given the indices of classes, so these are the classes of the graph that it returns."""
+    """It receives the indices of classes, so these are the classes of the returned graph."""
     page = (ROOT / "docs" / "functions.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "own_model").mkdir()

@@ -1,4 +1,4 @@
-"""Which package a function is in, and which code that is."""
+"""The package of a function, and the digest of its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function of the user's own trains like a library, for every task, and its mistakes end the run with what to do."""
+"""A user's function trains like a library, for every task. Its mistakes end the run with an instructive message."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_a_mistake_ends_the_run_and_says_what_to_do(
 
 
 def test_a_process_that_a_function_leaves_behind_does_not_hold_the_training(functions: Path) -> None:
-    """It outlives the function by 120 s, and holds the pipe of the answer."""
+    """It lives 120 s longer than the function, and keeps the pipe of the answer open."""
     began = time.monotonic()
     assert fit(functions, "leaves_a_process").parity.rows > 1_000
     with pytest.raises(errors.FunctionDiedError) as refusal:
@@ -260,7 +260,7 @@ def test_a_package_with_the_name_of_an_installed_one_is_refused(tmp_path: Path) 
 
 
 def test_other_packages_of_the_folder_are_not_imported(tmp_path: Path) -> None:
-    """The digest is of one package, so no other code may count."""
+    """The digest covers one package, so no other code may be used."""
     (tmp_path / "own.py").write_text("import other\n")
     (tmp_path / "other.py").write_text("")
     with pytest.raises(errors.FunctionFailedError) as refusal:

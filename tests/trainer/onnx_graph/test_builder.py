@@ -1,4 +1,4 @@
-"""The graph is the model: on ordinary rows and on strange ones, byte for byte the same when built again."""
+"""The graph predicts like the model on ordinary and on edge rows, and a second build has the same bytes."""
 
 from __future__ import annotations
 

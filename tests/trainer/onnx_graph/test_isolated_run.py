@@ -1,4 +1,4 @@
-"""The process in which graphs that others made are run: its answers, and its bounds."""
+"""The process that runs graphs from other tools: its answers, and its limits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENDLESS, LARGE = 10**12, 60_000
 
 
 def _repeated() -> onnx.NodeProto:
-    """Return a loop that multiplies a matrix by itself, practically for ever."""
+    """Return a loop that multiplies a matrix by itself, practically without end."""
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [helper.make_node("Identity", ["c"], ["c.out"]), helper.make_node("MatMul", ["m", "m"], ["m.out"])],
@@ -60,7 +60,7 @@ def _code(model: onnx.ModelProto, run: IsolatedRun) -> str:
 
 @pytest.fixture
 def forks() -> Iterator[ForkServer]:
-    """Return a server of this test alone."""
+    """Return a server that only this test uses."""
     server = ForkServer()
     yield server
     server.end()
@@ -156,7 +156,7 @@ def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, platfo
 def test_the_end_of_the_process_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: ForkServer, script: str, code: str, platform: str
 ) -> None:
-    """The kernel kills with SIGKILL for lack of memory. What a process writes stays out of the memory of this one."""
+    """The kernel kills with SIGKILL if memory is exhausted. The output of a process is not read into memory."""
     _script(tmp_path, monkeypatch, script, platform)
     assert _code(graph(*_sum("x")), IsolatedRun(1, forks=forks)) == code
 

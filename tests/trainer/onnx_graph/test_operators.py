@@ -1,4 +1,4 @@
-"""Operators of an older version stand beside newer ones where they mean the same, and are refused elsewhere."""
+"""Operators of an older version are combined with newer ones if they have the same meaning, and refused if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph is loaded once for many runs, and which errors of onnxruntime are about the rows."""
+"""A graph is loaded once for many runs, and errors of onnxruntime about the rows are distinguished from others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_model_is_loaded_once_and_its_waiting_threads_sleep(monkeypatch: pytes
 
 
 def test_too_little_memory_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another attempt may have it, so the champion is compared then."""
+    """Another attempt may have enough memory, and then compares the champion."""
 
     class Full(onnxruntime.InferenceSession):  # type: ignore[misc]
         def run(self, *_: Any) -> Any:

@@ -30,7 +30,7 @@ def in_graph(text: pl.Series, parts: tuple[str, ...] = PARTS) -> NDArray[np.floa
 
 
 def read(texts: list[str], parts: tuple[str, ...] = PARTS) -> NDArray[np.float32]:
-    """Return the parts of texts, which training and graph agree on, also for the first alone."""
+    """Return the parts of texts. Training and graph must agree on them, also for the first text alone."""
     numbers = DateParts(parts).apply(pl.Series(texts))
     assert numbers.dtype == np.float32
     np.testing.assert_array_equal(in_graph(pl.Series(texts), parts), numbers)

@@ -15,7 +15,7 @@ NAN, INF, LARGEST, LEAST = float("nan"), float("inf"), float(np.finfo(np.float32
 
 
 def derive(text: str, **values: float | list[float]) -> float | list[float]:
-    """Return an expression of one row or of several, which training and graph agree on."""
+    """Return the value of an expression for one row or several. Training and graph must agree on it."""
     columns = {name: np.atleast_1d(np.array(value, dtype=np.float32)) for name, value in values.items()}
     derived = Derived(parse_expression(text))
     numbers = derived.apply(columns)

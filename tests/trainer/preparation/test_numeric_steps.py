@@ -27,7 +27,7 @@ matrices = arrays(np.float32, st.tuples(st.integers(1, 20), st.just(3)), element
 
 
 def applied(step: Fill | Scale, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a step makes of rows, which training and graph agree on."""
+    """Return the result of a step for rows. Training and graph must agree on it."""
     expected = step.apply(matrix)
     assert expected.dtype == np.float32
     np.testing.assert_array_equal(run(step.onnx_nodes("matrix", "output"), {"matrix": matrix}), expected)

@@ -1,4 +1,4 @@
-"""Trials on inner splits: later rows evaluate, what can't be used is named, what fails is recorded."""
+"""Trials on inner splits: later rows evaluate, unusable splits are named, and failures are recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which trials end early, which is the best, and what the next one has."""
+"""The trials that are pruned, the best trial, and the parameters of the next one."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_pruned_trials_inform_the_proposals_and_failed_ones_do_not() -> None:
 
 
 def test_optuna_loads_no_database() -> None:
-    """It requires SQLAlchemy, for a storage that is not used here: a worker would take longer to start."""
+    """Optuna needs SQLAlchemy for a storage that is not used here. Its import would delay the start of a worker."""
     code = """
 import sys
 from rondo.contracts.spec.parameters.domains import Domain

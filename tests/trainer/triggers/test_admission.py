@@ -1,4 +1,4 @@
-"""Train now, or not: values in, a decision out."""
+"""The decision whether to train now, as a function of values."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ KINDS = st.sampled_from(["drift", "performance", "quality", "data"])
 
 @given(st.lists(st.tuples(KINDS, st.floats(0, 60), st.sampled_from(["trained", "failed", "skipped"])), max_size=60))
 def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(findings: list[tuple[str, float, str]]) -> None:
-    """Whatever arrives, in whatever order: trainings are a cooldown apart, and a week holds no more than its budget."""
+    """For any findings in any order, trainings are a cooldown apart, and a week has no more than its budget."""
     allowed = spec(cooldown="2d")
     runs: tuple[PastRun, ...] = ()
     for kind, day, end in findings:
@@ -149,7 +149,7 @@ def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(findings
 
 
 def test_a_registration_starts_whatever_ran_before() -> None:
-    """It trains nothing: no run in flight, no breaker, cooldown or budget is about it."""
+    """It does not train, so no run in flight, breaker, cooldown or budget applies to it."""
     trained, failed = (past(state, day=-0.1 * n) for n, state in enumerate(("trained", "failed"), 1))
     history = History((past("running", day=-1), trained, failed, failed, failed), ever_trained=True)
     assert admit(trigger("registration"), spec(budget_per_week=1), history) == Start()

@@ -1,4 +1,4 @@
-"""By `policy: auto` labelled rows decide whether a trigger starts a training."""
+"""With `policy: auto` labelled rows decide whether a trigger starts a training."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_where_costs_are_given_labels_start_a_training_only_if_it_pays() -> None
 
 
 def test_where_costs_are_given_a_change_is_looked_into_only_if_undoing_the_rise_pays() -> None:
-    """It is worth 2 a row, over the 3,000 rows that the last model was fitted to."""
+    """Undoing it saves 2 per row, over the 3,000 rows that the last model was fitted to."""
     spec = builders.spec(retrain={"policy": "auto", "on": [], "training_cost": 600.0, "error_cost": 2.0})
     assert decided("suspicion", 500, spec, rise=0.11) == Start()
     low = decided("suspicion", 500, spec, rise=0.09)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["memory", "postgres"])
 def begin(request: pytest.FixtureRequest) -> Callable[[str], AbstractAsyncContextManager[Any]]:
-    """Return what opens the unit of work of an event with this id."""
+    """Return a function that opens the unit of work of an event with this id."""
     if request.param == "postgres":
         opened = handling(request.getfixturevalue("store"))
         return lambda name: opened(builders.enveloped(builders.drift(), name))
@@ -194,7 +194,7 @@ async def test_an_event_is_handled_once(store: Database) -> None:
 
 
 async def test_concurrent_findings_queue_one_run(store: Database) -> None:
-    """Replicas decide at the same time: the lock of the model makes them decide one after the other."""
+    """Replicas decide at the same time. The lock of the model makes them decide one after the other."""
     async with handling(store)(builders.enveloped(builders.drift(), "spec")) as work:
         await work.save_spec(builders.spec_applied(builders.spec()))
 
@@ -209,7 +209,7 @@ async def test_concurrent_findings_queue_one_run(store: Database) -> None:
 
 
 async def trained_once(store: Database, spec: ModelSpec) -> None:
-    """Save a spec and its first training with 1,000 rows, after which 5,000 labels have come."""
+    """Save a spec, its first training with 1,000 rows, and 5,000 labels that arrived after it."""
     async with handling(store)(builders.enveloped(builders.drift(), "spec")) as work:
         await work.save_spec(builders.spec_applied(spec))
         await work.count_labels(spec.model, 1_000)

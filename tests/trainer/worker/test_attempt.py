@@ -1,4 +1,4 @@
-"""How an attempt at a run ends: in-memory queue, real Delta tables, real artifacts, real training."""
+"""The end of an attempt at a run, with an in-memory queue, real Delta tables, real artifacts and real training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run by `policy: auto`: in-memory queue, real Delta tables, real artifacts, real training."""
+"""A run with `policy: auto`, an in-memory queue, real Delta tables, real artifacts and real training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def auto(**changes: Any) -> Any:
 
 
 def flights(count: int, start: int = 0, change: datetime = CHANGE) -> pl.DataFrame:
-    """Return flights, one a minute from a minute on. The label is the opposite from `change` on."""
+    """Return flights, one per minute, from a given minute on. From `change` on the label is reversed."""
     rows = builders.rows(count, builders.START + timedelta(minutes=start), f"{start}-", seed=start + 1)
     late = pl.when(pl.col("departure") >= change).then(1 - pl.col("late")).otherwise(pl.col("late"))
     return rows.with_columns(late.alias("late"))
@@ -171,7 +171,7 @@ async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness:
 
 
 async def test_labels_alone_show_a_change_that_nobody_suspected(harness: WorkerHarness) -> None:
-    """With a late suspicion, or none: a new version may serve before the outcomes of the last one are known."""
+    """The suspicion is late or absent: a new version may serve before the outcomes of the last one are known."""
     builders.write_batch(harness.data, flights(3_000))
     await train(harness, auto(), "one", kind="data", promote=1)
     builders.write_batch(harness.data, flights(600, 3_000), "b2")

@@ -1,4 +1,4 @@
-"""Which versions served, by the events of deployments and rollbacks, and waiting for the next one."""
+"""The versions that served, from events of deployments and rollbacks, and the wait for the next one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_the_champion_is_that_of_the_latest_revision(backend: Backend) -> 
 
 
 async def test_a_promotion_of_the_last_candidate_is_waited_for_within_a_bound(store: Database) -> None:
-    """A rejection publishes nothing that the trainer reads: the bound ends the wait."""
+    """A rejection publishes no event that the trainer reads, so the limit ends the wait."""
     backend = Postgres(store)
     queue, hour = backend.queue(), timedelta(hours=1)
     await queue.listen()

@@ -1,4 +1,4 @@
-"""What a worker retries, and which runs it claims before others."""
+"""The retries of a worker, and the order in which it claims runs."""
 
 # ruff: noqa: ASYNC110 - a plain list notifies of no change
 
@@ -82,7 +82,7 @@ async def test_unreadable_data_does_not_block_other_runs(harness: WorkerHarness)
 
 
 async def put_champion(harness: WorkerHarness) -> Path:
-    """Let a version of flight-delay serve that no other training here makes again. Return its artifact."""
+    """Make a version the champion of flight-delay that no training here reproduces. Return its artifact."""
     (trained,) = await harness.run((builders.spec(trainer={"seed": 8}), builders.trigger(name="champion")))
     harness.set_champion(1, trained.digest)
     return harness.artifacts / trained.digest.replace(":", "/")

@@ -1,4 +1,4 @@
-"""The worker process where LightGBM can't be loaded."""
+"""The worker process on a system on which LightGBM can't be loaded."""
 
 from __future__ import annotations
 

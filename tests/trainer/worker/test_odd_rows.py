@@ -1,4 +1,4 @@
-"""Odd rows of a stranger, through the worker: each peculiarity ends in a note or a refusal, never in a traceback."""
+"""Unusual data in the worker: each peculiarity results in a note or a refusal, never in a traceback."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ NOTES: dict[str, tuple[str, str | None]] = {
 
 
 def expected(case: str, task: str) -> tuple[str, str | None] | None:
-    """Return the note that a case has for a task. None where it has none."""
+    """Return the note of a case for a task, or None."""
     numbers = task == "regression"
     if case in ("out of balance", "one class"):
         return "same_label" if numbers else "rare_class", None

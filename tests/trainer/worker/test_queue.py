@@ -171,7 +171,7 @@ async def test_a_training_is_queued_beside_a_registration(backend: Backend) -> N
 
 
 async def test_a_run_whose_lease_has_ended_is_claimed_before_the_next_one_of_its_model(backend: Backend) -> None:
-    """The run that paused is the older one, and is not begun beside the other."""
+    """The paused run is the older one, and does not run at the same time as the other."""
     await enqueue(backend, "run-1")
     queue = backend.queue("dead", timedelta(0))
     await queue.hand_back(await claimed(queue), timedelta(milliseconds=1))
@@ -191,7 +191,7 @@ async def test_concurrent_workers_claim_a_run_once(store: Database) -> None:
 
 
 async def test_concurrent_workers_claim_one_run_of_a_model(store: Database) -> None:
-    """The claims begin together: none of them sees the others' run before it is committed."""
+    """The claims begin at the same time. None of them sees the run of another one before it is committed."""
     backend = Postgres(store)
     await enqueue(backend)
     for number in range(2, 5):
@@ -205,7 +205,7 @@ async def test_concurrent_workers_claim_one_run_of_a_model(store: Database) -> N
 
 
 async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_lost(store: Database) -> None:
-    """Two connections: the handler has seen the run in flight, and has not committed yet."""
+    """There are two connections: the handler has seen the run in flight, and has not committed yet."""
     backend = Postgres(store)
     async for work in backend.work():
         await work.save_spec(builders.spec_applied(builders.spec()))
@@ -222,7 +222,7 @@ async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_lost(sto
 
 
 async def test_giving_a_run_up_and_its_late_end_do_not_block_each_other(store: Database) -> None:
-    """Two connections: a slow worker ends the run while another finds that it has had all its attempts."""
+    """There are two connections: a slow worker ends the run while another one fails it after its last attempt."""
     backend = Postgres(store)
     await enqueue(backend)
     run = await claimed(backend.queue("late", timedelta(0)), 1)

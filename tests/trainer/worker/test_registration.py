@@ -37,7 +37,7 @@ NUMBERS = {"carrier": {"type": "float", "optional": True}, "distance": {"type": 
 
 
 def _elsewhere(unknown: str = "ignore") -> Any:
-    """Return a pipeline of scikit-learn that somebody fitted to the first 1,500 rows."""
+    """Return a pipeline of scikit-learn that is fitted to the first 1,500 rows."""
     encoder = make_column_transformer(
         (OneHotEncoder(handle_unknown=unknown), ["carrier"]), (StandardScaler(), ["distance"]), sparse_threshold=0
     )
@@ -128,7 +128,7 @@ async def test_it_is_compared_with_the_champion_and_a_training_with_it(
 
 
 async def _beside_registered(harness: WorkerHarness, content: bytes, *, turned: bool) -> Any:
-    """Return how a training by new labels ends where a registered model serves. The labels may have turned."""
+    """Return the end of a training by new labels while a registered model serves. The labels may be reversed."""
     trainer = {"kind": "xgboost", "params": {"n_estimators": 5, "max_depth": 3}, "min_rows": 1_000}
     described = builders.spec(gates={"roc_auc": {"not_worse_than_champion": 0.5}}).as_dict()
     described |= {"trainer": trainer, "retrain": {"policy": "auto"}}
@@ -224,7 +224,7 @@ async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: 
 
 
 async def _train_beside(harness: WorkerHarness, content: bytes, later: pl.DataFrame, **spec: Any) -> tuple[str, str]:
-    """Train an ensemble with a registered champion on rows with later ones, and return the two reasons against it."""
+    """Train an ensemble with a registered champion on rows and later ones, and return the two reasons against it."""
     registered = await _register(harness, content, **spec)
     assert isinstance(registered, ModelTrained)
     harness.set_champion(1, registered.digest)

@@ -1,4 +1,4 @@
-"""A run with a search: in-memory queue, real data, real trials. What another attempt takes from the one before."""
+"""A run with a search, an in-memory queue, real data and real trials, which another attempt continues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rows(harness: WorkerHarness) -> None:
 
 
 class Counted:
-    """A pipeline that counts the trials that are run, and may do something before one."""
+    """A pipeline that counts the trials, and may call a function before one."""
 
     def __init__(self, before: Any = lambda _: None) -> None:
         self.numbers: list[int] = []

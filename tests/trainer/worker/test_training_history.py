@@ -1,4 +1,4 @@
-"""What the queue keeps of a model between its trainings: the record, the growth, and the labels that came since."""
+"""The state of a model that the queue stores between trainings: the record, the growth, and the new labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_run_after_a_certain_drop_needs_no_chunk(kind: str, unfitted: int, *, 
 
 
 async def labels(backend: Backend, add: int = 0) -> Labels:
-    """Count labelled rows that an event reported, and return what is known."""
+    """Count labelled rows that an event reported, and return the stored labels."""
     async for work in backend.work():
         await work.count_labels("flight-delay", add)
         found = (await work.history("flight-delay")).labels

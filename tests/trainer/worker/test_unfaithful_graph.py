@@ -1,4 +1,4 @@
-"""An estimator whose graph predicts otherwise than its model in one edge row: nothing of it becomes a candidate."""
+"""An estimator whose graph differs from its model in one edge row makes no candidate."""
 
 from __future__ import annotations
 
