@@ -57,7 +57,7 @@ MISTAKES = {
         "source: weather",
         (
             "line 6: `features.temp.source` is not a known key; known here: "
-            "type, optional, min, max, values, from, on, max_age"
+            "type, optional, min, max, values, from, column, on, max_age"
         ),
     ),
     "missing key": ("dataset: flights, ", "", "line 2: `data.dataset` is missing"),

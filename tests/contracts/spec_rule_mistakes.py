@@ -95,7 +95,7 @@ RULE_MISTAKES = {
         "from: weather, on: [origin], max_age: 3h",
         (
             "line 6: `features.temp.from` asks for a point-in-time join, which is not supported yet: join the column "
-            "into the batches and send it in the requests, and leave out `from`, `on` and `max_age`"
+            "into the batches and send it in the requests, and leave out `from`, `column`, `on` and `max_age`"
         ),
     ),
     "task that is unknown": (

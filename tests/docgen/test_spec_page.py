@@ -24,7 +24,7 @@ SCHEMA = ModelSpec.model_json_schema(mode="serialization")
 # One example is of one task. `cost` replaces `threshold`, `holdout` the other two.
 OF_OTHER_TASKS = {*METRICS, "threshold", "interval", "holdout_rows", "holdout_span"}
 OF_OTHER_KINDS = {"use", "function"}
-NOT_SUPPORTED = {"from", "on", "max_age", "steps"}
+NOT_SUPPORTED = {"from", "column", "on", "max_age", "steps"}
 
 
 def test_the_committed_page_is_current() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.errors import AlreadyHandledError
 from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.spec.dataset.source import source_names
 from rondo.registry.audit import hash_chain as audit
 from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
 from rondo.registry.errors import StaleRevisionError, UnknownDatasetError, UnknownModelError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.dataset.section import DatasetSpec
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.rollouts import Rollout
     from rondo.registry.model.runs import Run
@@ -200,7 +202,14 @@ class FakeWork:
     async def candidate(self, model: str, version: int) -> Candidate:
         return self.state_.candidates[model][version][0]
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
+    async def apply(
+        self,
+        spec: ModelSpec,
+        revision: int,
+        actor: Actor,
+        dataset_revision: int,
+        sources: tuple[SourceDataset, ...] = (),
+    ) -> None:
         known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
         self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
         self.state_.specs[spec.model, spec.digest] = spec
@@ -210,7 +219,12 @@ class FakeWork:
         self.state_.applied_at[spec.model] = datetime.now(UTC)
         await self.publish(
             SpecApplied(
-                model=spec.model, revision=revision, digest=spec.digest, spec=spec, dataset_revision=dataset_revision
+                model=spec.model,
+                revision=revision,
+                digest=spec.digest,
+                spec=spec,
+                dataset_revision=dataset_revision,
+                sources=sources,
             )
         )
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
@@ -224,7 +238,7 @@ class FakeWork:
 
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
         specs = (self.state_.models[model].spec for model in self.state_.active())
-        return tuple(spec for spec in specs if spec.data.dataset == name)
+        return tuple(spec for spec in specs if name in (spec.data.dataset, *source_names(spec)))
 
     async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:
         return tuple(spec for (dataset, _), spec in sorted(self.state_.undeclared.items()) if dataset == name)

@@ -17,6 +17,12 @@ def test_requests_have_the_features_of_all_versions() -> None:
     assert not found["a"].optional
 
 
+def test_a_request_has_no_feature_that_is_joined_unless_another_version_needs_it() -> None:
+    joined = Feature.model_validate({"type": "float", "from": "weather"})
+    assert common_features({1: {"a": NUMBER, "b": joined}}) == {"a": NUMBER}
+    assert common_features({1: {"b": joined}, 2: {"b": NUMBER}}) == {"b": NUMBER}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "both"),
     [

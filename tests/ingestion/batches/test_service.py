@@ -116,6 +116,16 @@ async def test_a_declared_dataset_takes_batches_without_a_model_and_labels_that_
     assert found.schema["tipped"] == pl.Int64
 
 
+async def test_a_row_without_the_time_since_which_it_is_known_is_quarantined(tmp_path: Path) -> None:
+    specs = SpecCache(datasets=[declared_rides(known_at="sent")])
+    sent = pl.Series("sent", [None, *[NOW] * 9], pl.Datetime("us", "UTC"))
+    result = await service(DeltaTables(str(tmp_path)), tmp_path, specs=specs).submit(
+        submission(rides(10).with_columns(sent), tmp_path)
+    )
+    assert result.record.headline["rows"]["quarantined"] == 1
+    assert read(tmp_path, "datasets/rides")["sent"].to_list() == [NOW] * 9
+
+
 async def test_a_model_with_narrower_limits_rejects_no_row_of_a_declared_dataset(tmp_path: Path) -> None:
     narrow = spec(distance={"type": "float", "max": 3})
     for name, datasets, accepted in (("union", [], 4), ("declared", [declared_rides()], 5)):

@@ -140,6 +140,13 @@ def test_a_column_of_a_declared_dataset_names_the_models_that_need_it() -> None:
     }  # fmt: skip
 
 
+def test_the_time_since_which_a_row_is_known_is_a_required_time() -> None:
+    contract = contract_of("rides", [spec()], {"rides": declared_rides(known_at="sent", time_zone="UTC")})
+    assert contract.event_time == "started"
+    times = [(column.name, column.optional, column.zone) for column in contract.columns if column.kind == "time"]
+    assert times == [("started", False, "UTC"), ("sent", False, "UTC")]
+
+
 def test_other_datasets_are_not_concerned_by_a_declaration() -> None:
     boats = spec("boat", dataset="boats")
     assert contract_of("boats", [boats], {"rides": declared_rides()}) == contract_of("boats", [boats])

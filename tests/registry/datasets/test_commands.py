@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.spec import support_checks
+from rondo.contracts.spec.data import Feature
 from rondo.contracts.spec.dataset.section import DatasetSpec
+from rondo.contracts.spec.dataset.source import source_of
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands
 from rondo.registry.datasets.commands import AppliedContract, apply_dataset, remove_dataset
@@ -184,3 +187,57 @@ async def test_the_event_of_a_model_names_the_revision_of_its_dataset(spec: Mode
     await apply(store, spec)
     [applied] = [event for _, event in store.state.published if isinstance(event, SpecApplied)]
     assert applied.dataset_revision == revision
+
+
+def weather(**keys: Any) -> DatasetSpec:
+    known = {"kind": "dataset", "dataset": "weather", "entity": ["carrier"], "event_time": "at", "known_after": "1h"}
+    return DatasetSpec.model_validate(known | {"columns": {"temp": {"type": "float"}}} | keys)
+
+
+def with_weather(spec: ModelSpec, **keys: Any) -> ModelSpec:
+    """Return the spec with features that are joined from `weather`."""
+    joined = Feature.model_validate({"type": "float", "from": "weather", "max_age": "4h"} | keys)
+    return spec.model_copy(update={"features": {**spec.features, "temp": joined}})
+
+
+@pytest.fixture
+def joins_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lift the refusal of joined features, which holds until serving can look their values up."""
+    monkeypatch.setattr(support_checks, "joined_features", lambda _features: ())
+
+
+async def test_joined_features_are_refused_until_they_can_be_served(store: Backend, spec: ModelSpec) -> None:
+    await declare(store, weather())
+    with pytest.raises(RefusedSpecError) as caught:
+        await apply(store, with_weather(spec))
+    assert "`features.temp.from`" in str(caught.value)
+
+
+@pytest.mark.usefixtures("joins_are_allowed")
+async def test_a_source_of_features_is_declared_before_the_model_and_stays(store: Backend, spec: ModelSpec) -> None:
+    model = with_weather(spec)
+    with pytest.raises(RefusedSpecError):
+        await apply(store, model)
+    await declare(store, weather())
+    assert (await apply(store, model)).revision == 1
+    for changed in (weather(known_after=None), weather(columns={"rain": {"type": "float"}})):
+        with pytest.raises(RefusedDatasetError) as refused:
+            await declare(store, changed)
+        assert any("late" in problem for problem in refused.value.problems)
+    with pytest.raises(DatasetInUseError) as in_use:
+        await undeclare(store, "weather")
+    assert in_use.value.models == ("late",)
+    wider = weather(columns={"temp": {"type": "float", "optional": True}, "rain": {"type": "float", "optional": True}})
+    assert (await declare(store, wider)).revision == 2
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    assert await undeclare(store, "weather") == 3
+
+
+@pytest.mark.usefixtures("joins_are_allowed")
+async def test_the_event_of_a_model_has_what_its_joins_need(spec: ModelSpec) -> None:
+    store = FakeStore()
+    await declare(store, weather())
+    await apply(store, with_weather(spec))
+    [applied] = [event for _, event in store.state.published if isinstance(event, SpecApplied)]
+    assert applied.sources == (source_of(weather()),)

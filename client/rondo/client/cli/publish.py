@@ -159,7 +159,7 @@ def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
 
 def _required(spec: ModelSpec) -> list[str]:
     """Return the columns that the spec requires in a batch."""
-    features = [name for name, each in spec.features.items() if each.source is None and not each.optional]
+    features = [name for name, each in spec.features.items() if each.is_sent and not each.optional]
     return [spec.data.entity, spec.data.event_time, *features, spec.data.label]
 
 

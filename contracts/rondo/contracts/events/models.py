@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.dataset.source import SourceDataset
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.vocabularies import GateName, open_to
@@ -29,6 +30,8 @@ class SpecApplied(ModelEvent):
     `dataset_revision` is the revision of the last DatasetApplied or DatasetRemoved of its dataset. It is 0 if there was
     none, or if an earlier release published the event. Events of different topics have no common order, so the contract
     of the dataset is not known until that revision has arrived.
+
+    `sources` are the datasets from which the features with `from` are joined, by name.
     """
 
     topic: ClassVar[str] = "specs.applied"
@@ -37,6 +40,7 @@ class SpecApplied(ModelEvent):
     digest: Digest
     spec: ModelSpec
     dataset_revision: int = 0
+    sources: tuple[SourceDataset, ...] = ()
 
 
 class ModelRemoved(ModelEvent):

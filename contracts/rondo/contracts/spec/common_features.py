@@ -30,7 +30,7 @@ def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, 
     """Return the features of requests that fit all versions. `versions` has the features of each version by its number.
 
     The features of the first version come first. A feature that only some versions have is defined as in these
-    versions. It is optional if none of them requires it.
+    versions. It is optional if none of them requires it. Features that a version joins are not in its requests.
 
     Raises:
         NoCommonRequestsError: no request fits all versions.
@@ -40,6 +40,8 @@ def common_features(versions: Mapping[int, Mapping[str, Feature]]) -> dict[str, 
     of_version: dict[str, int] = {}
     for number, features in versions.items():
         for name, feature in features.items():
+            if not feature.is_sent:
+                continue
             both = _common(found[name], feature) if name in found else feature
             if both is None:
                 raise NoCommonRequestsError(name, (of_version[name], number))

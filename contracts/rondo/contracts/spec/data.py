@@ -116,8 +116,16 @@ class Feature(TypedColumn):
     """True if the value may be missing or null, in batches and in requests."""
     source: Name | None = Field(default=None, alias="from")
     """Another dataset from which the feature is joined at the event time. Not supported yet: `rondo apply` refuses this
-    key, `on` and `max_age`."""
+    key, `column`, `on` and `max_age`."""
+    # Left out of the canonical JSON if it is None, so that specs without it keep their digest.
+    column: Annotated[Column | None, Field(exclude_if=lambda column: column is None)] = None
+    """The column of that dataset. By default it has the name of the feature. Not supported yet."""
     on: tuple[Column, ...] = ()
     """The columns of the join. Not supported yet."""
     max_age: PositiveDuration | None = None
     """The greatest age of a joined value. Not supported yet."""
+
+    @property
+    def is_sent(self) -> bool:
+        """True if batches and requests have the feature. False if it is joined from another dataset."""
+        return self.source is None

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 # The triggers of `retrain.on` in addition to schedules. The first data and people always start a training.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
-_JOIN = ("from", "on", "max_age")
+_JOIN = ("from", "column", "on", "max_age")
 # The allowed values of these keys with `replace`, which has no steps: as a file has them or as they are parsed.
 _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
@@ -117,12 +117,17 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
         message = f"{unknown_fields!r} is unknown: use one of {', '.join(known(UnknownFields))}"
         yield Problem(("serving", "unknown_fields"), message)
     yield from _deduplication_past_retention(mapping_at(spec, "serving"))
-    for name, feature in mapping_at(spec, "features").items():
+    yield from joined_features(mapping_at(spec, "features"))
+
+
+def joined_features(features: Plain) -> Iterator[Problem]:
+    """Yield the features of a point-in-time join. Serving can't look their values up yet."""
+    for name, feature in features.items():
         join_keys = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
         if join_keys:
             message = (
                 "asks for a point-in-time join, which is not supported yet: join the column into the batches and send "
-                "it in the requests, and leave out `from`, `on` and `max_age`"
+                "it in the requests, and leave out `from`, `column`, `on` and `max_age`"
             )
             yield Problem(("features", name, join_keys[0]), message, " ")
 

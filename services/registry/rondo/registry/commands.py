@@ -8,9 +8,10 @@ from uuid import uuid4
 
 from rondo.contracts.events.scoring import ScoringRequested, job_id
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.dataset.source import source_names, source_of
 from rondo.contracts.vocabularies import TriggerKind
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.datasets.review import review_use
+from rondo.registry.datasets.review import review_sources, review_use
 from rondo.registry.errors import AlreadyServingError, RefusedSpecError, UnknownModelError, UnknownSpecError
 from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
@@ -53,7 +54,7 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
 
     Raises:
         RefusedSpecError: it asks for something unsupported, would break the served model, or does not fit its declared
-            dataset.
+            dataset or those that it takes features from.
 
     """
     model = await work.load_for_update(spec.model)
@@ -66,12 +67,17 @@ async def apply_spec(work: SpecTables, spec: ModelSpec, by: Requester) -> Applie
         champion.number if champion else None,
         champion.route().features if champion else {},
     )
-    dataset = await work.load_dataset_for_update(spec.data.dataset)
+    names = source_names(spec)
+    # One order of the locks for all writers, so that none waits for the other.
+    datasets = {name: await work.load_dataset_for_update(name) for name in sorted({spec.data.dataset, *names})}
+    dataset = datasets[spec.data.dataset]
     of_dataset = review_use(spec, dataset.spec, await work.undeclared_users(dataset.name))
-    if refusals := (*review.refusals, *of_dataset.refusals):
+    sources = {name: found for name in names if (found := datasets[name].spec) is not None}
+    of_sources = review_sources(spec, sources)
+    if refusals := (*review.refusals, *of_dataset.refusals, *of_sources.refusals):
         raise RefusedSpecError(spec.model, refusals)
     revision = await work.spec_revision(spec.model) + 1
-    await work.apply(spec, revision, by.actor, dataset.revision)
+    await work.apply(spec, revision, by.actor, dataset.revision, tuple(map(source_of, sources.values())))
     return Applied(revision, changed=True, warnings=(*review.warnings, *of_dataset.warnings))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.contracts.spec.dataset.section import DatasetSpec
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
     from rondo.registry.model.dataset import Dataset
@@ -65,10 +66,17 @@ class ModelTables(Journal, Protocol):
         """Return the permanent facts about an existing version."""
         ...
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
+    async def apply(
+        self,
+        spec: ModelSpec,
+        revision: int,
+        actor: Actor,
+        dataset_revision: int,
+        sources: tuple[SourceDataset, ...] = (),
+    ) -> None:
         """Bring a spec into force as `revision`. Publishes SpecApplied and appends to the audit log.
 
-        The spec was reviewed against its dataset at `dataset_revision`.
+        The spec was reviewed against its dataset at `dataset_revision`, and against `sources`.
         """
         ...
 
@@ -83,12 +91,12 @@ class ModelTables(Journal, Protocol):
 
 
 class DatasetTable(Journal, Protocol):
-    """Declared datasets, and the specs of the models that name them."""
+    """Declared datasets, and the specs of the models that use them."""
 
     async def load_dataset_for_update(self, name: str) -> Dataset:
         """Load a dataset, declared or not, and lock it against every other writer until the work ends.
 
-        Writers of a model spec that names the dataset hold this lock, too.
+        Writers of a model spec that uses the dataset hold this lock, too.
         """
         ...
 
@@ -97,7 +105,7 @@ class DatasetTable(Journal, Protocol):
         ...
 
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
-        """Return the specs in force that name a dataset, by model."""
+        """Return the specs in force that name a dataset or take features from it, by model."""
         ...
 
     async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:

@@ -58,6 +58,13 @@ def test_a_change_of_a_column(before: dict[str, Any], after: dict[str, Any], kin
         ({"time_zone": "UTC"}, {"time_zone": "Europe/Berlin"}, Is.KEY_CHANGED),
         ({"time_zone": "UTC"}, {}, Is.NARROWED),
         ({}, {"time_zone": "UTC"}, Is.WIDENED),
+        ({}, {"known_after": "1h"}, Is.WIDENED),
+        ({}, {"known_at": "sent_at"}, Is.ADDED),
+        ({"known_after": "1h"}, {"known_after": "2h"}, Is.KEY_CHANGED),
+        ({"known_after": "1h"}, {}, Is.KEY_CHANGED),
+        ({"known_after": "1h"}, {"known_at": "sent_at"}, Is.KEY_CHANGED),
+        ({"known_at": "sent_at"}, {"known_at": "arrived_at"}, Is.KEY_CHANGED),
+        ({"known_at": "sent_at"}, {}, Is.KEY_CHANGED),
     ],
 )
 def test_a_change_of_a_key(before: dict[str, Any], after: dict[str, Any], kind: Is) -> None:
@@ -71,6 +78,18 @@ def test_a_time_zone_that_was_left_out_comes_back_as_it_was() -> None:
     (same,) = changes(history, dataset_of(time_zone="Europe/Berlin"))
     (other,) = changes(history, dataset_of(time_zone="America/New_York"))
     assert (same.kind, other.kind) == (Is.WIDENED, Is.KEY_CHANGED)
+
+
+def test_when_rows_are_known_stays_what_it_was_before_it_was_left_out() -> None:
+    history = [dataset_of(known_after="1h"), dataset_of()]
+    assert changes(history, dataset_of(known_after="60m")) == ()
+    (change,) = changes(history, dataset_of(known_after="2h"))
+    assert change.is_refused
+
+
+def test_a_column_with_another_type_does_not_become_the_time_of_known_at() -> None:
+    history = [dataset_of({"temp": FLOAT, "sent_at": TEXT}), dataset_of({"temp": FLOAT})]
+    assert any(change.is_refused for change in changes(history, dataset_of({"temp": FLOAT}, known_at="Sent_at")))
 
 
 def test_the_first_spec_and_the_same_spec_change_nothing() -> None:

@@ -32,6 +32,7 @@ def _named(spec: Plain, columns: Plain) -> Iterator[tuple[object, Path]]:
     for index, name in enumerate(list_at(spec, "entity")):
         yield name, ("entity", index)
     yield spec.get("event_time"), ("event_time",)
+    yield spec.get("known_at"), ("known_at",)
     for name in columns:
         yield name, ("columns", name)
 
@@ -45,6 +46,20 @@ def _keys_differ(spec: Plain, columns: Plain) -> Iterator[Problem]:
         yield Problem(("event_time",), f"{event_time!r} is also of the entity: each needs a column of its own")
     if isinstance(event_time, str) and event_time in columns:
         yield Problem(("columns", event_time), f"{event_time!r} is the event time: take it out of `columns`")
+    yield from _known_at_is_its_own(spec, (*entity, event_time), columns)
+
+
+def _known_at_is_its_own(spec: Plain, keys: tuple[object, ...], columns: Plain) -> Iterator[Problem]:
+    known_at = spec.get("known_at")
+    if known_at is None:
+        return
+    if spec.get("known_after") is not None:
+        message = "a row is known at a time of its own or some time after its event time: leave `known_after` out"
+        yield Problem(("known_at",), message)
+    if known_at in keys:
+        yield Problem(("known_at",), f"{known_at!r} is also a key of the rows: each needs a column of its own")
+    if isinstance(known_at, str) and known_at in columns:
+        yield Problem(("columns", known_at), f"{known_at!r} is the time of `known_at`: take it out of `columns`")
 
 
 def _entity_is_text(spec: Plain, columns: Plain) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.figures import figure
 from rondo.contracts.spec.dataset.section import DatasetColumn
+from rondo.contracts.spec.duration import format_duration
 from rondo.contracts.vocabularies import SchemaChange
 
 if TYPE_CHECKING:
@@ -77,6 +78,33 @@ def _of_keys(history: Sequence[DatasetSpec], after: DatasetSpec) -> Iterator[Cha
     elif before.time_zone is not None and after.time_zone is None:
         sentence = "`time_zone` is gone: event times without a zone are now invalid"
         yield Change("time_zone", SchemaChange.NARROWED, sentence, is_stricter=True)
+    yield from _of_known(history, after)
+
+
+def _of_known(history: Sequence[DatasetSpec], after: DatasetSpec) -> Iterator[Change]:
+    before = next((spec for spec in reversed(history) if _known(spec) is not None), None)
+    if before is not None and _known(before) != _known(after):
+        sentence = (
+            f"{_known(before)} becomes {_known(after) or 'absent'}, and features were joined by the former: declare a "
+            "dataset of another name"
+        )
+        yield Change("known_at" if before.known_at else "known_after", SchemaChange.KEY_CHANGED, sentence)
+    elif before is None and after.known_at is not None:
+        stored = _last_columns(history).get(after.known_at.lower())
+        if stored is not None:
+            sentence = f"`known_at` is {after.known_at}, which stored rows have as {stored[1].type}: use another name"
+            yield Change(after.known_at, SchemaChange.RETYPED, sentence)
+        sentence = f"{after.known_at} is new, the time of `known_at`: a batch without it is rejected from now on"
+        yield Change(after.known_at, SchemaChange.ADDED, sentence, is_stricter=True)
+    elif before is None and after.known_after is not None:
+        sentence = f"{_known(after)} is new: models may take features from the dataset"
+        yield Change("known_after", SchemaChange.WIDENED, sentence)
+
+
+def _known(spec: DatasetSpec) -> str | None:
+    if spec.known_at is not None:
+        return f"`known_at` {spec.known_at}"
+    return None if spec.known_after is None else f"`known_after` {format_duration(spec.known_after)}"
 
 
 def _key(key: str, before: str, after: str) -> Change:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from rondo.contracts.spec.data import Share, SpecSection, TimeZone, TypedColumn
+from rondo.contracts.spec.duration import Duration
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import UnknownColumns, known
 
@@ -38,6 +39,15 @@ class DatasetSpec(SpecSection):
     time_zone: TimeZone | None = None
     """The time zone of event times in files that name none, as `data.time_zone` of a model spec: `UTC`, or a name of
     the IANA database such as `Europe/Berlin`. Without this key such event times are invalid."""
+    # Both are left out of the canonical JSON if they are None, so that specs without them keep their digest.
+    known_after: Annotated[Duration | None, Field(exclude_if=lambda value: value is None)] = None
+    """The time from the event time of a row until the row is known, such as `1h` for a reading that is delivered an
+    hour later. A model is to take features from the dataset only as they were known, so it needs this key or
+    `known_at`. Joins are not supported yet, and nothing else uses the key."""
+    known_at: Annotated[Column | None, Field(exclude_if=lambda value: value is None)] = None
+    """The column with the time since which a row is known, in place of `known_after`. Every row needs one. A row that
+    is published again with a later time is a correction: it counts from that time on. Batches are held to the key
+    already, and joins are not supported yet."""
     columns: Annotated[dict[Column, DatasetColumn], Field(min_length=1)]
     """The other columns by name, both features and labels. A column of `entity` may be listed, too, as a category, to
     limit its values."""

@@ -23,14 +23,16 @@ def misfits(model: ModelSpec, dataset: DatasetSpec) -> Iterator[str]:
     """Yield a sentence for each reason why a model can't be trained on the rows of its declared dataset."""
     yield from _keys(model, dataset)
     for name, feature in model.features.items():
-        if feature.source is None:
+        if feature.is_sent:
             yield from _feature(name, feature, dataset)
     yield from _label(model, dataset)
 
 
 def name_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
     """Yield each column that differs by capitals alone from a column of older rows, by the specs of `undeclared`."""
-    names = {name.lower(): name for name in (*dataset.entity, dataset.event_time, *dataset.columns)}
+    times = (dataset.event_time, dataset.known_at)
+    columns = (*dataset.entity, *(name for name in times if name is not None), *dataset.columns)
+    names = {name.lower(): name for name in columns}
     for stored in dict.fromkeys(name for model in undeclared for name in _sent(model)):
         name = names.get(stored.lower(), stored)
         if name != stored:
@@ -39,7 +41,7 @@ def name_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -
 
 def _sent(model: ModelSpec) -> Iterator[str]:
     yield from (model.data.entity, model.data.event_time, model.data.label)
-    yield from (name for name, feature in model.features.items() if feature.source is None)
+    yield from (name for name, feature in model.features.items() if feature.is_sent)
 
 
 def label_contradictions(model: ModelSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Contract:
 
     @property
     def event_time(self) -> str:
-        """The column with the event time."""
+        """The column with the event time. The times of `known_at` come behind it."""
         return next(column.name for column in self.columns if column.kind == "time")
 
     @property
@@ -139,6 +139,8 @@ def _declared_contract(own: DatasetSpec, models: list[ModelSpec]) -> Contract:
     """Return the contract of a dataset spec. It lists the models that need a column. Their limits don't count."""
     columns = [_entity(name, own, models) for name in own.entity]
     columns.append(Column(own.event_time, "time", models=tuple(spec.model for spec in models), zone=own.time_zone))
+    if own.known_at is not None:
+        columns.append(Column(own.known_at, "time", zone=own.time_zone))
     columns += [
         Column(
             name, column.type, column.optional, column.min, column.max, _listed(column.values),
@@ -169,7 +171,7 @@ def _listed(values: tuple[str, ...] | None) -> frozenset[str] | None:
 def _needs(spec: ModelSpec, name: str) -> bool:
     """Return whether a model is trained only on rows that have a value in this column."""
     feature = spec.features.get(name)
-    return name == spec.data.label or (feature is not None and feature.source is None and not feature.optional)
+    return name == spec.data.label or (feature is not None and feature.is_sent and not feature.optional)
 
 
 def _no_spec(dataset: str, datasets: list[str]) -> str:
@@ -190,7 +192,7 @@ def _columns(spec: ModelSpec) -> Iterable[Column]:
     for name, feature in spec.features.items():
         # A feature with `from` is joined, not sent. An old spec, from before this was refused, may also have the
         # entity as a feature.
-        if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
+        if feature.is_sent and name not in (spec.data.entity, spec.data.event_time):
             yield _feature(name, feature, spec.model)
     yield Column(spec.data.label, "label", labels=_labels(spec), models=models)
 

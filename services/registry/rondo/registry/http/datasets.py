@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from rondo.chassis.http.api import Approver, requires
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
+from rondo.contracts.spec.dataset.source import source_names
 from rondo.contracts.text import Digest, Text
 from rondo.registry.datasets import commands
 from rondo.registry.http.audit import AuditLog, Full, read_chain
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/datasets")
 
 
 class DatasetSpecView(Value):
-    """The spec of a declared dataset that is in force, and the models that name the dataset."""
+    """The spec of a declared dataset that is in force, and the models that use the dataset."""
 
     dataset: str
     revision: int
@@ -53,7 +54,8 @@ async def datasets(context: Context) -> DatasetList:
     """Return the specs in force. A dataset that only model specs name is not declared, and not in the list."""
     users: dict[str, list[str]] = {}
     for spec in await context.queries.specs():
-        users.setdefault(spec.data.dataset, []).append(spec.model)
+        for name in {spec.data.dataset, *source_names(spec)}:
+            users.setdefault(name, []).append(spec.model)
     found = await context.queries.datasets()
     return DatasetList(datasets=tuple(_view(each, users.get(each.name, ())) for each in found))
 
@@ -62,8 +64,8 @@ async def datasets(context: Context) -> DatasetList:
 async def dataset(dataset: DatasetName, context: Context) -> DatasetSpecView:
     """Return the spec in force."""
     found = await context.queries.dataset(dataset)
-    users = (spec.model for spec in await context.queries.specs() if spec.data.dataset == dataset)
-    return _view(found, tuple(users))
+    specs = await context.queries.specs()
+    return _view(found, tuple(each.model for each in specs if dataset in (each.data.dataset, *source_names(each))))
 
 
 @router.get("/{dataset}/audit", summary="The audit log of a dataset, verified", dependencies=[requires(Role.READER)])

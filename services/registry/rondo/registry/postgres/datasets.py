@@ -24,7 +24,8 @@ where $1::text is null or d.name = $1 order by d.name, s.revision
 """
 _USERS_SQL = """
 select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision
-where s.spec::jsonb -> 'data' ->> 'dataset' = $1 order by m.name
+where s.spec::jsonb -> 'data' ->> 'dataset' = $1
+or exists (select from jsonb_each(s.spec::jsonb -> 'features') f where f.value ->> 'from' = $1) order by m.name
 """
 # The time of a removal is not stored. So a model spec counts as one of an undeclared dataset if it was applied between
 # the last dataset spec before the removal and the next dataset spec.

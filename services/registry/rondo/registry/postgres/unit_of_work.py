@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.dataset.section import DatasetSpec
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.registry.audit.hash_chain import ChainHead
     from rondo.registry.model.dataset import Dataset
     from rondo.registry.model.model import Actor, Candidate, Decision, Model
@@ -108,7 +109,14 @@ class PostgresWork:
         sql = "select trained, gates from versions where model = $1 and number = $2"
         return rows.candidate(await self._sql.fetchrow(sql, model, version))
 
-    async def apply(self, spec: ModelSpec, revision: int, actor: Actor, dataset_revision: int) -> None:
+    async def apply(
+        self,
+        spec: ModelSpec,
+        revision: int,
+        actor: Actor,
+        dataset_revision: int,
+        sources: tuple[SourceDataset, ...] = (),
+    ) -> None:
         await self._sql.execute(
             "insert into models (name, spec_revision) values ($1, $2)"
             " on conflict (name) do update set spec_revision = excluded.spec_revision",
@@ -120,7 +128,12 @@ class PostgresWork:
         )  # fmt: skip
         await self.publish(
             SpecApplied(
-                model=spec.model, revision=revision, digest=spec.digest, spec=spec, dataset_revision=dataset_revision
+                model=spec.model,
+                revision=revision,
+                digest=spec.digest,
+                spec=spec,
+                dataset_revision=dataset_revision,
+                sources=sources,
             )
         )
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
