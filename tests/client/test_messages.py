@@ -24,7 +24,7 @@ from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, 
 from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
 from rondo.contracts.topics import CONTROL_EVENTS
 
-from tests.support.future_words import example_of
+from tests.support.unknown_words import example_of
 
 if TYPE_CHECKING:
     from pathlib import Path

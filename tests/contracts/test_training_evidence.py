@@ -8,7 +8,7 @@ import pytest
 from rondo.contracts.events.training import AnswerRule
 from rondo.contracts.training_evidence import Evidence
 
-from tests.support.future_words import example_of
+from tests.support.unknown_words import example_of
 
 INTERVAL = {"coverage": 0.8, "half_width": 38.0}
 

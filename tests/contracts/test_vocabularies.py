@@ -15,7 +15,7 @@ from rondo.contracts.topics import EVENTS
 from rondo.contracts.training_evidence import Evidence, UnknownProfile
 from rondo.docgen.schemas import PUBLISHED, schema_of
 
-from tests.support.future_words import WORD, example_of, from_the_future
+from tests.support.unknown_words import WORD, example_of, with_unknown_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,13 +66,13 @@ def test_what_is_published_has_no_closed_vocabulary(published: Published) -> Non
 @pytest.mark.parametrize("event", PUBLISHED, ids=lambda each: each.__name__)
 def test_an_unknown_word_is_kept_as_it_is(event: Published) -> None:
     classifies = any("examples" in part for part in schemas_in(schema_of(event)))
-    read = from_the_future(event)
+    read = with_unknown_words(event)
     assert (words_in(read.model_dump(mode="json", by_alias=True)) > 0) == classifies
     assert event.model_validate_json(read.model_dump_json(by_alias=True)) == read
 
 
 def test_a_profile_of_an_unknown_kind_is_kept_with_all_its_fields() -> None:
-    read, sent = from_the_future(Evidence).profile, example_of(Evidence)["profile"]
+    read, sent = with_unknown_words(Evidence).profile, example_of(Evidence)["profile"]
     assert {type(profile) for profile in (*read.features.values(), *read.outputs.values())} == {UnknownProfile}
     assert {name: profile.model_dump() for name, profile in read.features.items()} == {
         name: profile | {"kind": WORD} for name, profile in sent["features"].items()

@@ -16,7 +16,7 @@ from rondo.contracts.events.monitoring import DriftDetected, PerformanceSuspecte
 from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
 from rondo.contracts.spec.model import ModelSpec
 
-from tests.support.future_words import example_of
+from tests.support.unknown_words import example_of
 
 if TYPE_CHECKING:
     from pathlib import Path

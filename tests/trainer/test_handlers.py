@@ -148,7 +148,7 @@ async def test_findings_and_requests_become_triggers_with_their_figures(work: Me
     assert (cooling.reason, cooling.trigger.detail) == ("cooldown", "distance missing 50.0% (reference 0.0%)")
 
 
-@pytest.mark.parametrize("problem", ["silence", "no_outcomes", "from_the_future"])
+@pytest.mark.parametrize("problem", ["silence", "no_outcomes", "with_unknown_words"])
 async def test_a_stream_that_has_stopped_triggers_no_training(problem: str, work: MemoryUnitOfWork) -> None:
     spec = builders.spec(retrain={"on": ["quality"]})
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)

@@ -21,7 +21,7 @@ from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.registry.model.rollouts import Minute, Plan, new_rollout
 from rondo.registry.rollout.advance import advance
 from rondo.registry.rollout.plan import of_arms
-from rondo.registry.rollout_evidence.bets import stakes
+from rondo.registry.rollout_evidence.betting import stakes
 from rondo.registry.rollout_evidence.blocks import Arms, Block
 from rondo.trainer.evaluation.paired_holdout import paired_holdout
 

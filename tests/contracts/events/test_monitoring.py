@@ -6,7 +6,7 @@ import pytest
 from rondo.contracts.events.monitoring import DriftDetected, Statistic, described
 from rondo.contracts.vocabularies import StatisticName
 
-from tests.support.future_words import example_of
+from tests.support.unknown_words import example_of
 
 
 @pytest.mark.parametrize(

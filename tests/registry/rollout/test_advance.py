@@ -9,7 +9,7 @@ import pytest
 from rondo.registry.model.rollouts import Minute, Plan, Rollout, new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout.advance import advance
-from rondo.registry.rollout_evidence.bets import reaches, stakes
+from rondo.registry.rollout_evidence.betting import reaches, stakes
 from rondo.registry.rollout_evidence.blocks import Block
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

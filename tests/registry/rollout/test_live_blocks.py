@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rondo.registry.model.rollouts import Plan, Rollout, new_rollout
 from rondo.registry.rollout_evidence import live_blocks
-from rondo.registry.rollout_evidence.bets import log_evidence, stakes
+from rondo.registry.rollout_evidence.betting import log_evidence, stakes
 from rondo.registry.rollout_evidence.blocks import Block
 
 if TYPE_CHECKING:

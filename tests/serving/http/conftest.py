@@ -11,9 +11,9 @@ from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
+from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.error_field import AddErrorField
-from rondo.serving.http.without_asgi import DirectInferences
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 

@@ -301,7 +301,7 @@ def test_the_window_reaches_back_from_the_newest_labelled_row() -> None:
     ),
     st.integers(0, 30),
 )
-def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
+def test_one_row_per_prediction_and_never_an_outcome_with_unknown_words(
     predictions: list[tuple[int, int]], observed: list[tuple[int | None, int, int, int]], hours: int
 ) -> None:
     """Checked against the definition, row by row."""

@@ -32,9 +32,9 @@ from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
 from rondo.serving.grpc import server as grpc_server
 from rondo.serving.grpc.api import GrpcApi
 from rondo.serving.handlers import Replica, on_deployment_changed
+from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.error_field import AddErrorField
-from rondo.serving.http.without_asgi import DirectInferences
 from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels

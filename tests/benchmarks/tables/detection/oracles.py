@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rondo.monitor.evidence.bets import NORMAL_WIDTHS, normal_bets
+from rondo.monitor.evidence.likelihood_ratios import NORMAL_WIDTHS, normal_bets
 from rondo.monitor.statistics.ks import ks
 from rondo.monitor.statistics.psi import SMOOTHING, psi
 from rondo.monitor.statistics.total_variation import total_variation

@@ -31,7 +31,7 @@ from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import Record, place, readable
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
-from rondo.chassis.stream.noted_offsets import NotedOffsets
+from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
 from rondo.chassis.stream.offsets import lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker
 from rondo.chassis.stream.transactions import Transactions
@@ -106,7 +106,7 @@ class ExactlyOnceStream:
         self._end_process = end_process
         self._moved = moved
         self._notes = notes
-        self._offsets = NotedOffsets(notes)
+        self._offsets = OffsetsWithMetadata(notes)
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
         self._stop = threading.Event()

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from rondo.chassis.profiles import seeded_draws
-from rondo.monitor.evidence.bets import CumulatedSums, Split, Starts, normal_bets, t_bets
+from rondo.monitor.evidence.likelihood_ratios import CumulatedSums, Split, Starts, normal_bets, t_bets
 from rondo.monitor.evidence.ranking import FEW, MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:

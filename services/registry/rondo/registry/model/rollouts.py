@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import EvidenceScope
-from rondo.registry.rollout_evidence import bets, disagreement, error_guard, live_blocks
-from rondo.registry.rollout_evidence.bets import Capitals, Stakes, bet, log_evidence
+from rondo.registry.rollout_evidence import betting, disagreement, error_guard, live_blocks
+from rondo.registry.rollout_evidence.betting import Capitals, Stakes, bet, log_evidence
 from rondo.registry.rollout_evidence.blocks import Arms, Block, OpenBlock
 from rondo.registry.rollout_evidence.interval import Moments
 from rondo.registry.rollout_evidence.live_blocks import BlocksOfLength, Live
@@ -108,7 +108,7 @@ class Gathered(Value):
     def next_step(self, stakes: Stakes) -> Gathered:
         """Return the evidence at the start of a new step, which has to show again that the candidate is not worse."""
         return self.model_copy(
-            update={"fit": bets.begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0}
+            update={"fit": betting.begin(stakes.fit), "step_answers": 0, "step_scored": 0, "step_blocks": 0}
         )
 
 
@@ -190,7 +190,7 @@ class Rollout(Value):
         """
         plan, gathered, variance = self.plan, self.gathered, longer.moments.deviation**2
         bound = min(1.0, max(_DEVIATIONS * longer.moments.deviation, 2 * plan.stakes.margin))
-        chosen = bets.stakes(bound, plan.stakes.margin, variance, plan.stakes.tolerated)
+        chosen = betting.stakes(bound, plan.stakes.margin, variance, plan.stakes.tolerated)
         block = timedelta(seconds=longer.seconds)
         update = {
             "worse": _divided(gathered.worse, chosen.worse),
@@ -215,7 +215,7 @@ class Rollout(Value):
         """Add the mean difference of a complete block."""
         stakes, gathered = self.plan.stakes, self.gathered
         difference = stakes.clipped(block.difference)
-        overall = gathered.fit_overall or bets.begin(stakes.fit)
+        overall = gathered.fit_overall or betting.begin(stakes.fit)
         update = {
             "worse": bet(gathered.worse, stakes.worse, difference - stakes.tolerated),
             "fit": bet(gathered.fit, stakes.fit, stakes.margin - difference),
@@ -297,7 +297,9 @@ def _capped(capitals: Capitals) -> Capitals:
 def new_rollout(model: str, candidate: int, champion: int, plan: Plan, now: datetime) -> Rollout:
     """Return a rollout at its first step, before any evidence."""
     stakes = plan.stakes
-    gathered = Gathered(worse=bets.begin(stakes.worse), fit=bets.begin(stakes.fit), better=bets.begin(stakes.better))
+    gathered = Gathered(
+        worse=betting.begin(stakes.worse), fit=betting.begin(stakes.fit), better=betting.begin(stakes.better)
+    )
     return Rollout(
         model=model, candidate=candidate, champion=champion, plan=plan, began=now, since=now, gathered=gathered
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy, RolloutVerdict
-from rondo.registry.rollout_evidence.bets import reaches
+from rondo.registry.rollout_evidence.betting import reaches
 
 if TYPE_CHECKING:
     from datetime import datetime

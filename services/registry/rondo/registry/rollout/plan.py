@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import JudgedBy, RolloutStrategy
 from rondo.registry.model.rollouts import Plan
 from rondo.registry.rollout.outcome_delay import outcome_delay
-from rondo.registry.rollout_evidence.bets import stakes
+from rondo.registry.rollout_evidence.betting import stakes
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.model import Rollout as RolloutSpec
     from rondo.contracts.training_evidence import PairedHoldout, ReferenceProfile
-    from rondo.registry.rollout_evidence.bets import Stakes
+    from rondo.registry.rollout_evidence.betting import Stakes
 
 _STEPS = (0.05, 0.25, 1.0)
 _ONE_HALF = 0.5

@@ -10,7 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import Inconclusive, RolloutVerdict
 from rondo.registry.rollout.advance import guarded_until, step_end, waits_until
-from rondo.registry.rollout_evidence.bets import log_evidence
+from rondo.registry.rollout_evidence.betting import log_evidence
 from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.registry.rollout_evidence import bets
+from rondo.registry.rollout_evidence import betting
 
 if TYPE_CHECKING:
-    from rondo.registry.rollout_evidence.bets import Capitals
+    from rondo.registry.rollout_evidence.betting import Capitals
 
 # The mean difference may be this many times that of the holdout.
 TOLERANCE = 1.25
@@ -21,7 +21,7 @@ _STAKES = tuple(0.85 * 2.0**-k for k in range(12))
 
 def begin() -> Capitals:
     """Return the capitals before any prediction."""
-    return bets.begin(_STAKES)
+    return betting.begin(_STAKES)
 
 
 def take(capitals: Capitals, difference: float, of_holdout: float) -> Capitals:
@@ -30,4 +30,4 @@ def take(capitals: Capitals, difference: float, of_holdout: float) -> Capitals:
     The payoff is the difference minus the tolerated one, divided by the tolerated one. It is at least -1.
     """
     tolerated = max(TOLERANCE * of_holdout, _LEAST)
-    return bets.bet(capitals, _STAKES, difference / tolerated - 1)
+    return betting.bet(capitals, _STAKES, difference / tolerated - 1)

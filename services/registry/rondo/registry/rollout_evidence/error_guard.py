@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rondo.registry.rollout_evidence.bets import Capitals
+    from rondo.registry.rollout_evidence.betting import Capitals
 
 # From 1.4 to 32. Small odds detect a slightly higher error rate after many errors, large odds a total failure after
 # few.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from rondo.contracts.events import logs, scores
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
-from rondo.serving.bulk import passed_on
+from rondo.serving.bulk import copied_columns
 from rondo.serving.bulk.arrow_rows import BulkColumns
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.scoring import score
@@ -50,8 +50,8 @@ def answer(
 
     """
     _require_bounded(version, batch)
-    passed_on.require_distinct(batch)
-    entities, times = passed_on.entities(batch), passed_on.event_times(batch)
+    copied_columns.require_distinct(batch)
+    entities, times = copied_columns.entities(batch), copied_columns.event_times(batch)
     columns = BulkColumns(batch, version.schema, request.first_row)
     refused = _invalid_times(times, request.first_row, now)
     outputs = version.outputs.unanswerable(batch.num_rows)

@@ -18,9 +18,9 @@ from rondo.serving.bulk.direct import DirectAnswers
 from rondo.serving.explanations.service import ExplanationService, pairs_of
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
+from rondo.serving.http.direct_routing import DirectRouting
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.openapi import Operation
-from rondo.serving.http.past_router import InferencesPastRouter
 from rondo.serving.open_inference import explanation, inference_call, protocol, repository, response
 from rondo.serving.open_inference.inference_call import InferenceCall
 from rondo.serving.open_inference.protocol import EXTENSIONS
@@ -98,7 +98,7 @@ def api(
         for each, endpoint in operations.items()
     ]
     app = Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
-    return ServerErrorMiddleware(InferencesPastRouter(routes, app), HANDLERS[Exception])
+    return ServerErrorMiddleware(DirectRouting(routes, app), HANDLERS[Exception])
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:

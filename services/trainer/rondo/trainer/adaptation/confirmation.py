@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.trainer.adaptation import record
-from rondo.trainer.adaptation.dependence import BLOCKS_OF_CHANGE, FEWEST_BLOCKS, block_means, rows_of_blocks
+from rondo.trainer.adaptation.label_autocorrelation import BLOCKS_OF_CHANGE, FEWEST_BLOCKS, block_means, rows_of_blocks
 from rondo.trainer.adaptation.record import ChunkScore, chunk_scores
 from rondo.trainer.adaptation.strategies import SINCE, WINDOW
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.trainer.adaptation.dependence import FEWEST_BLOCKS, inflation, rows_of_blocks
+from rondo.trainer.adaptation.label_autocorrelation import FEWEST_BLOCKS, inflation, rows_of_blocks
 from rondo.trainer.adaptation.strategies import CHAMPION, SAFE
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.trainer.adaptation import confirmation, holdout
-from rondo.trainer.adaptation.dependence import dependent_rows
 from rondo.trainer.adaptation.growth import chunk_rows
+from rondo.trainer.adaptation.label_autocorrelation import dependent_rows
 from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead, worse_from
 from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, WINDOW, Strategy, strategies
 
@@ -103,7 +103,7 @@ class LabelledRows:
 
     `fades` is True if the estimator takes weights. The holdout has `least` rows at least, or the number `specified` by
     the spec. If the spec has a window (`fixed`), all rows are taken. A served model is fitted to `floor` rows at least.
-    `labels` are as in `dependence.dependent_rows`. Without them rows count as independent.
+    `labels` are as in `label_autocorrelation.dependent_rows`. Without them rows count as independent.
     """
 
     times: NDArray[np.int64]

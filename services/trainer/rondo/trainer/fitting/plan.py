@@ -131,7 +131,7 @@ def _rows(spec: ModelSpec, rows: pl.DataFrame) -> LabelledRows:
 
 
 def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float64] | NDArray[np.bool_]:
-    """Return the labels as `dependence.dependent_rows` takes them, shape `[series, rows]`.
+    """Return the labels as `label_autocorrelation.dependent_rows` takes them, shape `[series, rows]`.
 
     A series is the indicator of one of the most frequent classes, or the ranks of numbers: outliers would hide the
     dependence of rows.

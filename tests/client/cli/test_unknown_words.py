@@ -10,7 +10,7 @@ import pytest
 from tests.client.cli.test_alerts import ALERT, DELIVERY, SILENCE
 from tests.client.stub_services import ANSWERS, Monitor, Services, summary
 from tests.monitor.report.story import story
-from tests.support.future_words import WORD
+from tests.support.unknown_words import WORD
 
 if TYPE_CHECKING:
     from click.testing import Result

@@ -15,7 +15,7 @@ from rondo.registry import handlers
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import FakeArtifacts, apply, handle, runs_of, states
 from tests.support.evidence import stored
-from tests.support.future_words import WORD, from_the_future
+from tests.support.unknown_words import WORD, with_unknown_words
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -29,12 +29,12 @@ Make = Callable[..., Any]
 def future(event: type[Event], spec: ModelSpec, trained: Make) -> Event:
     """Return an event of a newer release about the model of the spec, and a candidate with evidence of that release."""
     if event is not ModelTrained:
-        return from_the_future(event, model=spec.model)
+        return with_unknown_words(event, model=spec.model)
     good = trained("run-1")
-    evidence = from_the_future(Evidence, comparisons=(), champion=None, champion_version=None)
+    evidence = with_unknown_words(Evidence, comparisons=(), champion=None, champion_version=None)
     profile = evidence.profile.model_copy(update={"task": FittedTask(task=spec.task)})
     known_task = evidence.model_copy(update={"profile": profile})
-    newer = from_the_future(ModelTrained, model=spec.model, digest=good.digest, size=good.size)
+    newer = with_unknown_words(ModelTrained, model=spec.model, digest=good.digest, size=good.size)
     summary = newer.summary.model_copy(update={"spec_digest": spec.digest})
     return newer.model_copy(update={"summary": summary, "evidence": stored(known_task)})
 
@@ -51,7 +51,7 @@ async def test_no_handler_fails_on_unknown_words(event: type[Event], spec: Model
 async def test_a_candidate_of_an_unknown_task_is_rejected(spec: ModelSpec, trained: Make) -> None:
     store = FakeStore()
     await apply(store, spec)
-    event = trained("run-1").model_copy(update={"evidence": stored(from_the_future(Evidence))})
+    event = trained("run-1").model_copy(update={"evidence": stored(with_unknown_words(Evidence))})
     await handle(store, event, "t1")
     assert await states(store) == {1: "rejected"}
 
@@ -59,9 +59,9 @@ async def test_a_candidate_of_an_unknown_task_is_rejected(spec: ModelSpec, train
 async def test_runs_keep_the_unknown_words(store: Backend, spec: ModelSpec) -> None:
     await apply(store, spec)
     events = (
-        from_the_future(TrainingStarted, model="late", run_id="a"),
-        from_the_future(TrainingFailed, model="late", run_id="b"),
-        from_the_future(TrainingSkipped, model="late", run_id="c"),
+        with_unknown_words(TrainingStarted, model="late", run_id="a"),
+        with_unknown_words(TrainingFailed, model="late", run_id="b"),
+        with_unknown_words(TrainingSkipped, model="late", run_id="c"),
     )
     for event in events:
         await handle(store, event, event.run_id or "")
@@ -80,5 +80,5 @@ async def test_an_unknown_replica_state_neither_serves_nor_refuses(
 ) -> None:
     await apply(store, spec)
     await handle(store, trained("run-1"), "t1")
-    await handle(store, from_the_future(ReplicaChanged, model="late", model_version=1, revision=1), "r1")
+    await handle(store, with_unknown_words(ReplicaChanged, model="late", model_version=1, revision=1), "r1")
     assert (await states(store), await store.replica_reports("late")) == ({1: "champion"}, ())

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rondo.monitor.evidence.bets import Split, normal_bets, start_weights, t_bets
 from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.likelihood_ratios import Split, normal_bets, start_weights, t_bets
 from scipy import integrate, stats
 
 COMPONENTS = 6

@@ -9,7 +9,7 @@ import pytest
 from rondo.client.event_summaries import summarize
 from rondo.contracts.topics import EVENTS
 
-from tests.support.future_words import from_the_future
+from tests.support.unknown_words import with_unknown_words
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_an_event_with_unknown_words_has_a_summary(event: type[Event]) -> None:
-    read = from_the_future(event)
+    read = with_unknown_words(event)
     assert summarize(read)
     assert json.loads(read.model_dump_json(by_alias=True))

@@ -28,7 +28,7 @@ _IDLE_ANSWER_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
 
 
-class NotedOffsets:
+class OffsetsWithMetadata:
     """The next offset of each partition, with its note. Only the reading thread uses it."""
 
     def __init__(self, notes: Notes | None) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rondo.chassis.kafka_records import Record, place
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
-from rondo.chassis.stream.noted_offsets import NotedOffsets
+from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
 from rondo.chassis.stream.transform import Output
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
@@ -135,7 +135,7 @@ class Unanswering:
 
 
 def test_a_partition_without_messages_whose_offset_is_not_known_yet_stops_no_other() -> None:
-    consumer, offsets = Unanswering(), NotedOffsets(Noting("target"))
+    consumer, offsets = Unanswering(), OffsetsWithMetadata(Noting("target"))
     offsets.restore(consumer, [])  # type: ignore[arg-type]
     assert consumer.asked == [[1]], "the offset of the other one may be pending for long"
     offsets.restore(consumer, [])  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ class Counted(Noting):
 def test_a_transform_whose_last_partition_has_moved_is_told_once_without_a_message() -> None:
     """Otherwise it would keep notes of another owner until the next message, which may never arrive."""
     transform = Counted()
-    offsets = NotedOffsets(transform)
+    offsets = OffsetsWithMetadata(transform)
     offsets.restore(Unassigned(), [])  # type: ignore[arg-type]
     assert transform.calls == 0
     offsets.forget()

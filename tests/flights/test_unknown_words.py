@@ -19,7 +19,7 @@ from rondo.flights.report.trainings import trainings
 from rondo.flights.view.live import line, render, timeline
 from rondo.flights.view.snapshot import Snapshot
 
-from tests.support.future_words import WORD, from_the_future
+from tests.support.unknown_words import WORD, with_unknown_words
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def enveloped(event: type[Event], **changes: Any) -> Envelope[Any]:
-    return Envelope("id", "test", NOW, from_the_future(event, **changes))
+    return Envelope("id", "test", NOW, with_unknown_words(event, **changes))
 
 
 class Message:
@@ -69,8 +69,8 @@ def test_the_view_is_drawn_from_unknown_words() -> None:
         behind=0.0,
         rate=1.0,
         events=events,
-        deployed=from_the_future(DeploymentChanged),
-        window=from_the_future(WindowClosed),
+        deployed=with_unknown_words(DeploymentChanged),
+        window=with_unknown_words(WindowClosed),
     )
     console = Console(width=100, height=40, force_terminal=True, color_system=None)
     with console.capture() as captured:

@@ -22,7 +22,7 @@ from rondo.ingestion.validation.contract import NoContractError
 
 from tests.ingestion.scoring.memory_jobs import MemoryJobs, MemoryRequests
 from tests.ingestion.scoring.stage import Stage, check, fill, requested
-from tests.support.future_words import WORD, from_the_future
+from tests.support.unknown_words import WORD, with_unknown_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ def test_these_are_the_events_that_ingestion_reads() -> None:
 
 @pytest.mark.parametrize("event", SPECS, ids=lambda event: event.__name__)
 async def test_no_handler_of_specs_fails_on_unknown_words(event: type[Event]) -> None:
-    future = from_the_future(event)
+    future = with_unknown_words(event)
     await SPECS[event](Envelope("e", "tests", datetime.now(UTC), future), SpecCache())
 
 
@@ -56,7 +56,7 @@ async def test_no_handler_of_specs_fails_on_unknown_words(event: type[Event]) ->
 async def test_no_handler_fails_on_unknown_words(event: type[Event], tmp_path: Path) -> None:
     jobs = MemoryJobs()
     handle = handlers.event_handlers(DeltaScores(Location(str(tmp_path))))[event]
-    await handle(Envelope("e", "tests", datetime.now(UTC), from_the_future(event)), MemoryRequests(jobs))
+    await handle(Envelope("e", "tests", datetime.now(UTC), with_unknown_words(event)), MemoryRequests(jobs))
     assert [job.state for job in jobs.requests.values()] == ["queued"]
 
 
@@ -81,7 +81,7 @@ async def cached(applied: SpecApplied) -> SpecCache:
 
 
 async def test_a_spec_with_unknown_words_and_a_known_task_gives_a_contract() -> None:
-    future = from_the_future(SpecApplied)
+    future = with_unknown_words(SpecApplied)
     applied = future.model_copy(update={"spec": future.spec.model_copy(update={"task": "regression"})})
     specs = await cached(applied)
     contract = specs.contract(applied.spec.data.dataset)
@@ -90,7 +90,7 @@ async def test_a_spec_with_unknown_words_and_a_known_task_gives_a_contract() -> 
 
 
 async def test_without_its_task_there_is_no_contract_and_the_reason_names_the_task() -> None:
-    applied = from_the_future(SpecApplied)
+    applied = with_unknown_words(SpecApplied)
     specs = await cached(applied)
     with pytest.raises(NoContractError, match=WORD):
         specs.contract(applied.spec.data.dataset)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.registry.rollout_evidence import bets, disagreement, error_guard
-from rondo.registry.rollout_evidence.bets import begin, bet, log_evidence, stakes
+from rondo.registry.rollout_evidence import betting, disagreement, error_guard
+from rondo.registry.rollout_evidence.betting import begin, bet, log_evidence, stakes
 
 DIFFERENCES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
 
@@ -50,8 +50,8 @@ def test_stakes_from_the_holdout_need_less_evidence_than_twelve() -> None:
 def test_the_evidence_is_the_mean_capital() -> None:
     assert log_evidence((0.0, math.log(3))) == pytest.approx(math.log(2))
     assert log_evidence(()) == 0
-    assert bets.reaches((math.log(20),), 0.05)
-    assert not bets.reaches((math.log(19.9),), 0.05)
+    assert betting.reaches((math.log(20),), 0.05)
+    assert not betting.reaches((math.log(19.9),), 0.05)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.05, 0.9])
@@ -73,9 +73,9 @@ def test_errors_are_taken_in_any_order_and_at_any_share() -> None:
 
 
 def test_nine_errors_of_the_candidate_alone_are_a_verdict() -> None:
-    assert bets.reaches(error_guard.take(error_guard.begin(), 9, 0, 0.5), 0.01)
-    assert not bets.reaches(error_guard.take(error_guard.begin(), 5, 0, 0.5), 0.01)
-    assert not bets.reaches(error_guard.take(error_guard.begin(), 500, 500, 0.5), 0.01)
+    assert betting.reaches(error_guard.take(error_guard.begin(), 9, 0, 0.5), 0.01)
+    assert not betting.reaches(error_guard.take(error_guard.begin(), 5, 0, 0.5), 0.01)
+    assert not betting.reaches(error_guard.take(error_guard.begin(), 500, 500, 0.5), 0.01)
 
 
 @pytest.mark.medium
@@ -86,7 +86,7 @@ def test_equal_rates_of_errors_fire_at_the_stated_rate_at_most() -> None:
         capitals = error_guard.begin()
         for candidate, champion in rng.poisson(2, (150, 2)).tolist():
             capitals = error_guard.take(capitals, candidate, champion, 0.5)
-            if bets.reaches(capitals, 0.05):
+            if betting.reaches(capitals, 0.05):
                 fired += 1
                 break
     assert 0 < fired <= 0.05 * 400 + 3 * math.sqrt(400 * 0.05 * 0.95)
@@ -97,7 +97,7 @@ def test_disagreement_fires_beyond_what_the_holdout_had() -> None:
     for _ in range(200):
         usual = disagreement.take(usual, 0.035, 0.03)
         broken = disagreement.take(broken, 0.075, 0.03)
-    assert bets.reaches(broken, 0.005)
+    assert betting.reaches(broken, 0.005)
     assert log_evidence(usual) < 0
 
 
@@ -112,6 +112,6 @@ def _until(known: tuple[float, ...], payoffs: np.ndarray) -> int:
     capitals = begin(known)
     for count, payoff in enumerate(payoffs.tolist(), 1):
         capitals = bet(capitals, known, payoff)
-        if bets.reaches(capitals, 0.05):
+        if betting.reaches(capitals, 0.05):
             return count
     return len(payoffs) + 1

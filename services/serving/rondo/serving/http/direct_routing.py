@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EXPECTED = tuple(kind for kind in HANDLERS if kind is not Exception)
 
 
-class InferencesPastRouter:
+class DirectRouting:
     """An ASGI application that calls the endpoints of `POST …/infer`. All other requests go to `app`, the router.
 
     The path is `/v2/models/{model}/infer` or `/v2/models/{model}/versions/{version}/infer`.

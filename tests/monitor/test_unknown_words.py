@@ -18,7 +18,7 @@ from rondo.monitor.notifications import webhook
 from tests.monitor.fakes import MemoryStore
 from tests.monitor.notifications.messages import ALERT, of, opened
 from tests.support.evidence import EvidenceStore, stored
-from tests.support.future_words import WORD, example_of, from_the_future
+from tests.support.unknown_words import WORD, example_of, with_unknown_words
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -31,17 +31,17 @@ NOW = datetime(2013, 3, 1, tzinfo=UTC)
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event]) -> None:
     store: Any = MemoryStore()
-    evidence = from_the_future(Evidence)
+    evidence = with_unknown_words(Evidence)
     profile = evidence.profile.model_copy(update={"task": FittedTask(task="binary")})
     known_task = evidence.model_copy(update={"profile": profile})
     changes = {"evidence": stored(known_task)} if event is ModelTrained else {}
-    await HANDLERS[event](Envelope("e", "tests", NOW, from_the_future(event, **changes)), store)
+    await HANDLERS[event](Envelope("e", "tests", NOW, with_unknown_words(event, **changes)), store)
     if event is DeploymentChanged:
         assert store.champions == {}, "only a primary is monitored"
 
 
 def test_a_column_whose_kind_of_profile_is_unknown_is_not_compared() -> None:
-    profile = from_the_future(Evidence).profile
+    profile = with_unknown_words(Evidence).profile
     example = Evidence.model_validate(example_of(Evidence)).profile
     name = next(iter(example.features))
     features = {**example.features, name: profile.features[name]}

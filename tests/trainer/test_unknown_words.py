@@ -10,7 +10,7 @@ from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.trainer import handlers
 
-from tests.support.future_words import WORD, from_the_future
+from tests.support.unknown_words import WORD, with_unknown_words
 from tests.trainer import builders
 from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
 
@@ -27,11 +27,11 @@ def work() -> MemoryUnitOfWork:
 
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event], work: MemoryUnitOfWork) -> None:
-    await HANDLERS[event](builders.enveloped(from_the_future(event)), work)
+    await HANDLERS[event](builders.enveloped(with_unknown_words(event)), work)
 
 
 async def test_an_unknown_trigger_trains_only_if_the_spec_names_it(work: MemoryUnitOfWork) -> None:
-    asked = from_the_future(TrainingRequested)
+    asked = with_unknown_words(TrainingRequested)
     for on, runs in (([], 0), ([WORD], 1)):
         spec = builders.spec(model=asked.model, retrain={"on": on})
         await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec, 1 + runs)), work)
@@ -48,7 +48,7 @@ async def test_an_unknown_policy_retrains_by_the_triggers_of_the_spec(work: Memo
 
 
 async def test_specs_and_deployments_are_kept(work: MemoryUnitOfWork) -> None:
-    for event in (from_the_future(SpecApplied), from_the_future(DeploymentChanged)):
+    for event in (with_unknown_words(SpecApplied), with_unknown_words(DeploymentChanged)):
         await HANDLERS[type(event)](builders.enveloped(event), work)
     (spec,) = work.store.specs.values()
     assert (spec.spec.trainer.kind, spec.spec.rollout.strategy) == (WORD, WORD)

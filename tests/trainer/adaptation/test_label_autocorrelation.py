@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.trainer.adaptation.dependence import block_means, dependent_rows, inflation, rows_of_blocks
+from rondo.trainer.adaptation.label_autocorrelation import block_means, dependent_rows, inflation, rows_of_blocks
 
 
 def days(rows: int, length: int, spread: float, seed: int) -> np.ndarray:

@@ -22,7 +22,7 @@ def example_of(event: type[E]) -> dict[str, Any]:
     return example
 
 
-def from_the_future(event: type[E], **changes: Any) -> E:
+def with_unknown_words(event: type[E], **changes: Any) -> E:
     """Return the example of an event with every open word replaced by `WORD`, and then the given fields."""
     schema = schema_of(event)
     return event.model_validate(_replaced(example_of(event), schema, schema.get("$defs", {})) | changes)

@@ -12,7 +12,7 @@ from rondo.contracts.events.predictions import PredictionRequested
 from rondo.serving.handlers import on_deployment_changed
 
 from tests.serving.fakes import deployment, replica, route, serving
-from tests.support.future_words import WORD, example_of, from_the_future
+from tests.support.unknown_words import WORD, example_of, with_unknown_words
 
 NOW = datetime.now(UTC)
 
@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 async def test_a_deployment_with_an_unknown_role_is_refused_and_the_old_one_serves() -> None:
     mine, loader, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)
-    event = from_the_future(DeploymentChanged, model="delay", revision=2)
+    event = with_unknown_words(DeploymentChanged, model="delay", revision=2)
     assert {each.role for each in event.routes} == {WORD}
     await on_deployment_changed(Envelope("e2", "rondo/registry", NOW, event), mine)
     assert (serving(mine), loader.loaded, events.states[-1][0]) == ([1], [1], "refused")
@@ -39,6 +39,6 @@ async def test_an_unknown_role_of_a_token_grants_nothing_and_the_others_count() 
 
 
 def test_a_request_has_no_vocabulary() -> None:
-    assert from_the_future(PredictionRequested).model_dump(mode="json") == PredictionRequested.model_validate(
+    assert with_unknown_words(PredictionRequested).model_dump(mode="json") == PredictionRequested.model_validate(
         example_of(PredictionRequested)
     ).model_dump(mode="json")

@@ -14,7 +14,7 @@ from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
-from rondo.serving.http.without_asgi import DirectInferences
+from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.inference import batcher
 from rondo.serving.inference.service import InferenceService
 from starlette.responses import PlainTextResponse
