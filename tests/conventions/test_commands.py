@@ -1,4 +1,4 @@
-"""Every `make` and `rondo` command on a page is one: the target exists, and the command's parser takes the words."""
+"""Every `make` and `rondo` command on a page exists: as a target, or as words that the command's parser accepts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
-# What is designed has commands that do not exist yet.
+# Designs have commands that do not exist yet.
 DESIGNS = ROOT / "docs" / "design"
 DOCS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if DESIGNS not in page.parents]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *DOCS]
@@ -26,14 +26,14 @@ _ASSIGNMENT = re.compile(r"[A-Z][A-Z_]*=\S*")
 
 
 def pieces(page: str) -> list[str]:
-    """Return the lines of a page's blocks of code, and what stands in backticks."""
+    """Return the lines of a page's code blocks, and the texts in backticks."""
     blocks = re.findall(r"^```\w*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     text = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
     return [*(line for block in blocks for line in block.splitlines()), *re.findall(r"`([^`\n]+)`", text)]
 
 
 def commands(page: str) -> list[tuple[str, ...]]:
-    """Return the words of each command of ours, without assignments before it, comments, and what follows a pipe."""
+    """Return the words of each of our commands, without assignments before it, comments, and pipes after it."""
     found = []
     for piece in pieces(page):
         if not re.match(rf"({_ASSIGNMENT.pattern} +)*(make|rondo) +[^=]", piece):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-# The faults that the page must have: whatever else it gains, these stay.
+# The faults that the page must have, in addition to new ones.
 ITEMS = (
     "unknown model", "missing feature", "wrongly typed feature", "NaN", "text that is not JSON", "20 MB in one message",
     "a column is missing", "a column was renamed", "a half-written Parquet file", "an empty batch", "a typo",
@@ -30,7 +30,7 @@ ITEMS = (
 )  # fmt: skip
 
 FOLDERS = ("contracts", "services", "client", "deploy")
-# Messages that are not ours to word.
+# Messages that other projects word.
 OF_OTHERS = {"Message size too large": "librdkafka, at the application that sends"}
 
 
@@ -73,7 +73,7 @@ def literals_among(nodes: Iterable[ast.AST]) -> list[str]:
 
 
 def texts_of_test(file: Path, test: str) -> list[str]:
-    """Return the literal texts of one test and of whatever of ours it uses: constants, functions, fixtures."""
+    """Return the literal texts of one test, and of our constants, functions and fixtures that it uses."""
     defined = definitions(file)
     used, open_names = set[str](), [test]
     while open_names:
@@ -88,7 +88,7 @@ def texts_of_test(file: Path, test: str) -> list[str]:
 
 @cache
 def definitions(file: Path) -> dict[str, ast.stmt]:
-    """Return what a test file defines, and what the files of ours define that it imports from."""
+    """Return the definitions of a test file, and those of our files from which it imports."""
     body, found = parsed(file).body, dict[str, ast.stmt]()
     for node in body:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests."):
@@ -107,7 +107,7 @@ def names_of(node: ast.stmt) -> list[str]:
 
 
 def fragments(seen: str) -> list[str]:
-    """Return what must be found of the messages in a cell: what stands between ellipses, and where texts are joined."""
+    """Return the parts of the messages in a cell that must be found: those between ellipses and joined texts."""
     quoted = [match[2] for match in re.finditer(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", seen)]
     pieces = [piece.strip(" :") for text in quoted for piece in re.split(r"…|[:;] | \(", text)]
     return [piece for piece in pieces if piece.strip(" `?)") and not piece.startswith("/")]

@@ -21,7 +21,7 @@ PACKAGES = sorted(
     if (package / "__init__.py").exists()
 )
 
-# Verbs that fit everything: without an object they say nothing.
+# Verbs that fit everything. Without an object they have no meaning.
 VERBS = frozenset(
     (
         "add", "apply", "begin", "build", "check", "close", "compare", "compute", "convert", "create", "decode",

@@ -1,4 +1,4 @@
-"""The table of topics is true: the readers that it names are those whose code reads the topic."""
+"""The table of topics is correct: its readers are the services whose code reads the topic."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
 ROOT = Path(__file__).resolve().parents[2]
-# The ways to read a topic, and where each is used besides the table of `handlers.event_handlers()`.
+# The functions that read a topic, and the places that use them in addition to `handlers.event_handlers()`.
 WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "TokenFollower", "subscriber", "AIOKafkaConsumer")
 
 
 def submitted() -> tuple[str, ...]:
-    """Return what the consumer of batches subscribes to."""
+    """Return the topics to which the consumer of batches subscribes."""
     broker = KafkaBroker()
     kafka_consumer.BatchConsumer(Mock(instance="ingestion-0", service="ingestion"), broker, Mock(), Mock()).subscribe()
     return tuple(topic for subscriber in broker.subscribers for topic in subscriber.topic_names)
@@ -56,7 +56,7 @@ USED = {
 
 
 def routed(service: str) -> set[str]:
-    """Return the topics that a service's handlers take events from. Those that read a topic as a table have none."""
+    """Return the topics from which a service's handlers receive events. Topics that are read as tables have none."""
     handlers: Any = import_module(f"rondo.{service}.handlers")
     if not hasattr(handlers, "event_handlers"):
         return set()
@@ -65,7 +65,7 @@ def routed(service: str) -> set[str]:
 
 
 def calls(service: str) -> set[tuple[str, str]]:
-    """Return the ways to read that a service's code uses."""
+    """Return the reading functions that a service's code uses."""
     trees = (ast.parse(file.read_text()) for file in (ROOT / "services" / service).rglob("*.py"))
     called = (node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
     names = {func.id if isinstance(func, ast.Name) else getattr(func, "attr", "") for func in called}

@@ -1,4 +1,4 @@
-"""No package compares the name of a task: what differs by task is asked of its object."""
+"""No package compares the name of a task, because the task's object has everything that differs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A world that is small enough for outages: a few hundred rides, a model of two features, a modest stream."""
+"""A small system for outages: a few hundred rides, a model of two features, and a modest stream."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ retrain: {on: [drift]}
 
 
 def rides(count: int, start: int = 0) -> bytes:
-    """Return a Parquet file of rides, one a minute: the longer, the likelier a tip."""
+    """Return a Parquet file of rides, one per minute. The longer the ride, the more likely the tip."""
     draw = random.Random(start)
     rows = [
         (f"r{n}", START + timedelta(minutes=n), draw.choice("ab"), draw.uniform(0, 10))
@@ -58,7 +58,7 @@ def rides(count: int, start: int = 0) -> bytes:
 
 
 class Traffic:
-    """Sends requests, and the outcome of each, at a steady pace, from a thread of its own, until `stop`."""
+    """Sends requests and their outcomes at a steady pace, in a separate thread, until `stop`."""
 
     def __init__(self, bootstrap: str, per_second: int = 100) -> None:
         self.sent = 0
@@ -77,7 +77,7 @@ class Traffic:
         )
 
     def run(self) -> None:
-        """Send ten of each at a time. Returns when Kafka has all of them."""
+        """Send ten of each at a time. Return when Kafka has all of them."""
         while not self._stop.wait(self._pause):
             for _ in range(10):
                 self._send_one()
@@ -85,7 +85,7 @@ class Traffic:
         self._producer.flush(60)
 
     def stop(self) -> None:
-        """End after what was begun."""
+        """Stop after the messages that were started."""
         self._stop.set()
 
     def _send_one(self) -> None:
@@ -98,7 +98,7 @@ class Traffic:
             self._producer.produce(topic, orjson.dumps(value), f"e{number}", on_delivery=self._delivered)
 
     def _delivered(self, error: object, _: object) -> None:
-        # Not raised here: when a test fails while Kafka is dead, this thread outlives it.
+        # Not raised here, because this thread continues after a test that fails while Kafka is down.
         if error is None:
             self.delivered += 1
         else:
@@ -136,7 +136,7 @@ async def until_served(rondo: AsyncRondo, model: str = MODEL) -> None:
 
 
 def stored_ids(stack: Stack, kind: str) -> Counter[str]:
-    """Return how often each id is in the Delta table of predictions or outcomes, which the first rows make."""
+    """Return the count of each id in the Delta table of predictions or outcomes, which the first rows create."""
     path = f"{stack.addresses.data}/feedback/{MODEL}/{kind}"
     if not DeltaTable.is_deltatable(path):
         return Counter()
@@ -145,5 +145,5 @@ def stored_ids(stack: Stack, kind: str) -> Counter[str]:
 
 
 def lines(log: Path) -> list[dict[str, Any]]:
-    """Return what a service has logged. A line that is no JSON object fails here, and shows."""
+    """Return the log of a service. A line that is not a JSON object is an error."""
     return [orjson.loads(line) for line in log.read_text().splitlines()]

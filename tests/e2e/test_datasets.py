@@ -1,4 +1,4 @@
-"""A declared dataset: batches before any model, labels that come later, two models with limits of their own."""
+"""A declared dataset: batches before any model, labels that arrive later, and two models with different limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command itself, for a single month: it plays, it writes its report, and its exit code is the report's verdict."""
+"""The command itself for a single month: the replay, the report, and the exit code with its verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 RONDO = Path(sys.executable).with_name("rondo")
-# March has few redeployments to show, so one that requires many fails, and with this problem alone.
+# March has few redeployments, so a run that requires many fails, with only this problem.
 ASKED = ("demo", "--until", "3", "--speed", "1.5", "--redeployments", "50", "--report-to", "report", "--json")
 
 
@@ -43,7 +43,7 @@ async def test_a_run_with_too_few_redeployments_exits_with_1_and_reports_why(
 @pytest.mark.timeout(240)
 @pytest.mark.slow
 async def test_another_example_is_run_by_its_name_in_the_environment(tmp_path: Path) -> None:
-    """Its model is trained by its own function, which the command gives to the trainer."""
+    """The example's own function trains its model. The command passes it to the trainer."""
     playing = await play(tmp_path, "demo", "--until", "3", "--json", EXAMPLE="own-function")
     out, err = await playing.communicate()
     assert playing.returncode == 0, err.decode()
@@ -76,7 +76,7 @@ async def test_ctrl_c_in_the_middle_ends_within_seconds_and_prints_where_the_dat
 
 
 async def play(folder: Path, *arguments: str, **more: str) -> asyncio.subprocess.Process:
-    """Start the command as a log sees it: no terminal, and nothing set for Rondo but `more`."""
+    """Start the command without a terminal, and with no variables for Rondo except `more`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDO_")} | more
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.flights.view.snapshot import Snapshot
 
 
-# The default one has a year in the tests of the demo.
+# The tests of the demo run the default example for a year.
 OTHERS = sorted({path.parent.name for path in FOLDER.glob("*/rondo.yaml")} - {DEFAULT})
 
 

@@ -1,4 +1,4 @@
-"""A file that nobody described: `rondo init`, `apply` and `publish` are enough for a version that serves."""
+"""A file without a description: `rondo init`, `apply` and `publish` suffice for a version that serves."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) 
         stack.kill("serving")
         reported = await checks(rondo, lambda reported: all(word != "ok" for word in reported.values()))
         assert all(each.startswith(f"Kafka at {stack.addresses.kafka} is not available") for each in reported.values())
-        # One that has never answered may have another address.
+        # A broker that has never answered may have another address.
         assert {name: "RONDO_KAFKA" in each for name, each in reported.items()} == {"ingestion": False, "serving": True}
         await stack.kafka.restart()
         await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
@@ -36,13 +36,13 @@ async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) 
 
 
 def connection(stack: Stack) -> Connection:
-    """Return the addresses of what runs. No registry runs."""
+    """Return the addresses of the running services. No registry runs."""
     urls = stack.addresses.http | {"registry": "http://127.0.0.1:1"}
     return Connection(kafka=stack.addresses.kafka, token=stack.addresses.token, **urls)  # type: ignore[arg-type]
 
 
 async def checks(rondo: AsyncRondo, enough: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-    """Wait until the two report enough about Kafka. A service that reports is alive."""
+    """Wait until both services report enough about Kafka. A service that reports is alive."""
     async with asyncio.timeout(DEADLINE):
         while not enough(reported := _of_kafka(await rondo.status())):  # noqa: ASYNC110 - other processes' conditions
             await asyncio.sleep(0.2)

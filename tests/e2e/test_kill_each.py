@@ -1,6 +1,6 @@
 """Each service and PostgreSQL are killed once while flights stream in.
 
-No prediction is lost, and the timeline shows what died and that everything is ready again.
+No prediction is lost. The timeline shows the processes that died, and the recovery.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Onlooker:
         self.incidents |= {event.id: event.what for event in snapshot.events if isinstance(event, Incident)}
 
 
-# When each is killed, by the progress of the replay. The first drift is found at about 0.57: the trainer and then the
-# registry die while the answer to it is being made.
+# The time of each kill, as progress of the replay. The first drift is found at about 0.57. The trainer and then the
+# registry are killed while the new version is made.
 KILLS = {"ingestion": 0.1, "serving": 0.2, "PostgreSQL": 0.3, "monitor": 0.42, "trainer": 0.59, "registry": 0.62}
 
 
@@ -54,7 +54,7 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
         def kill_when_due(progress: float) -> None:
             for name in [name for name, at in due.items() if progress >= at]:
                 del due[name]
-                # As anybody would from another terminal.
+                # As a person would from another terminal.
                 os.kill(processes[name].pid or 0, signal.SIGKILL)
 
         plan = Plan(speed=0.125, training_speed=1.0, until=day(6, 5), required_redeployments=1)

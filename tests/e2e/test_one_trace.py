@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# What each service does between the drift and the prediction, in the words of its spans.
+# The work of each service between the drift and the prediction, by the names of its spans.
 STEPS = [
     ("rondo-monitor", "evaluate"),
     ("rondo-trainer", "process drift.detected"),
@@ -36,7 +36,7 @@ STEPS = [
 
 @dataclass(frozen=True)
 class Span:
-    """A span as the collector got it, with its ids as hex."""
+    """A span as the collector received it, with its ids in hex."""
 
     service: str
     name: str
@@ -63,8 +63,7 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
             async with asyncio.timeout(30):
                 while (await rondo.predict(small_model.MODEL, {"zone": "a", "distance": 1.0})).model_version < 2:
                     pass  # each answer takes its time
-    # Each service has sent its last spans: it stopped.
-    # A window that closed while the training waited for a processor drifts, too: its training is skipped.
+    # A window that closed while the training waited for a processor also drifts, and its training is skipped.
     drifts = {span.trace_id for span in spans if span.name == "process drift.detected"}
     (answered,) = drifts & {span.trace_id for span in spans if span.name == "first prediction"}
     in_trace = [span for span in spans if span.trace_id == answered]
@@ -72,7 +71,7 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
 
 
 def ancestry(in_trace: list[Span], name: str) -> list[Span]:
-    """Return the span of this name with all that it descends from, the first ancestor first."""
+    """Return the span of this name and its ancestors, the first ancestor first."""
     by_id = {each.span_id: each for each in in_trace}
     line = [next(each for each in in_trace if each.name == name)]
     while line[0].parent_id in by_id:
@@ -90,7 +89,7 @@ async def next_promotion(rondo: AsyncRondo) -> int:
 
 
 async def day_of_one_zone(rondo: AsyncRondo, day: int) -> None:
-    """Ask, with outcomes, from one of the two zones alone: each day is a window, and the day after it closes it."""
+    """Send requests and outcomes from only one of the two zones. Each day is a window, and the next day closes it."""
     start = small_model.START + timedelta(days=day)
     times = {f"d{day}-{number}": start + timedelta(minutes=7 * number) for number in range(200)}
     requests = [
@@ -109,7 +108,7 @@ async def day_of_one_zone(rondo: AsyncRondo, day: int) -> None:
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[Span]]]:
-    """Take spans in as an OpenTelemetry collector does (OTLP over HTTP). Yield its address, and the spans."""
+    """Receive spans like an OpenTelemetry collector (OTLP over HTTP). Yield its address and the spans."""
     spans: list[Span] = []
 
     class Receiver(BaseHTTPRequestHandler):

@@ -27,7 +27,7 @@ SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 STATEFUL = ("ingestion", "trainer", "registry", "monitor")
 DEADLINE = 90
 OUTAGE_SECONDS = 10
-# 24 kinds of message from the libraries and ten retries of our own, for an outage at any moment.
+# 24 kinds of message from the libraries and ten retries of our own, at any moment of an outage.
 LINES = 60
 Report = dict[str, dict[str, Any]]
 
@@ -139,7 +139,7 @@ async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
 
 @asynccontextmanager
 async def audited(kafka: KafkaConnection) -> AsyncIterator[Auditor]:
-    """Read requests and answers beside the body, and to the end of the topics after it."""
+    """Read requests and answers during the body, and to the end of the topics afterwards."""
     auditor = Auditor(kafka)
     # A daemon, and no `finally`: when the test fails while Kafka is down, the topics can't be read to the end.
     reading = threading.Thread(target=auditor.run, daemon=True)
@@ -150,7 +150,7 @@ async def audited(kafka: KafkaConnection) -> AsyncIterator[Auditor]:
 
 
 async def answers(auditor: Auditor, more: int) -> None:
-    """Wait until so many more requests are answered."""
+    """Wait until this many more requests are answered."""
     enough = auditor.ledger.responses + more
     async with asyncio.timeout(DEADLINE):
         while auditor.ledger.responses < enough:  # noqa: ASYNC110 - another thread's count
@@ -185,12 +185,12 @@ async def all_outcomes_stored(stack: Stack, flow: small_model.Traffic) -> None:
 
 
 def observed(bootstrap: str) -> Counter[str]:
-    """Return how often Kafka has each outcome: the test's producer may duplicate one when its broker dies."""
+    """Return the count of each outcome in Kafka. The test's producer may duplicate one when its broker dies."""
     return Counter(orjson.loads(message.value())["id"] for message in read(bootstrap, "outcomes.observed"))
 
 
 async def event_ids(stack: Stack, topic: str, batch_id: str) -> int:
-    """Wait for the event of a batch, and return how many different ones there are."""
+    """Wait for the event of a batch, and return the number of different events."""
     async with asyncio.timeout(DEADLINE):
         while True:
             messages = await asyncio.to_thread(read, stack.addresses.kafka, topic)
@@ -201,7 +201,7 @@ async def event_ids(stack: Stack, topic: str, batch_id: str) -> int:
 
 
 def read(bootstrap: str, topic: str) -> list[Any]:
-    """Return what a topic has now, committed."""
+    """Return the committed messages of a topic."""
     consumer = Consumer(
         {**KafkaConnection(bootstrap).confluent(), "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
     )

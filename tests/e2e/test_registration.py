@@ -1,4 +1,4 @@
-"""Models made elsewhere in the whole loop: one takes over and answers, one fails a gate, one can't be evaluated."""
+"""Models made elsewhere in the whole loop: one is promoted, one fails a gate, and one can't be evaluated."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_model_made_elsewhere_is_gated_promoted_and_serves(tmp_path: Pat
         assert again.exit_code == 1
         assert "version 3 of tips" in again.stderr
 
-        # An estimator, converted by the client. The gates pass it as any other.
+        # An estimator, converted by the client. The gates treat it like all others.
         other = fitted(rows.head(1_000), rows["tipped"].head(1_000))
         registered = await rondo.register(
             small_model.MODEL, other, rows=rows.head(100).select(*FEATURES), trained_until=rows["started"][999]

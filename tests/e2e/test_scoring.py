@@ -1,4 +1,4 @@
-"""A dataset is scored once while serving and ingestion are killed in the middle, and as live requests are."""
+"""A dataset is scored once while serving and ingestion are killed, with the scores of live requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def many_rides(batch: int) -> bytes:
 
 
 async def wait_for(rondo: AsyncRondo, job: str, scored: int) -> dict[str, Any]:
-    """Wait until so many rows are scored. While ingestion is down, or does not know the job yet, it is asked again."""
+    """Wait until this many rows are scored. While ingestion is down, or does not know the job yet, ask again."""
     async with asyncio.timeout(120):
         while True:
             with suppress(RondoError):
@@ -90,7 +90,7 @@ async def test_a_dataset_is_scored_once_through_kills(tmp_path: Path) -> None:
             live = await rondo.predict_http(MODEL, {name: row[name] for name in ("zone", "distance")})
             assert np.float32(live.output["score"]) == np.float32(row["score"])
             assert live.output["label"] == row["label"]
-        # The monitor sees the requests that were live, and no row of the job.
+        # The monitor receives the live requests, and no row of the job.
         async with asyncio.timeout(60):
             while (landed := stored_ids(stack, "predictions")).total() < 20:  # noqa: ASYNC110 - files of another process
                 await asyncio.sleep(0.2)

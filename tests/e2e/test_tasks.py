@@ -1,4 +1,4 @@
-"""Models of every task and kind of trainer in the whole loop: retrained by drift and by a fall of performance."""
+"""Models of every task and kind of trainer in the whole loop, retrained by drift and by a drop of performance."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def described(model: str, task: str, trigger: str, trainer: str = TREES) -> str:
 
 
 class Application:
-    """Asks a model and sends the outcomes, day by day. Keeps every answer."""
+    """Sends requests and outcomes day by day, and keeps every answer."""
 
     def __init__(self, rondo: AsyncRondo, model: str, label: str) -> None:
         self.rondo, self.model, self.label = rondo, model, label
@@ -116,7 +116,7 @@ class Application:
         self.sent = 0
 
     async def day(self, number: int, **of_rides: Any) -> None:
-        """Ask about the rides of a day, and send their outcomes half an hour later each."""
+        """Send requests for the rides of a day, and each outcome half an hour later."""
         start = START + timedelta(days=number)
         rides = {
             f"{self.model}-{number}-{n}": ride(10_000 * number + n, start + timedelta(minutes=7 * n), **of_rides)
@@ -137,7 +137,7 @@ class Application:
         self.sent += len(requests)
 
     async def until_version(self, version: int, **of_rides: Any) -> None:
-        """Go on, day by day, until a version answers."""
+        """Continue day by day until a version answers."""
         async with asyncio.timeout(240):
             for number in range(20, 400):
                 await self.day(number, **of_rides)
@@ -200,7 +200,7 @@ async def test_a_model_of_each_kind_of_trainer_is_retrained_by_performance(tmp_p
 
 
 async def register(rondo: AsyncRondo, model: str) -> int:
-    """Register an estimator that somebody fitted to the first rides, and return its version, which serves."""
+    """Register an estimator that was fitted elsewhere to the first rides, and return its version, which serves."""
     rides = first_rides()
     estimator = make_pipeline(
         make_column_transformer((StandardScaler(), ["distance"])), RandomForestRegressor(5, min_samples_leaf=5)
@@ -215,7 +215,7 @@ async def register(rondo: AsyncRondo, model: str) -> int:
 
 async def check_serving(application: Application, trigger: str) -> int:
     """Check that the version that answers was trained by a trigger and passed its gates. Return its number."""
-    # The gates may have refused a version that knew too few rows of the new kind.
+    # The gates may have refused a version with too few rows of the new kind.
     versions = await application.rondo.versions(application.model)
     serving = versions[application.answers[-1].model_version - 1]
     # The next version may have taken over since.
@@ -243,7 +243,7 @@ async def check_coverage(application: Application) -> None:
 
 
 async def check_topics(stack: Stack, asked: int) -> None:
-    """Check that each request has one answer, by the topics: a client gives one for each, whatever is there."""
+    """Check on the topics that each request has one answer, because a client hides duplicates."""
     ledger = await asyncio.to_thread(audit, stack)
     assert (ledger.requested.total(), ledger.answered.total()) == (asked, asked)
     assert (ledger.lost(), ledger.doubled()) == ([], [])

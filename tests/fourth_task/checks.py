@@ -1,4 +1,4 @@
-"""The fourth task through every package, each of which learns of it from the registry alone.
+"""The fourth task in every package. The packages only know it from the registry.
 
 `tests/test_fourth_task.py` runs these checks, in a process whose registry has the task.
 """

@@ -1,4 +1,4 @@
-"""A task that no package knows: how often something happens, a whole number that is not negative.
+"""A task that no package knows: the count of events, a whole number that is not negative.
 
 It has labels, outputs, a metric, a head and a sketch of its own. It is what a file of `rondo.contracts.tasks` would be.
 """

@@ -1,4 +1,4 @@
-"""A plugin of pytest that adds the line of the fourth task to the registry, before anything else imports that."""
+"""A pytest plugin that adds the fourth task to the registry, before other modules import the registry."""
 
 from __future__ import annotations
 

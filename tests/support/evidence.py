@@ -39,7 +39,7 @@ async def put_evidence(artifacts: Artifacts) -> None:
 
 
 class EvidenceStore(Artifacts):
-    """An artifact store that has what was made, and nothing else."""
+    """An artifact store with the artifacts of the tests."""
 
     def __init__(self) -> None:
         pass

@@ -67,7 +67,7 @@ class ServiceProcess:
         self._started.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it as a power cut would, if it runs."""
+        """Kill the process if it runs, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -107,7 +107,7 @@ class ServiceProcess:
                 time.sleep(_POLL_SECONDS)
 
     async def ready(self, seconds: float = 90) -> None:
-        """Do the same as `wait_ready`, without blocking the event loop."""
+        """Wait like `wait_ready`, without blocking the event loop."""
         await asyncio.to_thread(self.wait_ready, seconds)
 
     def lines(self) -> list[dict[str, Any]]:

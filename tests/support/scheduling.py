@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 _UNITS = 2
-# Where a worker, which knows the fixtures, tells the scheduler, which does not.
+# The cache key with which a worker, which knows the fixtures, informs the scheduler, which does not.
 _KEY = "rondo/files_with_kafka"
 
 
 def tell(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Let the scheduler know which files have a test of Kafka."""
+    """Record the files with a test of Kafka for the scheduler."""
     if hasattr(config, "workerinput") and (cache := _cache(config)):
         files = {item.nodeid.split("::", 1)[0] for item in items if item.get_closest_marker("kafka")}
         cache.set(_KEY, sorted(files))
 
 
 def _cache(config: pytest.Config) -> pytest.Cache | None:
-    """Return the cache of the run. None where it is turned off, and no file is known then."""
+    """Return the cache of the run. None if it is turned off, and then no file is known."""
     return getattr(config, "cache", None)
 
 
 class FewBrokers(LoadScopeScheduling):
-    """Like `--dist loadfile`, but for the files whose tests use the shared broker."""
+    """Schedules like `--dist loadfile`, except for files whose tests use the shared broker."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)

@@ -1,4 +1,4 @@
-"""Settings from an environment that a test writes down, instead of the one that it runs in."""
+"""Settings from the variables of a test, instead of the environment of its process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ S = TypeVar("S", bound=chassis.ServiceSettings)
 
 
 def load(settings: type[S], environ: Mapping[str, str]) -> S:
-    """Read settings as a service does that has only these variables."""
+    """Read settings like a service that only has these variables."""
     with patch.dict(os.environ, environ, clear=True):
         return chassis.load(settings)

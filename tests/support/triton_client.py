@@ -44,7 +44,7 @@ def look(client: Any, library: Any, model: str, token: dict[str, str]) -> dict[s
 
 def main() -> None:
     http, grpc, token, model = sys.argv[1:]
-    # The client over HTTP adds to the headers that it is given, so that each has its own.
+    # The HTTP client changes the headers that it is given, so each call gets its own.
     headers, metadata = ({"authorization": f"Bearer {token}"} for _ in range(2))
     over_http, over_grpc = triton_http.InferenceServerClient(http), triton_grpc.InferenceServerClient(grpc)
     found = {

@@ -1,4 +1,4 @@
-"""Waits for what is in another task, process or system, which notifies nobody of a change."""
+"""Waits for a condition of another task, process or system, which sends no notification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
     """Return the first true result of `condition`, which may be a coroutine function.
 
     Raises:
-        TimeoutError: there is none within `seconds`.
+        TimeoutError: the condition is not true within `seconds`.
 
     """
     async with asyncio.timeout(seconds):

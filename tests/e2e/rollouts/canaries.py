@@ -1,4 +1,4 @@
-"""Rides, their outcomes and models of them: good ones, and bad ones that say the opposite."""
+"""Rides, their outcomes and models of them: good models, and bad models that predict the opposite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ A_SECOND = timedelta(seconds=1)
 class Rides:
     """Sends rides, one each second of event time, with their outcomes, which follow from the distance and chance.
 
-    With `keys` so many keys take turns. Else each ride has its own.
+    With `keys`, this many keys take turns. Otherwise each ride has its own key.
     """
 
     def __init__(self, bootstrap: str, keys: int | None = None) -> None:

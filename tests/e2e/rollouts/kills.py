@@ -1,4 +1,4 @@
-"""Canaries while services and Kafka are killed: what an independent reader of the topics counts afterwards.
+"""Canaries while services and Kafka are killed. An independent reader counts the messages of the topics afterwards.
 
 Good candidates and bad ones take turns, and processes are killed while one of them is rolled
 out. The reader counts requests and answers, their order by key, and the evidence about each candidate.
@@ -107,7 +107,7 @@ class Counted:
         yield blocks, outcomes, total
         for part in self.evidence[candidate]:
             start = part if isinstance(part, float) else part[0]
-            # A block is over when a later one begins, or when all before it is complete.
+            # A block has ended when a later block begins, or when everything before it is complete.
             if held and start // seconds != held[0][0] // seconds:
                 blocks, outcomes = blocks + 1, outcomes + sum(rows for _, rows, _ in held)
                 total += sum(rows * difference for _, rows, difference in held)
@@ -148,7 +148,7 @@ def count(kafka: KafkaConnection) -> Counted:
 
 
 class Kills:
-    """Kills one of `TARGETS` each time that one is due, by the number of requests that were sent. The seed decides."""
+    """Kills one of `TARGETS` whenever one is due by the number of sent requests. The seed decides which."""
 
     def __init__(self, stack: Stack, seed: int, kills: int, requests: int) -> None:
         draw = random.Random(seed)
@@ -189,7 +189,7 @@ class Play:
         spec = (await self._rondo.spec(MODEL))["spec"]
         while self.rides.sent < self._requests:
             candidate, is_bad = len(self.rolled) + 2, len(self.rolled) % 2 == 0
-            # Other rows make another artifact.
+            # Other rows give another artifact.
             chosen = rows.sample(1_800, seed=candidate)
             labels = 1 - chosen["tipped"] if is_bad else chosen["tipped"]
             path = folder / f"{candidate}.onnx"
@@ -199,7 +199,7 @@ class Play:
             known = {name: found[name] for name in Rolled.__dataclass_fields__ if name != "is_bad"}
             self.rolled.append(Rolled(is_bad=is_bad, **known))
             if found["state"] != "rolled_back":
-                # Else the next candidate would wait for the end of the rollback window.
+                # Otherwise the next candidate would wait for the end of the rollback window.
                 await self._rondo.decide_rollout(MODEL, "abort", "the next one is to begin")
 
     async def _register(self, path: Path) -> None:
@@ -208,7 +208,7 @@ class Play:
         assert done.exit_code == 0, done.output
 
     async def _decided(self, candidate: int) -> dict[str, Any]:
-        """Send rides, and kill what is due, until the rollout is decided. Return it."""
+        """Send rides, and kill processes that are due, until the rollout is decided. Return the rollout."""
         found = await self._shown(candidate)
         while found.get("state") not in _DECIDED:
             if found.get("state") == "running":
@@ -219,7 +219,7 @@ class Play:
         return found
 
     async def _shown(self, candidate: int) -> dict[str, Any]:
-        # The registry may be the one that was killed.
+        # The registry may be the killed process.
         with suppress(RondoError):
             found = await self._rondo.rollout(MODEL)
             return found if found["candidate"] == candidate else {}
@@ -227,7 +227,7 @@ class Play:
 
 
 async def counted(kafka: KafkaConnection, sent: int) -> Counted:
-    """Return what the topics hold once each of `sent` requests has an answer, or after a few minutes."""
+    """Return the counts of the topics when each of `sent` requests has an answer, or after a few minutes."""
     found = Counted()
     with suppress(TimeoutError):
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -237,7 +237,7 @@ async def counted(kafka: KafkaConnection, sent: int) -> Counted:
 
 
 def contradictions(rolled: Rolled, found: Counted) -> list[str]:
-    """Return where a rollout is not what the topics say."""
+    """Return the contradictions between rollouts and topics."""
     after = list(found.after_each(rolled.candidate, rolled.block_seconds))
     at = [total / outcomes for blocks, outcomes, total in after
           if outcomes and (blocks, outcomes) == (rolled.blocks, rolled.outcomes)]  # fmt: skip

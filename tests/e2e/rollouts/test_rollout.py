@@ -1,4 +1,4 @@
-"""Rollouts in the whole loop: a bad candidate is rolled back by itself, and one that is as good is promoted."""
+"""Rollouts in the whole loop: a bad candidate is rolled back automatically, and an equally good one is promoted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATER = small_model.START + timedelta(days=31)
 
 
 async def until(rondo: AsyncRondo, candidate: int, *states: str, rides: Rides | None = None) -> dict[str, Any]:
-    """Wait until the rollout of a candidate has one of these states, and return it. Send rides meanwhile."""
+    """Send rides until the rollout of a candidate has one of these states, and return the rollout."""
     async with asyncio.timeout(240):
         while True:
             versions = {each["model_version"]: each["state"] for each in await rondo.versions(MODEL)}

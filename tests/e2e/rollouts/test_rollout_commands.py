@@ -22,7 +22,7 @@ from tests.e2e.rollouts.canaries import fitted
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What each model does at the end of a step without evidence.
+# The action of each model at the end of a step without evidence.
 INCONCLUSIVE = {"tips-wait": "wait", "tips-ask": "ask", "tips-back": "back"}
 BY_HAND = "tips-by-hand"
 LONGER = 20
@@ -105,10 +105,10 @@ def _without_evidence(commands: Commands, folder: Path) -> None:
     assert (asking["verdict"], asking["share"]) == ("inconclusive", 0.2)
     back = commands.until("tips-back", 2, "rolled_back")
     assert (back["verdict"], back["share"]) == ("inconclusive", 0.0)
-    # It began at about the same time, and waits for longer.
+    # This rollout began at about the same time, and waits longer.
     assert commands.rollout("tips-wait")["state"] == "running"
     assert commands.until("tips-wait", 2, "asking")["verdict"] == "inconclusive"
-    # Who is asked decides.
+    # The rollout asks, and a person decides.
     assert commands.rollout("tips-ask", "promote", "--reason", "it is")["state"] == "watching"
     assert commands.rollout("tips-wait", "abort")["state"] == "aborted"
 
@@ -121,12 +121,12 @@ def _by_hand(commands: Commands, folder: Path) -> None:
     assert commands.rollout(BY_HAND, "resume")["state"] == "running"
     promoted = commands.rollout(BY_HAND, "promote")
     assert (promoted["state"], promoted["share"]) == ("watching", 1.0)
-    # The version before goes back at once within the rollback window: it has served, and is not compared again.
+    # A previous version that returns within the rollback window is promoted at once, because it has served before.
     commands.run("rollback", BY_HAND)
     assert commands.states(BY_HAND) == {1: "champion", 2: "rolled_back"}
     assert commands.until(BY_HAND, 2, "superseded")["share"] == 0.0
     commands.run("register", BY_HAND, str(folder / f"{BY_HAND}-3.onnx"))
     commands.until(BY_HAND, 3, "running")
     assert commands.rollout(BY_HAND, "abort", "--reason", "enough")["state"] == "aborted"
-    # It shows the rollout until it ends, and this one has ended.
+    # The command shows the rollout until it ends, and this rollout has ended.
     assert commands.run("rollout", BY_HAND, "--live").startswith(f"{BY_HAND}: version 3 beside 1, aborted")

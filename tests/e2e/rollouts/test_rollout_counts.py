@@ -56,7 +56,7 @@ def test_a_rollout_that_is_not_as_its_evidence_says_is_named(shown: Rolled, prob
     found = Counted()
     answered(found, 1, 2, 3)
     for minute in (0, 1, 2):
-        # What the monitor publishes again after a restart is the same event.
+        # The monitor publishes the same event again after a restart.
         for _ in range(2):
             evidence(found, minute, 0.2, f"e{minute}".encode())
     assert len(contradictions(shown, found)) == problems
