@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # A run of so many words is a part of a sentence.
 PHRASE, WORD = 4, re.compile(r"[A-Za-z]?[a-z']+")
+ERROR = ("Error", "Exception")
 OWN = (Path(__file__), Path(page.__file__))
 Phrases = set[tuple[str, ...]]
 
@@ -84,9 +85,11 @@ def phrases_of_errors() -> Phrases:
 
 
 def is_an_error(node: ast.AST) -> bool:
-    """Return whether a part of a syntax tree is a class of errors, by its name and its bases."""
+    """Return whether a part of a syntax tree is a class of errors, by its name and its bases, or makes an error."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id.endswith(ERROR)
     names = [node.name, *map(ast.unparse, node.bases)] if isinstance(node, ast.ClassDef) else []
-    return any(name.endswith(("Error", "Exception")) for name in names)
+    return any(name.endswith(ERROR) for name in names)
 
 
 def sentences_in(file: Path) -> list[str]:
