@@ -1,0 +1,94 @@
+"""Docstrings and comments name their subject first, and have one fact a sentence (docs/style.md, rule 3)."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("client", "contracts", "deploy", "docs", "examples", "services", "tests")
+# A docstring that begins with one of these is a clause, whose subject the reader has to find.
+OPENINGS = frozenset(("As", "By", "How", "Of", "What", "Where", "Whether", "Which", "Who", "Whose", "Why"))
+NO_CLAUSE = ("By default",)
+CODE, PARENTHESES = re.compile(r"`[^`]*`"), re.compile(r"\([^()]*\)")
+
+
+def docstrings(source: str) -> Iterator[str]:
+    """Yield the docstrings of a module, its classes, functions and attributes."""
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        for each in body if isinstance(body, list) else ():
+            if (
+                isinstance(each, ast.Expr)
+                and isinstance(each.value, ast.Constant)
+                and isinstance(each.value.value, str)
+            ):
+                yield each.value.value.strip()
+
+
+def comments(source: str) -> Iterator[str]:
+    """Yield the comments of a module in which there may be a semicolon."""
+    if re.search(r"#.*;", source):
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        yield from (token.string for token in tokens if token.type == tokenize.COMMENT)
+
+
+def has_semicolon(text: str) -> bool:
+    """Return whether a semicolon joins sentences. One in code or within parentheses, as of a citation, does not."""
+    text = CODE.sub("", text)
+    while (shorter := PARENTHESES.sub("", text)) != text:
+        text = shorter
+    return ";" in text
+
+
+def is_clause(text: str) -> bool:
+    return text.split(maxsplit=1)[:1] != [] and text.split(maxsplit=1)[0] in OPENINGS and not text.startswith(NO_CLAUSE)
+
+
+def flagged(source: str) -> list[str]:
+    texts = list(docstrings(source))
+    return [text for text in texts if is_clause(text)] + [
+        text for text in (*texts, *comments(source)) if has_semicolon(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What the service needs."""',
+        'def f() -> int:\n    """Return the rows; None if there are none."""',
+        'class C:\n    x: int\n    """Of a group the rows."""',
+        "x = 1  # the rows; or none",
+    ],
+)
+def test_a_clause_and_a_semicolon_are_seen(source: str) -> None:
+    assert len(flagged(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Return the rows (Lei et al., 2018; theorem 2.2)."""',
+        '"""By default one half. `a; b` is code."""',
+        'x = "a; b"  # one fact',
+    ],
+)
+def test_what_is_no_such_sentence_passes(source: str) -> None:
+    assert flagged(source) == []
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_docstrings_and_comments_name_their_subject_and_have_no_semicolon(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    found = {file.relative_to(ROOT).as_posix(): flagged(file.read_text()) for file in files}
+    assert {file: texts for file, texts in found.items() if texts} == {}
