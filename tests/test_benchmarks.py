@@ -20,6 +20,7 @@ from tests.benchmarks import experiments, pictures, readme, results, run, servin
 from tests.benchmarks.load import network, training
 from tests.benchmarks.load.closed_loop import Figures
 from tests.benchmarks.tables import bulk, crayfish, demo, grpc, redeploy, replicas, rest, slow, stream, train
+from tests.benchmarks.tables.data import point_in_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,17 @@ def lines(folder: Path, table: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("seconds", "miscounted", "code"), [(0.2, 0, 0), (1.2, 0, 1), (0.2, 1, 1)])
 def test_redeploying_slowly_or_with_a_loss_misses_the_goal(seconds: float, miscounted: int, code: int) -> None:
     assert results.record(redeploy.table([seconds] * redeploy.TIMES, miscounted)) == code
+
+
+@pytest.mark.parametrize(
+    ("ratio", "equal", "code"), [(0.6, True, 0), (0.4, True, 1), (0.6, False, 1), (None, False, 0)]
+)
+def test_a_join_that_is_slow_or_finds_other_values_misses_the_goal(
+    ratio: float | None,
+    equal: bool,  # noqa: FBT001
+    code: int,
+) -> None:
+    assert results.record([point_in_time.row("joined", ratio, 0.1, 0.5, equal=equal)]) == code
 
 
 def test_a_missing_redeployment_fails_the_goal() -> None:
@@ -255,6 +267,7 @@ def test_every_table_is_a_script() -> None:
         "kills",
         "models",
         "oracles",
+        "point_in_time",
         "policies",
         "redeploy",
         "replicas",

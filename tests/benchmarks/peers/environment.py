@@ -60,6 +60,7 @@ KSERVE = Environment("kserve")
 FASTSTREAM = Environment("faststream")
 QUIX = Environment("quix")
 DRIFT = Environment("drift")
+FEAST = Environment("feast")
 # The wheel holds MOA as a .jar. It asks for torch, which its detectors do not use.
 MOA = Environment("moa", bare=True)
 BETS = Environment("bets", version="3.12")

@@ -51,6 +51,16 @@ def load(package: str = PACKAGE) -> pl.DataFrame:
     return select(with_weather(flights, _read_weather(folder)))
 
 
+def load_weather(package: str = PACKAGE) -> pl.DataFrame:
+    """Return one row per airport and hour: `origin`, `time_hour` (UTC), and the columns `WEATHER` as floats.
+
+    Raises:
+        DatasetMissingError: the package is not installed.
+
+    """
+    return _read_weather(_folder(package))
+
+
 def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
     """Add `scheduled_departure` in UTC, and `shift`: the minutes by which the destination is ahead of New York."""
     departure = (pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + pl.duration(minutes="minute")).alias(EVENT_TIME)
