@@ -43,7 +43,7 @@ def make_serving(*versions: LoadedVersion, revision: int = 1, shares: tuple[floa
     return ServedModel(versions[0].model, revision, versions, shares)
 
 
-class Platform:
+class ReplicaEnvironment:
     """The environment of a serving replica: topics, artifacts, events of the registry, and applications."""
 
     def __init__(self, bootstrap: str, folder: Path) -> None:
@@ -150,10 +150,10 @@ class Platform:
 
 
 @pytest.fixture
-def platform(clean_kafka: str, tmp_path: Path) -> Platform:
+def platform(clean_kafka: str, tmp_path: Path) -> ReplicaEnvironment:
     """Return a platform without anything on it yet."""
     publish_tokens(clean_kafka)
-    return Platform(clean_kafka, tmp_path)
+    return ReplicaEnvironment(clean_kafka, tmp_path)
 
 
 @pytest.fixture(scope="session")

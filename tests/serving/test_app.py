@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import FittedTask
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def test_requests_are_answered_on_their_partition_and_logged(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_requests_are_answered_on_their_partition_and_logged(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     digest = platform.deploy(3, model(2.0), traceparent=TRACE)
     for number in range(100):
         platform.request(number, flush=False)
@@ -67,7 +69,7 @@ TASKS: dict[str, tuple[FittedTask, dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.slow
 def test_models_of_every_task_are_answered_once_through_a_crash(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     for name, (fitted, _, _) in TASKS.items():
         platform.deploy(1, model(2.0, fitted=fitted), model=name)
@@ -97,7 +99,7 @@ def test_models_of_every_task_are_answered_once_through_a_crash(
 
 
 @pytest.mark.slow
-def test_kill_9_in_the_middle_changes_no_count(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_kill_9_in_the_middle_changes_no_count(platform: ReplicaEnvironment, model: Callable[..., bytes]) -> None:
     count = 10_000
     platform.deploy(1, model())
     for number in range(count):
@@ -117,7 +119,7 @@ def test_kill_9_in_the_middle_changes_no_count(platform: Platform, model: Callab
 
 @pytest.mark.slow
 def test_replicas_come_and_go_under_load_and_every_request_is_answered_once(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     count = 10_000
     platform.deploy(1, model())
@@ -141,7 +143,9 @@ def test_replicas_come_and_go_under_load_and_every_request_is_answered_once(
 
 
 @pytest.mark.slow
-def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_a_killed_replica_is_replaced_by_its_next_self(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     platform.deploy(1, model())
     with platform.serving() as process:
         platform.request(0)
@@ -154,7 +158,7 @@ def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model
 
 @pytest.mark.slow
 def test_requests_after_a_silence_are_answered_as_fast_as_in_a_stream(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     """Idle connections are closed after 3 s. Opening one again must not wait for a growing backoff."""
     platform.deploy(1, model())

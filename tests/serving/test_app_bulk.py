@@ -19,12 +19,12 @@ from tests.serving.prediction_topics import at_least
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 ROWS = 500
 
 
-def send(platform: Platform, part: int, digest: str, rows: int = ROWS) -> None:
+def send(platform: ReplicaEnvironment, part: int, digest: str, rows: int = ROWS) -> None:
     request = ScoreRequest("job", part, "delay", 9, digest, FEATURES, part * rows)
     distances = np.arange(part * rows, (part + 1) * rows, dtype=np.float64)
     batch = pa.RecordBatch.from_pydict({"feature.distance": distances, "feature.night": pa.array([True] * rows)})
@@ -33,7 +33,9 @@ def send(platform: Platform, part: int, digest: str, rows: int = ROWS) -> None:
 
 
 @pytest.mark.slow
-def test_each_message_is_answered_once_through_a_crash(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_each_message_is_answered_once_through_a_crash(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     content = model(2.0)
     digest = asyncio.run(platform.artifacts.put(content))
     for part in range(60):
@@ -55,7 +57,7 @@ def test_each_message_is_answered_once_through_a_crash(platform: Platform, model
 
 @pytest.mark.medium
 def test_a_version_that_is_lost_has_answers_that_say_so_and_the_others_go_on(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     lost, digest = digest_of(b"lost"), asyncio.run(platform.artifacts.put(model(2.0)))
     platform.send(scores.SCORES_REQUESTED, b"no Arrow", "job/9", partition=0)
@@ -71,7 +73,7 @@ def test_a_version_that_is_lost_has_answers_that_say_so_and_the_others_go_on(
 
 @pytest.mark.slow
 def test_a_replica_with_no_threads_for_it_takes_no_bulk_request(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     digest = platform.deploy(1, model(2.0))
     send(platform, 0, digest)

@@ -17,7 +17,7 @@ from tests.support.access import TOKENS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # each installs a client in an environment of its own
@@ -37,7 +37,7 @@ def run(script: str, *arguments: str) -> dict[str, Any]:
 
 @pytest.fixture
 def answers(
-    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+    platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> Callable[[str], dict[str, Any]]:
     def ask(script: str) -> dict[str, Any]:
         platform.deploy(1, model(2.0))

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 SMALL = {"RONDO_MAX_BATCH": "100", "RONDO_LINGER": "0"}
 
@@ -33,12 +33,12 @@ def values_by_id(messages: list[Any]) -> dict[str, list[bytes]]:
     return found
 
 
-def logged(platform: Platform) -> Counter[str]:
+def logged(platform: ReplicaEnvironment) -> Counter[str]:
     batches = [logs.decode(m.value()) for m in platform.read(logs.PREDICTIONS_LOG, at_least(1), quiet=1)]
     return Counter(each for batch in batches for each in batch.column("id").to_pylist())
 
 
-def request_all(platform: Platform, count: int, model: str = "delay", first: int = 0) -> None:
+def request_all(platform: ReplicaEnvironment, count: int, model: str = "delay", first: int = 0) -> None:
     for number in range(first, first + count):
         platform.request(number, flush=False, model=model)
     platform.flush()
@@ -59,7 +59,7 @@ def wait_readers(admin: AdminClient, *replicas: str) -> None:
     asyncio.run(until(found, 60))
 
 
-def answer_before_a_crash(platform: Platform, content: bytes) -> None:
+def answer_before_a_crash(platform: ReplicaEnvironment, content: bytes) -> None:
     """Have 50 requests to each of two models answered by a replica, and kill it. One model deduplicates."""
     platform.deploy(1, content, deduplicate=timedelta(minutes=10))
     platform.deploy(1, content, model="price")
@@ -72,7 +72,7 @@ def answer_before_a_crash(platform: Platform, content: bytes) -> None:
 
 @pytest.mark.slow
 def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     answer_before_a_crash(platform, model())
     request_all(platform, 50)
@@ -89,7 +89,7 @@ def test_a_request_that_is_sent_again_after_a_restart_gets_the_same_answer(
 
 @pytest.mark.slow
 def test_repeated_requests_are_scored_and_logged_once_across_kills_and_rebalances(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     count = 3_000
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
@@ -115,7 +115,7 @@ def test_repeated_requests_are_scored_and_logged_once_across_kills_and_rebalance
 
 @pytest.mark.slow
 def test_a_partition_that_comes_back_has_the_answers_that_its_owner_in_between_made(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
     admin = AdminClient(KafkaConnection(platform.bootstrap).confluent())
@@ -136,7 +136,9 @@ def test_a_partition_that_comes_back_has_the_answers_that_its_owner_in_between_m
 
 
 @pytest.mark.slow
-def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_a_stop_does_not_await_a_transaction_among_the_answers(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     platform.deploy(1, model(), deduplicate=timedelta(minutes=10))
     request_all(platform, 50)
     admin = AdminClient(KafkaConnection(platform.bootstrap).confluent())
@@ -156,7 +158,7 @@ def test_a_stop_does_not_await_a_transaction_among_the_answers(platform: Platfor
 
 @pytest.mark.slow
 def test_an_open_transaction_among_the_answers_of_a_partition_stalls_that_partition_of_that_model_alone(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     answer_before_a_crash(platform, model())
     other = Producer({**KafkaConnection(platform.bootstrap).confluent(), "transactional.id": "other"})

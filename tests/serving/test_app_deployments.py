@@ -14,10 +14,12 @@ from tests.serving.prediction_topics import FAILED, MADE, answered, at_least, on
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 
-def test_models_are_swapped_under_load_without_a_drop(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_models_are_swapped_under_load_without_a_drop(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     enough = threading.Event()
     sent = itertools.count()
 
@@ -50,7 +52,7 @@ def test_models_are_swapped_under_load_without_a_drop(platform: Platform, model:
 
 
 def test_a_version_that_cannot_be_loaded_is_refused_and_the_old_one_serves(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model())
     with platform.serving():

@@ -21,7 +21,7 @@ from tests.support.access import bearer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 
 BODY = orjson.dumps(
@@ -35,7 +35,7 @@ BODY = orjson.dumps(
 
 
 def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
-    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+    platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
     platform.deploy(1, model(2.0))
     port, token = free_port(), bearer()
@@ -59,7 +59,7 @@ def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
 
 
 def test_a_stop_writes_the_log_of_answers_that_did_not_wait_for_it(
-    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+    platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
     platform.deploy(1, model(2.0), log="buffered")
     with platform.serving(RONDO_HTTP_PORT=str(free_port())) as process:
@@ -86,7 +86,7 @@ def _wait_refused(port: int) -> None:
 
 @pytest.mark.slow
 def test_a_replica_without_a_partition_answers_over_http(
-    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+    platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
     admin = AdminClient({**KafkaConnection(platform.bootstrap).confluent(), "log_level": 0})
     admin.delete_topics(["predictions.requested"])["predictions.requested"].result()

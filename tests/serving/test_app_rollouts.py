@@ -24,13 +24,13 @@ from tests.support.access import bearer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 KEYS = [f"N{number}" for number in range(200)]
 Versions = dict[str, int]
 
 
-def roll_out(platform: Platform, revision: int, share: float, champion: bytes, candidate: bytes) -> None:
+def roll_out(platform: ReplicaEnvironment, revision: int, share: float, champion: bytes, candidate: bytes) -> None:
     """Deploy version 2 beside version 1, as the registry does at each step of a rollout."""
     for content in (champion, candidate):
         asyncio.run(platform.artifacts.put(content))
@@ -43,7 +43,7 @@ def roll_out(platform: Platform, revision: int, share: float, champion: bytes, c
     platform.send(event.topic, envelope.value(), "delay", headers=list(envelope.headers().items()))
 
 
-def over_kafka(platform: Platform, step: int) -> Versions:
+def over_kafka(platform: ReplicaEnvironment, step: int) -> Versions:
     for at, key in enumerate(KEYS):
         features = {"distance": at, "night": False}
         request = {"id": f"{step}/{key}", "model": "delay", "entity": key, "features": features}
@@ -89,7 +89,7 @@ def over_grpc(port: int) -> Versions:
 
 @pytest.mark.slow
 def test_a_key_meets_one_version_over_every_protocol_and_stays_when_the_share_grows(
-    platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
+    platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
     http, port, before = free_port(), free_port(), set[str]()
     with platform.serving(RONDO_HTTP_PORT=str(http), RONDO_GRPC_PORT=str(port)) as process:

@@ -18,11 +18,11 @@ from tests.serving.prediction_topics import FAILED, MADE, answered, at_least, on
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 
 def test_an_unanswerable_request_becomes_an_unchanged_dead_letter(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model())
     largest = b"x" * (MAX_REQUEST_BYTES - 200)
@@ -48,13 +48,13 @@ def test_an_unanswerable_request_becomes_an_unchanged_dead_letter(
         assert headers["__dlq.errors.topic"] == b"predictions.requested"
 
 
-def test_twenty_megabytes_are_refused_at_the_application(platform: Platform) -> None:
+def test_twenty_megabytes_are_refused_at_the_application(platform: ReplicaEnvironment) -> None:
     with pytest.raises(RuntimeError, match="Message size too large"):
         platform.send("predictions.requested", bytes(range(256)) * 80_000, "k")
 
 
 def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model())
     packing = Producer(
@@ -72,7 +72,9 @@ def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops
 
 
 @pytest.mark.slow
-def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_no_header_and_no_key_of_a_request_stops_the_others(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
     platform.deploy(1, model())
     packing = Producer(
         {**KafkaConnection(platform.bootstrap).confluent(), "compression.type": "gzip", "message.max.bytes": 4 << 20}
@@ -96,7 +98,7 @@ def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, 
 
 @pytest.mark.slow
 def test_partitions_that_the_requests_alone_gained_stop_nothing(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     admin = AdminClient({**KafkaConnection(platform.bootstrap).confluent(), "log_level": 0})
     grown = NewPartitions("predictions.requested", 12)

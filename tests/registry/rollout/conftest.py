@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.registry.rollout.scenario import Platform
+from tests.registry.rollout.scenario import RolloutScenario
 
 if TYPE_CHECKING:
     from tests.registry.rollout.scenario import Make
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def platform(store: Backend, trained: Make) -> Platform:
-    return Platform(store, trained)
+def platform(store: Backend, trained: Make) -> RolloutScenario:
+    return RolloutScenario(store, trained)

@@ -27,7 +27,7 @@ DECIDER = Actor("ana", "seen enough")
 CANARY = "{strategy: canary, steps: [10, 50, 100], step_length: 1h, min_answers: 100, rollback_window: 2h}"
 
 
-class Platform:
+class RolloutScenario:
     """A model with a champion, version 1, and a candidate, version 2, whose rollout has begun."""
 
     def __init__(self, store: Backend, trained: Make) -> None:

@@ -17,7 +17,7 @@ from rondo.registry.model.rollouts import Rollout
 from rondo.registry.rollout.rollout_view import rollout_view
 
 from tests.registry.fakes import FakeStore
-from tests.registry.rollout.scenario import CANARY, HOUR, NOW, Make, Platform
+from tests.registry.rollout.scenario import CANARY, HOUR, NOW, Make, RolloutScenario
 from tests.registry.scenarios import (
     ANA,
     audit_of,
@@ -36,7 +36,7 @@ class Killed(Exception):  # noqa: N818 - a signal in place of an end of the proc
 
 
 async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_champion(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
     assert await platform.routes() == [(2, "canary", 0.1), (1, "primary", 0.9)]
@@ -59,7 +59,7 @@ async def test_a_candidate_that_is_not_worse_takes_its_steps_and_becomes_the_cha
 
 
 async def test_a_worse_candidate_goes_back_by_itself_with_its_answers_in_the_audit_log(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.compare(0.05)
@@ -75,7 +75,7 @@ async def test_a_worse_candidate_goes_back_by_itself_with_its_answers_in_the_aud
 
 
 async def test_within_the_rollback_window_a_champion_that_turns_out_worse_goes_back(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.command("promote")
@@ -86,19 +86,19 @@ async def test_within_the_rollback_window_a_champion_that_turns_out_worse_goes_b
     assert "ModelRolledBack" in await published_types(platform.store)
 
 
-async def test_errors_of_the_candidate_alone_go_back(platform: Platform, spec_text: str) -> None:
+async def test_errors_of_the_candidate_alone_go_back(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.compare(0.0, blocks=0, other_errors=20)
     assert (await platform.rollout()).verdict == "errors"
 
 
-async def test_a_first_version_and_replace_take_over_at_once(platform: Platform, spec_text: str) -> None:
+async def test_a_first_version_and_replace_take_over_at_once(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     assert await platform.routes() == [(2, "primary", 1.0)]
     assert await platform.store.rollout("late") is None
 
 
-async def test_people_pause_resume_and_abort(platform: Platform, spec_text: str) -> None:
+async def test_people_pause_resume_and_abort(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.command("pause")
     await platform.compare(-0.03)
@@ -119,7 +119,7 @@ async def test_people_pause_resume_and_abort(platform: Platform, spec_text: str)
     assert str(none.value).startswith("no rollout of late goes on: a version")
 
 
-async def test_a_decision_by_hand_supersedes_a_rollout(platform: Platform, spec_text: str) -> None:
+async def test_a_decision_by_hand_supersedes_a_rollout(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     async with platform.store.work() as work:
         found = await platform.rollout()
@@ -131,7 +131,7 @@ async def test_a_decision_by_hand_supersedes_a_rollout(platform: Platform, spec_
     assert await platform.routes() == [(2, "primary", 1.0)]
 
 
-async def test_a_removed_model_has_no_rollout(platform: Platform, spec_text: str) -> None:
+async def test_a_removed_model_has_no_rollout(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     async with platform.store.work() as work:
         await commands.remove(work, "late", ANA, None)
@@ -139,7 +139,7 @@ async def test_a_removed_model_has_no_rollout(platform: Platform, spec_text: str
     assert (await platform.rollout()).state == "superseded"
 
 
-async def test_a_candidate_that_a_replica_cannot_load_goes_back(platform: Platform, spec_text: str) -> None:
+async def test_a_candidate_that_a_replica_cannot_load_goes_back(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     model = await platform.store.model("late")
     report = replica_report("r1", "refused", 2, model.revision, model.versions[2].digest, NOW)
@@ -150,7 +150,7 @@ async def test_a_candidate_that_a_replica_cannot_load_goes_back(platform: Platfo
     assert "its folder is empty" in (await audit_of(platform.store, "late"))[-1].evidence
 
 
-async def test_evidence_about_other_versions_changes_nothing(platform: Platform, spec_text: str) -> None:
+async def test_evidence_about_other_versions_changes_nothing(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     event = RolloutEvidence(model="late", primary=7, other=8, minutes=(ComparedMinute(start=NOW, other_errors=99),))
     await handle(platform.store, event, "of others")
@@ -159,7 +159,7 @@ async def test_evidence_about_other_versions_changes_nothing(platform: Platform,
 
 
 async def test_blocks_are_those_of_the_plan_and_count_when_they_are_complete(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     parts = tuple(PairedBlock(start=NOW + timedelta(minutes=20 * n), rows=10, difference=0.01 * n) for n in range(5))
@@ -173,7 +173,7 @@ async def test_blocks_are_those_of_the_plan_and_count_when_they_are_complete(
 
 
 async def test_where_outcomes_depend_on_the_answer_each_version_is_compared_by_its_own(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY.replace("}", ", outcome: depends_on_answer}"))
     arms = [
@@ -195,7 +195,7 @@ async def test_where_outcomes_depend_on_the_answer_each_version_is_compared_by_i
 
 async def test_a_deployment_says_what_both_versions_score(trained: Make, spec_text: str) -> None:
     store = FakeStore()
-    platform = Platform(store, trained)
+    platform = RolloutScenario(store, trained)
     await platform.begin(spec_text, CANARY.replace("}", ", evidence: canary}"))
     events = [event for _, event in store.state.published]
     deployed = [each.evidence for each in events if isinstance(each, DeploymentChanged)]
@@ -227,7 +227,7 @@ def shared(share: float) -> list[tuple[int, str, float]]:
 )  # fmt: skip
 @pytest.mark.parametrize("difference", [0.0, -0.03])
 async def test_the_routes_of_each_strategy(
-    platform: Platform, spec_text: str, strategy: str, begun: Any, equal: Any, better: Any, difference: float
+    platform: RolloutScenario, spec_text: str, strategy: str, begun: Any, equal: Any, better: Any, difference: float
 ) -> None:
     await platform.begin(spec_text, f"{{strategy: {strategy}, {TIMES}}}")
     assert await platform.routes() == begun
@@ -245,7 +245,7 @@ async def test_the_routes_of_each_strategy(
 
 
 async def test_a_canary_whose_outcomes_are_late_answers_nothing_until_the_first_verdict(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     late = spec_text.replace("label: late}", "label: late, label_delay: 3h}")
     await platform.begin(late, f"{{strategy: canary, {TIMES}}}")
@@ -254,7 +254,7 @@ async def test_a_canary_whose_outcomes_are_late_answers_nothing_until_the_first_
     assert await platform.routes() == [(2, "canary", 0.05), (1, "primary", 0.95)]
 
 
-async def test_the_audit_log_has_the_evidence_of_each_verdict(platform: Platform, spec_text: str) -> None:
+async def test_the_audit_log_has_the_evidence_of_each_verdict(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     expected = []
     for _ in range(2):
@@ -275,7 +275,7 @@ async def test_the_audit_log_has_the_evidence_of_each_verdict(platform: Platform
     assert decided[0][1]["evidence"]["log_e_better"] > 3
 
 
-async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, spec_text: str) -> None:
+async def test_a_view_has_what_is_needed_for_each_verdict(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.compare(0.0, blocks=10)
     shown = rollout_view(await platform.rollout())
@@ -286,7 +286,7 @@ async def test_a_view_has_what_is_needed_for_each_verdict(platform: Platform, sp
 
 
 async def test_a_view_has_the_decisions_of_its_rollout_and_what_happens_next(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
     shown = await platform.view()
@@ -320,7 +320,7 @@ async def test_a_view_has_the_decisions_of_its_rollout_and_what_happens_next(
     assert [each.evidence.get("answers") for each in decisions] == [None, 0, 0, 0, 3_000, 6_000, 6_000]
 
 
-async def test_a_view_has_the_decisions_of_the_latest_rollout_alone(platform: Platform, spec_text: str) -> None:
+async def test_a_view_has_the_decisions_of_the_latest_rollout_alone(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(spec_text, CANARY.replace("}", ", inconclusive: back}"))
     assert (await platform.view()).then == "back"
     await platform.command("abort")
@@ -343,7 +343,7 @@ async def test_a_view_has_the_decisions_of_the_latest_rollout_alone(platform: Pl
     assert (await platform.view()).decisions == decisions
 
 
-async def test_rollouts_that_go_on_are_listed(platform: Platform, spec_text: str) -> None:
+async def test_rollouts_that_go_on_are_listed(platform: RolloutScenario, spec_text: str) -> None:
     assert await platform.store.rollouts() == []
     await platform.begin(spec_text, CANARY)
     assert list(await platform.store.rollouts()) == [await platform.rollout()]
@@ -352,7 +352,7 @@ async def test_rollouts_that_go_on_are_listed(platform: Platform, spec_text: str
 
 
 async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_it(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY.replace("}", ", inconclusive: ask}"))
     # The first block of an hour counts when the window in which it ends has closed.
@@ -369,7 +369,7 @@ async def test_a_step_without_enough_evidence_asks_a_person_who_goes_on_or_ends_
     assert (await platform.rollout()).step == 1
 
 
-async def test_a_step_that_waits_for_evidence_has_its_verdict_once(platform: Platform, spec_text: str) -> None:
+async def test_a_step_that_waits_for_evidence_has_its_verdict_once(platform: RolloutScenario, spec_text: str) -> None:
     await platform.begin(f"{spec_text}monitor: {{window: 10m}}\n", CANARY)
     routes = await platform.routes()
     for _ in range(3):
@@ -389,7 +389,7 @@ async def test_a_step_that_waits_for_evidence_has_its_verdict_once(platform: Pla
 
 
 async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_tick_decides(
-    platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
+    platform: RolloutScenario, spec_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.command("pause")
@@ -412,7 +412,7 @@ async def test_a_crash_in_a_decision_leaves_the_rollout_before_it_and_the_next_t
 
 
 async def test_a_model_that_cannot_be_decided_about_delays_no_other(
-    platform: Platform, spec_text: str, monkeypatch: pytest.MonkeyPatch
+    platform: RolloutScenario, spec_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.command("promote")

@@ -9,7 +9,7 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.registry import commands
 
-from tests.registry.rollout.scenario import CANARY, Platform
+from tests.registry.rollout.scenario import CANARY, RolloutScenario
 from tests.registry.scenarios import (
     ANA,
     apply,
@@ -20,7 +20,7 @@ from tests.registry.scenarios import (
 
 
 async def test_a_candidate_that_waits_begins_when_the_rollout_before_has_ended(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.train("run-3")
@@ -33,7 +33,7 @@ async def test_a_candidate_that_waits_begins_when_the_rollout_before_has_ended(
 
 
 async def test_a_version_that_waits_takes_over_at_once_where_the_spec_no_longer_asks_for_a_rollout(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.train("run-3")
@@ -44,7 +44,9 @@ async def test_a_version_that_waits_takes_over_at_once_where_the_spec_no_longer_
     assert (await platform.rollout()).candidate == 2
 
 
-async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(platform: Platform, spec_text: str) -> None:
+async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(
+    platform: RolloutScenario, spec_text: str
+) -> None:
     await platform.begin(spec_text, CANARY)
     await platform.train("run-3")
     await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
@@ -55,7 +57,7 @@ async def test_a_version_that_waits_retires_when_a_newer_one_takes_over(platform
 
 
 async def test_a_version_that_waits_retires_where_no_request_fits_it_and_the_champion(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, CANARY)
     await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
@@ -75,7 +77,7 @@ async def test_a_version_that_waits_retires_where_no_request_fits_it_and_the_cha
 
 @pytest.mark.parametrize("strategy", ["canary", "replace"])
 async def test_a_version_that_waits_retires_where_the_champion_has_its_artifact_by_then(
-    platform: Platform, spec_text: str, strategy: str
+    platform: RolloutScenario, spec_text: str, strategy: str
 ) -> None:
     for run in ("run-1", "run-2"):
         await apply(platform.store, parse_spec(spec_text))
@@ -101,7 +103,7 @@ def _without_common_requests(spec_text: str) -> str:
 
 
 async def test_a_candidate_with_another_feature_is_compared_with_the_champion(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     another = spec_text.replace("features:\n", "features:\n  delay: {type: float}\n")
@@ -121,7 +123,7 @@ NAMED = FittedTask(task="binary", labels=("on time", "late"), threshold=0.5)
 
 @pytest.mark.parametrize("strategy", ["canary", "blue_green", "shadow", "ab"])
 async def test_a_candidate_that_answers_otherwise_takes_over_at_once_with_the_reason(
-    platform: Platform, spec_text: str, strategy: str
+    platform: RolloutScenario, spec_text: str, strategy: str
 ) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     await apply(platform.store, parse_spec(f"{spec_text}rollout: {{strategy: {strategy}}}\n"))
@@ -140,7 +142,7 @@ async def test_a_candidate_that_answers_otherwise_takes_over_at_once_with_the_re
 
 
 async def test_a_candidate_that_no_request_fits_together_with_the_champion_takes_over_with_the_reason(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     await apply(platform.store, parse_spec(f"{_without_common_requests(spec_text)}rollout: {CANARY}\n"))
@@ -150,7 +152,7 @@ async def test_a_candidate_that_no_request_fits_together_with_the_champion_takes
 
 
 async def test_a_version_that_waits_retires_where_the_champion_answers_otherwise_by_then(
-    platform: Platform, spec_text: str
+    platform: RolloutScenario, spec_text: str
 ) -> None:
     await platform.begin(spec_text, "{strategy: replace}")
     await apply(platform.store, parse_spec(f"{spec_text}rollout: {CANARY}\n"))

@@ -17,7 +17,7 @@ from tests.serving.stream.slow_model import slow_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.serving.conftest import Platform
+    from tests.serving.conftest import ReplicaEnvironment
 
 
 def of_model(messages: list[Any], model: str) -> list[Any]:
@@ -38,7 +38,7 @@ def in_order(messages: list[Any]) -> bool:
     return all(numbers == sorted(numbers) for numbers in by_key.values())
 
 
-def logged(platform: Platform) -> dict[str, Counter[str]]:
+def logged(platform: ReplicaEnvironment) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for message in platform.read(logs.PREDICTIONS_LOG, at_least(1), quiet=1):
         batch = logs.decode(message.value())
@@ -46,7 +46,7 @@ def logged(platform: Platform) -> dict[str, Counter[str]]:
     return found
 
 
-def send(platform: Platform, number: int, model: str) -> None:
+def send(platform: ReplicaEnvironment, number: int, model: str) -> None:
     """Send a request with one of five keys."""
     value = b'{"id":"r%d","model":"%b","features":{"distance":%d,"night":false}}' % (number, model.encode(), number)
     platform.send("predictions.requested", value, f"k{number % 5}")
@@ -54,7 +54,7 @@ def send(platform: Platform, number: int, model: str) -> None:
 
 @pytest.mark.slow
 def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_count(
-    platform: Platform, model: Callable[..., bytes]
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model(), model="quick")
     platform.deploy(1, slow_model(1.0), model="slow")
