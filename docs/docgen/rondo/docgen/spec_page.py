@@ -260,7 +260,8 @@ def _section(title: str, part: Json) -> str:
     rows = (
         (f"`{key}`", kind(node), default(key, node, needed), words(node)) for key, node in part["properties"].items()
     )
-    about = textwrap.fill(words(part), 120, break_long_words=False, break_on_hyphens=False)
+    paragraphs = words(part).split("\n\n")
+    about = "\n\n".join(textwrap.fill(each, 120, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
     return f"{title}\n\n{about}\n\n{table(('key', 'is', 'default', 'means'), rows)}"
 
 
