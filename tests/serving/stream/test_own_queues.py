@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from prometheus_client import REGISTRY
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.kafka_records import Record, Records
 from rondo.contracts.events import logs
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
+from rondo.serving.stream import transform
 from rondo.serving.stream.model_queue import ModelQueue, model_of
 from rondo.serving.stream.own_queues import MAX_QUEUES, OwnQueues
 from rondo.serving.stream.partitions_kafka import Partitions
@@ -115,6 +116,7 @@ class Kafka:
     models: ServedModels
     paces: Paces
     seconds: float = 60.0
+    retry_after: float = 0.0
     answered_before: Committed = field(default_factory=Committed)
     topic: dict[int, list[Message]] = field(default_factory=lambda: {0: [], 1: []})
     committed: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -124,7 +126,9 @@ class Kafka:
 
     def __post_init__(self) -> None:
         service = InferenceService(never, lambda: NOW)
-        self.queues = OwnQueues(lambda _: Reader(self.topic), self.paces, self.seconds)
+        self.queues = OwnQueues(
+            lambda _: Reader(self.topic), self.paces, self.seconds, backoff=Backoff(first=self.retry_after)
+        )
         repeats = RepeatedRequests(self.answered_before, 1_000, lambda: NOW)
         counted = Partitions(lambda _: 2)
         self.stream = PredictionStream(
@@ -358,6 +362,74 @@ def test_a_request_on_which_a_queue_fails_becomes_a_dead_letter_and_stops_no_oth
     assert kafka.refused == [request(1, "slow")]
     kafka.queues.close()
     assert not models.table.leases
+
+
+def test_a_failure_to_start_a_queued_request_counts_for_it_and_for_no_message_of_the_stream(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, begin = Kafka(models, Slow()), PredictionStream._begin
+
+    def failing(stream: PredictionStream, batch: Any, *args: Any, leave: bool) -> Any:
+        if not leave and request(1, "slow") in batch.values:
+            message = "stumbled"
+            raise RuntimeError(message)
+        return begin(stream, batch, *args, leave=leave)
+
+    def dead_letters() -> float:
+        labels = {"topic": TOPIC, "exception": "RuntimeError"}
+        return REGISTRY.get_sample_value("rondo_dead_letters_total", labels) or 0.0
+
+    before = dead_letters()
+    monkeypatch.setattr(PredictionStream, "_begin", failing)
+    for number in range(3):
+        kafka.send(request(number, "slow"))
+    for number in range(3, 20):
+        kafka.send(request(number, "quick"))
+        kafka.turn(1)
+        wait_scored(kafka)
+    for _ in range(10):
+        kafka.turn(5)
+        wait_scored(kafka)
+    assert kafka.refused == [request(1, "slow")]
+    assert dead_letters() == before + 1
+    assert Counter(each for _, each, _ in kafka.answers) == {f"r{number}": 1 for number in range(20) if number != 1}
+    kafka.queues.close()
+    assert not models.table.leases
+
+
+def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka, finish = Kafka(models, Slow()), transform._Queued.finish
+    outage = iter([True] * 12)
+
+    def failing(queued: transform._Queued, *args: Any) -> Any:
+        if next(outage, False):
+            raise UnavailableError("Kafka", "it does not answer")
+        return finish(queued, *args)
+
+    monkeypatch.setattr(transform._Queued, "finish", failing)
+    for number in range(4):
+        kafka.send(request(number, "slow"))
+    for _ in range(40):
+        kafka.turn()
+        wait_scored(kafka)
+    assert kafka.refused == []
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r1", "r2", "r3"]
+
+
+def test_a_queue_that_fails_is_tried_again_later(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka, tries = Kafka(models, Slow(), retry_after=60.0), list[int]()
+    # The longest time is 5 s, so no second try occurs within this test.
+
+    def failing(*_: Any) -> Any:
+        tries.append(1)
+        raise RuntimeError
+
+    monkeypatch.setattr(InferenceService, "infer", failing)
+    kafka.send(request(0, "slow"))
+    for _ in range(10):
+        kafka.turn()
+        wait_scored(kafka)
+    assert len(tries) == 1
 
 
 def test_what_a_queue_fails_to_write_is_not_known_as_answered(models: ServedModels) -> None:

@@ -7,10 +7,12 @@ them, and the position of the original.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rondo.chassis import metrics
 from rondo.chassis.errors import Origin, dead_letter_headers
 from rondo.chassis.kafka_records import Record, headers_of, place
 from rondo.contracts.topics import BY_NAME, DROPPED_HEADER, HEADER_ROOM
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+log = logging.getLogger(__name__)
 # The key and the original headers together stay well within HEADER_ROOM.
 MAX_KEY_BYTES = 4 * 1024
 _MAX_HEADER_BYTES = HEADER_ROOM // 2
@@ -66,3 +69,13 @@ def dead_letter(
     made = bounded(topic, message.value(), message.key(), headers_of(message), origin)
     why: Mapping[str, str] = dead_letter_headers(origin, error, attempts, datetime.now(UTC))
     return Record(topic, made.value, made.key, {**made.headers, **why, **more})
+
+
+def report_unprocessable(message: Message, topic: str, error: BaseException) -> None:
+    """Log and count a message that becomes a dead letter on `topic`, because its processing fails repeatedly."""
+    origin, partition, offset = place(message)
+    log.error(
+        "message %d of %s-%d becomes a dead letter on %s: %s: %s",
+        offset, origin, partition, topic, type(error).__name__, error,
+    )  # fmt: skip
+    metrics.DEAD_LETTERS.labels(origin, type(error).__name__).inc()

@@ -23,17 +23,17 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
-from rondo.chassis.dead_letters import dead_letter
+from rondo.chassis.dead_letters import dead_letter, report_unprocessable
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import Record, place, readable
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
 from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
 from rondo.chassis.stream.offsets import lag
-from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker
+from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker, caused_by_content
 from rondo.chassis.stream.transactions import Transactions
 from rondo.chassis.stream.transform import Output
 
@@ -289,7 +289,7 @@ class ExactlyOnceStream:
                 return self._transform(messages)
         except Exception as error:
             self._settle(writer)  # the previous micro-batch is not part of this failure
-            if messages and _its_own(error):
+            if messages and caused_by_content(error):
                 self._poison.failed(_places(messages), error)
             raise
 
@@ -308,7 +308,7 @@ class ExactlyOnceStream:
             if batch.messages and not self._poison.clean:
                 self._poison.passed(_places(batch.messages))
             self._commits += 1
-        elif error is not None and batch.messages and _its_own(error):
+        elif error is not None and batch.messages and caused_by_content(error):
             self._poison.failed(_places(batch.messages), error)
         if error is not None:
             if behind is not None:
@@ -317,12 +317,7 @@ class ExactlyOnceStream:
 
     def _dead_letter(self, message: Message, failure: Failure) -> Record:
         attempts, error = failure
-        topic, partition, offset = place(message)
-        log.error(
-            "message %d of %s-%d becomes a dead letter on %s: %s: %s",
-            offset, topic, partition, self._settings.dead_letters, type(error).__name__, error,
-        )  # fmt: skip
-        metrics.DEAD_LETTERS.labels(topic, type(error).__name__).inc()
+        report_unprocessable(message, self._settings.dead_letters, error)
         # The key determines the partition, because only the transform knows the number of partitions.
         return dead_letter(
             message, self._settings.dead_letters, self._settings.name, error, attempts, reason="unprocessable"
@@ -336,10 +331,3 @@ def _places(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
 def _bytes(messages: Sequence[Message]) -> int:
     """Return the size of the values and keys."""
     return sum(map(len, messages)) + sum(map(len, filter(None, map(_KEY, messages))))
-
-
-def _its_own(error: BaseException) -> bool:
-    """Return whether a micro-batch failed because of its content, and would fail again."""
-    if isinstance(error, KafkaException):
-        return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
-    return isinstance(error, Exception) and not isinstance(error, UnavailableError)

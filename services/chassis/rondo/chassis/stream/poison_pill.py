@@ -11,12 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from confluent_kafka import KafkaError, KafkaException
+
+from rondo.chassis.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 Place = tuple[str, int, int]
 TRIES = 2
 MAX_CONSECUTIVE = 10
+
+
+def caused_by_content(error: BaseException) -> bool:
+    """Return whether messages failed because of their content, so that they would fail again."""
+    if isinstance(error, KafkaException):
+        return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
+    return isinstance(error, Exception) and not isinstance(error, UnavailableError)
 
 
 class Failure(NamedTuple):

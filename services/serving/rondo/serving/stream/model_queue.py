@@ -83,6 +83,9 @@ class ModelQueue:
     requests: Requests
     positions: dict[int, int] = field(default_factory=dict)
     running: Run | None = None
+    # The number of consecutive failures, and the time on the monotonic clock before which the queue does not try again.
+    attempts: int = 0
+    retry_at: float = 0.0
     poison: PoisonPillTracker = field(default_factory=PoisonPillTracker)
     _read: dict[int, int] = field(default_factory=dict)
     _held: deque[Message] = field(default_factory=deque)

@@ -18,8 +18,9 @@ from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rondo.chassis.errors import panics_as_errors
+from rondo.chassis.errors import Backoff, panics_as_errors
 from rondo.chassis.kafka_records import place
+from rondo.chassis.stream.poison_pill import caused_by_content
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.serving import metrics
 from rondo.serving.stream.model_queue import ModelQueue, Run, model_of
@@ -91,6 +92,7 @@ class OwnQueues:
     paces: Paces
     seconds: float | None
     now: Callable[[], float] = time.time
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2))
     _queues: dict[str, ModelQueue] = field(default_factory=dict)
     # By partition, the offset after the messages that the stream has read past.
     _ends: dict[int, int] = field(default_factory=dict)
@@ -169,19 +171,24 @@ class OwnQueues:
     def start(self, answers: Answers) -> Iterator[Record]:
         """Score the next requests of each queue. Yield dead letters of requests for which scoring fails."""
         for queue in self._queues.values():
-            if queue.running is not None:
+            if queue.running is not None or time.monotonic() < queue.retry_at:
                 continue
-            most = answers.most(queue.model, _RUN_SECONDS)
-            most, pending = queue.poison.batch_size(most), answers.pending(queue.model, queue.positions)
-            if not (messages := queue.take(most, self._ends, pending)):
+            messages: Sequence[Message] = ()
+            try:
+                with panics_as_errors():
+                    most = queue.poison.batch_size(answers.most(queue.model, _RUN_SECONDS))
+                    pending = answers.pending(queue.model, queue.positions)
+                    if not (messages := queue.take(most, self._ends, pending)):
+                        continue
+                    if failure := queue.poison.poison(list(map(place, messages))):
+                        yield answers.give_up(messages[0], failure.error, failure.attempts)
+                        self._passed(queue, messages)
+                        self._changed |= queue.advance(self._ends)
+                        continue
+                    chunk = answers.begin(messages)
+            except Exception as error:  # noqa: BLE001 - the boundary: the stream's messages are not the cause
+                self._failed(queue, messages, error)
                 continue
-            places = list(map(place, messages))
-            if failure := queue.poison.poison(places):
-                yield answers.give_up(messages[0], failure.error, failure.attempts)
-                queue.poison.passed(places)
-                self._changed |= queue.advance(self._ends)
-                continue
-            chunk = answers.begin(messages)
             inference = self._threads.submit(_scored, answers, chunk)
             queue.running = Run(messages, chunk, inference, partial(_dropped, answers, chunk))
 
@@ -209,18 +216,31 @@ class OwnQueues:
 
     def _finished(self, queue: ModelQueue, run: Run, answers: Answers) -> list[Record | Records]:
         queue.running = None
-        places = list(map(place, run.messages))
         try:
             records = list(answers.finish(run.chunk, run.inference.result()))
         except Exception as error:  # noqa: BLE001 - the boundary: one that fails again and again becomes a dead letter
             answers.drop(run.chunk)
-            log.warning("%d requests of %s are not answered: %s", len(places), queue.model, error)
-            queue.poison.failed(places, error)
-            queue.put_back(run.messages)
+            self._failed(queue, run.messages, error)
             return []
+        self._passed(queue, run.messages)
+        return records
+
+    def _passed(self, queue: ModelQueue, messages: Sequence[Message]) -> None:
+        queue.attempts, places = 0, list(map(place, messages))
         queue.poison.passed(places)
         self._changed |= {partition for _, partition, _ in places}
-        return records
+
+    def _failed(self, queue: ModelQueue, messages: Sequence[Message], error: Exception) -> None:
+        """Try again later. Only an error that other requests would not have counts for a dead letter."""
+        queue.attempts += 1
+        queue.retry_at = time.monotonic() + self.backoff.delay(queue.attempts)
+        log.warning(
+            "%d requests of %s are not answered: %s: %s", len(messages), queue.model, type(error).__name__, error,
+            extra={"attempt": queue.attempts},
+        )  # fmt: skip
+        if messages and caused_by_content(error):
+            queue.poison.failed(list(map(place, messages)), error)
+        queue.put_back(messages)
 
     def _positions(self, partition: int) -> dict[str, int]:
         queues = self._queues.items()

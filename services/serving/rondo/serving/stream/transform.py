@@ -8,7 +8,7 @@ from itertools import compress
 from operator import methodcaller, not_
 from typing import TYPE_CHECKING, NamedTuple
 
-from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter
+from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter, report_unprocessable
 from rondo.chassis.kafka_records import Record, Records
 from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
@@ -412,5 +412,6 @@ class _Queued:
 
     def give_up(self, message: Message, error: BaseException, attempts: int) -> Record:
         stream = self.stream
+        report_unprocessable(message, PREDICTIONS_FAILED, error)
         letter = dead_letter(message, PREDICTIONS_FAILED, stream.group, error, attempts, reason="unprocessable")
         return replace(letter, partition=stream.partitions.of(PREDICTIONS_FAILED, [message])[0])
