@@ -118,6 +118,7 @@ class Kafka:
     seconds: float = 60.0
     retry_after: float = 0.0
     answered_before: Committed = field(default_factory=Committed)
+    pending: PendingDeployments = field(default_factory=PendingDeployments)
     topic: dict[int, list[Message]] = field(default_factory=lambda: {0: [], 1: []})
     committed: dict[int, tuple[int, str]] = field(default_factory=dict)
     answers: list[tuple[str, str, bytes | None]] = field(default_factory=list)
@@ -131,9 +132,7 @@ class Kafka:
         )
         repeats = RepeatedRequests(self.answered_before, 1_000, lambda: NOW)
         counted = Partitions(lambda _: 2)
-        self.stream = PredictionStream(
-            self.models, PendingDeployments(), service, counted, repeats, self.queues, "serving"
-        )
+        self.stream = PredictionStream(self.models, self.pending, service, counted, repeats, self.queues, "serving")
         self.restart()
 
     def send(self, content: bytes, partition: int = 0, key: bytes = b"k") -> None:
@@ -395,6 +394,28 @@ def test_a_failure_to_start_a_queued_request_counts_for_it_and_for_no_message_of
     assert Counter(each for _, each, _ in kafka.answers) == {f"r{number}": 1 for number in range(20) if number != 1}
     kafka.queues.close()
     assert not models.table.leases
+
+
+def test_a_queue_waits_for_the_first_version_of_its_model(
+    models: ServedModels, version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]
+) -> None:
+    kafka = Kafka(models, Paces())
+    kafka.pending.add("late", 1)
+    kafka.pending.add("refused", 1)
+    for number in range(6):
+        kafka.send(request(number, ["late", "refused", "quick"][number % 3]))
+    kafka.committed = {0: (5, encode_positions({"late": 0, "refused": 0})), 1: (0, "")}
+    kafka.restart()
+    for _ in range(3):
+        kafka.turn()
+        wait_scored(kafka)
+    assert kafka.refused == []
+    models.swap(serve(version(model="late")))
+    kafka.pending.resolve("late")
+    kafka.pending.resolve("refused")
+    kafka.finish()
+    assert [each for _, each, _ in kafka.answers if each != "r5"] == ["r0", "r3"]
+    assert kafka.refused == [request(1, "refused"), request(4, "refused")]
 
 
 def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,11 @@ class PendingDeployments:
         with self._changed:
             return frozenset(m for m in models if m in self._pending and self._awaited.get(m) != self._pending[m])
 
+    def is_pending(self, model: str) -> bool:
+        """Return whether a deployment of the model is known and neither served nor refused."""
+        with self._changed:
+            return model in self._pending
+
     def wait_once(self, models: Collection[str], seconds: float) -> None:
         """Wait until none of the models is pending, at most `seconds`. The same revisions are not awaited again.
 

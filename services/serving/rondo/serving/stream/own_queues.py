@@ -56,7 +56,10 @@ class Answers(Protocol):
         ...
 
     def pending(self, model: str, partitions: Collection[int], /) -> set[int]:
-        """Return the partitions in which requests to a model can't be started yet."""
+        """Return the partitions in which requests to a model can't be started yet.
+
+        All of them, while the first version of the model is being loaded.
+        """
         ...
 
     def begin(self, messages: Sequence[Message], /) -> Any:

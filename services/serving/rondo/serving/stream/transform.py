@@ -368,7 +368,11 @@ class _Queued:
         return min(max(self.stream.queues.paces.rows(served, seconds), 1), _QUEUED)
 
     def pending(self, model: str, partitions: Collection[int]) -> set[int]:
-        stream, windows = self.stream, self.stream.models.table.windows
+        stream, table = self.stream, self.stream.models.table
+        # A deployment is served before it stops to be pending, so this order refuses no request in between.
+        if model not in table.models and stream.pending.is_pending(model):
+            return set(partitions)
+        windows = table.windows
         if model not in windows:
             return set()
         of_answers = {each: stream.partitions.number(PredictionMade.topic, each) for each in partitions}
