@@ -14,6 +14,7 @@ from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.monitoring import DriftDetected, PerformanceSuspected, WindowClosed
 from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
+from rondo.contracts.spec.dataset.source import SourceDataset
 from rondo.contracts.spec.model import ModelSpec
 
 from tests.support.unknown_words import example_of
@@ -59,16 +60,39 @@ def rows(count: int, start: datetime = START, prefix: str = "f", seed: int = 1) 
     )
 
 
-def write_batch(data: Path, frame: pl.DataFrame, batch: str = "b1", digest: str = DIGEST) -> None:
+def with_wind(**keys: Any) -> ModelSpec:
+    """Return the spec with `wind`, a feature that is joined from the dataset `weather` by the carrier."""
+    joined = {"type": "float", "from": "weather", "on": ["carrier"], "max_age": "4h"} | keys
+    return spec(features={"wind": joined}, trainer={"min_rows": 2000})
+
+
+WEATHER = SourceDataset(
+    dataset="weather", digest=DIGEST, entity=("airline",), event_time="read", known_after=timedelta(hours=1)
+)
+
+
+def write_weather(data: Path, hours: int, batch: str = "w1") -> None:
+    """Append the wind of each hour from an hour before the first flight on, for all carriers."""
+    read = [START + timedelta(hours=hour - 1) for hour in range(hours)]
+    frame = pl.DataFrame(
+        {"read": read, "wind": [float(hour) for hour in range(hours)]},
+        {"read": pl.Datetime("us", "UTC"), "wind": pl.Float64},
+    ).join(pl.DataFrame({"airline": ["AA", "UA", "DL"]}), how="cross")
+    write_batch(data, frame, batch, dataset="weather")
+
+
+def write_batch(
+    data: Path, frame: pl.DataFrame, batch: str = "b1", digest: str = DIGEST, dataset: str = "flights"
+) -> None:
     """Append a batch as ingestion would."""
     commit = CommitProperties(custom_metadata={"rondo.digest": digest, "rondo.batch_id": batch})
     (data / "datasets").mkdir(parents=True, exist_ok=True)
     table = frame.with_columns(batch_id=pl.lit(batch))
-    write_deltalake(str(data / "datasets" / "flights"), table, mode="append", commit_properties=commit)
+    write_deltalake(str(data / "datasets" / dataset), table, mode="append", commit_properties=commit)
 
 
-def spec_applied(applied: ModelSpec, revision: int = 1) -> SpecApplied:
-    return SpecApplied(model=applied.model, revision=revision, digest=applied.digest, spec=applied)
+def spec_applied(applied: ModelSpec, revision: int = 1, sources: tuple[SourceDataset, ...] = ()) -> SpecApplied:
+    return SpecApplied(model=applied.model, revision=revision, digest=applied.digest, spec=applied, sources=sources)
 
 
 def batch_accepted(batch: str = "b1", day: float = 30, rows: int = 10) -> BatchAccepted:

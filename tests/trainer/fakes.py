@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.models import ModelRemoved, ModelRolledBack
     from rondo.contracts.events.training import TrainingProgressed, TrainingStarted, Trigger
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
 
@@ -72,6 +73,7 @@ class StoredRun:
     training_set_digest: str = ""
     function_digest: str | None = None
     spec_revision: int = 0
+    sources: tuple[SourceDataset, ...] = ()
     labelled: int = 0
     result: Any = None
     trials: dict[int, StoredTrial] = field(default_factory=dict)
@@ -218,7 +220,8 @@ class MemoryUnitOfWork:
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         known = self.store.specs.get(spec.model)
-        queued = StoredRun(run_id, trigger, spec, spec_revision=known.revision if known else 0)
+        sources = known.sources if isinstance(known, SpecApplied) else ()
+        queued = StoredRun(run_id, trigger, spec, spec_revision=known.revision if known else 0, sources=sources)
         in_flight = [run for run in self.store.runs if run.spec.model == spec.model and run.state in IN_FLIGHT]
         assert not fits(queued) or not any(map(fits, in_flight)), "the index runs_in_flight"
         self.store.runs.append(queued)
@@ -279,7 +282,7 @@ class MemoryRunQueue:
                 row.state, row.worker, row.attempts = "running", self.worker, row.attempts + 1
                 row.lease_until, row.started_at = now() + self.lease, row.started_at or now()
                 row.labelled = self.store.labels.get(row.spec.model, 0)
-                return Run(row.id, row.trigger, row.spec, row.attempts, row.worker, row.started_at)
+                return Run(row.id, row.trigger, row.spec, row.attempts, row.worker, row.started_at, sources=row.sources)
         return None
 
     def _claimed(self, run: Run) -> StoredRun | None:

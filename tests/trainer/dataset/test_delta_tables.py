@@ -81,6 +81,32 @@ def test_published_and_served_rows_are_one_training_set_with_the_versions_they_a
 
 
 @pytest.mark.medium
+def test_features_are_joined_from_the_table_of_their_source_and_corrected_from_the_next_batch_on(data: Path) -> None:
+    builders.write_batch(data, builders.rows(300))
+    builders.write_weather(data, 3)
+    datasets, spec, until = DeltaDatasets(str(data)), builders.with_wind(), builders.START + timedelta(days=1)
+    found = datasets.read(spec, until, (builders.WEATHER,))
+    # A reading is known an hour later, and the last one counts until it is four hours old.
+    assert found.rows["wind"].to_list() == [float(min(minute // 60, 2)) for minute in range(300)]
+    assert [(v.table, v.version) for v in found.data] == [("datasets/flights", 0), ("datasets/weather", 0)]
+    assert (found.sources, found.left_out) == ((builders.WEATHER,), None)
+    builders.write_weather(data, 3, "w2")
+    again = datasets.read(spec, until, (builders.WEATHER,))
+    assert again.digest == found.digest
+    assert [(v.table, v.version) for v in again.data] == [("datasets/flights", 0), ("datasets/weather", 1)]
+
+
+@pytest.mark.medium
+def test_a_source_that_nothing_was_published_to_leaves_out_the_rows_that_need_it(data: Path) -> None:
+    builders.write_batch(data, builders.rows(300))
+    datasets, until = DeltaDatasets(str(data)), builders.START + timedelta(days=1)
+    found = datasets.read(builders.with_wind(), until, (builders.WEATHER,))
+    assert (found.rows.height, found.left_out) == (0, RowsLeftOut(300, {"wind": 300}))
+    optional = datasets.read(builders.with_wind(optional=True), until, (builders.WEATHER,))
+    assert (optional.rows.height, optional.rows["wind"].null_count(), optional.left_out) == (300, 300, None)
+
+
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("task", "stored", "expected"),
     [

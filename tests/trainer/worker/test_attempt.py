@@ -130,6 +130,41 @@ async def test_a_skipped_run_says_how_many_rows_lack_a_feature_and_what_to_do(ha
     assert "`rondo publish flights FILE --batch-id NEW`" in skipped.detail
 
 
+async def test_a_training_joins_features_and_records_where_they_are_from(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    builders.write_weather(harness.data, 40)
+    spec = builders.with_wind()
+    harness.store.specs[spec.model] = builders.spec_applied(spec, sources=(builders.WEATHER,))
+    (trained,) = await harness.run((spec, builders.trigger()))
+    assert isinstance(trained, ModelTrained)
+    assert trained.summary.sources == (builders.WEATHER,)
+    assert [(each.table, each.version) for each in trained.summary.data] == [
+        ("datasets/flights", 0), ("datasets/weather", 0),
+    ]  # fmt: skip
+    assert "wind" in [each.feature for each in trained.summary.importance]
+
+
+async def test_a_run_of_a_source_that_its_spec_says_nothing_of_fails_with_what_to_do(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (ended,) = await harness.run((builders.with_wind(), builders.trigger()))
+    assert isinstance(ended, TrainingFailed)
+    assert "does not say when its rows are known" in ended.reason
+    assert "change the spec and apply it again" in ended.reason
+
+
+async def test_a_skipped_run_says_how_many_rows_lack_a_joined_feature_and_what_to_do(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(3000))
+    builders.write_weather(harness.data, 20)
+    spec = builders.with_wind()
+    harness.store.specs[spec.model] = builders.spec_applied(spec, sources=(builders.WEATHER,))
+    (skipped,) = await harness.run((spec, builders.trigger()))
+    # The last reading is of 18 hours, and counts for four.
+    assert (skipped.reason, "1,321 of 2,000 labelled rows" in skipped.detail) == ("not_enough_data", True)
+    assert "1,679 published rows of flights have no 'wind' from weather that was known at" in skipped.detail
+    assert "are left out: 1,321 rows remain" in skipped.detail
+    assert "Publish earlier values, raise `max_age`, or make it `optional` in the spec" in skipped.detail
+
+
 async def test_a_skipped_run_says_how_many_rows_are_outside_the_limits_and_what_to_do(harness: WorkerHarness) -> None:
     windy = pl.when(pl.int_range(3000) < 1000).then(pl.lit(0.5)).otherwise(pl.lit(7.0)).cast(pl.Float32)
     builders.write_batch(harness.data, builders.rows(3000).with_columns(windy.alias("wind")))

@@ -30,6 +30,19 @@ async def test_a_claimed_run_has_what_was_queued(backend: Backend) -> None:
     assert await backend.queue("other").claim(3) is None
 
 
+async def test_a_run_has_the_sources_of_the_spec_that_was_in_force_when_it_was_queued(backend: Backend) -> None:
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec(), 1, (builders.WEATHER,)))
+    await enqueue(backend)
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec(), 2))
+    run = await claimed(backend.queue())
+    assert run.sources == (builders.WEATHER,)
+    assert await backend.queue().finish(run, Ended(failed(run)))
+    await enqueue(backend, "run-2")
+    assert (await claimed(backend.queue())).sources == ()
+
+
 async def test_a_waiting_worker_is_notified_of_a_run(backend: Backend) -> None:
     queue = backend.queue()
     await queue.listen()

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
+from rondo.contracts.spec.dataset.source import SourceDataset
 from rondo.contracts.spec.policy import Value as ParameterValue
 from rondo.contracts.tasks.base import NAME
 from rondo.contracts.tasks.registry import METRICS, TASKS
@@ -106,7 +107,8 @@ class TrainingInputs(Value):
     """The inputs of a training, which suffice to repeat it.
 
     `function` is the code of a `trainer.function`. `members` are the models of an ensemble, the newly fitted one first.
-    `rows_weighed` is the number of rows before the holdout that determined their weights.
+    `rows_weighed` is the number of rows before the holdout that determined their weights. `sources` are the datasets
+    from which features were joined. Their versions are in `data`.
     """
 
     data: tuple[DataVersion, ...]
@@ -124,6 +126,8 @@ class TrainingInputs(Value):
     members: tuple[EnsembleMember, ...] = ()
     rows_weighed: int = 0
     adaptation: Adaptation | None = None
+    # Left out if it is empty, so that the evidence of a model without joins keeps its digest.
+    sources: Annotated[tuple[SourceDataset, ...], Field(exclude_if=lambda sources: not sources)] = ()
 
 
 class TrainingNote(Value):

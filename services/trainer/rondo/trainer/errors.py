@@ -27,6 +27,19 @@ class DatasetMissingError(TrainingImpossibleError):
         )
 
 
+class SourceUnknownError(TrainingImpossibleError):
+    """The spec has features of a dataset of which its event says nothing: an earlier release applied it."""
+
+    code = "source_unknown"
+
+    def __init__(self, dataset: str) -> None:
+        self.dataset = dataset
+        super().__init__(
+            f"features are taken from {dataset!r}, and the event of the spec does not say when its rows are known: "
+            "change the spec and apply it again"
+        )
+
+
 class ColumnMissingError(TrainingImpossibleError):
     """The data lacks columns that the spec names."""
 

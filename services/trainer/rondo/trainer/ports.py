@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TrainingStarted,
         Trigger,
     )
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
@@ -103,7 +104,10 @@ class UnitOfWork(Protocol):
         ...
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        """Record a queued run and wake the workers. A model has at most one run in flight, besides registrations."""
+        """Record a queued run with the sources of the spec in force, and wake the workers.
+
+        A model has at most one run in flight, besides registrations.
+        """
         ...
 
     async def count_labels(self, model: str, rows: int) -> None:
@@ -237,12 +241,13 @@ class Datasets(Protocol):
         """
         ...
 
-    def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
-        """Return the training set for a trigger at this event time.
+    def read(self, spec: ModelSpec, at: datetime, sources: tuple[SourceDataset, ...] = ()) -> TrainingSet:
+        """Return the training set for a trigger at this event time. Features are joined from `sources`.
 
         Raises:
             DatasetMissingError: there is no data at all.
             ColumnMissingError: the data lacks a column that the spec names.
+            SourceUnknownError: the spec has features of a dataset that is not in `sources`.
             DataDamagedError: a file does not match its table's log.
             UnavailableError: the storage does not answer.
 

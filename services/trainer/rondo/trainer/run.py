@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, Trigger
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.policy import Value
     from rondo.trainer.adaptation.training_window import AdaptationState
@@ -41,7 +42,10 @@ class ChampionVersion:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that a worker has claimed. `attempt` counts from 1. `worker` and `attempt` identify the claim."""
+    """A run that a worker has claimed. `attempt` counts from 1. `worker` and `attempt` identify the claim.
+
+    `sources` are the datasets from which features of the spec are joined.
+    """
 
     id: str
     trigger: Trigger
@@ -50,6 +54,7 @@ class Run:
     worker: str
     started_at: datetime
     traceparent: str | None = None
+    sources: tuple[SourceDataset, ...] = ()
 
     @property
     def model(self) -> str:

@@ -20,7 +20,7 @@ class Step(Generic[Values]):
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """Of several available rows, the one with the highest rank is the value."""
+        """The order of rows that are available. The one with the highest rank is the value."""
         return (self.event_time, self.available_at, self.publication)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, label, outsides, pop_inexact, required
+from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, label, outsides, pop_inexact, required_sent
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _PUBLICATION, _OUTSIDE = "published.order", "published.outside"
 def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[str, int]) -> pl.LazyFrame:
     """Return entity, event time, label and features of each row, and helper columns for `latest_publication`.
 
+    Features that are joined from other datasets are not in it.
+
     `publications` maps batches to their place in the order of publishing.
 
     Raises:
@@ -30,15 +32,17 @@ def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[s
 
     """
     data, present = spec.data, table.collect_schema()
-    if missing := [name for name in (data.entity, data.event_time, data.label, *required(spec)) if name not in present]:
+    if missing := [
+        name for name in (data.entity, data.event_time, data.label, *required_sent(spec)) if name not in present
+    ]:
         raise ColumnMissingError(data.dataset, missing)
     return table.select(
         pl.col(data.entity).cast(pl.String),
         pl.col(data.event_time).cast(TIME),
         label(spec, pl.col(data.label), present[data.label]).alias(data.label),
-        *(feature(name, described, name, present) for name, described in spec.features.items()),
+        *(feature(name, described, name, present) for name, described in spec.features.items() if described.is_sent),
         *inexact_marks(spec, present),
-        _order(publications, present),
+        publication_order(publications, present).alias(_PUBLICATION),
     )
 
 
@@ -54,7 +58,7 @@ def latest_publication(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame
 
     """
     key = spec.data.row_key
-    ordered = published.sort(*key, _PUBLICATION, spec.data.label, *spec.features)
+    ordered = published.sort(*key, _PUBLICATION, spec.data.label, *_sent(spec))
     latest = ordered.unique(key, keep="last", maintain_order=True).drop(_PUBLICATION)
     rows, inexact = pop_inexact(_within_limits(spec, latest))
     if inexact:
@@ -71,11 +75,14 @@ def _within_limits(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
     return published.filter(~mask) if mask.any() else published
 
 
-def _order(publications: Mapping[str, int], present: Iterable[str]) -> pl.Expr:
+def _sent(spec: ModelSpec) -> list[str]:
+    return [name for name, described in spec.features.items() if described.is_sent]
+
+
+def publication_order(publications: Mapping[str, int], present: Iterable[str]) -> pl.Expr:
     """Return the position of each row's batch. An unknown batch, for example of another writer, comes first."""
     unknown = pl.lit(-1, pl.Int64)
     if BATCH_ID not in present or not publications:
-        return unknown.alias(_PUBLICATION)
+        return unknown
     old, new = list(publications), list(publications.values())
-    place = pl.col(BATCH_ID).replace_strict(old, new, default=-1, return_dtype=pl.Int64)
-    return place.alias(_PUBLICATION)
+    return pl.col(BATCH_ID).replace_strict(old, new, default=-1, return_dtype=pl.Int64)

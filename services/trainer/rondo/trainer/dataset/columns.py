@@ -43,6 +43,11 @@ def required(spec: ModelSpec) -> list[str]:
     return [name for name, feature in spec.features.items() if not feature.optional]
 
 
+def required_sent(spec: ModelSpec) -> list[str]:
+    """Return the features that every published row must have. Others are joined to it."""
+    return [name for name in required(spec) if spec.features[name].is_sent]
+
+
 def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Convert stored labels of the type `dtype` to the type of the task: text or float64.
 
@@ -81,7 +86,8 @@ def _number(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def outsides(spec: ModelSpec) -> dict[str, pl.Expr]:
     """Return, for each feature with limits, an expression that is true for rows with a value outside of the limits."""
-    found = ((name, _outside_limits(name, described)) for name, described in spec.features.items())
+    sent = {name: described for name, described in spec.features.items() if described.is_sent}
+    found = ((name, _outside_limits(name, described)) for name, described in sent.items())
     return {name: outside for name, outside in found if outside is not None}
 
 
@@ -123,8 +129,12 @@ def feature(name: str, described: Feature, column: str, present: Mapping[str, pl
     """
     if described.type != "category" and present.get(column) == pl.String:
         return _number_of_text(described, pl.col(column)).alias(name)
-    kind = pl.String if described.type == "category" else pl.Float32
-    return (pl.col(column) if column in present else pl.lit(None)).cast(kind).alias(name)
+    return (pl.col(column) if column in present else pl.lit(None)).cast(stored_type(described)).alias(name)
+
+
+def stored_type(described: Feature) -> pl.DataType:
+    """Return the type of a feature in a training set."""
+    return pl.String() if described.type == "category" else pl.Float32()
 
 
 def _number_of_text(described: Feature, stored: pl.Expr) -> pl.Expr:
@@ -136,12 +146,17 @@ def _number_of_text(described: Feature, stored: pl.Expr) -> pl.Expr:
 
 
 def inexact_marks(spec: ModelSpec, present: Mapping[str, pl.DataType]) -> list[pl.Expr]:
-    """Return a column per `int` feature that marks the values which float32 can't hold exactly."""
-    return [
-        (pl.col(name).abs() > LARGEST_EXACT_INT).fill_null(value=False).alias(f"{_INEXACT}{name}")
-        for name, described in spec.features.items()
-        if described.type == "int" and name in present and present[name].is_integer()
-    ]
+    """Return a column per `int` feature of the table that marks the values which float32 can't hold exactly."""
+    sent = {name: described for name, described in spec.features.items() if described.is_sent}
+    marks = (inexact_mark(name, described, name, present) for name, described in sent.items())
+    return [mark for mark in marks if mark is not None]
+
+
+def inexact_mark(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr | None:
+    """Return the column that marks the inexact values of one feature. None if it has none."""
+    if described.type != "int" or column not in present or not present[column].is_integer():
+        return None
+    return (pl.col(column).abs() > LARGEST_EXACT_INT).fill_null(value=False).alias(f"{_INEXACT}{name}")
 
 
 def pop_inexact(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

@@ -145,11 +145,21 @@ def described_outside(spec: ModelSpec, outside: RowsLeftOut, remaining: int) -> 
     )
 
 
+def _named(spec: ModelSpec, name: str) -> str:
+    source = spec.features[name].source
+    return repr(name) if source is None else f"{name!r} from {source}"
+
+
 def described_left_out(spec: ModelSpec, left_out: RowsLeftOut, remaining: int) -> str:
     """Return a sentence with the number of rows that lack a required feature, and what to do about it."""
     dataset, names = spec.data.dataset, list(left_out.by_feature)
-    features = ", ".join(repr(name) for name in names)
-    it = "it" if len(names) == 1 else "them"
+    features, it = ", ".join(_named(spec, name) for name in names), "it" if len(names) == 1 else "them"
+    if not any(spec.features[name].is_sent for name in names):
+        return (
+            f"{left_out.rows:,} published rows of {dataset} have no {features} that was known at their event time and"
+            f" are left out: {remaining:,} rows remain. Publish earlier values, raise `max_age`, or make {it}"
+            " `optional` in the spec"
+        )
     return (
         f"{left_out.rows:,} published rows of {dataset} have no {features} and are left out:"
         f" {remaining:,} rows remain. If the files have {it}, publish each again under a new id"

@@ -15,6 +15,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.locations import local_folder
 from rondo.trainer.dataset import delta_log, training_set
+from rondo.trainer.dataset.feature_join import SourceTable
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.errors import DataDamagedError, DatasetMissingError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
 
     _Table: TypeAlias = "NamedTable | None"
@@ -60,18 +62,22 @@ class DeltaDatasets:
             published, served, outcomes = self._open(spec)
             return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
 
-    def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
+    def read(self, spec: ModelSpec, at: datetime, sources: tuple[SourceDataset, ...] = ()) -> TrainingSet:
         with self._translated_errors():
-            return self._read(spec, at)
+            return self._read(spec, at, sources)
 
-    def _read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
+    def _read(self, spec: ModelSpec, at: datetime, sources: tuple[SourceDataset, ...]) -> TrainingSet:
         opened = self._open(spec)
         published, served, outcomes = opened
         latest = training_set.latest_plausible(self._clock())
         as_of = training_set.known_as_of(at, delta_log.newest_time(outcomes, "known_at", latest), latest)
         # Each table is read at one version.
-        publications = {} if published is None else delta_log.publications(published)
-        tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
+        opened_sources = [self._table(f"datasets/{source.dataset}") for source in sources]
+        joined_from = tuple(
+            SourceTable(source, _scan(table), _publications(table))
+            for source, table in zip(sources, opened_sources, strict=True)
+        )
+        tables = Tables(_scan(published), _scan(served), _scan(outcomes), _publications(published), joined_from)
         feedback = training_set.join_feedback(spec, tables, as_of)
         # Without a window all rows count, so they are joined once. With one each query joins only the columns it needs.
         joined = feedback.collect() if feedback is not None and spec.trainer.window is None else None
@@ -82,11 +88,11 @@ class DeltaDatasets:
         )
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         rows = training_set.assemble(spec, tables, since, until, as_of, joined)
-        versions = tuple(_version(table) for table in opened if table is not None)
+        versions = tuple(_version(table) for table in (*opened, *opened_sources) if table is not None)
         if tables.published is None:
-            return TrainingSet(rows, versions, as_of, since, until)
-        left_out, outside = training_set.rows_left_out(spec, tables.published, since, until, rows)
-        return TrainingSet(rows, versions, as_of, since, until, left_out, outside)
+            return TrainingSet(rows, versions, as_of, since, until, sources=sources)
+        left_out, outside = training_set.rows_left_out(spec, tables.published, since, until, rows, joined_from)
+        return TrainingSet(rows, versions, as_of, since, until, left_out, outside, sources)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -114,6 +120,10 @@ class DeltaDatasets:
 
 def _version(table: NamedTable) -> DataVersion:
     return DataVersion(table=table.name, version=table.version(), digest=delta_log.digest(table))
+
+
+def _publications(table: _Table) -> dict[str, int]:
+    return {} if table is None else delta_log.publications(table)
 
 
 def _scan(table: _Table) -> pl.LazyFrame | None:

@@ -16,8 +16,9 @@ import polars as pl
 
 from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset.batches import latest_publication, published_rows
-from rondo.trainer.dataset.columns import BEGINNING, in_order, outsides, required
+from rondo.trainer.dataset.columns import BEGINNING, in_order, outsides, required, required_sent
 from rondo.trainer.dataset.digest import digest_of
+from rondo.trainer.dataset.feature_join import SourceTable, exact, with_joined
 from rondo.trainer.dataset.label_join import served_rows
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.data import DataVersion
+    from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
 
 
@@ -42,7 +44,8 @@ class TrainingSet:
 
     `rows` has the spec's entity, event time, label (float64 or text, as its task stores it) and features: numbers as
     float32, categories as text, missing values as null. Its event times are after `since` (None: no bound) and up to
-    `until`. `left_out` are published rows that would count if they had all required features.
+    `until`. `left_out` are published rows that would count if they had all required features. `sources` are the
+    datasets from which features are joined.
     """
 
     rows: pl.DataFrame
@@ -52,6 +55,7 @@ class TrainingSet:
     until: datetime
     left_out: RowsLeftOut | None = None
     outside: RowsLeftOut | None = None
+    sources: tuple[SourceDataset, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -67,13 +71,15 @@ _LACKING, _OUTSIDE, _USABLE = "rows.lacking", "rows.outside", "rows.usable"
 class Tables:
     """The Delta tables as lazy frames. None for a table that does not exist yet.
 
-    `publications` maps the batches of `published` to their place in the order of publishing.
+    `publications` maps the batches of `published` to their place in the order of publishing. `sources` are the tables
+    from which features are joined to published rows. Served rows have the features as they were served.
     """
 
     published: pl.LazyFrame | None
     served: pl.LazyFrame | None
     outcomes: pl.LazyFrame | None
     publications: Mapping[str, int] = field(default_factory=dict)
+    sources: tuple[SourceTable, ...] = ()
 
 
 def latest_plausible(now: datetime) -> datetime:
@@ -120,9 +126,10 @@ def assemble(
     Raises:
         ColumnMissingError: the data lacks a column that the spec names and that is no optional feature.
         InexactIntegerError: an `int` feature has a value that float32 can't hold exactly.
+        SourceUnknownError: the event of the spec has nothing about a source of features.
 
     """
-    usable = _usable(spec, since or BEGINNING, until)
+    usable = _usable(spec, since or BEGINNING, until, required(spec))
     found = []
     if joined is not None:
         mask = joined.select(usable.alias(_USABLE))[_USABLE]
@@ -132,13 +139,31 @@ def assemble(
         found.append(feedback.filter(usable).collect())
     if tables.published is not None:
         batches = published_rows(spec, tables.published, tables.publications)
+        usable = _usable(spec, since or BEGINNING, until, required_sent(spec))
         rows = latest_publication(spec, batches.filter(usable).collect())
-        found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
+        rows = rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows
+        found.append(_complete(spec, tables.sources, rows))
     return in_order(spec, pl.concat(found))
 
 
+def _complete(spec: ModelSpec, sources: tuple[SourceTable, ...], rows: pl.DataFrame) -> pl.DataFrame:
+    """Return published rows with all features, without the rows for which a required one was not known."""
+    joined = [name for name, feature in spec.features.items() if not feature.is_sent]
+    if not joined:
+        return rows
+    found = exact(
+        spec, with_joined(spec, sources, rows).drop_nulls([name for name in required(spec) if name in joined])
+    )
+    return found.select(*spec.data.row_key[::-1], spec.data.label, *spec.features)
+
+
 def rows_left_out(
-    spec: ModelSpec, published: pl.LazyFrame, since: datetime | None, until: datetime, rows: pl.DataFrame
+    spec: ModelSpec,
+    published: pl.LazyFrame,
+    since: datetime | None,
+    until: datetime,
+    rows: pl.DataFrame,
+    sources: tuple[SourceTable, ...] = (),
 ) -> tuple[RowsLeftOut | None, RowsLeftOut | None]:
     """Return the published rows of a window that lack a required feature, and those with a value outside its limits.
 
@@ -156,10 +181,13 @@ def rows_left_out(
         kind: pl.any_horizontal([pl.col(name) for name in marks if name.startswith(kind)] or [pl.lit(value=False)])
         for kind in (_LACKING, _OUTSIDE)
     }
+    candidates = published_rows(spec, published, {}).filter(
+        time > (since or BEGINNING), time <= until, label.is_not_null()
+    )
+    if required(spec) != required_sent(spec):
+        candidates = with_joined(spec, sources, candidates.collect()).lazy()
     found = (
-        published_rows(spec, published, {})
-        .filter(time > (since or BEGINNING), time <= until, label.is_not_null())
-        .select(*key, *(mark.alias(name) for name, mark in marks.items()))
+        candidates.select(*key, *(mark.alias(name) for name, mark in marks.items()))
         .filter(pl.any_horizontal([pl.col(name) for name in marks]))
         .group_by(key)
         .agg(pl.col(name).any() for name in marks)
@@ -176,8 +204,8 @@ def _left_out(found: Mapping[str, int], kind: str) -> RowsLeftOut | None:
     return RowsLeftOut(found[kind], {name: n for name, n in of_kind.items() if n}) if found[kind] else None
 
 
-def _usable(spec: ModelSpec, since: datetime, until: datetime) -> pl.Expr:
-    """Return an expression that is true for a row of the window with a label and all required features."""
+def _usable(spec: ModelSpec, since: datetime, until: datetime, features: list[str]) -> pl.Expr:
+    """Return an expression that is true for a row of the window with a label and all of these features."""
     time = pl.col(spec.data.event_time)
-    known = [pl.col(name).is_not_null() for name in (spec.data.label, *required(spec))]
+    known = [pl.col(name).is_not_null() for name in (spec.data.label, *features)]
     return pl.all_horizontal(time > since, time <= until, *known)

@@ -35,6 +35,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         profile=candidate.profile,
         parity=candidate.parity,
         data=training_set.data,
+        sources=training_set.sources,
         training_set_digest=candidate.training_set_digest,
         rows_trained=candidate.rows_trained,
         rows_holdout=candidate.rows_holdout,

@@ -59,10 +59,12 @@ class PostgresUnitOfWork:
 
     async def save_spec(self, applied: SpecApplied) -> None:
         await self._connection.execute(
-            """insert into specs (model, revision, digest, dataset, spec) values ($1, $2, $3, $4, $5)
+            """insert into specs (model, revision, digest, dataset, spec, sources) values ($1, $2, $3, $4, $5, $6)
             on conflict (model) do update set revision = excluded.revision, digest = excluded.digest,
-                dataset = excluded.dataset, spec = excluded.spec where specs.revision <= excluded.revision""",
+                dataset = excluded.dataset, spec = excluded.spec, sources = excluded.sources
+            where specs.revision <= excluded.revision""",
             applied.model, applied.revision, applied.digest, applied.spec.data.dataset, applied.spec.canonical_json(),
+            [source.model_dump(mode="json") for source in applied.sources],
         )  # fmt: skip
 
     async def remove_spec(self, removed: ModelRemoved) -> None:
@@ -198,8 +200,9 @@ class PostgresUnitOfWork:
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         await self._connection.execute(
-            """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent, spec_revision)
-            values ($1, $2, $3, $4, $5, $6, $7, coalesce((select revision from specs where model = $2), 0))""",
+            """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent, spec_revision, sources)
+            values ($1, $2, $3, $4, $5, $6, $7, coalesce((select revision from specs where model = $2), 0),
+                coalesce((select sources from specs where model = $2), '[]'))""",
             run_id, spec.model, trigger.id, trigger.model_dump(mode="json"), spec.digest, spec.canonical_json(),
             self._transaction.traceparent,
         )  # fmt: skip

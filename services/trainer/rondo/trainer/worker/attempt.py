@@ -78,7 +78,7 @@ class Attempt:
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
                 return Ended(skipped_runs.too_few_rows(run, rows))
-            training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
+            training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at, run.sources)
             digest = await self._function_digest(run)
             last = await retry(lambda: self._queue.last_training(run.model))
             known = known_by(run.spec, await retry(lambda: self._queue.training(run.model)))

@@ -14,6 +14,7 @@ import asyncpg
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.postgres.pool import is_broken
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
+from rondo.contracts.spec.dataset.source import SourceDataset
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.run import ChampionVersion, Ended, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers
@@ -45,7 +46,7 @@ where id = (
             and not exists (select from runs where model = next.model and state = 'running'))
     order by created_at for update skip locked limit 1
 )
-returning id, trigger, spec, attempts, worker, started_at, traceparent
+returning id, trigger, spec, attempts, worker, started_at, traceparent, sources
 """
 
 _RENEW = f"update runs set lease_until = clock_timestamp() + $4 where {_CLAIMED}"  # noqa: S608 - our own text
@@ -261,4 +262,5 @@ def _run(row: asyncpg.Record) -> Run:
         worker=row["worker"],
         started_at=row["started_at"],
         traceparent=row["traceparent"],
+        sources=tuple(map(SourceDataset.model_validate, row["sources"])),
     )
