@@ -418,6 +418,34 @@ def test_a_queue_waits_for_the_first_version_of_its_model(
     assert kafka.refused == [request(1, "refused"), request(4, "refused")]
 
 
+def test_a_run_that_began_before_a_change_of_windows_begins_again(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, infer, released, begun = Kafka(models, Slow()), InferenceService.infer, Event(), Event()
+
+    def blocked(*args: Any) -> Any:
+        begun.set()
+        assert released.wait(10)
+        return infer(*args)
+
+    monkeypatch.setattr(InferenceService, "infer", blocked)
+    kafka.send(request(1, "slow"))
+    while not begun.is_set():
+        kafka.turn()
+    found = models.table.find("slow")
+    models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
+    kafka.send(request(1, "slow"))
+    kafka.turn()
+    released.set()
+    for _ in range(8):
+        wait_scored(kafka)
+        kafka.turn()
+    assert [each for _, each, _ in kafka.answers] == ["r1", "r1"]
+    assert kafka.logged == [("slow", "r1")]
+    kafka.queues.close()
+    assert not models.table.leases
+
+
 def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:
     kafka, finish = Kafka(models, Slow()), transform._Queued.finish
     outage = iter([True] * 12)

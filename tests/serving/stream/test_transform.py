@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.chassis.dead_letters import MAX_KEY_BYTES
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import Record, Records
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import PredictionMade
@@ -338,10 +339,29 @@ def test_what_was_answered_while_there_was_no_window_is_repeated_once_there_is_o
     transform([Request(request(1))]).committed()
     found = once.table.find("delay")
     once.swap(replace(found, deduplicate=None, revision=found.revision + 1))
-    assert Turn(transform([Request(request(2))])).logged == ["r2"]
+    without = transform([Request(request(2))])
+    assert Turn(without).logged == ["r2"]
+    without.committed()
     committed.add("r2", b"meanwhile", NOW.timestamp())
     once.swap(replace(found, revision=found.revision + 2))
     assert [value for _, _, value in Turn(transform([Request(request(2))])).answers] == [b"meanwhile"]
+
+
+def test_answers_are_read_back_for_a_new_window_once_the_previous_ones_are_committed(
+    once: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, committed = once.table.find("delay"), Committed()
+    once.swap(replace(found, deduplicate=None, revision=found.revision + 1))
+    transform = stream(once, committed=committed)
+    without = transform([Request(request(2))])
+    once.swap(replace(found, revision=found.revision + 2))
+    monkeypatch.setattr("rondo.serving.stream.transform._COMMIT_SECONDS", 0.01)
+    with pytest.raises(UnavailableError):
+        transform([Request(request(2))])
+    assert committed.asked == []
+    without.committed()
+    assert Turn(transform([Request(request(2))])).logged == ["r2"]
+    assert committed.asked != []
 
 
 def test_nothing_is_read_back_for_models_that_answer_each_request(models: ServedModels) -> None:

@@ -70,6 +70,10 @@ class Answers(Protocol):
         """Score the requests, in another thread."""
         ...
 
+    def is_outdated(self, chunk: Any, /) -> bool:
+        """Return whether the requests must be started again, because deduplication windows have changed since."""
+        ...
+
     def finish(self, chunk: Any, scored: Any, /) -> Iterator[Record | Records]:
         """Return answers, log and dead letters. Release the resources of `begin`, unless this fails."""
         ...
@@ -219,6 +223,10 @@ class OwnQueues:
 
     def _finished(self, queue: ModelQueue, run: Run, answers: Answers) -> list[Record | Records]:
         queue.running = None
+        if answers.is_outdated(run.chunk):
+            answers.drop(run.chunk)
+            queue.put_back(run.messages)
+            return []
         try:
             records = list(answers.finish(run.chunk, run.inference.result()))
         except Exception as error:  # noqa: BLE001 - the boundary: one that fails again and again becomes a dead letter

@@ -104,11 +104,17 @@ class RepeatedRequests:
         """Read answers back before the next request, because a micro-batch was aborted or partitions may have moved."""
         self._stale = True
 
+    @property
+    def windows(self) -> Mapping[str, float]:
+        """The windows that were set last, in seconds."""
+        return self._windows
+
     def follow(self, windows: Mapping[str, float]) -> None:
         """Set the current windows in seconds.
 
-        Every micro-batch must call this, even if none of its models has a window. A shorter window drops answers, and
-        without a window none are kept. A longer window later reads them back.
+        Every micro-batch must call this first, even if none of its models has a window. A shorter window drops answers,
+        and without a window none are kept. A longer window later reads them back. So all earlier answers to a model
+        that gets a window must be committed before the call.
         """
         if windows == self._windows:
             return

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import methodcaller, not_
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter, report_unprocessable
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import Record, Records
 from rondo.chassis.stream.transform import Output
 from rondo.contracts.events.logs import PREDICTIONS_LOG
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 # Below the transaction timeout, because a micro-batch may wait this long for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
+# The longest wait for the previous output. It is only needed when a model gets a deduplication window.
+_COMMIT_SECONDS = 10.0
 # The largest number of requests of a queue that are answered at a time.
 _QUEUED = 1_000
 _KEY, _VALUE = methodcaller("key"), methodcaller("value")
@@ -66,6 +70,9 @@ class PredictionStream:
     model_timeout: float = _MODEL_TIMEOUT_SECONDS
 
     def __post_init__(self) -> None:
+        # This is set when the previous output is committed or aborted.
+        self._settled = Event()
+        self._settled.set()
         self._telemetry = StreamTelemetry()
         self._infer = SeveralModels(self.service.infer, self.queues.paces)
 
@@ -76,18 +83,23 @@ class PredictionStream:
         """
         reports: list[BatchReport] = []
 
+        settled = Event()
+
         def committed() -> None:
+            settled.set()
             now = time.time()
             for report in reports:
                 report.committed(now)
 
         def aborted() -> None:
+            settled.set()
             self.forget()
             for report in reports:
                 report.aborted()
 
         queued = _Queued(self, reports)
         try:
+            self._follow_windows()
             records = list(self.queues.answered(queued))
             if shared := self.queues.shared(messages):
                 reports.append(report := self._telemetry.begin(shared))
@@ -98,6 +110,8 @@ class PredictionStream:
         except BaseException:
             aborted()
             raise
+        if messages or records or notes:
+            self._settled = settled
         return Output(records, committed, aborted, notes)
 
     def forget(self) -> None:
@@ -105,6 +119,20 @@ class PredictionStream:
         # The order matters, because answers of a queue are kept only while their partitions are known.
         self.queues.forget()
         self.repeats.forget()
+
+    def _follow_windows(self) -> None:
+        """Set the windows of this micro-batch.
+
+        The previous output may have answers to a model that had no window, which are only read back once committed.
+
+        Raises:
+            UnavailableError: the previous output is not committed in time.
+
+        """
+        windows = self.models.table.windows
+        if not windows.keys() <= self.repeats.windows.keys() and not self._settled.wait(_COMMIT_SECONDS):
+            raise UnavailableError("Kafka", f"a transaction takes longer than {_COMMIT_SECONDS:g} s")
+        self.repeats.follow(windows)
 
     def _records(self, messages: Sequence[Message], report: BatchReport) -> list[Record | Records]:
         batch, refused = split_by_key_size(messages)
@@ -136,8 +164,7 @@ class PredictionStream:
     ) -> _Chunk:
         """Return the requests to score. With `leave`, leave out requests whose partition is not yet read back."""
         partitions = self.partitions.of(PredictionMade.topic, batch.messages)
-        turn = _Turn(batch.keys, partitions, table.windows, dict(parsed.refused), parsed.unknown, report)
-        self.repeats.follow(table.windows)
+        turn = _Turn(batch.keys, partitions, self.repeats.windows, dict(parsed.refused), parsed.unknown, report)
         groups = []
         for schema, places, rows in parsed.groups:
             left = self._leave_pending(schema.model, batch, places, turn) if leave else set()
@@ -372,7 +399,7 @@ class _Queued:
         # A deployment is served before it stops to be pending, so this order refuses no request in between.
         if model not in table.models and stream.pending.is_pending(model):
             return set(partitions)
-        windows = table.windows
+        windows = stream.repeats.windows
         if model not in windows:
             return set()
         of_answers = {each: stream.partitions.number(PredictionMade.topic, each) for each in partitions}
@@ -397,6 +424,9 @@ class _Queued:
             if len(asked.rows) else Inference([], {})
             for asked in chunk.groups
         ]  # fmt: skip
+
+    def is_outdated(self, chunk: _Chunk) -> bool:
+        return chunk.turn.windows != self.stream.repeats.windows
 
     def finish(self, chunk: _Chunk, scored: Sequence[Inference]) -> Iterator[Record | Records]:
         try:
