@@ -20,7 +20,7 @@ monitor: {false_alarm_rate: 0.01}
 DURATION = "is not a duration: write a number and a unit, such as 90s, 15m, 6h, 14d or 2w"
 TRIGGER = (
     "is not a trigger: use one of data, drift, performance, quality or, in quotes, "
-    '"cron: 0 3 * * 1" (minute hour day month weekday)'
+    '"cron: 0 3 * * 1" (minute hour day month weekday, and a time zone if it is not UTC)'
 )
 NAME = "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with one of a-z"
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tests.contracts.spec_mistakes import TRIGGER
 
-DAILY = "line 10: `retrain.on.1`: 'cron: daily': it has 1 fields: write 5 (minute hour day month weekday)"
+DAILY = (
+    "line 10: `retrain.on.1`: 'cron: daily': it has 1 fields: write 5 (minute hour day month weekday), and a time zone"
+    " if it is not UTC"
+)
+ZONE = (
+    "line 10: `retrain.on.1`: 'cron: 0 3 * * 1 Europe/Berlln': Europe/Berlln is not a time zone: did you mean"
+    " Europe/Berlin?"
+)
 
 RULE_MISTAKES = {
     "the entity is a feature": (
@@ -134,6 +141,11 @@ RULE_MISTAKES = {
         '"cron: 0 3 * * 1"',
         "cron: 0 3 * * 1",
         "line 10: `retrain.on.1`: expected a text: put it in quotes",
+    ),
+    "cron with an unknown zone": (
+        '"cron: 0 3 * * 1"',
+        '"cron: 0 3 * * 1 Europe/Berlln"',
+        ZONE,
     ),
     "cron without fields": (
         "0 3 * * 1",

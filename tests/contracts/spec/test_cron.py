@@ -13,7 +13,9 @@ START = datetime(2013, 3, 1, tzinfo=UTC)
 FIELDS = st.text(alphabet=st.sampled_from(list("0123456789*/,-LW#monfrijan")), min_size=1, max_size=6)
 
 
-@pytest.mark.parametrize("expression", ["0 3 * * 1", "*/30 0-23/2 1,31 jan-dec 7", "0 0 29 2 *", "0 0 * * fri"])
+@pytest.mark.parametrize(
+    "expression", ["0 3 * * 1", "*/30 0-23/2 1,31 jan-dec 7", "0 0 29 2 *", "0 0 * * fri", "0 3 * * 1 Asia/Tokyo"]
+)
 def test_a_valid_expression_has_no_problem(expression: str) -> None:
     assert cron.problem(expression) is None
     assert cron.next_due(expression, START) > START
@@ -36,7 +38,9 @@ def test_the_field_that_is_invalid_is_named(expression: str, field: str) -> None
     assert found.partition(":")[0].endswith(f" {field}")
 
 
-@pytest.mark.parametrize("expression", ["", "@daily", "* * * * * *", "0 0 30 2 *"])
+@pytest.mark.parametrize(
+    "expression", ["", "@daily", "* * * * * *", "0 0 30 2 *", "0 3 * * 1 Berlin", "0 3 * * 1 UTC UTC"]
+)
 def test_what_is_never_due_is_a_problem(expression: str) -> None:
     assert cron.problem(expression)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -65,6 +66,12 @@ def zone_named(name: str) -> ZoneInfo | None:
 def zone_names() -> tuple[str, ...]:
     """Return the names that `zone_named` knows."""
     return tuple(sorted(name for name in available_timezones() if not name.startswith(_NO_PLACES)))
+
+
+def zone_hint(name: str) -> str:
+    """Return what to write instead of a name that is no time zone."""
+    close = get_close_matches(name, zone_names(), n=1)
+    return f"did you mean {close[0]}?" if close else "write UTC, or a place such as Europe/Berlin"
 
 
 def parse_time(value: str | float | datetime, zone: str | None) -> datetime | None:

@@ -1,10 +1,17 @@
-"""Cron expressions of five fields, in UTC. The registry's scheduler uses the same parser, croniter."""
+"""Cron expressions: five fields and, if wanted, a time zone. cronsim finds the due times.
+
+A time that the clocks of the zone skip is due right after the gap. A time that they repeat is due once, unless every
+hour is (Debian's cron).
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from croniter import CroniterError, croniter
+from cronsim import CronSim, CronSimError
+
+from rondo.contracts.batch_files.times import zone_hint, zone_named
 
 PREFIX = "cron: "
 # The fields, each with its lowest and highest number. The weekdays 0 and 7 both mean Sunday.
@@ -13,10 +20,14 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def problem(expression: str) -> str | None:
-    """Return the error of an expression such as `0 3 * * 1`. None if the expression is valid and due at some time."""
-    fields = expression.split()
-    if len(fields) != len(_FIELDS):
-        return f"it has {len(fields)} fields: write {len(_FIELDS)} ({' '.join(_FIELDS)})"
+    """Return the error of an expression such as `0 3 * * 1 Europe/Berlin`. None if it is valid and due at some time."""
+    fields, zone = expression.split()[: len(_FIELDS)], expression.split()[len(_FIELDS) :]
+    if len(fields) != len(_FIELDS) or len(zone) > 1:
+        count, names = len(fields) + len(zone), " ".join(_FIELDS)
+        return f"it has {count} fields: write {len(_FIELDS)} ({names}), and a time zone if it is not UTC"
+    for name in zone:
+        if zone_named(name) is None:
+            return f"{name} is not a time zone: {zone_hint(name)}"
     for place, (name, (low, high)) in enumerate(_FIELDS.items()):
         alone = ["*"] * len(fields)
         alone[place] = fields[place]
@@ -26,19 +37,39 @@ def problem(expression: str) -> str | None:
 
 
 def next_due(expression: str, after: datetime) -> datetime:
-    """Return the first due time after `after`.
+    """Return the first due time after `after`, in UTC.
 
     Raises:
-        CroniterError: the expression is invalid or never due.
+        CronSimError: the expression is invalid or never due.
 
     """
-    found: datetime = croniter(expression, after).get_next(datetime)
-    return found
+    return _first(expression, after, reverse=False)
+
+
+def latest_due(expression: str, now: datetime) -> datetime:
+    """Return the last due time up to `now`, in UTC.
+
+    Raises:
+        CronSimError: the expression is invalid or never due.
+
+    """
+    # Backwards, cronsim begins strictly before its start.
+    return _first(expression, now.replace(microsecond=0) + timedelta(seconds=1), reverse=True)
+
+
+def _first(expression: str, start: datetime, *, reverse: bool) -> datetime:
+    *fields, last = expression.split()
+    zone = ZoneInfo(last) if len(fields) == len(_FIELDS) else UTC
+    fields_alone = " ".join(fields if zone is not UTC else [*fields, last])
+    found = next(CronSim(fields_alone, start.astimezone(zone), reverse=reverse), None)
+    if found is None:
+        raise CronSimError(f"{expression} is never due")
+    return found.astimezone(UTC)
 
 
 def _is_ever_due(expression: str) -> bool:
     try:
         next_due(expression, _ANY_TIME)
-    except CroniterError:
+    except CronSimError:
         return False
     return True

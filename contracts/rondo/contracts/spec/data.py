@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from rondo.contracts.batch_files.times import zone_named, zone_names
+from rondo.contracts.batch_files.times import zone_hint, zone_named
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import UnknownColumns, known
@@ -17,10 +16,8 @@ from rondo.contracts.vocabularies import UnknownColumns, known
 
 def _is_zone(name: str) -> str:
     if zone_named(name) is None:
-        close = get_close_matches(name, zone_names(), n=1)
-        hint = f"did you mean {close[0]}?" if close else "write UTC, or a place such as Europe/Berlin"
         raise PydanticCustomError(
-            "unknown_time_zone", "{name} is not a time zone: {hint}", {"name": name, "hint": hint}
+            "unknown_time_zone", "{name} is not a time zone: {hint}", {"name": name, "hint": zone_hint(name)}
         )
     return name
 

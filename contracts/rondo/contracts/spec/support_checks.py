@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # The triggers of `retrain.on` in addition to schedules. The first data and people always start a training.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
-_CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
+_CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday, and a time zone if it is not UTC)'
 _JOIN = ("from", "column", "on", "max_age")
 # The allowed values of these keys with `replace`, which has no steps: as a file has them or as they are parsed.
 _AT_ONCE: dict[str, tuple[object, ...]] = {

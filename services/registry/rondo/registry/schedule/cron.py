@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from croniter import croniter
-
 from rondo.contracts.events.training import Trigger
-from rondo.contracts.spec.cron import PREFIX
+from rondo.contracts.spec.cron import PREFIX, latest_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 
 def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
@@ -24,8 +22,7 @@ def due(expression: str, since: datetime, now: datetime) -> datetime | None:
 
     One training catches up with all missed due times, for example after a downtime of the service.
     """
-    # croniter returns a time strictly before its start. A start one second later includes a due time of exactly now.
-    latest: datetime = croniter(expression, now + timedelta(seconds=1)).get_prev(type(now))
+    latest = latest_due(expression, now)
     return latest if since < latest <= now else None
 
 
