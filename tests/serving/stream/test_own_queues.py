@@ -563,8 +563,39 @@ def test_a_queue_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> N
     queue = ModelQueue("slow", Reader(topic))
     queue.add({0: 0})
     for _ in range(20):
-        queue.read()
-    assert 16 <= len(queue.take(100, {0: 40})) <= 20
+        queue.read(100)
+    assert 4 <= len(queue.take(100, {0: 40})) <= 8
+    queue.read(100)
+    assert queue.take(100, {0: 40}), "it continues"
+
+
+def test_requests_that_are_pending_stop_no_other_partition() -> None:
+    topic = {
+        0: [Message(request(number, "slow", pad="x" * 1_000_000), number) for number in range(10)],
+        1: [Message(request(number, "slow"), number, 1) for number in range(40)],
+    }
+    queue, taken = ModelQueue("slow", Reader(topic)), list[Any]()
+    queue.add({0: 0, 1: 0})
+    for _ in range(40):
+        queue.read(100)
+        taken += queue.take(1, {0: 10, 1: 40}, {0})
+    assert [(message.partition(), message.offset()) for message in taken] == [(1, number) for number in range(40)]
+    later = list[Any]()
+    for _ in range(40):
+        queue.read(100)
+        later += queue.take(1, {0: 10, 1: 40})
+    assert [(message.partition(), message.offset()) for message in later] == [(0, number) for number in range(10)]
+    assert queue.advance({0: 10, 1: 40}) == {0, 1}
+    assert queue.caught_up({0: 10, 1: 40}) == {0, 1}
+
+
+def test_the_age_of_a_queue_is_known_while_it_looks_for_its_first_request() -> None:
+    queue = ModelQueue("slow", Reader({0: [Message(request(number, "quick"), number) for number in range(9)]}))
+    queue.add({0: 0})
+    assert queue.oldest({0: 9}) is None
+    queue.read(3)
+    assert time.time() - (queue.oldest({0: 9}) or 0) == pytest.approx(5, abs=2)
+    assert queue.oldest({0: 3}) is None, "the stream has passed no request to the model"
 
 
 @pytest.mark.parametrize(("seconds", "models", "fit"), [(0.1, 32, True), (0.1, 33, False), (None, 1, False)])

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-# The number of messages of all models that are read at a time, and of requests to the model that are held.
-_READ = 4_000
-_HELD, _HELD_BYTES = 2_000, 16 << 20
+# A queue holds at most about this many requests, and this many bytes of them.
+_HELD, _HELD_BYTES = 2_000, 4 << 20
 
 
 class _Request(msgspec.Struct):
@@ -76,6 +75,33 @@ class Run:
 
 
 @dataclass
+class _Partition:
+    """The held requests of one partition. `read` is the offset after the last message that was read.
+
+    `read_at` is the timestamp of that message in milliseconds. A `paused` partition is not read.
+    """
+
+    read: int
+    held: deque[Message] = field(default_factory=deque)
+    held_bytes: int = 0
+    read_at: int | None = None
+    paused: bool = False
+
+    def hold(self, message: Message) -> None:
+        self.held.append(message)
+        self.held_bytes += len(message.value() or b"")
+
+    def release(self) -> Message:
+        message = self.held.popleft()
+        self.held_bytes -= len(message.value() or b"")
+        return message
+
+    def exceeds(self, share: float) -> bool:
+        """Return whether more than this share of what a queue may hold is in this partition."""
+        return len(self.held) >= _HELD * share or self.held_bytes >= _HELD_BYTES * share
+
+
+@dataclass
 class ModelQueue:
     """The queue of one model. `positions` has the offset of the first request that is not answered, by partition."""
 
@@ -87,56 +113,54 @@ class ModelQueue:
     attempts: int = 0
     retry_at: float = 0.0
     poison: PoisonPillTracker = field(default_factory=PoisonPillTracker)
-    _read: dict[int, int] = field(default_factory=dict)
-    _held: deque[Message] = field(default_factory=deque)
+    _partitions: dict[int, _Partition] = field(default_factory=dict)
 
     def add(self, positions: Mapping[int, int]) -> None:
         """Add the requests in further partitions, from these offsets on."""
         self.positions |= positions
-        self._read |= positions
-        self.requests.assign(self._read)
+        self._partitions |= {partition: _Partition(offset) for partition, offset in positions.items()}
+        self._assign()
 
-    def read(self) -> None:
-        """Hold the requests to the model that have been read."""
-        if len(self._held) >= _HELD or sum(len(message.value() or b"") for message in self._held) >= _HELD_BYTES:
+    def read(self, most: int) -> None:
+        """Hold the requests to the model among at most `most` messages that have been read."""
+        self._pause()
+        if all(each.paused for each in self._partitions.values()):
             return
-        for message in self.requests.read(_READ):
+        for message in self.requests.read(most):
             _, partition, offset = place(message)
+            mine = self._partitions.get(partition)
             # Other messages belong to the last assignment.
-            if partition in self._read and offset >= self._read[partition]:
-                self._read[partition] = offset + 1
+            if mine is not None and not mine.paused and offset >= mine.read:
+                mine.read, mine.read_at = offset + 1, message.timestamp()[1]
                 if model_of(message) == self.model:
-                    self._held.append(message)
+                    mine.hold(message)
 
     def take(self, most: int, ends: Mapping[int, int], pending: Collection[int] = ()) -> list[Message]:
         """Return the first requests that the stream has read past, which are below the `ends` of their partitions.
 
-        Requests in `pending` partitions stay in the queue.
+        Requests in `pending` partitions stay in the queue. The partition whose first request is the oldest comes first.
         """
         taken: list[Message] = []
-        left: deque[Message] = deque()
-        for message in self._held:
-            _, partition, offset = place(message)
-            if len(taken) < most and offset < ends[partition] and partition not in pending:
-                taken.append(message)
-            else:
-                left.append(message)
-        self._held = left
+        ready = [number for number, each in self._partitions.items() if each.held and number not in pending]
+        for number in sorted(ready, key=lambda number: self._partitions[number].held[0].timestamp()[1]):
+            mine = self._partitions[number]
+            while mine.held and len(taken) < most and place(mine.held[0])[2] < ends[number]:
+                taken.append(mine.release())
         return taken
 
     def put_back(self, messages: Sequence[Message]) -> None:
         """Hold these requests, which were taken before, in front of all others."""
-        self._held.extendleft(reversed(messages))
+        for message in reversed(messages):
+            mine = self._partitions[place(message)[1]]
+            mine.held.appendleft(message)
+            mine.held_bytes += len(message.value() or b"")
 
     def advance(self, ends: Mapping[int, int]) -> set[int]:
         """Move the positions past answered requests if no run is active. Return the partitions whose position moved."""
-        first: dict[int, int] = {}
-        for message in self._held:
-            _, partition, offset = place(message)
-            first.setdefault(partition, offset)
         before = dict(self.positions)
-        for partition in before:
-            self.positions[partition] = min(first.get(partition, self._read[partition]), ends[partition])
+        for number, mine in self._partitions.items():
+            first = place(mine.held[0])[2] if mine.held else mine.read
+            self.positions[number] = min(first, ends[number])
         return {partition for partition, offset in before.items() if self.positions[partition] != offset}
 
     def caught_up(self, ends: Mapping[int, int]) -> set[int]:
@@ -146,12 +170,36 @@ class ModelQueue:
     def leave(self, partitions: set[int]) -> None:
         """Leave partitions to the stream, which continues where the queue has caught up."""
         for each in partitions:
-            del self.positions[each], self._read[each]
-        self._held = deque(message for message in self._held if message.partition() not in partitions)
-        if self._read:
-            self.requests.assign(self._read)
+            del self.positions[each], self._partitions[each]
+        if self._partitions:
+            self._assign()
 
-    def oldest(self) -> float | None:
-        """Return the timestamp in seconds of the first request that is read and not answered."""
-        messages = [*(self.running.messages if self.running else ()), *self._held]
-        return min((message.timestamp()[1] / 1000 for message in messages), default=None)
+    def oldest(self, ends: Mapping[int, int]) -> float | None:
+        """Return the timestamp in seconds of the first request that is not answered.
+
+        While the queue still looks for it in a partition, the timestamp is that of the last message before it.
+        """
+        stamps = [message.timestamp()[1] for message in (self.running.messages if self.running else ())]
+        for number, mine in self._partitions.items():
+            if mine.held:
+                stamps.append(mine.held[0].timestamp()[1])
+            elif mine.read_at is not None and mine.read < ends[number]:
+                stamps.append(mine.read_at)
+        return min(stamps) / 1000 if stamps else None
+
+    def _assign(self) -> None:
+        self.requests.assign({number: each.read for number, each in self._partitions.items() if not each.paused})
+
+    def _pause(self) -> None:
+        """Pause partitions with more than their share if the queue holds as much as it may, and resume them at half.
+
+        So requests that can't be started yet stop no other partition.
+        """
+        mine, share = self._partitions.values(), 1 / max(len(self._partitions), 1)
+        held, held_bytes = sum(len(each.held) for each in mine), sum(each.held_bytes for each in mine)
+        full = held >= _HELD or held_bytes >= _HELD_BYTES
+        paused = [(full and each.exceeds(share)) or (each.paused and each.exceeds(share / 2)) for each in mine]
+        if paused != [each.paused for each in mine]:
+            for each, pause in zip(mine, paused, strict=True):
+                each.paused = pause
+            self._assign()

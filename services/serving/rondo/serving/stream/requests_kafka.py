@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from rondo.contracts.kafka_connection import KafkaConnection
 
 
+# A replica may have 32 of these consumers, and each prefetches this amount.
+_OPTIONS = {"enable.partition.eof": False, "queued.max.messages.kbytes": 2_048, "fetch.message.max.bytes": 1 << 20}
+
+
 class KafkaRequests:
     """Implements `Requests`. `name` is the client's name for the broker."""
 
     def __init__(self, kafka: KafkaConnection, name: str) -> None:
-        options = assigned_consumer_config(kafka, name) | {"enable.partition.eof": False}
+        options = assigned_consumer_config(kafka, name) | _OPTIONS
         self._consumer = Consumer(options, logger=logging.getLogger("librdkafka"))
 
     def assign(self, offsets: Mapping[int, int]) -> None:
