@@ -31,7 +31,8 @@ def test_before_the_first_inference_the_warm_up_says_how_long_a_row_takes(served
     paces.measured(served, 10, 0.1)
     assert paces.rows(served, 1.0) == 100
     assert paces.rows(replace(served, revision=2), 1.2) == 2, "another version has another pace"
-    assert [paces.is_slow("delay", seconds) for seconds in (0.005, 0.02)] == [True, False]
+    assert [paces.is_slow(served, seconds) for seconds in (0.005, 0.02)] == [True, False]
+    assert paces.is_slow(replace(served, revision=2), 0.02)
 
 
 def test_what_two_versions_of_a_rollout_take_adds_up(served: ServedModel) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Event
+from threading import Event, current_thread
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -101,7 +101,7 @@ class Drawn(Paces):
     def rows(self, served: ServedModel, _: float) -> int:
         return self.random.randrange(4) if served.model != "quick" else 1_000
 
-    def is_slow(self, _: str, __: float) -> bool:
+    def is_slow(self, _: ServedModel, __: float) -> bool:
         return self.random.random() < 0.5
 
 
@@ -243,8 +243,8 @@ class Slow(Paces):
             return 1_000
         return 3 if seconds < 1 else 0
 
-    def is_slow(self, model: str, _: float) -> bool:
-        return not self.released and model == "slow"
+    def is_slow(self, served: ServedModel, _: float) -> bool:
+        return not self.released and served.model == "slow"
 
 
 def wait_scored(kafka: Kafka) -> None:
@@ -444,6 +444,59 @@ def test_a_run_that_began_before_a_change_of_windows_begins_again(
     assert kafka.logged == [("slow", "r1")]
     kafka.queues.close()
     assert not models.table.leases
+
+
+def test_a_busy_model_that_is_quick_again_leaves_its_queue(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, infer, released = Kafka(models, paces := Slow()), InferenceService.infer, Event()
+
+    def blocked(*args: Any) -> Any:
+        if current_thread().name.startswith("queue-inference"):
+            assert released.wait(10)
+        return infer(*args)
+
+    monkeypatch.setattr(InferenceService, "infer", blocked)
+    for number in range(20):
+        kafka.send(request(number, "slow"))
+        kafka.turn()
+        # In every second turn a run has not ended, so that the stream reads past a request during each run.
+        if number % 2:
+            released.set()
+            wait_scored(kafka)
+            released.clear()
+        paces.released = number >= 3
+    assert not kafka.queues.active
+    assert [each for _, each, _ in kafka.answers] == [f"r{number}" for number in range(20)]
+    assert kafka.committed[0] == (20, "")
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_a_model_leaves_its_queue_if_its_slow_version_serves_no_more(
+    models: ServedModels,
+    withdrawn: bool,  # noqa: FBT001
+) -> None:
+    class Recorded(Paces):
+        def measured(self, served: ServedModel, rows: int, _: float) -> None:
+            super().measured(served, rows, 100.0 if served.revision == found.revision else 0.001)
+
+    found = models.table.find("slow")
+    kafka = Kafka(models, paces := Recorded())
+    paces.measured(found, 1, 0.0)
+    for number in range(2):
+        kafka.send(request(number, "slow"))
+    for _ in range(8):
+        kafka.turn()
+        wait_scored(kafka)
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r1"]
+    assert kafka.queues.active
+    if withdrawn:
+        models.withdraw("slow", found.revision + 1, "it was removed")
+    else:
+        models.swap(replace(found, revision=found.revision + 1))
+    kafka.turn()
+    assert not kafka.queues.active
+    assert kafka.committed[0] == (2, "")
 
 
 def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,20 +30,20 @@ class Paces:
 
     def rows(self, served: ServedModel, seconds: float) -> int:
         """Return the number of rows that are expected to take at most `seconds`."""
-        if seconds <= 0:
-            return 0
-        revision, known = self._seconds.get(served.model, (0, 0.0))
-        return int(seconds / max(known if revision == served.revision else served.row_seconds, 1e-9))
+        return int(seconds / max(self._row_seconds(served), 1e-9)) if seconds > 0 else 0
 
-    def is_slow(self, model: str, seconds: float) -> bool:
-        """Return whether a row of this model is expected to take longer than `seconds`, for all of its versions."""
-        _, known = self._seconds.get(model, (0, 0.0))
-        return known > seconds
+    def is_slow(self, served: ServedModel, seconds: float) -> bool:
+        """Return whether a row of this revision is expected to take longer than `seconds`."""
+        return self._row_seconds(served) > seconds
 
     def measured(self, served: ServedModel, rows: int, seconds: float) -> None:
         """Record the duration of an inference of `rows` rows."""
         least = served.row_seconds if any(version.cache.capacity for version in served.versions) else 0.0
         self._seconds[served.model] = served.revision, max(seconds / rows, least)
+
+    def _row_seconds(self, served: ServedModel) -> float:
+        revision, known = self._seconds.get(served.model, (0, 0.0))
+        return known if revision == served.revision else served.row_seconds
 
     def infer(self, infer: Callable[[ServedModel, Rows], Inference], served: ServedModel, rows: Rows) -> Inference:
         """Return the inference of at least one row, and record its duration."""

@@ -163,6 +163,13 @@ class ModelQueue:
             self.positions[number] = min(first, ends[number])
         return {partition for partition, offset in before.items() if self.positions[partition] != offset}
 
+    def left(self, ends: Mapping[int, int]) -> int | None:
+        """Return the number of requests that the stream has read past. None if some of them are not read yet."""
+        if any(each.paused or each.read < ends[number] for number, each in self._partitions.items()):
+            return None
+        parts = self._partitions.items()
+        return sum(place(message)[2] < ends[number] for number, each in parts for message in each.held)
+
     def caught_up(self, ends: Mapping[int, int]) -> set[int]:
         """Return the partitions in which all requests that the stream has read past are answered."""
         return {partition for partition, offset in self.positions.items() if offset >= ends[partition]}

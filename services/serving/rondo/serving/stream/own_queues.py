@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from operator import methodcaller
@@ -28,7 +28,6 @@ from rondo.serving.stream.queue_positions import decode_positions, encode_positi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from confluent_kafka import Message
 
@@ -42,7 +41,8 @@ _PARTITION, _OFFSET = methodcaller("partition"), methodcaller("offset")
 # The names of this many models fit into the metadata of an offset.
 MAX_QUEUES = 32
 _THREADS = 8
-# The number of messages that all queues read in one call. Each takes about a microsecond of the stream's thread.
+# The number of messages that all queues read in one call, in addition to those that the stream has read. Each takes
+# about a microsecond of the stream's thread.
 _READ = 4_000
 # The longest time for a run with several requests. A stop and a rebalance do not wait for a run, and a deployment waits
 # for one.
@@ -55,6 +55,10 @@ class Answers(Protocol):
 
     def most(self, model: str, seconds: float, /) -> int:
         """Return the number of requests to a model that are expected to take at most `seconds`, and at least 1."""
+        ...
+
+    def is_slow(self, model: str, seconds: float, /) -> bool:
+        """Return whether a request to a model is expected to take longer than `seconds`. False if none serves it."""
         ...
 
     def pending(self, model: str, partitions: Collection[int], /) -> set[int]:
@@ -108,6 +112,8 @@ class OwnQueues:
     _changed: set[int] = field(default_factory=set)
     _moved: set[int] = field(default_factory=set)
     _stale: bool = False
+    # The number of messages of the last micro-batch. A queue that reads fewer at a time would never catch up.
+    _passed_messages: int = 0
     _measured: float = 0.0
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "queue-inference"))
 
@@ -156,26 +162,61 @@ class OwnQueues:
 
     def passed(self, messages: Sequence[Message]) -> None:
         """Record that the stream has read past these messages, which are all of a micro-batch."""
+        self._passed_messages = len(messages)
         last: dict[Any, Any] = dict(zip(map(_PARTITION, messages), map(_OFFSET, messages), strict=True))
         self._ends |= {partition: offset + 1 for partition, offset in last.items()}
 
     def answered(self, answers: Answers) -> Iterator[Record | Records]:
         """Yield the records of scored requests. Leave partitions to the stream if a queue has caught up."""
         self._drop_stale()
+        budget = (_RUN_SECONDS if self.seconds is None else self.seconds) / 2
         for queue in list(self._queues.values()):
-            queue.read(_READ // len(self._queues))
+            queue.read(_READ // len(self._queues) + self._passed_messages)
             if queue.running is not None:
                 if not queue.running.inference.done():
                     continue
                 yield from self._finished(queue, queue.running, answers)
             self._moved |= queue.advance(self._ends)
-            too_slow = self.seconds is not None and self.paces.is_slow(queue.model, self.seconds)
-            if (ended := queue.caught_up(self._ends)) and not too_slow:
-                queue.leave(ended)
-                self._changed |= ended
-                if not queue.positions:
-                    self._close(queue)
+            if self.seconds is None or not answers.is_slow(queue.model, self.seconds):
+                began = time.perf_counter()
+                yield from self._last(queue, answers, budget)
+                budget -= time.perf_counter() - began
+                self._leave(queue)
         self._measure()
+
+    def _last(self, queue: ModelQueue, answers: Answers, seconds: float) -> list[Record | Records]:
+        """Answer the last requests of a queue on this thread, if all of them are expected to take at most `seconds`.
+
+        During a run in another thread the stream may read past further requests, so a busy model would never catch up.
+        """
+        left = queue.left(self._ends)
+        if not left or seconds <= 0 or not queue.poison.clean or queue.attempts:
+            return []
+        messages: Sequence[Message] = ()
+        try:
+            with panics_as_errors():
+                if left > answers.most(queue.model, seconds) or answers.pending(queue.model, queue.positions):
+                    return []
+                messages = queue.take(left, self._ends)
+                chunk = answers.begin(messages)
+        except Exception as error:  # noqa: BLE001 - the boundary: the stream's messages are not the cause
+            self._failed(queue, messages, error)
+            return []
+        inference = Future[Any]()
+        try:
+            inference.set_result(_scored(answers, chunk))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the result is used
+            inference.set_exception(error)
+        records = self._finished(queue, Run(messages, chunk, inference, partial(_dropped, answers, chunk)), answers)
+        self._moved |= queue.advance(self._ends)
+        return records
+
+    def _leave(self, queue: ModelQueue) -> None:
+        if ended := queue.caught_up(self._ends):
+            queue.leave(ended)
+            self._changed |= ended
+            if not queue.positions:
+                self._close(queue)
 
     def start(self, answers: Answers) -> Iterator[Record]:
         """Score the next requests of each queue. Yield dead letters of requests for which scoring fails."""

@@ -394,6 +394,10 @@ class _Queued:
             return _QUEUED
         return min(max(self.stream.queues.paces.rows(served, seconds), 1), _QUEUED)
 
+    def is_slow(self, model: str, seconds: float) -> bool:
+        served = self.stream.models.table.models.get(model)
+        return served is not None and self.stream.queues.paces.is_slow(served, seconds)
+
     def pending(self, model: str, partitions: Collection[int]) -> set[int]:
         stream, table = self.stream, self.stream.models.table
         # A deployment is served before it stops to be pending, so this order refuses no request in between.
