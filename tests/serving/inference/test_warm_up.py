@@ -50,6 +50,25 @@ def test_a_version_whose_features_are_far_from_zero_is_warmed_up(model: Callable
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("live", "seconds"), [(True, 0.1), (False, 3.0)])
+def test_the_pace_of_a_live_version_has_no_one_time_costs(
+    version: Callable[..., LoadedVersion],
+    monkeypatch: pytest.MonkeyPatch,
+    live: bool,  # noqa: FBT001
+    seconds: float,
+) -> None:
+    clock, made = [0.0], version()
+    monkeypatch.setattr("rondo.serving.inference.warm_up.time.perf_counter", lambda: clock[0])
+
+    class Cold:
+        def score(self, columns: Mapping[str, Any]) -> Any:
+            rows = len(next(iter(columns.values())))
+            clock[0] += rows * (3.0 if not clock[0] else 0.1)
+            return made.scorer.score(columns)
+
+    assert warm_up(replace(made, scorer=Cold()), live=live) == pytest.approx(seconds)
+
+
 class Lengths:
     """Returns the lengths of the texts of the first column."""
 
