@@ -17,8 +17,6 @@ import polars as pl
 from rondo.trainer.functions.context import FunctionContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 _LENGTH = struct.Struct("<Q")
@@ -26,9 +24,9 @@ _LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A call of a function: the features by name, shape `[rows]`, the labels, shape `[rows]`, and the context."""
+    """A call of a function: the columns of `inputs.function_columns`, the labels, shape `[rows]`, and the context."""
 
-    columns: Mapping[str, NDArray[Any]]
+    columns: pl.DataFrame
     labels: NDArray[np.float32]
     context: FunctionContext
 
@@ -48,8 +46,8 @@ class Request:
             "matrix_columns": context.matrix_columns,
         }
         columns = io.BytesIO()
-        pl.DataFrame(dict(self.columns)).write_ipc_stream(columns)
-        for part in (json.dumps(header).encode(), columns.getvalue(), _bytes(self.labels), _bytes(context.matrix)):
+        self.columns.write_ipc_stream(columns)
+        for part in (json.dumps(header).encode(), columns.getbuffer(), _bytes(self.labels), _bytes(context.matrix)):
             file.write(_LENGTH.pack(len(part)))
             file.write(part)
         file.flush()
@@ -76,8 +74,7 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
         matrix,
         tuple(header["matrix_columns"]),
     )
-    arrays = {name: np.array(columns[name].to_numpy()) for name in columns.columns}
-    return header["path"], header["function"], Request(arrays, labels, context)
+    return header["path"], header["function"], Request(columns, labels, context)
 
 
 def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
@@ -99,8 +96,8 @@ def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
     return answer, content[end:]
 
 
-def _bytes(values: NDArray[np.float32]) -> bytes:
-    return np.ascontiguousarray(values, np.float32).tobytes()
+def _bytes(values: NDArray[np.float32]) -> memoryview:
+    return np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8).data
 
 
 def _read(file: IO[bytes]) -> bytearray:

@@ -69,7 +69,6 @@ class Functions:
         targets: NDArray[np.float32],
     ) -> FeatureModel:
         trainer, function = spec.trainer, spec.trainer.function or ""
-        columns = {name: values.reshape(-1) for name, values in inputs.onnx_inputs(spec.features, rows).items()}
         context = FunctionContext(
             task=spec.task,
             target=task_named(spec.task).target,
@@ -81,7 +80,8 @@ class Functions:
             matrix_columns=preparation.columns,
         )
         package = packages.find(self._folder, function)
-        content = run_function(package, function, Request(columns, targets, context), self._seconds)
+        request = Request(inputs.function_columns(spec.features, rows), targets, context)
+        content = run_function(package, function, request, self._seconds)
         try:
             return self._model(content, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
         except (ExternalModelError, OperatorVersionError) as error:

@@ -5,8 +5,9 @@ A missing category is the empty text, a missing number is NaN.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from rondo.trainer.errors import TrainingImpossibleError
@@ -14,7 +15,6 @@ from rondo.trainer.errors import TrainingImpossibleError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
@@ -63,6 +63,31 @@ def number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
     return rows[name].cast(pl.Float32).to_numpy()
 
 
+def arrays(columns: pl.DataFrame) -> dict[str, NDArray[Any]]:
+    """Return the columns of `function_columns` by name, writable: texts or float32, shape `[rows]`."""
+    found = (
+        number(columns, name) if dtype == pl.Float32 else _texts(columns, name)
+        for name, dtype in columns.schema.items()
+    )
+    return {name: np.require(values, requirements="W") for name, values in zip(columns.columns, found, strict=True)}
+
+
+def function_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the features of rows without other columns: categories as `category` has them, and float32.
+
+    Raises:
+        MissingColumnsError: a feature is no column of `rows`.
+
+    """
+    check_columns(features, rows)
+    return pl.DataFrame(
+        [
+            category(rows, name) if feature.type == "category" else rows[name].cast(pl.Float32)
+            for name, feature in features.items()
+        ]
+    )
+
+
 def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
     """Return the inputs of the ONNX graph: one array of shape `[rows, 1]` per feature, text or float32.
 
@@ -75,4 +100,15 @@ def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
 
 
 def _input(rows: pl.DataFrame, name: str, feature: Feature) -> NDArray[np.float32] | NDArray[np.object_]:
-    return text(rows, name).to_numpy() if feature.type == "category" else number(rows, name)
+    return _texts(rows, name) if feature.type == "category" else number(rows, name)
+
+
+def _texts(rows: pl.DataFrame, name: str) -> NDArray[np.object_]:
+    """Return the texts of a category, shape `[rows]`. Rows of an encoded column share the object of their text."""
+    values = rows[name]
+    # Few rows of many levels are cheaper one by one.
+    if not isinstance(values.dtype, pl.Enum) or rows.height < len(values.dtype.categories):
+        return text(rows, name).to_numpy()
+    known = np.array([*values.dtype.categories.to_list(), MISSING], dtype=object)
+    codes = values.to_physical().cast(pl.Int64)
+    return known.take((codes.fill_null(len(known) - 1) if codes.null_count() else codes).to_numpy())
