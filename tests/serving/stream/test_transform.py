@@ -38,7 +38,7 @@ from tests.serving.builders import NOW, request
 from tests.serving.stream.committed import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from rondo.chassis.stream.transform import Output
     from rondo.serving.models.loaded_version import LoadedVersion
@@ -362,6 +362,22 @@ def test_answers_are_read_back_for_a_new_window_once_the_previous_ones_are_commi
     without.committed()
     assert Turn(transform([Request(request(2))])).logged == ["r2"]
     assert committed.asked != []
+
+
+def test_answers_are_read_back_for_a_model_whose_first_version_is_awaited(once: ServedModels) -> None:
+    found, committed, models = once.table.find("delay"), Committed(), ServedModels()
+
+    class Loading(PendingDeployments):
+        def wait_once(self, names: Collection[str], seconds: float) -> None:
+            models.swap(found)
+            super().resolve("delay")
+            super().wait_once(names, seconds)
+
+    pending = Loading()
+    pending.add("delay", found.revision)
+    committed.add("r2", b"before", NOW.timestamp())
+    transform = stream(models, pending, committed=committed)
+    assert [value for _, _, value in Turn(transform([Request(request(2))])).answers] == [b"before"]
 
 
 def test_nothing_is_read_back_for_models_that_answer_each_request(models: ServedModels) -> None:

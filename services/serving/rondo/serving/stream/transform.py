@@ -73,6 +73,8 @@ class PredictionStream:
         # This is set when the previous output is committed or aborted.
         self._settled = Event()
         self._settled.set()
+        # The models that a version served when the micro-batch began.
+        self._served: set[str] = set()
         self._telemetry = StreamTelemetry()
         self._infer = SeveralModels(self.service.infer, self.queues.paces)
 
@@ -99,7 +101,9 @@ class PredictionStream:
 
         queued = _Queued(self, reports)
         try:
-            self._follow_windows()
+            table = self.models.table
+            self._served = set(table.models)
+            self._follow(table.windows)
             records = list(self.queues.answered(queued))
             if shared := self.queues.shared(messages):
                 reports.append(report := self._telemetry.begin(shared))
@@ -120,7 +124,7 @@ class PredictionStream:
         self.queues.forget()
         self.repeats.forget()
 
-    def _follow_windows(self) -> None:
+    def _follow(self, windows: Mapping[str, float]) -> None:
         """Set the windows of this micro-batch.
 
         The previous output may have answers to a model that had no window, which are only read back once committed.
@@ -129,7 +133,6 @@ class PredictionStream:
             UnavailableError: the previous output is not committed in time.
 
         """
-        windows = self.models.table.windows
         if not windows.keys() <= self.repeats.windows.keys() and not self._settled.wait(_COMMIT_SECONDS):
             raise UnavailableError("Kafka", f"a transaction takes longer than {_COMMIT_SECONDS:g} s")
         self.repeats.follow(windows)
@@ -147,6 +150,9 @@ class PredictionStream:
     def _answer(
         self, batch: Columns, table: ServingTable, parsed: ParsedRequests, refused: Refused, report: BatchReport
     ) -> Iterator[Record | Records]:
+        # This output may already have answers of a queue to other models, which get their window with the next one.
+        if late := table.windows.keys() - self.repeats.windows.keys() - self._served:
+            self._follow({**self.repeats.windows, **{model: table.windows[model] for model in late}})
         fit = self.queues.fit([schema.model for schema, _, _ in parsed.groups])
         chunk = self._begin(batch, table, parsed, report, leave=fit)
         # If no other model is served, nothing waits for a slow model.
@@ -430,7 +436,7 @@ class _Queued:
         ]  # fmt: skip
 
     def is_outdated(self, chunk: _Chunk) -> bool:
-        return chunk.turn.windows != self.stream.repeats.windows
+        return any(each != self.stream.repeats.windows for each in (chunk.turn.windows, chunk.table.windows))
 
     def finish(self, chunk: _Chunk, scored: Sequence[Inference]) -> Iterator[Record | Records]:
         try:
