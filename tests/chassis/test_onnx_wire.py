@@ -56,6 +56,16 @@ def test_texts_count_as_fields_and_a_run_of_numbers_as_one() -> None:
     assert (refusal.value.kind, refusal.value.limit) == ("fields", 900)
 
 
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16_384])
+def test_a_text_ends_at_its_length(length: int) -> None:
+    content = onnx.ModelProto(domain="d", producer_name="n", doc_string="x" * length).SerializeToString()
+    require_bounded(content, 0, 3)
+    with pytest.raises(TooManyMessagesError):
+        require_bounded(content, 0, 2)
+    with pytest.raises(DamagedDocumentError):
+        require_bounded(content[:-1], MANY, MANY)
+
+
 @pytest.mark.parametrize("size", range(1, 40))
 def test_a_document_that_is_cut_off_ends_the_walk(size: int) -> None:
     content = model().SerializeToString()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_LONGEST_VARINT, _CONTINUED = 10, 0x80
+_LONGEST_VARINT, _CONTINUED, _TYPE = 10, 0x80, 7
 
 
 def _tags(wire_type: int, more: int = 0) -> bytes:
@@ -82,7 +82,7 @@ def require_bounded(content: bytes, max_messages: int, max_fields: int) -> None:
         fields += 1
         if fields > max_fields:
             raise TooManyMessagesError("fields", max_fields)
-        if run := _NUMBERS.match(content, at, end):
+        if content[at] & _TYPE != _BYTES and (run := _NUMBERS.match(content, at, end)):
             at = run.end()
             continue
         number, at, after = _field(content, at, end)
@@ -99,10 +99,14 @@ def require_bounded(content: bytes, max_messages: int, max_fields: int) -> None:
 
 def _field(content: bytes, at: int, end: int) -> tuple[int, int, int]:
     """Return the number of a length-delimited field, and the start and the end of its bytes."""
-    tag, at = _varint(content, at)
-    if tag & 7 != _BYTES:
-        raise DamagedDocumentError("a number is cut off, or a field has a type that ONNX has not")
-    size, at = _varint(content, at)
+    # Nearly all fields have a tag of one byte, and texts a size of one byte.
+    tag, size = content[at : at + 2] if at + 2 <= end else (_CONTINUED, _CONTINUED)
+    at += 2
+    if (tag | size) & _CONTINUED or tag & _TYPE != _BYTES:
+        tag, at = _varint(content, at - 2)
+        if tag & _TYPE != _BYTES:
+            raise DamagedDocumentError("a number is cut off, or a field has a type that ONNX has not")
+        size, at = _varint(content, at)
     if at + size > end:
         raise DamagedDocumentError("a field ends after its message")
     return tag >> 3, at, at + size
