@@ -85,3 +85,30 @@ def test_a_model_of_a_second_a_row_delays_no_quick_one_and_a_crash_changes_no_co
     last = max(milliseconds(asked, of_model(made, "slow")))
     assert last > 5_000
     assert np.quantile(waited, 0.99) < last / 10, "micro-batches with the slow one would take about as long as that"
+
+
+@pytest.mark.slow
+def test_models_that_get_and_leave_queues_all_the_time_answer_each_request_once_and_in_order(
+    platform: ReplicaEnvironment, model: Callable[..., bytes]
+) -> None:
+    platform.deploy(1, model(), model="quick")
+    platform.deploy(1, slow_model(0.01), model="slow")
+    names, total = ("quick", "slow"), 1_200
+    # A part of a micro-batch with several rows takes longer, and a single row of either model does not.
+    with platform.serving(RONDO_QUEUE_AFTER="0.03") as process:
+        platform.wait_replica("available", 1, times=2)
+        for number in range(total):
+            send(platform, number, names[number % 2])
+            if number % 300 == 299:
+                platform.read(MADE, at_least(number // 3))
+                process.kill()
+                process.start()
+            if number % 20 == 0:
+                time.sleep(0.05)  # requests arrive while the queues are at work
+        made = platform.read(MADE, at_least(total), seconds=120, quiet=2)
+    assert answered(made) == once(range(total))
+    assert logged(platform) == {name: once(range(place, total, 2)) for place, name in enumerate(names)}
+    for name in names:
+        assert in_order(of_model(made, name))
+    begun = platform.log_lines().count("slow has a queue of its own: it is too slow")
+    assert begun > 1, "it left its queue, and got one again"
