@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import polars as pl
 import pytest
 from rondo.registry.registration.onnx_check import check_onnx
 from rondo.trainer.dataset.training_set import TrainingSet
@@ -292,7 +291,7 @@ def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Pat
         command, stdin=subprocess.PIPE, pass_fds=(writing,), start_new_session=True
     )
     context = FunctionContext("binary", "probability", ("0", "1"), 7, {}, 1, np.zeros((2, 1), np.float32), ("temp",))
-    request = Request(pl.DataFrame({"temp": [0.0, 0.0]}), np.array([0, 1], np.float32), context)
+    request = Request({"temp": np.zeros(2, np.float32)}, np.array([0, 1], np.float32), context)
     assert process.stdin is not None
     request.write(process.stdin, str(functions), "own.train:never_returns")
     process.stdin.close()

@@ -21,7 +21,6 @@ import onnx
 
 from rondo.trainer.functions.exchange import Request, read_request, write_answer
 from rondo.trainer.functions.imports import OnePackage, finder_below
-from rondo.trainer.preparation.inputs import arrays
 
 _ERROR_CHARACTERS = 2_000
 
@@ -66,7 +65,7 @@ def _call(answers: IO[bytes], path: str, function: str, request: Request) -> Non
         functions = inspect.getmembers(module, inspect.isfunction)
         there = [each for each, value in functions if value.__module__ == module_name and not each.startswith("_")]
         return write_answer(answers, end="function_missing", there=there)
-    made = called(arrays(request.columns), request.labels, request.context)
+    made = called(request.arrays, request.labels, request.context)
     if isinstance(made, onnx.ModelProto):
         made = made.SerializeToString(deterministic=True)
     if not isinstance(made, bytes | bytearray):

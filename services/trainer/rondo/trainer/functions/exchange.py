@@ -1,38 +1,55 @@
 """The messages between the worker and the process of a function: JSON, followed by arrays as plain bytes.
 
-Nothing is pickled. Both sides have the same release, so the format has no version.
+Nothing is pickled. Both sides have the same release, so the format has no version. The process of a function waits for
+its imports, so this module imports no library but NumPy.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from rondo.trainer.functions.context import FunctionContext
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
 _LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
-    """A call of a function: the columns of `inputs.function_columns`, the labels, shape `[rows]`, and the context."""
+class Texts:
+    """A column of texts: its distinct texts, and the position of each row's text among them, shape `[rows]`."""
 
-    columns: pl.DataFrame
+    levels: Sequence[str]
+    codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A call of a function: the features by name, shape `[rows]`, the labels, shape `[rows]`, and the context."""
+
+    columns: Mapping[str, NDArray[np.float32] | Texts]
     labels: NDArray[np.float32]
     context: FunctionContext
 
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The features as arrays, texts as objects. Rows with the same text share its object."""
+        return {
+            name: np.array(values.levels, dtype=object).take(values.codes) if isinstance(values, Texts) else values
+            for name, values in self.columns.items()
+        }
+
     def write(self, file: IO[bytes], path: str, function: str) -> None:
         """Write the call of a function, which is imported from `path`."""
-        context = self.context
+        context, columns = self.context, self.columns.items()
         header = {
             "path": path,
             "function": function,
@@ -44,10 +61,11 @@ class Request:
             "params": dict(context.params),
             "threads": context.threads,
             "matrix_columns": context.matrix_columns,
+            "columns": [(name, list(each.levels) if isinstance(each, Texts) else None) for name, each in columns],
         }
-        columns = io.BytesIO()
-        self.columns.write_ipc_stream(columns)
-        for part in (json.dumps(header).encode(), columns.getbuffer(), _bytes(self.labels), _bytes(context.matrix)):
+        arrays = (each.codes if isinstance(each, Texts) else each for _, each in columns)
+        parts: list[bytes | memoryview] = [json.dumps(header).encode()]
+        for part in [*parts, *map(_bytes, (*arrays, self.labels, context.matrix))]:
             file.write(_LENGTH.pack(len(part)))
             file.write(part)
         file.flush()
@@ -61,7 +79,12 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
 
     """
     header = json.loads(_read(file))
-    columns = pl.read_ipc_stream(io.BytesIO(_read(file)))
+    columns = {
+        name: np.frombuffer(_read(file), np.float32)
+        if levels is None
+        else Texts(levels, np.frombuffer(_read(file), np.int32))
+        for name, levels in header["columns"]
+    }
     labels = np.frombuffer(_read(file), np.float32)
     matrix = np.frombuffer(_read(file), np.float32).reshape(header["rows"], -1)
     context = FunctionContext(
@@ -96,8 +119,8 @@ def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
     return answer, content[end:]
 
 
-def _bytes(values: NDArray[np.float32]) -> memoryview:
-    return np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8).data
+def _bytes(values: NDArray[np.float32] | NDArray[np.int32]) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def _read(file: IO[bytes]) -> bytearray:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rondo.contracts.events.training import FunctionVersion
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.registry import task_named
@@ -19,18 +21,17 @@ from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
 from rondo.trainer.functions.errors import FunctionModelError
-from rondo.trainer.functions.exchange import Request
+from rondo.trainer.functions.exchange import Request, Texts
 from rondo.trainer.functions.process import run_function
 from rondo.trainer.onnx_graph import operators
 from rondo.trainer.onnx_graph.feature_model import PreparedModel, versions_for
 from rondo.trainer.onnx_graph.operators import OperatorVersionError
-from rondo.trainer.preparation import inputs
+from rondo.trainer.preparation import inputs, levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
     import onnx
     import polars as pl
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ class Functions:
             matrix_columns=preparation.columns,
         )
         package = packages.find(self._folder, function)
-        request = Request(inputs.function_columns(spec.features, rows), targets, context)
+        request = Request(columns_of(spec.features, rows), targets, context)
         content = run_function(package, function, request, self._seconds)
         try:
             return self._model(content, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
@@ -113,3 +114,16 @@ def _takes_a_matrix(model: onnx.ModelProto, features: Mapping[str, Feature]) -> 
     initialized = {tensor.name for tensor in model.graph.initializer}
     names = [value.name for value in model.graph.input if value.name not in initialized]
     return len(names) == 1 and names[0] not in features
+
+
+def columns_of(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str, NDArray[np.float32] | Texts]:
+    """Return the features of rows as a function gets them."""
+    return {
+        name: _texts(inputs.category(rows, name)) if feature.type == "category" else inputs.number(rows, name)
+        for name, feature in features.items()
+    }
+
+
+def _texts(text: pl.Series) -> Texts:
+    known = levels.distinct(text)
+    return Texts(known, levels.positions(text, known).astype(np.int32))

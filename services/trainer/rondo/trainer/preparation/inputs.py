@@ -5,7 +5,7 @@ A missing category is the empty text, a missing number is NaN.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -61,31 +61,6 @@ def category(rows: pl.DataFrame, name: str) -> pl.Series:
 def number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
     # Null becomes NaN.
     return rows[name].cast(pl.Float32).to_numpy()
-
-
-def arrays(columns: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """Return the columns of `function_columns` by name, writable: texts or float32, shape `[rows]`."""
-    found = (
-        number(columns, name) if dtype == pl.Float32 else _texts(columns, name)
-        for name, dtype in columns.schema.items()
-    )
-    return {name: np.require(values, requirements="W") for name, values in zip(columns.columns, found, strict=True)}
-
-
-def function_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the features of rows without other columns: categories as `category` has them, and float32.
-
-    Raises:
-        MissingColumnsError: a feature is no column of `rows`.
-
-    """
-    check_columns(features, rows)
-    return pl.DataFrame(
-        [
-            category(rows, name) if feature.type == "category" else rows[name].cast(pl.Float32)
-            for name, feature in features.items()
-        ]
-    )
 
 
 def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
