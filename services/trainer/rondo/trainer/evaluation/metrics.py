@@ -1,6 +1,6 @@
 """The metrics of a model on labelled rows, computed by scikit-learn under the names of `rondo.contracts.tasks.metrics`.
 
-A metric of a single task has a formula there instead.
+A metric of a single task has a formula there instead. Those of decided labels have one in `confusion_metrics`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sklearn import metrics as sk
 
 from rondo.contracts.tasks.metrics import CALIBRATION_BINS
 from rondo.contracts.tasks.registry import METRICS, task_named
+from rondo.trainer.evaluation.confusion_metrics import OF_CONFUSION, marginals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import FittedTask
+    from rondo.trainer.evaluation.confusion_metrics import Measure
 
     Weights = NDArray[np.float64] | None
 
@@ -181,43 +183,21 @@ def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.floa
     return bins, hits - score
 
 
-def _decided(measure: Callable[..., float], **options: Any) -> Callable[[Scored, Weights], float]:
+def _decided(measure: Measure) -> Callable[[Scored, Weights], float]:
     """Return a metric of the decided labels."""
 
     def of(scored: Scored, weights: Weights) -> float:
-        targets, labels, counts = _confusion(scored, weights)
-        return float(measure(targets, labels, sample_weight=counts, **options))
+        cells, classes = cells_of(scored)
+        return measure(*marginals(cells, weights, classes))
 
     return of
 
 
-def _confusion(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return each pair of target and decided label that occurs, and the total weight of its rows.
-
-    A metric of the decided labels is the same for the pairs as for the rows, and there are far fewer pairs.
-    """
-    labels = np.asarray(scored.outputs["label"], np.int64)
-    targets = _targets(scored)
-    classes = 1 + int(max(targets.max(), labels.max()))
-    counts = np.bincount(targets * classes + labels, weights, minlength=classes * classes).astype(np.float64)
-    pairs = np.flatnonzero(counts)
-    return pairs // classes, pairs % classes, counts[pairs]
-
-
-def _balanced_accuracy(scored: Scored, weights: Weights) -> float:
-    # The mean recall of the classes that occur: scikit-learn's own warns where another class is predicted.
-    targets, labels, counts = _confusion(scored, weights)
-    return float(
-        sk.recall_score(
-            targets, labels, labels=np.unique(targets), average="macro", zero_division=0, sample_weight=counts
-        )
-    )
-
-
-def _mcc(scored: Scored, weights: Weights) -> float:
-    targets, labels, counts = _confusion(scored, weights)
-    # scikit-learn also returns 0 for one class, but with a warning.
-    return float(sk.matthews_corrcoef(targets, labels, sample_weight=counts)) if len({*targets, *labels}) > 1 else 0.0
+def cells_of(scored: Scored) -> tuple[NDArray[np.int64], int]:
+    """Return the cell of each row in the confusion matrix, and the number of classes, see `confusion_metrics`."""
+    targets, decided = _targets(scored), np.asarray(scored.outputs["label"], np.int64)
+    classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
+    return targets * classes + decided, classes
 
 
 def _selection_rate(scored: Scored, weights: Weights) -> float:
@@ -298,13 +278,7 @@ _METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
     "log_loss": _log_loss,
     "brier": _brier,
     "ece": _calibration_error,
-    "accuracy": _decided(sk.accuracy_score),
-    "balanced_accuracy": _balanced_accuracy,
-    "precision": _decided(sk.precision_score, zero_division=0),
-    "recall": _decided(sk.recall_score, zero_division=0),
-    "f1": _decided(sk.f1_score, zero_division=0),
-    "f1_macro": _decided(sk.f1_score, average="macro", zero_division=0),
-    "mcc": _mcc,
+    **{name: _decided(measure) for name, measure in OF_CONFUSION.items()},
     "selection_rate": _selection_rate,
     "true_positive_rate": _rate(1),
     "false_positive_rate": _rate(0),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.evaluation.metrics import calibration_bins, chances, costs, interval_tails
+from rondo.trainer.evaluation.confusion_metrics import OF_CONFUSION, marginals
+from rondo.trainer.evaluation.metrics import calibration_bins, cells_of, chances, costs, interval_tails
 from rondo.trainer.evaluation.reference_profile import counted_rows
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rondo.trainer.evaluation.confusion_metrics import Measure
     from rondo.trainer.evaluation.metrics import Scored
 
     Vector = NDArray[np.float64]
@@ -32,8 +34,8 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 def of_weights(name: str, scored: Scored) -> OfWeights | None:
     """Return a metric as a function of weights, shape `[rows]`. None if only scikit-learn can compute it."""
-    if name in _OF_CONFUSION:
-        return _of_confusion(_OF_CONFUSION[name], scored)
+    if name in OF_CONFUSION:
+        return _of_confusion(OF_CONFUSION[name], scored)
     if name in _OF_ORDER_OR_BINS:
         return _OF_ORDER_OR_BINS[name](scored)
     loss = _row_losses(name, scored)
@@ -166,50 +168,11 @@ def _r2(scored: Scored) -> OfWeights:
     return evaluate
 
 
-def _of_confusion(measure: Callable[[Vector, Vector, Vector], float], scored: Scored) -> OfWeights:
-    """Return a metric from the weights of right rows by class, and of all rows by class and by decided class."""
-    targets, decided = scored.targets.astype(np.int64), np.asarray(scored.outputs["label"], np.int64)
-    classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
-    cells = targets * classes + decided
-
-    def evaluate(weights: Vector) -> float:
-        counts = np.bincount(cells, weights, classes * classes).reshape(classes, classes)
-        return float(measure(np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)))
-
-    return evaluate
+def _of_confusion(measure: Measure, scored: Scored) -> OfWeights:
+    cells, classes = cells_of(scored)
+    return lambda weights: measure(*marginals(cells, weights, classes))
 
 
-def _share(of: float, total: float) -> float:
-    return of / total if total else 0.0
-
-
-def _balanced_accuracy(right: Vector, of_class: Vector, _: Vector) -> float:
-    occurs = of_class > 0
-    return float(np.mean(right[occurs] / of_class[occurs]))
-
-
-def _f1_macro(right: Vector, of_class: Vector, decided: Vector) -> float:
-    occurs = of_class + decided > 0
-    return float(np.mean(2 * right[occurs] / (of_class + decided)[occurs]))
-
-
-def _mcc(right: Vector, of_class: Vector, decided: Vector) -> float:
-    """Return the correlation of classes (Gorodkin, Computational Biology and Chemistry 2004)."""
-    rows = of_class.sum()
-    spread = (rows**2 - (decided**2).sum()) * (rows**2 - (of_class**2).sum())
-    return _share(float(right.sum() * rows - (of_class * decided).sum()), float(np.sqrt(spread)))
-
-
-# A metric of one label is that of label 1, as in `metrics`.
-_OF_CONFUSION: dict[str, Callable[[Vector, Vector, Vector], float]] = {
-    "accuracy": lambda right, of_class, _: float(right.sum() / of_class.sum()),
-    "balanced_accuracy": _balanced_accuracy,
-    "precision": lambda right, _, decided: _share(right[1], decided[1]),
-    "recall": lambda right, of_class, _: _share(right[1], of_class[1]),
-    "f1": lambda right, of_class, decided: _share(2 * right[1], of_class[1] + decided[1]),
-    "f1_macro": _f1_macro,
-    "mcc": _mcc,
-}
 _OF_ORDER_OR_BINS: dict[str, Callable[[Scored], OfWeights]] = {
     "roc_auc": _over_classes(_roc_auc),
     "average_precision": _over_classes(_average_precision),
