@@ -32,7 +32,7 @@ class Settings(ServiceSettings):
     artifacts: str = Field(min_length=1)
     max_batch: Annotated[int, Field(ge=1, le=50_000)] = 4_000
     deduplicated_answers: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
-    queue_after: Annotated[float, Field(ge=0, le=3600)] = 0
+    queue_after: Annotated[float, Field(ge=0, le=3600)] = 0.25
     linger: Annotated[float, Field(ge=0, le=5)] = 0.02
     bulk_threads: Annotated[int, Field(ge=0, le=64)] = 1
     inference_threads: Annotated[int, Field(ge=1, le=64)] = 1
