@@ -177,6 +177,22 @@ async def test_a_column_of_older_rows_has_no_other_capitals(store: Backend, spec
     assert (await declare(store, flights())).changed
 
 
+@pytest.mark.parametrize("column", ["id", "distance", "late"])
+async def test_a_column_of_older_rows_that_is_no_time_does_not_become_known_at(
+    store: Backend, spec: ModelSpec, column: str
+) -> None:
+    await apply(store, spec)
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    known = flights(entity=["flight"], known_at=column) if column == "id" else flights()
+    if column != "id":
+        columns = {name: each for name, each in known.as_dict()["columns"].items() if name != column}
+        known = DatasetSpec.model_validate(known.as_dict() | {"columns": columns, "known_at": column})
+    with pytest.raises(RefusedDatasetError):
+        await declare(store, known)
+    assert (await declare(store, flights(known_at="sent_at"))).changed
+
+
 @pytest.mark.parametrize("revision", [0, 1, 2])
 async def test_the_event_of_a_model_names_the_revision_of_its_dataset(spec: ModelSpec, revision: int) -> None:
     store = FakeStore()

@@ -14,7 +14,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.digest import digest_of
 from rondo.trainer.dataset.feature_join import SourceTable
 from rondo.trainer.dataset.training_set import RowsLeftOut, Tables, assemble, rows_left_out
-from rondo.trainer.errors import ColumnMissingError, InexactIntegerError, SourceUnknownError
+from rondo.trainer.errors import ColumnMissingError, InexactIntegerError, KnownAtTypeError, SourceUnknownError
 
 from tests.trainer.dataset.frames import LATER, SPEC, TIME, at, outcomes, published, served
 
@@ -95,6 +95,17 @@ def test_a_table_from_before_known_at_was_declared_has_no_row_that_was_known() -
     assert table.rows is not None
     old = (SourceTable(WEATHER, table.rows.drop("sent"), PLACES),)
     assert temps(Tables(FLIGHTS, None, None, sources=old)) == [("a", None), ("b", None), ("c", None)]
+
+
+def test_a_known_at_that_older_rows_have_as_text_is_an_error_with_what_to_do() -> None:
+    (table,) = weather(("UA", 0, 0, 3.0, "w1"))
+    assert table.rows is not None
+    text = (SourceTable(WEATHER, table.rows.with_columns(pl.col("sent").cast(pl.String)), PLACES),)
+    with pytest.raises(KnownAtTypeError) as caught:
+        temps(Tables(FLIGHTS, None, None, sources=text))
+    assert (caught.value.dataset, caught.value.column) == ("weather", "sent")
+    assert "as something else than a time" in str(caught.value)
+    assert "declare a dataset of another name" in str(caught.value)
 
 
 def test_rows_without_a_required_value_are_left_out_and_counted() -> None:

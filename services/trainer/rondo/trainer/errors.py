@@ -40,6 +40,20 @@ class SourceUnknownError(TrainingImpossibleError):
         )
 
 
+class KnownAtTypeError(TrainingImpossibleError):
+    """The column `known_at` of a source is stored as another type than a time: rows had it before it was a time."""
+
+    code = "known_at_type"
+
+    def __init__(self, dataset: str, column: str) -> None:
+        self.dataset, self.column = dataset, column
+        super().__init__(
+            f"the dataset {dataset!r} has the column {column!r} of `known_at` in older rows as something else than a"
+            " time, so nothing tells when its rows were known: declare a dataset of another name, publish the rows to"
+            " it, and take the features from there"
+        )
+
+
 class ColumnMissingError(TrainingImpossibleError):
     """The data lacks columns that the spec names."""
 

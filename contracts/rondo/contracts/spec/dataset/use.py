@@ -39,6 +39,16 @@ def name_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -
             yield other_capitals(name, stored)
 
 
+def known_at_contradictions(dataset: DatasetSpec, undeclared: Iterable[ModelSpec]) -> Iterator[str]:
+    """Yield why the column of `known_at` can't be a time: older rows have it as something else, by `undeclared`."""
+    for model in undeclared:
+        if dataset.known_at is not None and dataset.known_at in {*_sent(model)} - {model.data.event_time}:
+            yield (
+                f"`known_at` is {dataset.known_at}, which rows from before the declaration have as a column of the "
+                f"model {model.model} that is no time: use another name"
+            )
+
+
 def _sent(model: ModelSpec) -> Iterator[str]:
     yield from (model.data.entity, model.data.event_time, model.data.label)
     yield from (name for name, feature in model.features.items() if feature.is_sent)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.dataset.evolution import changes
 from rondo.contracts.spec.dataset.source import source_problems
-from rondo.contracts.spec.dataset.use import ignored_keys, label_contradictions, misfits, name_contradictions
+from rondo.contracts.spec.dataset.use import (
+    ignored_keys,
+    known_at_contradictions,
+    label_contradictions,
+    misfits,
+    name_contradictions,
+)
 from rondo.registry.registration.spec_review import Review
 
 if TYPE_CHECKING:
@@ -26,7 +32,7 @@ def review_dataset(
     """
     found = changes(before.history, spec)
     refusals = [change.sentence for change in found if change.is_refused]
-    refusals += name_contradictions(spec, undeclared)
+    refusals += (*name_contradictions(spec, undeclared), *known_at_contradictions(spec, undeclared))
     named = [model for model in users if model.data.dataset == spec.dataset]
     refusals += [
         f"the model {model.model}: {problem}" for model in named for problem in _problems(model, spec, undeclared)

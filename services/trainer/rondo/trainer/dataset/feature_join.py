@@ -12,7 +12,7 @@ from rondo.chassis.features.point_in_time import FeatureGroup, groups
 from rondo.chassis.features.steps import available, steps
 from rondo.trainer.dataset.batches import publication_order
 from rondo.trainer.dataset.columns import TIME, feature, inexact_mark, pop_inexact, stored_type
-from rondo.trainer.errors import ColumnMissingError, InexactIntegerError, SourceUnknownError
+from rondo.trainer.errors import ColumnMissingError, InexactIntegerError, KnownAtTypeError, SourceUnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ def with_joined(spec: ModelSpec, sources: Sequence[SourceTable], rows: pl.DataFr
     Raises:
         SourceUnknownError: the event of the spec has nothing about a source.
         ColumnMissingError: the table of a source lacks a column of its key, or its event time.
+        KnownAtTypeError: the column `known_at` of a source is stored as another type than a time.
 
     """
     known = {table.source.dataset: table for table in sources}
@@ -78,6 +79,8 @@ def _joined(spec: ModelSpec, group: FeatureGroup, table: SourceTable, rows: pl.D
         return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in types)
     if missing := [name for name in (*source.entity, source.event_time) if name not in present]:
         raise ColumnMissingError(source.dataset, missing)
+    if source.known_at is not None and not isinstance(present[source.known_at], pl.Datetime):
+        raise KnownAtTypeError(source.dataset, source.known_at)
     values = {name: feature(name, spec.features[name], column, present) for name, column in group.columns.items()}
     for name, column in group.columns.items():
         if (mark := inexact_mark(name, spec.features[name], column, present)) is not None:
