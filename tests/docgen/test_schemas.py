@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jsonschema
@@ -29,6 +27,8 @@ from rondo.docgen.schemas import (
     snapshots,
     write_snapshots,
 )
+
+from tests.conventions.append_only import lost_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,21 +238,7 @@ def test_every_snapshot_is_what_the_list_of_digests_says() -> None:
 
 
 def test_no_line_of_the_digests_has_changed_since_the_list_was_started() -> None:
-    git = shutil.which("git")
-    if git is None or not (SNAPSHOTS.parents[1] / ".git").exists():
-        pytest.skip("this is no checkout")
-
-    def output(*arguments: str) -> str:
-        return subprocess.run([git, *arguments], cwd=SNAPSHOTS, check=True, capture_output=True, text=True).stdout  # noqa: S603
-
-    started = output("log", "-1", "--diff-filter=A", "--format=%H", "--", DIGESTS).split()
-    if not started:
-        pytest.skip("the checkout has no history of it")
-    later = output("log", "--format=%H", f"{started[0]}..", "--", DIGESTS).split()
-    now = set((SNAPSHOTS / DIGESTS).read_text(encoding="utf-8").splitlines())
-    for commit in (*started, *later):
-        lost = set(output("show", f"{commit}:./{DIGESTS}").splitlines()) - now
-        assert not lost, f"{lost} must stay as they were"
+    assert lost_lines(SNAPSHOTS / DIGESTS) == set()
 
 
 def test_a_new_snapshot_adds_its_digest_to_the_list(tmp_path: Path) -> None:
