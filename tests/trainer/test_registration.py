@@ -13,7 +13,7 @@ from onnx import ModelProto, helper
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer import registration
 from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
-from rondo.trainer.evaluation.metrics import compute_all
+from rondo.trainer.evaluation.metrics.metrics import compute_all
 from rondo.trainer.external_models.errors import BatchDependentError, UnmatchedClassesError
 from rondo.trainer.onnx_graph import builder
 from skl2onnx import to_onnx

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.trainer.evaluation.confusion_metrics import OF_CONFUSION
-from rondo.trainer.evaluation.metrics import compute
+from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION
+from rondo.trainer.evaluation.metrics.metrics import compute
 from sklearn import metrics as sk
 
 from tests.trainer.evaluation.test_metrics import binary, classes

@@ -12,7 +12,7 @@ from rondo.contracts.tasks.base import Costs, FittedTask, Interval
 from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.evaluation import bootstrap
 from rondo.trainer.evaluation.bootstrap import compare
-from rondo.trainer.evaluation.metrics import Scored, compute, compute_all
+from rondo.trainer.evaluation.metrics.metrics import Scored, compute, compute_all
 from sklearn import metrics as sk
 
 row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.tasks.registry import TASKS
-from rondo.trainer.evaluation.metrics import Scored, compute
+from rondo.trainer.evaluation.metrics.metrics import Scored, compute
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 from tests.trainer.evaluation.test_metrics import binary, classes, numbers

@@ -1,7 +1,7 @@
 """The metrics of models: names, directions, and differences.
 
 The trainer computes the metrics of this file under the same names. For a holdout it uses scikit-learn, if that has the
-metric (`rondo.trainer.evaluation.metrics`). For the resamples of a comparison it uses the formulas of
+metric (`rondo.trainer.evaluation.metrics.metrics`). For the resamples of a comparison it uses the formulas of
 `weighted_metrics` there, which tests compare with scikit-learn. A task may have more metrics in its own file, each with
 a `formula`.
 """

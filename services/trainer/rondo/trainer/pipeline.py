@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
     from rondo.trainer.evaluation.feature_reference import FeatureReference
-    from rondo.trainer.evaluation.metrics import Scored
+    from rondo.trainer.evaluation.metrics.metrics import Scored
     from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.fitting.plan import Planned

@@ -13,7 +13,7 @@ import numpy as np
 
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.training_evidence import Comparison
-from rondo.trainer.evaluation import metrics
+from rondo.trainer.evaluation.metrics import metrics
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.trainer.evaluation.metrics import Scored
+    from rondo.trainer.evaluation.metrics.metrics import Scored
 
 # The number of resamples: fewer of many rows, and fewer for a metric that scikit-learn computes for each resample.
 _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000

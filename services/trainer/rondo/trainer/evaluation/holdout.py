@@ -10,8 +10,8 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import calibration
-from rondo.trainer.evaluation import metrics
-from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.metrics import metrics
+from rondo.trainer.evaluation.metrics.metrics import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rondo.chassis.profiles.slices import MOST_COLUMNS, MOST_VALUES, texts
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import PerformanceFigure, SliceMetrics, SliceReference
-from rondo.trainer.evaluation.metrics import compute_all
+from rondo.trainer.evaluation.metrics.metrics import compute_all
 from rondo.trainer.evaluation.reference_blocks import of_slice_losses
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import FittedTask
-    from rondo.trainer.evaluation.metrics import Scored
+    from rondo.trainer.evaluation.metrics.metrics import Scored
 
 # If a column has more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
 MAX_SLICES = 1_000

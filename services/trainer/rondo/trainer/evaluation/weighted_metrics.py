@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.evaluation.confusion_metrics import OF_CONFUSION, marginals
-from rondo.trainer.evaluation.metrics import calibration_bins, cells_of, chances, costs, interval_tails
+from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION, marginals
+from rondo.trainer.evaluation.metrics.metrics import calibration_bins, cells_of, chances, costs, interval_tails
 from rondo.trainer.evaluation.reference_profile import counted_rows
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.trainer.evaluation.confusion_metrics import Measure
-    from rondo.trainer.evaluation.metrics import Scored
+    from rondo.trainer.evaluation.metrics.confusion import Measure
+    from rondo.trainer.evaluation.metrics.metrics import Scored
 
     Vector = NDArray[np.float64]
     OfWeights = Callable[[Vector], float | None]

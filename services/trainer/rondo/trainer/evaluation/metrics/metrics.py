@@ -1,6 +1,6 @@
 """The metrics of a model on labelled rows, computed by scikit-learn under the names of `rondo.contracts.tasks.metrics`.
 
-A metric of a single task has a formula there instead. Those of decided labels have one in `confusion_metrics`.
+A metric of a single task has a formula there instead. Those of decided labels have one in `confusion`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 
 from rondo.contracts.tasks.metrics import CALIBRATION_BINS
 from rondo.contracts.tasks.registry import METRICS, task_named
-from rondo.trainer.evaluation.confusion_metrics import OF_CONFUSION, marginals
+from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION, marginals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import FittedTask
-    from rondo.trainer.evaluation.confusion_metrics import Measure
+    from rondo.trainer.evaluation.metrics.confusion import Measure
 
     Weights = NDArray[np.float64] | None
 
@@ -194,7 +194,7 @@ def _decided(measure: Measure) -> Callable[[Scored, Weights], float]:
 
 
 def cells_of(scored: Scored) -> tuple[NDArray[np.int64], int]:
-    """Return the cell of each row in the confusion matrix, and the number of classes, see `confusion_metrics`."""
+    """Return the cell of each row in the confusion matrix, and the number of classes, see `confusion`."""
     targets, decided = _targets(scored), np.asarray(scored.outputs["label"], np.int64)
     classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
     return targets * classes + decided, classes
