@@ -50,7 +50,7 @@ _KEY = methodcaller("key")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
-# The time that replaces it while the transform may have output without messages.
+# The longest time of a poll while the transform may have output that no message causes.
 _ACTIVE_SECONDS = 0.02
 _LAG_SECONDS = 1.0
 # The time of one wait for messages while a commit is in progress.
@@ -266,8 +266,8 @@ class ExactlyOnceStream:
         if not consumer.memberid():
             if not messages:
                 return
-            # The broker would not check metadata of no member. The messages are dropped, because only another call of
-            # `consume` makes this consumer join again.
+            # The broker would not fence a commit without the metadata of a group member. The messages are dropped,
+            # because only another call of `consume` makes this consumer join again.
             raise PartitionsMovedError({place(message)[:2] for message in messages})
         output = self._transformed(messages, writer)
         self._settle(writer, output)

@@ -50,7 +50,7 @@ class FailedMessages:
         return is_new
 
     def last_error(self, place: Place) -> str:
-        """Return the error of the last time a message failed alone. Empty if it never did."""
+        """Return the error of the last attempt at a message alone. Empty if none failed."""
         return self._errors.get(place, "")
 
     def failed(self, places: Sequence[Place], error: str = "") -> bool:

@@ -65,7 +65,7 @@ class Transactions:
         try:
             self.producer.abort_transaction(_LOOK_SECONDS if self._stop.is_set() else _ABORT_SECONDS)
         except KafkaException as error:
-            log.warning("the transaction could not be aborted, its timeout will: %s", error)
+            log.warning("the transaction could not be aborted, so the broker aborts it at its timeout: %s", error)
 
     def _deliver(self) -> None:
         until = time.monotonic() + self._timeout

@@ -102,7 +102,7 @@ class Replica:
             self._gained_at[number] = self._clock()
             self._parts[number] = part, tasks.create_task(part.run(), name=f"partition {number}")
         if lost or gained:
-            log.info("has partitions %s: gained %s, lost %s", *map(_listed, (self.numbers, gained, lost)))
+            log.info("this replica has partitions %s: gained %s, lost %s", *map(_listed, (self.numbers, gained, lost)))
         self.changed.set()
 
     async def _count(self, partitions: Mapping[str, int]) -> None:

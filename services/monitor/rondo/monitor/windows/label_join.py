@@ -158,7 +158,7 @@ def _nearest(
         _Points(
             their_codes[candidates],
             outcomes.column("known_at").to_numpy()[candidates],
-            # Among outcomes with equal times the last to arrive is the nearest, in both directions.
+            # Among outcomes with equal times the join takes the one that arrived last, forwards and backwards.
             outcomes.column("row").to_numpy()[candidates] * (1 if before else -1),
         ),
         candidates,

@@ -56,7 +56,7 @@ def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
     first = desired.routes[0].model_version
     known = _ANSWERING if desired.evidence is None else (*_ANSWERING, RouteRole.SHADOW)
     if other := next((route for route in desired.routes if route.role not in known), None):
-        # A version that is announced as available and never scores anything would look like a shadow that agrees.
+        # A version that is reported as available but never scores would pass as a shadow without any disagreement.
         return (
             other.model_version,
             f"its role is {other.role}, which is not executed without a rollout: deploy without it",

@@ -78,7 +78,7 @@ class _Layout:
         if list(map(len, numbers)) != self.sizes:
             return None
         columns = self._divided(self.numbers.unpack(b"".join(numbers)))
-        # The positions are in their order, because each removal moves those after it.
+        # Insert in ascending order of the positions, because each insertion shifts the columns after it.
         for place, name in self.texts.items():
             columns.insert(place, binary.decode(name, "BYTES", [self.rows], raw[place]))
         return [columns[place] for place in self.places]

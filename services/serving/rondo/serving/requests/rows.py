@@ -86,7 +86,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The source of a selection of another source's rows."""
+    """The source of some rows of another source."""
 
     source: Source
     rows: Sequence[int]

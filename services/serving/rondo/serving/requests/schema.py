@@ -34,7 +34,7 @@ _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 _TYPES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
 # One decoded request, an object of the struct class of `RequestSchema`. Each model has another class.
 Request: TypeAlias = Any
-# The largest number of numbers, because each is an argument of a call.
+# The most numbers that one call takes: each is an argument of it.
 _MAX_PACKED = 100_000
 
 

@@ -70,7 +70,9 @@ class Worker:
 
     async def _run(self, run: Run) -> None:
         with span("train", run.traceparent, model=run.model, run_id=run.id, attempt=run.attempt):
-            log.info("%s of %s begins, for %s %s", run.id, run.model, run.trigger.kind, run.trigger.id)
+            log.info(
+                "run %s of %s begins, because of the trigger %s %s", run.id, run.model, run.trigger.kind, run.trigger.id
+            )
             async with self._leased(run):
                 await self._try(run)
 
