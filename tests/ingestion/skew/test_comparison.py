@@ -54,6 +54,15 @@ def test_a_missing_value_differs_from_any_and_an_empty_category_is_missing() -> 
     assert [(each.entity, each.served, each.published) for each in zone.largest] == [("r2", None, "south")]
 
 
+def test_a_joined_feature_is_not_compared_with_a_column_of_its_name() -> None:
+    joined = spec(rain={"type": "float", "optional": True, "from": "weather", "max_age": "4h"})
+    rows = rides(5, rain=["a", "b", "c", "d", "e"])
+    predictions = served(rides(5, rain=[1.0] * 5))
+    found = compare(joined, rows.lazy(), predictions.lazy(), START, START + DAY)
+    assert found is not None
+    assert (found.compared, found.features) == (("zone", "distance", "stops", "night"), ())
+
+
 def test_rounding_is_no_skew() -> None:
     exact = [n / 7 for n in range(20)]
     rounded = pl.Series([value * (1 + 2e-7) for value in exact], dtype=pl.Float32)

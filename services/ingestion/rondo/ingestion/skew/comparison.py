@@ -55,7 +55,9 @@ def compare(
     published_columns, served_columns = published.collect_schema(), predictions.collect_schema()
     if not {spec.data.entity, spec.data.event_time} <= set(published_columns):
         return None
-    names = [name for name in spec.features if name in published_columns and f"{FEATURE}{name}" in served_columns]
+    # A published row has no joined feature. A column with the name of one is another column.
+    sent = [name for name, feature in spec.features.items() if feature.is_sent]
+    names = [name for name in sent if name in published_columns and f"{FEATURE}{name}" in served_columns]
     served = (
         predictions.filter(pl.col("role") == RouteRole.PRIMARY, pl.col("event_time").is_between(since, until))
         .sort("made_at", maintain_order=True)
