@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from rondo.contracts.batch_files.formats import FileFormat
 
 CONTRACT = contract_of("rides", [spec()])
-DUPLICATE = "ride: duplicate, an earlier row of this batch has the same ride and started"
+DUPLICATE = (
+    "ride: duplicate, an earlier row of this batch has the same ride and started: send a correction in a later batch"
+)
 
 
 def accepted(frame: pl.DataFrame, file_format: FileFormat = "CSV") -> AcceptedBatch:

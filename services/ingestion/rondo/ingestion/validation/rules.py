@@ -27,6 +27,7 @@ _MODEL = pl.Float32
 _TYPED = "typed."  # the prefix of a column after its cast
 _EVERY_ROW = "missing, every row needs one"
 _MISSING = {"entity": _EVERY_ROW, "time": _EVERY_ROW, "label": "label missing, send the row when it is known"}
+_CORRECTION = "send a correction in a later batch"
 _MISSING_FEATURE = "missing, send a value, or make it `optional` in the spec"
 
 
@@ -59,7 +60,7 @@ def check_rows(batch: RawBatch, contract: Contract, latest: datetime) -> RowChec
     where = {reason: name for reason, name, _ in rules}
     for key in contract.row_keys:
         same = " and ".join((*key[1:], key[0]))
-        reason = f"{key[1]}: duplicate, an earlier row of this batch has the same {same}"
+        reason = f"{key[1]}: duplicate, an earlier row of this batch has the same {same}: {_CORRECTION}"
         masks = masks.with_columns(_repeated(both, key, masks).alias(reason))
         where[reason] = key[1]
     found = [reason for reason, hit in zip(masks.columns, masks.select(pl.all().any()).row(0), strict=True) if hit]
