@@ -48,10 +48,10 @@ def tables(draw: st.DrawFn) -> Shuffled:
 def by_definition(table: Shuffled, row: Asked, max_age: int | None) -> int | None:
     """Return the value of a row by a loop over all published rows."""
     *key, at = row
-    best: tuple[tuple[int, int, int], int | None] | None = None
+    best: tuple[tuple[int, int, int, int], int | None] | None = None
     for publication, (airport, runway, event_time, known_at, value) in table.rows:
         available_at = max(event_time, known_at)
-        rank = (event_time, available_at, publication)
+        rank = (event_time, available_at, known_at, publication)
         if at is None or [airport, runway] != key or available_at > at or (best is not None and rank < best[0]):
             continue
         best = (rank, value)
@@ -108,7 +108,7 @@ def test_a_lookup_of_a_key_finds_what_the_join_finds_for_any_order_of_arrival(
     history: KeyHistory[tuple[int | None]] = KeyHistory()
     for place, (airport, runway, event_time, known_at, value) in table.rows * 2:
         if (airport, runway) == ("a", "b"):
-            history.add(event_time, max(event_time, known_at), place, (value,))
+            history.add(event_time, known_at, place, (value,))
     looked_up = [(history.at(time, max_age) or (None,))[0] for time in at]
     assert looked_up == joined(table, [("a", "b", time) for time in at], max_age)["gust"].to_list()
     history.drop_before(min(at))
@@ -120,7 +120,7 @@ def test_a_table_and_a_lookup_keep_the_same_steps(table: Shuffled) -> None:
     history: KeyHistory[int | None] = KeyHistory()
     for place, (airport, runway, event_time, known_at, value) in table.rows:
         if (airport, runway) == ("a", "b"):
-            history.add(event_time, max(event_time, known_at), place, value)
+            history.add(event_time, known_at, place, value)
     found = steps(available(frame_of(table), SOURCE, [pl.col("wind")], pl.col("place")), SOURCE).collect()
     assert found["source.available_at"].is_sorted()
     of_key = found.filter(pl.col("source.key.0") == "a", pl.col("source.key.1") == "b")
@@ -131,6 +131,13 @@ def test_a_table_and_a_lookup_keep_the_same_steps(table: Shuffled) -> None:
 def test_of_rows_with_the_same_times_the_last_publication_counts() -> None:
     table = Shuffled([(1, ("a", "b", 0, 0, 3)), (0, ("a", "b", 0, 0, 7))])
     assert joined(table, [("a", "b", 1)], None)["gust"].to_list() == [3]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_forecasts_of_a_time_the_one_that_was_known_last_counts(first: int) -> None:
+    """Both are available from their event time on, in whatever order they were published."""
+    table = Shuffled([(first, ("a", "b", 5, 1, 3)), (1 - first, ("a", "b", 5, 2, 7))])
+    assert joined(table, [("a", "b", 5)], None)["gust"].to_list() == [7]
 
 
 @pytest.mark.medium

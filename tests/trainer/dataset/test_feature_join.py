@@ -159,11 +159,11 @@ flights_of = st.lists(st.tuples(hours, st.sampled_from(["UA", "AA", "DL"])), min
 
 def by_definition(readings: list[Reading], carrier: str, hour: float) -> float | None:
     """Return the degrees by a loop over all readings."""
-    known = [(read, max(read, sent), PLACES[batch], value) for key, read, sent, value, batch in readings
+    known = [(read, max(read, sent), sent, PLACES[batch], value) for key, read, sent, value, batch in readings
              if key == carrier and max(read, sent) <= hour]  # fmt: skip
     if not known:
         return None
-    read, *_, value = max(known, key=lambda row: row[:3])
+    read, *_, value = max(known, key=lambda row: row[:4])
     return value if hour - read <= 4 else None
 
 

@@ -14,14 +14,22 @@ class Step(Generic[Values]):
     """A row that is the value of its key from `available_at` on, until the next step. Times are in microseconds."""
 
     event_time: int
-    available_at: int
+    known_at: int
     publication: int
     values: Values
 
     @property
+    def available_at(self) -> int:
+        """The later of both times."""
+        return max(self.event_time, self.known_at)
+
+    @property
     def rank(self) -> tuple[int, int, int]:
-        """The order of rows that are available. The one with the highest rank is the value."""
-        return (self.event_time, self.available_at, self.publication)
+        """The order of rows that are available. The one with the highest rank is the value.
+
+        Of rows with one event time, those with a later `known_at` are not available earlier.
+        """
+        return (self.event_time, self.known_at, self.publication)
 
 
 @dataclass
@@ -33,9 +41,10 @@ class KeyHistory(Generic[Values]):
 
     steps: list[Step[Values]] = field(default_factory=list)
 
-    def add(self, event_time: int, available_at: int, publication: int, values: Values) -> None:
-        """Add a row. `available_at` is not before `event_time`."""
-        step = Step(event_time, available_at, publication, values)
+    def add(self, event_time: int, known_at: int, publication: int, values: Values) -> None:
+        """Add a row. It may be known before its event time, as a forecast is."""
+        step = Step(event_time, known_at, publication, values)
+        available_at = step.available_at
         place = self._after(available_at)
         if place and self.steps[place - 1].rank >= step.rank:
             return
