@@ -51,6 +51,21 @@ def test_a_task_change_is_refused_while_a_version_serves(spec: ModelSpec) -> Non
     assert re.search("`task` .* binary .* regression .* version 3 ", refusal)
 
 
+def test_a_change_of_joined_features_is_none_of_requests(spec: ModelSpec) -> None:
+    joined = Feature.model_validate({"type": "float", "from": "weather"})
+    sent = Feature(type="float")
+
+    def warnings(after: Feature | None, before: Feature | None) -> tuple[str, ...]:
+        features = {**spec.features, **({} if after is None else {"temp": after})}
+        serving = {**spec.features, **({} if before is None else {"temp": before})}
+        return review_spec(spec.model_copy(update={"features": features}), spec, 3, serving).warnings
+
+    assert warnings(joined, None) == warnings(joined, joined) == ()
+    assert ["the features change" in warning for warning in warnings(None, joined)] == [False]
+    assert ["(temp was sent and is joined)" in warning for warning in warnings(joined, sent)] == [True]
+    assert ["(temp was joined and is sent)" in warning for warning in warnings(sent, joined)] == [True]
+
+
 def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
     features = spec.as_dict()["features"]
     more = changed(spec, features=features | {"origin": {"type": "category"}})

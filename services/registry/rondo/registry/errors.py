@@ -99,7 +99,7 @@ class DatasetInUseError(RegistryError):
         self.dataset, self.models = dataset, models
         super().__init__(
             f"the declaration of {dataset} can't be removed, for {', '.join(models[:10])} name it: remove these models"
-            " first, or apply their specs with another `data.dataset`"
+            " first, or apply their specs with another `data.dataset`, or without features `from` it"
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec import support_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rondo.contracts.spec.model import Feature, ModelSpec
 
@@ -61,20 +61,29 @@ def _change(key: str, before: str, after: str, champion: int) -> str:
 def _signature_warnings(
     features: Mapping[str, Feature], champion: int, serving: Mapping[str, Feature]
 ) -> tuple[str, ...]:
-    changes = [f"{name} is new" for name in features if name not in serving]
-    changes += [f"{name} is gone" for name in serving if name not in features]
-    changes += [
-        f"{name} was {serving[name].type} and is {feature.type}"
-        for name, feature in features.items()
-        if name in serving and serving[name].type != feature.type
-    ]
-    if not changes:
-        return ()
-    warning = (
-        f"the features change ({', '.join(changes)}): version {champion} keeps answering requests with its own "
-        "features; requests must have the new ones from the promotion of the next version on"
-    )
-    if comparable(features, serving):
-        return (warning,)
-    unjudged = f"version {champion} can't be scored on the new features: the next candidate is not compared with it"
-    return (warning, unjudged)
+    warnings = []
+    if changes := list(_signature_changes(features, serving)):
+        warnings.append(
+            f"the features change ({', '.join(changes)}): version {champion} keeps answering requests with its own "
+            "features; requests must have the new ones from the promotion of the next version on"
+        )
+    if not comparable(features, serving):
+        warnings.append(
+            f"version {champion} can't be scored on the new features: the next candidate is not compared with it"
+        )
+    return tuple(warnings)
+
+
+def _signature_changes(features: Mapping[str, Feature], serving: Mapping[str, Feature]) -> Iterator[str]:
+    """Yield the changes of what requests have. They have no joined features."""
+    sent = {name: feature for name, feature in features.items() if feature.is_sent}
+    before = {name: feature for name, feature in serving.items() if feature.is_sent}
+    for name in sent:
+        if name not in before:
+            yield f"{name} was joined and is sent" if name in serving else f"{name} is new"
+    for name in before:
+        if name not in sent:
+            yield f"{name} was sent and is joined" if name in features else f"{name} is gone"
+    for name, feature in sent.items():
+        if name in before and before[name].type != feature.type:
+            yield f"{name} was {before[name].type} and is {feature.type}"

@@ -12,7 +12,7 @@ from rondo.chassis.features.point_in_time import FeatureGroup, groups
 from rondo.chassis.features.steps import available, steps
 from rondo.trainer.dataset.batches import publication_order
 from rondo.trainer.dataset.columns import TIME, feature, inexact_mark, pop_inexact, stored_type
-from rondo.trainer.errors import ColumnMissingError, InexactIntegerError, KnownAtTypeError, SourceUnknownError
+from rondo.trainer.errors import InexactIntegerError, KnownAtTypeError, SourceUnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,6 @@ def with_joined(spec: ModelSpec, sources: Sequence[SourceTable], rows: pl.DataFr
 
     Raises:
         SourceUnknownError: the event of the spec has nothing about a source.
-        ColumnMissingError: the table of a source lacks a column of its key, or its event time.
         KnownAtTypeError: the column `known_at` of a source is stored as another type than a time.
 
     """
@@ -73,12 +72,11 @@ def exact(spec: ModelSpec, rows: pl.DataFrame) -> pl.DataFrame:
 def _joined(spec: ModelSpec, group: FeatureGroup, table: SourceTable, rows: pl.DataFrame) -> pl.DataFrame:
     source, at = table.source, spec.data.event_time
     present = {} if table.rows is None else table.rows.collect_schema()
-    # A table may have no column of `known_at`: the key is newer than its rows, which then were never known.
-    if table.rows is None or rows.is_empty() or (source.known_at is not None and source.known_at not in present):
+    # A table may lack columns: the declaration is newer than its rows. Then no row has a key, or none was ever known.
+    needed = [*source.entity, source.event_time, *([] if source.known_at is None else [source.known_at])]
+    if table.rows is None or rows.is_empty() or not present.keys() >= set(needed):
         types = ((name, stored_type(spec.features[name])) for name in group.columns)
         return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in types)
-    if missing := [name for name in (*source.entity, source.event_time) if name not in present]:
-        raise ColumnMissingError(source.dataset, missing)
     if source.known_at is not None and not isinstance(present[source.known_at], pl.Datetime):
         raise KnownAtTypeError(source.dataset, source.known_at)
     values = {name: feature(name, spec.features[name], column, present) for name, column in group.columns.items()}
