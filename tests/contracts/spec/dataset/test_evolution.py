@@ -87,6 +87,12 @@ def test_when_rows_are_known_stays_what_it_was_before_it_was_left_out() -> None:
     assert change.is_refused
 
 
+def test_a_first_known_at_says_that_earlier_rows_have_to_be_published_again() -> None:
+    (change,) = changes([dataset_of()], dataset_of(known_at="sent_at"))
+    assert (change.column, change.is_stricter) == ("sent_at", True)
+    assert "publish them again" in change.sentence
+
+
 def test_a_column_with_another_type_does_not_become_the_time_of_known_at() -> None:
     history = [dataset_of({"temp": FLOAT, "sent_at": TEXT}), dataset_of({"temp": FLOAT})]
     assert any(change.is_refused for change in changes(history, dataset_of({"temp": FLOAT}, known_at="Sent_at")))

@@ -94,7 +94,10 @@ def _of_known(history: Sequence[DatasetSpec], after: DatasetSpec) -> Iterator[Ch
         if stored is not None:
             sentence = f"`known_at` is {after.known_at}, which stored rows have as {stored[1].type}: use another name"
             yield Change(after.known_at, SchemaChange.RETYPED, sentence)
-        sentence = f"{after.known_at} is new, the time of `known_at`: a batch without it is rejected from now on"
+        sentence = (
+            f"{after.known_at} is new, the time of `known_at`: a batch without it is rejected from now on, and rows so "
+            "far count for no join: publish them again with it"
+        )
         yield Change(after.known_at, SchemaChange.ADDED, sentence, is_stricter=True)
     elif before is None and after.known_after is not None:
         sentence = f"{_known(after)} is new: models may take features from the dataset"
