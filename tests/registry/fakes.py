@@ -18,7 +18,7 @@ from rondo.registry.errors import StaleRevisionError, UnknownDatasetError, Unkno
 from rondo.registry.model import runs
 from rondo.registry.model.dataset import DATASET_CHAINS, Dataset
 from rondo.registry.model.deployments import Deployment
-from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
+from rondo.registry.model.model import IN_SERVICE, Actor, Candidate, Decision, Model, RegisteredVersion
 from rondo.registry.model.runs import ListedRun, RunPosition
 
 if TYPE_CHECKING:
@@ -237,8 +237,15 @@ class FakeWork:
         return tuple(each.name for each in self.state_.declared())
 
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
-        specs = (self.state_.models[model].spec for model in self.state_.active())
-        return tuple(spec for spec in specs if name in (spec.data.dataset, *source_names(spec)))
+        models = [self.state_.models[model] for model in self.state_.active()]
+        specs = [model.spec for model in models if name in (model.spec.data.dataset, *source_names(model.spec))]
+        for model in models:
+            for number, version in model.versions.items():
+                digest = self.state_.candidates[model.name][number][0].trained.summary.spec_digest
+                earlier = self.state_.specs.get((model.name, digest))
+                if version.state in IN_SERVICE and earlier is not None and name in source_names(earlier):
+                    specs.append(earlier)
+        return tuple({spec.canonical_json(): spec for spec in specs}.values())
 
     async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:
         return tuple(spec for (dataset, _), spec in sorted(self.state_.undeclared.items()) if dataset == name)

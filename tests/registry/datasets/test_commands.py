@@ -17,9 +17,10 @@ from rondo.registry.datasets.commands import AppliedContract, apply_dataset, rem
 from rondo.registry.errors import DatasetInUseError, RefusedDatasetError, RefusedSpecError, UnknownDatasetError
 
 from tests.registry.fakes import FakeStore
-from tests.registry.scenarios import ANA, apply, audit_of, published_types
+from tests.registry.scenarios import ANA, apply, audit_of, handle, published_types
 
 if TYPE_CHECKING:
+    from tests.registry.conftest import MakeTrained
     from tests.registry.scenarios import Backend
 
 COLUMNS: dict[str, Any] = {
@@ -248,6 +249,27 @@ async def test_a_source_of_features_is_declared_before_the_model_and_stays(store
     async with store.work() as work:
         await commands.remove(work, "late", ANA, None)
     assert await undeclare(store, "weather") == 3
+
+
+@pytest.mark.usefixtures("joins_are_allowed")
+async def test_a_source_stays_while_a_version_needs_it(store: Backend, spec: ModelSpec, trained: MakeTrained) -> None:
+    """The spec in force takes nothing from the source. The champion does, and then the target of a rollback."""
+    joined = with_weather(spec)
+    await declare(store, weather())
+    await apply(store, joined)
+    await handle(store, trained("run-1", spec=joined), "t1")
+    await apply(store, spec)
+    for event in (
+        trained("run-2", spec=spec),
+        trained("run-3", spec=spec, auc=0.8, champion=(2, 0.7)),
+    ):
+        with pytest.raises(DatasetInUseError) as in_use:
+            await undeclare(store, "weather")
+        assert in_use.value.models == ("late",)
+        with pytest.raises(RefusedDatasetError):
+            await declare(store, weather(columns={"rain": {"type": "float"}}))
+        await handle(store, event, event.run_id)
+    assert await undeclare(store, "weather") == 2
 
 
 @pytest.mark.usefixtures("joins_are_allowed")

@@ -72,7 +72,7 @@ async def test_a_dataset_in_use_is_not_removed(client: httpx.AsyncClient, spec_t
     answer = await client.delete("/v1/datasets/flights")
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_in_use")
     advice = "remove these models first, or apply their specs with another `data.dataset`, or without features"
-    assert f"{advice} `from` it" in answer.json()["detail"]
+    assert f"{advice} `from` it, and promote a version of these specs" in answer.json()["detail"]
     await client.delete("/v1/models/late")
     removed = await client.delete("/v1/datasets/flights?reason=unused", headers=bearer(Role.APPROVER))
     assert removed.json() == {"dataset": "flights", "revision": 2}

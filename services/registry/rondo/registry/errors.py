@@ -99,7 +99,8 @@ class DatasetInUseError(RegistryError):
         self.dataset, self.models = dataset, models
         super().__init__(
             f"the declaration of {dataset} can't be removed, for {', '.join(models[:10])} name it: remove these models"
-            " first, or apply their specs with another `data.dataset`, or without features `from` it"
+            " first, or apply their specs with another `data.dataset`, or without features `from` it,"
+            " and promote a version of these specs"
         )
 
 

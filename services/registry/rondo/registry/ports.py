@@ -105,7 +105,10 @@ class DatasetTable(Journal, Protocol):
         ...
 
     async def dataset_users(self, name: str) -> tuple[ModelSpec, ...]:
-        """Return the specs in force that name a dataset or take features from it, by model."""
+        """Return the specs in force that name a dataset or take features from it.
+
+        An earlier spec that takes features from it counts while a version that was trained on it serves, or may serve.
+        """
         ...
 
     async def undeclared_users(self, name: str) -> tuple[ModelSpec, ...]:

@@ -73,7 +73,7 @@ async def remove_dataset(work: DatasetTable, name: str, actor: Actor) -> int:
     if before.spec is None:
         raise UnknownDatasetError(name, await work.dataset_names())
     if users := await work.dataset_users(name):
-        raise DatasetInUseError(name, tuple(sorted(model.model for model in users)))
+        raise DatasetInUseError(name, tuple(sorted({model.model for model in users})))
     revision = before.revision + 1
     await work.save_dataset_removal(name, revision)
     await work.publish(DatasetRemoved(dataset=name, revision=revision, decided_by=actor.name))

@@ -40,7 +40,7 @@ def review_dataset(
     refusals += [f"the model {model.model}: {problem}" for model in users for problem in _as_source(model, spec)]
     warnings = [change.sentence for change in found if change.is_stricter]
     warnings += [_ignored(model.model, key, spec.dataset) for model in named for key in ignored_keys(model)]
-    return Review(tuple(refusals), tuple(warnings))
+    return Review(tuple(dict.fromkeys(refusals)), tuple(warnings))
 
 
 def review_use(model: ModelSpec, dataset: DatasetSpec | None, undeclared: Sequence[ModelSpec]) -> Review:

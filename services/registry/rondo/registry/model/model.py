@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # `standby`: the target of a rollback. `rolled_back`: it served and was withdrawn. `retired`: it left service
 # permanently. `waiting`: it passed its gates and begins its rollout next. `rolling_out`: its rollout is active.
 State = Literal["rejected", "champion", "standby", "retired", "rolled_back", "waiting", "rolling_out"]
+# A version in one of these states serves, or may serve again.
+IN_SERVICE: tuple[State, ...] = ("champion", "standby", "waiting", "rolling_out")
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.spec.dataset.section import DatasetSpec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.model.dataset import Dataset
+from rondo.registry.model.model import IN_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,12 @@ where $1::text is null or d.name = $1 order by d.name, s.revision
 _USERS_SQL = """
 select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision
 where s.spec::jsonb -> 'data' ->> 'dataset' = $1
-or exists (select from jsonb_each(s.spec::jsonb -> 'features') f where f.value ->> 'from' = $1) order by m.name
+or exists (select from jsonb_each(s.spec::jsonb -> 'features') f where f.value ->> 'from' = $1)
+union
+select s.spec from versions v
+join specs s on s.model = v.model and s.digest = v.trained::jsonb #>> '{summary,spec_digest}'
+where v.state = any ($2)
+and exists (select from jsonb_each(s.spec::jsonb -> 'features') f where f.value ->> 'from' = $1) order by spec
 """
 # The time of a removal is not stored. So a model spec counts as one of an undeclared dataset if it was applied between
 # the last dataset spec before the removal and the next dataset spec.
@@ -67,7 +73,8 @@ async def _load_all(sql: PoolConnectionProxy[Any], name: str | None) -> Sequence
 
 
 async def load_users(sql: PoolConnectionProxy[Any], name: str) -> tuple[ModelSpec, ...]:
-    return tuple(ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_USERS_SQL, name))
+    rows = await sql.fetch(_USERS_SQL, name, list(IN_SERVICE))
+    return tuple(ModelSpec.from_json(row["spec"]) for row in rows)
 
 
 async def load_undeclared_users(sql: PoolConnectionProxy[Any], name: str) -> tuple[ModelSpec, ...]:
