@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.dataset.source import SourceDataset
 from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.digest import digest_of
-from rondo.trainer.dataset.feature_join import SourceTable
+from rondo.trainer.dataset.feature_join import SourceTable, with_joined
 from rondo.trainer.dataset.training_set import RowsLeftOut, Tables, assemble, rows_left_out
 from rondo.trainer.errors import InexactIntegerError, KnownAtTypeError, SourceUnknownError
 
@@ -116,6 +117,21 @@ def test_rows_without_a_required_value_are_left_out_and_counted() -> None:
     assert frame["flight"].to_list() == ["a"]
     found = rows_left_out(model, FLIGHTS, None, LATER, frame, readings)
     assert found == (RowsLeftOut(2, {"temp": 2}), None)
+
+
+def test_rows_that_are_used_are_not_joined_again_to_count_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[pl.DataFrame] = []
+    model, readings = spec(optional=False), weather(("UA", 0, 0, 3.0, "w1"))
+    frame = assemble(model, Tables(FLIGHTS, None, None, sources=readings), None, LATER, LATER)
+
+    def recorded(model: ModelSpec, sources: Any, rows: pl.DataFrame) -> pl.DataFrame:
+        joined.append(rows)
+        return with_joined(model, sources, rows)
+
+    monkeypatch.setattr(training_set, "with_joined", recorded)
+    assert rows_left_out(model, FLIGHTS, None, LATER, frame, readings) == (RowsLeftOut(2, {"temp": 2}), None)
+    assert [sorted(rows["flight"]) for rows in joined] == [["b", "c"]]
+    assert "late" not in joined[0].columns
 
 
 def test_a_correction_of_a_published_row_is_joined_at_its_own_key() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.chassis.features.point_in_time import groups
 from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset.batches import latest_publication, published_rows
 from rondo.trainer.dataset.columns import BEGINNING, in_order, outsides, required, required_sent
@@ -185,7 +186,9 @@ def rows_left_out(
         time > (since or BEGINNING), time <= until, label.is_not_null()
     )
     if required(spec) != required_sent(spec):
-        candidates = with_joined(spec, sources, candidates.collect()).lazy()
+        # Most rows are used, and their join is done.
+        unused = candidates.join(rows.lazy().select(key), on=key, how="anti")
+        candidates = _with_required(spec, sources, unused).lazy()
     found = (
         candidates.select(*key, *(mark.alias(name) for name, mark in marks.items()))
         .filter(pl.any_horizontal([pl.col(name) for name in marks]))
@@ -197,6 +200,14 @@ def rows_left_out(
         .row(0, named=True)
     )
     return _left_out(found, _LACKING), _left_out(found, _OUTSIDE)
+
+
+def _with_required(spec: ModelSpec, sources: tuple[SourceTable, ...], rows: pl.LazyFrame) -> pl.DataFrame:
+    """Return rows with the required features and those that have limits. Others are neither read nor joined."""
+    features = {name: each for name, each in spec.features.items() if each.is_sent or not each.optional}
+    keys = {column for group in groups(features, [table.source for table in sources]) for column in group.on}
+    columns = dict.fromkeys((*spec.data.row_key, *sorted(keys), *required_sent(spec), *outsides(spec)))
+    return with_joined(spec.model_copy(update={"features": features}), sources, rows.select(*columns).collect())
 
 
 def _left_out(found: Mapping[str, int], kind: str) -> RowsLeftOut | None:
