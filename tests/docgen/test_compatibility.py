@@ -250,3 +250,19 @@ def test_what_is_compatible_is_read_in_both_directions(
 def test_compatibility_is_transitive(one: dict[str, Any], two: dict[str, Any], three: dict[str, Any]) -> None:
     if not breaking_changes(one, two) and not breaking_changes(two, three):
         assert breaking_changes(one, three) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "kinds"),
+    [
+        ({"type": "string"}, set()),
+        ({"type": "string", "pattern": "^[^\\x00]*$"}, set()),
+        ({"type": "string", "pattern": "^l"}, {"enum", "pattern"}),
+        ({"type": "string", "enum": ["loading", "available", "new"]}, {"enum"}),
+        ({"type": "integer"}, {"type"}),
+    ],
+)
+def test_words_become_a_text_only_at_a_place_that_is_opened(new: dict[str, Any], kinds: set[str]) -> None:
+    opened = changed("properties", "state", to=new)
+    assert {change.kind for change in breaking_changes(OLD, opened, {"state"})} == kinds
+    assert "enum" in {change.kind for change in breaking_changes(OLD, opened, {"detail"})}

@@ -12,6 +12,7 @@ Readers ignore unknown fields, so a new optional field is a compatible change. A
   refuse.
 - An enum that loses a value (old messages have it) or gains one (old readers refuse it). Words that classify have
   open vocabularies instead (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change.
+  An enum may become such a text only at the places that are given as `opened`.
 - Another default: an absent field would have another meaning than when it was written. A default that is an object may
   gain the new fields of that object, each with its own default.
 
@@ -20,11 +21,12 @@ Titles, descriptions, examples and the names of definitions may change.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 Schema = dict[str, Any]
 _WORDS_ONLY = {"title", "description", "examples", "deprecated", "$comment", "$schema", "$id", "$defs"}
@@ -51,12 +53,13 @@ class Change:
         return self.message
 
 
-def breaking_changes(old: Schema, new: Schema) -> list[Change]:
+def breaking_changes(old: Schema, new: Schema, opened: Collection[str] = ()) -> list[Change]:
     """Return the breaking changes from `old` to `new`. Empty if the schemas are compatible.
 
+    `opened` are places, as in `Change.place`, at which the words of an enum may become a text that allows all of them.
     Both are JSON Schemas (2020-12) as pydantic writes them: `$ref` into `$defs`, closed types, no `allOf`.
     """
-    return list(dict.fromkeys(_Comparison(old, new).of(old, new, "", frozenset())))
+    return list(dict.fromkeys(_Comparison(old, new, opened).of(old, new, "", frozenset())))
 
 
 def _at(path: str, name: str) -> str:
@@ -69,6 +72,7 @@ class _Comparison:
 
     old: Schema
     new: Schema
+    opened: Collection[str]
 
     def of(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         pair = (old.get("$ref", ""), new.get("$ref", ""))
@@ -76,6 +80,9 @@ class _Comparison:
             return  # a definition that contains itself, which is already being compared
         seen = seen | {pair} if any(pair) else seen
         old, new = _resolved(old, self.old), _resolved(new, self.new)
+        if path in self.opened and _is_opened(old, new):
+            old = {key: value for key, value in old.items() if key != "enum"}
+            old |= {"pattern": new["pattern"]} if "pattern" in new else {}
         yield from _keywords(old, new, path)
         yield from self._fields(old, new, path, seen)
         yield from self._alternatives(old, new, path, seen)
@@ -137,6 +144,14 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
         return schema
     definition = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     return _resolved(definition, root) | {key: value for key, value in schema.items() if key != "$ref"}
+
+
+def _is_opened(old: Schema, new: Schema) -> bool:
+    """Return whether the words of an enum became a text that allows each of them."""
+    words = old.get("enum")
+    if not words or "enum" in new or not all(isinstance(word, str) for word in words):
+        return False
+    return all(re.search(new.get("pattern", ""), word) for word in words)
 
 
 def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
