@@ -11,6 +11,7 @@ from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.datasets import DatasetApplied, DatasetRemoved
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
+from rondo.contracts.events.scoring import ScoringRequested
 from rondo.contracts.topics import CONTROL_PLANE
 from rondo.ingestion import handlers
 from rondo.ingestion.delta.location import Location
@@ -22,7 +23,7 @@ from rondo.ingestion.validation.contract import NoContractError
 
 from tests.ingestion.scoring.memory_jobs import MemoryJobs, MemoryRequests
 from tests.ingestion.scoring.stage import Stage, check, fill, requested
-from tests.support.unknown_words import WORD, with_unknown_words
+from tests.support.unknown_words import WORD, example_of, with_unknown_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,6 +69,17 @@ async def test_a_job_for_a_model_with_an_unknown_task_is_run(tmp_path: Path) -> 
     check(stage.scores(request), rows)
 
 
+async def test_a_job_for_a_version_with_an_unknown_type_fails_and_names_it(tmp_path: Path) -> None:
+    fill(str(tmp_path), 10)
+    features = with_unknown_words(ScoringRequested).features
+    stage, request = Stage(str(tmp_path)), requested(0, features=features)
+    stage.jobs.request(request)
+    await stage.coordinator.tick()
+    [event] = stage.jobs.events
+    assert (event.state, event.code, stage.sent) == ("failed", "schema_mismatch", [])
+    assert all(f"{name} has the type {WORD!r}" in event.reason for name in features)
+
+
 def test_a_code_of_a_newer_serving_is_that_of_the_job() -> None:
     job, error = ScoringJob(requested(0), "running"), ScoringFailedError(WORD, "why")
     event = ended(job.request, job, datetime.now(UTC), error=error)
@@ -80,9 +92,10 @@ async def cached(applied: SpecApplied) -> SpecCache:
     return specs
 
 
-async def test_a_spec_with_unknown_words_and_a_known_task_gives_a_contract() -> None:
-    future = with_unknown_words(SpecApplied)
-    applied = future.model_copy(update={"spec": future.spec.model_copy(update={"task": "regression"})})
+async def test_a_spec_with_unknown_words_and_a_known_task_and_known_types_gives_a_contract() -> None:
+    future, today = with_unknown_words(SpecApplied), SpecApplied.model_validate(example_of(SpecApplied))
+    known = {"task": "regression", "features": today.spec.features}
+    applied = future.model_copy(update={"spec": future.spec.model_copy(update=known)})
     specs = await cached(applied)
     contract = specs.contract(applied.spec.data.dataset)
     assert set(applied.spec.features) <= {column.name for column in contract.columns}
@@ -94,3 +107,18 @@ async def test_without_its_task_there_is_no_contract_and_the_reason_names_the_ta
     specs = await cached(applied)
     with pytest.raises(NoContractError, match=WORD):
         specs.contract(applied.spec.data.dataset)
+
+
+async def test_without_the_types_of_its_features_a_model_gives_no_contract() -> None:
+    future = with_unknown_words(SpecApplied)
+    applied = future.model_copy(update={"spec": future.spec.model_copy(update={"task": "regression"})})
+    specs = await cached(applied)
+    with pytest.raises(NoContractError, match=WORD):
+        specs.contract(applied.spec.data.dataset)
+
+
+async def test_without_the_types_of_its_columns_a_dataset_has_no_contract() -> None:
+    specs, applied = SpecCache(), with_unknown_words(DatasetApplied)
+    await handlers.on_dataset_applied(Envelope("e", "tests", datetime.now(UTC), applied), specs)
+    with pytest.raises(NoContractError, match=WORD):
+        specs.contract(applied.spec.dataset)

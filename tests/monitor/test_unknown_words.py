@@ -54,3 +54,14 @@ def test_a_column_whose_kind_of_profile_is_unknown_is_not_compared() -> None:
 @pytest.mark.parametrize("kind", ["slack", "alertmanager"])
 def test_an_alert_of_an_unknown_severity_is_delivered(kind: Format) -> None:
     assert WORD in str(webhook.body(kind, opened(of(ALERT, severity=WORD)), NOW)).lower()
+
+
+async def test_a_champion_with_features_of_unknown_types_is_watched() -> None:
+    store: Any = MemoryStore()
+    future, today = with_unknown_words(DeploymentChanged), example_of(DeploymentChanged)
+    roles = [each["role"] for each in today["routes"]]
+    routes = tuple(each.model_copy(update={"role": role}) for each, role in zip(future.routes, roles, strict=True))
+    event = future.model_copy(update={"routes": routes})
+    assert {feature.type for each in routes for feature in each.features.values()} == {WORD}
+    await HANDLERS[DeploymentChanged](Envelope("e", "tests", NOW, event), store)
+    assert list(store.champions) == [future.model]

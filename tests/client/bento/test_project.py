@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pytest
-from rondo.client.bento.project import DamagedArtifactError, FolderNotEmptyError, write_project
+from rondo.client.bento.project import (
+    DamagedArtifactError,
+    FolderNotEmptyError,
+    UnknownFeatureTypeError,
+    write_project,
+)
 from rondo.contracts.spec.model import Feature
 from rondo.serving.stream.encode import encode_answers
 
@@ -88,6 +93,22 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
         write_project(described(content), SPEC, content, tmp_path)
     assert caught.value.code == "folder_not_empty"
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_version_with_a_feature_of_an_unknown_type_is_not_written(tmp_path: Path) -> None:
+    content = artifact()
+    version = described(content)
+    version["features"]["night"]["type"] = "timestamp"
+    with pytest.raises(UnknownFeatureTypeError) as caught:
+        write_project(version, SPEC, content, tmp_path / "bento")
+    assert (caught.value.code, caught.value.feature, caught.value.word) == (
+        "unknown_feature_type", "night", "timestamp",
+    )  # fmt: skip
+    assert str(caught.value) == (
+        "the feature night of version 3 of delay has the type 'timestamp', which this release of rondo does not know: "
+        "nothing was written; upgrade it and export the version again"
+    )
+    assert not (tmp_path / "bento").exists()
 
 
 @pytest.fixture(scope="module")

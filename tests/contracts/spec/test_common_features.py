@@ -73,3 +73,10 @@ def test_a_common_number_is_one_of_each(
         assert not fits
     else:
         assert ((found["a"].min or 0) <= value <= (found["a"].max or 0)) == fits
+
+
+def test_an_unknown_type_is_common_to_versions_that_both_have_it_and_to_no_others() -> None:
+    later, number = Feature(type="timestamp"), Feature(type="float")
+    assert common_features({1: {"at": later}, 2: {"at": later}}) == {"at": later}
+    with pytest.raises(NoCommonRequestsError):
+        common_features({1: {"at": later}, 2: {"at": number}})

@@ -94,3 +94,11 @@ def test_without_a_prediction_of_that_time_nothing_is_measured() -> None:
 
 def test_a_feature_that_one_side_does_not_have_is_not_compared() -> None:
     assert compared(rides(5).drop("rain"), served(rides(5))).compared == ("zone", "distance", "stops", "night")
+
+
+def test_a_feature_of_an_unknown_type_is_left_out() -> None:
+    rows = rides(4)
+    later = spec(stops={"type": "timestamp"})
+    found = compare(later, rows.lazy(), served(rows, stops=["a", "b", "c", "d"]).lazy(), START, START + DAY)
+    assert found is not None
+    assert (found.compared, found.features) == (("zone", "distance", "night", "rain"), ())

@@ -99,6 +99,16 @@ def test_a_model_with_an_unknown_task_is_named() -> None:
     assert contract_of("rides", [spec(), spec("fares", "fares", task="ranking")])
 
 
+def test_a_feature_of_an_unknown_type_is_named() -> None:
+    with pytest.raises(NoContractError) as raised:
+        contract_of("rides", [spec(), spec("fares", at={"type": "timestamp"})])
+    assert str(raised.value) == (
+        "the model 'fares' of dataset 'rides': the column at has the type 'timestamp', which this release of ingestion "
+        "does not know: upgrade ingestion, then send the batch again"
+    )
+    assert contract_of("rides", [spec(), spec("fares", "fares", at={"type": "timestamp"})])
+
+
 def test_a_column_names_the_models_that_require_it() -> None:
     other = spec("fares", rain={"type": "float"}, speed={"type": "float"})
     by_name = {column.name: column for column in contract_of("rides", [spec(), other]).columns}

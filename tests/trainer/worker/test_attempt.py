@@ -324,3 +324,14 @@ async def test_an_unexpected_error_is_tried_three_times(harness: WorkerHarness) 
     )
     assert (harness.attempts, pauses.seen) == ({"drift-1": 3}, [1, 2])  # type: ignore[attr-defined]
     assert "TypeError: no such instruction" in failed.reason
+
+
+async def test_a_feature_of_an_unknown_type_fails_the_run_before_the_data_is_read(harness: WorkerHarness) -> None:
+    spec = builders.spec(features={"at": {"type": "timestamp"}})
+    (failed,) = await harness.run((spec, builders.trigger()))
+    assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 1
+    assert failed.reason == (
+        "this release of the trainer does not know the types of the features at ('timestamp'): upgrade the trainer, "
+        "then train again"
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rondo.client.errors import RondoError
+from rondo.contracts.spec.feature_types import is_known
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,19 @@ class FolderNotEmptyError(RondoError):
         super().__init__(f"{folder} is not empty: name a new folder, or remove this one first")
 
 
+class UnknownFeatureTypeError(RondoError):
+    """A version has a feature whose type is unknown to this release, so the exported service could not check it."""
+
+    code = "unknown_feature_type"
+
+    def __init__(self, model: str, version: int, feature: str, word: str) -> None:
+        self.model, self.version, self.feature, self.word = model, version, feature, word
+        super().__init__(
+            f"the feature {feature} of version {version} of {model} has the type {word!r}, which this release of rondo "
+            "does not know: nothing was written; upgrade it and export the version again"
+        )
+
+
 def write_project(version: dict[str, Any], spec: dict[str, Any], artifact: bytes, folder: Path) -> None:
     """Write the project of a version, as the registry describes it, into an empty or new folder.
 
@@ -58,8 +72,12 @@ def write_project(version: dict[str, Any], spec: dict[str, Any], artifact: bytes
     Raises:
         DamagedArtifactError: the bytes of `artifact` do not have the version's digest.
         FolderNotEmptyError: the folder has files already.
+        UnknownFeatureTypeError: a feature has a type that is unknown to this release.
 
     """
+    for name, feature in version["features"].items():
+        if not is_known(feature["type"]):
+            raise UnknownFeatureTypeError(version["model"], version["model_version"], name, feature["type"])
     found = f"sha256:{hashlib.sha256(artifact).hexdigest()}"
     if found != version["digest"]:
         raise DamagedArtifactError(version["model"], version["model_version"], version["digest"], found)

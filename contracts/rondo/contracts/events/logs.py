@@ -52,7 +52,8 @@ def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output
     """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, the outputs.
 
     Numbers are float32, as in the inputs and outputs of the model. A missing number is null. A label is a text,
-    including `0` and `1`. Probabilities are in the order of the classes in the metadata.
+    including `0` and `1`. Probabilities are in the order of the classes in the metadata. The types of all features are
+    known.
     """
     head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
     columns = [(f"{FEATURE}{name}", _ARROW[feature.type]) for name, feature in features.items()]

@@ -19,6 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rondo.contracts.events import arrow_sizes
 from rondo.contracts.events.logs import FEATURE, TIMESTAMP
+from rondo.contracts.spec.feature_types import is_known, unknown_types
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import MAX_ID, Column, Digest, Id, Name, Text
 
@@ -192,16 +193,29 @@ def column_of(feature: str) -> str:
 
 
 def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType]) -> list[str]:
-    """Return a sentence for each feature whose column is missing from `types` or has a type that does not fit."""
-    found = []
+    """Return a sentence for each feature whose column is missing from `types` or has a type that does not fit.
+
+    No column fits a feature whose type is unknown to this release.
+    """
+    found = of_unknown_types(features)
     for name, feature in features.items():
         kind = types.get(name)
+        if not is_known(feature.type):
+            continue
         if kind is None:
             if not feature.optional:
                 found.append(f"the column {name} ({feature.type}) is missing")
         elif not _fits(kind, feature):
             found.append(f"the column {name} is {kind}, and the version needs {_WANTED[feature.type]}")
     return found
+
+
+def of_unknown_types(features: Mapping[str, Feature]) -> list[str]:
+    """Return a sentence for each feature whose type is unknown to this release."""
+    return [
+        f"the column {name} has the type {word!r}, which this release does not know: upgrade it"
+        for name, word in unknown_types(features).items()
+    ]
 
 
 _WANTED = {"category": "texts", "float": "numbers", "int": "whole numbers", "bool": "true and false"}

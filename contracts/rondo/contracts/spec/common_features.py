@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.data import Feature
+from rondo.contracts.vocabularies import FeatureType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Type = Literal["category", "float", "int", "bool"]
 
 
 class NoCommonRequestsError(ValueError):
@@ -65,7 +64,8 @@ def _common(first: Feature, second: Feature) -> Feature | None:
     return Feature(type=kind, optional=optional, min=low, max=high, values=values)
 
 
-def _type(first: Feature, second: Feature) -> Type | None:
+def _type(first: Feature, second: Feature) -> str | None:
     if first.type == second.type:
         return first.type
-    return "int" if {first.type, second.type} == {"int", "float"} else None
+    numbers = {FeatureType.INT.value, FeatureType.FLOAT.value}
+    return FeatureType.INT.value if {first.type, second.type} == numbers else None

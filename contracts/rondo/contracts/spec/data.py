@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from rondo.contracts.batch_files.times import zone_hint, zone_named
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Column, Name, Text
-from rondo.contracts.vocabularies import UnknownColumns, known
+from rondo.contracts.vocabularies import FeatureType, UnknownColumns, known
 
 
 def _is_zone(name: str) -> str:
@@ -89,7 +89,7 @@ class Data(SpecSection):
 class TypedColumn(SpecSection):
     """A column with a type and the values that it allows."""
 
-    type: Literal["category", "float", "int", "bool"]
+    type: Annotated[Text, Field(examples=known(FeatureType))]
     """`category` is a text, `float` a number, `int` a whole number, and `bool` true or false. For the last three a
     column of Parquet or Arrow must not be text, and texts of CSV and JSON Lines are parsed."""
     optional: bool = False

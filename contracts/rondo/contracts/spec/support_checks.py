@@ -26,6 +26,7 @@ from rondo.contracts.tasks.registry import DEFAULT, TASKS
 from rondo.contracts.vocabularies import (
     ColumnStatisticName,
     EvidenceScope,
+    FeatureType,
     Inconclusive,
     JudgedBy,
     LogDelivery,
@@ -80,6 +81,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from _taken_names(spec)
     for name, feature in mapping_at(spec, "features").items():
         if isinstance(feature, Mapping):
+            yield from unknown_type(("features", name), feature)
             yield from limits_leave_no_value(("features", name), feature)
     yield from preparation_problems(spec)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
@@ -220,6 +222,13 @@ def taken_names(columns: Iterable[tuple[object, Path]]) -> Iterator[Problem]:
         if name != other:
             message = f"{name!r} differs from {other!r} by capitals alone, which tables can't tell apart: rename one"
             yield Problem(path, message)
+
+
+def unknown_type(path: Path, column: Plain) -> Iterator[Problem]:
+    """Yield a problem if the type of a column is not in the vocabulary `FeatureType`."""
+    word = column.get("type")
+    if isinstance(word, str) and word not in list(FeatureType):
+        yield Problem((*path, "type"), f"{word!r} is none of {', '.join(map(repr, known(FeatureType)))}")
 
 
 def limits_leave_no_value(path: Path, column: Plain) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from rondo.contracts.vocabularies.access import (
     Role,
 )
 from rondo.contracts.vocabularies.data import (
+    FeatureType,
     SchemaChange,
     ScoringFailure,
     ScoringState,
@@ -61,6 +62,7 @@ __all__ = [
     "EndedTrialState",
     "EstimateMethod",
     "EvidenceScope",
+    "FeatureType",
     "GateName",
     "Harm",
     "Inconclusive",

@@ -16,6 +16,24 @@ class Source(StrEnum):
     FOLDER = "folder"
 
 
+class FeatureType(StrEnum):
+    """The type of a feature, or of a column of a dataset.
+
+    `category` is a text, `float` a number, `int` a whole number, and `bool` true or false.
+
+    Unknown: `rondo apply` refuses the spec. Of a stored spec with it, ingestion rejects the batches and says why: they
+    can be sent again after an upgrade. It compares the other features with those of requests. A training fails, serving
+    refuses a version with such a feature and keeps the versions that it serves, and a scoring job fails. Each names the
+    column and the type. The monitor reads no types: it watches all columns whose profile it knows (`ProfileKind`).
+    Readers that only show a spec show the type as it is.
+    """
+
+    CATEGORY = "category"
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+
+
 class UnknownColumns(StrEnum):
     """The treatment of a batch with columns that no model of its dataset names.
 

@@ -105,8 +105,9 @@ class SpecCache:
         """Return the contract of a dataset.
 
         Raises:
-            NoContractError: no spec names the dataset, its models contradict each other, one has an unknown task, or
-                one was reviewed against a revision of the dataset that has not arrived yet.
+            NoContractError: no spec names the dataset, its models contradict each other, a spec has an unknown task or
+                an unknown type of a column, or one was reviewed against a revision of the dataset that has not arrived
+                yet.
 
         """
         if self._is_behind(dataset):

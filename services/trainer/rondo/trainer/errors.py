@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 
@@ -64,6 +64,20 @@ class ColumnMissingError(TrainingImpossibleError):
         super().__init__(
             f"the dataset {dataset!r} has no column {', '.join(missing)}: publish batches that have it, remove it from"
             " the spec, or mark the feature as optional"
+        )
+
+
+class UnknownFeatureTypeError(TrainingImpossibleError):
+    """The spec has a feature whose type is unknown to this release."""
+
+    code = "unknown_feature_type"
+
+    def __init__(self, unknown: Mapping[str, str]) -> None:
+        self.unknown = dict(unknown)
+        features = ", ".join(f"{name} ({word!r})" for name, word in unknown.items())
+        super().__init__(
+            f"this release of the trainer does not know the types of the features {features}: upgrade the trainer, then"
+            " train again"
         )
 
 

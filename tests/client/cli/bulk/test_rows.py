@@ -135,3 +135,12 @@ def test_a_file_of_another_name_has_requests(tmp_path: Path) -> None:
     (tmp_path / "asked.txt").write_bytes(b'{"distance": 1}')
     with (tmp_path / "asked.txt").open("rb") as file:
         assert rows.opened(file) == (file, None)
+
+
+def test_a_value_of_a_feature_of_an_unknown_type_is_refused() -> None:
+    source: Any = None
+    with pytest.raises(RefusedError) as refused:
+        rows.value_of("at", "2013-01-01", "timestamp", source)
+    assert (refused.value.code, str(refused.value)) == (
+        "unknown_feature_type", "at has the type 'timestamp', which this release of rondo does not know: upgrade it",
+    )  # fmt: skip

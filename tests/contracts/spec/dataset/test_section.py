@@ -26,6 +26,14 @@ def test_a_spec_is_read_with_the_order_of_its_columns() -> None:
     assert (spec.max_bad_share, spec.unknown_columns, spec.time_zone) == (0.1, "ignore", "UTC")
 
 
+def test_a_column_of_an_unknown_type_is_refused_in_a_file_and_kept_in_an_event() -> None:
+    (problem,) = problems(TEXT.replace("gusts: {type: int, min: 0}", "gusts: {type: timestamp}"))
+    assert ("columns.gusts.type" in problem, "'timestamp'" in problem) == (True, True)
+    content = parse_dataset(TEXT).as_dict()
+    content["columns"]["gusts"]["type"] = "timestamp"
+    assert DatasetSpec.model_validate(content).columns["gusts"].type == "timestamp"
+
+
 def test_a_spec_reads_back_as_it_was_written() -> None:
     spec = parse_dataset(TEXT)
     assert DatasetSpec.from_json(spec.canonical_json()) == spec

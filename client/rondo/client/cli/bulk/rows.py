@@ -19,6 +19,7 @@ from rondo.client.spec_proposal import files
 from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.contracts.batch_files.times import parse_time, written_date
 from rondo.contracts.batch_files.values import parse_boolean, parse_number, parse_whole, with_point
+from rondo.contracts.spec.feature_types import is_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,9 +161,12 @@ def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
     """Return a value of a file as a value of a request, with ingestion's conversion to the type of the feature.
 
     Raises:
-        RefusedError: ingestion would refuse the value, too.
+        RefusedError: ingestion would refuse the value, too, or the type is unknown to this release.
 
     """
+    if not is_known(kind):
+        what = f"{name} has the type {kind!r}, which this release of rondo does not know"
+        raise RefusedError(f"{what}: upgrade it", code="unknown_feature_type")
     if value is None or (isinstance(value, str) and kind != "category" and not value.strip()):
         return None
     if isinstance(value, bool) and kind == "category":

@@ -112,6 +112,7 @@ def _check(schema: pa.Schema | None, names: Iterable[str], version: Version, fil
     else:
         missing = [name for name, feature in version.features.items() if name not in known and not feature.optional]
         problems = [f"the column {name} ({version.features[name].type}) is missing" for name in missing]
+        problems += scores.of_unknown_types(version.features)
     if problems:
         what = f"{file.name} does not fit version {version.model_version} of {version.model}"
         raise RefusedError(f"{what}: nothing was scored", problems, "schema_mismatch")

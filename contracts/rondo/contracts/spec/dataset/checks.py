@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.cross_checks import Path, Plain, Problem, limits_fit_the_type, list_at, mapping_at
-from rondo.contracts.spec.support_checks import limits_leave_no_value, taken_names, unknown_columns_problem
+from rondo.contracts.spec.support_checks import (
+    limits_leave_no_value,
+    taken_names,
+    unknown_columns_problem,
+    unknown_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +27,7 @@ def dataset_problems(spec: Plain) -> Iterator[Problem]:
     yield from _entity_is_text(spec, columns)
     for name, column in columns.items():
         if isinstance(column, Mapping):
+            yield from unknown_type(("columns", name), column)
             yield from limits_fit_the_type(("columns", name), column)
             yield from limits_leave_no_value(("columns", name), column)
     yield from taken_names(_named(spec, columns))

@@ -2,7 +2,7 @@
 
 A primary prediction and a published row with the same entity and event time are the same case. If a case has several
 predictions or rows, the last one counts. Both tables are converted as for the model: numbers to float32, an empty
-category to a missing one.
+category to a missing one. A feature whose type is unknown to this release is not compared.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import polars as pl
 
 from rondo.contracts.events.data import FeatureSkew, SkewExample
 from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.spec.feature_types import is_known
 from rondo.contracts.vocabularies import RouteRole
 from rondo.ingestion.validation.shorten import excerpt
 
@@ -56,7 +57,7 @@ def compare(
     if not {spec.data.entity, spec.data.event_time} <= set(published_columns):
         return None
     # A published row has no joined feature. A column with the name of one is another column.
-    sent = [name for name, feature in spec.features.items() if feature.is_sent]
+    sent = [name for name, feature in spec.features.items() if feature.is_sent and is_known(feature.type)]
     names = [name for name in sent if name in published_columns and f"{FEATURE}{name}" in served_columns]
     served = (
         predictions.filter(pl.col("role") == RouteRole.PRIMARY, pl.col("event_time").is_between(since, until))

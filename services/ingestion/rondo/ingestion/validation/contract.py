@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from rondo.contracts.spec.feature_types import unknown_types_sentence
 from rondo.contracts.tasks.binary import ZERO_ONE
 from rondo.contracts.tasks.registry import TASKS, UnknownTaskError
 from rondo.contracts.vocabularies import UnknownColumns
@@ -16,12 +17,13 @@ from rondo.ingestion.validation.shorten import excerpt, names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rondo.contracts.spec.data import Feature
+    from rondo.contracts.spec.data import Feature, TypedColumn
     from rondo.contracts.spec.dataset.section import DatasetSpec
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import Labels
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
+_KINDS: Mapping[str, Kind] = {"category": "category", "float": "float", "int": "int", "bool": "bool"}
 BATCH_ID = "batch_id"  # the published table has this column in addition to the contract's
 _STRICTEST_FIRST = (UnknownColumns.REJECT, UnknownColumns.REPORT, UnknownColumns.IGNORE)
 
@@ -89,8 +91,8 @@ class Contract:
 class NoContractError(ValueError):
     """A dataset has no contract: no spec names it, or the specs of its models can't be combined.
 
-    They can't be combined if they contradict each other, or if one has a task that is unknown to this release. A batch
-    of the dataset is rejected, and may be sent again once there is a contract.
+    They can't be combined if they contradict each other, or if one has a task or a type of a feature that is unknown to
+    this release. A batch of the dataset is rejected, and may be sent again once there is a contract.
     """
 
     code: ClassVar[str] = "no_contract"
@@ -104,8 +106,8 @@ def contract_of(
     The combination has the strictest requirement for each column. `declared` has all dataset specs by name.
 
     Raises:
-        NoContractError: no spec names the dataset, two models contradict each other about a column, or one has a task
-            that is unknown to this release.
+        NoContractError: no spec names the dataset, two models contradict each other about a column, or a spec has a
+            task or a type of a column that is unknown to this release.
 
     """
     known = sorted(specs, key=lambda spec: spec.model)
@@ -137,13 +139,14 @@ def contract_of(
 
 def _declared_contract(own: DatasetSpec, models: list[ModelSpec]) -> Contract:
     """Return the contract of a dataset spec. It lists the models that need a column. Their limits don't count."""
+    _check_types(f"the dataset {own.dataset!r}", own.columns)
     columns = [_entity(name, own, models) for name in own.entity]
     columns.append(Column(own.event_time, "time", models=tuple(spec.model for spec in models), zone=own.time_zone))
     if own.known_at is not None:
         columns.append(Column(own.known_at, "time", zone=own.time_zone))
     columns += [
         Column(
-            name, column.type, column.optional, column.min, column.max, _listed(column.values),
+            name, _KINDS[column.type], column.optional, column.min, column.max, _listed(column.values),
             models=tuple(spec.model for spec in models if _needs(spec, name)),
         )
         for name, column in own.columns.items() if name not in own.entity
@@ -187,12 +190,14 @@ def _unknown_columns(specs: list[ModelSpec]) -> str:
 
 def _columns(spec: ModelSpec) -> Iterable[Column]:
     models = (spec.model,)
+    sent = {name: feature for name, feature in spec.features.items() if feature.is_sent}
+    _check_types(f"the model {spec.model!r} of dataset {spec.data.dataset!r}", sent)
     yield Column(spec.data.entity, "entity", models=models)
     yield Column(spec.data.event_time, "time", models=models, zone=spec.data.time_zone)
-    for name, feature in spec.features.items():
+    for name, feature in sent.items():
         # A feature with `from` is joined, not sent. An old spec, from before this was refused, may also have the
         # entity as a feature.
-        if feature.is_sent and name not in (spec.data.entity, spec.data.event_time):
+        if name not in (spec.data.entity, spec.data.event_time):
             yield _feature(name, feature, spec.model)
     yield Column(spec.data.label, "label", labels=_labels(spec), models=models)
 
@@ -208,10 +213,16 @@ def _labels(spec: ModelSpec) -> Labels:
         ) from error
 
 
+def _check_types(owner: str, columns: Mapping[str, TypedColumn]) -> None:
+    """Refuse columns of unknown types. Accepted rows would be stored unchecked, and could not be sent again."""
+    if sentence := unknown_types_sentence(columns, "ingestion"):
+        raise NoContractError(f"{owner}: the column {sentence}, then send the batch again")
+
+
 def _feature(name: str, feature: Feature, model: str) -> Column:
     values = frozenset(feature.values) if feature.values is not None else None
     models = () if feature.optional else (model,)
-    return Column(name, feature.type, feature.optional, feature.min, feature.max, values, models=models)
+    return Column(name, _KINDS[feature.type], feature.optional, feature.min, feature.max, values, models=models)
 
 
 def _check_agreement(dataset: str, one: Column, model: str, other: Column, other_model: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts
+from rondo.contracts.spec.feature_types import unknown_types_sentence
 from rondo.serving.deployments.plan import unknown_fields
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.inference.warm_up import warm_up
@@ -31,6 +32,8 @@ class ArtifactLoader:
         self._threads, self._live = threads, live
 
     async def load(self, model: str, route: Route) -> LoadedVersion:
+        if sentence := unknown_types_sentence(route.features, "serving"):
+            raise VersionRefusedError(model, route.model_version, f"its feature {sentence}")
         try:
             content = await self._artifacts.get(route.digest)
             scorer = await asyncio.to_thread(OnnxModel, content, route.features, self._threads)

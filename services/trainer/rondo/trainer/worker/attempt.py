@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.spec.feature_types import unknown_types
 from rondo.contracts.vocabularies import TriggerKind
-from rondo.trainer.errors import LostModelError, TrainingImpossibleError
+from rondo.trainer.errors import LostModelError, TrainingImpossibleError, UnknownFeatureTypeError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import Ended
@@ -74,6 +75,8 @@ class Attempt:
 
         """
         try:
+            if unknown := unknown_types(run.spec.features):
+                raise UnknownFeatureTypeError(unknown)
             # The count comes from the tables' logs, so that too few rows are not read at all.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
