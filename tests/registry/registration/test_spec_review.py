@@ -62,8 +62,8 @@ def test_a_change_of_joined_features_is_none_of_requests(spec: ModelSpec) -> Non
 
     assert warnings(joined, None) == warnings(joined, joined) == ()
     assert ["the features change" in warning for warning in warnings(None, joined)] == [False]
-    assert ["(temp was sent and is joined)" in warning for warning in warnings(joined, sent)] == [True]
-    assert ["(temp was joined and is sent)" in warning for warning in warnings(sent, joined)] == [True]
+    assert ["temp was sent" in warning for warning in warnings(joined, sent)] == [True]
+    assert ["temp was joined" in warning for warning in warnings(sent, joined)] == [True]
 
 
 def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
