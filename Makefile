@@ -41,17 +41,17 @@ down: $(STAMP)  ## Stop the platform that `make up` runs
 	@$(BIN)/rondo down
 
 # Each worker has a broker and a PostgreSQL of its own; a file's tests stay together, the longest files first. Tests of
-# servers wait for them, two of the workers most of the time, so there are twice as many workers as cores.
+# servers wait for them, so there is a worker more than cores. With four, a broker on a slow disk answered after 10 s.
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in about five minutes on two cores
-	$(BIN)/pytest -n 4 $(PARALLEL) -m "not slow"
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow"
 
 test-fast: $(STAMP)  ## Run the tests that need no server and little time, in less than a minute on two cores
 	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --durations=5
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
-	$(BIN)/pytest -n 4 $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
 	$(BIN)/pytest -m slow
 
 GRPC := services/serving/rondo/serving/grpc
