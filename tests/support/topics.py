@@ -9,6 +9,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME
 
+# A broker beside tests that compute may take long to answer.
+_SLOWEST_ANSWER_SECONDS = 60.0
+
 
 def remove_topics(bootstrap: str, *, keep_unused: bool = False) -> None:
     """Delete all topics, and with them the offsets that consumer groups have committed for them.
@@ -19,7 +22,9 @@ def remove_topics(bootstrap: str, *, keep_unused: bool = False) -> None:
     admin = AdminClient(KafkaConnection(bootstrap).confluent() | {"log_level": 0})
     found = _partitions(admin)
     doomed = found.keys() - (_unused(admin, found) if keep_unused else set())
-    for deletion in admin.delete_topics(list(doomed)).values() if doomed else ():
+    for deletion in (
+        admin.delete_topics(list(doomed), request_timeout=_SLOWEST_ANSWER_SECONDS).values() if doomed else ()
+    ):
         deletion.result()
     while doomed & _partitions(admin).keys():
         time.sleep(0.02)
@@ -27,7 +32,7 @@ def remove_topics(bootstrap: str, *, keep_unused: bool = False) -> None:
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
     """Return the number of partitions of each topic, without Kafka's own topics."""
-    topics = admin.list_topics(timeout=10).topics
+    topics = admin.list_topics(timeout=_SLOWEST_ANSWER_SECONDS).topics
     return {name: len(topic.partitions) for name, topic in topics.items() if not name.startswith("__")}
 
 
@@ -36,7 +41,7 @@ def _unused(admin: AdminClient, found: dict[str, int]) -> set[str]:
     ours = {name for name, number in found.items() if name in BY_NAME and number == BY_NAME[name].partitions}
     places = {TopicPartition(name, number): OffsetSpec.latest() for name in ours for number in range(found[name])}
     used = set()
-    for place, answer in admin.list_offsets(places).items() if places else ():
+    for place, answer in admin.list_offsets(places, request_timeout=_SLOWEST_ANSWER_SECONDS).items() if places else ():
         try:
             ends_at = answer.result().offset
         except KafkaException:  # it has no leader yet
