@@ -44,10 +44,10 @@ down: $(STAMP)  ## Stop the platform that `make up` runs
 # servers wait for them, so there is a worker more than cores. With four, a broker on a slow disk answered after 10 s.
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
-test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in about five minutes on two cores
+test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in five to eight minutes on two cores
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow"
 
-test-fast: $(STAMP)  ## Run the tests that need no server and little time, in less than a minute on two cores
+test-fast: $(STAMP)  ## Run the tests that need no server and little time, in one to two minutes on two cores
 	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --durations=5
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples

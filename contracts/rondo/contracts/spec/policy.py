@@ -127,7 +127,7 @@ class Trainer(SpecSection):
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
     """The kind of trainer: a library (`lightgbm`, `xgboost`, `sklearn`), or a `function` of your own."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    """For `function`: the training function, as `package.module:name`. Docs/functions.md says how to write one. The
+    """For `function`: the training function, as `package.module:name`. How to write one is in docs/functions.md. The
     package is in the folder that the trainer's operator sets with `RONDO_FUNCTIONS`."""
     params: Params = Field(default_factory=dict)
     """For `lightgbm` and `xgboost`: the library's parameters, by their names or aliases. All others have the library's
@@ -181,7 +181,7 @@ class Retrain(SpecSection):
 
     policy: Annotated[Text, Field(examples=known(RetrainPolicy))] = RetrainPolicy.AUTO.value
     """`auto`: train when the labelled rows have grown by a tenth, and when the performance may have dropped. A
-    comparison of models decides which rows each training takes. Docs/retraining.md explains it. `triggers`: train at
+    comparison of models decides which rows each training takes. The page docs/retraining.md explains it. `triggers`: train at
     the triggers of `on`. By default `auto`, and `triggers` if `on` is given."""
     on: tuple[Text, ...] = ()
     """The triggers that start a training with `policy: triggers`, by default `[drift, performance]`. With `[]`, only

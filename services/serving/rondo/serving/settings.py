@@ -10,7 +10,7 @@ from rondo.chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """The settings of serving. `grpc_port` is the port of the gRPC API. None for no gRPC API.
+    """The settings of serving. `grpc_port` is the port of the gRPC API. Without it there is no gRPC API.
 
     `artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
