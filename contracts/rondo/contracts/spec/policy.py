@@ -181,8 +181,8 @@ class Retrain(SpecSection):
 
     policy: Annotated[Text, Field(examples=known(RetrainPolicy))] = RetrainPolicy.AUTO.value
     """`auto`: train when the labelled rows have grown by a tenth, and when the performance may have dropped. A
-    comparison of models decides which rows each training takes. The page docs/retraining.md explains it. `triggers`: train at
-    the triggers of `on`. By default `auto`, and `triggers` if `on` is given."""
+    comparison of models decides which rows each training takes. The page docs/retraining.md explains it. `triggers`:
+    train at the triggers of `on`. By default `auto`, and `triggers` if `on` is given."""
     on: tuple[Text, ...] = ()
     """The triggers that start a training with `policy: triggers`, by default `[drift, performance]`. With `[]`, only
     the first data and `rondo train` start a training. With `policy: auto` the list may have schedules."""
