@@ -49,3 +49,12 @@ def test_what_is_never_due_is_a_problem(expression: str) -> None:
 def test_a_valid_schedule_has_a_next_time(expression: str) -> None:
     if cron.problem(expression) is None:
         assert cron.next_due(expression, START) > START
+
+
+@pytest.mark.parametrize(
+    ("expression", "day"),
+    [("0 3 2 * 1", 2), ("0 3 */2 * 1", 11), ("0 3 1 * *", 1)],
+)
+def test_a_day_and_a_weekday_are_either_unless_one_begins_with_an_asterisk(expression: str, day: int) -> None:
+    """The first Mondays of March 2013 were the 4th and the 11th."""
+    assert cron.next_due(expression, START).day == day

@@ -1,5 +1,6 @@
 """Cron expressions: five fields and, if wanted, a time zone. cronsim finds the due times.
 
+If both the day and the weekday are given, a time is due on either, unless one of them begins with `*`: then on both.
 A time that the clocks of the zone skip is due right after the gap. A time that they repeat is due once, unless every
 hour is (Debian's cron).
 """
@@ -21,7 +22,7 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 def problem(expression: str) -> str | None:
     """Return the error of an expression such as `0 3 * * 1 Europe/Berlin`. None if it is valid and due at some time."""
-    fields, zone = expression.split()[: len(_FIELDS)], expression.split()[len(_FIELDS) :]
+    fields, zone = _divided(expression)
     if len(fields) != len(_FIELDS) or len(zone) > 1:
         count, names = len(fields) + len(zone), " ".join(_FIELDS)
         return f"it has {count} fields: write {len(_FIELDS)} ({names}), and a time zone if it is not UTC"
@@ -58,13 +59,18 @@ def latest_due(expression: str, now: datetime) -> datetime:
 
 
 def _first(expression: str, start: datetime, *, reverse: bool) -> datetime:
-    *fields, last = expression.split()
-    zone = ZoneInfo(last) if len(fields) == len(_FIELDS) else UTC
-    fields_alone = " ".join(fields if zone is not UTC else [*fields, last])
-    found = next(CronSim(fields_alone, start.astimezone(zone), reverse=reverse), None)
+    fields, zone = _divided(expression)
+    local = start.astimezone(ZoneInfo(*zone) if zone else UTC)
+    found = next(CronSim(" ".join(fields), local, reverse=reverse), None)
     if found is None:
         raise CronSimError(f"{expression} is never due")
     return found.astimezone(UTC)
+
+
+def _divided(expression: str) -> tuple[list[str], list[str]]:
+    """Return the five fields, and what follows them: nothing, or the time zone."""
+    words = expression.split()
+    return words[: len(_FIELDS)], words[len(_FIELDS) :]
 
 
 def _is_ever_due(expression: str) -> bool:

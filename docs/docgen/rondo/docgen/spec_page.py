@@ -29,7 +29,8 @@ _TRIGGERS = {
     " suffices.",
     "`quality`": "Missing values, or categories never seen before, have become more frequent: the evidence suffices.",
     '`"cron: 0 3 * * 1"`': "A time: minute, hour, day, month, weekday, and a time zone such as `Europe/Berlin` if it is"
-    " not UTC. In quotes, for it holds a colon. Missed times are caught up with by one training.",
+    " not UTC. If day and weekday are both given, either suffices, unless one begins with `*`: then both must fit. In"
+    " quotes, for it holds a colon. Missed times are caught up with by one training.",
 }
 _OF_EXPRESSIONS = """\
 An expression names features that are no categories, and parts of dates, such as `booked_at_hour`. If one of them is

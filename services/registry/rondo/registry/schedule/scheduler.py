@@ -35,6 +35,7 @@ class CronScheduler:
         self._store = store
         self._queries = queries
         self._clock = clock
+        self._reported: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -43,13 +44,26 @@ class CronScheduler:
     async def tick(self) -> float:
         """Request the trainings that are due. Returns the seconds until the next tick."""
         now = self._clock()
-        scheduled = [spec for spec in await self._queries.specs() if cron.expressions(spec.retrain.on)]
+        specs = await self._queries.specs()
+        self._report_problems(specs)
+        scheduled = [spec for spec in specs if cron.expressions(spec.retrain.on)]
         for spec in scheduled:
             async with self._store.work() as work:
                 triggers = await request_due_trainings(work, spec.model, now)
             for trigger in triggers:
                 log.info("requested a training of %s, due at %s", spec.model, trigger.at)
         return min([POLL_SECONDS, *_waits(scheduled, now)])
+
+    def _report_problems(self, specs: Sequence[ModelSpec]) -> None:
+        """Log each schedule that this release can't read, once for each replica. The others go on."""
+        for spec in specs:
+            for expression, problem in cron.problems(spec.retrain.on).items():
+                if (spec.model, expression) not in self._reported:
+                    self._reported.add((spec.model, expression))
+                    log.warning(
+                        "%s: the schedule %r starts no training, for %s; change `retrain.on` and apply the spec",
+                        *(spec.model, expression, problem),
+                    )
 
 
 async def request_due_trainings(work: ScheduleTable, name: str, now: datetime) -> tuple[Trigger, ...]:
