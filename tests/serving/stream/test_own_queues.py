@@ -32,8 +32,9 @@ from tests.serving.builders import NOW, request
 from tests.serving.stream.committed import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from rondo.serving.inference.scored import Duration
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 TOPIC = "predictions.requested"
@@ -471,32 +472,98 @@ def test_a_busy_model_that_is_quick_again_leaves_its_queue(
     assert kafka.committed[0] == (20, "")
 
 
+class Set(Paces):
+    """The seconds per row of each digest are those of the warm-up, whatever an inference takes."""
+
+    def measured(self, served: ServedModel, durations: Iterable[Duration]) -> None:
+        super().measured(served, [replace(each, seconds=each.version.row_seconds * each.rows) for each in durations])
+
+
+def test_a_row_that_takes_more_than_half_of_the_time_is_scored_on_another_thread(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infer, threads = InferenceService.infer, dict[str, str]()
+
+    def recorded(service: InferenceService, served: ServedModel, rows: Any) -> Any:
+        threads.update(dict.fromkeys(rows.ids, current_thread().name))
+        return infer(service, served, rows)
+
+    monkeypatch.setattr(InferenceService, "infer", recorded)
+    found = models.table.find("slow")
+    models.swap(replace(found, versions=(replace(found.versions[0], row_seconds=40.0),)))
+    kafka = Kafka(models, Set(), seconds=60.0)
+    for number in range(3):
+        kafka.send(request(number, "slow"))
+    kafka.committed = {0: (3, encode_positions({"slow": 0}))}
+    kafka.restart()
+    kafka.finish()
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r1", "r2"]
+    assert {each: name.split("_")[0] for each, name in threads.items()} == dict.fromkeys(threads, "queue-inference")
+    assert kafka.committed[0] == (3, ""), "it has left its queue"
+
+
 @pytest.mark.parametrize("withdrawn", [True, False])
 def test_a_model_leaves_its_queue_if_its_slow_version_serves_no_more(
     models: ServedModels,
+    version: Callable[..., LoadedVersion],
     withdrawn: bool,  # noqa: FBT001
 ) -> None:
-    class Recorded(Paces):
-        def measured(self, served: ServedModel, rows: int, _: float) -> None:
-            super().measured(served, rows, 100.0 if served.revision == found.revision else 0.001)
-
     found = models.table.find("slow")
-    kafka = Kafka(models, paces := Recorded())
-    paces.measured(found, 1, 0.0)
+    models.swap(found := replace(found, versions=(replace(found.versions[0], row_seconds=100.0),)))
+    kafka = Kafka(models, Set())
     for number in range(2):
         kafka.send(request(number, "slow"))
     for _ in range(8):
         kafka.turn()
         wait_scored(kafka)
     assert [each for _, each, _ in kafka.answers] == ["r0", "r1"]
-    assert kafka.queues.active
+    models.swap(replace(found, revision=found.revision + 1))
+    kafka.turn()
+    assert kafka.queues.active, "another revision of the same version is as slow"
     if withdrawn:
-        models.withdraw("slow", found.revision + 1, "it was removed")
+        models.withdraw("slow", found.revision + 2, "it was removed")
     else:
-        models.swap(replace(found, revision=found.revision + 1))
+        models.swap(replace(found, versions=(version(2, 2.0, model="slow"),), revision=found.revision + 2))
     kafka.turn()
     assert not kafka.queues.active
     assert kafka.committed[0] == (2, "")
+
+
+def test_an_invalid_request_does_not_make_a_slow_model_fast(models: ServedModels) -> None:
+    found = models.table.find("slow")
+    models.swap(replace(found, versions=(replace(found.versions[0], row_seconds=100.0),)))
+    kafka, invalid = Kafka(models, Set()), request(1, "slow", features={"distance": 1e39, "night": False})
+    for content in (request(0, "slow"), invalid, request(2, "slow"), invalid):
+        kafka.send(content)
+        for _ in range(6):
+            kafka.turn()
+            wait_scored(kafka)
+        assert kafka.committed[0] == (len(kafka.topic[0]), encode_positions({"slow": len(kafka.topic[0])}))
+    assert kafka.refused == [invalid, invalid]
+    assert [each for _, each, _ in kafka.answers] == ["r0", "r2"]
+
+
+def test_a_model_with_a_slow_canary_has_a_queue(
+    models: ServedModels, version: Callable[..., LoadedVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infer, threads = InferenceService.infer, list[str]()
+
+    def recorded(service: InferenceService, served: ServedModel, rows: Any) -> Any:
+        threads.append(current_thread().name)
+        return infer(service, served, rows)
+
+    monkeypatch.setattr(InferenceService, "infer", recorded)
+    found, slow = models.table.find("slow"), replace(version(2, 2.0, model="slow"), row_seconds=100.0)
+    models.swap(replace(found, versions=(slow, *found.versions), shares=(0.05, 0.95)))
+    kafka = Kafka(models, Set())
+    for number in range(9):
+        kafka.send(request(number, "slow"))
+    for _ in range(30):
+        kafka.turn()
+        wait_scored(kafka)
+    assert [each for _, each, _ in kafka.answers] == [f"r{number}" for number in range(9)]
+    assert {name.split("_")[0] for name in threads} == {"queue-inference"}
+    assert kafka.queues.active
 
 
 def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:

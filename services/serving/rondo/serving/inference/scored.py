@@ -51,20 +51,34 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Duration:
+    """The time in which one version scored N rows, at least one. Rows on which it failed count, too."""
+
+    version: LoadedVersion
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inference:
-    """The answers by version, the errors of refused rows by row, and outputs that are logged and not sent."""
+    """The answers by version, the errors of refused rows by row, and outputs that are logged and not sent.
+
+    A version that scored no row has no duration. Rows that are refused before scoring are in no duration.
+    """
 
     scored: Sequence[Scored]
     refused: dict[int, RequestRefusedError]
     silent: Sequence[Scored] = ()
+    durations: Sequence[Duration] = ()
 
 
 def joined(parts: Sequence[tuple[Sequence[int], Inference]]) -> Inference:
     """Return the inferences of parts of rows as one. The numbers in each part are those of the whole."""
     refused: dict[int, RequestRefusedError] = {}
-    scored, silent = list[Scored](), list[Scored]()
+    scored, silent, durations = list[Scored](), list[Scored](), list[Duration]()
     for rows, part in parts:
         refused |= {rows[number]: error for number, error in part.refused.items()}
         scored += [replace(each, numbers=[rows[number] for number in each.numbers]) for each in part.scored]
         silent += [replace(each, numbers=[rows[number] for number in each.numbers]) for each in part.silent]
-    return Inference(scored, refused, silent)
+        durations += part.durations
+    return Inference(scored, refused, silent, durations)

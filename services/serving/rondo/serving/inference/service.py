@@ -21,7 +21,7 @@ from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.batcher import Batcher, Request
 from rondo.serving.inference.process_memory import resident_bytes
-from rondo.serving.inference.scored import Inference, Scored
+from rondo.serving.inference.scored import Duration, Inference, Scored
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take_rows
 from rondo.serving.prediction_log.batch import row_bytes
@@ -58,14 +58,15 @@ def infer(
         return _compare(served, rows, numbers, now, refused)
     else:
         parts = _routed(served, rows, numbers)
-    scored, silent = list[Scored](), list[Scored]()
+    scored, silent, durations = list[Scored](), list[Scored](), list[Duration]()
     for version, mine in parts:
         if mine:
             found = _score(version, rows, mine, now)
+            durations.append(found.duration)
             refused |= {row: no_prediction(rows.source.where(row)) for row in found.failed}
             scored += found.part(found.numbers)
             silent += found.without_rows()
-    return Inference(scored, refused, silent)
+    return Inference(scored, refused, silent, durations)
 
 
 def _routed(served: ServedModel, rows: Rows, numbers: Sequence[int]) -> Iterable[tuple[LoadedVersion, Sequence[int]]]:
@@ -93,26 +94,31 @@ def _compare(
     compared = served.compared
     assert compared is not None  # noqa: S101 - the caller has looked
     parts = dict(_routed(served, rows, numbers))
-    scored, silent = list[Scored](), list[Scored]()
+    scored, silent, durations = list[Scored](), list[Scored](), list[Duration]()
     answered = set(parts.get(compared.other, ()))
     if others := list(numbers) if compared.all_rows else sorted(answered):
         by_other = _score(compared.other, rows, others, now)
+        durations.append(by_other.duration)
         answered.difference_update(by_other.failed)
         scored += by_other.part([row for row in by_other.numbers if row in answered])
         unsent = [row for row in by_other.numbers if row not in answered]
         silent += by_other.part(unsent, compared.silent, sent=False)
         silent += by_other.without_rows()
     by_primary = _score(compared.primary, rows, numbers, now)
+    durations.append(by_primary.duration)
     refused |= {row: no_prediction(rows.source.where(row)) for row in by_primary.failed if row not in answered}
     scored += by_primary.part([row for row in by_primary.numbers if row not in answered])
     silent += by_primary.part([row for row in by_primary.numbers if row in answered], sent=False)
     silent += by_primary.without_rows()
-    return Inference(scored, refused, silent)
+    return Inference(scored, refused, silent, durations)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    """The rows that a version could score, by their numbers among all rows, and the numbers of those it could not."""
+    """The rows that a version could score, by their numbers among all rows, and the numbers of those it could not.
+
+    `seconds` is the time for both.
+    """
 
     version: LoadedVersion
     numbers: Sequence[int]
@@ -120,6 +126,11 @@ class _Scores:
     outputs: Outputs
     failed: Sequence[int]
     made_at: datetime
+    seconds: float
+
+    @property
+    def duration(self) -> Duration:
+        return Duration(self.version, len(self.numbers) + len(self.failed), self.seconds)
 
     def part(
         self, numbers: Sequence[int], version: LoadedVersion | None = None, *, sent: bool = True
@@ -152,7 +163,7 @@ def _score(version: LoadedVersion, rows: Rows, numbers: Sequence[int], now: Call
         mine, outputs, numbers = mine.take(kept), take_rows(outputs, kept), [numbers[row] for row in kept]
     took, on_cpu = time.perf_counter() - began, time.thread_time() - cpu_began
     version.log.meter.add(InferenceCost.measured(took, on_cpu, len(numbers), len(failed), resident_bytes()))
-    return _Scores(version, numbers, mine, outputs, failed, now())
+    return _Scores(version, numbers, mine, outputs, failed, now(), took)
 
 
 @dataclass(frozen=True)

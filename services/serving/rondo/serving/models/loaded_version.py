@@ -106,13 +106,6 @@ class ServedModel:
         return tuple(version for version in self.versions if version.log.role != RouteRole.SHADOW)
 
     @property
-    def row_seconds(self) -> float:
-        """The time per row in the warm-up: the sum if two versions score each row, else that of the slowest version."""
-        if self.compared is None:
-            return max(version.row_seconds for version in self.versions)
-        return self.compared.primary.row_seconds + self.compared.other.row_seconds
-
-    @property
     def schema(self) -> RequestSchema:
         """The schema of requests that fit all versions."""
         return self.versions[0].schema if self.common is None else self.common
@@ -121,6 +114,19 @@ class ServedModel:
     def outputs(self) -> OutputSchema:
         """The outputs of an answer, which all versions share."""
         return self.versions[0].outputs
+
+    def scoring_versions(self) -> list[tuple[LoadedVersion, float]]:
+        """Return the versions that score rows, each with the expected part of all rows that it scores.
+
+        The parts add up to more than 1 if two versions score the same rows. A version that scores none is left out.
+        """
+        total = sum(self.shares)
+        parts = [(version, share / total) for version, share in zip(self.versions, self.shares, strict=True) if share]
+        if self.compared is None:
+            return parts
+        other = self.compared.other
+        of_other = 1.0 if self.compared.all_rows else sum(part for each, part in parts if each is other)
+        return [(self.compared.primary, 1.0), *([(other, of_other)] if of_other else [])]
 
     def version_for(self, key: str) -> LoadedVersion:
         """Return the version that answers requests with this key."""
