@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from prometheus_client import REGISTRY
 from rondo.chassis.stream import exactly_once
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rondo.chassis.kafka_records import Record, Records
+
+
+STATS = ("count", "sum")
 
 
 class Moving:
@@ -156,6 +160,58 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
 
     assert len(unconnected()._gather(Trickling(), writer)) == 5  # type: ignore[arg-type]
     writer.close()
+
+
+class Member:
+    """A consumer that is a member of its group, and reads given messages."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        self._messages = messages
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        return [self._messages.pop()] if self._messages else []
+
+    def consumer_group_metadata(self) -> None: ...
+
+    def memberid(self) -> str:
+        return "a"
+
+    def assignment(self) -> list[TopicPartition]:
+        return []
+
+
+class Answering:
+    """A transform with output of its own, without records. It implements `Notes`."""
+
+    active = True
+
+    def restore(self, _: object) -> None: ...
+
+    def __call__(self, _: object) -> Output:
+        return Output([], notes={("source", 0): "note"})
+
+
+@pytest.mark.parametrize("messages", [0, 1])
+def test_the_time_of_a_micro_batch_without_messages_does_not_count_from_earlier_ones(messages: int) -> None:
+    def measured() -> tuple[float, float]:
+        values = (REGISTRY.get_sample_value(f"rondo_stream_batch_seconds_{of}", {"stream": "s"}) for of in STATS)
+        count, seconds = (value or 0.0 for value in values)
+        return count, seconds
+
+    transform: Any = Answering()
+    stream, transactions = unconnected(), Slow()
+    stream._transform = stream._notes = transform
+    stream._offsets._known["source", 0] = 0, ""
+    stream._offsets._notes = transform
+    stream._last_gathered = time.monotonic() - 600.0
+    transactions.released.set()
+    writer, before = Writer("s", transactions), measured()  # type: ignore[arg-type]
+    stream._turn(Member([Message(0)] * messages), writer)  # type: ignore[arg-type]
+    stream._settle(writer)
+    writer.close()
+    count, seconds = measured()
+    assert count == before[0] + 1
+    assert seconds - before[1] < 60.0
 
 
 class Flood:

@@ -269,12 +269,15 @@ class ExactlyOnceStream:
             # The broker would not fence a commit without the metadata of a group member. The messages are dropped,
             # because only another call of `consume` makes this consumer join again.
             raise PartitionsMovedError({place(message)[:2] for message in messages})
+        # Messages count from when they were gathered. Other output has no message, so the time of the last ones, which
+        # may be minutes ago, says nothing about it.
+        began = self._last_gathered if messages else time.monotonic()
         output = self._transformed(messages, writer)
         self._settle(writer, output)
         if not messages and not output.records and not output.notes:
             return
         offsets = self._offsets.after(messages, output.notes)
-        writer.submit(MicroBatch(messages, output, offsets, group, self._last_gathered))
+        writer.submit(MicroBatch(messages, output, offsets, group, began))
 
     @property
     def _active(self) -> bool:

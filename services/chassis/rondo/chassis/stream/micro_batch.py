@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class MicroBatch:
     """Messages with their output, the offsets after them, and the metadata of the consumer group that read them.
 
-    `committed` is True after the commit, even if the callback of the output fails then.
+    `began` is the time on the monotonic clock when its messages were gathered, or when the transform began if it has
+    none. `committed` is True after the commit, even if the callback of the output fails then.
     """
 
     messages: Sequence[Message]
@@ -81,5 +82,5 @@ class Writer:
             raise
         batch.committed = True
         batch.output.committed()
-        metrics.STREAM_BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - batch.began)
+        metrics.STREAM_BATCH_SECONDS.labels(self.name).observe(time.monotonic() - batch.began)
         metrics.STREAM_RECORDS.labels(self.name).inc(len(batch.messages))
