@@ -125,6 +125,40 @@ def test_a_slice_is_refused_and_passes(task: str) -> None:
     assert not passes(task, {"slices": ["carrier"], **few}, good=False, gate="slices.carrier")
 
 
+@pytest.mark.parametrize(("task", "metric"), PAIRS)
+def test_a_slice_passes_and_is_refused_by_each_metric(task: str, metric: str) -> None:
+    """The tolerance is a millionth above or below the loss of the slice that lost most."""
+    wanted = {"slices": ["carrier"], "slice_metric": metric, "min_slice_rows": 20}
+    # A poor model may be the better one by a metric. Then the good model is the one that has lost.
+    either = [of_slices(task, wanted, *pair) for pair in ((POOR, GOOD), (GOOD, POOR))]
+    found, loss = max(either, key=lambda each: each[1])
+    assert loss > 1e-3
+    for tolerance, accepted in ((loss + 1e-6, True), (loss - 1e-6, False)):
+        gates = Gates.model_validate(wanted | {"slice_tolerance": tolerance})
+        (result,) = (each for each in evaluate_gates(found, gates, CHAMPION) if each.gate == "slices.carrier")
+        assert (result.passed, result.observed) == (accepted, pytest.approx(loss))
+        assert METRICS[metric].title in result.message
+
+
+def of_slices(task: str, wanted: dict[str, Any], mine: dict[str, Any], other: dict[str, Any]) -> tuple[Evidence, float]:
+    """Return the evidence by a spec that names a metric of the slices, and the largest loss of a slice."""
+    asked = described(task, mine)
+    asked = asked.model_copy(update={"gates": Gates.model_validate(wanted)})
+    champion = ChampionModel(1, fitted(task, json.dumps(other)).model)
+    made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
+    found = assemble_evidence(asked, frame, made.evaluate(asked, fitted(task, json.dumps(mine)), champion), "test")
+    metric = METRICS[wanted["slice_metric"]]
+    assert found.champion is not None
+    before, after = (
+        {each.value: each.metrics[metric.name] for each in evaluated.slices}
+        for evaluated in (found.champion, found.candidate)
+    )
+    assert before.keys() == after.keys()
+    assert len(after) == 3
+    losses = (metric.loss(after[value], before[value]) / (before[value] if metric.relative else 1) for value in after)
+    return found, max(losses)
+
+
 @pytest.mark.parametrize(("task", "metric"), OF_GROUPS)
 def test_the_gap_between_groups_by_each_metric_passes_and_is_refused(task: str, metric: str) -> None:
     """The bound is a millionth above or below the gap, which the message has."""
@@ -148,13 +182,13 @@ def by_groups(task: str, metric: str) -> Evidence:
     )
     asked = asked.model_copy(update={"gates": fairness})
     made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
-    return assemble_evidence(asked, frame, made.evaluate(asked, good(task), None), "test")
+    return assemble_evidence(asked, frame, made.evaluate(asked, fitted(task, json.dumps(GOOD)), None), "test")
 
 
 @cache
-def good(task: str) -> FittedCandidate:
+def fitted(task: str, model: str) -> FittedCandidate:
     made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
-    return made.fit(described(task, GOOD), frame)
+    return made.fit(described(task, json.loads(model)), frame)
 
 
 def test_every_metric_belongs_to_a_task() -> None:
