@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
+from rondo.contracts.vocabularies import AlertKind
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import (
     ChampionRevision,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
+
+UNDECIDED = AlertKind.UNDECIDED_ROLLOUT
 
 
 @dataclass
@@ -100,7 +103,14 @@ class MemoryStore:
             dict(self.champions),
             dict(self.removals),
             dict(self.skews),
+            self._asking(),
         )
+
+    def _asking(self) -> dict[str, str]:
+        events = [each.event for each in self.published]
+        over = {each.alert_id for each in events if isinstance(each, AlertResolved)}
+        raised = [each for each in events if isinstance(each, AlertRaised) and each.kind == UNDECIDED]
+        return {each.model: each.alert_id for each in raised if each.alert_id not in over}
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
         return {digest: self.known_profiles[digest] for digest in digests if digest in self.known_profiles}

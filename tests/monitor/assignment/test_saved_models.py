@@ -30,6 +30,7 @@ from tests.monitor.builders import DIGEST_2, MODEL, SPEC
 from tests.monitor.events import control_plane, deployed
 from tests.monitor.fakes import FakeClock, messages
 from tests.monitor.pipeline.stores import KNOWN, PREDICTED
+from tests.monitor.state.test_stores import rollout
 from tests.support.evidence import EvidenceStore
 from tests.support.settings import load
 
@@ -100,6 +101,18 @@ async def test_a_summary_follows_the_control_plane_and_each_checkpoint(replicas:
     # The owner applies the promotion next, in the same way.
     assert [each.version for each in await replicas.others.summaries(set())] == [2]
     assert (await replicas.others.status(MODEL)).version == 2
+
+
+async def test_a_rollout_that_waits_for_a_person_is_an_open_alert_of_every_replica(replicas: Replicas) -> None:
+    await replicas.handle(*control_plane())
+    assert [each.open_alerts for each in await replicas.others.summaries(set())] == [()]
+    for state, kinds in (("asking", ("undecided_rollout",)), ("running", ())):
+        await replicas.handle(rollout(state, 1))
+        await replicas.pipeline.advance([])
+        statuses = [await each.status(MODEL) for each in (replicas.pipeline, replicas.others)]
+        summaries = [*await replicas.pipeline.summaries(), *await replicas.others.summaries(set())]
+        assert [tuple(each.alerts) for each in statuses] == [each.open_alerts for each in summaries] == [kinds] * 2
+        assert statuses[0] == statuses[1]
 
 
 async def test_a_model_that_was_removed_is_unknown(replicas: Replicas) -> None:

@@ -130,10 +130,10 @@ class MonitorPipeline:
 
         """
         self.require(model)
-        state, spec = self.models[model], self._control_plane.snapshot.specs[model]
-        reference = self._control_plane.champion_reference(state.champion)
+        state, now = self.models[model], self._control_plane.snapshot
+        reference, asking = self._control_plane.champion_reference(state.champion), now.asking.get(model)
         # Runs outside the event loop: with hundreds of changed components it takes up to a second.
-        return await asyncio.to_thread(model_status, state.snapshot(), spec, reference, self._power)
+        return await asyncio.to_thread(model_status, state.snapshot(), now.specs[model], reference, self._power, asking)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
         """Return the predictions whose outcomes are wanted, see `wanted_labels`.
@@ -168,11 +168,11 @@ class MonitorPipeline:
 
     async def summaries(self) -> tuple[ModelSummary, ...]:
         """Return a summary of each model of this pipeline that has a spec, by name."""
-        specs = self._control_plane.snapshot.specs
+        now, reference = self._control_plane.snapshot, self._control_plane.champion_reference
         known = [
-            (state.snapshot(), specs[model], self._control_plane.champion_reference(state.champion))
+            (state.snapshot(), now.specs[model], reference(state.champion), now.asking.get(model))
             for model, state in sorted(self.models.items())
-            if model in specs
+            if model in now.specs
         ]
         return await asyncio.to_thread(lambda: over_models([summary(*each) for each in known]))
 

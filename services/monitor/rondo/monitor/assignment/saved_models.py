@@ -40,11 +40,11 @@ class SavedModelAnswers:
             raise UnknownModelError(model, sorted(known))
 
     async def status(self, model: str) -> ModelStatus:
-        state, spec, reference = await self._load(model, tables=True)
-        return await asyncio.to_thread(model_status, state, spec, reference, self._power)
+        state, spec, reference, asking = await self._load(model, tables=True)
+        return await asyncio.to_thread(model_status, state, spec, reference, self._power, asking)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
-        state, _, reference = await self._load(model, tables=True)
+        state, _, reference, _ = await self._load(model, tables=True)
         return await asyncio.to_thread(wanted_labels, state, reference, budget, uncertain=uncertain)
 
     async def summaries(self, besides: Collection[str]) -> tuple[ModelSummary, ...]:
@@ -62,7 +62,7 @@ class SavedModelAnswers:
             found = await asyncio.to_thread(summary, *await self._load(model, tables=False))
             self._summaries[model] = revision, found
 
-    async def _load(self, model: str, *, tables: bool) -> tuple[ModelState, ModelSpec, Reference | None]:
+    async def _load(self, model: str, *, tables: bool) -> tuple[ModelState, ModelSpec, Reference | None, str | None]:
         found = await self._saved.load(model, tables=tables)
         if model not in found.control_plane.specs:
             raise UnknownModelError(model, sorted(await self._saved.revisions()))
@@ -70,7 +70,7 @@ class SavedModelAnswers:
         digest = state.champion.digest if state.champion else ""
         profile = (await self._saved.profiles([digest])).get(digest) if digest else None
         reference = await asyncio.to_thread(Reference.of, profile, digest) if profile else None
-        return state, found.control_plane.specs[model], reference
+        return state, found.control_plane.specs[model], reference, found.control_plane.asking.get(model)
 
     @staticmethod
     def _decoded(model: str, saved: SavedModel) -> ModelState:

@@ -54,9 +54,19 @@ _SEGMENTS = "select model, name, content from segments where model = any($1) ord
 _SPECS = "select model, spec, removed from specs where $1::text is null or model = $1"
 _CHAMPIONS = "select model, revision, version, digest from champions where $1::text is null or model = $1"
 _SKEWS = "select model, number, batches from skews where $1::text is null or model = $1"
+# Alerts by evidence are in the checkpoint of a model. Those about rollouts are stored by the handler of their event.
+_ASKING = """
+select distinct on (model) model, alert_id from alerts
+where kind = 'undecided_rollout' and closed_at is null and ($1::text is null or model = $1)
+order by model, raised_at desc, alert_id
+"""
 _REVISIONS = """
 select specs.model, specs.revision as spec, coalesce(champions.revision, 0) as champion,
-    coalesce(model_states.generation, -1) as generation, profiles.digest is not null as profiled
+    coalesce(model_states.generation, -1) as generation, profiles.digest is not null as profiled, (
+        select alert_id from alerts
+        where alerts.model = specs.model and kind = 'undecided_rollout' and closed_at is null
+        order by raised_at desc, alert_id limit 1
+    ) as asking
 from specs left join champions using (model) left join model_states using (model) left join profiles using (digest)
 where specs.spec is not null
 """
@@ -154,7 +164,7 @@ class PostgresModels:
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_REVISIONS)
         return {
-            row["model"]: ModelRevision(row["spec"], row["champion"], row["generation"], row["profiled"])
+            row["model"]: ModelRevision(row["spec"], row["champion"], row["generation"], row["profiled"], row["asking"])
             for row in rows
         }
 
@@ -172,15 +182,16 @@ class PostgresModels:
 
 
 async def _control_plane(connection: Any, has: Callable[[str], bool], model: str | None = None) -> ControlPlaneSnapshot:
-    specs, champions, skews = [
+    specs, champions, skews, asking = [
         [row for row in await connection.fetch(query, model) if has(row["model"])]
-        for query in (_SPECS, _CHAMPIONS, _SKEWS)
+        for query in (_SPECS, _CHAMPIONS, _SKEWS, _ASKING)
     ]
     return ControlPlaneSnapshot(
         {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs if row["spec"]},
         {row["model"]: ChampionRevision(row["revision"], row["version"], row["digest"]) for row in champions},
         {row["model"]: row["removed"] for row in specs if row["removed"]},
         {row["model"]: read_skew(row) for row in skews},
+        {row["model"]: row["alert_id"] for row in asking},
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import AlertKind
 from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach, unjudged_slices
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
@@ -109,10 +110,10 @@ class ModelSummary(Value):
 class ModelStatus(Value):
     """The status of a model. `columns` and the windows are those of the champion.
 
-    `alerts` are the open alerts' ids by kind. `newest` are the newest rows with their distributions. `newest_closed`
-    are the newest rows that accept no more outcomes. `windows` are the open ones. `no_verdict`, `out_of_reach` and
-    `judged_since` are as in `ModelSummary`. `candidates` are a canary and a shadow, and `replaced` are earlier
-    champions with open windows.
+    `alerts` are the open alerts' ids by kind, with that of a rollout that waits for a person. `newest` are the
+    newest rows with their distributions. `newest_closed` are the newest rows that accept no more outcomes.
+    `windows` are the open ones. `no_verdict`, `out_of_reach` and `judged_since` are as in `ModelSummary`.
+    `candidates` are a canary and a shadow, and `replaced` are earlier champions with open windows.
 
     `watermark` and `outcomes_until` are the newest times in the logs. `streams` has the rhythm of `requests` and of
     `outcomes`. `volume` compares the number of requests with the weeks before. It is None before there are two weeks.
@@ -162,7 +163,8 @@ class ModelStatus(Value):
     not_counted: tuple[str, ...] = ()
 
 
-def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelSummary:
+def summary(state: ModelState, spec: ModelSpec, reference: Reference | None, asking: str | None = None) -> ModelSummary:
+    """Return the summary as of now. `asking` is the id of the alert about a rollout that waits for a person."""
     return ModelSummary(
         model=state.model,
         version=state.champion.version if state.champion else None,
@@ -173,7 +175,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
         estimates=_estimates(state, reference),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
-        open_alerts=tuple(state.open_alerts),
+        open_alerts=tuple(_open_alerts(state, asking)),
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
         strength=_strength(_evidence(state), spec.monitor.false_alarm_rate),
@@ -194,9 +196,10 @@ def _strength(evidence: VersionEvidence | None, false_alarm_rate: float) -> floa
 
 
 def model_status(
-    state: ModelState, spec: ModelSpec, reference: Reference | None, power: Power | None = None
-) -> ModelStatus:
-    """Return the status as of now.
+    state: ModelState, spec: ModelSpec, reference: Reference | None, power: Power | None = None,
+    asking: str | None = None,
+) -> ModelStatus:  # fmt: skip
+    """Return the status as of now. `asking` is as in `summary`.
 
     The function only reads the state. In a thread, give it a `snapshot`.
     """
@@ -223,7 +226,7 @@ def model_status(
         candidates=candidate_statuses(state.model, state.candidates, spec),
         **_windows(state, reference, spec.monitor.detectors),
         replaced=replaced_statuses(state),
-        alerts=state.open_alerts,
+        alerts=_open_alerts(state, asking),
         streams=stream_statuses(state.quality.streams),
         volume=volume_status(state.quality.volume),
         skew=skew_status(state.quality.skew.measured),
@@ -238,6 +241,10 @@ def model_status(
         dropped_share=state.dropped.coverage.last,
         not_counted=not_counted(state.dropped.counts, state.evidence.late),
     )
+
+
+def _open_alerts(state: ModelState, asking: str | None) -> dict[str, str]:
+    return state.open_alerts | ({AlertKind.UNDECIDED_ROLLOUT.value: asking} if asking else {})
 
 
 def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None) -> str | None:
