@@ -83,9 +83,9 @@ class ReplicaEnvironment:
         if failed and failed[0] is not None:
             raise RuntimeError(failed[0].str())
 
-    def request(self, number: int, *, flush: bool = True, model: str = "delay") -> None:
+    def request(self, number: int, *, flush: bool = True, model: str = "delay", key: str | None = None) -> None:
         value = b'{"id":"r%d","model":"%b","features":{"distance":%d,"night":false}}' % (number, model.encode(), number)
-        self._producer.produce("predictions.requested", value, b"k%d" % number)
+        self._producer.produce("predictions.requested", value, f"k{number}" if key is None else key)
         if flush:
             self._producer.flush(10)
         else:

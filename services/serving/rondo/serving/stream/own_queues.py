@@ -219,6 +219,7 @@ class OwnQueues:
             queue.leave(ended)
             self._changed |= ended
             if not queue.positions:
+                log.info("%s has left its queue: it has caught up", queue.model)
                 self._close(queue)
 
     def start(self, answers: Answers) -> Iterator[Record]:
