@@ -44,11 +44,14 @@ down: $(STAMP)  ## Stop the platform that `make up` runs
 # servers wait for them, so there is a worker more than cores. With four, a broker on a slow disk answered after 10 s.
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
-test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in five to eight minutes on two cores
-	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow"
+# `make lint` checks the conventions. The other tests don't depend on them.
+CONVENTIONS := tests/conventions
 
-test-fast: $(STAMP)  ## Run the tests that need no server and little time, in one to two minutes on two cores
-	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --durations=5
+test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in three to five minutes on two cores
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --ignore=$(CONVENTIONS)
+
+test-fast: $(STAMP)  ## Run the tests that need no server and little time, in about half a minute on two cores
+	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --ignore=$(CONVENTIONS) --durations=5
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
@@ -61,12 +64,13 @@ proto: $(STAMP)  ## Compile the messages of the gRPC API; tests/serving/grpc che
 	  python -m grpc_tools.protoc -I $(GRPC) --descriptor_set_out=$(GRPC)/descriptors.binpb \
 	  open_inference.proto health.proto
 
-lint: $(STAMP)  ## Check style, types and the architecture
+lint: $(STAMP)  ## Check style, types, the architecture and the conventions of code, tests and documents
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p rondo.contracts -p rondo.chassis -p rondo.ingestion -p rondo.trainer -p rondo.registry \
 	  -p rondo.serving -p rondo.monitor -p rondo.client -p rondo.embedded -p rondo.flights -p rondo.docgen
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q -n 2 $(CONVENTIONS)
 
 bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table, RECORD=1 keeps the figures
 	BENCH_RECORD=$(RECORD) $(BIN)/python -m tests.benchmarks $(ONLY)

@@ -34,6 +34,7 @@ from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 
 from tests.support import class_cache, scheduling
+from tests.support.parameters import mark_samples
 from tests.support.scheduling import FewBrokers
 from tests.support.topics import remove_topics
 
@@ -149,6 +150,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             rank[item.path] = min(rank.get(item.path, len(_RANK)), _RANK[marker])
         if item.get_closest_marker("medium"):
             rank[item.path] = min(rank[item.path], _RANK["process"])
+    mark_samples(items)
     items.sort(key=lambda item: rank[item.path])
     scheduling.tell(config, items)
 

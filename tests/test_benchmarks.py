@@ -98,6 +98,7 @@ async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason() 
     assert gate.message not in of_silence.value.why
 
 
+@pytest.mark.medium
 def test_a_stream_has_a_goal_against_each_peer(tmp_path: Path) -> None:
     figures = {"rondo": [(80_000.0, 20.0)], "confluent": [(80_000.0, 10.0)], "faststream": [(40_000.0, 25.0)]}
     figures |= {"quix": [(12_000.0, 100.0)], "mlserver": [(1_600.0, 1_000.0)]}

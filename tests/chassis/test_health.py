@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client import generate_latest
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.service import background
-
-if TYPE_CHECKING:
-    import pytest
 
 
 async def test_what_has_not_answered_yet_is_named_with_the_remedy() -> None:
@@ -31,6 +28,7 @@ def up() -> dict[str, str]:
     return {line.split('"')[1]: line.split()[-1] for line in lines}
 
 
+@pytest.mark.medium
 async def test_a_completed_start_is_no_dependency_in_the_metrics() -> None:
     health = Health()
     await health.report()

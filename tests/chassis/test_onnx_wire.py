@@ -73,6 +73,7 @@ def test_a_document_that_is_cut_off_ends_the_walk(size: int) -> None:
         require_bounded(content[len(content) - 500 :][:size] + b"\x3a\x7f", MANY, MANY)
 
 
+@pytest.mark.slow
 def test_the_walk_over_many_empty_messages_takes_little_memory() -> None:
     """16 MiB of empty nodes, which take 1.3 GiB parsed."""
     code = (

@@ -59,6 +59,7 @@ def test_our_own_messages_are_never_held_back(sparing: RateLimitFilter) -> None:
     assert [sparing.filter(record("closed", name="rondo.faststream")) for _ in range(2)] == [True, False]
 
 
+@pytest.mark.medium
 def test_a_library_that_never_repeats_itself_fills_no_memory(sparing: RateLimitFilter) -> None:
     for number in range(3_000):
         assert sparing.filter(record("x" * number))

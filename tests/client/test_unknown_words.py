@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_an_event_with_unknown_words_has_a_summary(event: type[Event]) -> None:
     read = with_unknown_words(event)

@@ -40,6 +40,7 @@ def test_what_is_no_address_is_named(servers: str, entry: str) -> None:
     assert "is not an address: write host:port, and a comma between several" in str(caught.value)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("sasl", "tls", "protocol"),
     [(None, None, "PLAINTEXT"), (None, Tls(), "SSL"), (SCRAM, None, "SASL_PLAINTEXT"), (SCRAM, Tls(), "SASL_SSL")],

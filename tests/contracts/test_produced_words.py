@@ -265,6 +265,7 @@ def _evaluate(hint: str, types: dict[str, Any]) -> Any:
     return get_type_hints(type("Owner", (), {"__annotations__": {"value": hint}}), types)["value"]
 
 
+@pytest.mark.slow
 def test_the_words_of_an_error_are_followed_to_where_it_is_raised() -> None:
     module = "rondo.ingestion.scoring.jobs"
     source = ast.parse("def ended(error: ScoringFailedError | None):\n    code = error.code if error else ''")

@@ -55,6 +55,7 @@ def changed(value: Any, character: str) -> Iterator[Any]:
             yield {name + character if name == key else name: each for name, each in value.items()}
 
 
+@pytest.mark.medium
 @each_character
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_no_event_holds_an_unstorable_character(event: type[Event], character: str, name: str) -> None:

@@ -63,6 +63,7 @@ def words_in(value: Any) -> int:
     return sum(map(words_in, value)) if isinstance(value, list) else int(value == WORD)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.__name__)
 def test_what_is_published_has_no_closed_vocabulary(published: Published) -> None:
     """If readers accept other words, a schema has examples instead of fixed words, as the next test shows."""
@@ -75,6 +76,7 @@ def test_the_newest_snapshot_has_no_closed_vocabulary(published: Published) -> N
     assert closed_words(schemas_in(newest)) <= CLOSED | TAGS
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", PUBLISHED, ids=lambda each: each.__name__)
 def test_an_unknown_word_is_kept_as_it_is(event: Published) -> None:
     classifies = any("examples" in part for part in schemas_in(schema_of(event)))

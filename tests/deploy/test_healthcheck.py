@@ -61,6 +61,7 @@ def checked(healthcheck: Any, url: str, tmp_path: Path) -> int:
     return code
 
 
+@pytest.mark.slow
 def test_a_frozen_service_is_killed_after_some_checks(healthcheck: Any, start: Any, tmp_path: Path) -> None:
     url, process = start(200)
     while checked(healthcheck, url, tmp_path) != 0:
@@ -73,6 +74,7 @@ def test_a_frozen_service_is_killed_after_some_checks(healthcheck: Any, start: A
     assert process.wait(10) == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_an_answer_in_between_resets_the_count(healthcheck: Any, start: Any, tmp_path: Path) -> None:
     url, process = start(200)
     while checked(healthcheck, url, tmp_path) != 0:

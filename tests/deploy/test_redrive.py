@@ -62,6 +62,7 @@ def arrived(kafka: str, topic: str) -> list[Message]:
     return found
 
 
+@pytest.mark.slow
 def test_dead_letters_are_listed_with_their_origin_and_cause(kafka: str, topics: tuple[str, str]) -> None:
     for number in (7, 8):
         dead_letter(kafka, topics, number)
@@ -81,6 +82,7 @@ def test_the_chosen_one_is_published_again_as_it_was(kafka: str, topics: tuple[s
     assert again.partition() == 2, "where it was, whichever partitioner its writer has"
 
 
+@pytest.mark.slow
 def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[str, str]) -> None:
     compacted = f"{topics[0]}.compacted"
     chassis_kafka.create_topics(
@@ -99,6 +101,7 @@ def test_without_arguments_it_prints_the_usage(kafka: str) -> None:
     assert done.stderr.startswith("usage: python deploy/redrive.py <")
 
 
+@pytest.mark.slow
 def test_a_missing_or_truncated_dead_letter_is_an_error_and_nothing_is_published(
     kafka: str, topics: tuple[str, str]
 ) -> None:

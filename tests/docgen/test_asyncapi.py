@@ -117,6 +117,7 @@ def test_the_chassis_writes_the_headers_that_are_documented() -> None:
     assert written.keys() == DEAD_LETTER_HEADERS.keys()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)
 def test_the_headers_of_an_event_fit_their_schema(event: Any) -> None:
     value = event.model_validate_json((EXAMPLES / f"{event.__name__}.v{event.version}.json").read_text())

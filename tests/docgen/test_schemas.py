@@ -46,12 +46,14 @@ def event_of(path: Path) -> Published:
     return next(event for event in PUBLISHED if path.stem == f"{event.__name__}.v{event.version}")
 
 
+@pytest.mark.medium
 @every_event
 def test_an_event_is_compatible_with_every_older_schema(event: type[Event]) -> None:
     problems = problems_with_older(event)
     assert not problems, str(IncompatibleSchemaError(event, problems))
 
 
+@pytest.mark.medium
 @every_event
 def test_the_newest_snapshot_is_todays_schema(event: type[Event]) -> None:
     assert is_current(event), (
@@ -77,11 +79,13 @@ def test_every_event_has_an_example(event: type[Event]) -> None:
     assert (EXAMPLES / name).exists(), f"write a realistic contracts/examples/{name}"
 
 
+@pytest.mark.medium
 @every_event
 def test_a_schema_is_one(event: type[Event]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema_of(event))
 
 
+@pytest.mark.medium
 @every_example
 def test_an_example_fits_every_schema_of_its_event(path: Path) -> None:
     event, example = event_of(path), json.loads(path.read_text())
@@ -96,6 +100,7 @@ def test_an_example_reads_as_its_class_and_writes_as_it_was(path: Path) -> None:
     assert json.loads(event.model_dump_json(by_alias=True)) == json.loads(path.read_text())
 
 
+@pytest.mark.medium
 @every_event
 def test_a_reader_ignores_fields_that_a_newer_writer_adds_at_every_depth(event: type[Event]) -> None:
     closed = [part for part in _parts(schema_of(event)) if part.get("additionalProperties") is False]
@@ -109,6 +114,7 @@ def test_a_spec_in_an_event_may_come_from_a_newer_registry() -> None:
     assert SpecApplied.model_validate(newer) == SpecApplied.model_validate(example)
 
 
+@pytest.mark.medium
 @every_event
 def test_the_comparison_handles_every_keyword_in_use(event: type[Event]) -> None:
     """A keyword that holds schemas and is not followed would hide a change behind its `$ref`."""

@@ -123,6 +123,7 @@ async def test_what_ingestion_publishes_in_a_bucket_is_what_the_trainer_reads(
     ]
 
 
+@pytest.mark.slow
 def test_writers_at_the_same_time_overwrite_no_commit_of_each_other(bucket: str) -> None:
     """There should be one writer. One that was declared dead may come back."""
 

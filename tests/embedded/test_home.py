@@ -47,6 +47,7 @@ with locked(pathlib.Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
     """This is `rondo down`."""
     command = [sys.executable, "-c", HOLD, str(tmp_path)]

@@ -110,6 +110,7 @@ async def test_servers_that_run_already_are_used(
         assert postgres.process.is_running
 
 
+@pytest.mark.slow
 async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_ones(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +198,7 @@ async def test_state_is_kept_on_request_alone(
         assert (home / "artifacts" / "model").exists()
 
 
+@pytest.mark.slow
 async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ class Message:
         return self._envelope.value()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)
 def test_an_event_with_unknown_words_is_read_and_shown_as_one_line(event: type[Event]) -> None:
     message: Any = Message(enveloped(event))
@@ -59,6 +60,7 @@ def test_an_event_with_unknown_words_is_read_and_shown_as_one_line(event: type[E
     assert "\n" not in text
 
 
+@pytest.mark.medium
 def test_the_view_is_drawn_from_unknown_words() -> None:
     events = tuple(enveloped(event) for event in CONTROL_EVENTS)
     snapshot = Snapshot(
@@ -78,6 +80,7 @@ def test_the_view_is_drawn_from_unknown_words() -> None:
     assert "versions" in captured.get()
 
 
+@pytest.mark.medium
 def test_the_report_has_redeployments_and_trainings_by_unknown_triggers() -> None:
     trigger = {"id": "f", "kind": WORD, "at": NOW.isoformat(), "detail": "temp"}
     times = {"started_at": NOW.isoformat(), "finished_at": (NOW + timedelta(seconds=3)).isoformat()}

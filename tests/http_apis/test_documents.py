@@ -68,6 +68,7 @@ async def operations(http: httpx.AsyncClient) -> dict[tuple[str, str], dict[str,
     }
 
 
+@pytest.mark.medium
 async def test_what_is_not_there_or_not_allowed(http: httpx.AsyncClient) -> None:
     assert is_problem(await http.get("/v1/nothing/of/this/name"), 404, "not_found")
     assert is_problem(await http.get("/openapi.json", headers={"authorization": ""}), 401, "unauthenticated")

@@ -184,6 +184,7 @@ def addresses(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
             yield path.format(**known) + (f"?{name}={value}" if parameter["in"] == "query" else "")
 
 
+@pytest.mark.sampled(1)
 async def test_no_parameter_makes_a_service_fail(http: httpx.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     schemas = document["components"]["schemas"]

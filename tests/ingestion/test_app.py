@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock, Mock
 
 import asyncpg
+import pytest
 from rondo.ingestion.app import application, send_rows
 
 from tests.ingestion.builders import START, outcome, parquet, predictions, rides, spec
@@ -72,6 +73,7 @@ async def test_outcomes_and_predictions_land(ingestion: IngestionClient) -> None
     assert [re.findall(r"JSON \(|'tip[a-z]'", message) for message in described] == [["JSON ("], ["'tipz'", "'tips'"]]
 
 
+@pytest.mark.slow
 async def test_a_batch_is_compared_with_what_was_served(ingestion: IngestionClient, tmp_path: Path) -> None:
     produce(ingestion.settings.kafka.servers, "predictions.log", predictions(0, 10))
 
@@ -132,6 +134,7 @@ async def test_labels_of_every_task_are_published_and_landed(ingestion: Ingestio
     assert named == [["'2.5'"], ["'oak'"], ["'future'", "'ranking'"]]
 
 
+@pytest.mark.slow
 async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
     await apply(settings.kafka.servers, *(spec(f"other-{number}") for number in range(200)), spec())
     produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(80)))

@@ -206,6 +206,7 @@ assert (second.version, tables.transaction_version("t", "log-0")) == (1, 2)
 """
 
 
+@pytest.mark.slow
 def test_a_write_to_a_full_disk_is_repeated_once_there_is_space(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
@@ -290,6 +291,7 @@ assert pl.read_delta(str(disk / "t")).height == (written + 1) * 10_000
 _MOUNT = 'mount -t tmpfs -o size=400k tmpfs "$1" && shift && exec "$@"'
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     def on_a_small_disk(*command: str) -> subprocess.CompletedProcess[str]:
         inside = ["unshare", "-rm", "sh", "-c", _MOUNT, "sh", str(tmp_path), *command]

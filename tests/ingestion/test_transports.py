@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.kafka_connection import KafkaConnection
@@ -21,7 +22,6 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from rondo.ingestion.batches.service import SubmissionResult
     from rondo.ingestion.batches.submission import Submission
 
@@ -34,6 +34,7 @@ def unusual(folder: Path) -> bytes:
     return (folder / "unusual").read_bytes()
 
 
+@pytest.mark.slow
 async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transport(
     ingestion: IngestionClient, tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert "column 'distance' is list_view" in reason
 
 
+@pytest.mark.slow
 async def test_a_damaged_gzip_file_is_a_rejected_batch_over_every_transport(
     ingestion: IngestionClient, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_batch_that_is_too_large_for_kafka_is_refused_at_the_sender(clean_kafk
     assert published == ["Broker: Message size too large"]
 
 
+@pytest.mark.slow
 async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_is_taken(
     ingestion: IngestionClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

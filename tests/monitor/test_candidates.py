@@ -102,6 +102,7 @@ async def status_after(others: list[bytes]) -> tuple[tuple[CandidateStatus, ...]
     return status.candidates, alerts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["canary", "shadow"])
 @pytest.mark.medium
 async def test_a_change_of_what_a_candidate_is_asked_opens_an_alert_with_its_role_and_no_finding(role: str) -> None:
@@ -117,6 +118,7 @@ async def test_a_change_of_what_a_candidate_is_asked_opens_an_alert_with_its_rol
     assert {each.group for each in changed.columns} == {"inputs", "outputs"}
 
 
+@pytest.mark.medium
 async def test_a_candidate_whose_profile_is_missing_delays_nothing_of_the_champion() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock, max_out_of_orderness=5.0, outcomes_idle_timeout=5.0)
@@ -134,6 +136,7 @@ async def test_a_candidate_whose_profile_is_missing_delays_nothing_of_the_champi
     assert [each.version for each in (await pipeline.status(MODEL)).candidates] == [2]
 
 
+@pytest.mark.medium
 async def test_the_rows_of_an_unknown_role_are_no_candidate() -> None:
     assert await status_after(canary_log(1.5, "from-the-future")) == ((), [])
 
@@ -205,6 +208,7 @@ def test_an_alert_about_a_candidate_opens_once_and_ends_when_another_version_has
     assert candidates.open_alerts == {}
 
 
+@pytest.mark.medium
 def test_the_alert_about_a_candidate_ends_with_its_promotion_or_the_removal_of_the_model() -> None:
     for remove in (False, True):
         scenario = DailyScenario()

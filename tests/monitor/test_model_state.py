@@ -131,6 +131,7 @@ def test_a_suspicion_comes_no_later_than_the_finding_and_raises_no_alert() -> No
     assert scenario.one(AlertRaised).alert_id == found.finding_id
 
 
+@pytest.mark.medium
 def test_what_lasts_is_published_with_windows_without_outcomes_too_each_time_with_its_own_id() -> None:
     scenario = days(days(DailyScenario(), 0, 3), 3, 6, skill=0.3)
     before = len(scenario.all(PerformanceSuspected))
@@ -149,6 +150,7 @@ def test_a_suspicion_that_lasts_is_published_at_growing_distances() -> None:
     assert len(closed) >= 5
 
 
+@pytest.mark.medium
 def test_missing_values_are_found() -> None:
     scenario = days(days(DailyScenario(), 0, 2), 2, 5, missing=0.2)
     found = scenario.all(DataQualityDegraded)[0]
@@ -159,6 +161,7 @@ def test_missing_values_are_found() -> None:
     assert "DriftDetected" not in scenario.counts()
 
 
+@pytest.mark.medium
 def test_an_alarm_lasts_until_the_version_is_replaced_also_when_the_inputs_are_as_before_again() -> None:
     scenario = days(days(days(DailyScenario(), 0, 2), 2, 4, shift=1.5), 4, 8)
     assert scenario.counts()["AlertRaised"] == 1
@@ -180,6 +183,7 @@ def test_a_promotion_resolves_the_alert_and_begins_the_evidence_anew() -> None:
     assert {e.since.day for e in scenario.all(DriftDetected) if e.model_version == 2} == {5}
 
 
+@pytest.mark.medium
 def test_a_promotion_of_the_same_artifact_resolves_no_alert_and_keeps_its_evidence() -> None:
     scenario = days(DailyScenario(), 0, 4, shift=1.5)
     found = scenario.all(DriftDetected)
@@ -287,6 +291,7 @@ def test_another_window_length_or_label_delay_resolves_the_alerts_of_the_evidenc
     assert scenario.state.apply_spec(other) == []
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("applied", "discarded"), [({"window": "7d"}, True), ({"window": None}, False), ({"false_alarm_rate": 0.2}, False)]
 )
@@ -307,6 +312,7 @@ def test_the_spec_of_another_rate_applies_to_the_evidence_so_far() -> None:
     assert "DriftDetected" in scenario.counts()
 
 
+@pytest.mark.medium
 def test_ids_are_a_function_of_version_kind_and_time() -> None:
     first, second = (days(DailyScenario(seed=seed), 0, 4, shift=1.5) for seed in (1, 2))
     ids = [[e.finding_id for e in [*s.all(WindowClosed), *s.all(DriftDetected)]] for s in (first, second)]
@@ -328,6 +334,7 @@ def test_a_summary_has_the_estimates_of_the_newest_rows() -> None:
         shown = summary(scenario.state, scenario.spec, REFERENCE)
 
 
+@pytest.mark.medium
 def test_a_snapshot_has_the_status_of_its_time_while_the_state_takes_rows() -> None:
     scenario = days(DailyScenario(), 0, 3, shift=1.5)
     before = model_status(scenario.state, scenario.spec, REFERENCE)

@@ -84,6 +84,7 @@ def test_rows_after_the_end_of_their_step_are_in_the_figures_of_their_window_alo
     assert scenario.state.evidence.versions[1].taken["inputs"].rows == 1_000 + 2 + 1_000 + 500
 
 
+@pytest.mark.medium
 def test_a_request_without_a_time_during_a_replay_makes_no_later_row_late() -> None:
     scenario = DailyScenario()
     now = pa.array([EPOCH + timedelta(days=3_000)] * 2, logs.TIMESTAMP)
@@ -116,6 +117,7 @@ def replay(scenario: DailyScenario, tenth: int) -> None:
     scenario.state.count_predictions(old.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.medium
 def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alone(*, restart: bool) -> None:
@@ -165,6 +167,7 @@ def test_a_replay_is_asked_for_outcomes_and_has_repeats_whatever_was_tried_befor
     assert (scenario.state.quality.volume.hours, scenario.state.quality.streams.first_request) == ({}, micros(0))
 
 
+@pytest.mark.medium
 def test_a_row_of_the_next_century_advances_no_watermark_and_is_counted() -> None:
     scenario = DailyScenario()
     for day in range(6):
@@ -193,6 +196,7 @@ def test_a_row_of_the_year_1_counts_in_no_window() -> None:
     assert [e.window.start for e in scenario.all(WindowClosed)] == [EPOCH, EPOCH + timedelta(days=1)]
 
 
+@pytest.mark.medium
 def test_a_writer_whose_clock_was_ahead_for_a_moment_blocks_no_window() -> None:
     scenario = DailyScenario()
     for day in range(6):
@@ -246,6 +250,7 @@ def test_mostly_late_rows_raise_an_alert_that_resolves_once_rows_count_again() -
     assert scenario.one(AlertResolved).alert_id == alert.alert_id
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 @pytest.mark.parametrize("later", [timedelta(seconds=30), timedelta(0)])
 @pytest.mark.medium
@@ -279,6 +284,7 @@ def test_a_correction_after_the_close_time_changes_nothing() -> None:
     assert scenario.state.windows == before
 
 
+@pytest.mark.medium
 def test_outcomes_that_arrive_after_their_window_closed_without_them_are_late() -> None:
     scenario = DailyScenario()
     for day in range(3):
@@ -312,6 +318,7 @@ def test_a_candidates_oldest_windows_are_evicted_with_their_unmatched_rows() -> 
     assert scenario.state.unmatched.predictions.num_rows == 80
 
 
+@pytest.mark.medium
 def test_rows_that_cannot_be_matched_any_more_are_discarded() -> None:
     scenario = DailyScenario()
     scenario.day(0, labels=False)

@@ -34,6 +34,7 @@ def scenario_of(stream: Stream) -> DailyScenario:
     return DailyScenario(spec=spec(stream.task), stream=stream)
 
 
+@pytest.mark.sampled(1)
 @OF_EACH
 @pytest.mark.medium
 def test_without_a_change_nothing_is_found(stream: Stream) -> None:
@@ -49,6 +50,7 @@ def test_without_a_change_nothing_is_found(stream: Stream) -> None:
             assert statistic.value == pytest.approx(statistic.reference, rel=0.2, abs=0.2)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("stream", "outputs"),
     [
@@ -78,6 +80,7 @@ def test_other_predictions_are_drift(stream: Stream, outputs: set[tuple[str, str
         assert each.statistic != "share" or 0 <= each.value <= 1
 
 
+@pytest.mark.sampled(1)
 @OF_EACH
 @pytest.mark.medium
 def test_worse_predictions_are_found_since_they_became_worse(stream: Stream) -> None:
@@ -130,6 +133,7 @@ def test_intervals_that_cover_less_are_found_though_the_errors_are_smaller(misse
     assert described(scenario.all(PerformanceDegraded)[0].statistics[0]) in alert.detail
 
 
+@pytest.mark.sampled(1)
 @OF_EACH
 @pytest.mark.medium
 def test_a_restart_after_every_step_changes_nothing(stream: Stream) -> None:
@@ -198,6 +202,7 @@ def test_windows_without_outcomes_have_the_performance_to_be_expected(stream: St
         assert each.reference == pytest.approx(each.value, rel=0.1)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 def test_a_window_has_the_figures_of_its_slices(stream: Stream) -> None:
     """A restart before the outcomes arrive changes nothing."""

@@ -28,6 +28,7 @@ HANDLERS = handlers.event_handlers(EvidenceStore())
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event]) -> None:
     store: Any = MemoryStore()

@@ -135,6 +135,7 @@ async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
     assert running.exit_code == 0
 
 
+@pytest.mark.slow
 async def test_a_port_that_is_taken(registry_settings: Settings, run_registry: Callable[..., Any]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", registry_settings.http_port))
@@ -146,6 +147,7 @@ async def test_a_port_that_is_taken(registry_settings: Settings, run_registry: C
     assert "RONDO_HTTP_PORT" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["RONDO_ARTIFACTS"])
 async def test_settings_that_are_missing(
     registry_settings: Settings, run_registry: Callable[..., Any], missing: str

@@ -39,6 +39,7 @@ def future(event: type[Event], spec: ModelSpec, trained: Make) -> Event:
     return newer.model_copy(update={"summary": summary, "evidence": stored(known_task)})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", handlers.event_handlers(FakeArtifacts()), ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event], spec: ModelSpec, trained: Make) -> None:
     store = FakeStore()
@@ -48,6 +49,7 @@ async def test_no_handler_fails_on_unknown_words(event: type[Event], spec: Model
         assert await states(store) == {1: "champion"}, "profiles of an unknown kind are no reason to reject it"
 
 
+@pytest.mark.medium
 async def test_a_candidate_of_an_unknown_task_is_rejected(spec: ModelSpec, trained: Make) -> None:
     store = FakeStore()
     await apply(store, spec)

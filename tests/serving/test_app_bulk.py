@@ -55,6 +55,7 @@ def test_each_message_is_answered_once_through_a_crash(
     assert platform.read(logs.PREDICTIONS_LOG, lambda _: True, quiet=0.5) == []
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 def test_a_version_that_is_lost_has_answers_that_say_so_and_the_others_go_on(
     platform: ReplicaEnvironment, model: Callable[..., bytes]

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import orjson
+import pytest
 
 from tests.serving.prediction_topics import FAILED, MADE, answered, at_least, once
 
@@ -51,6 +52,7 @@ def test_models_are_swapped_under_load_without_a_drop(
     assert not platform.read(FAILED, at_least(0), quiet=0.5)
 
 
+@pytest.mark.slow
 def test_a_version_that_cannot_be_loaded_is_refused_and_the_old_one_serves(
     platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:

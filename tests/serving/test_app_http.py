@@ -58,6 +58,7 @@ def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_stop_writes_the_log_of_answers_that_did_not_wait_for_it(
     platform: ReplicaEnvironment, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:

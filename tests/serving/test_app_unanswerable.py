@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.serving.conftest import ReplicaEnvironment
 
 
+@pytest.mark.slow
 def test_an_unanswerable_request_becomes_an_unchanged_dead_letter(
     platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:
@@ -53,6 +54,7 @@ def test_twenty_megabytes_are_refused_at_the_application(platform: ReplicaEnviro
         platform.send("predictions.requested", bytes(range(256)) * 80_000, "k")
 
 
+@pytest.mark.slow
 def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops(
     platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:

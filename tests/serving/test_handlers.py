@@ -53,6 +53,7 @@ async def test_a_refused_version_leaves_the_old_one_serving_and_publishes_why() 
     assert (serving(mine), loader.loaded) == ([1], [1])
 
 
+@pytest.mark.medium
 async def test_a_refusal_is_a_gauge_until_a_deployment_is_followed() -> None:
     mine, loader, _ = replica()
     loader.refused = {2, 3}

@@ -20,7 +20,7 @@ from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.worker.app import pipeline
 
 from tests.serving.builders import infer_values, version_of
-from tests.support.combinations import combinations
+from tests.support.parameters import combinations
 
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -132,6 +132,7 @@ def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, t
         assert np.mean([classes[index] == true for index, true in zip(found["label"], label, strict=True)]) > 0.75
 
 
+@pytest.mark.sampled(1)
 @every_kind_and_task
 def test_the_same_rows_give_the_same_bytes_whatever_the_threads(kind: str, task: str) -> None:
     again = fit(task, trainer_of(kind, task), rows(task, 200), threads=2)
@@ -152,6 +153,7 @@ def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str
     assert all(np.isfinite(values).all() and (values == values[0]).all() for values in outputs.values())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kind", "size"), combinations(list(KINDS), [1e6, 1e-6]))
 def test_labels_may_be_large_or_small(kind: str, size: float) -> None:
     """Their mean is 0, so that sums of large leaves give some small predictions."""

@@ -69,6 +69,7 @@ def test_the_classes_are_those_of_the_model_in_its_order() -> None:
     assert set(candidate.reference.blocks.columns) == {"a", "b"}
 
 
+@pytest.mark.medium
 def test_classes_that_only_the_model_or_only_the_rows_have_are_noted() -> None:
     named = np.where(SIZES == "tiny", "huge", SIZES)
     candidate = _taken(LogisticRegression().fit(X, SIZES), "multiclass", named)
@@ -91,6 +92,7 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
     assert candidate.parity.native_difference is None
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("prediction", "between"),
     [
@@ -111,6 +113,7 @@ def test_the_threshold_is_that_of_the_spec_or_the_one_that_costs_least(
     np.testing.assert_array_equal(label, score >= np.float32(threshold))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("labels", "code"),
     [
@@ -123,6 +126,7 @@ def test_numbers_that_show_little_are_noted_as_by_a_training(labels: Any, code: 
     assert _codes(_taken(LinearRegression().fit(X, labels), "regression", labels)) == {"unknown_training_rows", code}
 
 
+@pytest.mark.medium
 def test_a_rare_class_and_repeated_rows_are_noted_as_by_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
     rare = np.where(np.arange(600) % 150 == 0, "tiny", np.where(X[:, 0] > 0, "large", "small"))
     assert "rare_class" in _codes(_taken(LogisticRegression().fit(X, rare), "multiclass", rare))
@@ -131,6 +135,7 @@ def test_a_rare_class_and_repeated_rows_are_noted_as_by_a_training(monkeypatch: 
     assert "repeated_rows" in _codes(_taken(LogisticRegression().fit(X, repeated), "multiclass", repeated))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "labels"), [("binary", X[:, 0] > 0), ("multiclass", SIZES)])
 @pytest.mark.medium
 def test_probabilities_of_a_forest_that_rounding_puts_above_1_are_1(task: str, labels: Any) -> None:
@@ -157,6 +162,7 @@ def test_a_graph_whose_answer_depends_on_the_rows_beside_it_is_refused() -> None
     assert "depends on the rows beside it" in str(refused.value)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("written", "noted"),
     [
@@ -182,6 +188,7 @@ def test_rows_that_the_estimator_refused_on_the_side_of_the_client_are_in_the_no
     assert re.search(r"1,000 rows .*; 12 rows .* left out", note.message)
 
 
+@pytest.mark.medium
 def test_an_interval_that_few_rows_choose_is_a_note_as_of_a_training() -> None:
     candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, prediction={"interval": 0.99})
     assert "few_interval_rows" in _codes(candidate)

@@ -25,6 +25,7 @@ def work() -> MemoryUnitOfWork:
     return MemoryUnitOfWork(MemoryStore())
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event], work: MemoryUnitOfWork) -> None:
     await HANDLERS[event](builders.enveloped(with_unknown_words(event)), work)
@@ -47,6 +48,7 @@ async def test_an_unknown_policy_retrains_by_the_triggers_of_the_spec(work: Memo
     assert [run.trigger.kind for run in work.store.runs] == ["drift"]
 
 
+@pytest.mark.medium
 async def test_specs_and_deployments_are_kept(work: MemoryUnitOfWork) -> None:
     for event in (with_unknown_words(SpecApplied), with_unknown_words(DeploymentChanged)):
         await HANDLERS[type(event)](builders.enveloped(event), work)

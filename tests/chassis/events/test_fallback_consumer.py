@@ -57,6 +57,7 @@ async def take(bootstrap: str, topic: str, count: int) -> list[ConsumerRecord[by
     return found
 
 
+@pytest.mark.slow
 async def test_a_name_that_is_no_utf8_costs_its_own_record_the_headers_and_no_other_record_anything(
     kafka: str, topic: str
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_lookup_of_a_key_finds_what_the_join_finds_for_any_order_of_arrival(
     assert [(history.at(time, max_age) or (None,))[0] for time in at] == looked_up
 
 
+@pytest.mark.medium
 @given(tables())
 def test_a_table_and_a_lookup_keep_the_same_steps(table: Shuffled) -> None:
     history: KeyHistory[int | None] = KeyHistory()

@@ -104,6 +104,7 @@ def observed() -> float:
     return REGISTRY.get_sample_value("rondo_http_request_seconds_count", labels) or 0
 
 
+@pytest.mark.medium
 async def test_a_connection_may_have_many_requests_and_each_is_measured(echo: Echo) -> None:
     before = observed()
     async with connected(echo) as client:
@@ -115,6 +116,7 @@ async def test_a_connection_may_have_many_requests_and_each_is_measured(echo: Ec
     assert observed() == before + 3
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "unusual",
     [
@@ -215,6 +217,7 @@ async def test_a_request_that_a_stop_meets_before_its_body_closes_its_connection
     client.writer.close()
 
 
+@pytest.mark.medium
 async def test_a_client_that_leaves_gets_no_answer_and_disturbs_nobody(echo: Echo) -> None:
     echo.at_once = False
     async with connected(echo) as client:

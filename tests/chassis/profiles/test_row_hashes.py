@@ -13,6 +13,7 @@ TEXTS = st.lists(st.text(max_size=6), min_size=1, max_size=20)
 NUMBERS = st.floats(width=32, allow_nan=False)
 
 
+@pytest.mark.medium
 @given(st.lists(st.tuples(st.text(alphabet="ab\0é", max_size=4), NUMBERS), min_size=1, max_size=30))
 def test_rows_have_one_hash_exactly_where_their_values_are_equal(rows: list[tuple[str, float]]) -> None:
     texts, numbers = pa.array([text for text, _ in rows]), pa.array([n for _, n in rows], pa.float32())
@@ -22,6 +23,7 @@ def test_rows_have_one_hash_exactly_where_their_values_are_equal(rows: list[tupl
     assert len(set(zip(hashes, values, strict=True))) == len(set(values))
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 @given(TEXTS, st.integers(0, 5))
 def test_a_part_of_a_column_and_its_chunks_have_the_hashes_of_the_whole(texts: list[str], first: int) -> None:

@@ -40,6 +40,7 @@ class Stumbling(Copy):
                 yield Record(self.target, bytes(2 * 1024 * 1024))
 
 
+@pytest.mark.slow
 async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
     topics.fill(500)
     copy = Copy(topics.target)
@@ -87,6 +88,7 @@ async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_a
     assert stumbling.commits < 116, "the others share micro-batches again"
 
 
+@pytest.mark.slow
 async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topics: Topics) -> None:
     topics.fill(20)
     async with running(topics.stream(Stumbling(topics.target, huge=b"13"))):
@@ -119,6 +121,7 @@ async def test_a_transform_that_fails_on_everything_dead_letters_a_few_and_pause
     assert len(await asyncio.to_thread(topics.dead_letters, MAX_CONSECUTIVE)) == MAX_CONSECUTIVE
 
 
+@pytest.mark.slow
 async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: Topics) -> None:
     async with asyncio.timeout(60), AsyncExitStack() as replicas:
         streams = [topics.stream(Copy(topics.target), instance) for instance in "abcde"]
@@ -139,6 +142,7 @@ async def test_a_restart_continues_at_the_last_commit(topics: Topics) -> None:
     assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
 
 
+@pytest.mark.slow
 async def test_readiness_names_a_hanging_transaction(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hanging_transactions, "_ANSWER_SECONDS", 1)
     topics.fill(50)

@@ -74,6 +74,7 @@ def committed(topics: Topics) -> Restored:
     return {(each.topic, each.partition): (each.offset, each.metadata or "") for each in found if each.offset >= 0}
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 async def test_notes_are_restored_before_the_next_messages_and_cover_all_before(topics: Topics) -> None:
     topics.fill(100)
@@ -89,6 +90,7 @@ async def test_notes_are_restored_before_the_next_messages_and_cover_all_before(
     assert {int(note) == offset for offset, note in committed(topics).values()} == {True}
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 async def test_a_transform_with_output_of_its_own_is_called_without_messages(topics: Topics) -> None:
     topics.fill(20)
@@ -103,6 +105,7 @@ async def test_a_transform_with_output_of_its_own_is_called_without_messages(top
     assert sum(int(note) for _, note in offsets.values()) == 1_020
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 async def test_a_dead_letter_leaves_the_note_of_its_partition_as_it_is(topics: Topics) -> None:
     topics.fill(20)

@@ -247,6 +247,7 @@ def test_a_micro_batch_of_small_messages_is_full() -> None:
     assert len(stream._gather(Flood(1, ahead=10_000), idle)) == stream._settings.max_records  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_a_micro_batch_is_transformed_while_the_one_before_is_committed(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +269,7 @@ async def test_a_micro_batch_is_transformed_while_the_one_before_is_committed(
     assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(40))
 
 
+@pytest.mark.slow
 async def test_a_commit_that_fails_drops_the_micro_batch_behind_it_and_both_are_read_again(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +308,7 @@ async def test_a_transform_that_fails_aborts_nothing_of_the_micro_batch_before(t
     assert copy.aborts == 0
 
 
+@pytest.mark.slow
 async def test_a_report_that_fails_after_its_commit_is_no_failure_of_the_messages(topics: Topics) -> None:
     class Unreported(Copy):
         def committed(self) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Run = Callable[..., "Result"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
@@ -137,6 +138,7 @@ def test_a_batch_that_was_published_before_is_reported(rondo: Run, batch: str) -
 FOREIGN = "run:train:train: its [bold]x[/bold] [red]y"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("command", "path", "answer"),
     [
@@ -312,6 +314,7 @@ def test_a_row_is_one_line_without_a_terminal(rondo: Run, monkeypatch: pytest.Mo
     assert content in row
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("newest", "options", "noted"),
     [
@@ -338,6 +341,7 @@ DATASET = ("GET", "/v1/datasets/trips")
 KEYS = [{"name": name, "models": ["early", "late"]} for name in ("id", "at", "late")]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("columns", "version", "features", "warned"),
     [

@@ -49,6 +49,7 @@ def _environment(serving: Connection) -> dict[str, str]:
     return {"RONDO_KAFKA": str(serving.kafka), "RONDO_TOKEN": "x"} | urls
 
 
+@pytest.mark.slow
 async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no_success(
     rondo: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ async def test_each_row_of_a_file_of_rows_has_a_result(
 
 
 # Each case takes a second to start a process, so one case per form suffices for an ordinary run.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "stream"),
     [
@@ -120,6 +122,7 @@ async def test_a_command_ends_when_nobody_reads_its_output(
             process.kill()
 
 
+@pytest.mark.slow
 async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "3", "--json")

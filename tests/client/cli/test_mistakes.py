@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Run = Callable[..., "Result"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("command", "message"),
     [

@@ -46,6 +46,7 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
     assert done.exit_code == 0, "the monitor is ready"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("fields", "shown", "open_alerts"),
     [

@@ -57,6 +57,7 @@ def newer_services(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(Monitor.answers, ("GET", f"/v1/{path}"), (200, of_the_future(answer)))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("command", "has_words_for_people"),
     [

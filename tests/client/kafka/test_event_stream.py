@@ -107,6 +107,7 @@ async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
     assert "the headers ce_id" in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_moment_in_the_future_is_the_end(connection: Connection) -> None:
     await send(str(connection.kafka), promoted(5))
     async with AsyncRondo(connection) as rondo:

@@ -106,6 +106,7 @@ class FakeConsumer:
         self.offset = offset
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("error", [KafkaTimeoutError(), NodeNotReadyError(), KafkaError("no broker"), OSError()])
 @pytest.mark.medium
 async def test_a_request_waits_until_kafka_answers(error: Exception) -> None:

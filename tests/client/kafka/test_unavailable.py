@@ -73,6 +73,7 @@ def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
             program.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> None:
     names = {f"RONDO_{name}_URL": CLOSED_PORT for name in ("REGISTRY", "INGESTION", "SERVING")}

@@ -75,6 +75,7 @@ def as_read(converted: Converted, task: str, features: Mapping[str, Any], column
 COLUMNS = {"temp": X[:, 0], "wind": X[:, 1]}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("estimator", "task", "labels"),
     [

@@ -54,6 +54,7 @@ def test_the_type_of_a_feature(tmp_path: Path, name: str, value: Callable[[int],
     assert feature(in_csv(tmp_path, columns(**{name: each(value)})), name).type == kind
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("name", "values", "reason"),
     [

@@ -168,6 +168,7 @@ def proposal_of(tmp_path: Path, name: str, content: bytes | str) -> tuple[Path, 
     return path, propose(files.read(path), "orders", Wishes(), NOW)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", READ)
 @pytest.mark.medium
 def test_what_can_be_read_is_accepted_and_says_what_to_check(tmp_path: Path, kind: str) -> None:
@@ -203,6 +204,7 @@ def test_what_is_read_in_an_unusual_form_trains(tmp_path: Path, kind: str) -> No
     assert pipeline(1).fit(few, TrainingSet(in_order(few, decision.rows), (), now, None, now)).rows_trained == 180
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_can_t_be_read_with_one_meaning_is_refused_with_what_to_do(tmp_path: Path, kind: str) -> None:
     name, content, code, words = REFUSED[kind]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("value", "task"),
     [
@@ -45,6 +46,7 @@ def test_few_rows_of_numbers_are_no_classes() -> None:
     assert proposed(typed(columns(3, label=[1, 5, 9]))).label.task == "regression"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -25,7 +25,7 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.worker.app import pipeline
 
 from tests.client.spec_proposal.builders import Columns, checks, columns, each, write_csv
-from tests.support.combinations import combinations
+from tests.support.parameters import combinations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +98,7 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update={"trainer": trainer})
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("kind", "suffix"),

@@ -57,6 +57,7 @@ def test_blank_lines_are_skipped_and_not_kept(separator: bytes, before: bytes) -
     assert file.kept <= 3 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [b"," * 4 * MIB + b"\n", b" \n" * 2 * MIB])
 @pytest.mark.medium
 def test_the_sample_is_bounded(rows: bytes) -> None:
@@ -66,6 +67,7 @@ def test_the_sample_is_bounded(rows: bytes) -> None:
     assert file.kept <= 2 * MIB
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("content", [b"," * 2 * MIB, b'"a,b\n' + b"1,2\n" * MIB, b"a" * MIB, b" " * 2 * MIB + b"a\n"])
 def test_a_header_without_an_end_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableContentError) as refused:

@@ -47,6 +47,8 @@ def test_the_example_that_newcomers_copy_is_read() -> None:
 CASES = MISTAKES | RULE_MISTAKES | TRAINER_MISTAKES
 
 
+@pytest.mark.medium
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("right", "wrong", "problem"), CASES.values(), ids=CASES.keys())
 def test_a_mistake_is_named_with_its_line(right: str, wrong: str, problem: str) -> None:
     assert right in GOOD
@@ -61,6 +63,7 @@ def test_a_file_without_a_spec_gets_the_first_lines_of_one(text: str) -> None:
     assert Path(problem.rpartition(" ")[2]).exists()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -64,6 +64,7 @@ def test_the_counts_of_parts_add_up_and_subtract_exactly(name: str, sizes: list[
     assert mine.labelled(total) == sum(sizes)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", TASKS)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
 def test_the_counts_of_groups_add_up_and_their_figures_are_those_of_all_rows(name: str, sizes: list[int]) -> None:

@@ -68,6 +68,7 @@ async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) 
     assert await first(kafka, "kept") == b"before"
 
 
+@pytest.mark.slow
 async def test_a_paused_broker_does_not_answer_until_it_is_resumed(kafka: Kafka) -> None:
     """This is a stalled broker and not a dead one."""
     await create_topic(kafka, "stalled")
@@ -104,6 +105,7 @@ def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> 
     assert (caught.value.log, caught.value.last_line) == (tmp_path / "kafka.log", "no space left")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("brief", [True, False])
 def test_a_brief_broker_compiles_less(tmp_path: Path, *, brief: bool) -> None:
     kafka = Kafka(tmp_path, brief=brief)

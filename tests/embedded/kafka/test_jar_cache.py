@@ -118,6 +118,7 @@ def test_a_damaged_and_a_missing_jar_alone_are_fetched_again(cache: Path, reposi
     assert missing.is_whole_in(cache)
 
 
+@pytest.mark.slow
 def test_two_first_starts_side_by_side_both_get_whole_jars(tmp_path: Path, repository: str) -> None:
     """Neither start sees a part of a jar of the other."""
     with ThreadPoolExecutor(2) as pool:

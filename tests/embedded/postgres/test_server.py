@@ -74,6 +74,7 @@ async def test_a_killed_server_restarts_on_its_port_with_its_data(postgres: Post
     assert await query(postgres.dsn, "SELECT answer FROM kept") == 7
 
 
+@pytest.mark.slow
 async def test_a_paused_server_does_not_answer_until_it_is_resumed(postgres: Postgres) -> None:
     """Open connections stall, too."""
     connection = await asyncpg.connect(postgres.dsn)

@@ -22,6 +22,7 @@ print(model.num_trees(), *{line.split()[-1] for line in open("/proc/self/maps") 
 """
 
 
+@pytest.mark.slow
 def test_a_process_without_the_systems_library_finds_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openmp, "_is_installed", lambda: False)
     environment = os.environ | openmp.prepare(tmp_path)

@@ -35,6 +35,7 @@ def logged(stack: Stack) -> list[str]:
     return [line["message"] for line in lines]
 
 
+@pytest.mark.slow
 async def test_a_killed_server_is_restarted_and_reported(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_server_that_its_owner_killed_stays_down_until_its_owner_restart
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 1}
 
 
+@pytest.mark.slow
 async def test_a_service_that_dies_or_freezes_is_reported(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

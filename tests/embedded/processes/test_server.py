@@ -41,6 +41,7 @@ def test_a_server_that_logs_nothing_is_given_up_after_the_inactive_seconds() -> 
     assert " 60 s" in str(limit.exceeded(7, 61))
 
 
+@pytest.mark.slow
 async def test_a_slow_start_succeeds_while_the_log_grows(tmp_path: Path) -> None:
     async with Slow(tmp_path, lines=20, needed=15) as server:
         assert server.process.is_running

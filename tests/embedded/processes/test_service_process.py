@@ -48,6 +48,7 @@ async def test_a_killed_service_is_restarted(run: Run) -> None:
     assert service.process.pid != before
 
 
+@pytest.mark.slow
 async def test_a_service_that_keeps_dying_is_reported_with_its_log(run: Run, tmp_path: Path) -> None:
     """The wait ends at once, not after a minute."""
     with pytest.raises(NotReadyError) as caught:
@@ -56,6 +57,7 @@ async def test_a_service_that_keeps_dying_is_reported_with_its_log(run: Run, tmp
     assert (caught.value.log, caught.value.last_line) == (tmp_path / "registry.log", "FATAL no model store")
 
 
+@pytest.mark.slow
 async def test_a_service_that_is_never_ready_is_reported_with_its_answer(run: Run) -> None:
     """The last answer of `/readyz` is the best hint."""
     with pytest.raises(NotReadyError) as caught:

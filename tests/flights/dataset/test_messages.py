@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import polars as pl
+import pytest
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 from rondo.flights.dataset.flights import ENTITY, EVENT_TIME, FEATURES, KNOWN_AT, LABELS
 from rondo.flights.dataset.messages import day, outcomes, requests
@@ -45,6 +46,7 @@ def test_a_request_and_an_outcome_keep_to_the_contract() -> None:
     )
 
 
+@pytest.mark.medium
 def test_every_flight_has_one_request_and_one_outcome_unless_it_was_cancelled() -> None:
     hours = [timedelta(hours=h) for h in range(0, 72, 5)]
     frame = flights(

@@ -173,6 +173,7 @@ def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> No
         assert time.monotonic() - began < 15
 
 
+@pytest.mark.slow
 def test_the_backlog_is_what_serving_has_not_committed(connection: KafkaConnection) -> None:
     backlog = Backlog(connection)
     ask(connection, *"abc")
@@ -195,6 +196,7 @@ def test_without_kafka_the_backlog_is_unknown() -> None:
     assert caught.value.code == "unreadable"
 
 
+@pytest.mark.slow
 async def test_a_second_answer_after_all_are_answered_is_counted(connection: KafkaConnection) -> None:
     ask(connection, "a")
     with serving(connection) as stand_in, reading(connection) as readers:
@@ -214,6 +216,7 @@ async def test_a_second_answer_after_all_are_answered_is_counted(connection: Kaf
     assert readers.auditor.ledger.doubled() == ["a"]
 
 
+@pytest.mark.slow
 async def test_an_unfinished_backlog_is_reported_in_requests(connection: KafkaConnection) -> None:
     ask(connection, "a", "b")
     with reading(connection) as readers:

@@ -302,6 +302,7 @@ async def test_a_batch_that_cannot_be_recorded_does_not_stop_the_start(
     assert [record.args[0] for record in caplog.records if record.args] == ["january"]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.medium
 @pytest.mark.parametrize("how", DAMAGES)
 async def test_a_damaged_table_does_not_stop_the_start(tmp_path: Path, how: str) -> None:
@@ -339,6 +340,7 @@ async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
     assert publisher.quarantined("other", 1) == []
 
 
+@pytest.mark.medium
 async def test_a_label_of_another_task_makes_the_column_text_which_loses_no_row(tmp_path: Path) -> None:
     """The task of a dataset's model changes, and 0 and 1 become the classes "0" and "1"."""
     specs, tables = SpecCache([spec()]), DeltaTables(str(tmp_path))

@@ -36,6 +36,7 @@ def damage_metric() -> float | None:
     return REGISTRY.get_sample_value("rondo_ingestion_damaged_table", {"table": "t"})
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("how", "place"),
@@ -75,6 +76,7 @@ def test_a_damaged_checkpoint_is_an_error_of_that_table_alone(tmp_path: Path, ho
     assert tables.transaction_version("t", "x") == 3
 
 
+@pytest.mark.medium
 def test_a_lost_file_of_rows_that_become_text_is_an_error_of_that_table(tmp_path: Path) -> None:
     fill(tmp_path)
     tables, file = DeltaTables(str(tmp_path)), next((tmp_path / "t").glob("*.parquet"))

@@ -38,6 +38,7 @@ def heights(root: Path) -> list[int]:
     return [read(root, table, model).height for model, table in pairs]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.medium
 @pytest.mark.parametrize("table", ["predictions", "outcomes"])
 @pytest.mark.parametrize("how", [each for each in DAMAGES if each != "missing"])

@@ -61,6 +61,7 @@ async def serving(
         yield client
 
 
+@pytest.mark.medium
 async def test_a_batch_is_accepted_and_reported(tmp_path: Path) -> None:
     body = parquet(rides(10, distance=[-1.0, *[1.0] * 9]), tmp_path)
     async with serving(tmp_path) as client:
@@ -91,6 +92,7 @@ async def test_a_rejected_batch_is_a_problem_with_its_report(tmp_path: Path) -> 
         assert (await client.get(JANUARY)).json()["reasons"] == problem["reasons"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status", "code"),
     [
@@ -162,6 +164,7 @@ async def test_while_it_starts_or_postgresql_is_unavailable_the_answer_is_503(tm
         assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.mark.medium
 async def test_a_compressed_upload_is_the_same_batch(tmp_path: Path) -> None:
     body, headers = parquet(rides(10), tmp_path), PARQUET | {"content-encoding": "gzip"}
     async with serving(tmp_path) as client:
@@ -172,6 +175,7 @@ async def test_a_compressed_upload_is_the_same_batch(tmp_path: Path) -> None:
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+@pytest.mark.medium
 async def test_a_report_that_was_removed_from_the_store_leaves_the_headline(tmp_path: Path) -> None:
     body = parquet(rides(10), tmp_path)
     async with serving(tmp_path) as client:
@@ -182,6 +186,7 @@ async def test_a_report_that_was_removed_from_the_store_leaves_the_headline(tmp_
             assert (answer.status_code, report["quality"], report["rows"]["accepted"]) == (200, None, 10)
 
 
+@pytest.mark.medium
 async def test_each_route_needs_its_role(tmp_path: Path) -> None:
     body = parquet(rides(10), tmp_path)
     async with serving(tmp_path) as client:

@@ -87,6 +87,7 @@ def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return denied.clear
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 async def test_an_unreadable_file_stays_and_is_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str

@@ -136,6 +136,7 @@ def test_every_message_is_valid_or_invalid_and_none_raises(values: list[bytes]) 
         assert logs.decode(logs.encode(columns.batch(model))).num_rows == len(columns.id)
 
 
+@pytest.mark.medium
 def test_an_aborted_micro_batch_is_not_counted() -> None:
     def counted() -> list[float]:
         labels = ({"outcome": "accepted"}, {"outcome": "dead_letter"})

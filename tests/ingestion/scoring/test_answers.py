@@ -93,6 +93,7 @@ def changed(value: bytes, how: str) -> bytes:
     return scores.encode(rows.replace_schema_metadata(about))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.medium
 @pytest.mark.parametrize(
     "how",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 
+@pytest.mark.medium
 async def test_all_rows_of_a_version_are_scored_and_committed_once(tmp_path: Path) -> None:
     rows = fill(str(tmp_path), 120, 30, 101)
     fill(str(tmp_path), 10)  # a later version

@@ -14,7 +14,7 @@ from rondo.ingestion.delta.location import Location
 from rondo.ingestion.scoring.delta_source import DeltaSource
 
 from tests.ingestion.scoring.stage import Stage, check, data, fill, requested
-from tests.support.combinations import combinations
+from tests.support.parameters import combinations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("damage", "planned"),

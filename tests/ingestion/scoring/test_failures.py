@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.medium
 @pytest.mark.parametrize("place", [0, 2])
 @pytest.mark.parametrize("how", [each for each in DAMAGES if each != "missing"])

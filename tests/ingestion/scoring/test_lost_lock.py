@@ -55,6 +55,7 @@ async def test_a_process_that_lost_its_lock_sends_and_commits_nothing(tmp_path: 
     assert not (tmp_path / table_of(request) / "_delta_log").exists()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("lost_at", ["plan", "answer", "commit"])
 async def test_a_process_notices_that_its_lock_is_lost_while_it_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_at: str

@@ -35,6 +35,7 @@ def test_a_part_has_about_so_many_bytes(rows: int, size: int, found: int) -> Non
     assert rows_of_a_part(RowGroup("a", 0, rows, size), 500, 1_000) == found
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("columns", "task"), [(2, "multiclass"), (200, "binary"), (20, "regression"), (2, ""), (600, "new")]
 )

@@ -83,6 +83,7 @@ def serve(tables: DeltaTables, rows: pl.DataFrame, model: str = "tips") -> None:
     )  # fmt: skip
 
 
+@pytest.mark.medium
 async def test_a_batch_is_compared_once_for_each_model_of_its_dataset(tmp_path: Path) -> None:
     tables, store = DeltaTables(str(tmp_path)), MemoryComparisons([batch()])
     publish(tables, rides(6))
@@ -130,6 +131,7 @@ async def test_a_batch_without_a_table_waits_no_longer(tmp_path: Path) -> None:
     assert (store.waiting, store.events) == ([], [])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.medium
 @pytest.mark.parametrize("table", ["datasets/rides", "feedback/tips/predictions"])
 @pytest.mark.parametrize("how", DAMAGES)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rondo.ingestion.validation.arrow_columns import RawBatch
@@ -48,6 +49,7 @@ def test_a_long_value_is_shortened_in_the_reasons() -> None:
     assert re.fullmatch("distance: .*: 3 rows, .* row 1 .*'x{80}…'", decision.reasons[1])
 
 
+@pytest.mark.medium
 @example([("r1", -1e-113, 0)])
 @given(
     st.lists(

@@ -78,6 +78,7 @@ def rows_with(values: list[Any]) -> list[dict[str, Any]]:
     return [row | {"tipped": value} for row, value in zip(rows, values, strict=True)]
 
 
+@pytest.mark.sampled(1)
 @every_task
 @given(values=st.lists(st.none() | st.booleans() | ints | floats | texts | nested, min_size=1, max_size=6))
 @example(values=["oak", 2.5, [1], 1e200, 2**53 + 1, -0.0, True])
@@ -92,6 +93,7 @@ def test_json_lines(model: ModelSpec, values: list[Any], tmp_path: Path) -> None
     same(converted(batch, "JSON Lines", model), [model.labels.parse(value) for value in values])
 
 
+@pytest.mark.sampled(1)
 @every_task
 @given(values=st.lists(texts | (st.none() | st.booleans() | ints | floats).map(json.dumps), min_size=1, max_size=6))
 @example(values=["oak\x1f", "\x1c1", "\x1d2.5\u2003"])
@@ -108,6 +110,7 @@ def test_csv_has_texts(model: ModelSpec, values: list[str], tmp_path: Path) -> N
     same(converted(batch, "CSV", model), [model.labels.parse(value) for value in values])
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
 @given(
     model=st.sampled_from(list(SPECS.values())),
@@ -134,6 +137,8 @@ def test_files_that_keep_types(model: ModelSpec, file_format: FileFormat, values
     same(converted(batch, file_format, model), expected)
 
 
+@pytest.mark.medium
+@pytest.mark.sampled(4)
 @every_task
 @pytest.mark.parametrize(
     "dtype", [pl.Int8, pl.UInt8, pl.Int16, pl.UInt32, pl.UInt64, pl.Int128, pl.Float32, pl.Categorical, pl.Null]
@@ -162,6 +167,7 @@ BAD = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("task", "values", "reason"), BAD)
 def test_a_bad_label_is_quarantined_with_its_reason(task: str, values: list[Any], reason: str) -> None:
     first, *others = values

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rondo.contracts.batch_files.formats import FileFormat
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
@@ -139,6 +140,7 @@ def test_an_entity_may_occur_at_several_times() -> None:
     assert accepted(frame).rows.height == 3
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", ["CSV", "JSON Lines", "Parquet"])
 def test_an_empty_text_is_a_missing_value(kind: FileFormat) -> None:
     rows = {
@@ -161,6 +163,7 @@ def test_labels_are_zero_and_one_or_true_and_false(values: list[Any]) -> None:
     assert accepted(rides(3, tipped=values)).rows["tipped"].to_list() == [1.0, 0.0, 1.0]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", ["CSV", "Parquet"])
 @pytest.mark.parametrize(
     ("positive", "negative", "values"),

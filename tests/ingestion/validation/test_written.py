@@ -126,6 +126,7 @@ CONTENTS: dict[str, tuple[bytes, list[tuple[str | None, ...]]]] = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_csv_file_is_read_alike(kind: str, tmp_path: Path) -> None:
     content, expected = CONTENTS[kind]

@@ -53,6 +53,7 @@ def scenario_of(stream: Stream, outcomes: Callable[[Data], np.ndarray] | None = 
     )  # fmt: skip
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("stream", "outcomes", "direction"),
     [
@@ -85,6 +86,7 @@ def test_predictions_that_are_off_in_one_direction_are_found_though_losses_are_s
     assert f"too {direction}" in status.change
 
 
+@pytest.mark.sampled(1)
 @OF_EACH
 @pytest.mark.medium
 def test_without_a_change_nothing_is_found(stream: Stream) -> None:

@@ -101,6 +101,7 @@ def test_of_a_reference_that_is_extended_the_length_of_a_block_is_told() -> None
     assert "more" not in reason
 
 
+@pytest.mark.medium
 def test_what_waiting_does_not_help_has_neither_a_number_nor_a_time() -> None:
     evidence = evidence_of(slow(1e6), inputs=5_000, outputs=5_000, loss=5_000)
     (x,) = [each for each in verdicts(evidence, RATE) if not each.judged]
@@ -199,6 +200,7 @@ def test_without_any_outcome_no_alert_opens_for_the_performance() -> None:
         assert no_verdict.overdue(evidence, REFERENCE, RATE, ["loss"], to_micros(at(day))) is None
 
 
+@pytest.mark.medium
 def test_too_few_outcomes_after_as_many_as_the_reference_raise_an_alert_of_their_own() -> None:
     loss = PROFILE.loss
     assert loss is not None

@@ -89,6 +89,7 @@ async def test_members_divide_the_partitions(logs: Logs) -> None:
             await each.group.check()
 
 
+@pytest.mark.slow
 async def test_a_restart_under_the_same_name_takes_over_at_once(logs: Logs) -> None:
     async with logs.member("a") as first:
         async with logs.member("b") as second:

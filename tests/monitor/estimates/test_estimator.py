@@ -60,6 +60,7 @@ def binary(centre: float, count: int, seed: int, *, opposite: bool = False) -> p
     return counted({"score": (1 / (1 + np.exp(-2 * logit))).astype(np.float32)}, outcome.astype(np.float64))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", range(5))
 def test_the_estimate_is_near_the_truth_after_a_shift_of_the_inputs(seed: int) -> None:
     reference, live = reference_of(FITTED, binary(0.0, 20_000, seed)), binary(1.5, 5_000, 100 + seed)
@@ -108,6 +109,7 @@ def test_estimates_of_the_holdout_itself_are_its_figures(stream: Stream) -> None
             assert value == pytest.approx(right[name], rel=1e-3), name
 
 
+@pytest.mark.medium
 @OF_EACH
 @pytest.mark.parametrize("seed", range(3))
 def test_the_error_of_every_task_holds_where_predictions_move(stream: Stream, seed: int) -> None:

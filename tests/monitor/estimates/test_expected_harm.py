@@ -35,6 +35,7 @@ def after_a_shift(shift: float, *, restart: bool = False) -> DailyScenario:
     return scenario
 
 
+@pytest.mark.medium
 def test_drift_towards_rows_of_which_the_model_is_unsure_is_suspected_to_do_harm() -> None:
     scenario = after_a_shift(1.5)
     drift, suspicion = scenario.all(DriftDetected)[-1], scenario.all(PerformanceSuspected)[-1]
@@ -55,6 +56,7 @@ def test_drift_towards_rows_of_which_the_model_is_unsure_is_suspected_to_do_harm
     assert f"{loss.reference:.3f}" in status.verdict.sentence
 
 
+@pytest.mark.medium
 def test_drift_towards_rows_of_which_the_model_is_surer_is_not() -> None:
     scenario = after_a_shift(-0.8)
     loss = scenario.all(DriftDetected)[-1].estimated_loss

@@ -23,6 +23,7 @@ def rows_of(rng: np.random.Generator, count: int, *, calibrated: bool) -> tuple[
     return (1 / (1 + np.exp(-logit))).astype(np.float32), outcome.astype(np.float64)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_it_is_right_whether_the_holdout_still_holds_or_not(calibrated: bool) -> None:  # noqa: FBT001
     rng = np.random.default_rng(1)

@@ -57,6 +57,7 @@ def largest(rng: np.random.Generator, count: int, dependence: str) -> np.ndarray
     return -np.log(uniform)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("dependence", ["independent", "equal", "opposite", "in turns"])
 @pytest.mark.medium
 def test_alarms_without_a_change_and_false_names_are_as_rare_as_promised(dependence: str) -> None:

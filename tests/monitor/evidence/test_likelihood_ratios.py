@@ -16,6 +16,7 @@ from scipy import integrate, stats
 COMPONENTS = 6
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("one_sided", [False, True])
 def test_the_normal_bet_is_the_likelihood_ratio_averaged_over_the_prior(*, one_sided: bool) -> None:
     total, blocks = 5.5, 9
@@ -60,6 +61,7 @@ def test_a_one_sided_t_bet_gains_from_a_rise_alone() -> None:
     assert both / 2 == pytest.approx(np.exp(bet(1.0, one_sided=False)))
 
 
+@pytest.mark.medium
 def test_the_weights_of_all_starts_add_to_at_most_one() -> None:
     starts = np.arange(1, 3_000_001)
     beyond = 0.5 / 1.07 / np.log(3_000_000)  # the integral bounds the remaining terms of the sum

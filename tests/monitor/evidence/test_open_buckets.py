@@ -100,6 +100,7 @@ def test_parts_are_split_at_a_time(part: int) -> None:
             ]
 
 
+@pytest.mark.medium
 def test_open_rows_take_no_more_room_than_counts_of_their_buckets() -> None:
     found, size = OpenBuckets(), STREAMS[0].reference.binning.size
     for count, buckets in ((50, 40), (300, 40), (30_000, 40), (30_000, 3_000)):

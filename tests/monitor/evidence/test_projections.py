@@ -63,5 +63,6 @@ def test_features_that_begin_to_go_together_alarm_in_projections_alone() -> None
     assert found <= {f"projection {number}" for number in range(1, 9)}
 
 
+@pytest.mark.medium
 def test_rows_like_those_of_the_reference_alarm_nowhere() -> None:
     assert alarmed(rows_of(LIVE, 2)) == set()

@@ -117,6 +117,7 @@ def test_a_reference_of_fewer_than_ten_blocks_takes_the_older_half_of_the_live_o
     assert (test.starts, set(test.counts)) == ([MINUTE * at for at in range(30, 70, 2)], {64})
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.medium
 @pytest.mark.parametrize("reference", [5, 9, 10, 13, 40])
 def test_the_blocks_of_a_test_are_bounded_for_ever(monkeypatch: pytest.MonkeyPatch, reference: int) -> None:

@@ -103,6 +103,7 @@ def test_a_column_of_an_unknown_profile_is_not_watched_and_the_sums_of_others_st
     assert sums[0, places].tolist() == [6, 3, 1, 0, 2]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("update", "groups"),
     [
@@ -207,6 +208,7 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
     assert model.known == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_of_bucket", [4, 300])
 @pytest.mark.medium
 def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_comes_later(rows_of_bucket: int) -> None:

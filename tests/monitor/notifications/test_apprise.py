@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 
+@pytest.mark.slow
 async def test_a_message_is_delivered_by_apprise(server: Server, opened: Database) -> None:
     url = f"apprise+json://ada:s3cret@127.0.0.1:{server.port}/alerts?redirect=yes"
     async with httpx.AsyncClient() as client:

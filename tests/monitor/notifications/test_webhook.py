@@ -98,6 +98,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("url", MALFORMED)
 def test_the_settings_refuse_a_malformed_address_by_its_position_without_showing_it(url: str) -> None:
     environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": f"https://a/b,{url}"}

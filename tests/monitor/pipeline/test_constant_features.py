@@ -37,6 +37,7 @@ def stream_of(column: Callable[[np.random.Generator, int, float], np.ndarray]) -
     return Stream("binary", rows, binary_outcomes)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.medium
 @pytest.mark.parametrize("column", [constant, mostly_false, mostly_zero])
 def test_other_values_of_a_feature_with_hardly_any_are_a_drift(column: Callable[..., np.ndarray]) -> None:

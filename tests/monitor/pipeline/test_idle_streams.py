@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import ReferenceProfile
 
 
+@pytest.mark.medium
 async def test_an_idle_stream_closes_its_windows_and_outcomes_have_a_longer_timeout() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = new_pipeline(store, clock, outcomes_idle_timeout=60.0, max_out_of_orderness=5.0)
@@ -30,6 +31,7 @@ async def test_an_idle_stream_closes_its_windows_and_outcomes_have_a_longer_time
         assert closed(store) == expected
 
 
+@pytest.mark.medium
 async def test_the_first_window_of_a_new_model_waits_for_outcomes_from_its_first_prediction() -> None:
     """The monitor runs for an hour before the model's first prediction. Its outcomes arrive half a minute later."""
     store, clock = await filled_store(), FakeClock()
@@ -45,6 +47,7 @@ async def test_the_first_window_of_a_new_model_waits_for_outcomes_from_its_first
     assert [event.labelled_rows for event in windows] == [400, 400]
 
 
+@pytest.mark.medium
 async def test_the_initial_backlog_is_no_idleness_however_long_it_takes_to_read() -> None:
     store, clock = await filled_store(), FakeClock()
     before, restarted = (

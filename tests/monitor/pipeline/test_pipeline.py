@@ -67,6 +67,7 @@ async def test_batches_and_crashes_change_no_published_event(stream: Stream, see
     assert {"DriftDetected", "PerformanceDegraded", "PerformanceSuspected", "AlertRaised", "WindowClosed"} <= kinds
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
 @pytest.mark.medium
 async def test_the_rows_of_other_roles_change_no_event_about_the_champion(role: str) -> None:
@@ -103,6 +104,7 @@ async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> N
     assert await uninterrupted() == published(store)
 
 
+@pytest.mark.medium
 async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
     store, clock, spans = await filled_store(), FakeClock(), []
 
@@ -223,6 +225,7 @@ async def test_a_checkpoint_is_decoded_off_the_event_loop() -> None:
     assert tables.read_in not in (None, threading.main_thread())
 
 
+@pytest.mark.medium
 async def test_the_windows_of_a_replaced_version_close_after_a_restart() -> None:
     """The profile of the version is loaded again, though only its windows need it."""
     store, clock, half = await filled_store(), FakeClock(), len(PREDICTED) // 2
@@ -254,6 +257,7 @@ async def test_a_second_monitor_is_fenced_off() -> None:
     assert await uninterrupted() == published(store)
 
 
+@pytest.mark.medium
 async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())
@@ -298,6 +302,7 @@ async def test_what_people_ask_for_is_computed_off_the_event_loop(
     assert threading.get_ident() not in threads
 
 
+@pytest.mark.medium
 async def test_a_spec_with_other_windows_resolves_the_alerts_of_the_evidence_that_it_discards() -> None:
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())

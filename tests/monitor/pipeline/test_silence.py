@@ -46,6 +46,7 @@ async def started(store: MemoryStore, clock: FakeClock) -> MonitorPipeline:
     return pipeline
 
 
+@pytest.mark.medium
 async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -73,6 +74,7 @@ async def test_a_stream_that_stops_raises_an_alert_which_ends_with_the_next_row(
     assert logged[-2:] == [(MODEL, "silence", raised.title), (MODEL, raised.alert_id, resolved.detail)]
 
 
+@pytest.mark.medium
 async def test_time_in_which_the_monitor_is_down_is_no_silence_and_time_before_it_counts() -> None:
     store, clock = await filled_store(), FakeClock()
     pipeline = await started(store, clock)

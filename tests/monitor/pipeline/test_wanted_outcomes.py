@@ -28,6 +28,7 @@ async def asked(restart_each: int) -> tuple[MemoryStore, list[LabelsWanted]]:
     return store, [each for each in published(store).values() if isinstance(each, LabelsWanted)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restart_each", [100, 3])
 @pytest.mark.medium
 async def test_each_day_that_ends_is_asked_about_once_within_the_budget(restart_each: int) -> None:

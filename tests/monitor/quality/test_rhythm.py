@@ -51,6 +51,7 @@ def test_the_rhythm_does_not_depend_on_how_rows_arrive(gaps: list[int], cuts: li
     assert reduce(lambda known, part: known.with_rows(*part), parts, Rhythm()) == whole
 
 
+@pytest.mark.medium
 @given(gaps=st.lists(st.integers(1, DAY), min_size=60, max_size=200))
 def test_no_gap_up_to_the_longest_so_far_is_beyond_the_limit(gaps: list[int]) -> None:
     rhythm = after(BEGIN + np.cumsum(np.array(gaps, np.int64)))
@@ -75,6 +76,7 @@ def test_a_weekend_that_was_seen_is_a_usual_pause() -> None:
     assert (silence_limit(rhythm) or 0) > 64 * HOUR
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.medium
 def test_ten_rows_a_day_at_random_stay_below_the_limit(seed: int) -> None:

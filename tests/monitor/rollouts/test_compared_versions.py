@@ -68,6 +68,7 @@ async def test_losses_are_compared_in_pairs_of_the_same_requests(noise: float, l
     assert sum(each.rows for each in blocks) >= 0.9 * sum(logs.decode(v).num_rows for v in PREDICTED) * 5 / 8
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 async def test_a_restart_changes_nothing() -> None:
     others = [scored_by_another(value, 0.3, "canary") for value in PREDICTED]
@@ -87,6 +88,7 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
     assert sum(m.primary_errors for m in minutes) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("noise", "low", "high"), [pytest.param(0.0, 0.0, 0.0, marks=pytest.mark.slow), (0.3, 0.1, 0.3)]
 )
@@ -124,12 +126,14 @@ async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) ->
     assert all(each.primary_scored for each in minutes)
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 async def test_a_shadow_answers_nothing() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "shadow") for value in PREDICTED)
     assert {minute.other_answers for each in found for minute in each.minutes} == {0}
 
 
+@pytest.mark.medium
 async def test_without_another_version_there_is_no_evidence() -> None:
     store = await filled_store()
     pipeline = new_pipeline(store, FakeClock())

@@ -59,6 +59,7 @@ def take(
             evidence.take("loss", buckets)
 
 
+@pytest.mark.medium
 def test_the_slice_that_lacks_the_most_outcomes_is_named_until_all_are_judged() -> None:
     reference = reference_of(BINARY)
     evidence = begun(reference)

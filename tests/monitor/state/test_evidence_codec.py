@@ -101,6 +101,7 @@ def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: p
     assert encode_evidence(after).equals(encode_evidence(before))
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled(monkeypatch)

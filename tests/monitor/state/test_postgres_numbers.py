@@ -96,6 +96,7 @@ async def test_of_saves_at_the_same_time_one_wins(two_replicas: tuple[Database, 
     assert (await store(two_replicas[0], 2).load()).generation == 1
 
 
+@pytest.mark.slow
 async def test_a_load_sees_one_checkpoint_while_others_are_saved(two_replicas: tuple[Database, Database]) -> None:
     async def save_many() -> None:
         for generation in range(60):

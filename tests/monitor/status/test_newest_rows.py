@@ -32,6 +32,7 @@ def days(found: DailyScenario) -> tuple[int, int, int, bool]:
     return (newest.start - EPOCH).days, (newest.end - EPOCH).days, newest.rows, newest.complete
 
 
+@pytest.mark.medium
 def test_windows_that_wait_for_outcomes_show_their_rows() -> None:
     found = scenario(4, label_delay="30d")
     assert (status(found).newest_closed, len(status(found).windows)) == (None, 4)
@@ -79,6 +80,7 @@ def test_closed_windows_survive_a_restart_and_not_another_version(count: int) ->
     assert found.state.recent == RecentWindows()
 
 
+@pytest.mark.medium
 def test_a_removal_and_other_windows_discard_the_closed_ones() -> None:
     found = scenario(4)
     found.state.apply_spec(spec(window="1h"))

@@ -123,6 +123,7 @@ def test_a_detector_has_no_settings_and_its_process_stays(detectors: DetectorPro
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fact"),
     [

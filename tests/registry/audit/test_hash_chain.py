@@ -50,6 +50,7 @@ def broken_at(records: list[AuditRecord], end: ChainHead) -> int | None:
     return None
 
 
+@pytest.mark.medium
 @given(st.lists(EVIDENCE, max_size=5), st.integers(0, 5))
 def test_a_chain_verifies_as_written_in_one_go_or_in_two(evidences: list[dict[str, Any]], cut: int) -> None:
     records = chain(evidences)
@@ -57,6 +58,7 @@ def test_a_chain_verifies_as_written_in_one_go_or_in_two(evidences: list[dict[st
     assert [json.loads(record.evidence) for record in records] == evidences
 
 
+@pytest.mark.medium
 @given(st.lists(EVIDENCE, min_size=1, max_size=5), st.data())
 def test_any_change_is_detected_at_its_record(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
     records = chain(evidences)
@@ -80,6 +82,7 @@ def test_any_change_is_detected_at_its_record(evidences: list[dict[str, Any]], d
     assert broken_at(records, end) == index + 1
 
 
+@pytest.mark.medium
 @given(st.lists(EVIDENCE, min_size=1, max_size=5), st.data())
 def test_a_removed_record_is_detected(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
     records = chain(evidences)

@@ -74,6 +74,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), url
 
 
+@pytest.mark.slow
 async def test_the_document_names_the_body_of_a_spec_the_role_and_the_shape_of_errors(
     client: httpx.AsyncClient,
 ) -> None:
@@ -189,6 +190,7 @@ async def test_values_that_postgresql_cannot_store_are_refused(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.medium
 async def test_before_it_is_open_the_api_answers_503() -> None:
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app.api()))
     async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=bearer()) as client:

@@ -75,6 +75,7 @@ async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncCl
     assert "version 2 of late, which serves, is this very file: nothing to register" in refused.json()["detail"]
 
 
+@pytest.mark.slow
 async def test_a_model_with_too_many_parts_is_refused_before_it_is_parsed(seeded: httpx.AsyncClient) -> None:
     graph = onnx.GraphProto(node=[onnx.NodeProto()] * 500_001)
     content = onnx.ModelProto(graph=graph).SerializeToString()

@@ -84,6 +84,7 @@ def test_an_ab_test_ends_where_the_candidate_is_worse_by_less_than_the_margin() 
     assert (taken.action, taken.verdict) == ("roll_back", "worse")
 
 
+@pytest.mark.medium
 def test_a_candidate_that_becomes_worse_after_long_goes_back() -> None:
     value = after(rollout(), 0.0, blocks=3_000, answers=0)
     value = after(value, 0.02, blocks=150, answers=0).model_copy(update={"state": "watching"})

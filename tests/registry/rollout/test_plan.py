@@ -104,6 +104,7 @@ def test_guards_wait_for_no_outcome() -> None:
     assert plan_of(spec("{strategy: canary, judged_by: guards}"), None, paired()).outcome_delay == timedelta(0)
 
 
+@pytest.mark.medium
 @given(rows=st.integers(0, 10**9), seconds=st.floats(0, 10**9))
 def test_a_window_that_the_spec_does_not_give_is_bounded_from_above(rows: int, seconds: float) -> None:
     found = outcome_delay(spec(window="", delay="0s"), reference(rows, seconds), BLOCK) - BLOCK

@@ -10,6 +10,7 @@ from tests.benchmarks.simulation.rollouts import EQUAL, WORSE_BY_3, Traffic, hol
 TRAFFIC = Traffic(rate=1_000, step_minutes=60, delay=5, shocks=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "state", "verdict"), [(EQUAL, "watching", ""), (WORSE_BY_3, "rolled_back", "worse")])
 @pytest.mark.medium
 def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: str) -> None:
@@ -25,6 +26,7 @@ def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: 
     assert all(each.answers < 25_000 for each in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "states"), [(EQUAL, {"watching", "asking"}), (WORSE_BY_3, {"rolled_back"})])
 @pytest.mark.medium
 def test_requests_that_each_version_answered_show_a_worse_candidate(noise: float, states: set[str]) -> None:

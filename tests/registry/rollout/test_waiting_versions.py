@@ -102,6 +102,7 @@ def _without_common_requests(spec_text: str) -> str:
     return spec_text.replace("carrier: {type: category}", "carrier: {type: float}")
 
 
+@pytest.mark.medium
 async def test_a_candidate_with_another_feature_is_compared_with_the_champion(
     platform: RolloutScenario, spec_text: str
 ) -> None:

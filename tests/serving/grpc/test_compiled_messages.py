@@ -123,6 +123,7 @@ def test_a_text_that_is_no_utf_8_is_refused(layouts: Layouts) -> None:
     assert caught.value.code == "bad_encoding"
 
 
+@pytest.mark.medium
 def test_layouts_are_bounded() -> None:
     known = Layouts(SCHEMA)
     for rows in range(1, 200):

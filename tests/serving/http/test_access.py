@@ -25,6 +25,7 @@ async def test_a_prediction_needs_the_predictor_and_metadata_a_reader(client: ht
         assert response.status_code == (200 if reads else 403)
 
 
+@pytest.mark.medium
 async def test_a_refused_token_has_the_form_of_the_protocol(client: httpx.AsyncClient) -> None:
     for path, headers, status, code in (
         (INFER, {"authorization": "Bearer wrong"}, 401, "unauthenticated"),

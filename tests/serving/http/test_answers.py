@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels
 
 
+@pytest.mark.medium
 async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogTopic) -> None:
     inputs = [DISTANCE, NIGHT, tensor("rondo.entity", "BYTES", "N1", None), tensor("carrier", "BYTES", "AA", "")]
     response = await client.post(INFER, json={"id": "q", "inputs": inputs})
@@ -41,6 +42,7 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
     ]  # fmt: skip
 
 
+@pytest.mark.medium
 async def test_each_row_is_answered_by_the_version_that_its_key_meets(
     client: httpx.AsyncClient,
     models: ServedModels,
@@ -152,6 +154,7 @@ async def test_the_metadata_say_what_the_values_of_an_output_mean(
     assert {each["name"]: each["parameters"] for each in described if "parameters" in each} == meanings
 
 
+@pytest.mark.medium
 async def test_an_output_of_another_task_is_refused(
     client: httpx.AsyncClient,
     models: ServedModels,
@@ -164,6 +167,7 @@ async def test_an_output_of_another_task_is_refused(
     assert "value, rondo.id" in response.json()["error"]
 
 
+@pytest.mark.medium
 async def test_rows_of_two_versions_have_their_own_labels_and_probabilities(
     client: httpx.AsyncClient,
     models: ServedModels,
@@ -190,6 +194,7 @@ def total(outcome: str, version: str = "") -> float:
     return REGISTRY.get_sample_value("rondo_predictions_total", labels) or 0.0
 
 
+@pytest.mark.medium
 async def test_http_requests_are_counted_as_kafka_requests(client: httpx.AsyncClient, topic: LogTopic) -> None:
     before = total("answered", "3"), total("missing_feature"), total("unavailable")
     await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
@@ -200,6 +205,7 @@ async def test_http_requests_are_counted_as_kafka_requests(client: httpx.AsyncCl
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
 
 
+@pytest.mark.medium
 async def test_an_inference_is_a_span_of_the_callers_trace(
     client: httpx.AsyncClient, spans: InMemorySpanExporter
 ) -> None:
@@ -214,6 +220,7 @@ async def test_an_inference_is_a_span_of_the_callers_trace(
     assert [link.context.span_id for link in batch.links] == [span.context.span_id]
 
 
+@pytest.mark.medium
 async def test_a_request_outside_of_a_trace_has_the_span_of_its_micro_batch_alone(
     client: httpx.AsyncClient, spans: InMemorySpanExporter
 ) -> None:
@@ -224,6 +231,7 @@ async def test_a_request_outside_of_a_trace_has_the_span_of_its_micro_batch_alon
     )  # fmt: skip
 
 
+@pytest.mark.medium
 async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncClient, topic: LogTopic) -> None:
     topic.unavailable = True
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
@@ -257,6 +265,7 @@ async def test_a_tensor_that_is_ignored_is_named_in_the_parameters_of_the_respon
     assert "parameters" not in (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})).json()
 
 
+@pytest.mark.medium
 async def test_a_repeated_row_is_answered_by_the_cache_and_logged(
     client: httpx.AsyncClient, models: ServedModels, topic: LogTopic
 ) -> None:

@@ -37,6 +37,7 @@ def parts(response: httpx.Response) -> tuple[dict[str, Any], bytes]:
     return json.loads(response.content[:length]), response.content[length:]
 
 
+@pytest.mark.medium
 async def test_raw_inputs_are_answered_in_json_unless_raw_outputs_are_asked_for(client: httpx.AsyncClient) -> None:
     response = await send(client, {"inputs": [raw_tensor(DISTANCE, 8), NIGHT]}, RAW)
     assert response.status_code == 200, response.text
@@ -70,6 +71,7 @@ async def test_outputs_are_raw_where_they_are_asked_for(client: httpx.AsyncClien
         assert outputs["rondo.id"]["data"] == ["r/0", "r/1"]
 
 
+@pytest.mark.medium
 async def test_values_in_two_forms_are_refused(client: httpx.AsyncClient) -> None:
     both = DISTANCE | {"parameters": {"binary_data_size": len(RAW)}}
     response = await send(client, {"inputs": [both, NIGHT]}, RAW)
@@ -101,6 +103,7 @@ async def test_contents_that_do_not_fit_are_refused(
     assert message in response.json()["detail"]
 
 
+@pytest.mark.medium
 async def test_the_repository_can_be_looked_at_and_not_changed(client: httpx.AsyncClient) -> None:
     index = await client.post("/v2/repository/index", json={"ready": True})
     assert index.json() == [{"name": "delay", "version": "3", "state": "READY", "reason": ""}]
@@ -111,6 +114,7 @@ async def test_the_repository_can_be_looked_at_and_not_changed(client: httpx.Asy
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
 
 
+@pytest.mark.medium
 async def test_a_model_is_not_unloaded_by_a_client(client: httpx.AsyncClient, models: ServedModels) -> None:
     unload = "/v2/repository/models/{}/unload"
     assert (await client.post(unload.format("delay"))).status_code == 403

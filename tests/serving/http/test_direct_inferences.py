@@ -57,6 +57,7 @@ async def test_an_inference_is_answered_without_the_application(
     assert models.table.leases == 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("path", "headers", "body"),
     [
@@ -80,6 +81,7 @@ async def test_what_is_refused_at_once_is_left_to_the_application(
     assert (topic.batches, models.table.leases) == ([], 0)
 
 
+@pytest.mark.medium
 async def test_a_full_queue_is_answered_without_the_application(
     models: ServedModels, topic: LogTopic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ async def test_before_the_service_is_open_everything_is_left_to_the_application(
         assert (await client.post(INFER, json=BODY)).text == LEFT
 
 
+@pytest.mark.medium
 async def test_a_fault_of_ours_is_a_problem_and_releases_the_table(
     models: ServedModels, topic: LogTopic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

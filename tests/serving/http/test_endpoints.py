@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels
 
 
+@pytest.mark.medium
 async def test_ready_agrees_with_readyz(client: httpx.AsyncClient, topic: LogTopic) -> None:
     assert (await client.get("/v2/health/ready")).json() == {"ready": True}
     topic.unavailable = True
@@ -29,6 +30,7 @@ async def test_ready_agrees_with_readyz(client: httpx.AsyncClient, topic: LogTop
     assert (unavailable.status_code, unavailable.json()) == (503, {"ready": False})
 
 
+@pytest.mark.medium
 async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
     found = (await client.get("/v2/models/delay")).json()
     assert (found["name"], found["versions"]) == ("delay", ["3"])
@@ -183,6 +185,7 @@ async def test_errors_name_what_to_send(
     assert ("allow" in response.headers) is (status == 405)
 
 
+@pytest.mark.medium
 async def test_a_compressed_body_is_answered_and_another_encoding_refused(client: httpx.AsyncClient) -> None:
     body = gzip.compress(json.dumps({"inputs": [DISTANCE, NIGHT]}).encode())
     assert (await client.post(INFER, content=body, headers={"content-encoding": "gzip"})).status_code == 200
@@ -191,6 +194,7 @@ async def test_a_compressed_body_is_answered_and_another_encoding_refused(client
     assert "is not supported: send gzip, deflate, or none" in response.json()["error"]
 
 
+@pytest.mark.medium
 async def test_parameters_are_ignored_and_unknown_members_refused(client: httpx.AsyncClient) -> None:
     extra = {"parameters": {"binary_data": False}}
     sent = {"inputs": [DISTANCE | extra, NIGHT], "outputs": [{"name": "score"} | extra]} | extra
@@ -200,11 +204,13 @@ async def test_parameters_are_ignored_and_unknown_members_refused(client: httpx.
         assert response.status_code == 400
 
 
+@pytest.mark.medium
 async def test_only_requested_outputs_are_returned(client: httpx.AsyncClient) -> None:
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}]})
     assert [output["name"] for output in response.json()["outputs"]] == ["score"]
 
 
+@pytest.mark.medium
 async def test_the_longest_id_may_be_that_of_several_rows(client: httpx.AsyncClient) -> None:
     ids: list[str] = []
     for name in ("x" * 256, "x" * 255 + "y"):
@@ -221,6 +227,7 @@ class Failing:
         raise RuntimeError(message)
 
 
+@pytest.mark.medium
 async def test_a_model_that_fails_is_no_failure_of_the_service(
     client: httpx.AsyncClient,
     models: ServedModels,
@@ -234,6 +241,7 @@ async def test_a_model_that_fails_is_no_failure_of_the_service(
     )  # fmt: skip
 
 
+@pytest.mark.medium
 async def test_a_bug_of_ours_has_the_form_of_the_protocol(client: httpx.AsyncClient, topic: LogTopic) -> None:
     del topic.unavailable  # so that the report of the dependencies fails
     response = await client.get("/v2/health/ready")
@@ -242,6 +250,7 @@ async def test_a_bug_of_ours_has_the_form_of_the_protocol(client: httpx.AsyncCli
     assert "log" in response.json()["error"]
 
 
+@pytest.mark.medium
 async def test_a_withdrawn_model_is_an_error_with_the_reason(client: httpx.AsyncClient, models: ServedModels) -> None:
     models.withdraw("delay", 2, "delay was withdrawn")
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})

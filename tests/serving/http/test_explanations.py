@@ -55,6 +55,7 @@ def outputs(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.medium
 async def test_the_values_of_a_row_add_up_to_its_score(client: httpx.AsyncClient, topic: LogTopic) -> None:
     found = outputs(await client.post(EXPLAIN, json=BODY | {"parameters": {"pairs": 3}}))
     shapley, base = found["score.shapley"], found["score.base"]
@@ -66,6 +67,7 @@ async def test_the_values_of_a_row_add_up_to_its_score(client: httpx.AsyncClient
     assert not topic.batches, "an explanation is no prediction"
 
 
+@pytest.mark.medium
 async def test_each_probability_is_explained(
     client: httpx.AsyncClient, models: ServedModels, serve: Callable[..., ServedModel]
 ) -> None:
@@ -81,6 +83,7 @@ async def test_each_probability_is_explained(
     assert found["probabilities.base"]["data"][:3] == pytest.approx(thirds * 4, abs=0.1)
 
 
+@pytest.mark.medium
 async def test_versions_with_other_features_explain_their_own(client: httpx.AsyncClient, models: ServedModels) -> None:
     of_5 = {"wind": Feature(type="float")} | {name: each for name, each in FEATURES.items() if name != "seats"}
     versions, common = with_common_requests((explainable(5, features=of_5), explainable(4)))
@@ -123,6 +126,7 @@ async def test_a_refusal_says_what_to_send(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+@pytest.mark.medium
 async def test_an_artifact_without_background_values_asks_for_a_training(
     client: httpx.AsyncClient,
     models: ServedModels,
@@ -135,10 +139,12 @@ async def test_an_artifact_without_background_values_asks_for_a_training(
     assert "its artifact has no background values. Train again (`rondo train delay`)" in answer.json()["detail"]
 
 
+@pytest.mark.medium
 async def test_explanations_need_a_predictor(client: httpx.AsyncClient) -> None:
     assert (await client.post(EXPLAIN, json=BODY, headers=bearer(Role.READER))).status_code == 403
 
 
+@pytest.mark.medium
 async def test_a_request_gets_the_outputs_that_it_asks_for(client: httpx.AsyncClient) -> None:
     asked = [{"name": "score.shapley"}, {"name": "rondo.id"}]
     found = outputs(await client.post(EXPLAIN, json=BODY | {"outputs": asked}))
@@ -147,6 +153,7 @@ async def test_a_request_gets_the_outputs_that_it_asks_for(client: httpx.AsyncCl
     assert (refused.status_code, refused.json()["code"]) == (400, "unknown_output")
 
 
+@pytest.mark.medium
 async def test_the_values_are_exact_unless_pairs_are_asked_for(client: httpx.AsyncClient) -> None:
     exact = await client.post(EXPLAIN, json=BODY)
     sampled = await client.post(EXPLAIN, json=BODY | {"parameters": {"pairs": 3}})

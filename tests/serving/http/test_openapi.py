@@ -30,6 +30,7 @@ async def test_an_answer_fits_its_schema(client: httpx.AsyncClient, path: str, t
     jsonschema.validate((await client.get(path)).json(), answer)
 
 
+@pytest.mark.medium
 async def test_an_inference_fits_its_schemas(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     operation = document["paths"]["/v2/models/{model}/infer"]["post"]
@@ -40,6 +41,7 @@ async def test_an_inference_fits_its_schemas(client: httpx.AsyncClient) -> None:
     jsonschema.validate(answer, operation["responses"]["200"]["content"]["application/json"]["schema"])
 
 
+@pytest.mark.medium
 async def test_a_refused_inference_is_a_problem(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     refused = await client.post(INFER, json={"inputs": []})

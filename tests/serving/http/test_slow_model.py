@@ -7,6 +7,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Held:
         return self._scorer.score(columns)
 
 
+@pytest.mark.medium
 async def test_a_model_answers_while_another_one_scores(
     client: httpx.AsyncClient,
     models: ServedModels,

@@ -23,6 +23,7 @@ async def send(client: httpx.AsyncClient, timeout: Any) -> httpx.Response:  # no
     return await client.post(INFER, json=body, timeout=20)
 
 
+@pytest.mark.medium
 async def test_a_timeout_that_ends_is_answered_with_504(
     client: httpx.AsyncClient, models: ServedModels, topic: SlowTopic
 ) -> None:
@@ -40,6 +41,7 @@ async def test_a_timeout_that_ends_is_answered_with_504(
     topic.free.set()
 
 
+@pytest.mark.medium
 async def test_an_answer_in_time_and_a_timeout_of_zero_are_as_without(
     client: httpx.AsyncClient, topic: SlowTopic
 ) -> None:

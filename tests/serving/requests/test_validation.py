@@ -220,6 +220,7 @@ def test_a_bound_that_float32_has_no_number_for_is_the_nearest_that_it_has() -> 
     assert in_a_batch(Feature(type="float", max=0.1), value)
 
 
+@pytest.mark.medium
 @given(contracts().filter(lambda feature: feature.type in ("float", "category")))
 def test_the_request_of_a_warm_up_is_one_that_the_contract_allows(feature: Feature) -> None:
     assert in_a_batch(feature, example(feature))

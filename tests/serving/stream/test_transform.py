@@ -203,6 +203,7 @@ def test_a_model_that_arrives_while_it_is_awaited_answers(
     assert (made.keys(), dead_letters) == ({"r1"}, [])
 
 
+@pytest.mark.medium
 @given(st.lists(st.binary() | st.none(), max_size=5), st.lists(st.tuples(st.text(), st.binary() | st.none())))
 def test_every_message_becomes_an_answer_or_a_dead_letter(
     version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel], values: Any, headers: Headers

@@ -25,6 +25,7 @@ def models(*concepts: int) -> Models:
     return Models(LabelledStream("small", x, y.astype(np.int8), ends, frozenset(), (), (), params))
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 def test_after_an_abrupt_change_the_rows_before_it_are_left_out() -> None:
     played, policy = models(0, 1, 2), Comparing()
@@ -34,6 +35,7 @@ def test_after_an_abrupt_change_the_rows_before_it_are_left_out() -> None:
     assert peer.accuracy < 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 def test_without_a_change_nothing_is_left_out_and_each_fit_follows_a_tenth_more_rows() -> None:
     played, policy = models(1), Comparing()

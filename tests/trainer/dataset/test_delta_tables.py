@@ -128,6 +128,7 @@ def test_labels_are_read_as_the_task_stores_them(
     assert found.rows["late"].to_list() == expected * 2
 
 
+@pytest.mark.medium
 def test_the_window_and_the_bound_of_rows(data: Path) -> None:
     builders.write_batch(data, builders.rows(3 * 24 * 60))
     write_feedback(data, builders.rows(60, builders.START + timedelta(days=3), "g"), timedelta(hours=3))
@@ -140,6 +141,7 @@ def test_the_window_and_the_bound_of_rows(data: Path) -> None:
     assert by_hand.rows["departure"].max() <= by_hand.until
 
 
+@pytest.mark.medium
 def test_predictions_without_an_outcome_do_not_move_the_window(data: Path) -> None:
     """A model of old data gets requests today: the last week of served rows has no labels."""
     builders.write_batch(data, builders.rows(100))
@@ -202,6 +204,7 @@ def without_null_counts(table: Path, column: str) -> None:
         commit.write_text("\n".join(map(json.dumps, actions)))
 
 
+@pytest.mark.medium
 def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path) -> None:
     """The event time of a request is optional."""
     builders.write_batch(data, builders.rows(100))
@@ -240,6 +243,7 @@ def test_a_time_before_the_year_1_is_no_row(data: Path) -> None:
     assert DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1)).rows.height == 5
 
 
+@pytest.mark.medium
 def test_one_outcome_may_be_that_of_many_predictions_so_their_number_is_the_bound(data: Path) -> None:
     rows = builders.rows(10).with_columns(flight_id=pl.lit("a customer who came ten times"))
     write_feedback(data, rows, timedelta(hours=3), labelled_rows=1)
@@ -248,6 +252,7 @@ def test_one_outcome_may_be_that_of_many_predictions_so_their_number_is_the_boun
     assert datasets.rows_at_most(builders.spec()) >= 10
 
 
+@pytest.mark.medium
 def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path) -> None:
     rows = builders.rows(10)
     builders.write_batch(data, rows, "mistaken")
@@ -258,6 +263,7 @@ def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path) -> Non
         DeltaTable(str(data / "datasets" / "flights")).optimize.compact()
 
 
+@pytest.mark.medium
 def test_a_compaction_changes_no_digest(data: Path) -> None:
     """The order of rows with equal event time and entity (predictions of one occurrence) differs between files."""
     rows = builders.rows(50)
@@ -315,6 +321,7 @@ def test_a_column_added_by_a_later_batch_is_read(data: Path) -> None:
     assert found.rows["flight_id"].to_list() == later["flight_id"].to_list()
 
 
+@pytest.mark.medium
 def test_a_folder_with_a_blank_and_other_characters_is_read_by_path_and_by_url(tmp_path: Path) -> None:
     """delta-rs percent-encodes the paths of its files."""
     data = tmp_path / "my data ü*{x}"
@@ -330,6 +337,7 @@ def test_a_folder_with_a_blank_and_other_characters_is_read_by_path_and_by_url(t
         ]
 
 
+@pytest.mark.medium
 def test_rows_that_were_published_before_a_feature_was_added_are_counted(data: Path) -> None:
     builders.write_batch(data, builders.rows(100).with_columns(distance=pl.lit(None, pl.Float64)))
     builders.write_batch(data, builders.rows(50, builders.START + timedelta(days=1), "g"))

@@ -327,6 +327,7 @@ def _expected(row: tuple[str, str, int], observed: list[tuple[str | None, str, i
 TEMPTING = ("id", "entity", "event_time", "made_at", "outcome", "outcome_right", "outcome_of_entity", "known_at", "x")
 
 
+@pytest.mark.medium
 @given(st.permutations(TEMPTING).map(lambda names: names[:4]))
 def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[str]) -> None:
     """A feature `outcome` that became the label would give a perfect and useless model."""

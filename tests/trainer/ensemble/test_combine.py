@@ -95,6 +95,7 @@ def notes(fitted: FittedCandidate) -> str:
     return "\n".join(note.message for note in fitted.notes if note.code.startswith("ensemble"))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_model_of_earlier_conditions_helps_where_they_come_back(task: str) -> None:
     frame, made = rows(task), ensemble(task)

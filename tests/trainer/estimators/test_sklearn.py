@@ -71,6 +71,8 @@ def fit(task: str, steps: list[dict[str, Any]], matrix: Matrix, labels: Matrix, 
 CASES = [(use, task) for use, declared in USES.items() for task in TASKS[declared.role]]
 
 
+@pytest.mark.medium
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("use", "task"), CASES)
 def test_the_graph_of_each_class_agrees_with_it_at_every_edge(use: str, task: str) -> None:
     params = {name: value for name, value in SHORT.items() if name in USES[use].params}
@@ -89,6 +91,7 @@ def test_the_graph_of_each_class_agrees_with_it_at_every_edge(use: str, task: st
     assert np.isnan(model.predict(found[refused])).all()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "steps",
     [
@@ -109,6 +112,7 @@ def test_missing_values_are_filled_in_or_known_to_trees(steps: list[dict[str, An
     assert np.isfinite(model.predict(matrix)).all()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("params", [{"degree": 1}, {"degree": 3}, {"degree": 3, "interaction_only": True}])
 def test_polynomials_of_each_degree_are_converted(params: dict[str, Any]) -> None:
     matrix, labels = rows("regression")
@@ -117,6 +121,7 @@ def test_polynomials_of_each_degree_are_converted(params: dict[str, Any]) -> Non
     assert difference(model, TARGETS["regression"], matrix) < 1e-6
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("decomposition", ["PCA", "TruncatedSVD"])
 def test_components_that_are_roundings_are_dropped(decomposition: str) -> None:
     """A scaler would make them as large as the others."""
@@ -154,6 +159,7 @@ def test_names_of_tensors_can_be_no_features() -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.medium
 def test_the_same_rows_give_the_same_graph_whatever_the_threads() -> None:
     matrix, labels = rows("binary")
     steps = [SCALER, {"use": "sklearn.neural_network.MLPClassifier", "params": {"max_iter": 20}}]

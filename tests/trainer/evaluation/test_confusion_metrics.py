@@ -52,6 +52,7 @@ def test_two_classes(name: str, rows: list[Any], *, weighted: bool) -> None:
     assert found == expected(name, targets, (scores > 0.5).astype(int), given_weights)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "mcc"])
 @pytest.mark.parametrize("known", [2, 3, 4], ids=["absent", "all", "unknown"])
 def test_many_rows_of_classes(name: str, known: int) -> None:

@@ -128,6 +128,7 @@ def test_equal_models_have_no_loss_and_a_better_one_a_negative_loss(name: str) -
     assert better == compare(name, binary(labels, good), binary(labels, bad), 0.95, seed=7)
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("_few_resamples")
 @pytest.mark.parametrize("name", ["mae", "rmse", "r2", "median_absolute_error", "interval_coverage"])
 def test_numbers_are_compared_too(name: str) -> None:

@@ -33,6 +33,7 @@ def assert_equal(name: str, scored: Scored, weights: Any) -> None:
     assert quick(weights) == (None if expected is None else pytest.approx(expected, rel=1e-6, abs=1e-9))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.medium
 @pytest.mark.parametrize("name", TASKS["binary"].metrics)
 @given(rows_of(st.sampled_from([0.0, 1.0]), SCORE))
@@ -41,6 +42,7 @@ def test_binary(name: str, rows: list[Any]) -> None:
     assert_equal(name, binary(labels, scores), weights)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.medium
 @pytest.mark.parametrize("name", TASKS["multiclass"].metrics)
 @given(rows_of(st.integers(0, 3), st.sampled_from([0.1, 0.2, 0.7])))
@@ -50,6 +52,7 @@ def test_multiclass(name: str, rows: list[Any]) -> None:
     assert_equal(name, classes(labels, np.column_stack([first, 0.8 - first, np.full(len(rows), 0.2)])), weights)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", sorted({*TASKS["regression"].metrics} - {"median_absolute_error"}))
 @given(rows_of(NUMBER, NUMBER))
 def test_regression(name: str, rows: list[Any]) -> None:

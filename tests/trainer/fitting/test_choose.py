@@ -44,6 +44,7 @@ def chosen(frame: pl.DataFrame, asked: Any, since: Any = None, state: Adaptation
     return PIPELINE.choose(asked, planned, None)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", ["lightgbm", "linear"])
 @pytest.mark.medium
@@ -91,6 +92,7 @@ def test_each_model_predicts_the_holdout_once(monkeypatch: pytest.MonkeyPatch) -
     assert lengths.count(fitted.holdout.height) == len(found.losses)
 
 
+@pytest.mark.medium
 def test_two_strategies_are_fitted_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With two threads each fit has one. The result is the same as that of fits in sequence."""
     both, fit = Barrier(2, timeout=10), LightGbm.fit
@@ -175,6 +177,7 @@ def test_a_holdout_of_all_rows_leaves_none_to_train_on() -> None:
         chosen(rows("binary", 2_000), spec(trainer={"holdout_rows": 2_000}))
 
 
+@pytest.mark.medium
 def test_a_class_that_only_the_holdout_has_is_not_refitted_to() -> None:
     frame = rows("multiclass", 2_000)
     late = pl.int_range(2_000) > 1_990

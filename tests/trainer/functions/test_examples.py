@@ -32,6 +32,7 @@ def train(folder: Path, asked: object, frame: pl.DataFrame) -> Candidate:
     return made.evaluate(described, made.fit(described, TrainingSet(frame, (), LATER, None, LATER)), None)
 
 
+@pytest.mark.slow
 def test_the_function_of_the_page_trains(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "functions.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -52,6 +52,7 @@ def fit(folder: Path, name: str, task: str = "binary", *, seconds: float = 60, *
     return pipeline(1, folder, seconds).fit(type(spec(task, trainer)).model_validate(described), training_set)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_graph_of_the_matrix_is_served_behind_the_preparation(functions: Path, task: str) -> None:
     fitted = fit(functions, "linear", task)
@@ -73,6 +74,7 @@ def test_a_graph_of_the_matrix_is_served_behind_the_preparation(functions: Path,
     assert fitted.function.digest.startswith("sha256:")
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes_and_bytes_are_taken_as_well(functions: Path) -> None:
     first = fit(functions, "linear").model
     assert fit(functions, "linear").model == first
@@ -100,6 +102,7 @@ def test_the_matrix_is_that_of_prepare(functions: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_graph_with_an_input_for_each_feature_takes_them_as_they_are_sent(functions: Path) -> None:
     fitted = fit(functions, "by_name")
     assert fitted.parity.native is False
@@ -111,6 +114,7 @@ def test_a_graph_with_an_input_for_each_feature_takes_them_as_they_are_sent(func
         assert found[(frame["carrier"] == carrier).to_numpy()] == pytest.approx(share)
 
 
+@pytest.mark.slow
 def test_a_function_in_a_wheel_trains_as_one_in_a_folder(functions: Path, tmp_path: Path) -> None:
     """Python imports from a wheel in another way than from a folder."""
     with zipfile.ZipFile(tmp_path / "own-1.0-py3-none-any.whl", "w") as wheel:
@@ -128,6 +132,7 @@ def test_a_function_in_a_wheel_trains_as_one_in_a_folder(functions: Path, tmp_pa
     assert "failed: KeyError: 'weight' (own/train.py, line" in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_a_changed_package_is_imported_anew_and_has_another_digest(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     source = SOURCE.read_text()
@@ -181,6 +186,7 @@ SECRETS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code", "sentence"), MISTAKES)
 def test_a_mistake_ends_the_run_and_says_what_to_do(
     functions: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str, sentence: str
@@ -194,6 +200,7 @@ def test_a_mistake_ends_the_run_and_says_what_to_do(
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_a_process_that_a_function_leaves_behind_does_not_hold_the_training(functions: Path) -> None:
     """It lives 120 s longer than the function, and keeps the pipe of the answer open."""
     began = time.monotonic()
@@ -236,6 +243,7 @@ def test_a_function_that_does_not_return_is_ended(functions: Path) -> None:
     assert "has not returned within 3 s and was stopped: make it faster" in str(refusal.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "error"),
     [
@@ -268,6 +276,7 @@ def test_other_packages_of_the_folder_are_not_imported(tmp_path: Path) -> None:
     assert re.fullmatch("ModuleNotFoundError: .*'other'", refusal.value.error)
 
 
+@pytest.mark.slow
 def test_byte_code_that_the_digest_leaves_out_is_not_imported(tmp_path: Path) -> None:
     module = tmp_path / "own" / "train.py"
     module.parent.mkdir()
@@ -300,6 +309,7 @@ def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Pat
     os.close(writing)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("sent", [b"", b"\2\0\0", b"\2\0\0\0\0\0\0\0{"])
 def test_the_process_of_a_function_ends_where_its_worker_is_killed_while_it_sends(sent: bytes) -> None:
     ended = subprocess.run(

@@ -95,6 +95,7 @@ def test_numbers_and_texts_arrive_and_outputs_return() -> None:
     assert codes.reshape(-1).tolist() == [7, 8, 9]
 
 
+@pytest.mark.slow
 async def test_a_graph_that_does_not_end_is_ended(forks: ForkServer) -> None:
     IsolatedRun(1, forks=forks)(graph(*_sum("x")).SerializeToString(), ["y"], {"x": X})
     session = _process(forks).pid
@@ -143,6 +144,7 @@ def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, platfo
     monkeypatch.setattr(sys, "executable", str(process))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize(
     ("script", "code"),

@@ -17,6 +17,7 @@ X = np.random.default_rng(5).normal(size=(200, 3)).astype(np.float32)
 WANTED = {"": 15, "ai.onnx.ml": 3}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("estimator", "labels"),
     [

@@ -58,6 +58,7 @@ def test_a_date_is_its_parts_as_they_are_written(text: str, parts: tuple[float, 
     np.testing.assert_array_equal(read([text]), [parts])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "text",
     [

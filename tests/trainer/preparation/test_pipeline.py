@@ -111,6 +111,7 @@ def test_the_model_sees_what_the_steps_make() -> None:
     assert (((scores > 0.5) == fitted.scored.targets) | ~known.to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_a_row_is_scored_alike_alone_and_beside_others() -> None:
     spec, graph, _ = train()
     compared = compared_rows(spec.features, ROWS, seed=3).tail(60)
@@ -145,6 +146,7 @@ def test_a_column_without_a_value_is_named() -> None:
     assert refusal.value.column == "age"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("encoding", ["target", "one_hot", "hash"])
 def test_ten_thousand_levels_are_trained_and_encoded_alike_by_the_graph(encoding: str) -> None:
     """The pipeline compares the graph with the model, on rows with unseen levels, too."""

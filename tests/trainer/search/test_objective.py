@@ -129,6 +129,7 @@ def test_a_leak_is_refused_before_the_first_trial() -> None:
         pipeline(1).plan_search(SPEC, training_set(ROWS.with_columns(distance=pl.col("late"))), None)
 
 
+@pytest.mark.medium
 def test_the_candidate_has_the_parameters_that_were_found_and_the_next_search_begins_with_them() -> None:
     made = pipeline(1)
     search = made.plan_search(SPEC, training_set(), None)

@@ -114,6 +114,7 @@ def test_later_proposals_are_nearer_to_what_was_best() -> None:
     assert sum(trial.value or 0 for trial in late) > sum(trial.value or 0 for trial in early)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kept", [1, 2, 11, 20])
 def test_a_search_that_goes_on_proposes_what_one_would_that_never_stopped(kept: int) -> None:
     whole = run(plan(), [], 25)

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.training import Trigger
@@ -155,6 +156,7 @@ def test_a_registration_starts_whatever_ran_before() -> None:
     assert admit(trigger("registration"), spec(budget_per_week=1), history) == Start()
 
 
+@pytest.mark.medium
 def test_a_registration_counts_as_no_training() -> None:
     ended = [past("trained", "registration", -0.1 * n) for n in range(1, 4)]
     failed = [past("failed", "registration", -0.1 * n) for n in range(4, 8)]

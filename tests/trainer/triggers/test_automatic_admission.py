@@ -157,6 +157,7 @@ def test_without_costs_or_by_another_spec_no_training_has_to_gain() -> None:
     assert decided("new_labels", 300, spec, growth=0.2, gain=0.0, basis="another") == Start()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("labels", "figures"), [(Labels(520, 200, 5_200), ["520", "10%", "5,200"]), (Labels(1_200), ["1,200"])]
 )

@@ -69,6 +69,7 @@ async def test_the_candidate_before_may_have_become_the_champion_by_the_end(harn
     assert second.summary.champion_version == 5
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("promotions", "judged"), [(0, [4]), (1, [4, 5]), (1_000_000, [4, 5, 6])])
 async def test_a_champion_that_changes_during_the_evaluation_is_evaluated_too_within_bounds(
     harness: WorkerHarness, promotions: int, judged: list[int]
@@ -88,6 +89,7 @@ async def test_a_champion_that_changes_during_the_evaluation_is_evaluated_too_wi
     assert (seen, second.summary.champion_version) == (judged, judged[-1])
 
 
+@pytest.mark.slow
 async def test_a_candidate_of_long_categories_is_an_event_that_its_topic_takes(harness: WorkerHarness) -> None:
     rows = builders.rows(2000)
     columns = [f"text_{n:02}" for n in range(20)]
@@ -258,6 +260,7 @@ async def test_a_function_of_the_users_own_trains_and_its_code_is_in_the_evidenc
     assert other.digest != first.digest
 
 
+@pytest.mark.slow
 async def test_a_function_that_fails_ends_its_run_with_what_to_do_and_the_worker_goes_on(
     harness: WorkerHarness, tmp_path: Path
 ) -> None:
@@ -281,6 +284,7 @@ async def test_without_a_folder_of_functions_the_run_names_the_setting(harness: 
     assert harness.begun == 0
 
 
+@pytest.mark.slow
 async def test_an_ensemble_has_the_models_of_the_last_champions(harness: WorkerHarness) -> None:
     spec, found = builders.spec(trainer={"ensemble": 3, "window": "3d"}), []
     for index in range(4):

@@ -123,6 +123,7 @@ async def test_growth_that_events_report_and_rows_do_not_show_trains_nothing(har
     assert harness.store.labels["flight-delay"] - harness.store.trainings["flight-delay"].labelled == 150
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("retrain", "gain", "factor"), [(COSTS, 0.0, 2), (COSTS, 0.01, 1), ({}, 0.0, 1)])
 async def test_after_a_fit_without_gain_the_next_one_waits_for_more_rows_and_says_so(
     harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, retrain: dict[str, float], gain: float, factor: int

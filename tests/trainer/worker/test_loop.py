@@ -47,6 +47,7 @@ async def test_a_result_is_retried_while_postgresql_and_the_artifact_store_are_u
     assert harness.attempts == {"drift-1": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["_delta_log/00000000000000000000.json", "*.parquet"])
 async def test_storage_that_fails_for_a_while_is_retried_and_is_no_attempt(harness: WorkerHarness, broken: str) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
@@ -88,6 +89,7 @@ async def put_champion(harness: WorkerHarness) -> Path:
     return harness.artifacts / trained.digest.replace(":", "/")
 
 
+@pytest.mark.slow
 async def test_an_unreadable_champion_does_not_block_other_runs(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     artifact, fitted = await put_champion(harness), list[str]()

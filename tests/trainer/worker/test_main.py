@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ENVIRONMENT = {
     "RONDO_KAFKA": "127.0.0.1:1",
     "RONDO_POSTGRES": "postgresql://trainer@127.0.0.1:1/none",
@@ -27,6 +29,7 @@ runpy.run_module("rondo.trainer.worker", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_without_openmp_the_worker_exits_and_names_the_package_to_install() -> None:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", PROGRAM],

@@ -12,7 +12,7 @@ from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.worker.app import pipeline
 
-from tests.support.combinations import combinations
+from tests.support.parameters import combinations
 from tests.trainer import builders
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def spec(task: str, policy: str, trainer: dict[str, Any]) -> ModelSpec:
     return type(builders.spec()).model_validate(described | parts)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("trained", "case"),
     combinations(TRAINERS, [*NOTES, "out of balance", "one class", "200 rows", "leak"]),

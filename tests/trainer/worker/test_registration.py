@@ -145,6 +145,7 @@ async def _beside_registered(harness: WorkerHarness, content: bytes, *, turned: 
     return ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", ["2013-01-02T00:59:00Z", None])
 async def test_new_labels_train_by_the_spec_where_a_registered_model_serves(
     harness: WorkerHarness, converted: onnx.ModelProto, until: str | None
@@ -164,6 +165,7 @@ async def test_new_labels_train_by_the_spec_where_a_registered_model_serves(
     assert evidence.parity.native is True
 
 
+@pytest.mark.slow
 async def test_a_registered_model_that_is_better_than_new_fits_is_kept(
     harness: WorkerHarness, converted: onnx.ModelProto
 ) -> None:
@@ -195,6 +197,7 @@ async def test_an_unreadable_time_is_named_and_the_run_is_not_repeated(
     assert "with an offset, such as 2013-03-01T12:00:00Z" in reason
 
 
+@pytest.mark.slow
 async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, ROWS)
     strict = _converted(_elsewhere(unknown="error")).SerializeToString()
@@ -207,6 +210,7 @@ async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -
     assert "and unseen categories" in reason
 
 
+@pytest.mark.slow
 async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: WorkerHarness) -> None:
     numbers = ROWS.with_columns(carrier=pl.col("distance") / 2)
     builders.write_batch(harness.data, numbers)
@@ -238,6 +242,7 @@ async def _train_beside(harness: WorkerHarness, content: bytes, later: pl.DataFr
     return evidence.champion_not_comparable or "", left_out
 
 
+@pytest.mark.slow
 async def test_a_champion_that_fails_on_a_new_category_fails_no_training(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, ROWS)
     strict = _with(_converted(_elsewhere(unknown="error")), trained_until="2013-01-02T00:59:00Z")
@@ -248,6 +253,7 @@ async def test_a_champion_that_fails_on_a_new_category_fails_no_training(harness
     assert "Unknown Category" in left_out
 
 
+@pytest.mark.slow
 async def test_a_champion_that_gives_no_number_fails_no_training(harness: WorkerHarness) -> None:
     numbers = ROWS.with_columns(carrier=pl.col("distance") / 2)
     builders.write_batch(harness.data, numbers)

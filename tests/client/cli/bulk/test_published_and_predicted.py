@@ -74,6 +74,7 @@ def requested(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("numbers", [[1.0, 0, 1, 0.0], [1.0, None, 0.0, 1.0], [1, 0, 1, 1], ["1", "0", "true", "1"]])
 def test_a_json_number_is_a_number_published_and_predicted(numbers: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "rides.jsonl"
@@ -108,6 +109,7 @@ def test_a_whole_number_beyond_64_bits_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "rides.parquet") == 1
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_row_has_the_same_values_published_and_predicted(suffix: str, tmp_path: Path) -> None:
     path = written(tmp_path / f"rides{suffix}")

@@ -46,6 +46,7 @@ def parts(text: str) -> dict[str, list[str]]:
     return {"": first.splitlines()} | {other.splitlines()[0]: other.splitlines()[1:] for other in others}
 
 
+@pytest.mark.medium
 def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, answers: Any) -> None:
     done = rondo("drift", "loans")
     assert (done.exit_code, ANSI in done.stdout) == (0, False)

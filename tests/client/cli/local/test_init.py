@@ -151,6 +151,7 @@ MISTAKES: dict[str, tuple[str, tuple[str, ...], str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_file_that_suggests_no_spec_gets_one_clear_message(run: Run, tmp_path: Path, mistake: str) -> None:
     content, arguments, code, parts = MISTAKES[mistake]

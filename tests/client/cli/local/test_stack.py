@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rondo.client.cli.local.demo import KillEach
 
 # A shell starts its background jobs with SIGINT ignored.
@@ -29,6 +30,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_stack_that_a_shell_started_in_the_background() -> None:
     with subprocess.Popen([sys.executable, "-c", BACKGROUND_JOB], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None

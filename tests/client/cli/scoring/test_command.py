@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Run = Callable[..., "Result"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("data", ["trips", "trips@4"])
 def test_a_job_is_followed_to_its_table(rondo: Run, data: str) -> None:
     result = rondo("score", "late", "2", "--data", data)

@@ -146,6 +146,7 @@ def check(found: list[dict[str, Any]]) -> None:
         assert row["model_version"] == 1
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.medium
 @pytest.mark.parametrize("suffix", [".parquet", ".arrows", ".csv", ".jsonl"])
 @pytest.mark.parametrize("target", [".parquet", ".arrows", ".csv", ".jsonl"])
@@ -159,6 +160,7 @@ def test_a_file_of_each_format_is_scored_into_each(score: Run, tmp_path: Path, s
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([f"rows{suffix}", out.name])
 
 
+@pytest.mark.medium
 def test_a_scoring_that_broke_goes_on_with_what_is_not_done(score: Run, tmp_path: Path) -> None:
     file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
     Scoring.lasts = 2
@@ -173,6 +175,7 @@ def test_a_scoring_that_broke_goes_on_with_what_is_not_done(score: Run, tmp_path
     assert not (tmp_path / "scores.parquet.parts").exists()
 
 
+@pytest.mark.medium
 def test_the_answers_of_another_version_or_file_are_not_mixed_in(score: Run, tmp_path: Path) -> None:
     file, out = write(tmp_path, ".parquet"), tmp_path / "scores.parquet"
     Scoring.lasts = 1
@@ -196,6 +199,7 @@ def test_slices_of_another_size_are_not_mixed_in(score: Run, tmp_path: Path, mon
     assert orjson.loads(other.stdout)["error"] == "other_parts"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.medium
 @pytest.mark.parametrize("damage", ["cut", "empty", "other rows"])
 def test_a_damaged_answer_of_an_earlier_run_is_made_again(score: Run, tmp_path: Path, damage: str) -> None:
@@ -231,6 +235,7 @@ def test_a_file_that_changes_while_it_is_scored_has_no_output(
     assert "was changed while it was scored" in error["message"]
 
 
+@pytest.mark.medium
 def test_the_same_command_is_refused_while_the_first_one_runs(
     score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +259,7 @@ def test_rows_that_are_too_large_together_are_sent_in_halves(
     check(read(out))
 
 
+@pytest.mark.slow
 @pytest.mark.medium
 def test_rows_that_serving_refuses_as_too_large_are_sent_in_halves(
     score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -276,6 +282,7 @@ def test_a_value_that_can_t_be_parsed_is_the_error_of_its_row(score: Run, tmp_pa
     assert [row["entity"] for row in found] == ["a", "b", "c", "d"]
 
 
+@pytest.mark.medium
 def test_probabilities_have_a_column_for_each_class_in_csv(score: Run, tmp_path: Path) -> None:
     file, out = write(tmp_path, ".parquet"), tmp_path / "scores.csv"
     assert score("late", 2, "--file", file, "--out", out).exit_code == 0

@@ -76,6 +76,7 @@ def register(rondo: Run, registry: str, tmp_path: Path) -> Run:
     return invoke
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("model", "printed", "code"),
     [

@@ -70,6 +70,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("right", "wrong", "path", "message"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_named_with_its_path(right: str, wrong: str, path: str, message: str) -> None:
     assert right in GOOD
