@@ -34,6 +34,7 @@ def test_a_part_of_a_column_and_its_chunks_have_the_hashes_of_the_whole(texts: l
     assert row_hashes([chunked]).tolist() == whole.tolist()
 
 
+@pytest.mark.medium
 @given(st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=30), st.integers(0, 5))
 def test_dictionary_encoded_texts_have_the_hashes_of_the_texts(texts: list[str | None], first: int) -> None:
     column = pa.array(texts, pa.string())
