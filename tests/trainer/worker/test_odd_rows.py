@@ -76,6 +76,7 @@ def odd(task: str) -> dict[str, pl.DataFrame]:
         "constant": frame.with_columns(wind=pl.lit(3, pl.Float32)),
         "leak": frame.with_columns(wind=COPY[task].cast(pl.Float32)),
         "no values": frame.with_columns(wind=pl.lit(None, pl.Float32)),
+        "no texts": frame.with_columns(carrier=pl.lit(None, pl.String)),
         "repeated": pl.concat(
             frame.head(500).with_columns(pl.col("flight_id") + f"/{day.days}", pl.col("departure") + day)
             for day in days
@@ -88,6 +89,7 @@ def odd(task: str) -> dict[str, pl.DataFrame]:
 NOTES: dict[str, tuple[str, str | None]] = {
     "constant": ("constant", "wind"),
     "no values": ("no_values", "wind"),
+    "no texts": ("no_values", "carrier"),
     "repeated": ("repeated_rows", None),
     "unseen category": ("unseen_category", "carrier"),
 }
@@ -102,7 +104,7 @@ def expected(case: str, task: str) -> tuple[str, str | None] | None:
 
 
 def spec(task: str, policy: str, trainer: dict[str, Any]) -> ModelSpec:
-    optional = {"wind": {"type": "float", "optional": True}}
+    optional = {"wind": {"type": "float", "optional": True}, "carrier": {"type": "category", "optional": True}}
     described = builders.spec(task=task, features=optional).as_dict()
     parts = {"trainer": {"min_rows": 200, **trainer}, "retrain": {"policy": policy}}
     parts["prepare"] = parts["trainer"].pop("prepare", {})
