@@ -45,6 +45,13 @@ def _repeated() -> onnx.NodeProto:
     return helper.make_node("Loop", ["n", "", "m0"], ["m1"], body=body)
 
 
+def endless() -> list[onnx.NodeProto]:
+    """Return the nodes of a graph whose run does not end."""
+    number = helper.make_node("Constant", [], ["n"], value_int=ENDLESS)
+    shape = helper.make_node("Constant", [], ["s"], value_ints=[300, 300])
+    return [number, shape, helper.make_node("ConstantOfShape", ["s"], ["m0"]), _repeated(), *_sum("m1")]
+
+
 def _sum(source: str) -> list[onnx.NodeProto]:
     return [
         helper.make_node("ReduceSum", [source], ["sum"], keepdims=0),
@@ -99,10 +106,7 @@ def test_numbers_and_texts_arrive_and_outputs_return() -> None:
 async def test_a_graph_that_does_not_end_is_ended(forks: ForkServer) -> None:
     IsolatedRun(1, forks=forks)(graph(*_sum("x")).SerializeToString(), ["y"], {"x": X})
     session = _process(forks).pid
-    number = helper.make_node("Constant", [], ["n"], value_int=ENDLESS)
-    shape = helper.make_node("Constant", [], ["s"], value_ints=[300, 300])
-    made = graph(number, shape, helper.make_node("ConstantOfShape", ["s"], ["m0"]), _repeated(), *_sum("m1"))
-    assert _code(made, IsolatedRun(8, seconds=2, forks=forks)) == "run_timeout"
+    assert _code(graph(*endless()), IsolatedRun(8, seconds=2, forks=forks)) == "run_timeout"
     # The kernel ends the fork a moment after the process. By its bound of processor time it would end later.
     await until(lambda: session not in map(_session, psutil.pids()), 5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from onnx import helper
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.training_evidence import load_evidence
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, Trigger
+from rondo.trainer.external_models import document, errors
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.preparation.inputs import onnx_inputs
 from skl2onnx import convert_sklearn, to_onnx
@@ -25,6 +28,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tests.trainer import builders
+from tests.trainer.external_models.graphs import FLOAT, column, graph
+from tests.trainer.external_models.test_document import external
+from tests.trainer.onnx_graph.test_isolated_run import endless
+from tests.trainer.worker_harness import PIPELINE
 
 if TYPE_CHECKING:
     from tests.trainer.worker_harness import WorkerHarness
@@ -299,3 +306,39 @@ async def test_a_model_that_is_gone_is_refused(harness: WorkerHarness) -> None:
     trigger = Trigger.model_validate(builders.trigger("registration").model_dump() | {"artifact": builders.DIGEST})
     (failed,) = await harness.run((builders.spec(), trigger))
     assert builders.DIGEST in failed.reason
+
+
+MATRIX = {"x": (FLOAT, ["N", 2])}
+RANDOM = helper.make_node("RandomNormalLike", ["x"], ["z"])
+FUSED = helper.make_node("FusedMatMul", ["x", "x"], ["z"], domain="com.microsoft")
+# The error whose sentence is the reason of the run.
+UNFIT: dict[str, tuple[onnx.ModelProto, errors.ExternalModelError]] = {
+    "opset": (
+        graph(*column(), inputs=MATRIX, opsets={"": 99}),
+        errors.UnsupportedOpsetError("ai.onnx", 99, document.NEWEST[""]),
+    ),
+    "external data": (graph(*column(), inputs=MATRIX, initializers=[external()]), errors.ExternalDataError("w")),
+    "custom operator": (
+        graph(FUSED, *column(), inputs=MATRIX, opsets={"": 15, "com.microsoft": 1}),
+        errors.CustomOperatorError("FusedMatMul", "com.microsoft"),
+    ),
+    "random numbers": (graph(RANDOM, *column(), inputs=MATRIX), errors.RandomOperatorError("RandomNormalLike")),
+}
+
+
+@pytest.mark.parametrize("fault", UNFIT)
+async def test_a_graph_that_can_not_be_served_ends_the_run_with_its_error(harness: WorkerHarness, fault: str) -> None:
+    builders.write_batch(harness.data, ROWS.with_columns(carrier=pl.col("distance")))
+    model, error = UNFIT[fault]
+    assert str(error) in await _refused(harness, model.SerializeToString(), features=NUMBERS)
+
+
+async def test_a_graph_that_does_not_end_ends_the_run(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, ROWS.with_columns(carrier=pl.col("distance")))
+    made = graph(*endless(), inputs=MATRIX)
+    digest = await Artifacts(str(harness.artifacts)).put(made.SerializeToString())
+    trigger = builders.trigger("registration").model_copy(update={"artifact": digest})
+    bounded = replace(PIPELINE, run=IsolatedRun(1, seconds=2))
+    (failed,) = await harness.run((builders.spec(features=NUMBERS), trigger), pipeline=bounded)
+    assert isinstance(failed, TrainingFailed)
+    assert (failed.attempts, failed.reason) == (1, str(errors.RunTimeoutError(2)))

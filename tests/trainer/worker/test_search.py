@@ -73,6 +73,27 @@ async def test_a_run_searches_and_its_evidence_says_how(harness: WorkerHarness) 
 
 
 @pytest.mark.usefixtures("rows")
+async def test_a_search_over_bad_values_prunes_trials_after_some_of_the_splits(harness: WorkerHarness) -> None:
+    # One tree of two leaves knows one of the two features, and so is worse on each split.
+    poor = {"n_estimators": [1, 10], "num_leaves": [2, 7], "learning_rate": {"low": 0.05, "high": 0.3}}
+    (trained,) = await harness.run((spec(trials=12, space=poor), builders.trigger()))
+    search = trained.summary.parameters.search
+    assert (search.trials, search.failed) == (12, 0)
+    assert search.pruned > 0
+    trials = [trial.ended for trial in harness.store.runs[0].trials.values() if trial.ended is not None]
+    (splits,) = {len(trial.values) for trial in trials if trial.state == "complete"}
+    pruned = [trial for trial in trials if trial.state == "pruned"]
+    assert len(pruned) == search.pruned
+    assert all(0 < len(trial.values) < splits for trial in pruned)
+    best = max(trials, key=lambda trial: trial.value if trial.state == "complete" else 0)
+    assert search.value == pytest.approx(best.value)
+    evidence = Evidence.model_validate_json(await Artifacts(str(harness.artifacts)).get(trained.evidence))
+    assert sorted(len(trial.values) for trial in evidence.trials if trial.state == "pruned") == sorted(
+        len(trial.values) for trial in pruned
+    )
+
+
+@pytest.mark.usefixtures("rows")
 async def test_the_next_search_begins_with_the_parameters_of_the_champion(harness: WorkerHarness) -> None:
     (first,) = await harness.run((spec(), builders.trigger(name="one")))
     harness.set_champion(1, first.digest)
