@@ -93,6 +93,8 @@ CONNECTING = {
     "registry.handlers": "as monitor.handlers",
     "serving.bulk.transform": "it is the transform of the bulk stream",
     "serving.deployments.loader": "it makes the runtimes of versions",
+    "serving.stream.chunk": "it holds messages of the stream",
+    "serving.stream.chunk_answers": "its dead letters name messages of the stream",
     "serving.stream.own_queues": "it knows messages by their places in the stream",
     "serving.stream.telemetry": "it reads the headers of messages",
     "serving.stream.transform": "it is the transform of the exactly-once stream",

@@ -20,10 +20,10 @@ from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
-from rondo.serving.stream import transform
 from rondo.serving.stream.model_queue import ModelQueue, model_of
 from rondo.serving.stream.own_queues import MAX_QUEUES, OwnQueues
 from rondo.serving.stream.partitions_kafka import Partitions
+from rondo.serving.stream.queue_answers import QueueAnswers
 from rondo.serving.stream.queue_positions import MAX_NOTE_BYTES, decode_positions, encode_positions
 from rondo.serving.stream.repeated_requests import RepeatedRequests
 from rondo.serving.stream.transform import PredictionStream
@@ -367,20 +367,20 @@ def test_a_request_on_which_a_queue_fails_becomes_a_dead_letter_and_stops_no_oth
 def test_a_failure_to_start_a_queued_request_counts_for_it_and_for_no_message_of_the_stream(
     models: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kafka, begin = Kafka(models, Slow()), PredictionStream._begin
+    kafka, begin = Kafka(models, Slow()), QueueAnswers.begin
 
-    def failing(stream: PredictionStream, batch: Any, *args: Any, leave: bool) -> Any:
-        if not leave and request(1, "slow") in batch.values:
+    def failing(queued: QueueAnswers, messages: Sequence[Any]) -> Any:
+        if request(1, "slow") in [message.value() for message in messages]:
             message = "stumbled"
             raise RuntimeError(message)
-        return begin(stream, batch, *args, leave=leave)
+        return begin(queued, messages)
 
     def dead_letters() -> float:
         labels = {"topic": TOPIC, "exception": "RuntimeError"}
         return REGISTRY.get_sample_value("rondo_dead_letters_total", labels) or 0.0
 
     before = dead_letters()
-    monkeypatch.setattr(PredictionStream, "_begin", failing)
+    monkeypatch.setattr(QueueAnswers, "begin", failing)
     for number in range(3):
         kafka.send(request(number, "slow"))
     for number in range(3, 20):
@@ -567,15 +567,15 @@ def test_a_model_with_a_slow_canary_has_a_queue(
 
 
 def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:
-    kafka, finish = Kafka(models, Slow()), transform._Queued.finish
+    kafka, finish = Kafka(models, Slow()), QueueAnswers.finish
     outage = iter([True] * 12)
 
-    def failing(queued: transform._Queued, *args: Any) -> Any:
+    def failing(queued: QueueAnswers, *args: Any) -> Any:
         if next(outage, False):
             raise UnavailableError("Kafka", "it does not answer")
         return finish(queued, *args)
 
-    monkeypatch.setattr(transform._Queued, "finish", failing)
+    monkeypatch.setattr(QueueAnswers, "finish", failing)
     for number in range(4):
         kafka.send(request(number, "slow"))
     for _ in range(40):
@@ -601,18 +601,19 @@ def test_a_queue_that_fails_is_tried_again_later(models: ServedModels, monkeypat
     assert len(tries) == 1
 
 
-def test_what_a_queue_fails_to_write_is_not_known_as_answered(models: ServedModels) -> None:
-    found, stumbles = models.table.find("slow"), iter([True, True])
+def test_what_a_queue_fails_to_write_is_not_known_as_answered(
+    models: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, keep, stumbles = models.table.find("slow"), RepeatedRequests.keep, iter([True, True])
     models.swap(replace(found, deduplicate=timedelta(minutes=1), revision=found.revision + 1))
     kafka = Kafka(models, Slow())
 
-    class Stumbling(PredictionStream):
-        def _keep(self, *args: Any) -> None:
-            super()._keep(*args)
-            if next(stumbles, False):
-                raise RuntimeError
+    def stumbling(repeats: RepeatedRequests, *args: Any) -> None:
+        keep(repeats, *args)
+        if next(stumbles, False):
+            raise RuntimeError
 
-    kafka.stream.__class__ = Stumbling
+    monkeypatch.setattr(RepeatedRequests, "keep", stumbling)
     for number in (1, 2, 1):
         kafka.send(request(number, "slow"))
     for _ in range(10):
