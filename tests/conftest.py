@@ -52,7 +52,6 @@ _START_SECONDS = 120
 _FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
 # Less compilation halves the processor time of a broker that runs for seconds.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-class_cache.use(class_cache.place())
 # The fixtures stop their containers themselves, so no third image is needed for that.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
@@ -169,8 +168,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Make the class cache for brokers, if one is started. A fixture can't do it, because tests have a time limit."""
     starts_a_broker = any(item.get_closest_marker("kafka") for item in session.items)
     if starts_a_broker and not session.config.getoption("collectonly") and not _chooses_docker():
-        class_cache.make(class_cache.place())
-        class_cache.use(class_cache.place())
+        class_cache.make()
     _freeze()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -13,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.errors import KafkaDataError, KafkaUnavailableError
+from rondo.embedded.kafka import class_cache
 from rondo.embedded.kafka.config import logger_properties, server_properties
 from rondo.embedded.kafka.jar_cache import fetched
 from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
@@ -51,13 +53,14 @@ class Kafka(Server):
         """Listen on `port`, by default a free one.
 
         `keep` continues with the data of an earlier start. `progress` reports downloads. A `brief` broker runs for
-        minutes, and therefore compiles less.
+        minutes, and therefore compiles less. The first one writes the cache of classes for later brokers.
         """
         self.folder = folder.absolute()
         self.bootstrap = f"{LOOPBACK}:{port or free_port()}"
         self._controller = f"{LOOPBACK}:{free_port()}"
         self._keep = keep
-        self._flags = (*_BROKER_FLAGS, *_BRIEF_FLAGS) if brief else _BROKER_FLAGS
+        self._brief = brief
+        self._written_cache: Path | None = None
         self._progress = progress
         # Paths in the configuration are relative to the folder, because a comma would end a path and a backslash would
         # be an escape.
@@ -65,7 +68,9 @@ class Kafka(Server):
 
     def prepare(self) -> None:
         """Fetch the jars, find Java, write the configuration, and format the storage unless its data is kept."""
-        java = [str(find_java()), *_JVM_FLAGS, "-cp", os.pathsep.join(map(str, fetched(progress=self._progress)))]
+        jars = os.pathsep.join(map(str, fetched(progress=self._progress)))
+        cache = class_cache.place(find_java())
+        java = [str(find_java()), *_JVM_FLAGS, *class_cache.reading(cache), "-cp", jars]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         java.insert(1, f"-Dlog4j2.configurationFile={_LOGGER}")
@@ -73,7 +78,19 @@ class Kafka(Server):
             self._check_version()
         else:
             self._format(java)
-        self.process.command = [*java, *self._flags, "kafka.Kafka", _SERVER]
+        flags = [*_BROKER_FLAGS, *(_BRIEF_FLAGS if self._brief else ())]
+        if self._brief and cache is not None and not cache.exists():
+            self._written_cache, self.stop_within_seconds = cache, class_cache.WRITE_SECONDS
+            flags += class_cache.writing(cache)
+        self.process.command = [*java, *flags, "kafka.Kafka", _SERVER]
+
+    def stop(self) -> None:
+        if self._written_cache is not None:
+            self._progress("saving the classes of Kafka for faster starts, once")
+        super().stop()
+        if self._written_cache is not None:
+            # Java ends with this code after SIGTERM.
+            class_cache.finish(self._written_cache, whole=self.process.exit_code == 128 + signal.SIGTERM)
 
     def _write_configuration(self) -> None:
         (self.folder / _SERVER).write_text(
