@@ -63,9 +63,10 @@ class Parity(Value):
     size of the values if that is larger.
 
     `native` is true if the source model, or the newly fitted member of an ensemble, predicts by the library that fitted
-    it. It is false if the source was an ONNX graph: a registered file, or the result of a function. The operators of
-    that graph are then compared with themselves, and only the nodes built around them can differ. `native` is None in
-    evidence of earlier releases.
+    it. The same holds for a function that returns its own predictions beside its graph: `rows` are then the ordinary
+    rows that it predicted. `native` is false if the source was an ONNX graph alone: a registered file, or the result of
+    a function. The operators of that graph are then compared with themselves, and only the nodes built around them can
+    differ. `native` is None in evidence of earlier releases.
     """
 
     rows: int

@@ -24,6 +24,11 @@ class Network:
     bias2: NDArray[np.float64]
     loss: float = float("nan")
 
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probability of label 1 for `[rows, columns]`, shape `[rows, 1]`."""
+        hidden = np.maximum(0, matrix.astype(np.float64) @ self.weights1 + self.bias1)
+        return 1 / (1 + np.exp(-(hidden @ self.weights2 + self.bias2)))
+
     @property
     def tensors(self) -> list[NDArray[np.float64]]:
         return [self.weights1, self.bias1, self.weights2, self.bias2]

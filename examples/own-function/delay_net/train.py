@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from delay_net.network import Network, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
     from rondo.trainer.functions.context import FunctionContext
@@ -21,8 +21,11 @@ def train(
     columns: Mapping[str, NDArray[Any]],  # noqa: ARG001 - the network takes the matrix, which `prepare` makes of them
     labels: NDArray[np.float32],
     context: FunctionContext,
-) -> onnx.ModelProto:
-    """Return a network with one hidden layer as an ONNX graph from the matrix to the probability of label 1."""
+) -> tuple[onnx.ModelProto, Callable[..., NDArray[np.float64]]]:
+    """Return a network with one hidden layer as an ONNX graph from the matrix to the probability of label 1.
+
+    The network itself predicts, too, so that Rondo can compare the graph with it.
+    """
     if context.target != "probability":
         message = (
             f"this network has two labels, and `task: {context.task}` has a {context.target}: write `task: binary`"
@@ -31,7 +34,7 @@ def train(
     params = {"hidden": 16, "epochs": 10, "rate": 0.003, "decay": 1e-3} | dict(context.params)
     network = fit(context.matrix, labels, np.random.default_rng(context.seed), **params)
     print(f"delay_net: {len(labels):,} rows, log loss {network.loss:.4f}")  # noqa: T201 - it is in the trainer's log
-    return graph(network)
+    return graph(network), lambda _columns, matrix: network.predict(matrix)
 
 
 def graph(network: Network) -> onnx.ModelProto:

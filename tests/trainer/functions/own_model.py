@@ -33,6 +33,80 @@ def linear(columns: Any, labels: Any, context: Any) -> Any:
     return graph(nodes, tensors, {"X": (TensorProto.FLOAT, matrix.shape[1] - 1)}, solved.shape[1])
 
 
+def with_predict(columns: Any, labels: Any, context: Any) -> Any:
+    """Return the linear model and its predictions, which it computes with doubles from the weights."""
+    made = linear(columns, labels, context)
+    weights, bias = (numpy_helper.to_array(made.graph.initializer[at]).astype(np.float64) for at in (1, 2))
+
+    def predict(columns: Any, matrix: Any) -> Any:
+        assert len(columns["carrier"]) == len(matrix)
+        margin = np.nan_to_num(matrix).astype(np.float64) @ weights + bias
+        if context.task == "regression":
+            return margin
+        if context.task == "binary":
+            return 1 / (1 + np.exp(-margin))
+        shares = np.exp(margin - margin.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    return made, predict
+
+
+def unfaithful(columns: Any, labels: Any, context: Any) -> Any:
+    """Return a graph whose predictions are other ones for a single carrier."""
+    made, predict = with_predict(columns, labels, context)
+
+    def other(columns: Any, matrix: Any) -> Any:
+        found = predict(columns, matrix)
+        return np.where((columns["carrier"] == "Ünïcode")[:, None], np.abs(found - 0.25), found)
+
+    return made, other
+
+
+def by_name_with_predict(columns: Any, labels: Any, context: Any) -> Any:
+    shares = {text: labels[columns["carrier"] == text].mean() for text in set(columns["carrier"])}
+    made = by_name(columns, labels, context)
+    return made.SerializeToString(), lambda columns, _: [shares.get(text, 0.5) for text in columns["carrier"]]
+
+
+def both_with_predict(columns: Any, labels: Any, context: Any) -> Any:
+    """Return a graph with the probabilities of both labels."""
+    made, predict = with_predict(columns, labels, context)
+    made.graph.node[-1].output[0] = "share"
+    made.graph.node.extend(
+        [
+            helper.make_node("Constant", [], ["one"], value_floats=[1.0]),
+            helper.make_node("Sub", ["one", "share"], ["other"]),
+            helper.make_node("Concat", ["other", "share"], ["prediction"], axis=1),
+        ]
+    )
+    made.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2
+    return made, lambda *given: np.column_stack([1 - predict(*given), predict(*given)])
+
+
+def predicts_few(*given: Any) -> Any:
+    return linear(*given), lambda *_: [0.5, 0.5, 0.5]
+
+
+def predicts_texts(*given: Any) -> Any:
+    return linear(*given), lambda columns, _: list(columns["carrier"])
+
+
+def predicts_wide(*given: Any) -> Any:
+    return linear(*given), lambda _, matrix: np.zeros((len(matrix), 3))
+
+
+def predicts_very_wide(*given: Any) -> Any:
+    return linear(*given), lambda _, matrix: np.zeros((len(matrix), 20_000), np.float32)
+
+
+def predicts_by_text(*given: Any) -> Any:
+    return linear(*given), "predict"
+
+
+def predict_fails(*given: Any) -> Any:
+    return linear(*given), lambda columns, _: columns["weight"]
+
+
 def by_name(columns: Any, labels: Any, context: Any) -> Any:
     """Return a model that takes features as they are: the share of positives of each carrier, from its text."""
     texts = sorted(set(columns["carrier"]))

@@ -40,7 +40,9 @@ def test_the_function_of_the_page_trains(tmp_path: Path) -> None:
     (tmp_path / "own_model").mkdir()
     (tmp_path / "own_model" / "train.py").write_text(code)
     asked = spec("binary", trainer).as_dict() | {"prepare": {"impute": {"temp": "mean"}}}
-    assert train(tmp_path, asked, rows("binary", 600)).evaluation.metrics["roc_auc"] > 0.8
+    candidate = train(tmp_path, asked, rows("binary", 600))
+    assert candidate.evaluation.metrics["roc_auc"] > 0.8
+    assert candidate.parity.native is True
 
 
 @pytest.mark.slow
@@ -66,4 +68,5 @@ def test_the_example_trains_on_flights() -> None:
     assert candidate.evaluation.metrics["roc_auc"] > 0.5
     assert candidate.function is not None
     assert candidate.function.package == "delay_net"
-    assert candidate.parity.max_difference < 1e-5
+    assert candidate.parity.native_difference is not None
+    assert candidate.parity.native_difference < 1e-5

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.trainer.functions.context import FunctionContext
-from rondo.trainer.functions.exchange import Request, read_request
+from rondo.trainer.functions.exchange import ComparedRows, Request, read_request
 from rondo.trainer.functions.trainer import columns_of
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.preparation.levels import encoded
@@ -29,20 +29,22 @@ def test_columns_are_received_as_a_graph_gets_them(texts: list[str | None], *, a
     rows = pl.DataFrame({"carrier": texts, "temp": numbers}, schema={"carrier": pl.String, "temp": pl.Float64})
     matrix, labels = np.ones((len(texts), 2), np.float32, order="F"), np.arange(len(texts), dtype=np.float32)
     context = FunctionContext("binary", "probability", ("0", "1"), 7, {"depth": 3}, 1, matrix, ("a", "b"))
+    compared = ComparedRows(columns_of(FEATURES, rows[:1]), np.zeros((1, 2), np.float32))
     file = BytesIO()
-    sent = Request(columns_of(FEATURES, encoded(FEATURES, rows) if as_codes else rows), labels, context)
+    sent = Request(columns_of(FEATURES, encoded(FEATURES, rows) if as_codes else rows), labels, context, compared)
     sent.write(file, "folder", "own:train")
     file.seek(0)
     path, function, received = read_request(file)
     assert (path, function, received.context.params) == ("folder", "own:train", {"depth": 3})
     np.testing.assert_array_equal(received.labels, labels)
     np.testing.assert_array_equal(received.context.matrix, matrix)
-    found = received.arrays
-    assert list(found) == list(FEATURES)
-    for name, wanted in onnx_inputs(FEATURES, rows).items():
-        assert found[name].dtype == wanted.dtype
-        assert found[name].flags.writeable
-        np.testing.assert_array_equal(found[name].reshape(-1, 1), wanted)
+    np.testing.assert_array_equal(received.compared.matrix, compared.matrix)
+    for found, sent_rows in ((received.arrays, rows), (received.compared.arrays, rows[:1])):
+        assert list(found) == list(FEATURES)
+        for name, wanted in onnx_inputs(FEATURES, sent_rows).items():
+            assert found[name].dtype == wanted.dtype
+            assert found[name].flags.writeable
+            np.testing.assert_array_equal(found[name].reshape(-1, 1), wanted)
 
 
 @pytest.mark.medium

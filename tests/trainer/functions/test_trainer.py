@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import py_compile
 import re
@@ -22,7 +23,7 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.functions import errors
 from rondo.trainer.functions.context import FunctionContext
-from rondo.trainer.functions.exchange import Request
+from rondo.trainer.functions.exchange import ComparedRows, Request
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.worker.app import pipeline
@@ -72,6 +73,29 @@ def test_a_graph_of_the_matrix_is_served_behind_the_preparation(functions: Path,
     assert fitted.function is not None
     assert (fitted.function.function, fitted.function.package) == ("own.train:linear", "own")
     assert fitted.function.digest.startswith("sha256:")
+
+
+@pytest.mark.parametrize("task", [TASKS[0], *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS[1:])])
+def test_the_graph_is_compared_with_the_functions_own_predictions(functions: Path, task: str) -> None:
+    fitted = fit(functions, "with_predict", task)
+    assert fitted.parity.native is True
+    assert fitted.parity.rows == 540 + 1_000
+    assert fitted.parity.native_difference is not None
+    assert 0 < fitted.parity.native_difference < 1e-5
+
+
+@pytest.mark.slow
+def test_both_probabilities_and_features_by_name_are_compared_too(functions: Path) -> None:
+    for name in ("by_name_with_predict", "both_with_predict"):
+        assert fit(functions, name).parity.native is True
+
+
+def test_the_row_with_the_largest_difference_is_in_the_refusal(functions: Path) -> None:
+    with pytest.raises(errors.UnfaithfulGraphError) as refusal:
+        fit(functions, "unfaithful")
+    assert refusal.value.difference == pytest.approx(0.25, abs=1e-3)
+    assert refusal.value.row["carrier"] == "Ünïcode"
+    assert json.dumps(refusal.value.row, ensure_ascii=False) in str(refusal.value)
 
 
 @pytest.mark.slow
@@ -174,6 +198,13 @@ MISTAKES = [
     ("too_wide", "function_model", "columns can't be the prediction: export a float output"),
     ("whole_numbers", "function_model", "prediction (int64), and none of them has floats: export a float output"),
     ("unknown_input", "function_model", "a, b is no feature of the spec"),
+    ("unfaithful", "function_parity", "own.train:unfaithful returned differs from its `predict` by 0.25, and at most"),
+    ("predicts_few", "function_no_predictions", "gave an array of shape [3] for 1,540 rows: let it return an array of"),
+    ("predicts_texts", "function_no_predictions", "gave a value of type list: let it return an array of floats"),
+    ("predicts_wide", "function_no_predictions", "gave 3 columns, and the output of the graph has 1: let it return"),
+    ("predicts_very_wide", "function_no_predictions", "gave an array of 20,000 columns: let it return an array of"),
+    ("predicts_by_text", "function_no_model", "returned a model and a value of type str, and an `onnx.ModelProto`, or"),
+    ("predict_fails", "function_failed", "failed: KeyError: 'weight' (own/train.py, line"),
 ]
 
 SECRETS = (
@@ -300,7 +331,8 @@ def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Pat
         command, stdin=subprocess.PIPE, pass_fds=(writing,), start_new_session=True
     )
     context = FunctionContext("binary", "probability", ("0", "1"), 7, {}, 1, np.zeros((2, 1), np.float32), ("temp",))
-    request = Request({"temp": np.zeros(2, np.float32)}, np.array([0, 1], np.float32), context)
+    compared = ComparedRows({"temp": np.zeros(1, np.float32)}, np.zeros((1, 1), np.float32))
+    request = Request({"temp": np.zeros(2, np.float32)}, np.array([0, 1], np.float32), context, compared)
     assert process.stdin is not None
     request.write(process.stdin, str(functions), "own.train:never_returns")
     process.stdin.close()

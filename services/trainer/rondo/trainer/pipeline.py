@@ -30,6 +30,7 @@ from rondo.trainer.fitting.report import report
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.background_values import background
+from rondo.trainer.onnx_graph.feature_model import ComparedModel
 from rondo.trainer.preparation import inputs, levels
 from rondo.trainer.search.objective import prepare_objective
 from rondo.trainer.search.plan import plan_search
@@ -269,6 +270,11 @@ class Pipeline:
             compared,
             native=served.native,
         )
+        if isinstance(served, ComparedModel):
+            own = task_named(fitted.task).predictions(fitted, served.raw)
+            given = predict(inputs.onnx_inputs(spec.features, served.rows))
+            of_function = parity.compare(own, given, served.rows, native=True)
+            compared_outputs = parity.beside_native(compared_outputs, of_function)
         importance = permutation_importance(spec, holdout, scored, predict)
         return FittedCandidate(
             model=graph,

@@ -4,6 +4,8 @@ The call is read from standard input, which stays open. End-of-file means that t
 ends, too. The function's output is written to the log.
 """
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import os
@@ -14,15 +16,20 @@ import threading
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 
-from rondo.trainer.functions.exchange import Request, read_request, write_answer
+from rondo.trainer.functions.exchange import ComparedRows, Request, read_request, write_answer
 from rondo.trainer.functions.imports import OnePackage, finder_below
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _ERROR_CHARACTERS = 2_000
+# A graph and the function that predicts.
+_PAIR = 2
 
 
 def main() -> None:
@@ -65,13 +72,36 @@ def _call(answers: IO[bytes], path: str, function: str, request: Request) -> Non
         functions = inspect.getmembers(module, inspect.isfunction)
         there = [each for each, value in functions if value.__module__ == module_name and not each.startswith("_")]
         return write_answer(answers, end="function_missing", there=there)
-    made = called(request.arrays, request.labels, request.context)
-    if isinstance(made, onnx.ModelProto):
-        made = made.SerializeToString(deterministic=True)
-    if not isinstance(made, bytes | bytearray):
-        found = "nothing" if made is None else f"a value of type {type(made).__name__}"
+    return _answer(answers, called(request.arrays, request.labels, request.context), request.compared)
+
+
+def _answer(answers: IO[bytes], made: object, compared: ComparedRows) -> None:
+    """Answer with what the function made: a model, or a model and a function that predicts."""
+    model, predict = made if isinstance(made, tuple) and len(made) == _PAIR else (made, None)
+    if isinstance(model, onnx.ModelProto):
+        model = model.SerializeToString(deterministic=True)
+    if not isinstance(model, bytes | bytearray):
+        found = "nothing" if model is None else f"a value of type {type(model).__name__}"
         return write_answer(answers, end="no_model", found=found)
-    return write_answer(answers, bytes(made), end="model")
+    if predict is None:
+        return write_answer(answers, bytes(model), end="model")
+    if not callable(predict):
+        return write_answer(answers, end="no_model", found=f"a model and a value of type {type(predict).__name__}")
+    return _compare(answers, bytes(model), predict, compared)
+
+
+def _compare(answers: IO[bytes], model: bytes, predict: Callable[[Any, Any], Any], rows: ComparedRows) -> None:
+    """Answer with the model and the function's own predictions, which the worker compares with the graph's."""
+    given = predict(rows.arrays, rows.matrix)
+    try:
+        with np.errstate(over="ignore"):
+            predictions = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        return write_answer(answers, end="no_predictions", found=f"a value of type {type(given).__name__}")
+    if predictions.shape[:1] != (len(rows.matrix),):
+        found = f"an array of shape {list(predictions.shape)} for {len(rows.matrix):,} rows"
+        return write_answer(answers, end="no_predictions", found=found)
+    return write_answer(answers, model, predictions, end="model")
 
 
 def _described(error: BaseException) -> str:

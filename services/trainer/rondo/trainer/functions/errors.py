@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.trainer.errors import TrainingImpossibleError
+from rondo.trainer.onnx_graph.parity import BOUND, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _NAMES = 20
@@ -120,7 +121,8 @@ class NoModelError(TrainingImpossibleError):
     def __init__(self, function: str, found: str) -> None:
         self.found = found
         super().__init__(
-            f"`trainer.function` {function} returned {found}, and an `onnx.ModelProto`, or the bytes of one, is needed:"
+            f"`trainer.function` {function} returned {found}, and an `onnx.ModelProto`, or the bytes of one, is needed,"
+            " alone or in a pair with a function that predicts:"
             " convert the model (skl2onnx, onnxmltools, torch.onnx), or build its graph with `onnx.helper`"
         )
 
@@ -133,6 +135,33 @@ class FunctionModelError(TrainingImpossibleError):
     def __init__(self, function: str, reason: str, why: str) -> None:
         self.reason = reason
         super().__init__(f"the model that `trainer.function` {function} returned can't be served: {why}")
+
+
+class NoPredictionsError(TrainingImpossibleError):
+    """The function's own predictions are no array that fits the rows and the output of its graph."""
+
+    code = "function_no_predictions"
+
+    def __init__(self, function: str, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"the `predict` that `trainer.function` {function} returned gave {found}: let it return an array of floats"
+            " in the shape of the graph's output, with a row for each row that it gets"
+        )
+
+
+class UnfaithfulGraphError(TrainingImpossibleError):
+    """The graph that the function returned and its own predictions differ for the row `row`."""
+
+    code = "function_parity"
+
+    def __init__(self, function: str, difference: float, row: Mapping[str, Any]) -> None:
+        self.difference, self.row = difference, row
+        super().__init__(
+            f"the graph that `trainer.function` {function} returned differs from its `predict` by {difference:.2g}, and"
+            f" at most {BOUND:g} is allowed, so the candidate is dropped: correct how the graph is made, or `predict`;"
+            f" the row with the largest difference is {shown(row)}"
+        )
 
 
 class FunctionTimeoutError(TrainingImpossibleError):

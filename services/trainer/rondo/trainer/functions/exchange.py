@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from rondo.trainer.functions.context import FunctionContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -31,25 +32,37 @@ class Texts:
     codes: NDArray[np.int32]
 
 
+Columns = Mapping[str, "NDArray[np.float32] | Texts"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedRows:
+    """The rows on which the function's own predictions are compared with its graph: their features and matrix."""
+
+    columns: Columns
+    matrix: NDArray[np.float32]
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return arrays_of(self.columns)
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """A call of a function: the features by name, shape `[rows]`, the labels, shape `[rows]`, and the context."""
 
-    columns: Mapping[str, NDArray[np.float32] | Texts]
+    columns: Columns
     labels: NDArray[np.float32]
     context: FunctionContext
+    compared: ComparedRows
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The features as arrays, texts as objects. Rows with the same text share its object."""
-        return {
-            name: np.array(values.levels, dtype=object).take(values.codes) if isinstance(values, Texts) else values
-            for name, values in self.columns.items()
-        }
+        return arrays_of(self.columns)
 
     def write(self, file: IO[bytes], path: str, function: str) -> None:
         """Write the call of a function, which is imported from `path`."""
-        context, columns = self.context, self.columns.items()
+        context, compared = self.context, self.compared
         header = {
             "path": path,
             "function": function,
@@ -61,11 +74,12 @@ class Request:
             "params": dict(context.params),
             "threads": context.threads,
             "matrix_columns": context.matrix_columns,
-            "columns": [(name, list(each.levels) if isinstance(each, Texts) else None) for name, each in columns],
+            "columns": _levels(self.columns),
+            "compared": _levels(compared.columns),
         }
-        arrays = (each.codes if isinstance(each, Texts) else each for _, each in columns)
+        arrays = (*_codes(self.columns), self.labels, context.matrix, *_codes(compared.columns), compared.matrix)
         parts: list[bytes | memoryview] = [json.dumps(header).encode()]
-        for part in [*parts, *map(_bytes, (*arrays, self.labels, context.matrix))]:
+        for part in [*parts, *map(_bytes, arrays)]:
             file.write(_LENGTH.pack(len(part)))
             file.write(part)
         file.flush()
@@ -79,14 +93,11 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
 
     """
     header = json.loads(_read(file))
-    columns = {
-        name: np.frombuffer(_read(file), np.float32)
-        if levels is None
-        else Texts(levels, np.frombuffer(_read(file), np.int32))
-        for name, levels in header["columns"]
-    }
+    columns = _read_columns(file, header["columns"])
     labels = np.frombuffer(_read(file), np.float32)
     matrix = np.frombuffer(_read(file), np.float32).reshape(header["rows"], -1)
+    compared = _read_columns(file, header["compared"])
+    beside = np.frombuffer(_read(file), np.float32).reshape(-1, matrix.shape[1])
     context = FunctionContext(
         header["task"],
         header["target"],
@@ -97,19 +108,32 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
         matrix,
         tuple(header["matrix_columns"]),
     )
-    return header["path"], header["function"], Request(columns, labels, context)
+    return header["path"], header["function"], Request(columns, labels, context, ComparedRows(compared, beside))
 
 
-def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
-    """Write the result of a call, and the model if it made one."""
-    header = json.dumps(answer | {"bytes": len(model)}).encode()
+def arrays_of(columns: Columns) -> dict[str, NDArray[Any]]:
+    """Return features as arrays, texts as objects. Rows with the same text share its object."""
+    return {
+        name: np.array(values.levels, dtype=object).take(values.codes) if isinstance(values, Texts) else values
+        for name, values in columns.items()
+    }
+
+
+def write_answer(
+    file: IO[bytes], model: bytes = b"", predictions: NDArray[np.float32] | None = None, **answer: Any
+) -> None:
+    """Write the result of a call, the model if it made one, and its own predictions of the compared rows."""
+    shape = None if predictions is None else predictions.shape
+    header = json.dumps(answer | {"bytes": len(model), "predictions": shape}).encode()
     file.write(_LENGTH.pack(len(header)) + header)
     file.write(model)
+    if predictions is not None:
+        file.write(_bytes(predictions))
     file.flush()
 
 
 def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
-    """Return the result of a call, and the model. None if the process has not answered."""
+    """Return the result of a call, and what follows it. None if the process has not answered."""
     if len(content) < _LENGTH.size:
         return None
     end = _LENGTH.size + int(_LENGTH.unpack_from(content)[0])
@@ -117,6 +141,25 @@ def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
         return None
     answer: dict[str, Any] = json.loads(content[_LENGTH.size : end])
     return answer, content[end:]
+
+
+def _levels(columns: Columns) -> list[tuple[str, list[str] | None]]:
+    return [(name, list(each.levels) if isinstance(each, Texts) else None) for name, each in columns.items()]
+
+
+def _codes(columns: Columns) -> list[NDArray[np.float32] | NDArray[np.int32]]:
+    return [each.codes if isinstance(each, Texts) else each for each in columns.values()]
+
+
+def _read_columns(
+    file: IO[bytes], named: Sequence[tuple[str, Sequence[str] | None]]
+) -> dict[str, NDArray[np.float32] | Texts]:
+    return {
+        name: np.frombuffer(_read(file), np.float32)
+        if levels is None
+        else Texts(levels, np.frombuffer(_read(file), np.int32))
+        for name, levels in named
+    }
 
 
 def _bytes(values: NDArray[np.float32] | NDArray[np.int32]) -> memoryview:

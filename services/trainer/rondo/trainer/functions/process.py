@@ -7,6 +7,7 @@ against mistakes. It is no sandbox.
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -17,6 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rondo.contracts.tasks.multiclass import MAX_CLASSES
 from rondo.trainer.external_models.document import MAX_BYTES
 from rondo.trainer.external_models.errors import ModelTooLargeError
 from rondo.trainer.functions.errors import (
@@ -28,20 +32,23 @@ from rondo.trainer.functions.errors import (
     ModuleMissingError,
     NameTakenError,
     NoModelError,
+    NoPredictionsError,
 )
 from rondo.trainer.functions.exchange import read_answer
 from rondo.trainer.settings import environment_without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from io import FileIO
+
+    from numpy.typing import NDArray
 
     from rondo.trainer.errors import TrainingImpossibleError
     from rondo.trainer.functions.exchange import Request
     from rondo.trainer.functions.packages import Package
 
-# The bytes of an answer: a model and its JSON.
-_MOST = MAX_BYTES + (1 << 20)
+# The bytes of an answer: a model, its JSON, and predictions.
+_MOST = MAX_BYTES + (65 << 20)
 _PART = 1 << 20
 _POLL_SECONDS = 0.1
 # A fixed hash seed makes the order of sets of texts the same in each training.
@@ -65,8 +72,16 @@ class _Process:
             os.killpg(self.popen.pid, signal.SIGKILL)
 
 
-def run_function(package: Package, function: str, request: Request, seconds: float) -> bytes:
-    """Return the bytes of the ONNX model that a function of the package returns.
+@dataclass(frozen=True, eq=False)
+class Returned:
+    """The bytes of the ONNX model that a function returned, and its own predictions of the compared rows, if any."""
+
+    model: bytes
+    predictions: NDArray[np.float32] | None
+
+
+def run_function(package: Package, function: str, request: Request, seconds: float) -> Returned:
+    """Return the result of a function of the package.
 
     Raises:
         TrainingImpossibleError: the function returned no model within `seconds`. It is one of `functions.errors`.
@@ -99,16 +114,27 @@ def run_function(package: Package, function: str, request: Request, seconds: flo
             popen.wait()
     answer = read_answer(content)
     if answer is not None:
-        found, model = answer
+        found, content = answer
         if found["end"] != "model":
             raise _error(found, package, function)
         if (size := found["bytes"]) > MAX_BYTES:
             raise FunctionModelError(function, ModelTooLargeError.code, str(ModelTooLargeError(size, MAX_BYTES)))
-        if len(model) == size:
-            return model
+        if (returned := _returned(content, size, found["predictions"], function)) is not None:
+            return returned
     if process.timed_out:
         raise FunctionTimeoutError(function, seconds)
     raise FunctionDiedError(function, exit_code)
+
+
+def _returned(content: bytes, size: int, shape: Sequence[int] | None, function: str) -> Returned | None:
+    """Return the model of an answer and the predictions of this shape. None if the answer is cut."""
+    if shape is None:
+        return Returned(content, None) if len(content) == size else None
+    if (width := math.prod(shape[1:])) > MAX_CLASSES:
+        raise NoPredictionsError(function, f"an array of {width:,} columns")
+    if len(content) != size + math.prod(shape) * np.dtype(np.float32).itemsize:
+        return None
+    return Returned(content[:size], np.frombuffer(content, np.float32, offset=size).reshape(shape))
 
 
 def _answer(
@@ -155,5 +181,7 @@ def _error(answer: Mapping[str, Any], package: Package, function: str) -> Traini
             return FunctionMissingError(module, name, answer["there"])
         case "no_model":
             return NoModelError(function, answer["found"])
+        case "no_predictions":
+            return NoPredictionsError(function, answer["found"])
         case _:
             return FunctionFailedError(function, answer["error"], answer["place"])

@@ -1,11 +1,13 @@
 """Trains with a function: calls it, reads the graph that it returns, and prepends the preparation if necessary.
 
 A graph with one input `[N, columns]` takes the matrix of the spec's `prepare`. A graph with an input of shape `[N, 1]`
-for each feature takes the features as a request sends them.
+for each feature takes the features as a request sends them. If the function returns its own predictions, too, they
+are compared with those of the graph.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +22,11 @@ from rondo.trainer.external_models.model import read_model
 from rondo.trainer.external_models.outputs import check_rows_alone
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
-from rondo.trainer.functions.errors import FunctionModelError
-from rondo.trainer.functions.exchange import Request, Texts
+from rondo.trainer.functions.errors import FunctionModelError, NoPredictionsError, UnfaithfulGraphError
+from rondo.trainer.functions.exchange import ComparedRows, Request, Texts
 from rondo.trainer.functions.process import run_function
-from rondo.trainer.onnx_graph import operators
-from rondo.trainer.onnx_graph.feature_model import PreparedModel, versions_for
+from rondo.trainer.onnx_graph import operators, parity
+from rondo.trainer.onnx_graph.feature_model import ComparedModel, PreparedModel, versions_for
 from rondo.trainer.onnx_graph.operators import OperatorVersionError
 from rondo.trainer.preparation import inputs, levels
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.external_models.model import RunGraph
+    from rondo.trainer.external_models.outputs import RawOutput
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.preparation.preparation import Preparation
 
@@ -81,16 +84,29 @@ class Functions:
             matrix_columns=preparation.columns,
         )
         package = packages.find(self._folder, function)
-        request = Request(columns_of(spec.features, rows), targets, context)
-        content = run_function(package, function, request, self._seconds)
+        compared = parity.ordinary_rows(spec.features, rows, trainer.seed)
+        beside = ComparedRows(columns_of(spec.features, compared), preparation.apply(compared))
+        request = Request(columns_of(spec.features, rows), targets, context, beside)
+        returned = run_function(package, function, request, self._seconds)
         try:
-            return self._model(content, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
+            made, output = self._model(returned.model, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
+            graph = made.predict(compared) if returned.predictions is not None else None
         except (ExternalModelError, OperatorVersionError) as error:
             raise FunctionModelError(function, error.code, str(error)) from error
+        if returned.predictions is None or graph is None:
+            return made
+        if (width := math.prod(returned.predictions.shape[1:])) != output.found:
+            raise NoPredictionsError(function, f"{width:,} columns, and the output of the graph has {output.found:,}")
+        raw = output.take(returned.predictions)
+        try:
+            parity.compare_raw(context.target, raw, graph, compared)
+        except parity.ParityError as error:
+            raise UnfaithfulGraphError(function, error.difference, error.row) from error
+        return ComparedModel(made, compared, raw)
 
     def _model(
         self, content: bytes, spec: ModelSpec, classes: tuple[str, ...], sample: pl.DataFrame, preparation: Preparation
-    ) -> FeatureModel:
+    ) -> tuple[FeatureModel, RawOutput]:
         model, target = document.parse(content), task_named(spec.task).target
         if not _takes_a_matrix(model, spec.features):
             sent = inputs.onnx_inputs(spec.features, sample)
@@ -106,7 +122,7 @@ class Functions:
         raw = made.predict(sample)
         external.output.check(target, raw)
         check_rows_alone(made.predict, sample, raw)
-        return made
+        return made, external.output
 
 
 def _takes_a_matrix(model: onnx.ModelProto, features: Mapping[str, Feature]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rondo.chassis.onnx_document import ML
 from rondo.trainer.estimators.base import ML_OPSET
@@ -93,6 +93,34 @@ class PreparedModel:
     def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
         matrix = "matrix.encoded"
         return [*self.preparation.onnx_nodes(matrix), *self.fitted.onnx_nodes(matrix, raw)]
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """`FeatureModel` of a graph, and the raw predictions of the model that it was made of for some rows.
+
+    The user's function gives both. `raw` has the shape `[rows, width]`. Only its process can predict other rows.
+    """
+
+    native: ClassVar[bool] = False
+
+    graph: FeatureModel
+    rows: pl.DataFrame
+    raw: NDArray[np.float64]
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        return self.graph.features
+
+    @property
+    def opsets(self) -> Mapping[str, int]:
+        return self.graph.opsets
+
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        return self.graph.predict(rows)
+
+    def onnx_nodes(self, raw: str) -> Sequence[onnx.NodeProto]:
+        return self.graph.onnx_nodes(raw)
 
 
 def versions_for(preparation: Preparation) -> dict[str, int]:

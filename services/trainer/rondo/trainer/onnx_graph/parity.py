@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.tasks.base import TargetKind
 
 # Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7. A wrong branch differs by far more.
 BOUND = 1e-5
@@ -32,6 +33,7 @@ _LEAST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 _NUMBERS = (None, float("inf"), -float("inf"), _LARGEST, -_LARGEST, _SMALLEST, 0.0, -0.0, 1.0, -1.0)
 _TEXTS = (None, "", "a category that no row of the training has", "\U0001f30d", "x" * 1_000)
 _SHARES, _VALUES = ("score", "probabilities"), ("value", "low", "high")
+_RAW: dict[TargetKind, str] = {"probability": "score", "probabilities": "probabilities", "number": "value"}
 _SHOWN = 600  # characters of a row in a message
 
 
@@ -45,8 +47,13 @@ class ParityError(TrainingImpossibleError):
         super().__init__(
             f"the outputs of the ONNX graph differ from the model's by {difference:.2g}, and at most {BOUND:g} is"
             " allowed, so the candidate is dropped: this is a bug in Rondo, or in a converter that it uses; report it"
-            f" with the spec and this row: {json.dumps(row, ensure_ascii=False, default=str)[:_SHOWN]}"
+            f" with the spec and this row: {shown(row)}"
         )
+
+
+def shown(row: Mapping[str, Any]) -> str:
+    """Return a row as JSON, cut to a length that fits a message."""
+    return json.dumps(row, ensure_ascii=False, default=str)[:_SHOWN]
 
 
 def compared_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -133,6 +140,24 @@ def compare(
     if difference > BOUND:
         raise ParityError(difference, rows.row(at, named=True))
     return Parity(rows=rows.height, max_difference=difference, native=native)
+
+
+def compare_raw(
+    target: TargetKind, model: NDArray[np.float64], graph: NDArray[np.float64], rows: pl.DataFrame
+) -> Parity:
+    """Compare raw predictions of a native model, shape `[rows, width]`, with those of a graph.
+
+    Raises:
+        ParityError: as by `compare`.
+
+    """
+    name = _RAW[target]
+    return compare({name: model}, {name: graph}, rows, native=True)
+
+
+def beside_native(graph: Parity, native: Parity) -> Parity:
+    """Return a comparison with a native model, and the larger difference of it and of the nodes around a graph."""
+    return native.model_copy(update={"max_difference": max(graph.max_difference, native.max_difference)})
 
 
 def _usual_size(values: NDArray[Any]) -> float:
