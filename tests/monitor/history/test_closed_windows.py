@@ -13,7 +13,7 @@ from rondo.contracts.events.monitoring import Statistic
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.errors import FencedError
-from rondo.monitor.history.closed_window import ClosedWindow, ColumnEvidence
+from rondo.monitor.history.closed_window import ClosedWindow, ColumnEvidence, WindowQuery
 from rondo.monitor.history.postgres_windows import WindowLog, save_window
 from rondo.monitor.ports import Checkpoint
 from rondo.monitor.state.postgres_state import PostgresStore, saved_count
@@ -76,25 +76,37 @@ async def test_pages_have_the_newest_first(opened: Database) -> None:
     await save(opened, *(window(day) for day in range(5)))
     await save(opened, window(9), model="another")
     log = WindowLog(opened)
-    first = await log.page(MODEL, None, 2)
-    second = await log.page(MODEL, first.next, 2)
-    third = await log.page(MODEL, second.next, 2)
+    first = await log.page(MODEL, WindowQuery(2))
+    second = await log.page(MODEL, WindowQuery(2, first.next))
+    third = await log.page(MODEL, WindowQuery(2, second.next))
     assert [*first.windows, *second.windows, *third.windows] == [window(day) for day in (4, 3, 2, 1, 0)]
     assert (first.next is None, second.next is None, third.next) == (False, False, None)
-    assert (await log.page(MODEL, None, 5)).next is None
-    assert (await log.page("nothing", None, 5)).windows == ()
+    assert (await log.page(MODEL, WindowQuery(5))).next is None
+    assert (await log.page("nothing", WindowQuery(5))).windows == ()
+
+
+async def test_a_page_has_the_windows_that_begin_in_a_time(opened: Database) -> None:
+    await save(opened, *(window(day) for day in range(5)))
+    log, day = WindowLog(opened), timedelta(days=1)
+    for since, until, days in ((1, 3, [2, 1]), (3, None, [4, 3]), (None, 1, [0]), (5, None, []), (2, 2, [])):
+        between = [None if each is None else EPOCH + each * day for each in (since, until)]
+        found = await log.page(MODEL, WindowQuery(9, None, *between))
+        assert [each.start for each in found.windows] == [EPOCH + each * day for each in days]
+    first = await log.page(MODEL, WindowQuery(2, since=EPOCH + day))
+    second = await log.page(MODEL, WindowQuery(2, first.next, since=EPOCH + day))
+    assert ([each.start for each in second.windows], second.next) == ([EPOCH + 2 * day, EPOCH + day], None)
 
 
 async def test_the_oldest_windows_are_discarded(opened: Database) -> None:
     await save(opened, window(0), model="another", kept=3)
     await save(opened, *(window(day) for day in range(5)), kept=3)
-    assert [each.start.day for each in (await WindowLog(opened).page(MODEL, None, 9)).windows] == [5, 4, 3]
-    assert len((await WindowLog(opened).page("another", None, 9)).windows) == 1
+    assert [each.start.day for each in (await WindowLog(opened).page(MODEL, WindowQuery(9))).windows] == [5, 4, 3]
+    assert len((await WindowLog(opened).page("another", WindowQuery(9))).windows) == 1
 
 
 async def test_a_window_that_closes_again_is_replaced(opened: Database) -> None:
     await save(opened, window(0), window(0, rows=20), window(0, version=2))
-    found = (await WindowLog(opened).page(MODEL, None, 9)).windows
+    found = (await WindowLog(opened).page(MODEL, WindowQuery(9))).windows
     assert [(each.model_version, each.rows) for each in found] == [(2, 10), (1, 20)]
 
 
@@ -104,7 +116,7 @@ async def test_a_window_is_kept_with_the_event_that_announces_it(opened: Databas
     await saved_count(opened, 1)
     with pytest.raises(FencedError):
         await store.save(Checkpoint(7, {}, {}), [closed])
-    assert (await log.page(MODEL, None, 9)).windows == ()
+    assert (await log.page(MODEL, WindowQuery(9))).windows == ()
     await store.save(Checkpoint(0, {}, {}), [closed])
-    assert (await log.page(MODEL, None, 9)).windows == (window(0),)
+    assert (await log.page(MODEL, WindowQuery(9))).windows == (window(0),)
     assert await opened.pool.fetchval("select count(*) from outbox") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,7 +13,7 @@ from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor import http
 from rondo.monitor.errors import UnknownModelError
-from rondo.monitor.history.closed_window import WindowPage
+from rondo.monitor.history.closed_window import WindowPage, WindowQuery
 from rondo.monitor.http import Opened, api, open_api
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Tests in `notifications` cover the routes that need it.
 UNUSED: Any = None
+ASKED: list[WindowQuery] = []
 
 
 async def require(model: str) -> None:
@@ -40,11 +42,12 @@ async def status(model: str) -> ModelStatus:
     return story().status
 
 
-async def windows(model: str, before: int | None, limit: int) -> WindowPage:
+async def windows(model: str, query: WindowQuery) -> WindowPage:
     """Return the windows whose number is below `before`. They are numbered from 1 on, the oldest first."""
+    ASKED.append(query)
     found = story().windows
-    first = 0 if before is None else len(found) - before + 1
-    shown = found[first : first + limit]
+    first = 0 if query.before is None else len(found) - query.before + 1
+    shown = found[first : first + query.limit]
     left = len(found) - first - len(shown)
     return WindowPage(windows=shown, next=left + 1 if left else None)
 
@@ -72,6 +75,12 @@ async def test_the_closed_windows_of_a_model_in_pages() -> None:
         following = f"&before={page['next']}"
     assert starts == [f"{each.start:%Y-%m-%dT%H:%M:%SZ}" for each in story().windows]
     assert page["windows"][0].keys() >= {"statistics", "evidence", "model_version", "labelled_rows"}
+
+
+async def test_the_windows_of_a_time_are_asked_for_in_utc() -> None:
+    query = "since=2024-03-01T01:00:00%2B01:00&until=2024-04-01T00:00:00Z"
+    assert (await get(f"{MODEL}/windows?{query}")).status_code == 200
+    assert ASKED[-1] == WindowQuery(20, None, datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC))
 
 
 async def test_the_report_is_a_page_with_a_policy() -> None:
@@ -102,6 +111,8 @@ async def test_a_reader_may_look_and_an_unknown_model_is_not_found(route: str) -
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "before=0", "before=x", f"before={2**63}"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "before=0", "before=x", f"before={2**63}", "since=2024-03-01", "until=soon"]
+)
 async def test_a_page_has_bounds(query: str) -> None:
     assert (await get(f"{MODEL}/windows?{query}")).status_code == 422

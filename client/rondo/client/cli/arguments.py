@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import typer
 from rondo.client import event_times
 from rondo.client.errors import RefusedError
 from rondo.contracts.spec.duration import parse_duration
+from rondo.contracts.times import to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,17 @@ def event_time(text: str) -> datetime:
         return event_times.parse(text)
     except RefusedError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def day_or_time(text: str) -> datetime:
+    """Parse a time with an offset, or a day, which is its begin in UTC. Windows of whole days begin there."""
+    try:
+        found = datetime.fromisoformat(text)
+        is_day = found.tzinfo is None and text in (f"{found:%Y-%m-%d}", f"{found:%Y%m%d}")
+        return to_utc(found.replace(tzinfo=UTC) if is_day else found)
+    except ValueError:
+        wanted = "write it as 2024-03-01 or 2024-03-01T12:00:00Z"
+        raise typer.BadParameter(f"{text!r} is neither a day nor a time with an offset: {wanted}") from None
 
 
 def local_time(text: str) -> datetime:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+
+from rondo.client.event_times import in_utc
 
 if TYPE_CHECKING:
     from rondo.client.http.transport import HttpTransport
@@ -60,22 +63,29 @@ class MonitorClient:
         """
         return await self._http.json("monitor", "GET", _path(model, "/drift"))
 
-    async def windows(self, model: str, last: int = 20) -> list[dict[str, Any]]:
+    async def windows(
+        self, model: str, last: int = 20, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[dict[str, Any]]:
         """Return the `last` closed windows, the newest first, with their figures and the evidence at their closing.
 
+        With `since` and `until`, only windows that begin at `since` or later, and before `until`. The monitor keeps the
+        newest 1,000 windows of each model.
+
         Raises:
+            BadEventTimeError: a time has no offset.
             NotFoundError: the monitor does not know the model.
 
         """
         found: list[dict[str, Any]] = []
-        following: int | None = None
+        times = {name: _text(time) for name, time in (("since", since), ("until", until)) if time is not None}
+        following: dict[str, int] = {}
         while len(found) < last:
-            before = f"&before={following}" if following is not None else ""
-            path = _path(model, f"/windows?limit={min(last - len(found), _MOST_OF_A_PAGE)}{before}")
-            page = await self._http.json("monitor", "GET", path)
-            found += page["windows"]
-            following = page["next"]
-            if following is None:
+            query = urlencode({"limit": min(last - len(found), _MOST_OF_A_PAGE), **following, **times})
+            page = await self._http.json("monitor", "GET", _path(model, f"/windows?{query}"))
+            # An older monitor sends all windows.
+            found += [each for each in page["windows"] if _begins_between(each, since, until)]
+            following = {"before": page["next"]}
+            if page["next"] is None:
                 break
         return found
 
@@ -168,6 +178,15 @@ class MonitorClient:
         of = "" if model is None else f"?{urlencode({'model': model})}"
         found: list[dict[str, Any]] = (await self._http.json("monitor", "GET", f"/v1/{what}{of}"))[what]
         return found
+
+
+def _text(time: datetime) -> str:
+    return in_utc(time).isoformat().replace("+00:00", "Z")
+
+
+def _begins_between(window: dict[str, Any], since: datetime | None, until: datetime | None) -> bool:
+    start = datetime.fromisoformat(window["start"])
+    return (since is None or start >= since) and (until is None or start < until)
 
 
 def _path(model: str, rest: str) -> str:

@@ -12,9 +12,10 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
+from rondo.contracts.times import Utc
 from rondo.monitor.assignment.postgres_replicas import ReplicaList  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, UnknownReceiverError, UnknownSilenceError
-from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.history.closed_window import WindowPage, WindowQuery
 from rondo.monitor.label_requests.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.notifications import http as notifications
 from rondo.monitor.notifications.http import ModelName  # noqa: TC001 - FastAPI reads it at run time
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _WINDOWS_OF_REPORT = 200
 Before = Annotated[int | None, Query(ge=1, le=notifications.LARGEST_ID, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a page")]
+Since = Annotated[Utc | None, Query(description="only windows that begin then or later, such as 2024-03-01T00:00:00Z")]
+Until = Annotated[Utc | None, Query(description="only windows that begin before this time")]
 Budget = Annotated[int, Query(ge=1, le=10_000, description="the most predictions of a day")]
 Uncertain = Annotated[bool, Query(description="choose those with an uncertain loss more often")]
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
@@ -50,7 +53,7 @@ class Opened:
     summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
     status: Callable[[str], Awaitable[ModelStatus]]
     require: Callable[[str], Awaitable[None]]
-    windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
+    windows: Callable[[str, WindowQuery], Awaitable[WindowPage]]
     notifications: Notifications
     wanted_labels: Callable[[str, int, bool], Awaitable[WantedLabels]]
     replicas: Callable[[], Awaitable[ReplicaList]]
@@ -114,10 +117,17 @@ async def drift(model: ModelName, monitor: Monitor) -> ModelStatus:
 
 
 @router.get("/models/{model}/windows", summary="The closed windows of a model")
-async def windows(model: ModelName, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
+async def windows(
+    model: ModelName,
+    monitor: Monitor,
+    before: Before = None,
+    limit: Limit = 20,
+    since: Since = None,
+    until: Until = None,
+) -> WindowPage:
     """Return the newest closed windows, with their figures and the evidence at their ends."""
     await monitor.require(model)
-    return await monitor.windows(model, before, limit)
+    return await monitor.windows(model, WindowQuery(limit, before, since, until))
 
 
 @router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are wanted")
@@ -139,7 +149,7 @@ async def wanted_labels(
 )
 async def report(model: ModelName, monitor: Monitor) -> Response:
     """Return one HTML file without scripts or external resources: the verdict, distributions, evidence, performance."""
-    status, page = await monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
+    status, page = await monitor.status(model), await monitor.windows(model, WindowQuery(_WINDOWS_OF_REPORT))
     # Rendering runs outside the event loop: a page of many columns and windows takes up to a second.
     content = await asyncio.to_thread(report_page, status, page.windows)
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -201,6 +202,40 @@ def test_the_history_has_the_last_windows(rondo: Run, answers: Any) -> None:
     assert orjson.loads(listed.stdout) == windows[:7]
     answers("loans/windows?limit=20", {"windows": [], "next": None})
     assert "`rondo drift loans`" in rondo("drift", "loans", "--history").stdout
+
+
+def test_the_history_of_a_time_has_all_windows_that_begin_in_it(rondo: Run, answers: Any) -> None:
+    windows = [each.model_dump(mode="json") for each in story().windows]
+    since, until = windows[-3]["start"], windows[0]["start"]
+    query = f"since={quote(since)}&until={quote(until)}"
+    answers(f"loans/windows?limit=200&{query}", {"windows": windows[1:4], "next": 6})
+    left = windows[4:-2]
+    answers(f"loans/windows?limit=200&before=6&{query}", {"windows": left, "next": None})
+    day = since[:10]
+    listed = rondo("drift", "loans", "--history", "--since", day, "--until", until, "--json")
+    assert orjson.loads(listed.stdout) == windows[1:-2]
+    answers(f"loans/windows?limit=1&{query}", {"windows": [windows[0], windows[1]], "next": None})
+    listed = rondo("drift", "loans", "--history", "--since", since, "--until", until, "--last", "1", "--json")
+    assert orjson.loads(listed.stdout) == [windows[1]], "as an earlier monitor answers"
+    answers("loans/windows?limit=200&since=2200-01-01T00%3A00%3A00Z", {"windows": [], "next": None})
+    assert "loans --history" in rondo("drift", "loans", "--history", "--since", "2200-01-01").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
+        (["--since", "2024-03-01"], ["--history"]),
+        (["--history", "--since", "soon"], ["'soon'", "2024-03-01T12:00:00Z"]),
+        (["--history", "--until", "2024-03-01T12:00"], ["offset"]),
+        (["--history", "--since", "2024-03-02", "--until", "2024-03-01"], ["2024-03-02", "2024-03-01"]),
+    ],
+)
+def test_a_time_of_the_history_that_makes_no_sense_is_refused(
+    rondo: Run, arguments: list[str], facts: list[str]
+) -> None:
+    refused = rondo("drift", "loans", *arguments, "--json")
+    assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
+    assert [each for each in facts if each not in orjson.loads(refused.stdout)["message"]] == []
 
 
 def test_the_window_of_a_replaced_version_is_marked_and_stands_beside_that_of_the_next_one(

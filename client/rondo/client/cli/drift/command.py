@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rondo.client.cli import session
+from rondo.client.cli.arguments import day_or_time
 from rondo.client.cli.drift import history, retraining, text
 from rondo.client.cli.drift.plots import Plotter
 from rondo.client.cli.output import Json, print_json, print_list, print_text, stdout
@@ -21,22 +22,33 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _WIDEST = 110
+_SHOWN = 20
+# As many windows as the monitor keeps for each model.
+_KEPT = 1_000
 
 
 def drift(
     model: str,
     html: Annotated[Path | None, typer.Option(help="Write a report with plots into this file, for a browser.")] = None,
     history: Annotated[bool, typer.Option("--history", help="List the last closed windows.")] = False,  # noqa: FBT002
-    last: Annotated[int, typer.Option(min=1, max=1_000, help="With --history: that many windows.")] = 20,
+    last: Annotated[
+        int | None, typer.Option(min=1, max=_KEPT, help="With --history: that many windows, 20 or all since and until.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option(help="With --history: windows that begin then or later, such as 2024-03-01.")
+    ] = "",
+    until: Annotated[str, typer.Option(help="With --history: windows that begin before this time.")] = "",
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show the changes of a model with their start and evidence, and what can't be judged yet."""
     if html is not None and history:
         raise typer.BadParameter("--html and --history exclude each other: the report has the last windows")
+    if (since or until) and not history:
+        raise typer.BadParameter("--since and --until are about the history: add --history")
     if html is not None:
         _write_report(model, html, json=json)
     elif history:
-        _print_history(model, last, json=json)
+        _print_history(model, last, (since, until), json=json)
     else:
         if json:
             print_json(session.run(lambda rondo: rondo.drift(model)))
@@ -72,13 +84,20 @@ def _write_report(model: str, file: Path, *, json: bool) -> None:
         print_text(f"the report about {model} is in {file}: open it in a browser")
 
 
-def _print_history(model: str, last: int, *, json: bool) -> None:
-    windows = session.run(lambda rondo: rondo.windows(model, last))
+def _print_history(model: str, last: int | None, between: tuple[str, str], *, json: bool) -> None:
+    since, until = (day_or_time(each) if each else None for each in between)
+    if since and until and since >= until:
+        raise typer.BadParameter(f"no window begins between {between[0]} and {between[1]}: --since is before --until")
+    most = last or (_KEPT if since or until else _SHOWN)
+    windows = session.run(lambda rondo: rondo.windows(model, most, since=since, until=until))
     found = history.Figures.of(windows)
+    none = f"no window of {model} has closed yet: `rondo drift {model}` shows what is missing"
+    if since or until:
+        none = f"no closed window of {model} begins in this time: `rondo drift {model} --history` has the newest ones"
     print_list(
         windows,
         history.columns(found),
         lambda window: history.cells(window, found),
-        empty=f"no window of {model} has closed yet: `rondo drift {model}` shows what is missing",
+        empty=none,
         json=json,
     )

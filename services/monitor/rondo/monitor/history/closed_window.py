@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -55,6 +56,19 @@ class ClosedWindow(Window):
     slices: tuple[SliceFigures, ...] = ()
     gaps: tuple[GroupGap, ...] = ()
     cost: CostStatus | None = None
+
+
+@dataclass(frozen=True)
+class WindowQuery:
+    """Up to `limit` windows that closed before the one with the number `before`.
+
+    They begin at `since` or later, and before `until`. None is no bound.
+    """
+
+    limit: int
+    before: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class WindowPage(Value):

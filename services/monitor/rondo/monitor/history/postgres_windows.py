@@ -8,6 +8,7 @@ from rondo.monitor.history.closed_window import ClosedWindow, WindowPage
 
 if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
+    from rondo.monitor.history.closed_window import WindowQuery
 
 KEPT = 1_000
 """The number of windows that are kept for each model."""
@@ -23,7 +24,10 @@ delete from closed_windows where model = $1 and id <= (
 )
 """
 _PAGE = """
-select id, content from closed_windows where model = $1 and ($2::bigint is null or id < $2) order by id desc limit $3
+select id, content from closed_windows
+where model = $1 and ($2::bigint is null or id < $2)
+    and ($4::timestamptz is null or start >= $4) and ($5::timestamptz is null or start < $5)
+order by id desc limit $3
 """
 
 
@@ -39,8 +43,8 @@ class WindowLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, model: str, before: int | None, limit: int) -> WindowPage:
-        """Return up to `limit` windows that closed before the one with the number `before`, the newest first.
+    async def page(self, model: str, query: WindowQuery) -> WindowPage:
+        """Return the windows of a query, the newest first.
 
         Raises:
             UnavailableError: PostgreSQL is unavailable.
@@ -48,6 +52,9 @@ class WindowLog:
         """
         async with self._database.transaction() as transaction:
             # One more row shows whether there is a further page.
-            rows = await transaction.connection.fetch(_PAGE, model, before, limit + 1)
+            rows = await transaction.connection.fetch(
+                _PAGE, model, query.before, query.limit + 1, query.since, query.until
+            )
+        limit = query.limit
         windows = tuple(ClosedWindow.model_validate_json(row["content"]) for row in rows[:limit])
         return WindowPage(windows=windows, next=rows[limit - 1]["id"] if len(rows) > limit else None)
