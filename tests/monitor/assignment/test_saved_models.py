@@ -145,5 +145,8 @@ async def test_each_model_is_answered_about_from_memory_where_it_is(replicas: Re
         assert await answers.status(MODEL) == in_memory
         await answers.require(MODEL)
         assert {each.watermark for each in await answers.summaries()} == {in_memory.watermark}
+        assert await answers.evident() == {}, "there is no evidence yet"
+        await replicas.pipeline.advance(messages(PREDICTED[2:], KNOWN[2:], first=2))
+        assert await answers.evident() == {(MODEL, 1): True}
         with pytest.raises(UnknownModelError):
             await answers.require("unknown")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.contracts.vocabularies import Severity
 from rondo.monitor.notifications.message_plan import Policy, due_messages
 
 from tests.monitor.fakes import NOW
@@ -52,6 +53,18 @@ def test_an_open_alert_is_repeated_at_a_growing_distance(messages: int, after: t
 
 def test_without_distances_nothing_is_repeated() -> None:
     assert due(NOW + 5_000 * DAY, SENT, policy=Policy(WAIT, ())) == []
+
+
+def test_an_alert_below_the_least_severity_is_in_no_message_until_it_ends() -> None:
+    policy = replace(POLICY, least=Severity.WARNING)
+    harmless, new = of(SENT, severity="info"), of(ALERT, alert_id="a3", severity="info")
+    assert due(NOW + 5_000 * DAY, harmless, new, policy=policy) == []
+    assert due(NOW + WAIT, new, WORSE, policy=policy) == [("opened", ["a2"])]
+    assert due(NOW + WAIT, new) == [("opened", ["a3"])], "the policy of a later start"
+    assert due(NOW + WAIT, of(ALERT, severity="urgent"), policy=policy) == [("opened", ["a1"])]
+    assert due(NOW + DAY, of(OVER, severity="info"), policy=policy) == [("resolved", ["a1"])]
+    only = replace(POLICY, least=Severity.CRITICAL)
+    assert due(NOW + WAIT, ALERT, WORSE, policy=only) == [("opened", ["a2"])]
 
 
 def test_an_end_is_one_message_for_all_alerts_that_are_over() -> None:

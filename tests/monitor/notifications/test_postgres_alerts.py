@@ -14,10 +14,14 @@ import pytest
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import UnknownDeliveryError, UnknownReceiverError, UnknownSilenceError
 from rondo.monitor.notifications.postgres_alerts import KEPT, PostgresAlerts
+from rondo.monitor.notifications.webhook import Webhook
+from rondo.monitor.notifications.webhook_delivery import Deliveries
+from rondo.monitor.notifications.webhook_receivers import receivers
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import MODEL
 from tests.monitor.events import RAISED, RESOLVED
+from tests.monitor.fakes import NOW
 from tests.monitor.notifications.receiver import AT_ONCE, Server, delivering, drain, publish
 
 if TYPE_CHECKING:
@@ -140,6 +144,33 @@ async def test_an_alert_whose_end_waits_to_be_sent_is_kept(server: Server, opene
         await publish(opened, "", client, published=[Announcement(WORSE, "a2-raised")])
         assert await stored(opened) == (["a1", "a2"], 1, 0), "its first message is pending"
         assert await deliveries.plan() == 2
+
+
+async def test_messages_have_the_mark_of_evidence_that_is_weak_among_all_models(
+    server: Server, opened: Database
+) -> None:
+    strength = {(MODEL, RAISED.model_version): False}
+
+    async def evident() -> dict[tuple[str, int | None], bool]:
+        return dict(strength)
+
+    urls = f"{server.url}, alertmanager+http://127.0.0.1:{server.port}"
+    stale = RAISED.model_copy(update={"alert_id": "a3", "kind": "stale"})
+    async with httpx.AsyncClient() as client:
+        await publish(opened, "", client, published=[OPENED, Announcement(stale, "a3-raised")], together=True)
+        webhook, alerts = Webhook(client, lambda: NOW), PostgresAlerts(opened, evident)
+        deliveries = Deliveries(opened, alerts, webhook, receivers(urls), AT_ONCE)
+        assert await deliveries.plan() == 1
+        await drain(deliveries)
+        strength[MODEL, RAISED.model_version] = True
+        assert await deliveries.repeat() == 2
+    sent = [content for path, _, content in server.received if path != "/api/v2/alerts"]
+    marks = [{each["alert_id"]: each["evident_over_models"] for each in content["alerts"]} for content in sent]
+    assert marks == [{"a1": False, "a3": None}]
+    assert [content["text"].count("weak") for content in sent] == [1]
+    posted = [content for path, _, content in server.received if path == "/api/v2/alerts"]
+    weak = [["weak" in each["annotations"]["summary"] for each in content] for content in posted]
+    assert ([any(each) for each in weak], [len(each) for each in weak]) == ([True, False], [2, 2])
 
 
 async def test_without_receivers_open_alerts_wait_for_one(server: Server, opened: Database) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from rondo.chassis.settings import SettingsError
+from rondo.contracts.vocabularies import Severity
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.fakes import ENVIRONMENT
@@ -21,6 +22,16 @@ MONITOR = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x"}
 def test_the_distances_are_durations(text: str, distances: list[int]) -> None:
     policy = load(MonitorSettings, MONITOR | {"RONDO_ALERT_REPEAT": text, "RONDO_ALERT_GROUP_WAIT": "5"}).messages
     assert ([each.total_seconds() for each in policy.repeat], policy.group_wait) == (distances, timedelta(seconds=5))
+
+
+def test_the_least_severity_of_a_message_is_one_of_the_severities() -> None:
+    assert load(MonitorSettings, MONITOR).messages.least == Severity.INFO
+    chosen = load(MonitorSettings, MONITOR | {"RONDO_ALERT_LEAST_SEVERITY": "warning"})
+    assert chosen.messages.least == Severity.WARNING
+    with pytest.raises(SettingsError) as error:
+        load(MonitorSettings, MONITOR | {"RONDO_ALERT_LEAST_SEVERITY": "warn"})
+    wanted = ("RONDO_ALERT_LEAST_SEVERITY", "info", "warning", "critical")
+    assert [each for each in wanted if each not in str(error.value)] == []
 
 
 @pytest.mark.parametrize("text", ["30s", "1d,0s"])

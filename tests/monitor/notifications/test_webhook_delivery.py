@@ -33,7 +33,7 @@ async def test_an_alert_is_delivered_with_its_figures_and_then_its_end(server: S
         "reason": "opened", "message_id": first["message_id"], "model": MODEL, "model_version": 1, "alerts": [{
             "alert_id": "a1", "kind": "drift", "severity": "warning", "title": "loans version 1: drifted",
             "detail": "x PSI 1.23 (threshold 0.25)", "raised_at": "2024-01-01T00:00:00Z", "resolved_at": None,
-            "resolution": None,
+            "resolution": None, "evident_over_models": None,
         }],
     }  # fmt: skip
     assert (second["text"], second["status"]) == ("Resolved: loans version 1: drifted\nover", "resolved")

@@ -85,8 +85,6 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         ).subscribe()
         detectors = DetectorProcess(settings.detectors, settings.detector_seconds)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
-        alerts = PostgresAlerts(database)
-        deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)
         replica = Replica(
             PartitionGroup(settings.kafka, settings.instance, TOPICS),
             partial(_count_numbers, database),
@@ -94,6 +92,8 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         )
         replicas = PostgresReplicas(database, settings.replica, replica)
         models = ModelAnswers(replica, SavedModelAnswers(PostgresModels(database), settings.power))
+        alerts = PostgresAlerts(database, models.evident)
+        deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", replica.check)

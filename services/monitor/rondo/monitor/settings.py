@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.spec.duration import parse_duration
+from rondo.contracts.vocabularies import Severity
 from rondo.monitor.costs.cost_status import Power
 from rondo.monitor.notifications import webhook, webhook_receivers
 from rondo.monitor.notifications.message_plan import Policy
@@ -58,8 +59,9 @@ class MonitorSettings(PostgresSettings):
 
     `webhook_urls` are addresses separated by commas. The prefixes `alertmanager+` and `apprise+` select these formats.
     `webhook_secret` signs the calls in the default format. `alert_group_wait` is in seconds. `alert_repeat` are
-    durations separated by commas, see `message_plan.Policy`. `detectors` is a folder of packages with users' detectors,
-    or None. `cpu_watts` and `grid_grams_per_kwh` are those of `cost_status.Power`.
+    durations separated by commas, and `alert_least_severity` is a severity, see `message_plan.Policy`. `detectors` is a
+    folder of packages with users' detectors, or None. `cpu_watts` and `grid_grams_per_kwh` are those of
+    `cost_status.Power`.
     """
 
     service: str = "monitor"
@@ -68,6 +70,7 @@ class MonitorSettings(PostgresSettings):
     webhook_secret: SecretStr = SecretStr("")
     alert_group_wait: float = Field(default=30.0, ge=0, le=3_600)
     alert_repeat: str = "1d,7d"
+    alert_least_severity: Severity = Severity.INFO
     detectors: str = ""
     detector_seconds: float = Field(default=5.0, gt=0, le=60)
     checkpoint_interval: float = Field(default=1.0, gt=0)
@@ -97,7 +100,8 @@ class MonitorSettings(PostgresSettings):
     @property
     def messages(self) -> Policy:
         """The policy that decides when messages about alerts are due."""
-        return Policy(timedelta(seconds=self.alert_group_wait), _distances(self.alert_repeat))
+        wait = timedelta(seconds=self.alert_group_wait)
+        return Policy(wait, _distances(self.alert_repeat), self.alert_least_severity)
 
     @property
     def timings(self) -> MonitorTimings:

@@ -55,6 +55,11 @@ class ModelAnswers:
             here += await self._others.summaries({each.model for each in here})
         return over_models(sorted(here, key=lambda each: each.model))
 
+    async def evident(self) -> dict[tuple[str, int | None], bool]:
+        """Return whether the evidence of each version that serves suffices among all models. Only of those with any."""
+        found = await self.summaries()
+        return {(each.model, each.version): each.evident_over_models for each in found if each.strength is not None}
+
     def _here(self, model: str) -> Models | None:
         part = self._replica.part_of(model)
         return part.models if part is not None and part.models.knows(model) else None

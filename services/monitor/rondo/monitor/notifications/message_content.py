@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
 _NEVER_ENDS = "2200-01-01T00:00:00Z"
 # An end that is in the future by Alertmanager's clock would not resolve the alert.
 _MAX_CLOCK_SKEW = timedelta(minutes=1)
+# The kinds of alerts that evidence of the false-alarm rate opens.
+BY_EVIDENCE = (AlertKind.DRIFT, AlertKind.PERFORMANCE, AlertKind.SLICES, AlertKind.QUALITY)
+# A model and its version, None for alerts about all requests.
+Version = tuple[str, int | None]
+_UNKNOWN: Mapping[Version, bool] = {}
 _OPENINGS = {"repeated": "Still open: ", "silence_ended": "No longer silenced: "}
 
 
 class MessageAlert(Value):
-    """An alert in a message. `resolved_at` and `resolution` are set once it is resolved. Times are event times."""
+    """An alert in a message. `resolved_at` and `resolution` are set once it is resolved. Times are event times.
+
+    `evident_over_models` is whether the evidence of an open alert suffices among all models. It is None for alerts that
+    are not by evidence.
+    """
 
     alert_id: str
     kind: str
@@ -33,6 +43,7 @@ class MessageAlert(Value):
     raised_at: Utc
     resolved_at: Utc | None = None
     resolution: str | None = None
+    evident_over_models: bool | None = None
 
 
 class AlertMessage(Value):
@@ -46,7 +57,8 @@ class AlertMessage(Value):
     alerts: tuple[MessageAlert, ...]
 
 
-def message(planned: PlannedMessage) -> AlertMessage:
+def message(planned: PlannedMessage, evident: Mapping[Version, bool] = _UNKNOWN) -> AlertMessage:
+    """Return the content of a message. `evident` is whether the evidence of a version suffices among all models."""
     first = planned.alerts[0]
     return AlertMessage(
         message_id=planned.message_id,
@@ -54,11 +66,12 @@ def message(planned: PlannedMessage) -> AlertMessage:
         reason=planned.reason,
         model=first.model,
         model_version=first.version,
-        alerts=tuple(map(message_alert, planned.alerts)),
+        alerts=tuple(message_alert(each, evident) for each in planned.alerts),
     )
 
 
-def message_alert(alert: AlertRecord) -> MessageAlert:
+def message_alert(alert: AlertRecord, evident: Mapping[Version, bool] = _UNKNOWN) -> MessageAlert:
+    is_by_evidence = alert.kind in BY_EVIDENCE and alert.closed_at is None
     return MessageAlert(
         alert_id=alert.alert_id,
         kind=alert.kind,
@@ -68,6 +81,7 @@ def message_alert(alert: AlertRecord) -> MessageAlert:
         raised_at=alert.raised_at,
         resolved_at=alert.resolved_at,
         resolution=alert.resolution if alert.resolved_at else None,
+        evident_over_models=evident.get((alert.model, alert.version)) if is_by_evidence else None,
     )
 
 
@@ -124,7 +138,7 @@ def _postable(content: AlertMessage, alert: MessageAlert, now: datetime) -> dict
     if content.model_version is not None:
         labels["model_version"] = str(content.model_version)
     explanation = _explanation(alert, resolved=alert.resolved_at is not None)
-    annotations = {"summary": alert.title, "description": explanation}
+    annotations = {"summary": f"{alert.title}{_mark(alert)}", "description": explanation}
     if alert.resolved_at is not None:
         ended = min(alert.resolved_at, now - _MAX_CLOCK_SKEW).isoformat()
         return {"labels": labels, "annotations": annotations, "endsAt": ended}
@@ -133,7 +147,11 @@ def _postable(content: AlertMessage, alert: MessageAlert, now: datetime) -> dict
 
 
 def _headline(alert: MessageAlert) -> str:
-    return f"{alert.severity.upper()}: {alert.title}"
+    return f"{alert.severity.upper()}: {alert.title}{_mark(alert)}"
+
+
+def _mark(alert: MessageAlert) -> str:
+    return " (weak among all models)" if alert.evident_over_models is False and alert.resolved_at is None else ""
 
 
 def _explanation(alert: MessageAlert, *, resolved: bool) -> str:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rondo.contracts.vocabularies import Severity
 from rondo.monitor.notifications.alert_record import silence_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.alert_record import AlertRecord, Silence
 
 Reason = Literal["opened", "silence_ended", "repeated", "resolved"]
-_SEVERITIES = ("critical", "warning", "info")
+_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,17 @@ class Policy:
     """The times of messages. A message waits `group_wait` after an alert has opened, for further alerts.
 
     `repeat` are the intervals between the messages about an alert that stays open. The last interval repeats. Without
-    intervals there is one message.
+    intervals there is one message. No message says that an alert below the severity `least` is open.
     """
 
     group_wait: timedelta
     repeat: tuple[timedelta, ...]
+    least: Severity = Severity.INFO
+
+    def sends(self, alert: AlertRecord) -> bool:
+        """Return whether messages say that an alert is open. An unknown severity may be the most urgent one."""
+        known = alert.severity in _SEVERITIES
+        return not known or _SEVERITIES.index(Severity(alert.severity)) <= _SEVERITIES.index(self.least)
 
     def repeat_after(self, messages: int) -> timedelta | None:
         """Return the time from the message with this number, counted from 1, to the next one.
@@ -64,7 +71,8 @@ def due_messages(
     """Return the messages that are due, the ends first.
 
     No message contains a silenced alert. An alert that ends before its first message has no message. The end of a
-    silenced alert is sent after the silence, so that a receiver that got the alert also gets its end.
+    silenced alert is sent after the silence, so that a receiver that got the alert also gets its end. So does one that
+    got it before the policy had a higher severity.
     """
     groups = defaultdict[tuple[str, int | None], list["AlertRecord"]](list)
     for alert in alerts:
@@ -79,7 +87,7 @@ def _of_group(
     messages = []
     if ended := [each for each in group if each.closed_at and each.messages and not each.end_sent]:
         messages.append(PlannedMessage("resolved", _sorted(ended)))
-    firing = [each for each in group if each.closed_at is None]
+    firing = [each for each in group if each.closed_at is None and policy.sends(each)]
     if reason := _reason(firing, silences, policy, now):
         messages.append(PlannedMessage(reason, _sorted(firing)))
     return messages
@@ -110,6 +118,10 @@ def _repeats(alert: AlertRecord, policy: Policy, now: datetime) -> bool:
 def _sorted(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
     def rank(alert: AlertRecord) -> tuple[int, datetime, str]:
         known = alert.severity in _SEVERITIES
-        return _SEVERITIES.index(alert.severity) if known else len(_SEVERITIES), alert.raised_at, alert.alert_id
+        return (
+            _SEVERITIES.index(Severity(alert.severity)) if known else len(_SEVERITIES),
+            alert.raised_at,
+            alert.alert_id,
+        )
 
     return tuple(sorted(alerts, key=rank))

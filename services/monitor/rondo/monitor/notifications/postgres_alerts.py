@@ -12,11 +12,13 @@ from rondo.monitor.notifications.message_content import message, message_alert
 from rondo.monitor.notifications.message_plan import due_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from rondo.chassis.postgres.pool import Database
-    from rondo.monitor.notifications.message_content import MessageAlert
+    from rondo.monitor.notifications.message_content import AlertMessage, MessageAlert, Version
     from rondo.monitor.notifications.message_plan import PlannedMessage, Policy
+
+    Evident = Callable[[], Awaitable[Mapping[Version, bool]]]
 
 # The time for which resolved alerts and ended silences are listed.
 RECENT = timedelta(days=7)
@@ -45,10 +47,11 @@ _PRUNE = (
     """,
     "delete from silences where until < now() - $1::interval",
 )
-# The rows are locked: a second process that plans at the same time waits, and then reads what the first one has sent.
 _UNSETTLED = """
-select * from alerts where closed_at is null or (messages > 0 and not end_sent) order by opened_at, alert_id for update
+select * from alerts where closed_at is null or (messages > 0 and not end_sent) order by opened_at, alert_id
 """
+# The rows are locked: a second process that plans at the same time waits, and then reads what the first one has sent.
+_LOCKED = f"{_UNSETTLED} for update"
 _SILENCES = """
 select * from silences where ($1::text is null or model = $1) and until > coalesce($2, now()) order by silence_id
 """
@@ -85,32 +88,39 @@ async def save_alert(connection: Any, event: AlertRaised | AlertResolved) -> Non
         await connection.execute(statement, KEPT)
 
 
-class PostgresAlerts:
-    """Alerts and silences. Every method raises UnavailableError while PostgreSQL is unavailable."""
+async def all_unknown() -> Mapping[Version, bool]:
+    return {}
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+
+class PostgresAlerts:
+    """Alerts and silences. Every method raises UnavailableError while PostgreSQL is unavailable.
+
+    `evident` returns whether the evidence of a version suffices among all models, for the versions with evidence. It is
+    called for each message.
+    """
+
+    def __init__(self, database: Database, evident: Evident = all_unknown) -> None:
+        self._database, self._evident = database, evident
 
     async def plan(self, policy: Policy, receivers: Sequence[str]) -> int:
         """Make a delivery to each receiver for every message that is due. Returns the number of messages."""
         async with self._database.transaction() as transaction:
-            connection = transaction.connection
-            alerts = [_alert(row) for row in await connection.fetch(_UNSETTLED)]
-            if not alerts:
-                return 0
-            now: datetime = await connection.fetchval("select now()")
-            # Silences that ended since the last message about an alert count, too: after them the alert is sent again.
-            since = min(each.last_message_at or now for each in alerts)
-            silences = [_silence(row) for row in await connection.fetch(_SILENCES, None, since)]
-            planned = due_messages(alerts, silences, policy, now)
+            planned, _ = await _due(transaction.connection, policy, _UNSETTLED)
+        if not planned:
+            return 0
+        # Summaries of many models take seconds. Checkpoints that raise or end an alert must not wait for them.
+        found = await self._evident()
+        async with self._database.transaction() as transaction:
+            planned, now = await _due(transaction.connection, policy, _LOCKED)
             for each in planned:
-                await _save(connection, each, receivers, now)
+                await _save(transaction.connection, each, message(each, found), receivers, now)
         return len(planned)
 
     async def firing(self) -> list[tuple[AlertRecord, MessageAlert]]:
         """Return the alerts that are open, have been sent, and are not silenced."""
-        found = await self.alerts(None)
-        return [(alert, message_alert(alert)) for alert, silence in found if _is_firing(alert) and silence is None]
+        found = [each for each, silence in await self.alerts(None) if _is_firing(each) and silence is None]
+        versions = await self._evident() if found else {}
+        return [(alert, message_alert(alert, versions)) for alert in found]
 
     async def alerts(self, model: str | None) -> list[tuple[AlertRecord, Silence | None]]:
         """Return the alerts of a model, or of all, each with its silence: the open, then the recently ended ones."""
@@ -154,9 +164,23 @@ class PostgresAlerts:
         return _silence(row)
 
 
-async def _save(connection: Any, planned: PlannedMessage, receivers: Sequence[str], now: datetime) -> None:
-    content = message(planned).model_dump(mode="json")
-    deliveries = [(planned.message_id, receiver, content) for receiver in receivers]
+async def _due(connection: Any, policy: Policy, alerts_query: str) -> tuple[list[PlannedMessage], datetime]:
+    """Return the messages that are due, and the time of the server."""
+    alerts = [_alert(row) for row in await connection.fetch(alerts_query)]
+    now: datetime = await connection.fetchval("select now()")
+    if not alerts:
+        return [], now
+    # Silences that ended since the last message about an alert count, too: after them the alert is sent again.
+    since = min(each.last_message_at or now for each in alerts)
+    silences = [_silence(row) for row in await connection.fetch(_SILENCES, None, since)]
+    return due_messages(alerts, silences, policy, now), now
+
+
+async def _save(
+    connection: Any, planned: PlannedMessage, content: AlertMessage, receivers: Sequence[str], now: datetime
+) -> None:
+    body = content.model_dump(mode="json")
+    deliveries = [(planned.message_id, receiver, body) for receiver in receivers]
     await connection.executemany(_SAVE_DELIVERY, deliveries)
     ids = [each.alert_id for each in planned.alerts]
     if planned.reason == "resolved":
