@@ -26,7 +26,7 @@ ERRORS = ("mae", "rmse")
 
 
 def by_fairlearn(tables: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the gaps by metric, computed in an environment that has fairlearn."""
+    """Return the gaps by task and metric, computed in an environment that has fairlearn."""
     uv, script = ROOT / ".venv" / "uv" / "bin" / "uv", ROOT / "tests" / "support" / "fairlearn_gaps.py"
     command = [str(uv), "run", "--quiet", "--no-project", "--python", sys.executable, "--script", str(script)]
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
@@ -61,19 +61,33 @@ def test_the_gaps_are_those_of_fairlearn() -> None:
         {"score": labels.astype(np.float32), "label": labels.astype(np.int64)},
     )
     regression = Scored(FittedTask(task="regression"), values, {"value": values + errors})
-    ours = {name: gap(binary, groups, name) for name in DECISIONS} | {
-        name: gap(regression, groups, name) for name in ERRORS
+    kinds = rng.integers(0, 3, 4_000)
+    decided = np.where(rng.random(4_000) < 0.9 - 0.1 * of_group, kinds, (kinds + 1) % 3)
+    multiclass = Scored(
+        FittedTask(task="multiclass", labels=("early", "late", "on time")),
+        kinds.astype(np.float32),
+        {"label": decided.astype(np.int64)},
+    )
+    compared = (
+        (binary, DECISIONS, targets, labels),
+        (multiclass, ("accuracy",), kinds, decided),
+        (regression, ERRORS, values, regression.outputs["value"]),
+    )
+    ours = {
+        f"{scored.task.task}, {name}": gap(scored, groups, name) for scored, names, _, _ in compared for name in names
     }
-    tables = [
-        {"metrics": DECISIONS, "targets": targets.tolist(), "predicted": labels.tolist(), "groups": groups},
-        {
-            "metrics": ERRORS,
-            "targets": values.tolist(),
-            "predicted": regression.outputs["value"].tolist(),
-            "groups": groups,
-        },
-    ]
-    theirs = by_fairlearn(tables)
+    theirs = by_fairlearn(
+        [
+            {
+                "task": scored.task.task,
+                "metrics": names,
+                "targets": observed.tolist(),
+                "predicted": predicted.tolist(),
+                "groups": groups,
+            }
+            for scored, names, observed, predicted in compared
+        ]
+    )
     assert ours.keys() == theirs.keys()
     assert ours == pytest.approx(theirs, rel=1e-9)
     assert min(theirs.values()) > 0.03

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.flights.view.snapshot import Snapshot
 
 
-# The tests of the demo run the default example for a year.
+# `test_demo_command.py` runs the default example, for some days.
 OTHERS = sorted({path.parent.name for path in FOLDER.glob("*/rondo.yaml")} - {DEFAULT})
 
 

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["fairlearn==0.15.0", "numpy==2.4.6", "pandas==3.1.1", "scikit-learn==1.9.1", "scipy==1.17.1"]
 # ///
-"""Prints the gap between groups that fairlearn's `MetricFrame` has for each metric, of rows on the standard input.
+"""Prints the gap between groups that fairlearn's `MetricFrame` has for each task and metric, of rows on standard input.
 
 `uv run --script` gives it an environment of its own: see decision 27.
 """
@@ -24,7 +24,7 @@ METRICS = {
 
 
 def main() -> None:
-    """Read a list of tables with the columns `metrics`, `targets`, `predicted` and `groups`."""
+    """Read a list of tables with the keys `task`, `metrics`, `targets`, `predicted` and `groups`."""
     gaps = {}
     for table in json.load(sys.stdin):
         frame = MetricFrame(
@@ -33,7 +33,8 @@ def main() -> None:
             y_pred=table["predicted"],
             sensitive_features=table["groups"],
         )
-        gaps |= frame.difference(method="between_groups").to_dict()
+        found = frame.difference(method="between_groups").to_dict()
+        gaps |= {f"{table['task']}, {name}": gap for name, gap in found.items()}
     sys.stdout.write(json.dumps(gaps))
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.contracts.tasks.registry import TASKS
+from rondo.trainer.evaluation import weighted_metrics
 from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION
-from rondo.trainer.evaluation.metrics.metrics import compute
+from rondo.trainer.evaluation.metrics.metrics import Scored, compute
 from sklearn import metrics as sk
 
 from tests.trainer.evaluation.test_metrics import binary, classes
@@ -55,8 +57,31 @@ def test_two_classes(name: str, rows: list[Any], *, weighted: bool) -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "mcc"])
 @pytest.mark.parametrize("known", [2, 3, 4], ids=["absent", "all", "unknown"])
-def test_many_rows_of_classes(name: str, known: int) -> None:
+@pytest.mark.parametrize("weighted", [False, True], ids=["once", "repeated"])
+def test_many_rows_of_classes(name: str, known: int, *, weighted: bool) -> None:
+    """A whole weight is as many rows for scikit-learn. Both functions of the weights are compared with it."""
     targets, raw = RNG.integers(0, known, 30_011), RNG.random((30_011, 3))
     raw[np.arange(30_011), np.minimum(targets, 2)] += 0.3
     scored = classes(targets, raw / raw.sum(axis=1, keepdims=True))
-    assert compute(name, scored) == expected(name, targets, scored.outputs["label"], None)
+    if not weighted:
+        assert compute(name, scored) == expected(name, targets, scored.outputs["label"], None)
+        return
+    weights = RNG.integers(0, 4, 30_011)
+    repeated = expected(name, targets.repeat(weights), scored.outputs["label"].repeat(weights), None)
+    assert of_weights(name, scored, weights) == [pytest.approx(repeated, rel=1e-12)] * 2
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", [name for name in NAMES if name in TASKS["binary"].metrics])
+def test_many_rows_of_two_classes_by_their_weights(name: str) -> None:
+    targets, scores = RNG.integers(0, 2, 30_011), RNG.random(30_011)
+    weights, labels = RNG.integers(0, 4, 30_011), (scores > 0.5).astype(int)
+    repeated = expected(name, targets.repeat(weights), labels.repeat(weights), None)
+    assert of_weights(name, binary(targets, scores), weights) == [pytest.approx(repeated, rel=1e-12)] * 2
+
+
+def of_weights(name: str, scored: Scored, weights: Any) -> list[float | None]:
+    """Return a metric of weighted rows, as for a holdout and as for a resample."""
+    quick = weighted_metrics.of_weights(name, scored)
+    assert quick is not None
+    return [compute(name, scored, weights.astype(float)), quick(weights.astype(float))]

@@ -1,4 +1,8 @@
-"""A metric of weights equals scikit-learn's metric of the drawn rows, also with ties and absent classes."""
+"""A metric of weights equals the metric of the drawn rows, also with ties and absent classes.
+
+`metrics` computes the latter by scikit-learn. For decided labels it has the same formulas: `test_confusion_metrics.py`
+compares those with scikit-learn on repeated rows.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The metrics of models: names, directions, and differences.
 
-The trainer computes the metrics of this file under the same names. For a holdout it uses scikit-learn, if that has the
-metric (`rondo.trainer.evaluation.metrics.metrics`). For the resamples of a comparison it uses the formulas of
-`weighted_metrics` there, which tests compare with scikit-learn. A task may have more metrics in its own file, each with
-a `formula`.
+The trainer computes the metrics of this file under the same names (`rondo.trainer.evaluation.metrics`). For a holdout
+the metrics of decided labels, such as accuracy, are formulas of the confusion matrix, and scikit-learn computes the
+others that it has. For the resamples of a comparison all but the median are formulas
+(`rondo.trainer.evaluation.weighted_metrics`). Tests compare the formulas with scikit-learn. A task may have more
+metrics in its own file, each with a `formula`.
 """
 
 from __future__ import annotations

@@ -134,7 +134,8 @@ class Multiclass:
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
         """Return 1 if the predicted class differs from the outcome, else 0.
 
-        The log loss is not available, because the inference log has only the probability of the predicted class.
+        The log loss is not available: the inference log has the probabilities of all classes, but the monitor keeps
+        only that of the predicted class.
         """
         predicted, observed, counted = _classes(fitted.labels, rows)
         return np.where(counted, predicted != observed, np.nan)

@@ -1,8 +1,8 @@
 """Metrics as functions of the weights of rows, for resamples. Parts that do not depend on weights are computed once.
 
-A weight is a whole number, and counts a row that often. The results equal those of `metrics`, which scikit-learn
-computes. Sums of products use `einsum`: BLAS would start threads for each sum, which cost more than the sum itself on a
-busy machine.
+A weight is a whole number, and counts a row that often. The results equal those of scikit-learn on the repeated rows,
+like those of `metrics`, which shares the formulas of decided labels. Sums of products use `einsum`: BLAS would start
+threads for each sum, which cost more than the sum itself on a busy machine.
 """
 
 from __future__ import annotations
