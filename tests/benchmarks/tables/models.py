@@ -1,7 +1,8 @@
 """`make bench ONLY=models`: each task with each trainer that can do it, on the flights of January and February.
 
 Each is what a run of the trainer does on rows in memory: the fit, the graph, its parity with the model on training,
-edge and random rows, and the evaluation. The metric is that of the holdout. A row without a goal is shown.
+edge and random rows, and the evaluation. The metric of each line is that of the later half of the same holdout, because
+the earlier half weighs the members of an ensemble. A row without a goal is shown.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from rondo.contracts.tasks.registry import METRICS, TASKS, task_named
 from rondo.flights.dataset import flights
 from rondo.flights.dataset.messages import day, stream_of
 from rondo.flights.examples import example_named
+from rondo.trainer.dataset.split import halves
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
 from rondo.trainer.worker.app import pipeline
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 # One thread, because several threads wait for each other if other processes use the machine, and would measure these.
 THREADS, LARGEST, COMPARED_ROWS = 1, 1e-5, 5_000
 EXAMPLES = {"binary": "flights", "multiclass": "flights-punctuality", "regression": "flights-delay"}
+REGISTERED = "registered (LightGBM by its converter)"
 TREES = {"n_estimators": 100, "learning_rate": 0.1}
 # A function of somebody's own: what docs/functions.md shows, for any task.
 FUNCTION = """
@@ -47,19 +50,24 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 def train(columns, labels, context):
     if context.task == "regression":
-        return to_onnx(Ridge().fit(context.matrix, labels), context.matrix[:1], target_opset=15)
+        model = Ridge().fit(context.matrix, labels)
+        graph = to_onnx(model, context.matrix[:1], target_opset=15)
+        return graph, lambda columns, matrix: model.predict(matrix.astype(float))
     model = LogisticRegression(max_iter=200).fit(context.matrix, labels.astype(int))
-    return to_onnx(model, context.matrix[:1], target_opset=15, options={"zipmap": False})
+    graph = to_onnx(model, context.matrix[:1], target_opset=15, options={"zipmap": False})
+    return graph, lambda columns, matrix: model.predict_proba(matrix.astype(float))
 """
 
 
 @dataclass(frozen=True)
 class Made:
-    """A model as it came out of the trainer: its holdout's metric, its parity, seconds and size in bytes.
+    """A model as it came out of the trainer: its metric, its parity, seconds and size in bytes.
 
-    The parity is None if there is no native model.
+    The parity is None if there is no native model. `evaluated` are the first event time and the number of the rows that
+    the metric is of.
     """
 
+    evaluated: tuple[datetime, int]
     metric: float
     parity: float | None
     seconds: float
@@ -136,12 +144,25 @@ def earlier_champion(made_by: Pipeline, task: str) -> ChampionModel:
     return ChampionModel(1, made_by.fit(spec, replace(known, rows=rows)).model)
 
 
+def of_later_half(spec: ModelSpec, found: FittedCandidate) -> FittedCandidate:
+    """Return a candidate whose holdout is the half that evaluates an ensemble. An ensemble has that half already."""
+    if found.rows_weighed:
+        return found
+    parts = halves(spec, found.holdout)
+    assert parts is not None
+    later = parts[1]
+    scored = found.scored.take(slice(found.holdout.height - later.height, None))
+    return replace(found, holdout=later, scored=scored)
+
+
 def made(made_by: Pipeline, spec: ModelSpec, found: FittedCandidate, seconds: float) -> Made:
+    evaluated = of_later_half(spec, found)
     began = time.perf_counter()
-    candidate = made_by.evaluate(spec, found, None)
+    candidate = made_by.evaluate(spec, evaluated, None)
     seconds += time.perf_counter() - began
     metric = candidate.evaluation.metrics[TASKS[spec.task].primary]
-    return Made(metric, candidate.parity.native_difference, seconds, len(candidate.model))
+    rows = (evaluated.holdout[spec.data.event_time][0], candidate.rows_holdout)
+    return Made(rows, metric, candidate.parity.native_difference, seconds, len(candidate.model))
 
 
 def elsewhere(task: str) -> tuple[ModelSpec, bytes, float]:
@@ -166,20 +187,22 @@ def elsewhere(task: str) -> tuple[ModelSpec, bytes, float]:
 
 
 def of_task(task: str, functions: Path) -> list[Row]:
-    rows, made_by = [], pipeline(THREADS, functions)
+    models, made_by = dict[str, Made](), pipeline(THREADS, functions)
     for name, parts in trainers(task).items():
         spec = spec_of(task, **parts)
         found, seconds = fitted(made_by, spec)
-        rows += shown(task, name, made(made_by, spec, found, seconds))
+        models[name] = made(made_by, spec, found, seconds)
     both = spec_of(task, {"kind": "xgboost", "params": TREES, "ensemble": 2})
     found, seconds = fitted(made_by, both, (earlier_champion(made_by, task),))
     assert len(found.members) == 2, found.notes
-    rows += shown(task, "ensemble of xgboost and the lightgbm before", made(made_by, both, found, seconds))
+    models["ensemble of xgboost and the lightgbm before"] = made(made_by, both, found, seconds)
     spec, content, by_client = elsewhere(task)
     began = time.perf_counter()
     taken = made_by.take(spec, training_set(spec), content)
-    registered = made(made_by, spec, taken, time.perf_counter() - began)
-    return rows + shown(task, "registered (LightGBM by its converter)", registered, by_client)
+    models[REGISTERED] = made(made_by, spec, taken, time.perf_counter() - began)
+    (_,) = {each.evaluated for each in models.values()}
+    compared = {REGISTERED: by_client}
+    return [row for name, model in models.items() for row in shown(task, name, model, compared.get(name))]
 
 
 def shown(task: str, trainer: str, model: Made, by_client: float | None = None) -> list[Row]:
