@@ -65,7 +65,10 @@ MISTAKES = {
     "no such type": (
         "type: float, min",
         "type: flaot, min",
-        "line 5: `features.distance.type`: 'flaot' is none of 'category', 'float', 'int', 'bool'",
+        (
+            "line 5: `features.distance.type`: 'flaot' is none of 'category', 'float', 'int', 'bool', the types that "
+            "this release of rondo knows"
+        ),
     ),
     "text for a number": ("min: 0", "min: low", "line 5: `features.distance.min`: expected a number"),
     "fraction for a count": (

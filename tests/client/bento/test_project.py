@@ -105,8 +105,8 @@ def test_a_version_with_a_feature_of_an_unknown_type_is_not_written(tmp_path: Pa
         "unknown_feature_type", "night", "timestamp",
     )  # fmt: skip
     assert str(caught.value) == (
-        "the feature night of version 3 of delay has the type 'timestamp', which this release of rondo does not know: "
-        "nothing was written; upgrade it and export the version again"
+        "nothing was written: the feature night of version 3 of delay has the type 'timestamp', which this release of "
+        "rondo does not know: upgrade rondo, then export the version again"
     )
     assert not (tmp_path / "bento").exists()
 

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.tasks.regression import least_rows
-from rondo.trainer.dataset.data_checks import calibration_notes, notes, refuse_leak
+from rondo.trainer.dataset.data_checks import calibration_notes, described_left_out, notes, refuse_leak
 from rondo.trainer.dataset.split import split
+from rondo.trainer.dataset.training_set import RowsLeftOut
 from rondo.trainer.errors import LeakError
 
-from tests.trainer.builders import START, rows, spec
+from tests.trainer.builders import START, rows, spec, with_wind
 
 
 def with_feature(**feature: Any) -> Any:
@@ -24,6 +25,22 @@ def with_feature(**feature: Any) -> Any:
 def codes(frame: pl.DataFrame, described: Any = None) -> dict[str, str | None]:
     described = described or spec()
     return {note.code: note.feature for note in notes(described, split(described, frame))}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "advice"),
+    [
+        (["distance"], {"the files have it,", "--batch-id"}),
+        (["wind"], {"`max_age`", "earlier values,"}),
+        (["distance", "wind"], {"the files have 'distance',", "--batch-id", "`max_age`", "earlier values of 'wind' "}),
+    ],
+    ids=["sent", "joined", "both"],
+)
+def test_each_lacking_feature_has_the_advice_of_its_kind(lacking: list[str], advice: set[str]) -> None:
+    """A joined feature is in no file of the dataset, and `max_age` is a key of joined ones only."""
+    sentence = described_left_out(with_wind(), RowsLeftOut(9, dict.fromkeys(lacking, 9)), 1)
+    every = {"the files have it,", "the files have 'distance',", "--batch-id", "`max_age`", "earlier values,"}
+    assert {each for each in every | {"earlier values of 'wind' "} if each in sentence} == advice
 
 
 def test_ordinary_rows_have_no_note() -> None:

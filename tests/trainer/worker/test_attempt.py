@@ -336,6 +336,6 @@ async def test_a_feature_of_an_unknown_type_fails_the_run_before_the_data_is_rea
     assert isinstance(failed, TrainingFailed)
     assert failed.attempts == 1
     assert failed.reason == (
-        "this release of the trainer does not know the types of the features at ('timestamp'): upgrade the trainer, "
-        "then train again"
+        "the feature at has the type 'timestamp', which this release of the trainer does not know: upgrade the trainer,"
+        " then train again"
     )

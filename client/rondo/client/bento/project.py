@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rondo.client.errors import RondoError
-from rondo.contracts.spec.feature_types import is_known
+from rondo.contracts.spec.feature_types import is_known, unknown_type_sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +58,8 @@ class UnknownFeatureTypeError(RondoError):
 
     def __init__(self, model: str, version: int, feature: str, word: str) -> None:
         self.model, self.version, self.feature, self.word = model, version, feature, word
-        super().__init__(
-            f"the feature {feature} of version {version} of {model} has the type {word!r}, which this release of rondo "
-            "does not know: nothing was written; upgrade it and export the version again"
-        )
+        of = f"nothing was written: the feature {feature} of version {version} of {model}"
+        super().__init__(f"{unknown_type_sentence(of, word, 'rondo')}, then export the version again")
 
 
 def write_project(version: dict[str, Any], spec: dict[str, Any], artifact: bytes, folder: Path) -> None:

@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rondo.contracts.events import arrow_sizes
 from rondo.contracts.events.logs import FEATURE, TIMESTAMP
-from rondo.contracts.spec.feature_types import is_known, unknown_types
+from rondo.contracts.spec.feature_types import is_known, unknown_type_sentence, unknown_types
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import MAX_ID, Column, Digest, Id, Name, Text
 
@@ -192,12 +192,12 @@ def column_of(feature: str) -> str:
     return f"{FEATURE}{feature}"
 
 
-def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType]) -> list[str]:
+def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType], reader: str) -> list[str]:
     """Return a sentence for each feature whose column is missing from `types` or has a type that does not fit.
 
-    No column fits a feature whose type is unknown to this release.
+    No column fits a feature whose type is unknown to this release of `reader`.
     """
-    found = of_unknown_types(features)
+    found = of_unknown_types(features, reader)
     for name, feature in features.items():
         kind = types.get(name)
         if not is_known(feature.type):
@@ -210,12 +210,9 @@ def misfits(features: Mapping[str, Feature], types: Mapping[str, pa.DataType]) -
     return found
 
 
-def of_unknown_types(features: Mapping[str, Feature]) -> list[str]:
-    """Return a sentence for each feature whose type is unknown to this release."""
-    return [
-        f"the column {name} has the type {word!r}, which this release does not know: upgrade it"
-        for name, word in unknown_types(features).items()
-    ]
+def of_unknown_types(features: Mapping[str, Feature], reader: str) -> list[str]:
+    """Return a sentence for each feature whose type is unknown to this release of `reader`."""
+    return [unknown_type_sentence(f"the column {name}", word, reader) for name, word in unknown_types(features).items()]
 
 
 _WANTED = {"category": "texts", "float": "numbers", "int": "whole numbers", "bool": "true and false"}

@@ -25,11 +25,24 @@ def unknown_types(columns: Mapping[str, TypedColumn]) -> dict[str, str]:
     return {name: column.type[:_MOST_CHARACTERS] for name, column in columns.items() if not is_known(column.type)}
 
 
+def reads(stored: str, wanted: str) -> bool:
+    """Return whether a column of the type `wanted` can take values of the type `stored`.
+
+    A whole number is a number. No other type becomes another.
+    """
+    return stored == wanted or (stored, wanted) == (FeatureType.INT, FeatureType.FLOAT)
+
+
+def unknown_type_sentence(name: str, word: str, reader: str) -> str:
+    """Return why `reader` can't use a column, and what to do."""
+    return f"{name} has the type {word!r}, which this release of {reader} does not know: upgrade {reader}"
+
+
 def unknown_types_sentence(columns: Mapping[str, TypedColumn], reader: str) -> str | None:
     """Return why `reader` can't use the columns, and what to do. None if it knows all of their types.
 
     The sentence names the first of the columns with unknown types.
     """
     for name, word in unknown_types(columns).items():
-        return f"{name} has the type {word!r}, which this release of {reader} does not know: upgrade {reader}"
+        return unknown_type_sentence(name, word, reader)
     return None

@@ -228,7 +228,8 @@ def unknown_type(path: Path, column: Plain) -> Iterator[Problem]:
     """Yield a problem if the type of a column is not in the vocabulary `FeatureType`."""
     word = column.get("type")
     if isinstance(word, str) and word not in list(FeatureType):
-        yield Problem((*path, "type"), f"{word!r} is none of {', '.join(map(repr, known(FeatureType)))}")
+        words = ", ".join(map(repr, known(FeatureType)))
+        yield Problem((*path, "type"), f"{word!r} is none of {words}, the types that this release of rondo knows")
 
 
 def limits_leave_no_value(path: Path, column: Plain) -> Iterator[Problem]:

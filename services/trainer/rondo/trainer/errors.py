@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rondo.contracts.spec.feature_types import unknown_type_sentence
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -74,11 +76,9 @@ class UnknownFeatureTypeError(TrainingImpossibleError):
 
     def __init__(self, unknown: Mapping[str, str]) -> None:
         self.unknown = dict(unknown)
-        features = ", ".join(f"{name} ({word!r})" for name, word in unknown.items())
-        super().__init__(
-            f"this release of the trainer does not know the types of the features {features}: upgrade the trainer, then"
-            " train again"
-        )
+        name, word = next(iter(unknown.items()))
+        sentence = unknown_type_sentence(f"the feature {name}", word, "the trainer")
+        super().__init__(f"{sentence}, then train again")
 
 
 class InexactIntegerError(TrainingImpossibleError):

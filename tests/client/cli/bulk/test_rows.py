@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -137,10 +138,15 @@ def test_a_file_of_another_name_has_requests(tmp_path: Path) -> None:
         assert rows.opened(file) == (file, None)
 
 
-def test_a_value_of_a_feature_of_an_unknown_type_is_refused() -> None:
-    source: Any = None
+def test_a_file_with_a_feature_of_an_unknown_type_is_refused() -> None:
+    columns = replace(COLUMNS, features={**COLUMNS.features, "light": "timestamp"})
+    names = [*columns.features]
     with pytest.raises(RefusedError) as refused:
-        rows.value_of("at", "2013-01-01", "timestamp", source)
-    assert (refused.value.code, str(refused.value)) == (
-        "unknown_feature_type", "at has the type 'timestamp', which this release of rondo does not know: upgrade it",
-    )  # fmt: skip
+        rows.check_columns(names, columns, "tips")
+    assert refused.value.code == "unknown_feature_type"
+    assert str(refused.value) == (
+        "the feature light of tips has the type 'timestamp', which this release of rondo does not know: upgrade rondo,"
+        " then send the file again"
+    )
+    # Without that column each row can be sent, and the answer says if it lacks the feature.
+    rows.check_columns(names[:-1], columns, "tips")

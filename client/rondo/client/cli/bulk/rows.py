@@ -19,7 +19,7 @@ from rondo.client.spec_proposal import files
 from rondo.contracts.batch_files.formats import EXTENSIONS
 from rondo.contracts.batch_files.times import parse_time, written_date
 from rondo.contracts.batch_files.values import parse_boolean, parse_number, parse_whole, with_point
-from rondo.contracts.spec.feature_types import is_known
+from rondo.contracts.spec.feature_types import is_known, unknown_type_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,7 +97,14 @@ def _is_row(line: bytes) -> bool:
 
 
 def check_columns(names: Sequence[str], columns: Columns, model: str) -> None:
-    """Raise RefusedError if the file lacks a required feature, because no row could be answered."""
+    """Raise RefusedError if no row of the file could be answered.
+
+    It lacks a required feature, or has one whose type is unknown to this release.
+    """
+    for name, kind in columns.features.items():
+        if name in names and not is_known(kind):
+            sentence = unknown_type_sentence(f"the feature {name} of {model}", kind, "rondo")
+            raise RefusedError(f"{sentence}, then send the file again", code="unknown_feature_type")
     if missing := [name for name in columns.required if name not in names]:
         raise RefusedError(
             f"the file has no column {', '.join(missing)}, which {model} needs: add it, or send requests as JSON Lines"
@@ -161,12 +168,9 @@ def value_of(name: str, value: Any, kind: str, source: SourceFile) -> Any:
     """Return a value of a file as a value of a request, with ingestion's conversion to the type of the feature.
 
     Raises:
-        RefusedError: ingestion would refuse the value, too, or the type is unknown to this release.
+        RefusedError: ingestion would refuse the value, too.
 
     """
-    if not is_known(kind):
-        what = f"{name} has the type {kind!r}, which this release of rondo does not know"
-        raise RefusedError(f"{what}: upgrade it", code="unknown_feature_type")
     if value is None or (isinstance(value, str) and kind != "category" and not value.strip()):
         return None
     if isinstance(value, bool) and kind == "category":

@@ -108,11 +108,11 @@ def _check(schema: pa.Schema | None, names: Iterable[str], version: Version, fil
     types = {name: pa.null() for name in known}
     if schema is not None:
         types = {field.name: _sent_type(field.type, version.features.get(field.name)) for field in schema}
-        problems = scores.misfits(version.features, types)
+        problems = scores.misfits(version.features, types, "rondo")
     else:
         missing = [name for name, feature in version.features.items() if name not in known and not feature.optional]
         problems = [f"the column {name} ({version.features[name].type}) is missing" for name in missing]
-        problems += scores.of_unknown_types(version.features)
+        problems += scores.of_unknown_types(version.features, "rondo")
     if problems:
         what = f"{file.name} does not fit version {version.model_version} of {version.model}"
         raise RefusedError(f"{what}: nothing was scored", problems, "schema_mismatch")

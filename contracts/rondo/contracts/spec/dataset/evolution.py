@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.figures import figure
 from rondo.contracts.spec.dataset.section import DatasetColumn
 from rondo.contracts.spec.duration import format_duration
+from rondo.contracts.spec.feature_types import reads
 from rondo.contracts.vocabularies import SchemaChange
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _of_column(name: str, old: DatasetColumn, new: DatasetColumn) -> Iterator[Ch
     if old.optional and not new.optional:
         sentence = f"{name} is required now: rows without it are quarantined from now on"
         yield Change(name, SchemaChange.MADE_REQUIRED, sentence, is_stricter=True)
-    if old.type != new.type and (old.type, new.type) != ("int", "float"):
+    if not reads(old.type, new.type):
         return  # limits of different types can't be compared, and `_of_types` reports the type
     if _limits(old) == _limits(new):
         return
@@ -159,14 +160,14 @@ def _of_types(known: dict[str, tuple[str, DatasetColumn]], after: DatasetSpec) -
             yield Change(name, SchemaChange.RETYPED, other_capitals(name, stored))
             continue
         old = last.type
-        if (old, column.type) == ("int", "float"):
-            yield Change(name, SchemaChange.WIDENED, f"{name} may be any number now, and was a whole one")
-        elif old != column.type:
+        if not reads(old, column.type):
             sentence = (
                 f"{name} changes from {old} to {column.type}, and stored rows have the former: give the column another "
                 "name, or declare a dataset of another name"
             )
             yield Change(name, SchemaChange.RETYPED, sentence)
+        elif old != column.type:
+            yield Change(name, SchemaChange.WIDENED, f"{name} may be any number now, and was a whole one")
 
 
 def other_capitals(name: str, stored: str) -> str:

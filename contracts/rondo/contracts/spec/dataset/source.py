@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration
+from rondo.contracts.spec.feature_types import reads
 from rondo.contracts.text import Column, Digest, Name
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _of_source(name: str, feature: Feature, model: ModelSpec, source: DatasetSpe
         yield f"{source.dataset} has no column {column} for the feature {name}: add it to `columns`, or write `column`"
     else:
         found = source.columns[column].type
-        if found != feature.type and (found, feature.type) != ("int", "float"):
+        if not reads(found, feature.type):
             yield f"the feature {name} is {feature.type}, and {source.dataset} has {column} as {found}: write that"
     keys = feature.on or source.entity
     if len(keys) != len(source.entity):

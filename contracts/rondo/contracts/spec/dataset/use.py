@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.dataset.evolution import other_capitals
+from rondo.contracts.spec.feature_types import reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,7 +106,7 @@ def _feature(name: str, feature: Feature, dataset: DatasetSpec) -> Iterator[str]
         yield f"{dataset.dataset} has no column {name}: take it out of `features`, or add it to `columns`"
         return
     column = dataset.columns[name]
-    if column.type != feature.type and (column.type, feature.type) != ("int", "float"):
+    if not reads(column.type, feature.type):
         yield f"the feature {name} is {feature.type}, and {dataset.dataset} has it as {column.type}: write that"
 
 

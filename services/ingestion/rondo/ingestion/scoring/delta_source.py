@@ -44,7 +44,7 @@ class DeltaSource:
         with self._reading(request):
             data = self._open(request)
             types = dict(zip(data.schema.names, data.schema.types, strict=True))
-            if problems := scores.misfits(request.features, types):
+            if problems := scores.misfits(request.features, types, "ingestion"):
                 what = f"version {request.data_version} of {request.dataset}"
                 wanted = f"{request.model_version} of {request.model}: {'; '.join(problems)}"
                 message = f"{what} does not fit version {wanted}; score a dataset with these columns"

@@ -57,7 +57,7 @@ class BulkColumns:
         """
         features = schema.features
         types = {name.removeprefix(scores.column_of("")): kind for name, kind in _types(batch).items()}
-        if found := scores.misfits(features, types):
+        if found := scores.misfits(features, types, "serving"):
             message = f"the columns do not fit the version: {'; '.join(found)}; send the features of its signature"
             raise RequestRefusedError("schema_mismatch", message, schema.model)
         self._batch, self._schema, self._first_row = batch, schema, first_row

@@ -154,16 +154,20 @@ def described_left_out(spec: ModelSpec, left_out: RowsLeftOut, remaining: int) -
     """Return a sentence with the number of rows that lack a required feature, and what to do about it."""
     dataset, names = spec.data.dataset, list(left_out.by_feature)
     features, it = ", ".join(_named(spec, name) for name in names), "it" if len(names) == 1 else "them"
-    if not any(spec.features[name].is_sent for name in names):
+    joined = [name for name in names if not spec.features[name].is_sent]
+    if len(joined) == len(names):
         return (
             f"{left_out.rows:,} published rows of {dataset} have no {features} that was known at their event time and"
             f" are left out: {remaining:,} rows remain. Publish earlier values, raise `max_age`, or make {it}"
             " `optional` in the spec"
         )
+    sent = it if not joined else ", ".join(repr(name) for name in names if name not in joined)
+    # The files of the dataset have no joined feature, so another publication of them would not help it.
+    earlier = f", publish earlier values of {', '.join(map(repr, joined))} or raise `max_age`" if joined else ""
     return (
         f"{left_out.rows:,} published rows of {dataset} have no {features} and are left out:"
-        f" {remaining:,} rows remain. If the files have {it}, publish each again under a new id"
-        f" (`rondo publish {dataset} FILE --batch-id NEW`), or make {it} `optional` in the spec"
+        f" {remaining:,} rows remain. If the files have {sent}, publish each again under a new id"
+        f" (`rondo publish {dataset} FILE --batch-id NEW`){earlier}, or make {it} `optional` in the spec"
     )
 
 
