@@ -1,8 +1,9 @@
-"""An estimator whose graph differs from its model in one edge row makes no candidate."""
+"""An estimator or a function whose graph differs from its model in one row makes no candidate."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from rondo.registry.gates.gates import MAX_PARITY_DIFFERENCE, evaluate_gates
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.onnx_graph import parity
 from rondo.trainer.onnx_graph.parity import ParityError
+from rondo.trainer.worker.app import pipeline
 
 from tests.registry.builders import results
 from tests.trainer import builders
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tests.trainer.worker_harness import WorkerHarness
 
 GAP = 1e-3
+OWN = Path(__file__).parents[1] / "functions" / "own_model.py"
 ROWS = builders.rows(2_000)
 
 
@@ -53,6 +56,31 @@ async def test_a_run_of_the_worker_fails_with_the_row_and_stores_no_candidate(ha
     assert not list(harness.artifacts.glob("**/*"))
     (trained,) = await harness.run((builders.spec(), builders.trigger(name="again")), pipeline=pipeline_of_steps(0))
     assert isinstance(trained, ModelTrained)
+
+
+@pytest.mark.process
+@pytest.mark.medium
+async def test_a_function_whose_graph_is_unfaithful_fails_with_the_row_and_a_faithful_one_is_a_candidate(
+    harness: WorkerHarness, tmp_path: Path
+) -> None:
+    builders.write_batch(harness.data, ROWS)
+    (tmp_path / "functions" / "own").mkdir(parents=True)
+    (tmp_path / "functions" / "own" / "train.py").write_text(OWN.read_text())
+    trains = pipeline(1, tmp_path / "functions")
+    ends = []
+    for name in ("unfaithful", "with_predict"):
+        trainer = {"kind": "function", "function": f"own.train:{name}", "min_rows": 1_000}
+        described = builders.spec().as_dict() | {"trainer": trainer, "retrain": {"policy": "triggers"}}
+        asked = type(builders.spec()).model_validate(described)
+        ends += await harness.run((asked, builders.trigger(name=name)), pipeline=trains)
+    failed, trained = ends
+    assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 1
+    assert json.loads(failed.reason[failed.reason.index("{") :])["carrier"] == "UA"
+    assert isinstance(trained, ModelTrained), trained
+    found = await load_evidence(Artifacts(str(harness.artifacts)), trained.evidence)
+    assert found.parity.native is True
+    assert results(*evaluate_gates(found, Gates(), None)) == {GateName.PARITY: True}
 
 
 async def evidence(harness: WorkerHarness, gap: float) -> Evidence:
