@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from rondo.serving.errors import OverloadedError, RequestRefusedError
-from rondo.serving.explanations.service import ExplanationService, check_size, pairs_of
+from rondo.serving.explanations.by_trees import MOST_WORK
+from rondo.serving.explanations.options import Options, options_of
+from rondo.serving.explanations.service import ExplanationService, check_size
+from rondo.serving.explanations.trees.errors import NotTreesError
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.requests.rows import SentRows
 
 from tests.serving.builders import FEATURES, build_model, version_of
+
+if TYPE_CHECKING:
+    from rondo.serving.explanations.service import Explained
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 
@@ -72,20 +78,92 @@ def test_pairs_out_of_range_are_refused(pairs: int) -> None:
         check_size(1, 2, pairs)
     assert "send 2 to 1,000 pairs of permutations" in str(caught.value)
     with pytest.raises(RequestRefusedError) as caught:
-        pairs_of({"pairs": f"{pairs}"})
+        options_of({"pairs": f"{pairs}"})
     assert "send a whole number, such as 50" in str(caught.value)
-    assert pairs_of(None) is None
+    assert options_of(None) == Options()
 
 
 async def test_a_model_without_a_finite_number_is_said_to_be_unexplainable() -> None:
     with pytest.raises(RequestRefusedError) as caught:
-        await ExplanationService(lambda: NOW).explain(served(scorer=Spoiled()), one_row(), None, 2)
+        await ExplanationService(lambda: NOW).explain(served(scorer=Spoiled()), one_row(), None, Options(2))
     assert caught.value.code == "unexplainable"
     assert "can't be explained: the model gives no finite number for values like it" in str(caught.value)
 
 
 async def test_further_requests_are_asked_to_come_again() -> None:
     service = ExplanationService(lambda: NOW)
-    asked = [service.explain(served(scorer=Spoiled()), one_row(), None, 2) for _ in range(12)]
+    asked = [service.explain(served(scorer=Spoiled()), one_row(), None, Options(2)) for _ in range(12)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(answer, OverloadedError) for answer in answers) == 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"output": "log_odds"}, ("'log_odds'", "send 'margin' to explain the margin of a model of trees")),
+        ({"output": "margin", "pairs": 50}, ("a margin is only explained exactly", "leave out `parameters.pairs`")),
+    ],
+)
+def test_another_output_and_samples_of_the_margin_are_refused(
+    parameters: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        options_of(parameters)
+    assert caught.value.code == "bad_request"
+    assert all(part in str(caught.value) for part in said)
+
+
+@dataclass
+class FoundTrees:
+    """`by_trees.TreeFinder` of trees with so much work for each row, or of a reason why there are none."""
+
+    work: int = 1
+    reason: str | None = None
+    is_sum: bool = False
+
+    async def find(self, *_: Any) -> Any:
+        if self.reason:
+            raise NotTreesError("no_trees", self.reason)
+        return self
+
+    def explain(self, *_: Any) -> Any:
+        raise NotTreesError("mismatch", "its output is not that of its trees for each row")
+
+
+class Known(Spoiled):
+    """A model that has a number for each row."""
+
+    def score(self, columns: Any) -> Any:
+        return {"score": np.ones(len(columns["distance"]), np.float32)}
+
+
+async def explained(trees: FoundTrees | None, options: Options) -> list[Explained]:
+    return await ExplanationService(lambda: NOW, trees).explain(served(scorer=Known()), one_row(), None, options)
+
+
+@pytest.mark.parametrize(
+    ("trees", "code", "said"),
+    [
+        (FoundTrees(reason="its output comes from a node Gemm"), "unexplainable", "a node Gemm. Leave out"),
+        (FoundTrees(work=MOST_WORK + 1), "too_large", "20,000,001 pairs of leaves and background rows"),
+        (FoundTrees(), "unexplainable", "not that of its trees for each row. Leave out `parameters.output`"),
+        (None, "unexplainable", "reads no trees. Leave out `parameters.output`"),
+    ],
+)
+async def test_a_margin_that_can_not_be_explained_is_refused(trees: FoundTrees | None, code: str, said: str) -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        await explained(trees, Options(margin=True))
+    assert caught.value.code == code
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [
+        FoundTrees(reason="of a test"), FoundTrees(is_sum=False), FoundTrees(is_sum=True),
+        FoundTrees(MOST_WORK + 1, is_sum=True), None,
+    ],
+)  # fmt: skip
+async def test_an_answer_that_is_not_explained_by_trees_has_another_method(trees: FoundTrees | None) -> None:
+    found = await explained(trees, Options())
+    assert [(each.method, each.margin) for each in found] == [("exact", False)]

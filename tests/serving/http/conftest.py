@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
+from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
 from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.error_field import AddErrorField
@@ -41,17 +43,28 @@ def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedMod
     return models
 
 
+@pytest.fixture
+def artifacts() -> dict[str, bytes]:
+    """Artifacts by digest, for explanations by trees."""
+    return {}
+
+
 @pytest.fixture(params=["asgi", "direct"])
 async def client(
-    models: ServedModels, topic: LogTopic, request: pytest.FixtureRequest
+    models: ServedModels, topic: LogTopic, artifacts: dict[str, bytes], request: pytest.FixtureRequest
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Call the application, or a server that answers common requests without it. Clients can't see a difference."""
 
     async def report() -> dict[str, str]:
         return {"kafka": "no answer" if topic.unavailable else "ok"}
 
+    async def artifact(digest: str) -> bytes:
+        if digest not in artifacts:
+            raise ArtifactMissingError(digest)
+        return artifacts[digest]
+
     tokens, service = await token_cache(), InferenceService(topic.publish, lambda: NOW)
-    app = api(models, service, report)
+    app = api(models, service, report, trees=TreeModels(artifact))
     guarded = AddErrorField(server.guarded(Health(), tokens, app, continued_spans_only=True))
     if request.param == "asgi":
         transport: httpx.AsyncBaseTransport = httpx.ASGITransport(guarded, raise_app_exceptions=False)

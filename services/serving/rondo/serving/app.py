@@ -29,6 +29,7 @@ from rondo.serving.deployments.loader import ArtifactLoader
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
+from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
 from rondo.serving.grpc import server as grpc_server
 from rondo.serving.grpc.api import GrpcApi
 from rondo.serving.handlers import Replica, on_deployment_changed
@@ -120,7 +121,9 @@ async def _answering(
     stream = ExactlyOnceStream(stream_settings(settings), transform, moved=transform.forget, notes=queues)
     bulk = _bulk_versions(settings)
     direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
-    shared.http.app = api(shared.models, service, shared.health.report, direct_bulk)
+    shared.http.app = api(
+        shared.models, service, shared.health.report, direct_bulk, TreeModels(Artifacts(settings.artifacts).get)
+    )  # fmt: skip
     direct.service = service
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)

@@ -1,1 +1,1 @@
-"""Explanations of single predictions."""
+"""Explanations of single predictions: by trees, by all sets of features, or by samples."""

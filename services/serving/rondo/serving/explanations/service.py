@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,10 @@ import numpy as np
 
 from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.explanations import exact
+from rondo.serving.explanations.by_trees import background_of, find_trees, without_margin
+from rondo.serving.explanations.options import DEFAULT_PAIRS, Options
 from rondo.serving.explanations.shapley import shapley
+from rondo.serving.explanations.trees.errors import NotTreesError
 from rondo.serving.inference import joined_rows
 from rondo.serving.requests.validation import invalid_rows
 
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Output
+    from rondo.serving.explanations.by_trees import TreeFinder, Trees
     from rondo.serving.explanations.shapley import Shapley
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.outputs.schema import OutputSchema
     from rondo.serving.requests.rows import Column, Rows, SentRows
 
-DEFAULT_PAIRS, FEWEST_PAIRS, MOST_PAIRS = 50, 2, 1_000
+log = logging.getLogger(__name__)
+FEWEST_PAIRS, MOST_PAIRS = 2, 1_000
 # The limit of evaluations of a model in one request. Each costs about as much as a prediction in a micro-batch.
 MOST_EVALUATIONS = 500_000
 # The limit of an exact explanation that the client did not request, which is to take at most 0.25 s of a core.
@@ -42,38 +48,40 @@ _MOST_WAITING, _RETRY_SECONDS = 8, 2
 class Explained:
     """The version that answers a row, the output that is explained, and the Shapley values of the features.
 
-    `method` is the method of the values: `exact` or `sampled`.
+    `method` is the method of the values: `tree`, `exact` or `sampled`. If `margin` is true, they are of the margin.
     """
 
     version: LoadedVersion
     output: Output
     shapley: Shapley
     method: str
+    margin: bool = False
 
 
 @dataclass
 class ExplanationService:
-    """Explains one request at a time in a thread."""
+    """Explains one request at a time in a thread. Without `trees` no version is explained by its trees."""
 
     now: Callable[[], datetime]
+    trees: TreeFinder | None = None
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0
 
     async def explain(
-        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, pairs: int | None
+        self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, options: Options
     ) -> list[Explained]:
-        """Return the explanation of each row, by `pairs` pairs of permutations.
+        """Return the explanation of each row.
 
-        Without `pairs` the explanation is exact if that takes at most 110,000 evaluations. Otherwise it uses
-        `DEFAULT_PAIRS`.
+        Without a number of pairs it is exact for a sum of trees, and for other models if that takes at most 110,000
+        evaluations. Otherwise it uses `DEFAULT_PAIRS`.
 
         Raises:
-            RequestRefusedError: a row can't be answered, the request needs too many evaluations, or the artifact has no
-                background values.
+            RequestRefusedError: a row can't be answered, the request needs too many evaluations, the artifact has no
+                background values, or the request asks for a margin that a version does not have.
             OverloadedError: too many other explanations are waiting.
 
         """
-        wanted = DEFAULT_PAIRS if pairs is None else pairs
+        wanted = DEFAULT_PAIRS if options.pairs is None else options.pairs
         check_size(len(rows), len(served.schema.features), wanted, _width(served.outputs))
         whole = joined_rows.join([rows], served.schema)
         if refused := invalid_rows(whole, served.schema, self.now()):
@@ -81,26 +89,18 @@ class ExplanationService:
         if self._waiting >= _MOST_WAITING:
             raise OverloadedError(f"{self._waiting} requests for explanations wait", _RETRY_SECONDS)
         self._waiting += 1
+        versions = served.answering if pinned is None else (pinned,)
         try:
             async with self._one:
-                is_exact = pairs is None and _may_be_exact(served, len(rows))
+                if trees := await find_trees(self.trees, versions, len(rows), options):
+                    try:
+                        return await asyncio.to_thread(_by_trees, served, whole, pinned, trees, margin=options.margin)
+                    except NotTreesError as error:
+                        log.warning("rows of %s are explained without its trees: %s", served.model, error)
+                is_exact = options.pairs is None and _may_be_exact(served, len(rows))
                 return await asyncio.to_thread(_explain, served, whole, pinned, None if is_exact else wanted)
         finally:
             self._waiting -= 1
-
-
-def pairs_of(parameters: Mapping[str, Any] | None) -> int | None:
-    """Return the number of pairs of permutations that a request asks for. None if it asks for none.
-
-    Raises:
-        RequestRefusedError: the value is not a whole number.
-
-    """
-    pairs = (parameters or {}).get("pairs")
-    if pairs is not None and type(pairs) is not int:
-        message = f"`parameters.pairs` is {str(pairs)[:40]!r}: send a whole number, such as {DEFAULT_PAIRS}"
-        raise RequestRefusedError("bad_request", message)
-    return pairs
 
 
 def check_size(rows: int, features: int, pairs: int, labels: int = 1) -> None:
@@ -135,19 +135,42 @@ def _may_be_exact(served: ServedModel, rows: int) -> bool:
     return rows * exact.evaluations(len(served.schema.features), largest) <= _MOST_EXACT
 
 
+def _by_trees(
+    served: ServedModel, rows: Rows, pinned: LoadedVersion | None, trees: Mapping[LoadedVersion, Trees], *, margin: bool
+) -> list[Explained]:
+    """Return explanations by the trees of the versions.
+
+    Raises:
+        NotTreesError: the trees don't give the answers of a row.
+
+    """
+    by_version: dict[LoadedVersion, list[int]] = {}
+    for number in range(len(rows)):
+        by_version.setdefault(_answering(served, rows, number, pinned), []).append(number)
+    found, features = {}, list(served.schema.features)
+    for version, numbers in by_version.items():
+        output, own = version.outputs.explained, list(version.schema.features)
+        columns = {name: rows.columns[name][numbers] for name in own}
+        answers = _scores(version, output, columns)
+        for number, answer in zip(numbers, answers, strict=True):
+            _require_finite(answer, version, rows, number)
+        try:
+            values = trees[version].explain(columns, answers)
+        except NotTreesError as error:
+            if margin:
+                raise without_margin(version, error) from None
+            raise
+        for number, each in zip(numbers, values, strict=True):
+            found[number] = Explained(version, output, each.among(features, own), "tree", margin)
+    return [found[number] for number in range(len(rows))]
+
+
 def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pairs: int | None) -> list[Explained]:
     """Return explanations by `pairs` pairs of permutations. Without pairs they are exact."""
     found, features = [], list(served.schema.features)
     for number in range(len(rows)):
-        version = pinned or served.version_for(rows.entities[number] or rows.ids[number])
-        background = version.scorer.background
-        if background is None:
-            message = (
-                f"version {version.model_version} of {version.model} was trained before explanations: its artifact has"
-                f" no background values. Train again (`rondo train {version.model}`)"
-            )
-            raise RequestRefusedError("unexplainable", message, version.model)
-        output = version.outputs.explained
+        version = _answering(served, rows, number, pinned)
+        background, output = background_of(version), version.outputs.explained
         # A version in a rollout may lack features of the other version.
         row = {name: rows.columns[name][number] for name in version.schema.features}
         score = partial(_scores, version, output)
@@ -155,12 +178,20 @@ def _explain(served: ServedModel, rows: Rows, pinned: LoadedVersion | None, pair
             values, method = exact.exact_shapley(score, row, background), "exact"
         else:
             values, method = shapley(score, row, background, pairs), "sampled"
-        if not np.isfinite(values.values).all():
-            where = rows.source.where(number)
-            message = f"the row{where} can't be explained: the model gives no finite number for values like it"
-            raise RequestRefusedError("unexplainable", message, version.model)
+        _require_finite(values.values, version, rows, number)
         found.append(Explained(version, output, values.among(features, list(row)), method))
     return found
+
+
+def _answering(served: ServedModel, rows: Rows, number: int, pinned: LoadedVersion | None) -> LoadedVersion:
+    return pinned or served.version_for(rows.entities[number] or rows.ids[number])
+
+
+def _require_finite(values: NDArray[Any], version: LoadedVersion, rows: Rows, number: int) -> None:
+    if not np.isfinite(values).all():
+        where = rows.source.where(number)
+        message = f"the row{where} can't be explained: the model gives no finite number for values like it"
+        raise RequestRefusedError("unexplainable", message, version.model)
 
 
 def _width(schema: OutputSchema) -> int:

@@ -15,7 +15,8 @@ from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
 from rondo.serving.bulk.direct import DirectAnswers
-from rondo.serving.explanations.service import ExplanationService, pairs_of
+from rondo.serving.explanations.options import options_of
+from rondo.serving.explanations.service import ExplanationService
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
 from rondo.serving.http.direct_routing import DirectRouting
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
+    from rondo.serving.explanations.by_trees import TreeFinder
     from rondo.serving.inference.service import InferenceService
     from rondo.serving.models.serving_table import ServedModels
 
@@ -60,13 +62,14 @@ def api(
     service: InferenceService,
     report: Callable[[], Awaitable[dict[str, str]]],
     bulk: DirectAnswers | None = None,
+    trees: TreeFinder | None = None,
 ) -> ASGIApp:
     """Return the application. `report` is the state of the service's dependencies, as for `/readyz`.
 
-    Without `bulk` it refuses bulk requests.
+    Without `bulk` it refuses bulk requests. Without `trees` it explains no version by its trees.
     """
     bulk = bulk or DirectAnswers(None, lambda: service.now())  # noqa: PLW0108 - as below
-    explanations = ExplanationService(lambda: service.now())  # noqa: PLW0108 - tests of routes have no service
+    explanations = ExplanationService(lambda: service.now(), trees)  # noqa: PLW0108 - tests of routes have no service
     endpoints = _Endpoints(models, service, report, explanations, bulk)
     operations: dict[Operation, Endpoint] = {
         _get("/v2", "The server", openapi.SERVER): endpoints.server,
@@ -171,7 +174,7 @@ class _Endpoints:
         sent = protocol.decode(body, header_length(request, body))
         with self._models.lease() as table:
             call = InferenceCall.of(table, *_named(request), sent, explanation.names)
-            rows = await self._explanations.explain(call.served, call.rows, call.pinned, pairs_of(sent.parameters))
+            rows = await self._explanations.explain(call.served, call.rows, call.pinned, options_of(sent.parameters))
         return Response(explanation.encode(call, rows), media_type="application/json")
 
     async def scores(self, request: Request) -> Response:

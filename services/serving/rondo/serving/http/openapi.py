@@ -85,11 +85,14 @@ MODEL = of(
 EXPLANATION = of(
     model_name=_TEXT,
     id=_TEXT,
-    parameters=of(method=_TEXT | {"description": "`exact`, with standard errors of 0, or `sampled`"}),
+    parameters=of(method=_TEXT | {"description": "`tree` or `exact`, with standard errors of 0, or `sampled`"}),
     outputs=_output(
         data={"type": "array", "description": "Shapley values, standard errors and bases, in row-major order"}
     ),
 )
+EXPLANATION["properties"]["parameters"]["properties"]["output"] = _TEXT | {
+    "description": "`margin`, if the request asks for the margin of a model of trees"
+}
 INDEX = {"type": "array", "items": of(name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT)}
 LOADED = of(name=_TEXT)
 INFERENCE = of(

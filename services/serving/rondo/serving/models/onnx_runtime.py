@@ -50,7 +50,7 @@ class OnnxModel:
                 differ from the task in its metadata.
 
         """
-        self._session = _session(content, threads)
+        self._session = open_session(content, threads)
         _check_inputs(self._session, features)
         self.outputs = _outputs(self._session)
         _check_outputs(self._session, self.outputs)
@@ -80,7 +80,13 @@ def _background(values: Sequence[Any], feature: Feature) -> Column:
     return text_column(values) if feature.type == "category" else np.array(values, np.float32)
 
 
-def _session(content: bytes, threads: int) -> Any:
+def open_session(content: bytes, threads: int) -> Any:
+    """Return a session of onnxruntime for a model.
+
+    Raises:
+        UnfitModelError: the model can't be loaded.
+
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from rondo.serving.explanations.options import MARGIN
 from rondo.serving.open_inference.names import ID, VERSION
 from rondo.serving.open_inference.response import described, json_data
 
@@ -30,7 +31,8 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
 
     The response has the Shapley values of the explained output, shape [N, features] or [N, features, labels], their
     standard errors, and the base to which they are added, shape [N, 1] or [N, labels]. `parameters.method` is the
-    method: `exact`, with errors of 0, or `sampled`.
+    method: `tree` or `exact`, with errors of 0, or `sampled`. `parameters.output` is `margin` if the margin is
+    explained.
     """
     first, count, features = rows[0], len(rows), list(call.served.schema.features)
     labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []
@@ -49,5 +51,6 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
     outputs += [described(ID, "BYTES", count) | {"data": call.rows.ids}]
     outputs += [described(VERSION, "BYTES", count) | {"data": versions}]
     asked = [output for output in outputs if output["name"] in call.requested]
-    about = {"model_name": call.served.model, "id": call.request_id, "parameters": {"method": first.method}}
+    how = {"method": first.method} | ({"output": MARGIN} if first.margin else {})
+    about = {"model_name": call.served.model, "id": call.request_id, "parameters": how}
     return msgspec.json.encode(about | {"outputs": asked})

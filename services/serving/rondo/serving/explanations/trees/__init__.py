@@ -1,0 +1,1 @@
+"""Trees in ONNX graphs and the Shapley values of their sums."""

@@ -1,0 +1,80 @@
+"""The trees of one version. The part of its graph before the trees runs in onnxruntime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.serving.explanations.trees import tree_graph
+from rondo.serving.explanations.trees.closed_form import DeepPathError, TreeShapley
+from rondo.serving.explanations.trees.errors import NotTreesError
+from rondo.serving.models.onnx_runtime import UnfitModelError, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.serving.explanations.shapley import Shapley
+    from rondo.serving.models.loaded_version import LoadedVersion
+    from rondo.serving.requests.rows import Column
+
+# The error of a sum of float32 leaves in another order.
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+
+
+class TreeModel:
+    """`by_trees.Trees` of one version. It does not refer to the version, which may be unloaded."""
+
+    def __init__(self, content: bytes, version: LoadedVersion, background: Mapping[str, Column]) -> None:
+        """Read the graph, and prepare the background.
+
+        Raises:
+            NotTreesError: the graph has another form, or its trees do not give its output.
+
+        """
+        output, features = version.outputs.explained, list(version.schema.features)
+        self._graph = graph = tree_graph.read(content, output.tensor)
+        try:
+            self._session = open_session(graph.document, 1)
+        except UnfitModelError as error:
+            raise NotTreesError("not_run", f"the part of its graph before the trees can't be run ({error})") from None
+        tensors = [each.name for each in self._session.get_outputs()]
+        found = dict(zip(tensors, self._session.run(tensors, _feeds(background)), strict=True))
+        matrix = found.get(graph.matrix)
+        if matrix is None:
+            raise NotTreesError("columns", "its trees take a feature without any node before them")
+        widths = {part: found[part].shape[1] if part in found else 1 for part, _ in graph.columns.parts}
+        of_columns = graph.columns.features(widths, features)
+        if matrix.dtype != np.float32 or matrix.shape[1:] != of_columns.shape:
+            raise NotTreesError("columns", "the columns of the matrix that its trees take are not those of its parts")
+        try:
+            self._shapley = TreeShapley(graph.ensemble.splits, graph.ensemble.paths, of_columns, len(features), matrix)
+        except DeepPathError:
+            raise NotTreesError("too_large", "a path in its trees has conditions on too many features") from None
+        answers = version.scorer.score(background)[output.name]
+        self._check(matrix, answers.reshape(len(matrix), -1))
+
+    @property
+    def is_sum(self) -> bool:
+        return self._graph.link is None
+
+    @property
+    def work(self) -> int:
+        return self._shapley.work
+
+    def explain(self, columns: Mapping[str, Column], answers: NDArray[np.float32]) -> list[Shapley]:
+        matrix = self._session.run([self._graph.matrix], _feeds(columns))[0]
+        self._check(matrix, answers)
+        return self._shapley.explain(matrix)
+
+    def _check(self, matrix: NDArray[np.float32], answers: NDArray[np.float32]) -> None:
+        """Check that the trees give the answers of the graph, which shows that the graph was read correctly."""
+        found = self._graph.output(self._shapley.sums(matrix))
+        if found.shape != answers.shape or not np.allclose(found, answers, _RELATIVE, _ABSOLUTE):
+            raise NotTreesError("mismatch", "its output is not that of its trees for each row")
+
+
+def _feeds(columns: Mapping[str, Column]) -> dict[str, Column]:
+    return {name: column.reshape(-1, 1) for name, column in columns.items()}
