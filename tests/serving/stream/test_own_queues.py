@@ -118,6 +118,7 @@ class Kafka:
     paces: Paces
     seconds: float = 60.0
     retry_after: float = 0.0
+    reader: Callable[[Mapping[int, list[Message]]], Reader] = Reader
     answered_before: Committed = field(default_factory=Committed)
     pending: PendingDeployments = field(default_factory=PendingDeployments)
     topic: dict[int, list[Message]] = field(default_factory=lambda: {0: [], 1: []})
@@ -129,7 +130,7 @@ class Kafka:
     def __post_init__(self) -> None:
         service = InferenceService(never, lambda: NOW)
         self.queues = OwnQueues(
-            lambda _: Reader(self.topic), self.paces, self.seconds, backoff=Backoff(first=self.retry_after)
+            lambda _: self.reader(self.topic), self.paces, self.seconds, backoff=Backoff(first=self.retry_after)
         )
         repeats = RepeatedRequests(self.answered_before, 1_000, lambda: NOW)
         counted = Partitions(lambda _: 2)
@@ -583,6 +584,61 @@ def test_requests_wait_while_a_dependency_is_unavailable(models: ServedModels, m
         wait_scored(kafka)
     assert kafka.refused == []
     assert [each for _, each, _ in kafka.answers] == ["r0", "r1", "r2", "r3"]
+
+
+def test_a_reader_that_fails_is_replaced_and_delays_no_other_model(
+    models: ServedModels, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults, closed = iter([True] * 3), list[Reader]()
+
+    class Faulty(Reader):
+        def read(self, most: int) -> Sequence[Any]:
+            assert self not in closed
+            found = super().read(most)
+            if found and next(faults, False):
+                raise UnavailableError("Kafka", "it refuses the read")  # these messages are lost
+            return found
+
+        def close(self) -> None:
+            closed.append(self)
+
+    kafka = Kafka(models, Slow(), reader=Faulty)
+    for number, model in enumerate(["slow", "quick"] * 4):
+        kafka.send(request(number, model))
+    for number in range(8, 20):
+        kafka.send(request(number, "quick"))
+        kafka.turn()
+        wait_scored(kafka)
+    assert len(closed) == 3
+    assert [each for model, each, _ in kafka.answers if model == "slow"] == ["r0", "r2", "r4", "r6"]
+    assert [each for model, each, _ in kafka.answers if model == "quick"] == [
+        f"r{number}" for number in (1, 3, 5, 7, *range(8, 20))
+    ]
+    warned = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [record.__dict__["attempt"] for record in warned] == [1, 2, 3]
+    assert all("slow" in record.getMessage() and "it refuses the read" in record.getMessage() for record in warned)
+
+
+def test_a_reader_that_fails_is_not_replaced_again_at_once(models: ServedModels) -> None:
+    opened = list[Reader]()
+
+    class Failing(Reader):
+        def assign(self, offsets: Mapping[int, int]) -> None:
+            if self not in opened:
+                opened.append(self)
+            super().assign(offsets)
+
+        def read(self, _: int) -> Sequence[Any]:
+            raise UnavailableError("Kafka", "it refuses the read")
+
+    kafka = Kafka(models, Slow(), retry_after=60.0, reader=Failing)
+    kafka.send(request(0, "slow"))
+    for _ in range(10):
+        kafka.turn()
+    assert len(opened) == 2, "the longest time is 5 s, so no second failure occurs within this test"
+    kafka.restart()
+    kafka.turn()
+    assert kafka.queues.active
 
 
 def test_a_queue_that_fails_is_tried_again_later(models: ServedModels, monkeypatch: pytest.MonkeyPatch) -> None:

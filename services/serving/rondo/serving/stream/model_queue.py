@@ -48,14 +48,19 @@ def model_of(message: Message) -> str | None:
 
 
 class Requests(Protocol):
-    """Reads partitions of the requests. Raises KafkaException."""
+    """Reads partitions of the requests."""
 
     def assign(self, offsets: Mapping[int, int], /) -> None:
         """Read exactly these partitions, each from its offset on."""
         ...
 
     def read(self, most: int, /) -> Sequence[Message]:
-        """Return at most `most` messages that have been read, without waiting."""
+        """Return at most `most` messages that have been read, without waiting.
+
+        Raises:
+            UnavailableError: the reader has failed. Messages may be missing, so another one has to take its place.
+
+        """
         ...
 
     def close(self) -> None: ...
@@ -112,6 +117,9 @@ class ModelQueue:
     # The number of consecutive failures, and the time on the monotonic clock before which the queue does not try again.
     attempts: int = 0
     retry_at: float = 0.0
+    # The same for its reader.
+    failed_reads: int = 0
+    read_at: float = 0.0
     poison: PoisonPillTracker = field(default_factory=PoisonPillTracker)
     _partitions: dict[int, _Partition] = field(default_factory=dict)
 
@@ -122,11 +130,18 @@ class ModelQueue:
         self._assign()
 
     def read(self, most: int) -> None:
-        """Hold the requests to the model among at most `most` messages that have been read."""
+        """Hold the requests to the model among at most `most` messages that have been read.
+
+        Raises:
+            UnavailableError: the reader has failed. Call `reopen` before the next read.
+
+        """
         self._pause()
         if all(each.paused for each in self._partitions.values()):
             return
-        for message in self.requests.read(most):
+        if messages := self.requests.read(most):
+            self.failed_reads = 0
+        for message in messages:
             _, partition, offset = place(message)
             mine = self._partitions.get(partition)
             # Other messages belong to the last assignment.
@@ -134,6 +149,12 @@ class ModelQueue:
                 mine.read, mine.read_at = offset + 1, message.timestamp()[1]
                 if model_of(message) == self.model:
                     mine.hold(message)
+
+    def reopen(self, requests: Requests) -> None:
+        """Read on with another reader, after the last message that was read."""
+        self.requests.close()
+        self.requests = requests
+        self._assign()
 
     def take(self, most: int, ends: Mapping[int, int], pending: Collection[int] = ()) -> list[Message]:
         """Return the first requests that the stream has read past, which are below the `ends` of their partitions.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis.errors import Backoff
+from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.kafka_records import place
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.serving import metrics
@@ -125,7 +125,7 @@ class OwnQueues:
         self._drop_stale()
         budget = (RUN_SECONDS if self.seconds is None else self.seconds) / 2
         for queue in list(self._queues.values()):
-            queue.read(_READ // len(self._queues) + self._passed_messages)
+            self._read(queue, _READ // len(self._queues) + self._passed_messages)
             if queue.running is not None:
                 if not queue.running.inference.done():
                     continue
@@ -139,6 +139,20 @@ class OwnQueues:
                     self._moved |= queue.advance(self._ends)
                 self._leave(queue)
         self._measure()
+
+    def _read(self, queue: ModelQueue, most: int) -> None:
+        """Read further requests. If the reader fails, only its own model waits until another one reads on."""
+        if time.monotonic() < queue.read_at:
+            return
+        try:
+            queue.read(most)
+        except UnavailableError as error:
+            queue.failed_reads += 1
+            queue.read_at = time.monotonic() + self.backoff.delay(queue.failed_reads)
+            log.warning(
+                "the queue of %s reads no requests: %s", queue.model, error, extra={"attempt": queue.failed_reads}
+            )
+            queue.reopen(self.requests(queue.model))
 
     def _leave(self, queue: ModelQueue) -> None:
         if ended := queue.caught_up(self._ends):

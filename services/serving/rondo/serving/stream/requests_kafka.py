@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from rondo.chassis.errors import UnavailableError
 from rondo.chassis.kafka_records import readable
 from rondo.chassis.stream.config import assigned_consumer_config
 from rondo.contracts.events.predictions import PredictionRequested
@@ -34,7 +35,10 @@ class KafkaRequests:
         self._consumer.assign([TopicPartition(PredictionRequested.topic, *each) for each in sorted(offsets.items())])
 
     def read(self, most: int) -> Sequence[Message]:
-        return readable(self._consumer.consume(most, 0))
+        try:
+            return readable(self._consumer.consume(most, 0))
+        except KafkaException as error:
+            raise UnavailableError(f"the topic {PredictionRequested.topic}", error.args[0].str()) from error
 
     def close(self) -> None:
         self._consumer.close()
