@@ -78,6 +78,7 @@ _WRITTEN = {
     StatisticName.WASSERSTEIN: ("Wasserstein", ".2f"),
     StatisticName.MISSING: ("missing", ".1%"),
     StatisticName.UNSEEN: ("unseen", ".1%"),
+    StatisticName.OUT_OF_RANGE: ("out of range", ".1%"),
     StatisticName.UNKNOWN_CLASSES: ("unknown classes", ".1%"),
     StatisticName.MEAN_ERROR: ("mean error", ".4g"),
     StatisticName.LEVEL: ("level", ".3f"),

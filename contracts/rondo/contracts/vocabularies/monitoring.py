@@ -10,12 +10,12 @@ class StatisticName(StrEnum):
 
     `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` the total variation
     distance of categories, `jensen_shannon` the Jensen-Shannon distance, and `wasserstein` the Wasserstein distance of
-    ranks in the reference. `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of
-    outcomes whose class the model does not know, `mean_error` the mean of outcome minus prediction. `level` and
-    `spread` are means of the first two Legendre polynomials of a value's rank in the reference (0 without a change),
-    `share` is the share of a category, and `loss` the mean loss between 0 and 1. `calibration` is the mean of outcome
-    minus prediction, and 0 if predictions are neither too high nor too low. For a number it is divided by the error
-    whose loss is 1. `silence` is the time without a row, and `lag` the distance of the newest event time from the
+    ranks in the reference. `missing`, `unseen` and `out_of_range` are shares of rows (0 to 1). `unknown_classes` is the
+    share of outcomes whose class the model does not know, `mean_error` the mean of outcome minus prediction. `level`
+    and `spread` are means of the first two Legendre polynomials of a value's rank in the reference (0 without a
+    change), `share` is the share of a category, and `loss` the mean loss between 0 and 1. `calibration` is the mean of
+    outcome minus prediction, and 0 if predictions are neither too high nor too low. For a number it is divided by the
+    error whose loss is 1. `silence` is the time without a row, and `lag` the distance of the newest event time from the
     clock, both in seconds. `skew` is the share of rows whose value was published differently than it was served.
     `repeated_requests` is the share of requests with the entity and event time of an earlier request,
     `repeated_features` the share of those with the features of an earlier request. `failed_rows` is the share of rows
@@ -32,6 +32,7 @@ class StatisticName(StrEnum):
     WASSERSTEIN = "wasserstein"
     MISSING = "missing"
     UNSEEN = "unseen"
+    OUT_OF_RANGE = "out_of_range"
     ROC_AUC = "roc_auc"
     AVERAGE_PRECISION = "average_precision"
     LOG_LOSS = "log_loss"
@@ -65,8 +66,8 @@ class StatisticName(StrEnum):
 class ColumnStatisticName(StrEnum):
     """A statistic of columns that `monitor.detectors` of a spec may name. It is reported for each window.
 
-    `psi`, `jensen_shannon`, `missing`: for all columns. `ks`, `wasserstein`: for ordered columns. `total_variation`,
-    `unseen`: for columns of categories.
+    `psi`, `jensen_shannon`, `missing`: for all columns. `ks`, `wasserstein`, `out_of_range`: for ordered columns.
+    `total_variation`, `unseen`: for columns of categories.
 
     A spec may also name a user's own class, as `package.module:Class`.
 
@@ -80,6 +81,7 @@ class ColumnStatisticName(StrEnum):
     WASSERSTEIN = "wasserstein"
     MISSING = "missing"
     UNSEEN = "unseen"
+    OUT_OF_RANGE = "out_of_range"
 
 
 class ProfileKind(StrEnum):

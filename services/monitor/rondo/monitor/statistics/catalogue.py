@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import ColumnStatisticName
 from rondo.monitor.statistics.jensen_shannon import JENSEN_SHANNON
 from rondo.monitor.statistics.ks import KOLMOGOROV_SMIRNOV
-from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
+from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, OUT_OF_RANGE, UNSEEN_CATEGORIES
 from rondo.monitor.statistics.psi import PopulationStability
 from rondo.monitor.statistics.total_variation import TOTAL_VARIATION
 from rondo.monitor.statistics.wasserstein import WASSERSTEIN
@@ -25,4 +25,5 @@ STATISTICS: Mapping[str, WindowStatistic] = {
     ColumnStatisticName.WASSERSTEIN: WASSERSTEIN,
     ColumnStatisticName.MISSING: MISSING_VALUES,
     ColumnStatisticName.UNSEEN: UNSEEN_CATEGORIES,
+    ColumnStatisticName.OUT_OF_RANGE: OUT_OF_RANGE,
 }

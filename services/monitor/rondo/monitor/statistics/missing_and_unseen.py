@@ -1,9 +1,9 @@
-"""Shares of rows with a missing value, and with a category that the reference does not list."""
+"""Shares of rows with a missing value, and with a value that the reference lacks: a category, or a number beyond it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
@@ -17,29 +17,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Share:
-    """Yields `statistic` of each column, or only of those with categories, if either side has such rows.
+    """Yields `statistic` of each column, or only of one `kind` of columns, if either side has such rows.
 
-    `bin` is the index of the counted bin among the bins of a column, counted from the end.
+    `bins` are the indices of the counted bins among the bins of a column.
     """
 
     statistic: StatisticName
-    bin: int
-    categorical: bool
+    bins: tuple[int, ...]
+    kind: Literal["all", "categories", "ordered"] = "all"
 
     def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
         for column in reference.binning.columns:
-            if self.categorical and column.categories is None:
+            if self.kind != "all" and (column.categories is not None) != (self.kind == "categories"):
                 continue
+            # A column without a finite value in the reference has one bin below and above all values.
+            counted = sorted({at % column.size for at in self.bins})
             observed, expected = column.of(window.bins), column.of(reference.counts)
-            if observed[self.bin] or expected[self.bin]:
+            if observed[counted].any() or expected[counted].any():
                 yield Statistic(
                     feature=column.name,
                     statistic=self.statistic,
-                    value=float(observed[self.bin] / max(observed.sum(), 1)),
-                    reference=float(expected[self.bin] / max(expected.sum(), 1)),
+                    value=float(observed[counted].sum() / max(observed.sum(), 1)),
+                    reference=float(expected[counted].sum() / max(expected.sum(), 1)),
                 )
 
 
-# The last two bins of a column are for categories that the reference does not list, and for missing values.
-MISSING_VALUES = Share(StatisticName.MISSING, -1, categorical=False)
-UNSEEN_CATEGORIES = Share(StatisticName.UNSEEN, -2, categorical=True)
+# The last bin of a column is for missing values. The bin before it is for categories that the reference does not list,
+# or for numbers above the greatest one of the reference. The first bin of numbers is below the least one.
+MISSING_VALUES = Share(StatisticName.MISSING, (-1,))
+UNSEEN_CATEGORIES = Share(StatisticName.UNSEEN, (-2,), "categories")
+OUT_OF_RANGE = Share(StatisticName.OUT_OF_RANGE, (0, -2), "ordered")
