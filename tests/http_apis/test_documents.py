@@ -133,11 +133,15 @@ async def test_the_document_has_the_errors_of_each_route(http: httpx.AsyncClient
 
 
 async def test_each_text_of_a_path_or_query_has_a_pattern(http: httpx.AsyncClient) -> None:
-    """A text without a pattern may have characters that PostgreSQL refuses. Serving only looks its names up."""
+    """A text without a pattern may have characters that PostgreSQL refuses. Serving only looks its names up.
+
+    A time is parsed, so PostgreSQL gets no text of it.
+    """
     for key, found in (await operations(http)).items():
         if not key[1].startswith("/v2"):
             for parameter in found.get("parameters", ()):
                 schema = parameter["schema"]
                 for each in schema.get("anyOf", [schema]):
                     constrained = {"pattern", "enum"} & {*schema, *each}
-                    assert each["type"] != "string" or constrained, (key, parameter["name"])
+                    is_time = each.get("format") == "date-time"
+                    assert each["type"] != "string" or is_time or constrained, (key, parameter["name"])

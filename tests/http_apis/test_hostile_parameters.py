@@ -65,7 +65,7 @@ NUMBERS = (*TEXTS, f"1{'0' * 30}", "-1", "NaN", "Infinity", "1.5", "922337203685
 # Existing objects, so that a hostile value next to one gets as far as a valid value.
 KNOWN = {
     "dataset": "rides", "batch_id": "january", "model": "tips", "version": "1", "action": "pause",
-    "silence_id": "1", "delivery_id": "1", "token_id": "a", "job": "0123456789abcdef",
+    "silence_id": "1", "delivery_id": "1", "token_id": "a", "job": "0123456789abcdef", "start": "2024-03-01T00:00:00Z",
 }  # fmt: skip
 BODIES: dict[str, bytes] = {
     "application/octet-stream": onnx_model("a"),
@@ -127,7 +127,8 @@ async def of_monitor(databases: Databases, folder: Path) -> AsyncIterator[ASGIAp
         app, alerts = monitor.api(), PostgresAlerts(database)
         deliveries = Deliveries(database, alerts, UNUSED, (), UNUSED)
         notifications = Notifications(alerts, deliveries, require)
-        opened = monitor.Opened(none, of_model, require, WindowLog(database).page, notifications, of_model, replicas)
+        log = WindowLog(database)
+        opened = monitor.Opened(none, of_model, require, log.page, log.one, notifications, of_model, replicas)
         monitor.open_api(app, opened)
         yield app
 

@@ -77,7 +77,7 @@ class Silenced:
 
 def opened(kinds: set[str] | None) -> Opened:
     silenced: Any = Silenced(kinds)
-    return Opened(summaries, status, UNUSED, UNUSED, Notifications(silenced, UNUSED, UNUSED), wanted, UNUSED)
+    return Opened(summaries, status, UNUSED, UNUSED, UNUSED, Notifications(silenced, UNUSED, UNUSED), wanted, UNUSED)
 
 
 async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, dict[str, Any]]:

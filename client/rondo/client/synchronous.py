@@ -179,6 +179,8 @@ class Rondo:
     monitor_replicas = _blocking(AsyncRondo.monitor_replicas)
     drift = _blocking(AsyncRondo.drift)
     windows = _blocking(AsyncRondo.windows)
+    window = _blocking(AsyncRondo.window)
+    window_report = _blocking(AsyncRondo.window_report)
     wanted_labels = _blocking(AsyncRondo.wanted_labels)
     alerts = _blocking(AsyncRondo.alerts)
     deliveries = _blocking(AsyncRondo.deliveries)

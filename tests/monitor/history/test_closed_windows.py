@@ -6,19 +6,21 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from rondo.chassis.postgres import pool
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.monitoring import Statistic
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import Subject
-from rondo.monitor.errors import FencedError
-from rondo.monitor.history.closed_window import ClosedWindow, ColumnEvidence, WindowQuery
+from rondo.monitor.errors import FencedError, UnknownWindowError
+from rondo.monitor.history.closed_window import ClosedWindow, ColumnEvidence, KeptWindow, WindowBins, WindowQuery
 from rondo.monitor.history.postgres_windows import WindowLog, save_window
 from rondo.monitor.ports import Checkpoint
+from rondo.monitor.state.postgres_control_plane import PostgresWork
 from rondo.monitor.state.postgres_state import PostgresStore, saved_count
 
-from tests.monitor.builders import EPOCH, MODEL
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE
 from tests.monitor.report.story import story
 from tests.support.settings import load
 
@@ -54,7 +56,7 @@ async def opened(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Dat
 async def save(opened: Database, *windows: ClosedWindow, model: str = MODEL, kept: int = 1_000) -> None:
     async with opened.transaction() as transaction:
         for each in windows:
-            await save_window(transaction.connection, model, each, kept)
+            await save_window(transaction.connection, model, each, kept=kept)
 
 
 @pytest.mark.medium
@@ -110,8 +112,32 @@ async def test_a_window_that_closes_again_is_replaced(opened: Database) -> None:
     assert [(each.model_version, each.rows) for each in found] == [(2, 10), (1, 20)]
 
 
+async def test_a_window_is_read_with_its_bins_and_the_profile_that_has_them(opened: Database) -> None:
+    bins, log = WindowBins.of(DIGEST, np.arange(40, dtype=np.int64)), WindowLog(opened)
+    async with opened.transaction() as transaction:
+        await save_window(transaction.connection, MODEL, window(0), bins)
+        await save_window(transaction.connection, MODEL, window(1))
+    assert await log.one(MODEL, 1, EPOCH) == KeptWindow(window(0), bins)
+    async with opened.transaction() as transaction:
+        await PostgresWork(transaction).save_profile(DIGEST, PROFILE)
+    found = await log.one(MODEL, 1, EPOCH)
+    assert found == KeptWindow(window(0), bins, PROFILE)
+    assert found.bins is not None
+    assert found.bins.counts().tolist() == list(range(40))
+    assert await log.one(MODEL, 1, EPOCH + timedelta(days=1)) == KeptWindow(window(1)), "of an earlier release"
+    with pytest.raises(UnknownWindowError) as unknown:
+        await log.one(MODEL, 1, EPOCH + timedelta(days=9))
+    assert unknown.value.nearest == EPOCH + timedelta(days=1)
+    with pytest.raises(UnknownWindowError) as unknown:
+        await log.one(MODEL, 2, EPOCH)
+    assert unknown.value.nearest is None
+    await save(opened, window(0, rows=20))
+    assert await log.one(MODEL, 1, EPOCH) == KeptWindow(window(0, rows=20)), "the bins are those of the same rows"
+
+
 async def test_a_window_is_kept_with_the_event_that_announces_it(opened: Database) -> None:
-    closed = findings.closed(Subject(MODEL, 1, 0.01, 10), window(0))
+    bins = WindowBins.of(DIGEST, np.ones(3, np.int64))
+    closed = findings.closed(Subject(MODEL, 1, 0.01, 10), window(0), bins)
     store, log = PostgresStore(opened), WindowLog(opened)
     await saved_count(opened, 1)
     with pytest.raises(FencedError):
@@ -119,4 +145,5 @@ async def test_a_window_is_kept_with_the_event_that_announces_it(opened: Databas
     assert (await log.page(MODEL, WindowQuery(9))).windows == ()
     await store.save(Checkpoint(0, {}, {}), [closed])
     assert (await log.page(MODEL, WindowQuery(9))).windows == (window(0),)
+    assert (await log.one(MODEL, 1, EPOCH)).bins == bins
     assert await opened.pool.fetchval("select count(*) from outbox") == 1

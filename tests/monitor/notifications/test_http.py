@@ -40,7 +40,7 @@ async def http(opened: Database, server: Server) -> AsyncIterator[httpx.AsyncCli
         deliveries = await publish(opened, server.url, client, published=BOTH[:1])
         await drain(deliveries)
         notifications = Notifications(PostgresAlerts(opened), deliveries, require)
-        open_api(app, Opened(UNUSED, UNUSED, require, UNUSED, notifications, UNUSED, UNUSED))
+        open_api(app, Opened(UNUSED, UNUSED, require, UNUSED, UNUSED, notifications, UNUSED, UNUSED))
         transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
         headers = bearer(Role.ENGINEER)
         async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=headers) as found:

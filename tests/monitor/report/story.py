@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rondo.monitor.history.closed_window import KeptWindow
 from rondo.monitor.status.model_status import ModelStatus, model_status
 
 from tests.monitor.builders import SPEC
@@ -19,10 +20,11 @@ SHIFTED, WORSE = 5, 6
 
 @dataclass(frozen=True)
 class Story:
-    """A model's status, and its closed `windows`, the newest first."""
+    """A model's status, and its closed `windows`, the newest first. `kept` has them with their distributions."""
 
     status: ModelStatus
     windows: tuple[ClosedWindow, ...]
+    kept: tuple[KeptWindow, ...]
 
 
 @cache
@@ -32,12 +34,15 @@ def story(days: int = 10, *, shift: float = 0.8, skill: float = 0.2, missing: fl
     `x` shifts on day `SHIFTED`, and the skill falls on day `WORSE`.
     """
     scenario = DailyScenario()
-    kept = []
+    kept: list[KeptWindow] = []
     for day in range(days):
         changed = shift if day >= SHIFTED else 0.0
         scenario.day(day, shift=changed, skill=skill if day >= WORSE else 1.0, missing=missing)
         scenario.state.settle()
         list(scenario.state.look(scenario.reference))
         closed = scenario.state.close_due_windows(scenario.references, outcomes_idle=True)
-        kept += [each.closed for each in closed if each.closed]
-    return Story(model_status(scenario.state, SPEC, scenario.reference), tuple(reversed(kept)))
+        profile = scenario.reference.profile
+        kept += [KeptWindow(each.closed, each.bins, profile) for each in closed if each.closed]
+    kept.reverse()
+    windows = tuple(each.window for each in kept)
+    return Story(model_status(scenario.state, SPEC, scenario.reference), windows, tuple(kept))

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.monitor.report.page import report_page
+from rondo.monitor.report.window_page import window_page
 from rondo.monitor.status.candidate_status import CandidateStatus
 from rondo.monitor.status.histograms import Bar, Histogram
 from rondo.monitor.status.overall_verdict import OverallVerdict
+from rondo.monitor.status.window_detail import window_detail
 
 from tests.monitor.report.story import story
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,9 +43,7 @@ onload = () => {{
 LONG = "a_name_without_any_place_to_break_" * 4
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str) -> None:
+def page_of_model() -> str:
     seen = story(missing=0.03)
     columns = tuple(
         each.model_copy(update={"column": LONG} if each.column == "x" else {}) for each in seen.status.columns
@@ -54,7 +55,22 @@ def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str
         role="canary", version=2, rows=9, until=None, verdict=OverallVerdict(state="changed", sentence=LONG), columns=()
     )
     changes = {"columns": columns, "newest": newest, "model": LONG, "candidates": (beside,), "not_counted": (LONG,)}
-    page = report_page(seen.status.model_copy(update=changes), seen.windows)
+    return report_page(seen.status.model_copy(update=changes), seen.windows)
+
+
+def page_of_window() -> str:
+    found = window_detail(story(missing=0.03).kept[0])
+    bars = (Bar(kind="category", label=LONG, window=0.5, reference=0.5),)
+    columns = (*found.columns, Histogram(column=LONG, bars=bars))
+    evidence = tuple(each.model_copy(update={"column": LONG}) for each in found.evidence)
+    return window_page(LONG, found.model_copy(update={"columns": columns, "evidence": evidence, "no_verdict": LONG}))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("of", [page_of_model, page_of_window])
+def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str, of: Callable[[], str]) -> None:
+    page = of()
     file = tmp_path / "around.html"
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")
     file.write_text(AROUND.format(width=width, page=escaped))

@@ -12,11 +12,13 @@ from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor import http
-from rondo.monitor.errors import UnknownModelError
-from rondo.monitor.history.closed_window import WindowPage, WindowQuery
+from rondo.monitor.errors import UnknownModelError, UnknownWindowError
+from rondo.monitor.history.closed_window import KeptWindow, WindowPage, WindowQuery
 from rondo.monitor.http import Opened, api, open_api
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
+from rondo.monitor.report.window_page import window_page
+from rondo.monitor.status.window_detail import window_detail
 
 from tests.monitor.builders import MODEL
 from tests.monitor.report.story import story
@@ -52,13 +54,21 @@ async def windows(model: str, query: WindowQuery) -> WindowPage:
     return WindowPage(windows=shown, next=left + 1 if left else None)
 
 
+async def window(model: str, version: int, start: datetime) -> KeptWindow:
+    await require(model)
+    found = [each for each in story().kept if (each.window.model_version, each.window.start) == (version, start)]
+    if not found:
+        raise UnknownWindowError(model, version, start, story().windows[0].start)
+    return found[0]
+
+
 async def no_models() -> tuple[ModelSummary, ...]:
     return ()
 
 
 async def get(path: str, role: Role = Role.READER) -> httpx.Response:
     app = api()
-    open_api(app, Opened(no_models, status, require, windows, UNUSED, UNUSED, UNUSED))
+    open_api(app, Opened(no_models, status, require, windows, window, UNUSED, UNUSED, UNUSED))
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
         return await client.get(f"/v1/models/{path}")
@@ -104,7 +114,30 @@ async def test_the_page_is_made_off_the_event_loop(monkeypatch: pytest.MonkeyPat
     assert threading.get_ident() not in threads
 
 
-@pytest.mark.parametrize("route", ["report", "windows"])
+async def test_a_window_has_its_distributions_and_a_page() -> None:
+    kept = story().kept[0]
+    path = f"{MODEL}/windows/1/{kept.window.start:%Y-%m-%dT%H:%M:%SZ}"
+    found = (await get(path)).json()
+    assert found == window_detail(kept).model_dump(mode="json")
+    answer = await get(f"{path}/report")
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.text == window_page(MODEL, window_detail(kept))
+
+
+@pytest.mark.parametrize("route", ["", "/report"])
+async def test_a_window_that_is_not_kept_is_not_found_and_the_nearest_one_is_named(route: str) -> None:
+    answer = await get(f"{MODEL}/windows/1/2025-06-01T00:00:00Z{route}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_window")
+    detail, nearest = answer.json()["detail"], f"{story().windows[0].start:%Y-%m-%dT%H:%M:%SZ}"
+    assert [each for each in (MODEL, "2025-06-01T00:00:00Z", nearest, "--history") if each not in detail] == []
+    assert (await get(f"{MODEL}/windows/0/2025-06-01T00:00:00Z{route}")).status_code == 422
+    assert (await get(f"{MODEL}/windows/1/soon{route}")).status_code == 422
+
+
+WINDOW = "windows/1/2024-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("route", ["report", "windows", WINDOW, f"{WINDOW}/report"])
 async def test_a_reader_may_look_and_an_unknown_model_is_not_found(route: str) -> None:
     assert (await get(f"{MODEL}/{route}", Role.PUBLISHER)).status_code == 403
     answer = await get(f"flights/{route}")

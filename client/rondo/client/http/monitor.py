@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from rondo.client.errors import RefusedError
 from rondo.client.event_times import in_utc
+from rondo.contracts.vocabularies import WindowRole
 
 if TYPE_CHECKING:
     from rondo.client.http.transport import HttpTransport
 
 _MOST_OF_A_PAGE = 200
+_VERSIONS_OF_A_TIME = 40
 
 
 class MonitorClient:
@@ -88,6 +91,46 @@ class MonitorClient:
             if page["next"] is None:
                 break
         return found
+
+    async def window(self, model: str, at: datetime, version: int | None = None) -> dict[str, Any]:
+        """Return the closed window that has the event time `at`, with the distribution of each column.
+
+        Of several versions with such a window it is that of the champion, unless `version` names another one. `columns`
+        has bars with the shares of rows in this window and in the training data. If there are none, `no_columns` is the
+        reason.
+
+        Raises:
+            RefusedError: no closed window that the monitor keeps has this time (code `unknown_window`).
+            NotFoundError: the monitor does not know the model.
+
+        """
+        return await self._http.json("monitor", "GET", await self._path_of_window(model, at, version))
+
+    async def window_report(self, model: str, at: datetime, version: int | None = None) -> str:
+        """Return the report about a closed window, one HTML file that loads no other files. See `window`.
+
+        Raises:
+            RefusedError: no closed window that the monitor keeps has this time (code `unknown_window`).
+            NotFoundError: the monitor does not know the model.
+
+        """
+        path = await self._path_of_window(model, at, version)
+        return (await self._http.request("monitor", "GET", f"{path}/report")).text
+
+    async def _path_of_window(self, model: str, at: datetime, version: int | None) -> str:
+        # Windows close in the order of time for each version, and 16 replaced versions may have open windows.
+        before = await self.windows(model, _VERSIONS_OF_A_TIME, until=in_utc(at) + timedelta(microseconds=1))
+        found = [each for each in before if datetime.fromisoformat(each["end"]) > at]
+        found = [each for each in found if version in (None, each["model_version"])]
+        if not found:
+            of = "" if version is None else f" of version {version}"
+            raise RefusedError(
+                f"no closed window of {model}{of} has {_text(at)}: `rondo drift {model} --history --last 1000` lists "
+                "those that are kept",
+                code="unknown_window",
+            )
+        chosen = min(found, key=lambda each: (each.get("role") == WindowRole.REPLACED, -each["model_version"]))
+        return _path(model, f"/windows/{chosen['model_version']}/{quote(chosen['start'], safe='')}")
 
     async def wanted_labels(self, model: str, budget: int = 100, *, uncertain: bool = False) -> dict[str, Any]:
         """Return predictions whose outcomes are wanted, at most `budget` for each day of event time.

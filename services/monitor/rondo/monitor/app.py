@@ -97,8 +97,9 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", replica.check)
+        windows = WindowLog(database)
         opened = http.Opened(
-            models.summaries, models.status, models.require, WindowLog(database).page,
+            models.summaries, models.status, models.require, windows.page, windows.one,
             Notifications(alerts, deliveries, models.require), models.wanted_labels, replicas.list,
         )  # fmt: skip
         http.open_api(api, opened)

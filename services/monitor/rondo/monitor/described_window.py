@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.monitor.alerts.version_alarms import LabelledWindow
+from rondo.monitor.history.closed_window import WindowBins
 from rondo.monitor.statistics.slice_figures import slice_figures
 from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.statistics.window_statistics import window_statistics
@@ -33,6 +34,7 @@ def described_window(
         window_estimates(counts, reference),
         slice_figures(counts, reference),
         by_users.failures,
+        bins=WindowBins.of(reference.digest, counts.bins),
     )
 
 

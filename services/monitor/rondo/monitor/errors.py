@@ -8,6 +8,7 @@ from rondo.chassis.errors import StartRefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 
 class FencedError(UnavailableError):
@@ -76,6 +77,24 @@ class UnknownModelError(LookupError):
         super().__init__(
             f"no spec of {model} has been applied (known models: {names}); apply one with `rondo apply rondo.yaml`"
         )
+
+
+class UnknownWindowError(LookupError):
+    """No closed window of this version begins at this time."""
+
+    code: ClassVar[str] = "unknown_window"
+
+    def __init__(self, model: str, version: int, start: datetime, nearest: datetime | None) -> None:
+        self.model, self.version, self.start, self.nearest = model, version, start, nearest
+        known = f"the nearest one begins at {_text(nearest)}" if nearest else "none of this version is kept"
+        super().__init__(
+            f"no closed window of {model} version {version} begins at {_text(start)}: {known}; "
+            f"`rondo drift {model} --history --last 1000` lists all"
+        )
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 class UnknownSilenceError(LookupError):

@@ -1,4 +1,4 @@
-"""The monitor's HTTP API: the status of a model. Routes about alerts are in `notifications.http`."""
+"""The monitor's HTTP API: the status and the closed windows of a model. Routes about alerts: `notifications.http`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
@@ -14,17 +14,26 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.assignment.postgres_replicas import ReplicaList  # noqa: TC001 - FastAPI reads it at run time
-from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, UnknownReceiverError, UnknownSilenceError
-from rondo.monitor.history.closed_window import WindowPage, WindowQuery
+from rondo.monitor.errors import (
+    UnknownDeliveryError,
+    UnknownModelError,
+    UnknownReceiverError,
+    UnknownSilenceError,
+    UnknownWindowError,
+)
+from rondo.monitor.history.closed_window import KeptWindow, WindowPage, WindowQuery
 from rondo.monitor.label_requests.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.notifications import http as notifications
 from rondo.monitor.notifications.http import ModelName  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
+from rondo.monitor.report.window_page import window_page
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+from rondo.monitor.status.window_detail import WindowDetail, window_detail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
+    from datetime import datetime
 
     from rondo.monitor.notifications.http import Notifications
 
@@ -32,6 +41,8 @@ _WINDOWS_OF_REPORT = 200
 Before = Annotated[int | None, Query(ge=1, le=notifications.LARGEST_ID, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a page")]
 Since = Annotated[Utc | None, Query(description="only windows that begin then or later, such as 2024-03-01T00:00:00Z")]
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Start = Annotated[Utc, Path(description="the begin of the window, such as 2024-03-01T00:00:00Z")]
 Until = Annotated[Utc | None, Query(description="only windows that begin before this time")]
 Budget = Annotated[int, Query(ge=1, le=10_000, description="the most predictions of a day")]
 Uncertain = Annotated[bool, Query(description="choose those with an uncertain loss more often")]
@@ -47,13 +58,15 @@ class Opened:
     """The services behind the routes, once they are available.
 
     `status` returns the status of a model (see `status.model_status`). `require` raises UnknownModelError. `windows`
-    returns closed windows, see `WindowLog.page`. `notifications` are alerts and their messages.
+    returns closed windows, see `WindowLog.page`, and `window` one of them. `notifications` are alerts and their
+    messages.
     """
 
     summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
     status: Callable[[str], Awaitable[ModelStatus]]
     require: Callable[[str], Awaitable[None]]
     windows: Callable[[str, WindowQuery], Awaitable[WindowPage]]
+    window: Callable[[str, int, datetime], Awaitable[KeptWindow]]
     notifications: Notifications
     wanted_labels: Callable[[str, int, bool], Awaitable[WantedLabels]]
     replicas: Callable[[], Awaitable[ReplicaList]]
@@ -61,7 +74,7 @@ class Opened:
 
 def api() -> FastAPI:
     """Return the application. It answers 503 until `open_api` is called."""
-    unknown = dict.fromkeys((UnknownModelError, UnknownSilenceError, UnknownDeliveryError), 404)
+    unknown = dict.fromkeys((UnknownModelError, UnknownWindowError, UnknownSilenceError, UnknownDeliveryError), 404)
     app = http_api.api(
         "Rondo monitor", "The status of each model, and its alerts.", {**unknown, UnknownReceiverError: 409}
     )
@@ -130,6 +143,28 @@ async def windows(
     return await monitor.windows(model, WindowQuery(limit, before, since, until))
 
 
+@router.get("/models/{model}/windows/{version}/{start}", summary="One closed window of a version")
+async def window(model: ModelName, version: VersionNumber, start: Start, monitor: Monitor) -> WindowDetail:
+    """Return the window that begins at `start`, with the distribution of each column beside the training data."""
+    await monitor.require(model)
+    kept = await monitor.window(model, version, start)
+    # Compiling a profile of many columns takes up to a second.
+    return await asyncio.to_thread(window_detail, kept)
+
+
+@router.get(
+    "/models/{model}/windows/{version}/{start}/report",
+    summary="A report about one closed window as a page",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}},
+)
+async def window_report(model: ModelName, version: VersionNumber, start: Start, monitor: Monitor) -> Response:
+    """Return one HTML file without scripts or external resources: performance, slices, distributions, cost."""
+    await monitor.require(model)
+    kept = await monitor.window(model, version, start)
+    return _page(await asyncio.to_thread(lambda: window_page(model, window_detail(kept))))
+
+
 @router.get("/models/{model}/labels/wanted", summary="The predictions whose outcomes are wanted")
 async def wanted_labels(
     model: ModelName,
@@ -151,6 +186,9 @@ async def report(model: ModelName, monitor: Monitor) -> Response:
     """Return one HTML file without scripts or external resources: the verdict, distributions, evidence, performance."""
     status, page = await monitor.status(model), await monitor.windows(model, WindowQuery(_WINDOWS_OF_REPORT))
     # Rendering runs outside the event loop: a page of many columns and windows takes up to a second.
-    content = await asyncio.to_thread(report_page, status, page.windows)
+    return _page(await asyncio.to_thread(report_page, status, page.windows))
+
+
+def _page(content: str) -> Response:
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
     return Response(content, media_type="text/html", headers=headers)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from rondo.monitor.status.window_detail import window_detail
 
 from tests.client.stub_services import RUN, UNKNOWN, Monitor, Services
 from tests.monitor.report.story import story
@@ -221,10 +222,47 @@ def test_the_history_of_a_time_has_all_windows_that_begin_in_it(rondo: Run, answ
     assert "loans --history" in rondo("drift", "loans", "--history", "--since", "2200-01-01").stdout
 
 
+def windows_of_two_versions(answers: Any, until: str) -> tuple[dict[str, Any], str]:
+    """Let the monitor answer about the newest window of the story. Returns it, and the path below that of the model."""
+    detail = window_detail(story().kept[0]).model_dump(mode="json")
+    newest = story().windows[0].model_dump(mode="json")
+    replaced = newest | {"role": "replaced", "model_version": 9}
+    older = story().windows[1].model_dump(mode="json")
+    answers(f"loans/windows?limit=40&until={quote(until)}", {"windows": [replaced, newest, older], "next": None})
+    return detail, f"loans/windows/1/{quote(newest['start'])}"
+
+
+def test_the_window_that_has_a_time_is_shown_with_its_distributions(rondo: Run, answers: Any, tmp_path: Path) -> None:
+    day = story().windows[0].start
+    detail, path = windows_of_two_versions(answers, f"{day:%Y-%m-%dT%H:%M:%S}.000001Z")
+    answers(path, detail)
+    answers(f"{path}/report", "<html>")
+    found = parts(rondo("drift", "loans", "--window", f"{day:%Y-%m-%d}").stdout)
+    assert [each for each in ("loans", "version 1", f"{day:%Y-%m-%d}", "1,000 rows") if each not in found[""][0]] == []
+    assert any("ROC AUC" in line for line in found["Performance"])
+    assert next(line.split()[0] for line in found["Distributions"][1:]) == "x"
+    assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in found["Distributions"])
+    assert orjson.loads(rondo("drift", "loans", "--window", f"{day:%Y-%m-%d}", "--json").stdout) == detail
+    assert rondo("drift", "loans", "--window", f"{day:%Y-%m-%d}", "--html", "window.html").exit_code == 0
+    assert (tmp_path / "window.html").read_text() == '"<html>"'
+    reason = "an earlier release has closed it"
+    answers(path, detail | {"columns": [], "no_columns": reason})
+    assert parts(rondo("drift", "loans", "--window", f"{day:%Y-%m-%d}").stdout)["Distributions"] == [f"  {reason}"]
+
+
+def test_a_time_without_a_closed_window_is_refused(rondo: Run, answers: Any) -> None:
+    windows_of_two_versions(answers, "2030-01-01T00:00:00.000001Z")
+    refused = orjson.loads(rondo("drift", "loans", "--window", "2030-01-01", "--json").stdout)
+    assert refused["error"] == "unknown_window"
+    assert [each for each in ("loans", "2030-01-01", "--history") if each not in refused["message"]] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "facts"),
     [
         (["--since", "2024-03-01"], ["--history"]),
+        (["--history", "--window", "2024-03-01"], ["--window", "--history"]),
+        (["--window", "soon"], ["'soon'"]),
         (["--history", "--since", "soon"], ["'soon'", "2024-03-01T12:00:00Z"]),
         (["--history", "--until", "2024-03-01T12:00"], ["offset"]),
         (["--history", "--since", "2024-03-02", "--until", "2024-03-01"], ["2024-03-02", "2024-03-01"]),

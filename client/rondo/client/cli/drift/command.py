@@ -12,11 +12,15 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.arguments import day_or_time
 from rondo.client.cli.drift import history, retraining, text
+from rondo.client.cli.drift import window as one_window
 from rondo.client.cli.drift.plots import Plotter
 from rondo.client.cli.output import Json, print_json, print_list, print_text, stdout
 from rondo.client.errors import RefusedError, RondoError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.cli.drift.line import Line
 
@@ -38,6 +42,9 @@ def drift(
         str, typer.Option(help="With --history: windows that begin then or later, such as 2024-03-01.")
     ] = "",
     until: Annotated[str, typer.Option(help="With --history: windows that begin before this time.")] = "",
+    window: Annotated[
+        str, typer.Option(metavar="TIME", help="Show the closed window that has this time, such as 2024-03-01.")
+    ] = "",
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show the changes of a model with their start and evidence, and what can't be judged yet."""
@@ -45,8 +52,13 @@ def drift(
         raise typer.BadParameter("--html and --history exclude each other: the report has the last windows")
     if (since or until) and not history:
         raise typer.BadParameter("--since and --until are about the history: add --history")
+    if window and history:
+        raise typer.BadParameter("--window and --history exclude each other: the history lists windows, so choose one")
+    at = day_or_time(window) if window else None
     if html is not None:
-        _write_report(model, html, json=json)
+        _write_report(model, html, at, json=json)
+    elif at is not None:
+        _print_window(model, at, json=json)
     elif history:
         _print_history(model, last, (since, until), json=json)
     else:
@@ -54,10 +66,25 @@ def drift(
             print_json(session.run(lambda rondo: rondo.drift(model)))
             return
         status, training = session.run(lambda rondo: _asked(rondo, model))
-        width = min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST) if sys.stdout.isatty() else _WIDTH
-        console = stdout()
-        for line in (*text.lines(status, Plotter.of(sys.stdout.encoding), width), *training):
-            console.print(line.text, style=line.style, soft_wrap=True)
+        _print_lines((*text.lines(status, Plotter.of(sys.stdout.encoding), _width()), *training))
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST) if sys.stdout.isatty() else _WIDTH
+
+
+def _print_lines(lines: Iterable[Line]) -> None:
+    console = stdout()
+    for line in lines:
+        console.print(line.text, style=line.style, soft_wrap=True)
+
+
+def _print_window(model: str, at: datetime, *, json: bool) -> None:
+    found = session.run(lambda rondo: rondo.window(model, at))
+    if json:
+        print_json(found)
+    else:
+        _print_lines(one_window.lines(model, found, Plotter.of(sys.stdout.encoding), _width()))
 
 
 async def _asked(rondo: AsyncRondo, model: str) -> tuple[dict[str, Any], list[Line]]:
@@ -72,8 +99,8 @@ async def _asked(rondo: AsyncRondo, model: str) -> tuple[dict[str, Any], list[Li
     return status, list(retraining.lines(model, runs))
 
 
-def _write_report(model: str, file: Path, *, json: bool) -> None:
-    report = session.run(lambda rondo: rondo.report(model))
+def _write_report(model: str, file: Path, at: datetime | None, *, json: bool) -> None:
+    report = session.run(lambda rondo: rondo.report(model) if at is None else rondo.window_report(model, at))
     try:
         file.write_text(report, encoding="utf-8")
     except OSError as error:

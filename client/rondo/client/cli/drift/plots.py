@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _FULL, _FULL_ASCII, _EMPTY, _EMPTY_ASCII = "█", "#", "░", "."
@@ -38,3 +38,10 @@ class Plotter:
         """Return a bar of `width` characters, which a share of 1 fills."""
         filled = round(min(max(share, 0.0), 1.0) * width)
         return self.full * filled + self.empty * (width - filled)
+
+
+def sparklines(bars: Sequence[Mapping[str, Any]], plotter: Plotter) -> tuple[str, str]:
+    """Return the distribution of the reference, and that of the window on the same scale."""
+    highest = max((max(each["window"], each["reference"]) for each in bars), default=0.0)
+    reference, window = ([each[side] for each in bars] for side in ("reference", "window"))
+    return plotter.sparkline(reference, highest), plotter.sparkline(window, highest)

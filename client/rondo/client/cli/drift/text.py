@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.drift import costs, repeats, skew, slices
 from rondo.client.cli.drift.line import Line, printable
+from rondo.client.cli.drift.plots import sparklines
 from rondo.client.cli.monitoring import judged_since
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
@@ -95,7 +96,7 @@ def _changed(
         yield from (Line(line) for line in _indented(fact, width))
     yield Line(f"    evidence {_powers(column)}  {plotter.bar(_share(column), _METER)}")
     if shown := _bars(column, bars):
-        reference, window = _sparklines(shown, plotter)
+        reference, window = sparklines(shown, plotter)
         yield Line(f"    training {reference}")
         yield Line(f"    now      {window}  {_range(shown)}"[:width].rstrip())
 
@@ -141,7 +142,7 @@ def _unchanged(
     heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest rows"
     yield Line(heads, "dim")
     for each in shown:
-        reference, window = _sparklines(_bars(each, bars), plotter)
+        reference, window = sparklines(_bars(each, bars), plotter)
         meter = plotter.bar(_share(each), _SMALL_METER)
         cells = f"{meter} {_powers(each):{_POWERS}} {reference:{_PLOT}} {window}"
         yield Line(f"  {_shortened(_name(each), name):{name}} {cells}".rstrip())
@@ -230,13 +231,6 @@ def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:
 
 def _period(window: dict[str, Any]) -> str:
     return f"{minute(window['start'])} to {minute(window['end'])} UTC"
-
-
-def _sparklines(bars: Sequence[dict[str, Any]], plotter: Plotter) -> tuple[str, str]:
-    """Return the distribution of the reference, and that of the newest window on the same scale."""
-    highest = max((max(each["window"], each["reference"]) for each in bars), default=0.0)
-    reference, window = ([each[side] for each in bars] for side in ("reference", "window"))
-    return plotter.sparkline(reference, highest), plotter.sparkline(window, highest)
 
 
 def _range(bars: Sequence[dict[str, Any]]) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.suspicion import Suspected
     from rondo.monitor.evidence.version_evidence import Alarm
-    from rondo.monitor.history.closed_window import ClosedWindow
+    from rondo.monitor.history.closed_window import ClosedWindow, WindowBins
 
 FindingKind = Literal["drift", "performance", "slices", "quality"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality")
@@ -55,12 +55,13 @@ _NOTHING_EXPECTED = ExpectedHarm()
 class Announcement:
     """An event to publish. Its id is a function of its content, so consumers recognize a repetition.
 
-    `closed` is the record of the window that the event is about.
+    `closed` is the record of the window that the event is about, and `bins` are its rows by bin.
     """
 
     event: Event
     event_id: str
     closed: ClosedWindow | None = None
+    bins: WindowBins | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def kind_of(alarm: Alarm) -> FindingKind:
     return "quality" if missing and alarm.component.group == "inputs" else "drift"
 
 
-def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
+def closed(subject: Subject, closed: ClosedWindow, bins: WindowBins | None = None) -> Announcement:
     """Build the event of a closed window, with as many statistics as fit into a message."""
     event = WindowClosed(
         model=subject.model,
@@ -104,7 +105,7 @@ def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
         no_verdict=closed.no_verdict,
         estimates=closed.estimates,
     )
-    return Announcement(event, event.finding_id, closed)
+    return Announcement(event, event.finding_id, closed, bins)
 
 
 def found(

@@ -34,4 +34,4 @@ def closed(subject: Subject, window: LabelledWindow, reference: Reference) -> An
         estimates=window.estimates,
         cost=window.cost,
     )
-    return findings.closed(subject, kept)
+    return findings.closed(subject, kept, window.bins)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
+    from rondo.monitor.history.closed_window import WindowBins
     from rondo.monitor.statistics.slice_figures import SliceFigures
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
@@ -45,7 +46,7 @@ class LabelledWindow:
     """A closed window: its rows with outcomes, statistics, slices, and the estimated performance of all its rows.
 
     `cost` is the cost of its predictions. `failures` are the users' detectors that have no figures of it, with the
-    reasons.
+    reasons. `bins` are its rows by bin.
     """
 
     window: Window
@@ -55,6 +56,7 @@ class LabelledWindow:
     slices: tuple[SliceFigures, ...] = ()
     failures: tuple[str, ...] = ()
     cost: CostStatus | None = None
+    bins: WindowBins | None = None
 
 
 @dataclass
@@ -117,7 +119,7 @@ class VersionAlarms:
             estimates=closed.estimates,
             cost=closed.cost,
         )
-        published = [findings.closed(subject, kept)]
+        published = [findings.closed(subject, kept, closed.bins)]
         losses = list(evidence.alarms(rate, (LOSS, SLICES)))
         published += self._found(("performance", "slices"), losses, subject, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found and self._is_due("losses", end):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
@@ -20,6 +22,9 @@ from rondo.monitor.windows.tumbling import to_time
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
+    from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 
@@ -69,6 +74,33 @@ class WindowQuery:
     before: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WindowBins:
+    """The rows of a window by bin of every column (see `binning`). `content` is int64, compressed with zlib.
+
+    `digest` is that of the version's artifact. The profile with this digest has the bins.
+    """
+
+    digest: str
+    content: bytes
+
+    @classmethod
+    def of(cls, digest: str, counts: NDArray[np.int64]) -> WindowBins:
+        return cls(digest, zlib.compress(counts.astype("<i8").tobytes()))
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the numbers of rows, shape `[bins]`."""
+        return np.frombuffer(zlib.decompress(self.content), "<i8").astype(np.int64)
+
+
+class KeptWindow(NamedTuple):
+    """A stored window. `bins` and `profile` are None if an earlier release has stored it, or the profile is unknown."""
+
+    window: ClosedWindow
+    bins: WindowBins | None = None
+    profile: ReferenceProfile | None = None
 
 
 class WindowPage(Value):

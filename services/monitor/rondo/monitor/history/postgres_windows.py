@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rondo.monitor.history.closed_window import ClosedWindow, WindowPage
+from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.monitor.errors import UnknownWindowError
+from rondo.monitor.history.closed_window import ClosedWindow, KeptWindow, WindowBins, WindowPage
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.chassis.postgres.pool import Database
     from rondo.monitor.history.closed_window import WindowQuery
 
@@ -15,8 +19,9 @@ KEPT = 1_000
 
 # A window closes again, with other rows, if a spec was applied again.
 _SAVE = """
-insert into closed_windows (model, version, start, content) values ($1, $2, $3, $4)
-on conflict (model, version, start) do update set content = excluded.content
+insert into closed_windows (model, version, start, content, bins, digest) values ($1, $2, $3, $4, $5, $6)
+on conflict (model, version, start) do update
+set content = excluded.content, bins = excluded.bins, digest = excluded.digest
 """
 _DISCARD = """
 delete from closed_windows where model = $1 and id <= (
@@ -29,11 +34,24 @@ where model = $1 and ($2::bigint is null or id < $2)
     and ($4::timestamptz is null or start >= $4) and ($5::timestamptz is null or start < $5)
 order by id desc limit $3
 """
+_ONE = """
+select content, bins, digest, profile from closed_windows left join profiles using (digest)
+where model = $1 and version = $2 and start = $3
+"""
+_NEAREST = """
+select start from closed_windows where model = $1 and version = $2
+order by abs(extract(epoch from start - $3)), start limit 1
+"""
 
 
-async def save_window(connection: Any, model: str, window: ClosedWindow, kept: int = KEPT) -> None:
+async def save_window(
+    connection: Any, model: str, window: ClosedWindow, bins: WindowBins | None = None, kept: int = KEPT
+) -> None:
     """Save a window within a transaction, and discard the oldest ones beyond `kept`."""
-    await connection.execute(_SAVE, model, window.model_version, window.start, window.model_dump_json())
+    content, digest = (bins.content, bins.digest) if bins else (None, None)
+    await connection.execute(
+        _SAVE, model, window.model_version, window.start, window.model_dump_json(), content, digest
+    )
     await connection.execute(_DISCARD, model, kept)
 
 
@@ -58,3 +76,22 @@ class WindowLog:
         limit = query.limit
         windows = tuple(ClosedWindow.model_validate_json(row["content"]) for row in rows[:limit])
         return WindowPage(windows=windows, next=rows[limit - 1]["id"] if len(rows) > limit else None)
+
+    async def one(self, model: str, version: int, start: datetime) -> KeptWindow:
+        """Return the window of a version that begins at `start`.
+
+        Raises:
+            UnknownWindowError: no such window is kept.
+            UnavailableError: PostgreSQL is unavailable.
+
+        """
+        async with self._database.transaction() as transaction:
+            connection = transaction.connection
+            row = await connection.fetchrow(_ONE, model, version, start)
+            if row is None:
+                raise UnknownWindowError(
+                    model, version, start, await connection.fetchval(_NEAREST, model, version, start)
+                )
+        bins = WindowBins(row["digest"], row["bins"]) if row["bins"] else None
+        profile = ReferenceProfile.model_validate_json(row["profile"]) if row["profile"] else None
+        return KeptWindow(ClosedWindow.model_validate_json(row["content"]), bins, profile)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.monitor.report import columns
 from rondo.monitor.report.costs import costs
-from rondo.monitor.report.markup import Markup, element, joined
+from rondo.monitor.report.document import document
+from rondo.monitor.report.markup import Markup, element
 from rondo.monitor.report.performance import performance
 from rondo.monitor.report.quality import quality
 from rondo.monitor.report.skew import skew
 from rondo.monitor.report.slices import slices
-from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
     """Return the page as HTML. `windows` are the newest closed ones, the newest first."""
     mine = [window for window in windows if window.model_version == status.version]
     histograms = {each.column: each for each in status.newest.columns} if status.newest else {}
-    body = element(
-        "main",
+    return document(
+        f"{status.model}: {_TITLES[status.verdict.state].lower()}",
         _header(status),
         columns.changed(status.columns, histograms, mine),
         columns.over_time(status.columns, mine),
@@ -47,15 +47,6 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         costs(windows),
         _reading(status),
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=CONTENT_SECURITY_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{status.model}: {_TITLES[status.verdict.state].lower()}"),
-        element("style", Markup(STYLE)),
-    )
-    return joined((Markup("<!doctype html>"), element("html", head, element("body", body), lang="en")))
 
 
 def _header(status: ModelStatus) -> Markup:

@@ -27,16 +27,19 @@ def percent(share: float) -> str:
     return "<0.1%" if 0 < share < _LEAST_SHOWN else f"{share:.1%}"
 
 
-def histogram(column: Histogram) -> Markup:
-    """Return the distribution of a column: vertical bars for ranges of values, horizontal bars for categories."""
+def histogram(column: Histogram, now: str = "now") -> Markup:
+    """Return the distribution of a column: vertical bars for ranges of values, horizontal bars for categories.
+
+    `now` names the rows that are beside those of the training data.
+    """
     ranges = [bar for bar in column.bars if bar.kind == "range"]
     others = [bar for bar in column.bars if bar.kind != "range"]
-    parts = [_columns(column.column, ranges)] if ranges else []
+    parts = [_columns(column.column, ranges, now)] if ranges else []
     parts += [element("div", *map(_row, others), class_="rows")] if others else []
     return element("div", *parts, class_="histogram")
 
 
-def _columns(name: str, bars: Sequence[Bar]) -> Markup:
+def _columns(name: str, bars: Sequence[Bar], now: str) -> Markup:
     highest = max(max(bar.window, bar.reference) for bar in bars) or 1.0
     width = _WIDTH / len(bars)
     shapes = []
@@ -44,7 +47,7 @@ def _columns(name: str, bars: Sequence[Bar]) -> Markup:
         left = (at + _GAP) * width
         half = (1 - 2 * _GAP) * width / 2
         title = element(
-            "title", f"{bar.label}: {percent(bar.window)} now, {percent(bar.reference)} in the training data"
+            "title", f"{bar.label}: {percent(bar.window)} {now}, {percent(bar.reference)} in the training data"
         )
         shapes.append(
             element(

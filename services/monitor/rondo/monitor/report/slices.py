@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
     from rondo.monitor.history.closed_window import ClosedWindow
     from rondo.monitor.status.newest_rows import WindowStatus
+    from rondo.monitor.status.window_detail import WindowDetail
 
 _WINDOWS = 12
 _MISSING = "(missing)"
 
 
-def slices(newest: WindowStatus | None, windows: Sequence[ClosedWindow]) -> Markup | None:
+def slices(newest: WindowStatus | WindowDetail | None, windows: Sequence[ClosedWindow]) -> Markup | None:
     """Return the figures of the newest closed rows by slice, and the gaps of `windows`. None if there are no slices."""
     if newest is None or not newest.slices:
         return None
@@ -35,7 +36,7 @@ def slices(newest: WindowStatus | None, windows: Sequence[ClosedWindow]) -> Mark
     )
 
 
-def _figures(newest: WindowStatus) -> list[Markup]:
+def _figures(newest: WindowStatus | WindowDetail) -> list[Markup]:
     names = list(dict.fromkeys(name for each in newest.slices for name in (*each.figures, *each.reference)))
     heads = ("slice", "outcomes", *map(title, names))
     rows = [element("tr", *(element("th", head, class_="number" if at else None) for at, head in enumerate(heads)))]

@@ -149,7 +149,7 @@ class PostgresStore:
     async def _publish(self, transaction: Transaction, each: Announcement) -> None:
         await transaction.publish(each.event, each.event_id)
         if each.closed is not None and isinstance(each.event, WindowClosed):
-            await save_window(transaction.connection, each.event.model, each.closed)
+            await save_window(transaction.connection, each.event.model, each.closed, each.bins)
         if isinstance(each.event, AlertRaised | AlertResolved):
             await save_alert(transaction.connection, each.event)
 
