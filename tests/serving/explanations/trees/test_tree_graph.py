@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from tests.serving.builders import version_of
 from tests.serving.explanations.trees.handmade import FEATURES, Split, built, columns_of
 
 NAN = float("nan")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # The sums are 0.5 and up to 1 more. The second tree has conditions on two features.
 TREES = [
     Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.0, false=0.5),
@@ -30,8 +33,8 @@ TREES = [
 BACKGROUND = columns_of([(0.1, 1.0, "red", 1.0), (-1.0, NAN, "blue", NAN)])
 
 
-def made(after: list[Any], **more: Any) -> TreeModel:
-    content = built(TREES, after, **more)
+def made(after: list[Any], trees: Sequence[Split | float] = TREES, **more: Any) -> TreeModel:
+    content = built(trees, after, **more)
     return TreeModel(content, version_of("m", 1, content, FEATURES), BACKGROUND)
 
 
@@ -97,6 +100,11 @@ def test_too_large_trees_have_a_reason(monkeypatch: pytest.MonkeyPatch, module: 
     with pytest.raises(NotTreesError) as caught:
         made(node("Identity"))
     assert caught.value.code == "too_large"
+
+
+def test_leaves_that_are_much_larger_than_their_sum_may_be_rounded() -> None:
+    # As float32, 10,000,000.3 is 10,000,000.
+    assert made(node("Identity"), [1e7, Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.3, false=0.4), -1e7]).is_sum
 
 
 def test_answers_that_are_not_those_of_the_trees_are_noticed() -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.requests.rows import Column
 
-# The error of a sum of float32 leaves in another order.
-_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+# The error of a sum of float32 leaves in another order. Leaves may be much larger than their sum, so a part of the
+# error is relative to the size of the leaves.
+_RELATIVE, _ABSOLUTE, _OF_SIZE = 1e-3, 1e-4, 1e-6
 
 
 class TreeModel:
@@ -72,7 +73,8 @@ class TreeModel:
     def _check(self, matrix: NDArray[np.float32], answers: NDArray[np.float32]) -> None:
         """Check that the trees give the answers of the graph, which shows that the graph was read correctly."""
         found = self._graph.output(self._shapley.sums(matrix))
-        if found.shape != answers.shape or not np.allclose(found, answers, _RELATIVE, _ABSOLUTE):
+        absolute = _ABSOLUTE + (_OF_SIZE * self._graph.ensemble.size if self.is_sum else 0.0)
+        if found.shape != answers.shape or not np.allclose(found, answers, _RELATIVE, absolute):
             raise NotTreesError("mismatch", "its output is not that of its trees for each row")
 
 

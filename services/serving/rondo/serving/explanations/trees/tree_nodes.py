@@ -27,7 +27,7 @@ _BINARY = 2
 class Ensemble:
     """Trees, and the operator from their sums to the output of the node. It is None if the sums are the output.
 
-    No sum is below `least` or above `most`.
+    No sum is below `least` or above `most`. `size` is the largest sum of the absolute values of leaves.
     """
 
     splits: Splits
@@ -35,6 +35,7 @@ class Ensemble:
     link: str | None
     least: float
     most: float
+    size: float
 
 
 def read(node: Any) -> Ensemble:
@@ -72,7 +73,9 @@ def read(node: Any) -> Ensemble:
         constant = base if len(base) == width else np.zeros(width)
     tree = np.unique(leaves // _ids(found), return_index=True)[1]
     least, most = (constant + each.reduceat(values, tree).sum(axis=0) for each in (np.minimum, np.maximum))
-    return Ensemble(splits, _with_leaves(paths, values, constant), _LINKS[link], least.min(), most.max())
+    size = np.abs(constant) + np.maximum.reduceat(np.abs(values), tree).sum(axis=0)
+    paths = _with_leaves(paths, values, constant)
+    return Ensemble(splits, paths, _LINKS[link], least.min(), most.max(), size.max())
 
 
 def take(ensemble: Ensemble, outputs: Sequence[int] | None) -> Ensemble:
