@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.components import OUT_OF_RANGE, components
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 from rondo.trainer.evaluation.reference_profile import numeric
 
@@ -38,6 +38,17 @@ def test_a_shift_moves_the_level_a_wider_spread_the_spread_and_gaps_the_missing_
     assert (abs(level) < 0.05, spread > 0.4) == (True, True)
     _, _, missing = means(np.where(np.arange(20_000) % 4, rng.standard_normal(20_000), np.nan))
     assert missing == 0.25
+
+
+def test_a_number_is_out_of_range_beyond_the_values_of_the_reference() -> None:
+    profile = numeric(np.array([*range(100), np.nan], np.float32))
+    found, without = components(profile, out_of_range=True), components(profile)
+    assert found.names == (*without.names, OUT_OF_RANGE)
+    assert (found.values[:, :3] == without.values).all()
+    for values, share in (([-1, 0, 99, 100], 0.5), ([0, 50, 99, np.nan], 0.0), ([-np.inf, np.inf, 1, 2], 0.5)):
+        assert found.means(counts_of(profile, np.array(values, np.float32)))[3] == share
+    nothing = components(numeric(np.full(3, np.nan, np.float32)), out_of_range=True)
+    assert nothing.values[:, 3].tolist() == [1.0, 0.0], "every number is out of the range of none"
 
 
 def test_one_wild_value_moves_a_block_by_no_more_than_its_share() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time
 from rondo.chassis.profiles.binning import Binning
-from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.components import OUT_OF_RANGE, components
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.training_evidence import ReferenceProfile
@@ -98,9 +98,10 @@ def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int
     for column in binning.watched:
         watched, found = components(profiles[column.name]), columns[column.name]
         expected = watched.means(counts[:, column.offset : column.offset + column.size])
-        assert tuple(found.means) == watched.names
+        means = {name: each for name, each in found.means.items() if name != OUT_OF_RANGE}
+        assert tuple(means) == watched.names
         # `approx` takes two seconds for a million numbers.
-        assert np.abs(np.column_stack(list(found.means.values())) - expected).max(initial=0.0) <= 1e-9
+        assert np.abs(np.column_stack(list(means.values())) - expected).max(initial=0.0) <= 1e-9
 
 
 def test_a_reference_of_one_row_is_one_stretch() -> None:
@@ -108,6 +109,32 @@ def test_a_reference_of_one_row_is_one_stretch() -> None:
     assert blocks
     assert (blocks.rows, {len(m) for c in blocks.columns.values() for m in c.means.values()}) == (1, {1})
     assert {column.autocorrelation_rows for column in blocks.columns.values()} == {1.0}
+
+
+@given(st.integers(2, 40), st.integers(0, 1_000))
+def test_each_stretch_is_compared_with_the_range_of_all_other_rows(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.where(rng.random(count) < 0.2, np.nan, rng.integers(12, size=count)).astype(np.float32)
+    rows = pl.DataFrame({"x": x}).fill_nan(None)
+    blocks, _ = of_features(profiles_of({"x": FEATURES["x"]}, rows), rows)
+    assert blocks.rows == 1
+    others = [np.delete(x, at) for at in range(count)]
+    if np.isnan(x).all():
+        assert OUT_OF_RANGE not in blocks.columns["x"].means
+    elif not any(np.isnan(each).all() for each in others):
+        expected = [float(x[at] < np.nanmin(each) or x[at] > np.nanmax(each)) for at, each in enumerate(others)]
+        assert blocks.columns["x"].means[OUT_OF_RANGE] == tuple(expected)
+
+
+def test_only_features_that_are_numbers_have_a_reference_of_their_range() -> None:
+    profile = reference(rows_of(2_000, 3))
+    assert profile.feature_blocks
+    assert profile.projections
+    found = {name for name, each in profile.feature_blocks.columns.items() if OUT_OF_RANGE in each.means}
+    assert found == {"x", "constant", "few"}
+    assert not any(OUT_OF_RANGE in each.means for each in profile.projections.blocks.values())
+    x = np.array(profile.feature_blocks.columns["x"].means[OUT_OF_RANGE]) * profile.feature_blocks.rows
+    assert 1 <= (x > 0).sum() <= 2, "the stretches with the least and the greatest value"
 
 
 def test_the_newest_rows_fill_the_stretches() -> None:

@@ -215,7 +215,7 @@ class PerformanceSuspected(Finding):
 
 
 class DataQualityDegraded(Finding):
-    """The data of a model got worse: values are missing or unseen, or a stream has stopped or is stale.
+    """The data of a model got worse: values are missing, unseen or out of range, or a stream has stopped or is stale.
 
     `window` has no rows if the problem is that none arrive.
     """

@@ -126,12 +126,12 @@ class WindowRole(StrEnum):
 class QualityProblem(StrEnum):
     """The problem with the data of a model.
 
-    `values`: its requests have missing or unseen values. `silence`: no request has arrived for much longer than usual.
-    `no_outcomes`: no outcome has arrived for much longer than usual. `stale`: the event times of the requests no longer
-    advance with the clock. `skew`: features were published with other values than they were served with.
-    `repeated_requests`: requests repeat the entity and event time of others. `repeated_features`: requests repeat the
-    features of others more often than the training rows do. `failed_rows`: the model gives no prediction for many rows.
-    `volume`: far fewer or far more requests arrive than in the same hours of earlier weeks.
+    `values`: its requests have missing, unseen or out-of-range values. `silence`: no request has arrived for much
+    longer than usual. `no_outcomes`: no outcome has arrived for much longer than usual. `stale`: the event times of the
+    requests no longer advance with the clock. `skew`: features were published with other values than they were served
+    with. `repeated_requests`: requests repeat the entity and event time of others. `repeated_features`: requests repeat
+    the features of others more often than the training rows do. `failed_rows`: the model gives no prediction for many
+    rows. `volume`: far fewer or far more requests arrive than in the same hours of earlier weeks.
 
     Unknown: shown as it is. It triggers no training, because only `values` does.
     """

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import CategoricalProfile
 
 MOST_CATEGORIES = 8
+OUT_OF_RANGE = "out_of_range"
+"""The component of a number that is 1 below the least and above the greatest value of the reference."""
 UNIT = 2.0**-20
 """The components and the loss of a row are multiples of it, so sums of up to 2^31 rows are exact in any order."""
 
@@ -41,9 +43,13 @@ class Components:
         return np.asarray((counts @ self.values) / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 
-def components(profile: NumericProfile | CategoricalProfile) -> Components:
-    """Return the components of a column with this profile."""
-    found = _numeric(profile) if isinstance(profile, NumericProfile) else _categorical(profile)
+def components(profile: NumericProfile | CategoricalProfile, *, out_of_range: bool = False) -> Components:
+    """Return the components of a column with this profile.
+
+    For a number the last one is `OUT_OF_RANGE`, if it is wanted. No row of the reference is out of range, so it needs a
+    reference of its own.
+    """
+    found = _numeric(profile, out_of_range) if isinstance(profile, NumericProfile) else _categorical(profile)
     return Components(found.names, in_units(found.values))
 
 
@@ -52,11 +58,16 @@ def in_units(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.rint(values / UNIT) * UNIT)
 
 
-def _numeric(profile: NumericProfile) -> Components:
+def _numeric(profile: NumericProfile, out_of_range: bool) -> Components:  # noqa: FBT001 - of `components`
     counts = np.array(profile.counts, np.float64)
     rank = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1.0)
     columns = [_with_missing(np.sqrt(3) * (2 * rank - 1)), _with_missing(np.sqrt(5) * (6 * rank**2 - 6 * rank + 1))]
-    return Components(("level", "spread", "missing"), np.column_stack((*columns, _indicator(len(counts) + 1, -1))))
+    columns.append(_indicator(len(counts) + 1, -1))
+    if not out_of_range:
+        return Components(("level", "spread", "missing"), np.column_stack(columns))
+    # Without a finite value in the reference both are the same bin.
+    beyond = np.maximum(_indicator(len(counts) + 1, 0), _indicator(len(counts) + 1, -2))
+    return Components(("level", "spread", "missing", OUT_OF_RANGE), np.column_stack((*columns, beyond)))
 
 
 def _categorical(profile: CategoricalProfile) -> Components:

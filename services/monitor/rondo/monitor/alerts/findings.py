@@ -46,6 +46,7 @@ _MAX_LISTED = 5
 # An event has at most 1 MiB. A statistic takes up to 250 bytes of it, and its category up to 1,500 more.
 _MAX_STATISTICS, _MAX_STATISTICS_BYTES = 3_000, 900_000
 _MOST_FEATURES = 100
+_OF_VALUES = {StatisticName.MISSING, StatisticName.UNSEEN, StatisticName.OUT_OF_RANGE}
 # exp() of a larger number overflows a float64, so the e-value is capped.
 _LARGEST_LOGARITHM = 700.0
 _NOTHING_EXPECTED = ExpectedHarm()
@@ -87,7 +88,7 @@ def kind_of(alarm: Alarm) -> FindingKind:
         return "performance"
     if alarm.component.group == SLICES:
         return "slices"
-    missing = alarm.component.statistic in {StatisticName.MISSING, StatisticName.UNSEEN}
+    missing = alarm.component.statistic in _OF_VALUES
     return "quality" if missing and alarm.component.group == "inputs" else "drift"
 
 
@@ -271,7 +272,7 @@ _TITLES = {
     "drift": "its inputs or scores differ from the reference",
     "performance": "it predicts worse than on its holdout",
     "slices": "it predicts worse than on its holdout for some slices",
-    "quality": "its requests have missing or unseen values",
+    "quality": "its requests have missing, unseen or out-of-range values",
 }
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.components import OUT_OF_RANGE, Components, components
 from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.training_evidence import NumericProfile, UnknownProfile
+from rondo.contracts.training_evidence import NumericProfile, ReferenceBlocks, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.open_buckets import BucketArrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from rondo.chassis.profiles.binning import Binning, ColumnBins
-    from rondo.contracts.training_evidence import CategoricalProfile, FeatureProfile, ReferenceProfile
+    from rondo.contracts.training_evidence import (
+        CategoricalProfile,
+        ColumnBlocks,
+        FeatureProfile,
+        ReferenceProfile,
+    )
     from rondo.monitor.evidence.open_buckets import BucketedRows, Part
 
     Watchable = NumericProfile | CategoricalProfile
@@ -39,7 +46,7 @@ UNCOVERED = "uncovered"
 TOO_LOW, TOO_HIGH = "too low", "too high"
 """The components of a loss that add up how far the outcome is above the prediction, and how far it is below."""
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
-          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS,
+          "unseen": StatisticName.UNSEEN, OUT_OF_RANGE: StatisticName.OUT_OF_RANGE, LOSS: StatisticName.LOSS,
           UNCOVERED: StatisticName.INTERVAL_COVERAGE, TOO_LOW: StatisticName.CALIBRATION,
           TOO_HIGH: StatisticName.CALIBRATION}  # fmt: skip
 
@@ -89,14 +96,47 @@ def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Wa
     return {"inputs": _known(inputs), "outputs": _known(outputs)}
 
 
-def row_range(column: Watchable) -> NDArray[np.float64]:
+def reference_blocks(profile: ReferenceProfile) -> Mapping[Group, ReferenceBlocks]:
+    """Return the blocks of the inputs and those of the outputs, with the column names of `watched_columns`."""
+    found: dict[Group, ReferenceBlocks] = {}
+    if inputs := profile.feature_blocks:
+        projected = profile.projections.blocks if profile.projections else {}
+        found["inputs"] = ReferenceBlocks(rows=inputs.rows, columns=inputs.columns | projected)
+    if outputs := profile.output_blocks:
+        columns = {f"{OUTPUT}{name}": each for name, each in outputs.columns.items()}
+        found["outputs"] = ReferenceBlocks(rows=outputs.rows, columns=columns)
+    return found
+
+
+def watched_components(column: Watchable, blocks: ColumnBlocks | None) -> Components:
+    """Return the components of a column that are watched.
+
+    Values out of range are watched only where the trainer has written a reference for them. So the components of a
+    version that an earlier release has trained stay as they are in its checkpoint.
+    """
+    return components(column, out_of_range=blocks is not None and OUT_OF_RANGE in blocks.means)
+
+
+def places_of(columns: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Return the place of each component of each column in the sums of a group, from the names of the components.
+
+    Values out of range follow all others. So the components in a checkpoint keep their places where an earlier monitor,
+    which did not know these, has begun the evidence.
+    """
+    first = [[name != OUT_OF_RANGE for name in names] for names in columns]
+    among, later = itertools.count(), itertools.count(sum(map(sum, first)))
+    return [[next(among if is_first else later) for is_first in each] for each in first]
+
+
+def row_range(column: Watchable, watched: Components) -> NDArray[np.float64]:
     """Return the range (largest less smallest value) of each component over the reference, shape `[components]`."""
-    values = components(column).values
+    values = watched.values
     if not isinstance(column, NumericProfile):
         return np.asarray(np.ptp(values, axis=0))
     seen = np.append(np.array(column.counts) > 0, column.missing > 0)
-    # The component of missing values is 0 or 1, so its range is 1 even where the reference has no missing value.
-    return np.asarray(np.maximum(np.ptp(values[seen], axis=0) if seen.any() else 0.0, [0.0, 0.0, 1.0]))
+    # The components after level and spread are 0 or 1, so their range is 1 even where no row of the reference has a 1.
+    least = np.array([0.0, 0.0, 1.0, 1.0])[: values.shape[1]]
+    return np.asarray(np.maximum(np.ptp(values[seen], axis=0) if seen.any() else 0.0, least))
 
 
 def _known(columns: Mapping[str, FeatureProfile]) -> Mapping[str, Watchable]:
@@ -114,16 +154,20 @@ class _ColumnValues:
     group: Group
     row: int
     place: slice
+    names: tuple[str, ...]
     values: NDArray[np.float64]
     pairs: NDArray[np.complex128] | None
 
     @classmethod
-    def of(cls, group: Group, row: int, bins: ColumnBins, profile: Watchable) -> _ColumnValues:
-        values = components(profile).values
+    def of(
+        cls, group: Group, row: int, bins: ColumnBins, profile: Watchable, blocks: ColumnBlocks | None
+    ) -> _ColumnValues:
+        watched = watched_components(profile, blocks)
+        values = watched.values
         # Adding 0 turns -0 into 0, as sums by counts do.
         is_numeric = isinstance(profile, NumericProfile)
         pairs = np.asarray(values[:, 0] + 1j * values[:, 1] + 0.0, np.complex128) if is_numeric else None
-        return cls(group, row, slice(bins.offset, bins.offset + bins.size), values, pairs)
+        return cls(group, row, slice(bins.offset, bins.offset + bins.size), watched.names, values, pairs)
 
     def sums(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.asarray(counts[:, self.place] @ self.values)
@@ -142,20 +186,32 @@ class _ColumnValues:
         found[:, :2] = np.add.reduceat(self.pairs.take(bins), firsts).view(np.float64).reshape(-1, 2)
         if (absent := bins == missing).any():
             found[:, 2] = np.add.reduceat(absent, firsts, dtype=np.float64)
+        if found.shape[1] > 3 and (beyond := (bins == 0) | (bins == missing - 1)).any():  # noqa: PLR2004 - see `_numeric`
+            found[:, 3] = np.add.reduceat(beyond, firsts, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentSums:
-    """The components of all watched columns. Their sums are exact, and equal for rows and for counts of rows."""
+    """The components of all watched columns. Their sums are exact, and equal for rows and for counts of rows.
+
+    `places` has the places of each column's components by group, see `places_of`.
+    """
 
     columns: tuple[_ColumnValues, ...]
 
+    @cached_property
+    def places(self) -> Mapping[Group, list[list[int]]]:
+        return {
+            group: places_of([each.names for each in self.columns if each.group == group]) for group in INPUT_GROUPS
+        }
+
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> ComponentSums:
-        rows = {bins.name: row for row, bins in enumerate(binning.watched)}
+        rows, blocks = {bins.name: row for row, bins in enumerate(binning.watched)}, reference_blocks(profile)
+        known = {group: each.columns for group, each in blocks.items()}
         return cls(
             tuple(
-                _ColumnValues.of(group, rows[name], binning.watched[rows[name]], part)
+                _ColumnValues.of(group, rows[name], binning.watched[rows[name]], part, known.get(group, {}).get(name))
                 for group, columns in watched_columns(profile).items()
                 for name, part in columns.items()
             )
@@ -167,7 +223,7 @@ class ComponentSums:
         Counts of shape `[buckets, bins]` give `[buckets, components]`.
         """
         parts = [column.sums(counts) for column in self.columns if column.group == group]
-        return np.concatenate([np.zeros((len(counts), 0)), *parts], axis=1)
+        return self._in_places(group, np.concatenate([np.zeros((len(counts), 0)), *parts], axis=1))
 
     def of_part(self, group: Group, part: Part) -> BucketArrays:
         """Return the buckets with the sums of the group's components in the place of counts."""
@@ -178,4 +234,13 @@ class ComponentSums:
         sums = np.zeros((len(firsts), ends[-1]))
         for column, first, end in zip(mine, ends[:-1], ends[1:], strict=True):
             column.add_up(part, firsts, sums[:, first:end])
-        return BucketArrays(part.starts, part.rows, sums)
+        return BucketArrays(part.starts, part.rows, self._in_places(group, sums))
+
+    def _in_places(self, group: Group, by_column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return sums, shape `[buckets, components]`, in the order of `places`. Given are those of column by column."""
+        order = [at for each in self.places[group] for at in each]
+        if order == sorted(order):
+            return by_column
+        found = np.empty_like(by_column)
+        found[:, order] = by_column
+        return found

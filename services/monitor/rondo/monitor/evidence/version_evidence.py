@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rondo.chassis.profiles.components import components
 from rondo.chassis.profiles.seeded_draws import by_counter
-from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
@@ -32,8 +29,11 @@ from rondo.monitor.evidence.component_sums import (
     TOO_LOW,
     UNCOVERED,
     Component,
+    places_of,
+    reference_blocks,
     row_range,
     watched_columns,
+    watched_components,
 )
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import ReferenceProfile, SliceReference
+    from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, SliceReference
     from rondo.monitor.evidence.component_sums import Group, Watchable
     from rondo.monitor.evidence.staged_test import Change
 
@@ -192,7 +192,7 @@ class VersionEvidence:
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
         """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
         digest = by_counter(digest)
-        blocks = _blocks(profile)
+        blocks = reference_blocks(profile)
         watched = [
             test
             for group, columns in watched_columns(profile).items()
@@ -355,34 +355,21 @@ def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:
     return np.full(1, float(np.abs(sums - np.rint(sums)).max(initial=0.0) < _WHOLE))
 
 
-def _blocks(profile: ReferenceProfile) -> Mapping[Group, ReferenceBlocks]:
-    """Return the blocks of the inputs and those of the outputs, with the column names of `watched_columns`."""
-    found: dict[Group, ReferenceBlocks] = {}
-    if inputs := profile.feature_blocks:
-        projected = profile.projections.blocks if profile.projections else {}
-        found["inputs"] = ReferenceBlocks(rows=inputs.rows, columns=inputs.columns | projected)
-    if outputs := profile.output_blocks:
-        columns = {f"{OUTPUT}{name}": each for name, each in outputs.columns.items()}
-        found["outputs"] = ReferenceBlocks(rows=outputs.rows, columns=columns)
-    return found
-
-
 def _columns(
     digest: str, group: Group, profiles: Mapping[str, Watchable], blocks: ReferenceBlocks | None
 ) -> list[Watched]:
     if blocks is None:
         return []
-    at, parts = 0, []
-    for column, profile in profiles.items():
-        names = components(profile).names
-        found = tuple(Component(group, column, name, at + i) for i, name in enumerate(names))
-        at += len(names)
-        reference = blocks.columns.get(column)
+    parts, by_column = [], {name: watched_components(each, blocks.columns.get(name)) for name, each in profiles.items()}
+    places = places_of([each.names for each in by_column.values()])
+    for (column, watched), at in zip(by_column.items(), places, strict=True):
+        names, reference = watched.names, blocks.columns.get(column)
+        found = tuple(Component(group, column, name, place) for name, place in zip(names, at, strict=True))
         if reference and set(names) <= reference.means.keys():
             means = np.array([reference.means[name] for name in names])
             if means.shape[1]:
-                within = reference.autocorrelation_rows
-                parts.append((found, Stretches(blocks.rows, within, means, row_range(profile))))
+                within, of_row = reference.autocorrelation_rows, row_range(profiles[column], watched)
+                parts.append((found, Stretches(blocks.rows, within, means, of_row)))
     return _begun(f"{digest}/{group}", parts)
 
 

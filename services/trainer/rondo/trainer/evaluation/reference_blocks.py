@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocorrelation_time_of_bins
 from rondo.chassis.profiles.binning import Binning
-from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.components import OUT_OF_RANGE, components
 from rondo.chassis.profiles.projections import Projector, projection_name
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.tasks.registry import task_named
@@ -74,7 +74,8 @@ def of_columns(
         profile = profiles[column.name]
         bins = column.bins(pa.table({column.column: values}))
         projector.add(projected, column.name, bins)
-        columns[column.name] = _column_blocks(profile, bins, stretch)
+        found = _column_blocks(profile, bins, stretch)
+        columns[column.name] = found.model_copy(update={"means": found.means | _out_of_range(values, stretch)})
     return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
 
 
@@ -206,6 +207,30 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     within = autocorrelation_time_of_bins(watched.values[:, moving], latest, below=rows)
     means = zip(watched.names, watched.means(counts).T, strict=True)
     return ColumnBlocks(autocorrelation_rows=within, means={name: _rounded(values) for name, values in means})
+
+
+def _out_of_range(values: pa.Array, rows: int) -> dict[str, tuple[float, ...]]:
+    """Return the share of each stretch beyond the values of all other rows, by the name of the component.
+
+    No row is beyond the values of all rows, and live rows are now and then. So each stretch is compared with the
+    others, as a live one is. Only those with the least and the greatest value have such rows. Empty for categories and
+    without a finite value.
+    """
+    if pa.types.is_dictionary(values.type):
+        return {}
+    found = np.asarray(values.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float32)
+    first = len(found) % rows
+    stretches, shares = found[first:].reshape(-1, rows), np.zeros(len(found) // rows)
+    if not np.isfinite(found).any() or len(stretches) < 2:  # noqa: PLR2004 - one stretch has no others
+        return {}
+    for sign in (1.0, -1.0):
+        signed = np.where(np.isfinite(stretches), sign * stretches, -np.inf)
+        greatest = signed.max(axis=1)
+        at = int(greatest.argmax())
+        before = sign * found[:first][np.isfinite(found[:first])]
+        others = max(np.delete(greatest, at).max(), before.max(initial=-np.inf))
+        shares[at] += (signed[at] > others).sum() / rows
+    return {OUT_OF_RANGE: _rounded(shares)}
 
 
 def _rounded(means: NDArray[np.float64]) -> tuple[float, ...]:
