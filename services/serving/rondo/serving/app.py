@@ -118,7 +118,9 @@ async def _answering(
         settings.queue_after or None,
     )
     transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, queues, settings.service)
-    stream = ExactlyOnceStream(stream_settings(settings), transform, moved=transform.forget, notes=queues)
+    stream = ExactlyOnceStream(
+        stream_settings(settings), transform, moved=transform.forget, notes=queues, most=transform.most
+    )
     bulk = _bulk_versions(settings)
     direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
     shared.http.app = api(
@@ -173,9 +175,12 @@ def stream_settings(settings: Settings) -> StreamSettings:
 
 
 def bulk_settings(settings: Settings) -> StreamSettings:
-    """Return the settings of the bulk stream: one message at a time, and a small read-ahead."""
+    """Return the settings of the bulk stream: one message at a time, and a small read-ahead.
+
+    A message may have 65,536 rows, so even a row of a quarter of a second does not exceed the time of a turn.
+    """
     return StreamSettings(
         settings.kafka, f"{settings.service}-bulk", settings.instance, (SCORES_REQUESTED,), dead_letters("serving"),
-        max_records=1, linger=0.0,
+        max_records=1, linger=0.0, turn_timeout=6 * 3600,
         consumer={"queued.max.messages.kbytes": 2 * MAX_MESSAGE_BYTES // 1024, "fetch.message.max.bytes": 1 << 20},
     )  # fmt: skip

@@ -19,7 +19,8 @@ class StreamSettings:
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that time, and a record
     after a gap does not wait. After `hanging_after` seconds without a record, which must exceed `transaction_timeout`,
     the stream checks for a hanging transaction. A call of librdkafka that takes longer than `hung_after` seconds is
-    considered hung.
+    considered hung. A replica leaves the group if one transform takes longer than `turn_timeout` seconds. Its
+    micro-batch is then read again, and would take as long again.
     """
 
     kafka: KafkaConnection
@@ -34,6 +35,7 @@ class StreamSettings:
     transaction_timeout: float = 30.0
     hanging_after: float = 35.0
     hung_after: float = 60.0
+    turn_timeout: float = 300.0
     producer: dict[str, Any] = field(default_factory=dict)
     consumer: dict[str, Any] = field(default_factory=dict)
 
@@ -52,6 +54,8 @@ class StreamSettings:
             # 4.3).
             "partition.assignment.strategy": "range",
             "session.timeout.ms": int(self.session_timeout * 1000),
+            # The default of librdkafka is an error if the session is longer.
+            "max.poll.interval.ms": int(max(self.turn_timeout, self.session_timeout) * 1000),
             # A member learns of a rebalance from its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,

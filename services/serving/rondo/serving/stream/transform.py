@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from threading import Event
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 _MODEL_TIMEOUT_SECONDS = 10.0
 # The longest wait for the previous output. It is only needed when a model gets a deduplication window.
 _COMMIT_SECONDS = 10.0
+# The time of the inference of one micro-batch without queues. A rebalance waits for it, and `/readyz` for six of them.
+_TURN_SECONDS = 5.0
+_UNBOUNDED = sys.maxsize
 
 
 @dataclass
@@ -102,6 +106,15 @@ class PredictionStream:
         if messages or records or notes:
             self._settled = settled
         return Output(records, committed, aborted, notes)
+
+    def most(self) -> int:
+        """Return the largest number of requests of a micro-batch, by the slowest model that can't get a queue."""
+        models = self.models.table.models
+        if len(models) > 1 and self.queues.fit(models):
+            return _UNBOUNDED
+        shared = [each for each in models.values() if not self.queues.has(each.model)]
+        bounds = [self.queues.paces.rows(each, _TURN_SECONDS) for each in shared]
+        return max(min(bounds, default=_UNBOUNDED), 1)
 
     def forget(self) -> None:
         """Read committed answers back before the next messages, because partitions may have moved."""
