@@ -54,8 +54,8 @@ test-fast: $(STAMP)  ## Run the tests that need no server and little time, in ab
 	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --ignore=$(CONVENTIONS) --durations=5
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
-	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow or hypothesis" --hypothesis-profile=thorough
+	$(BIN)/pytest -m "slow and not hypothesis"
 
 GRPC := services/serving/rondo/serving/grpc
 
