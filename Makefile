@@ -50,7 +50,7 @@ CONVENTIONS := tests/conventions
 test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in three to five minutes on two cores
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --ignore=$(CONVENTIONS)
 
-test-fast: $(STAMP)  ## Run the tests that need no server and little time, in about half a minute on two cores
+test-fast: $(STAMP)  ## Run the tests that need no server and little time, in about a minute on two cores
 	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --ignore=$(CONVENTIONS) --durations=5
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples

@@ -3,58 +3,102 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import httpx
+import orjson
 import pytest
 from rondo.embedded.processes.ports import free_port
+from rondo.serving.inference.pace import Paces
 from rondo.serving.models.serving_table import ServedModels
+from rondo.serving.requests.schema import RequestSchema
 from rondo.serving.stream.own_queues import MAX_QUEUES
 
+from tests.serving.builders import request
 from tests.serving.prediction_topics import MADE, answered, at_least, once
 from tests.serving.stream.slow_model import slow_model
-from tests.serving.stream.test_transform import stream
+from tests.serving.stream.test_transform import Request, run, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.stream.transform import PredictionStream
 
     from tests.serving.conftest import ReplicaEnvironment
 
 
 @pytest.fixture
-def slow(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModel:
+def slow(
+    version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel], monkeypatch: pytest.MonkeyPatch
+) -> ServedModel:
+    """Return a model of which a row takes half a second, whatever its inferences take."""
+    monkeypatch.setattr(Paces, "measured", lambda *_: None)
     return serve(replace(version(), row_seconds=0.5))
 
 
 def table_of(slow: ServedModel, others: int) -> ServedModels:
     models = ServedModels()
     models.swap(slow)
+    (first,) = slow.versions
     for number in range(others):
-        version = replace(slow.versions[0], model=f"quick-{number}", digest=f"{number:064d}", row_seconds=0.001)
-        models.swap(replace(slow, model=version.model, versions=(version,)))
+        model = f"quick-{number}"
+        schema = RequestSchema(model, first.schema.features, first.schema.unknown)
+        version = replace(first, model=model, digest=f"{number:064d}", schema=schema, row_seconds=0.001)
+        models.swap(replace(slow, model=model, versions=(version,)))
     return models
 
 
+def asked(transform: PredictionStream, *models: str) -> None:
+    """Send the models a micro-batch with a request each."""
+    valid = orjson.loads(request(1))
+    run(transform, *(Request(orjson.dumps(valid | {"id": model, "model": model})) for model in models))
+
+
 def test_a_model_alone_bounds_the_micro_batch(slow: ServedModel) -> None:
-    assert stream(ServedModels()).most() == sys.maxsize
     assert stream(table_of(slow, 0)).most() == 10
     slower = replace(slow, versions=(replace(slow.versions[0], row_seconds=60.0),))
     assert stream(table_of(slower, 0)).most() == 1
 
 
-def test_a_model_that_can_get_a_queue_bounds_nothing(slow: ServedModel) -> None:
-    transform = stream(table_of(slow, 1))
-    assert transform.most() == sys.maxsize
-    transform.queues.seconds = None
+def test_before_a_version_serves_a_micro_batch_is_small(slow: ServedModel) -> None:
+    models = ServedModels()
+    transform = stream(models)
+    assert transform.most() == 100
+    models.swap(slow)
     assert transform.most() == 10
 
 
+def test_a_model_that_can_get_a_queue_bounds_nothing(slow: ServedModel) -> None:
+    transform = stream(table_of(slow, 1))
+    asked(transform, slow.model)
+    assert transform.most() == sys.maxsize
+
+
+def test_without_queues_the_slowest_model_that_was_asked_lately_bounds_the_micro_batch(
+    slow: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transform, now = stream(table_of(slow, 2)), time.monotonic()
+    transform.queues.seconds = None
+    assert transform.most() == 100, "nothing is known of the requests to come"
+    asked(transform, "quick-0")
+    assert transform.most() == 5_000, "a slow model that nobody asks bounds no other"
+    asked(transform, "quick-0", slow.model)
+    assert transform.most() == 10
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3_600)
+    asked(transform, "quick-0")
+    assert transform.most() == 5_000
+
+
 def test_of_too_many_models_for_queues_the_slowest_one_bounds_the_micro_batch(slow: ServedModel) -> None:
-    assert stream(table_of(slow, MAX_QUEUES)).most() == 10
+    transform = stream(table_of(slow, MAX_QUEUES))
+    asked(transform, slow.model, "quick-0")
+    assert transform.most() == sys.maxsize, "these two could get queues"
+    asked(transform, slow.model, *(f"quick-{number}" for number in range(MAX_QUEUES)))
+    assert transform.most() == 10
 
 
 @pytest.mark.slow

@@ -201,6 +201,7 @@ MISTAKES = [
     ("unfaithful", "function_parity", "own.train:unfaithful returned differs from its `predict` by 0.25, and at most"),
     ("predicts_few", "function_no_predictions", "gave an array of shape [3] for 1,540 rows: let it return an array of"),
     ("predicts_texts", "function_no_predictions", "gave a value of type list: let it return an array of floats"),
+    ("predicts_tensors", "function_no_predictions", "gave a value of type Tensor: let it return an array of floats"),
     ("predicts_wide", "function_no_predictions", "gave 3 columns, and the output of the graph has 1: let it return"),
     ("predicts_very_wide", "function_no_predictions", "gave an array of 20,000 columns: let it return an array of"),
     ("predicts_by_text", "function_no_model", "returned a model and a value of type str, and an `onnx.ModelProto`, or"),

@@ -60,7 +60,7 @@ class Kafka(Server):
         self._controller = f"{LOOPBACK}:{free_port()}"
         self._keep = keep
         self._brief = brief
-        self._written_cache: Path | None = None
+        self._written_cache: tuple[Path, Path] | None = None
         self._progress = progress
         # Paths in the configuration are relative to the folder, because a comma would end a path and a backslash would
         # be an escape.
@@ -79,18 +79,22 @@ class Kafka(Server):
         else:
             self._format(java)
         flags = [*_BROKER_FLAGS, *(_BRIEF_FLAGS if self._brief else ())]
-        if self._brief and cache is not None and not cache.exists():
-            self._written_cache, self.stop_within_seconds = cache, class_cache.WRITE_SECONDS
-            flags += class_cache.writing(cache)
+        if self._brief and cache is not None and class_cache.can_be_written(cache):
+            fresh = class_cache.unfinished(cache, self.bootstrap.rpartition(":")[2])
+            self._written_cache = fresh, cache
+            flags += class_cache.writing(fresh)
         self.process.command = [*java, *flags, "kafka.Kafka", _SERVER]
 
     def stop(self) -> None:
-        if self._written_cache is not None:
-            self._progress("saving the classes of Kafka for faster starts, once")
+        if self._written_cache is None or not self._should_run:
+            super().stop()
+            return
+        # Only a broker that was ready has loaded the classes.
+        self._progress("saving the classes of Kafka for faster starts, once (up to half a minute)")
+        self.stop_within_seconds = class_cache.WRITE_SECONDS
         super().stop()
-        if self._written_cache is not None:
-            # Java ends with this code after SIGTERM.
-            class_cache.finish(self._written_cache, whole=self.process.exit_code == 128 + signal.SIGTERM)
+        # Java ends with this code after SIGTERM.
+        class_cache.finish(*self._written_cache, whole=self.process.exit_code == 128 + signal.SIGTERM)
 
     def _write_configuration(self) -> None:
         (self.folder / _SERVER).write_text(

@@ -1,9 +1,11 @@
 """A cache of the classes that a broker loads, with which the next broker starts in half the processor time.
 
 Java calls it an AOT cache (JEP 483 and 514). A broker writes it when it stops, once per user, which takes 7 CPU
-seconds. It is in the folder of the jars. Java ignores a cache of another release or of other jars.
+seconds. It is in the folder of the jars. Java ignores a cache of another release or of other jars. Unlike the jars, it
+is not verified by a digest, so the folder has to belong to the user alone.
 """
 
+import contextlib
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -26,18 +28,29 @@ def reading(cache: Path | None) -> list[str]:
     return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off"] if cache is not None and cache.exists() else []
 
 
-def unfinished(cache: Path) -> Path:
-    """Return the file in which a broker of this process writes the cache."""
-    return cache.with_suffix(f".{os.getpid()}")
+def can_be_written(cache: Path | None) -> bool:
+    """Return whether the cache does not exist yet, and may be written."""
+    return cache is not None and not cache.exists() and os.access(cache.parent, os.W_OK)
 
 
-def writing(cache: Path) -> list[str]:
+def unfinished(cache: Path, broker: str) -> Path:
+    """Return the file in which a broker writes the cache. `broker` is its port, and no other broker has it."""
+    return cache.with_suffix(f".{broker}.unfinished")
+
+
+def writing(fresh: Path) -> list[str]:
     """Return the options of a broker that writes the cache when it stops."""
-    return [f"-XX:AOTCacheOutput={unfinished(cache)}", "-Xlog:aot*=off"]
+    return [f"-XX:AOTCacheOutput={fresh}", "-Xlog:aot*=off"]
 
 
-def finish(cache: Path, *, whole: bool) -> None:
-    """Put the cache in its place after its broker has stopped. It is not `whole` if the broker was killed."""
-    if whole and unfinished(cache).exists():
-        unfinished(cache).replace(cache)
-    unfinished(cache).unlink(missing_ok=True)
+def finish(fresh: Path, cache: Path, *, whole: bool) -> None:
+    """Put the cache in its place after its broker has stopped. It is not `whole` if the broker was killed.
+
+    A start without the cache only takes longer, so a full disk or a folder that can't be written is no error.
+    """
+    with contextlib.suppress(OSError):
+        if whole and fresh.exists():
+            fresh.replace(cache)
+        # Java leaves its own temporary file beside it if it is killed.
+        for path in cache.parent.glob(f"{fresh.name}*"):
+            path.unlink(missing_ok=True)

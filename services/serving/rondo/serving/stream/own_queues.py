@@ -92,10 +92,6 @@ class OwnQueues:
         """Return whether each of these models has or can get a queue. The size of a note limits their number."""
         return self.seconds is not None and len(self._queues.keys() | set(models)) <= MAX_QUEUES
 
-    def has(self, model: str) -> bool:
-        """Return whether a model has a queue."""
-        return model in self._queues
-
     def shared(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the messages of a micro-batch without the requests that wait in a queue."""
         self._drop_stale()

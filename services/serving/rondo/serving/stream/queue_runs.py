@@ -77,7 +77,8 @@ class QueueRuns:
             queue.put_back(run.messages)
             return []
         try:
-            records = list(answers.finish(run.chunk, run.inference.result()))
+            with panics_as_errors():
+                records = list(answers.finish(run.chunk, run.inference.result()))
         except Exception as error:  # noqa: BLE001 - the boundary: one that fails again and again becomes a dead letter
             answers.drop(run.chunk)
             self._failed(queue, run.messages, error)
@@ -91,7 +92,6 @@ class QueueRuns:
         """Answer the last requests of a queue on this thread, if all of them are expected to take at most `seconds`.
 
         During a run in another thread the stream may read past further requests, so a busy model would never catch up.
-        A single request is answered even if it takes longer.
         """
         left = queue.left(ends)
         if not left or seconds <= 0 or not queue.poison.clean or queue.attempts:

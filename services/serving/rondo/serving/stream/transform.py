@@ -39,7 +39,10 @@ _MODEL_TIMEOUT_SECONDS = 10.0
 _COMMIT_SECONDS = 10.0
 # The time of the inference of one micro-batch without queues. A rebalance waits for it, and `/readyz` for six of them.
 _TURN_SECONDS = 5.0
-_UNBOUNDED = sys.maxsize
+# The time for which the models of a micro-batch are expected in the next ones.
+_RECENT_SECONDS = 60.0
+# The number of requests to models of which no pace is known.
+_UNKNOWN = 100
 
 
 @dataclass
@@ -61,6 +64,9 @@ class PredictionStream:
         self._settled.set()
         # The models that a version served when the micro-batch began.
         self._served: set[str] = set()
+        # The times at which a model was asked, and at which the models of a micro-batch could not all get a queue.
+        self._asked: dict[str, float] = {}
+        self._unfit = -_RECENT_SECONDS
         self._telemetry = StreamTelemetry()
         self._infer = SeveralModels(self.service.infer, self.queues.paces)
         self._chunks = ChunkAnswers(self.partitions, self.repeats, self.group)
@@ -108,13 +114,22 @@ class PredictionStream:
         return Output(records, committed, aborted, notes)
 
     def most(self) -> int:
-        """Return the largest number of requests of a micro-batch, by the slowest model that can't get a queue."""
-        models = self.models.table.models
-        if len(models) > 1 and self.queues.fit(models):
-            return _UNBOUNDED
-        shared = [each for each in models.values() if not self.queues.has(each.model)]
-        bounds = [self.queues.paces.rows(each, _TURN_SECONDS) for each in shared]
-        return max(min(bounds, default=_UNBOUNDED), 1)
+        """Return the largest number of requests of a micro-batch, so that its inference takes about `_TURN_SECONDS`.
+
+        Where a slow model gets a queue, there is no bound.
+        """
+        models, now = self.models.table.models, time.monotonic()
+        if not models:
+            return _UNKNOWN  # the first version of a model may be on its way, and nothing is known of it
+        if len(models) > 1 and self.queues.seconds is not None and now - self._unfit > _RECENT_SECONDS:
+            return sys.maxsize
+        # A model that nobody asks must not slow down the others.
+        recent = [
+            served
+            for model, served in models.items()
+            if len(models) == 1 or now - self._asked.get(model, -_RECENT_SECONDS) < _RECENT_SECONDS
+        ]
+        return max(min((self.queues.paces.rows(each, _TURN_SECONDS) for each in recent), default=_UNKNOWN), 1)
 
     def forget(self) -> None:
         """Read committed answers back before the next messages, because partitions may have moved."""
@@ -151,7 +166,11 @@ class PredictionStream:
         # This output may already have answers of a queue to other models, which get their window with the next one.
         if late := table.windows.keys() - self.repeats.windows.keys() - self._served:
             self._follow({**self.repeats.windows, **{model: table.windows[model] for model in late}})
-        fit = self.queues.fit([schema.model for schema, _, _ in parsed.groups])
+        models = [schema.model for schema, _, _ in parsed.groups]
+        fit, now = self.queues.fit(models), time.monotonic()
+        self._asked |= dict.fromkeys(models, now)
+        if not fit:
+            self._unfit = now
         chunk = self._chunks.begin(batch, table, parsed, report, self._leave_pending if fit else None)
         # If no other model is served, nothing waits for a slow model.
         seconds = self.queues.seconds if len(table.models) > 1 and fit else None
