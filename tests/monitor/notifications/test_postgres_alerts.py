@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from rondo.contracts.vocabularies import Severity
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import UnknownDeliveryError, UnknownReceiverError, UnknownSilenceError
 from rondo.monitor.notifications.postgres_alerts import KEPT, PostgresAlerts
@@ -171,6 +173,67 @@ async def test_messages_have_the_mark_of_evidence_that_is_weak_among_all_models(
     posted = [content for path, _, content in server.received if path == "/api/v2/alerts"]
     weak = [["weak" in each["annotations"]["summary"] for each in content] for content in posted]
     assert ([any(each) for each in weak], [len(each) for each in weak]) == ([True, False], [2, 2])
+
+
+async def test_an_alert_below_a_raised_least_severity_is_not_repeated_to_alertmanager(
+    server: Server, opened: Database
+) -> None:
+    url = f"alertmanager+http://127.0.0.1:{server.port}"
+    info = RAISED.model_copy(update={"alert_id": "a3", "severity": "info"})
+    async with httpx.AsyncClient() as client:
+        await drain(await publish(opened, url, client, published=[OPENED, Announcement(info, "a3-raised")]))
+        webhook, alerts = Webhook(client, lambda: NOW), PostgresAlerts(opened)
+        for least, repeated in (("info", {"a1", "a3"}), ("warning", {"a1"})):
+            policy = replace(AT_ONCE, least=Severity(least))
+            server.received.clear()
+            await Deliveries(opened, alerts, webhook, receivers(url), policy).repeat()
+            ids = {each["labels"]["alert_id"] for _, _, content in server.received for each in content}
+            assert ids == repeated
+
+
+class PanicException(BaseException):
+    """The panics of Rust libraries are no subclass of `Exception`."""
+
+
+async def no_summary() -> dict[tuple[str, int | None], bool]:
+    message = "the checkpoint of another replica"
+    raise ValueError(message)
+
+
+async def panic() -> dict[tuple[str, int | None], bool]:
+    raise PanicException
+
+
+async def slow() -> dict[tuple[str, int | None], bool]:
+    await asyncio.Event().wait()
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("evident", "error"),
+    [(no_summary, "ValueError: the checkpoint of another replica"), (panic, "PanicException"), (slow, "TimeoutError")],
+)
+async def test_messages_without_a_known_mark_are_sent_all_the_same(
+    evident: Any, error: str, server: Server, opened: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    urls = f"{server.url}, alertmanager+http://127.0.0.1:{server.port}"
+    held: list[int] = []
+
+    async def hold() -> None:
+        held.append(len(server.received))
+
+    async with httpx.AsyncClient() as client:
+        await publish(opened, "", client, published=[OPENED])
+        webhook, alerts = Webhook(client, lambda: NOW), PostgresAlerts(opened, evident, evident_seconds=0.05)
+        deliveries = Deliveries(opened, alerts, webhook, receivers(urls), AT_ONCE)
+        assert (await deliveries.plan(hold), held) == (1, [0])
+        await drain(deliveries)
+        assert await deliveries.repeat() == 1
+    sent = [content for path, _, content in server.received if path != "/api/v2/alerts"]
+    assert [each["evident_over_models"] for content in sent for each in content["alerts"]] == [None]
+    assert [path for path, _, _ in server.received].count("/api/v2/alerts") == 2
+    warnings = [each.message for each in caplog.records if each.name.endswith("postgres_alerts")]
+    assert [error in each for each in warnings] == [True, True]
 
 
 async def test_without_receivers_open_alerts_wait_for_one(server: Server, opened: Database) -> None:

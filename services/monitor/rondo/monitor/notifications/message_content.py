@@ -32,7 +32,7 @@ class MessageAlert(Value):
     """An alert in a message. `resolved_at` and `resolution` are set once it is resolved. Times are event times.
 
     `evident_over_models` is whether the evidence of an open alert suffices among all models. It is None for alerts that
-    are not by evidence.
+    are not by evidence, and where that is not known.
     """
 
     alert_id: str

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rondo.chassis.errors import panics_as_errors
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.monitor.errors import UnknownSilenceError
 from rondo.monitor.notifications.alert_record import AlertRecord, Silence, silence_of
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
     Evident = Callable[[], Awaitable[Mapping[Version, bool]]]
 
+log = logging.getLogger(__name__)
+# Messages wait this long for their marks. Summaries of many models take seconds.
+_EVIDENT_SECONDS = 5.0
 # The time for which resolved alerts and ended silences are listed.
 RECENT = timedelta(days=7)
 # The time for which resolved alerts, ended silences and deliveries are kept.
@@ -96,11 +102,13 @@ class PostgresAlerts:
     """Alerts and silences. Every method raises UnavailableError while PostgreSQL is unavailable.
 
     `evident` returns whether the evidence of a version suffices among all models, for the versions with evidence. It is
-    called for each message.
+    called for each message. Messages have no mark if it fails or takes longer than `evident_seconds`.
     """
 
-    def __init__(self, database: Database, evident: Evident = all_unknown) -> None:
-        self._database, self._evident = database, evident
+    def __init__(
+        self, database: Database, evident: Evident = all_unknown, *, evident_seconds: float = _EVIDENT_SECONDS
+    ) -> None:
+        self._database, self._evident, self._evident_seconds = database, evident, evident_seconds
 
     async def plan(self, policy: Policy, receivers: Sequence[str]) -> int:
         """Make a delivery to each receiver for every message that is due. Returns the number of messages."""
@@ -108,19 +116,33 @@ class PostgresAlerts:
             planned, _ = await _due(transaction.connection, policy, _UNSETTLED)
         if not planned:
             return 0
-        # Summaries of many models take seconds. Checkpoints that raise or end an alert must not wait for them.
-        found = await self._evident()
+        # Checkpoints that raise or end an alert lock its row, and must not wait for the marks.
+        found = await self._marks()
         async with self._database.transaction() as transaction:
             planned, now = await _due(transaction.connection, policy, _LOCKED)
             for each in planned:
                 await _save(transaction.connection, each, message(each, found), receivers, now)
         return len(planned)
 
-    async def firing(self) -> list[tuple[AlertRecord, MessageAlert]]:
-        """Return the alerts that are open, have been sent, and are not silenced."""
-        found = [each for each, silence in await self.alerts(None) if _is_firing(each) and silence is None]
-        versions = await self._evident() if found else {}
+    async def firing(self, policy: Policy) -> list[tuple[AlertRecord, MessageAlert]]:
+        """Return the alerts that are open, have been sent, are not silenced, and that the policy still sends."""
+        listed = await self.alerts(None)
+        found = [each for each, silence in listed if _is_firing(each) and silence is None and policy.sends(each)]
+        versions = await self._marks() if found else {}
         return [(alert, message_alert(alert, versions)) for alert in found]
+
+    async def _marks(self) -> Mapping[Version, bool]:
+        """Return what `evident` returns. Empty if it fails, or takes too long."""
+        try:
+            with panics_as_errors():
+                async with asyncio.timeout(self._evident_seconds):
+                    return await self._evident()
+        except Exception as error:  # the boundary: `evident` decodes what other replicas saved, and alerts must be sent
+            log.warning(
+                "whether evidence is weak among all models is not known, so alerts are sent without it: %s",
+                f"{type(error).__name__}: {error}", exc_info=error,
+            )  # fmt: skip
+            return {}
 
     async def alerts(self, model: str | None) -> list[tuple[AlertRecord, Silence | None]]:
         """Return the alerts of a model, or of all, each with its silence: the open, then the recently ended ones."""

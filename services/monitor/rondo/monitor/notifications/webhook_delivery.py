@@ -122,18 +122,23 @@ class Deliveries:
                 await hold()
 
     async def _deliver_and_repeat(self, hold: Callable[[], Awaitable[None]]) -> None:
-        await self.plan()
+        await self.plan(hold)
         while await self.deliver_due():
             await hold()
         if time.monotonic() - self._repeated_at >= self._repeat_after:
             self._repeated_at = time.monotonic()
             await self.repeat(hold)
 
-    async def plan(self) -> int:
-        """Make the deliveries of the messages that are due. Returns the number of messages."""
+    async def plan(self, hold: Callable[[], Awaitable[None]] = _nothing) -> int:
+        """Make the deliveries of the messages that are due. Returns the number of messages.
+
+        `hold` is awaited after messages were made, because their marks may take seconds.
+        """
         if not self._receivers:
             return 0
-        return await self._alerts.plan(self._policy, list(self._receivers))
+        if planned := await self._alerts.plan(self._policy, list(self._receivers)):
+            await hold()
+        return planned
 
     async def deliver_due(self) -> int:
         """Call the receivers with due deliveries, concurrently. Returns the number of calls."""
@@ -150,7 +155,7 @@ class Deliveries:
         receivers = [receiver for receiver in self._receivers.values() if receiver.format == "alertmanager"]
         if not receivers:
             return 0
-        messages = list(_by_group(await self._alerts.firing()))
+        messages = list(_by_group(await self._alerts.firing(self._policy)))
         for receiver in receivers:
             for message in messages:
                 await hold()
