@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import CategoricalProfile
 
 MOST_CATEGORIES = 8
+UNSEEN = "unseen"
+"""The component of a category that the reference does not list."""
 OUT_OF_RANGE = "out_of_range"
 """The component of a number that is 1 below the least and above the greatest value of the reference."""
 UNIT = 2.0**-20
@@ -74,7 +76,7 @@ def _categorical(profile: CategoricalProfile) -> Components:
     size = len(profile.counts) + 2
     frequent = sorted(range(len(profile.counts)), key=lambda at: -list(profile.counts.values())[at])[:MOST_CATEGORIES]
     listed = list(profile.counts)
-    names = (*(f"share of {listed[at]}" for at in frequent), "unseen", "missing")
+    names = (*(f"share of {listed[at]}" for at in frequent), UNSEEN, "missing")
     places = (*frequent, size - 2, size - 1)
     return Components(names, np.column_stack([_indicator(size, place) for place in places]))
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocorrelation_time_of_bins
 from rondo.chassis.profiles.binning import Binning
-from rondo.chassis.profiles.components import OUT_OF_RANGE, components
+from rondo.chassis.profiles.components import OUT_OF_RANGE, UNSEEN, components
 from rondo.chassis.profiles.projections import Projector, projection_name
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.tasks.registry import task_named
@@ -28,6 +28,7 @@ from rondo.contracts.training_evidence import (
     UnknownProfile,
 )
 from rondo.trainer.evaluation.reference_profile import feature_column, numeric
+from rondo.trainer.evaluation.unseen_categories import shares_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +76,7 @@ def of_columns(
         bins = column.bins(pa.table({column.column: values}))
         projector.add(projected, column.name, bins)
         found = _column_blocks(profile, bins, stretch)
-        columns[column.name] = found.model_copy(update={"means": found.means | _out_of_range(values, stretch)})
+        columns[column.name] = found.model_copy(update={"means": found.means | _beyond_others(values, stretch)})
     return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
 
 
@@ -207,6 +208,13 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     within = autocorrelation_time_of_bins(watched.values[:, moving], latest, below=rows)
     means = zip(watched.names, watched.means(counts).T, strict=True)
     return ColumnBlocks(autocorrelation_rows=within, means={name: _rounded(values) for name, values in means})
+
+
+def _beyond_others(values: pa.Array, rows: int) -> dict[str, tuple[float, ...]]:
+    """Return the share of each stretch with values that all other rows lack, by the name of the component."""
+    if pa.types.is_dictionary(values.type):
+        return {UNSEEN: _rounded(shares_unseen(values, rows))} if len(values) >= 2 * rows else {}
+    return _out_of_range(values, rows)
 
 
 def _out_of_range(values: pa.Array, rows: int) -> dict[str, tuple[float, ...]]:
