@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
+from rondo.monitor.alerts.version_alarms import VersionAlarms
 
 from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
+from tests.monitor.builders import REFERENCE
 
 if TYPE_CHECKING:
     from rondo.monitor.evidence.version_evidence import Alarm
 
 X, CITY = alarm("inputs", "x", "level"), alarm("inputs", "city", "share of a")
+X_RANGE = alarm("inputs", "x", "out_of_range")
 
 
 def updated(before: EvidenceAlarm, alarms: list[Alarm], day: float, *, repeat: bool) -> tuple[EvidenceAlarm, list[str]]:
@@ -60,6 +64,36 @@ def test_another_component_is_published_at_once_and_raises_no_second_alert() -> 
     raised, _ = updated(EvidenceAlarm(), [X], 1, repeat=False)
     after, published = updated(raised, [X, CITY], 2, repeat=False)
     assert (after.alert_id, after.known, published) == (raised.alert_id, 2, ["DriftDetected"])
+
+
+def test_an_alarm_in_the_place_of_one_that_became_another_kind_is_published_at_once() -> None:
+    unseen, missing = alarm("inputs", "city", "unseen"), alarm("inputs", "city", "missing")
+    opened, _ = update_alarm(EvidenceAlarm(), "quality", SUBJECT, [X_RANGE, unseen], at(1), repeat=False)
+    left, none = update_alarm(opened, "quality", SUBJECT, [unseen], at(2), repeat=False)
+    _, found = update_alarm(left, "quality", SUBJECT, [unseen, missing], at(3), repeat=False)
+    assert (none, [type(each.event).__name__ for each in found]) == ([], ["DataQualityDegraded"])
+
+
+@dataclass
+class Evidence:
+    """The evidence of a version, without that of its performance."""
+
+    found: list[Alarm]
+    predicted: None = None
+
+    def alarms(self, _rate: float, _groups: object) -> list[Alarm]:
+        return self.found
+
+
+def test_the_alert_about_numbers_out_of_range_ends_where_they_become_part_of_the_drift_of_their_feature() -> None:
+    alarms, opened = VersionAlarms(), list[list[str]]()
+    for day, found in enumerate([[X_RANGE], [X_RANGE, X]]):
+        evidence: Any = Evidence(found)
+        published = alarms.after_step(SUBJECT, evidence, REFERENCE, at(day), repeat=False)
+        opened.append(sorted(alarms.open))
+    assert opened == [["quality"], ["drift"]]
+    (ended,) = [each.event.detail for each in published if isinstance(each.event, AlertResolved)]
+    assert "drift" in ended, "the false-alarm rate of the spec is not the reason"
 
 
 def test_an_alert_is_resolved_where_the_spec_asks_for_more_evidence_than_there_is() -> None:

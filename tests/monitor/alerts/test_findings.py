@@ -18,7 +18,7 @@ from rondo.contracts.events.monitoring import (
     described,
 )
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.findings import FINDING_KINDS, Announcement, FindingKind
+from rondo.monitor.alerts.finding_kinds import FINDING_KINDS, FindingKind, by_kind
 from rondo.monitor.evidence.suspicion import Suspected
 from rondo.monitor.history.closed_window import ClosedWindow
 
@@ -26,6 +26,7 @@ from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
 from tests.monitor.builders import EPOCH
 
 if TYPE_CHECKING:
+    from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.version_evidence import Alarm
 
 ALARMS = {
@@ -90,13 +91,27 @@ def test_overwhelming_evidence_is_a_number() -> None:
         ("inputs", "share of a", "drift"),
         ("inputs", "missing", "quality"),
         ("inputs", "unseen", "quality"),
+        ("inputs", "out_of_range", "quality"),
         ("outputs", "spread", "drift"),
         ("outputs", "missing", "drift"),
         ("loss", "loss", "performance"),
     ],
 )
 def test_the_kind_of_an_alarm_follows_from_its_component(group: str, name: str, kind: FindingKind) -> None:
-    assert findings.kind_of(alarm(group, None if group == "loss" else "x", name)) == kind  # type: ignore[arg-type]
+    found = alarm(group, None if group == "loss" else "x", name)  # type: ignore[arg-type]
+    assert by_kind([found])[kind] == [found]
+
+
+@pytest.mark.parametrize("name", ["level", "spread"])
+def test_numbers_out_of_range_are_part_of_the_drift_of_their_own_feature(name: str) -> None:
+    out_of_range, missing = alarm("inputs", "x", "out_of_range"), alarm("inputs", "x", "missing")
+    for group, column, kind in (
+        ("inputs", "x", "drift"), ("inputs", "y", "quality"), ("inputs", "projection 1", "quality"),
+        ("outputs", "x", "quality"),
+    ):  # fmt: skip
+        kinds = by_kind([out_of_range, missing, alarm(group, column, name)])  # type: ignore[arg-type]
+        assert [each for each, alarms in kinds.items() if out_of_range in alarms] == [kind]
+        assert missing in kinds["quality"], "a value may be missing because of the same change, and is a fault"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from rondo.chassis.profiles.components import OUT_OF_RANGE
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.training_evidence import ReferenceProfile
-from rondo.monitor.alerts.findings import kind_of
+from rondo.monitor.alerts.finding_kinds import by_kind
 from rondo.monitor.evidence.component_sums import places_of
 from rondo.monitor.evidence.open_buckets import BucketedRows
 from rondo.monitor.evidence.reference import Reference
@@ -76,11 +76,20 @@ def test_a_sensor_that_fails_for_one_row_of_fifty_is_found_by_its_range_alone() 
     found, rng = reference(1), np.random.default_rng(2)
     values = np.where(rng.random(1_600) < 0.02, 9_999.0, rng.normal(size=1_600))
     evidence = evidence_of(found, values)
-    assert [(each.component.name, kind_of(each)) for each in evidence.alarms(RATE)] == [(OUT_OF_RANGE, "quality")]
-    (alarm,) = evidence.alarms(RATE)
+    kinds = by_kind(list(evidence.alarms(RATE)))
+    assert [[each.component.name for each in alarms] for alarms in kinds.values() if alarms] == [[OUT_OF_RANGE]]
+    (alarm,) = kinds["quality"]
     assert (alarm.change.before < 0.002, alarm.change.after > 0.01) == (True, True)
     earlier = Reference.of(without_range(found.profile), found.digest)
     assert not list(evidence_of(earlier, values).alarms(RATE)), "an earlier trainer has written no reference of it"
+
+
+def test_a_shift_of_ordinary_values_is_drift_although_some_are_out_of_range() -> None:
+    found = reference(1)
+    evidence = evidence_of(found, np.random.default_rng(2).normal(2.0, size=1_600))
+    kinds = by_kind(list(evidence.alarms(RATE)))
+    assert {"level", OUT_OF_RANGE} <= {each.component.name for each in kinds["drift"]}
+    assert not kinds["quality"]
 
 
 def test_a_version_of_an_earlier_trainer_is_watched_as_before() -> None:

@@ -28,7 +28,8 @@ _TRIGGERS = {
     "`performance`": "By the outcomes received so far, the losses have risen above those of the holdout: the evidence"
     " suffices.",
     "`quality`": "Missing values, categories never seen before, or numbers beyond those of the training have become"
-    " more frequent: the evidence suffices.",
+    " more frequent: the evidence suffices. Such numbers count as `drift` where level or spread of the feature have"
+    " changed.",
     '`"cron: 0 3 * * 1"`': "A time: minute, hour, day, month, weekday, and a time zone such as `Europe/Berlin` if it is"
     " not UTC. If day and weekday are both given, either suffices, unless one begins with `*`: then both must fit. In"
     " quotes, for it holds a colon. Missed times are caught up with by one training.",

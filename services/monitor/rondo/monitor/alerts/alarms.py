@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.alerts.finding_kinds import FindingKind
+    from rondo.monitor.alerts.findings import Announcement, Subject
     from rondo.monitor.evidence.version_evidence import Alarm
 
 LONGEST_INTERVAL = timedelta(days=7)
+NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"
+PART_OF_DRIFT = (
+    "the level or the spread of the feature has changed, too, so the numbers out of range are part of its drift"
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ def update_alarm(
     *,
     repeat: bool,
     assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(),
+    over: str = NOT_ENOUGH,
 ) -> tuple[EvidenceAlarm, list[Announcement]]:
     """Return the alarm after a look at the evidence, and the announcements to publish.
 
@@ -79,11 +85,13 @@ def update_alarm(
     are more alarms than before, and with `repeat` when it is due again. `assess` returns the evidence for and against
     harm. Where drift is likely to do harm, a suspicion of the performance is published as well. An alert that was
     opened as harmless is replaced by a more urgent one once harm can no longer be ruled out. Without alarms an open
-    alert is resolved: in that case the false-alarm rate of the spec has become lower.
+    alert is resolved, for the reason `over`. Usually the false-alarm rate of the spec has become lower.
     """
     if not alarms:
-        ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, _NOT_ENOUGH)
+        ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, over)
         return EvidenceAlarm(), [ended] if ended else []
+    # An alarm may have become one of another kind, and the next one of this kind is a further one all the same.
+    before = replace(before, known=min(before.known, len(alarms)))
     if len(alarms) <= before.known and not (repeat and before.repeats_at(at)):
         return before, []
     expected = assess(alarms) if kind == "drift" else ExpectedHarm()
@@ -100,4 +108,3 @@ def update_alarm(
 
 
 _MORE_URGENT = "harm can no longer be ruled out, so another alert takes its place"
-_NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"

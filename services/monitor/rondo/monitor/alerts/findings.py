@@ -6,7 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import (
     AlertRaised,
@@ -25,7 +25,6 @@ from rondo.contracts.events.monitoring import (
 from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName, WindowRole
 from rondo.monitor.estimates.estimator import ASSUMPTION
 from rondo.monitor.estimates.expected_harm import ExpectedHarm
-from rondo.monitor.evidence.component_sums import LOSS, SLICES
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -34,19 +33,17 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.monitoring import Finding
+    from rondo.monitor.alerts.finding_kinds import FindingKind
     from rondo.monitor.estimates.expected_harm import ExpectedLoss
     from rondo.monitor.evidence.suspicion import Suspected
     from rondo.monitor.evidence.version_evidence import Alarm
     from rondo.monitor.history.closed_window import ClosedWindow, WindowBins
 
-FindingKind = Literal["drift", "performance", "slices", "quality"]
-FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality")
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
 _MAX_LISTED = 5
 # An event has at most 1 MiB. A statistic takes up to 250 bytes of it, and its category up to 1,500 more.
 _MAX_STATISTICS, _MAX_STATISTICS_BYTES = 3_000, 900_000
 _MOST_FEATURES = 100
-_OF_VALUES = {StatisticName.MISSING, StatisticName.UNSEEN, StatisticName.OUT_OF_RANGE}
 # exp() of a larger number overflows a float64, so the e-value is capped.
 _LARGEST_LOGARITHM = 700.0
 _NOTHING_EXPECTED = ExpectedHarm()
@@ -81,15 +78,6 @@ class Subject:
         """Return the id of a finding, a function of model, version, kind and time only."""
         text = f"{self.model}/{self.version}/{kind}/{at.isoformat()}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def kind_of(alarm: Alarm) -> FindingKind:
-    if alarm.component.group == LOSS:
-        return "performance"
-    if alarm.component.group == SLICES:
-        return "slices"
-    missing = alarm.component.statistic in _OF_VALUES
-    return "quality" if missing and alarm.component.group == "inputs" else "drift"
 
 
 def closed(subject: Subject, closed: ClosedWindow, bins: WindowBins | None = None) -> Announcement:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.monitoring import PerformanceSuspected
 from rondo.contracts.vocabularies import AlertKind
 from rondo.monitor.alerts import findings, no_verdict, user_detectors
-from rondo.monitor.alerts.alarms import EvidenceAlarm, Repetition, update_alarm
-from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
+from rondo.monitor.alerts.alarms import NOT_ENOUGH, PART_OF_DRIFT, EvidenceAlarm, Repetition, update_alarm
+from rondo.monitor.alerts.finding_kinds import FINDING_KINDS, by_kind, has_range
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS, SLICES
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.monitoring import Estimate, Statistic, Window
-    from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.alerts.finding_kinds import FindingKind
+    from rondo.monitor.alerts.findings import Announcement, Subject
     from rondo.monitor.costs.cost_status import CostStatus
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
@@ -137,11 +138,11 @@ class VersionAlarms:
         self, kinds: Sequence[FindingKind], alarms: Sequence[Alarm], subject: Subject, at: datetime,
         assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(), *, repeat: bool,
     ) -> list[Announcement]:  # fmt: skip
-        published: list[Announcement] = []
+        published, of_kind = list["Announcement"](), by_kind(alarms)
         for kind in kinds:
-            mine = [alarm for alarm in alarms if kind_of(alarm) == kind]
+            over = PART_OF_DRIFT if kind == "quality" and has_range(of_kind["drift"]) else NOT_ENOUGH
             self.by_kind[kind], found = update_alarm(
-                self.by_kind[kind], kind, subject, mine, at, repeat=repeat, assess=assess
+                self.by_kind[kind], kind, subject, of_kind[kind], at, repeat=repeat, assess=assess, over=over
             )
             # A finding about a further component is published at once. It adds nothing about the performance.
             published += [

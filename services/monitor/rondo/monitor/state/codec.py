@@ -16,7 +16,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.monitor.alerts.alarms import EvidenceAlarm, Repetition
 from rondo.monitor.alerts.candidate_alerts import CandidateAlert
 from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
-from rondo.monitor.alerts.findings import FINDING_KINDS
+from rondo.monitor.alerts.finding_kinds import FINDING_KINDS
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.candidates import Candidate, Candidates
