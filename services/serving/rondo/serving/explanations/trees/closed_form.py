@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MOST_ON_A_PATH = 63
 # The number of conditions that are evaluated at once, as bytes.
 _MOST_CONDITIONS = 4_000_000
+# The number of conditions, or of outputs of features on paths, that take as long as a pair of a leaf and a mask.
+_PER_PAIR = 8
 # For each mode of a node, whether a value fulfils the condition.
 MODES = {
     "BRANCH_LEQ": np.less_equal, "BRANCH_LT": np.less, "BRANCH_GTE": np.greater_equal, "BRANCH_GT": np.greater,
@@ -121,8 +123,9 @@ class TreeShapley:
 
     @property
     def work(self) -> int:
-        """The number of pairs of a leaf and a mask that one row takes."""
-        return len(self._masks)
+        """The time that one row takes, as a number of pairs of a leaf and a mask."""
+        of_slots = len(self._leaves) * len(self._paths.constant)
+        return len(self._masks) + (len(self._nodes) + of_slots) // _PER_PAIR
 
     def sums(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the sums of the trees, shape [rows, outputs]."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rondo.serving.explanations.trees.errors import NotTreesError
+from rondo.serving.explanations.trees.graph_walk import GraphWalk
 from rondo.serving.explanations.trees.onnx_graph import attribute
 
 if TYPE_CHECKING:
@@ -50,24 +52,32 @@ def find(graph: OnnxGraph, tensor: str) -> MatrixColumns:
     """Return the columns of a matrix.
 
     Raises:
-        NotTreesError: a column depends on several features, or may depend on them.
+        NotTreesError: a column depends on several features, or may depend on them, or the graph is too large.
 
     """
+    return GraphWalk(graph, _find)(tensor)
+
+
+def _find(walk: GraphWalk[MatrixColumns], tensor: str) -> MatrixColumns:
+    graph = walk.graph
     if len(features := graph.features_of(tensor)) <= 1:
         return MatrixColumns(((tensor, next(iter(features), None)),))
     node = graph.maker(tensor)
     if node.op_type == "Concat" and attribute(node, "axis").i in (1, -1):
-        found = [find(graph, each) for each in node.input]
+        found = [walk(each) for each in node.input]
         if all(each.taken is None for each in found):
-            return MatrixColumns(tuple(part for each in found for part in each.parts))
+            # A matrix that is joined with itself has twice the parts, so a chain of nodes may have 2^N.
+            walk.add_columns(sum(len(each.parts) for each in found))
+            return MatrixColumns(tuple(chain.from_iterable(each.parts for each in found)))
     if node.op_type in ("Gather", "ArrayFeatureExtractor") and (positions := _positions(graph, node)) is not None:
-        found_of = find(graph, node.input[0])
+        walk.add_columns(len(positions))
+        found_of = walk(node.input[0])
         known = found_of.taken
         return replace(found_of, taken=tuple(positions if known is None else (known[each] for each in positions)))
     if node.op_type in _BY_COLUMN:
-        operands = {find(graph, each) for each in node.input if graph.features_of(each)}
-        if len(operands) == 1:
-            return operands.pop()
+        first, *others = [walk(each) for each in node.input if graph.features_of(each)]
+        if all(each == first for each in others):
+            return first
     raise NotTreesError(
         "mixed_features", f"its node {node.op_type} combines {' and '.join(sorted(features)[:2])} before the trees"
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from rondo.serving.explanations.trees import matrix_columns, tree_nodes
 from rondo.serving.explanations.trees.errors import NotTreesError
+from rondo.serving.explanations.trees.graph_walk import GraphWalk
 from rondo.serving.explanations.trees.onnx_graph import OnnxGraph, attribute
 
 if TYPE_CHECKING:
@@ -55,14 +56,19 @@ class TreeGraph:
 class _Trace:
     """The node of the trees, and what is between it and a tensor.
 
-    `limits` are those of each `Clip` after the sum, and `widths` are the numbers of columns of each `Reshape`.
+    `low` and `high` are the strictest limits of the nodes `Clip` after the sum, and `widths` are the numbers of columns
+    of each `Reshape`.
     """
 
     node: Any
     link: str | None = None
     taken: tuple[int, ...] | None = None
-    limits: tuple[tuple[float, float], ...] = ()
-    widths: tuple[int, ...] = ()
+    low: float = -np.inf
+    high: float = np.inf
+    widths: frozenset[int] = frozenset()
+
+
+_Walk = GraphWalk[_Trace]
 
 
 def read(content: bytes, tensor: str) -> TreeGraph:
@@ -75,16 +81,14 @@ def read(content: bytes, tensor: str) -> TreeGraph:
     if len(content) > MOST_BYTES:
         raise NotTreesError("too_large", f"its graph has {len(content):,} bytes, and at most {MOST_BYTES:,} are read")
     graph = OnnxGraph(content)
-    trace = _trace(graph, tensor)
+    trace = GraphWalk(graph, _trace)(tensor)
     ensemble = tree_nodes.read(trace.node)
     if trace.link and ensemble.link:
         raise NotTreesError("link", "its trees have two links")
     link = trace.link or ensemble.link
     if any(width != len(ensemble.paths.constant) for width in trace.widths):
         raise NotTreesError("output_shape", "the output of its trees is reshaped")
-    if link is None and any(
-        ensemble.least < low - _ROUNDING or ensemble.most > high + _ROUNDING for low, high in trace.limits
-    ):
+    if link is None and (ensemble.least < trace.low - _ROUNDING or ensemble.most > trace.high + _ROUNDING):
         raise NotTreesError("limited", "the sum of its trees is limited by a node Clip")
     if link == "Softmax" and trace.taken is not None:
         raise NotTreesError(
@@ -96,58 +100,58 @@ def read(content: bytes, tensor: str) -> TreeGraph:
     return TreeGraph(tree_nodes.take(ensemble, trace.taken), link, matrix, columns, graph.document(outputs))
 
 
-def _trace(graph: OnnxGraph, tensor: str) -> _Trace:
-    node = graph.maker(tensor)
+def _trace(walk: _Walk, tensor: str) -> _Trace:
+    node = walk.graph.maker(tensor)
     if node.op_type in tree_nodes.OPERATORS:
         if tensor != node.output[-1]:
             raise NotTreesError("no_trees", "its output is the label of trees")
         return _Trace(node)
     if node.op_type not in _STEPS:
         raise NotTreesError("no_trees", f"its output comes from a node {node.op_type}, not from trees")
-    found: _Trace = _STEPS[node.op_type](graph, node)
+    found: _Trace = _STEPS[node.op_type](walk, node)
     return found
 
 
-def _same(graph: OnnxGraph, node: Any) -> _Trace:
+def _same(walk: _Walk, node: Any) -> _Trace:
     if node.op_type == "Cast" and attribute(node, "to").i not in _FLOATS:
         raise NotTreesError("not_a_sum", "its output is no number with a fraction")
-    return _trace(graph, node.input[0])
+    return walk(node.input[0])
 
 
-def _link(graph: OnnxGraph, node: Any) -> _Trace:
-    found = _trace(graph, node.input[0])
-    if found.link or found.taken is not None or found.limits:
+def _link(walk: _Walk, node: Any) -> _Trace:
+    found = walk(node.input[0])
+    if found.link or found.taken is not None or found.low > -np.inf or found.high < np.inf:
         raise NotTreesError("link", f"a node {node.op_type} follows other nodes after its trees")
     return replace(found, link=node.op_type)
 
 
-def _clip(graph: OnnxGraph, node: Any) -> _Trace:
-    found = _trace(graph, node.input[0])
+def _clip(walk: _Walk, node: Any) -> _Trace:
+    found = walk(node.input[0])
     limits = [np.array(-np.inf), np.array(np.inf)]
     for at, name in enumerate(node.input[1:]):
-        limit = graph.numbers(name) if name else limits[at]
+        limit = walk.graph.numbers(name) if name else limits[at]
         if limit is None:
             raise NotTreesError("limited", "a node Clip after its trees has no constant limits")
         limits[at] = limit
     low, high = (float(limit.reshape(-1)[0]) for limit in limits)
-    return replace(found, limits=(*found.limits, (low, high)))
+    return replace(found, low=max(found.low, low), high=min(found.high, high))
 
 
-def _add(graph: OnnxGraph, node: Any) -> _Trace:
+def _add(walk: _Walk, node: Any) -> _Trace:
     """Take the operand beside one that is 0 or NaN: a sum over 0 times the matrix, which is NaN for invalid rows."""
-    others = [name for name in node.input if not _is_zero_or_nan(graph, name)]
+    others = [name for name in node.input if not _is_zero_or_nan(walk.graph, name)]
     if len(others) != 1:
         raise NotTreesError("not_a_sum", "its output is a sum of trees and something else")
-    return _trace(graph, others[0])
+    return walk(others[0])
 
 
-def _once(graph: OnnxGraph, node: Any) -> _Trace:
+def _once(walk: _Walk, node: Any) -> _Trace:
     """Take the factor beside 1, which onnxmltools adds to LightGBM."""
-    factors = {name: graph.numbers(name) for name in node.input}
-    others = [name for name, factor in factors.items() if factor is None or (factor != 1).any()]
+    factors = [(name, walk.graph.numbers(name)) for name in node.input]
+    others = [name for name, factor in factors if factor is None or (factor != 1).any()]
     if len(others) != 1:
         raise NotTreesError("not_a_sum", "its output is a multiple of a sum of trees")
-    return _trace(graph, others[0])
+    return walk(others[0])
 
 
 def _is_zero_or_nan(graph: OnnxGraph, tensor: str) -> bool:
@@ -160,26 +164,28 @@ def _is_zero_or_nan(graph: OnnxGraph, tensor: str) -> bool:
     return any(factor is not None and not factor.any() for factor in factors)
 
 
-def _reshape(graph: OnnxGraph, node: Any) -> _Trace:
-    found, shape = _trace(graph, node.input[0]), graph.numbers(node.input[1])
+def _reshape(walk: _Walk, node: Any) -> _Trace:
+    found, shape = walk(node.input[0]), walk.graph.numbers(node.input[1])
     if shape is None or shape.shape != (2,) or found.taken is not None:
         raise NotTreesError("output_shape", "the output of its trees is reshaped")
-    return replace(found, widths=(*found.widths, int(shape[1])))
+    return replace(found, widths=found.widths | {int(shape[1])})
 
 
-def _gather(graph: OnnxGraph, node: Any) -> _Trace:
-    found, taken, axis = _trace(graph, node.input[0]), graph.numbers(node.input[1]), attribute(node, "axis")
+def _gather(walk: _Walk, node: Any) -> _Trace:
+    found, taken, axis = walk(node.input[0]), walk.graph.numbers(node.input[1]), attribute(node, "axis")
     if taken is None or taken.ndim != 1 or axis is None or axis.i not in (1, -1) or found.taken is not None:
         raise NotTreesError("output_shape", "the output of its trees is taken in parts")
+    walk.add_columns(len(taken))
     return replace(found, taken=tuple(taken.tolist()))
 
 
-def _where(graph: OnnxGraph, node: Any) -> _Trace:
+def _where(walk: _Walk, node: Any) -> _Trace:
     """Take a choice between an output of trees and the same output within limits."""
-    first, second = (_trace(graph, name) for name in node.input[1:])
-    if replace(first, limits=()) != replace(second, limits=()):
+    first, second = (walk(name) for name in node.input[1:])
+    both = replace(first, low=max(first.low, second.low), high=min(first.high, second.high))
+    if first.node is not second.node or both != replace(second, low=both.low, high=both.high):
         raise NotTreesError("not_a_sum", "its output is a choice of several nodes")
-    return replace(first, limits=(*first.limits, *second.limits))
+    return both
 
 
 _STEPS: Any = {

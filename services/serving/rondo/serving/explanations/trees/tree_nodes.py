@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OPERATORS = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
 # The limit of leaves. The pairs of leaves and masks of 50 rows of the background then have at most 100 MB.
 MOST_LEAVES = 100_000
+# The limits of conditions on the paths to all leaves, and of values of leaves. 100,000 leaves at a depth of 50 have as
+# many conditions. Each takes about 60 bytes.
+MOST_CONDITIONS = MOST_VALUES = 5_000_000
 _LINKS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
 _UNREAD = ("nodes_values_as_tensor", "base_values_as_tensor", "target_weights_as_tensor", "class_weights_as_tensor")
 _BINARY = 2
@@ -42,7 +45,7 @@ def read(node: Any) -> Ensemble:
     """Return the trees of a node.
 
     Raises:
-        NotTreesError: the node has a part that is unknown here, or too many leaves.
+        NotTreesError: the node has a part that is unknown here, or its trees are too large.
 
     """
     found = {each.name: each for each in node.attribute}
@@ -56,6 +59,7 @@ def read(node: Any) -> Ensemble:
     classes = len(_ints(found, "classlabels_int64s")) or len(_strings(found, "classlabels_strings"))
     width = int(found[kind].i) if kind in found else max(classes, 1)
     splits, leaves, paths = _paths(found)
+    _check_values(len(leaves), width)
     values = np.zeros((len(leaves), width))
     at = _positions(leaves, _keys(found, f"{prefix}_treeids", f"{prefix}_nodeids"))
     np.add.at(values, (at, _ints(found, f"{prefix}_ids")), _floats(found, f"{prefix}_weights"))
@@ -83,7 +87,13 @@ def take(ensemble: Ensemble, outputs: Sequence[int] | None) -> Ensemble:
     if outputs is None:
         return ensemble
     paths, chosen = ensemble.paths, list(outputs)
+    _check_values(len(paths.values), len(chosen))
     return replace(ensemble, paths=replace(paths, values=paths.values[:, chosen], constant=paths.constant[chosen]))
+
+
+def _check_values(leaves: int, outputs: int) -> None:
+    if (count := max(leaves, 1) * outputs) > MOST_VALUES:
+        raise NotTreesError("too_large", f"its leaves have {count:,} values, and at most {MOST_VALUES:,} are read")
 
 
 def _second_class(
@@ -138,9 +148,13 @@ def _climb(
 ) -> Paths:
     """Return the conditions from each leaf to its root. `nodes` are the positions of the leaves."""
     leaves, parts = np.arange(len(nodes)), [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))]
+    count = 0
     while len(nodes):
         inner = parents[nodes] >= 0
         nodes, leaves = nodes[inner], leaves[inner]
+        count += len(nodes)
+        if count > MOST_CONDITIONS:
+            raise NotTreesError("too_large", f"the paths in its trees have more than {MOST_CONDITIONS:,} conditions")
         parts.append((leaves, above[nodes], fulfilled[nodes]))
         nodes = parents[nodes]
         if len(parts) > len(above) + 1:
