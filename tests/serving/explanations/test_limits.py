@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,9 @@ class FoundTrees:
     work: int = 1
     reason: str | None = None
     is_sum: bool = False
+    error: Exception = field(
+        default_factory=lambda: NotTreesError("mismatch", "its output is not that of its trees for each row")
+    )
 
     async def find(self, *_: Any) -> Any:
         if self.reason:
@@ -127,7 +130,7 @@ class FoundTrees:
         return self
 
     def explain(self, *_: Any) -> Any:
-        raise NotTreesError("mismatch", "its output is not that of its trees for each row")
+        raise self.error
 
 
 class Known(Spoiled):
@@ -147,6 +150,7 @@ async def explained(trees: FoundTrees | None, options: Options) -> list[Explaine
         (FoundTrees(reason="its output comes from a node Gemm"), "unexplainable", "a node Gemm. Leave out"),
         (FoundTrees(work=MOST_WORK + 1), "too_large", "20,000,001 pairs of leaves and background rows"),
         (FoundTrees(), "unexplainable", "not that of its trees for each row. Leave out `parameters.output`"),
+        (FoundTrees(error=IndexError()), "unexplainable", "fail on a row, see the log of this replica. Leave out"),
         (None, "unexplainable", "reads no trees. Leave out `parameters.output`"),
     ],
 )
@@ -161,9 +165,18 @@ async def test_a_margin_that_can_not_be_explained_is_refused(trees: FoundTrees |
     "trees",
     [
         FoundTrees(reason="of a test"), FoundTrees(is_sum=False), FoundTrees(is_sum=True),
-        FoundTrees(MOST_WORK + 1, is_sum=True), None,
+        FoundTrees(MOST_WORK + 1, is_sum=True), FoundTrees(is_sum=True, error=MemoryError()), None,
     ],
 )  # fmt: skip
 async def test_an_answer_that_is_not_explained_by_trees_has_another_method(trees: FoundTrees | None) -> None:
     found = await explained(trees, Options())
     assert [(each.method, each.margin) for each in found] == [("exact", False)]
+
+
+async def test_a_version_whose_trees_fail_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    model = served(scorer=Known())
+    service = ExplanationService(lambda: NOW, FoundTrees(is_sum=True, error=IndexError("no such node")))
+    for _ in range(2):
+        await service.explain(model, one_row(), None, Options())
+    assert ["version 3 of delay" in record.getMessage() for record in caplog.records] == [True]
+    assert "no such node" in caplog.text

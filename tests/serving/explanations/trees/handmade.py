@@ -81,8 +81,9 @@ def built(trees: Sequence[Split | float], after: Sequence[onnx.NodeProto] = (), 
     """Return a model whose answer is the sum of trees, or the tensor `raw` that the nodes `after` make of `sum`."""
     types = {"nodes_values": 6, "target_weights": 6, "nodes_modes": 8}
     ensemble = helper.make_node(
-        "TreeEnsembleRegressor", ["matrix"], ["sum"], domain="ai.onnx.ml", n_targets=1, base_values=[0.5], **more
-    )
+        "TreeEnsembleRegressor", ["matrix"], ["sum"], domain="ai.onnx.ml", n_targets=1,
+        **({"base_values": [0.5]} | more),
+    )  # fmt: skip
     ensemble.attribute.extend(
         helper.make_attribute(name, values, attr_type=types.get(name, 7)) for name, values in attributes(trees).items()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_a_long_chain_of_nodes_is_too_large() -> None:
         tree_graph.read(built([STUMP], nodes), "raw")
     assert caught.value.code == "too_large"
     assert str(graph_walk.MOST_DEPTH) in caught.value.reason
+
+
+def test_features_of_many_tensors_take_little_memory() -> None:
+    inputs = tuple(f"f{number}" for number in range(500))
+    nodes = [helper.make_node("Concat", list(inputs), ["all.0"], axis=1)]
+    nodes += [helper.make_node("Add", [f"all.{n}", inputs[n % 500]], [f"all.{n + 1}"]) for n in range(3_000)]
+    graph = graph_of(nodes, inputs)
+    tracemalloc.start()
+    try:
+        assert graph.features_of("all.3000") == list(inputs)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def deep(levels: int) -> Split:

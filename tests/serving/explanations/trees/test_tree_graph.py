@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from rondo.serving.explanations.trees import closed_form, tree_graph, tree_nodes
+from rondo.serving.explanations.trees import closed_form, onnx_graph, tree_graph, tree_model_onnx, tree_nodes
 from rondo.serving.explanations.trees.errors import NotTreesError
 from rondo.serving.explanations.trees.tree_model_onnx import TreeModel
 
@@ -78,6 +78,7 @@ def test_a_sum_and_its_links_are_found(after: list[Any], more: dict[str, Any], i
         (node("Clip", 0.0, 0.75), {}, "limited"),
         (node("Add", 1.0), {}, "not_a_sum"),
         (node("Mul", 2.0), {}, "not_a_sum"),
+        ([helper.make_node("Mul", ["sum", "sum"], ["raw"])], {}, "not_a_sum"),
         (node("Relu"), {}, "no_trees"),
         ([*node("Sigmoid", output="inner"), *node("Sigmoid", source="inner")], {}, "link"),
         (node("Identity"), {"aggregate_function": "MAX"}, "combined"),
@@ -93,8 +94,12 @@ def test_other_outputs_have_a_reason(after: list[Any], more: dict[str, Any], cod
 
 
 @pytest.mark.parametrize(
-    ("module", "limit"), [(tree_nodes, "MOST_LEAVES"), (tree_graph, "MOST_BYTES"), (closed_form, "MOST_ON_A_PATH")]
-)
+    ("module", "limit"),
+    [
+        (tree_nodes, "MOST_LEAVES"), (tree_graph, "MOST_BYTES"), (closed_form, "MOST_ON_A_PATH"),
+        (onnx_graph, "MOST_NODES"), (tree_model_onnx, "MOST_LEAF_ROWS"), (tree_model_onnx, "MOST_CONDITION_ROWS"),
+    ],
+)  # fmt: skip
 def test_too_large_trees_have_a_reason(monkeypatch: pytest.MonkeyPatch, module: Any, limit: str) -> None:
     monkeypatch.setattr(module, limit, 1 if module is closed_form else 2)
     with pytest.raises(NotTreesError) as caught:
@@ -105,6 +110,24 @@ def test_too_large_trees_have_a_reason(monkeypatch: pytest.MonkeyPatch, module: 
 def test_leaves_that_are_much_larger_than_their_sum_may_be_rounded() -> None:
     # As float32, 10,000,000.3 is 10,000,000.
     assert made(node("Identity"), [1e7, Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.3, false=0.4), -1e7]).is_sum
+
+
+SMALL = [Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.0, false=1e-5)]
+
+
+def test_a_limit_of_a_small_sum_is_noticed() -> None:
+    assert made(node("Clip", 0.0, 1e-5), SMALL, base_values=[0.0]).is_sum
+    with pytest.raises(NotTreesError) as caught:
+        made(node("Clip", 0.0, 0.9e-5), SMALL, base_values=[0.0])
+    assert caught.value.code == "limited"
+
+
+def test_small_answers_that_are_not_those_of_the_trees_are_noticed() -> None:
+    model, rows = made(node("Identity"), SMALL, base_values=[0.0]), columns_of([(1.0, 0.0, "", 0.0)])
+    assert len(model.explain(rows, np.array([[1e-5]], np.float32))) == 1
+    with pytest.raises(NotTreesError) as caught:
+        model.explain(rows, np.array([[0.99e-5]], np.float32))
+    assert caught.value.code == "mismatch"
 
 
 def test_answers_that_are_not_those_of_the_trees_are_noticed() -> None:

@@ -7,7 +7,9 @@ import gc
 import subprocess
 import sys
 import weakref
+from typing import TYPE_CHECKING
 
+import onnx
 import pytest
 from rondo.chassis.artifacts import ArtifactMissingError, ArtifactUnreadableError
 from rondo.contracts.spec.model import Prepare
@@ -15,7 +17,11 @@ from rondo.serving.explanations.trees.errors import NotTreesError
 from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
 
 from tests.serving.builders import FEATURES, build_model, version_of
+from tests.serving.explanations.trees import handmade
 from tests.serving.explanations.trees.trained import drawn, loaded, trained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.medium
 DATES = Prepare(dates={"day": ("month",)})
@@ -56,6 +62,32 @@ async def test_a_version_without_trees_is_read_once() -> None:
         with pytest.raises(NotTreesError):
             await models.find(version, {})
     assert store.reads == 1
+
+
+def cut(content: bytes) -> bytes:
+    """Return a model whose trees lack the features of their nodes."""
+    model = onnx.ModelProto.FromString(content)
+    (trees,) = (node for node in model.graph.node if node.op_type == "TreeEnsembleRegressor")
+    next(each for each in trees.attribute if each.name == "nodes_featureids").ints[:] = []
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "spoil", [cut, lambda content: content.replace(b"BRANCH_LEQ", b"BRANCH_\xff\xff\xff")], ids=["short", "no text"]
+)
+async def test_a_fault_of_a_graph_is_logged_once_and_is_a_reason(
+    spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    content = handmade.built([handmade.Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.0, false=0.5)])
+    store, version = Store(spoil(content)), version_of("m", 1, content, handmade.FEATURES)
+    models, background = TreeModels(store.get), handmade.columns_of([(0.1, 1.0, "red", 1.0)])
+    for _ in range(2):
+        with pytest.raises(NotTreesError) as caught:
+            await models.find(version, background)
+        assert caught.value.code == "unreadable"
+    assert store.reads == 1
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    assert "version 1 of m" in caplog.text
 
 
 @pytest.mark.parametrize(

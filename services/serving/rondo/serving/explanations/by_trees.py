@@ -91,6 +91,21 @@ async def find_trees(
     return {}
 
 
+def explain_by(trees: Trees, columns: Mapping[str, Column], answers: NDArray[np.float32]) -> list[Shapley]:
+    """Return `trees.explain`.
+
+    Raises:
+        NotTreesError: the answers are not those of the trees, or it failed.
+
+    """
+    try:
+        return trees.explain(columns, answers)
+    except NotTreesError:
+        raise
+    except Exception as error:  # the boundary: a graph from elsewhere may have any fault
+        raise NotTreesError("unreadable", "its trees fail on a row, see the log of this replica") from error
+
+
 def without_margin(version: LoadedVersion, error: NotTreesError) -> RequestRefusedError:
     """Return the refusal of a request for the margin of a version."""
     message = (

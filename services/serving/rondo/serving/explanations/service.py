@@ -7,12 +7,13 @@ import logging
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
 from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.explanations import exact
-from rondo.serving.explanations.by_trees import background_of, find_trees, without_margin
+from rondo.serving.explanations.by_trees import background_of, explain_by, find_trees, without_margin
 from rondo.serving.explanations.options import DEFAULT_PAIRS, Options
 from rondo.serving.explanations.shapley import shapley
 from rondo.serving.explanations.trees.errors import NotTreesError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Output
     from rondo.serving.explanations.by_trees import TreeFinder, Trees
     from rondo.serving.explanations.shapley import Shapley
-    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.loaded_version import LoadedVersion, Scorer, ServedModel
     from rondo.serving.outputs.schema import OutputSchema
     from rondo.serving.requests.rows import Column, Rows, SentRows
 
@@ -66,6 +67,8 @@ class ExplanationService:
     trees: TreeFinder | None = None
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0
+    # The versions whose trees have failed on a row. One version may fail in each request, and is logged once.
+    _failed: WeakSet[Scorer] = field(default_factory=WeakSet)
 
     async def explain(
         self, served: ServedModel, rows: SentRows, pinned: LoadedVersion | None, options: Options
@@ -94,9 +97,11 @@ class ExplanationService:
             async with self._one:
                 if trees := await find_trees(self.trees, versions, len(rows), options):
                     try:
-                        return await asyncio.to_thread(_by_trees, served, whole, pinned, trees, margin=options.margin)
+                        return await asyncio.to_thread(
+                            _by_trees, served, whole, pinned, trees, self._failed, margin=options.margin
+                        )
                     except NotTreesError as error:
-                        log.warning("rows of %s are explained without its trees: %s", served.model, error)
+                        log.debug("rows of %s are explained without its trees: %s", served.model, error)
                 is_exact = options.pairs is None and _may_be_exact(served, len(rows))
                 return await asyncio.to_thread(_explain, served, whole, pinned, None if is_exact else wanted)
         finally:
@@ -136,12 +141,13 @@ def _may_be_exact(served: ServedModel, rows: int) -> bool:
 
 
 def _by_trees(
-    served: ServedModel, rows: Rows, pinned: LoadedVersion | None, trees: Mapping[LoadedVersion, Trees], *, margin: bool
-) -> list[Explained]:
-    """Return explanations by the trees of the versions.
+    served: ServedModel, rows: Rows, pinned: LoadedVersion | None, trees: Mapping[LoadedVersion, Trees],
+    failed: WeakSet[Scorer], *, margin: bool,
+) -> list[Explained]:  # fmt: skip
+    """Return explanations by the trees of the versions. A version that fails for the first time is added to `failed`.
 
     Raises:
-        NotTreesError: the trees don't give the answers of a row.
+        NotTreesError: the trees don't give the answers of a row, or fail.
 
     """
     by_version: dict[LoadedVersion, list[int]] = {}
@@ -155,8 +161,14 @@ def _by_trees(
         for number, answer in zip(numbers, answers, strict=True):
             _require_finite(answer, version, rows, number)
         try:
-            values = trees[version].explain(columns, answers)
+            values = explain_by(trees[version], columns, answers)
         except NotTreesError as error:
+            if version.scorer not in failed:
+                failed.add(version.scorer)
+                log.warning(
+                    "the trees of version %d of %s don't explain a row: %s",
+                    version.model_version, version.model, error, exc_info=error.__cause__,
+                )  # fmt: skip
             if margin:
                 raise without_margin(version, error) from None
             raise

@@ -61,7 +61,7 @@ def find(graph: OnnxGraph, tensor: str) -> MatrixColumns:
 def _find(walk: GraphWalk[MatrixColumns], tensor: str) -> MatrixColumns:
     graph = walk.graph
     if len(features := graph.features_of(tensor)) <= 1:
-        return MatrixColumns(((tensor, next(iter(features), None)),))
+        return MatrixColumns(((tensor, features[0] if features else None),))
     node = graph.maker(tensor)
     if node.op_type == "Concat" and attribute(node, "axis").i in (1, -1):
         found = [walk(each) for each in node.input]
@@ -75,7 +75,7 @@ def _find(walk: GraphWalk[MatrixColumns], tensor: str) -> MatrixColumns:
         known = found_of.taken
         return replace(found_of, taken=tuple(positions if known is None else (known[each] for each in positions)))
     if node.op_type in _BY_COLUMN:
-        first, *others = [walk(each) for each in node.input if graph.features_of(each)]
+        first, *others = [walk(each) for each in node.input if not graph.is_constant(each)]
         if all(each == first for each in others):
             return first
     raise NotTreesError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# The limit of nodes and constants, which are removed one by one from the document before the trees.
+MOST_NODES = 50_000
 # By `TensorProto.DataType`: the type of the numbers, and the field that has them if there is no raw data.
 _TYPES = {1: ("<f4", "float_data"), 7: ("<i8", "int64_data"), 11: ("<f8", "double_data")}
 # By the name of the attribute of a node `Constant`, the field that has its numbers.
@@ -29,7 +32,7 @@ class OnnxGraph:
         """Parse a model.
 
         Raises:
-            NotTreesError: the bytes are no model.
+            NotTreesError: the bytes are no model, or it has too many nodes.
 
         """
         try:
@@ -37,24 +40,31 @@ class OnnxGraph:
         except DecodeError:
             raise NotTreesError("unreadable", "its graph can't be read") from None
         graph = self._model.graph
+        if (count := len(graph.node) + len(graph.initializer)) > MOST_NODES:
+            raise NotTreesError("too_large", f"its graph has {count:,} nodes, and at most {MOST_NODES:,} are read")
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
         self.inputs = tuple(value.name for value in graph.input if value.name not in self._constants)
         self._makers = {output: node for node in graph.node for output in node.output if output}
 
     @cached_property
-    def _features(self) -> dict[str, frozenset[str]]:
-        found = {name: frozenset([name]) for name in self.inputs}
+    def _features(self) -> dict[str, int]:
+        """The features of each tensor, as the bits of a number. A set for each tensor takes GBs in a large graph."""
+        found = {name: 1 << bit for bit, name in enumerate(self.inputs)}
         for node in self._model.graph.node:
             # A subgraph may use any tensor.
             inner = any(each.HasField("g") or each.graphs for each in node.attribute)
-            parts = [found.get(name, frozenset()) for name in node.input]
-            of_node = frozenset(self.inputs) if inner else frozenset().union(*parts)
+            parts = (found.get(name, 0) for name in node.input)
+            of_node = (1 << len(self.inputs)) - 1 if inner else reduce(or_, parts, 0)
             found |= dict.fromkeys(node.output, of_node)
         return found
 
-    def features_of(self, tensor: str) -> frozenset[str]:
+    def features_of(self, tensor: str) -> list[str]:
         """Return the features that a tensor depends on. A constant depends on none."""
-        return self._features.get(tensor, frozenset())
+        of_tensor = self._features.get(tensor, 0)
+        return [name for bit, name in enumerate(self.inputs) if of_tensor >> bit & 1]
+
+    def is_constant(self, tensor: str) -> bool:
+        return not self._features.get(tensor)
 
     def maker(self, tensor: str) -> Any:
         """Return the node that makes a tensor.

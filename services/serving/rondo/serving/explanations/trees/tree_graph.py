@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # The limit of the bytes of a document. 100,000 leaves have about 10 MB.
 MOST_BYTES = 64 * 2**20
-# The rounding error of a mean of float32 shares.
-_ROUNDING = 1e-4
+# The rounding error of a sum of float32 leaves, relative to the sum of their absolute values.
+ROUNDING = 1e-6
 # The numbers of float32 and float64 in ONNX.
 _FLOATS = (1, 11)
 
@@ -88,7 +88,8 @@ def read(content: bytes, tensor: str) -> TreeGraph:
     link = trace.link or ensemble.link
     if any(width != len(ensemble.paths.constant) for width in trace.widths):
         raise NotTreesError("output_shape", "the output of its trees is reshaped")
-    if link is None and (ensemble.least < trace.low - _ROUNDING or ensemble.most > trace.high + _ROUNDING):
+    rounding = ROUNDING * ensemble.size
+    if link is None and (ensemble.least < trace.low - rounding or ensemble.most > trace.high + rounding):
         raise NotTreesError("limited", "the sum of its trees is limited by a node Clip")
     if link == "Softmax" and trace.taken is not None:
         raise NotTreesError(

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from rondo.serving.models.loaded_version import LoadedVersion
     from rondo.serving.requests.rows import Column
 
-# The error of a sum of float32 leaves in another order. Leaves may be much larger than their sum, so a part of the
-# error is relative to the size of the leaves.
-_RELATIVE, _ABSOLUTE, _OF_SIZE = 1e-3, 1e-4, 1e-6
+# The relative error of an output, and the absolute error of a probability.
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-6
+# The limits of pairs of a leaf, or of a condition, and a row of the background, of which a leaf keeps up to 20 bytes.
+MOST_LEAF_ROWS, MOST_CONDITION_ROWS = 10_000_000, 500_000_000
 
 
 class TreeModel:
@@ -50,6 +51,10 @@ class TreeModel:
         of_columns = graph.columns.features(widths, features)
         if matrix.dtype != np.float32 or matrix.shape[1:] != of_columns.shape:
             raise NotTreesError("columns", "the columns of the matrix that its trees take are not those of its parts")
+        if len(graph.ensemble.paths.values) * len(matrix) > MOST_LEAF_ROWS or (
+            len(graph.ensemble.paths.nodes) * len(matrix) > MOST_CONDITION_ROWS
+        ):
+            raise NotTreesError("too_large", f"its trees are too large for the {len(matrix):,} rows of its background")
         try:
             self._shapley = TreeShapley(graph.ensemble.splits, graph.ensemble.paths, of_columns, len(features), matrix)
         except DeepPathError:
@@ -73,7 +78,8 @@ class TreeModel:
     def _check(self, matrix: NDArray[np.float32], answers: NDArray[np.float32]) -> None:
         """Check that the trees give the answers of the graph, which shows that the graph was read correctly."""
         found = self._graph.output(self._shapley.sums(matrix))
-        absolute = _ABSOLUTE + (_OF_SIZE * self._graph.ensemble.size if self.is_sum else 0.0)
+        # Leaves may be much larger than their sum, and are added in another order.
+        absolute = tree_graph.ROUNDING * self._graph.ensemble.size + (0.0 if self.is_sum else _ABSOLUTE)
         if found.shape != answers.shape or not np.allclose(found, answers, _RELATIVE, absolute):
             raise NotTreesError("mismatch", "its output is not that of its trees for each row")
 

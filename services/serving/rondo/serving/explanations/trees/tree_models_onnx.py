@@ -62,3 +62,7 @@ def _read(content: bytes, version: LoadedVersion, background: Mapping[str, Colum
         return TreeModel(content, version, background)
     except NotTreesError as error:
         return error.code, error.reason
+    except Exception:
+        # The boundary: a graph from elsewhere may have any fault, and the other methods don't need the trees.
+        log.exception("the trees of version %d of %s can't be read", version.model_version, version.model)
+        return "unreadable", "its trees can't be read, see the log of this replica"
