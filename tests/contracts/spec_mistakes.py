@@ -37,7 +37,7 @@ MISTAKES = {
         "0.01, detectors: [x]}",
         (
             "line 13: `monitor.detectors.0`: 'x' is not a detector: use one of psi, ks, total_variation, "
-            "jensen_shannon, wasserstein, missing, unseen, or `package.module:Class` for one of your own"
+            "jensen_shannon, wasserstein, missing, unseen, out_of_range, or `package.module:Class` for one of your own"
         ),
     ),
     "a detector that is no class": (

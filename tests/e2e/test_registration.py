@@ -66,7 +66,8 @@ async def test_a_model_made_elsewhere_is_gated_promoted_and_serves(tmp_path: Pat
         assert rejected.exit_code == 3
         assert re.search("tips: version 2, rejected .*ROC AUC", rejected.stdout)
         promoted = await register("good.onnx", files["good"])
-        assert (promoted.stdout, promoted.exit_code) == ("tips: version 3, promoted\n", 0)
+        assert promoted.stdout.startswith("tips: version 3, promoted")
+        assert promoted.exit_code == 0
 
         asked = {"zone": "a", "distance": 7.5}
         async with asyncio.timeout(60):

@@ -49,6 +49,17 @@ def test_the_end_of_the_run_and_its_gates_decide(
     assert (found.status, found.version, found.reasons) == (status, number, reasons)
 
 
+def test_a_version_that_was_not_compared_with_the_one_that_serves_says_why() -> None:
+    compared = {"gate": "roc_auc.not_worse_than_champion", "passed": True, "observed": 0.01, "message": "it is better"}
+    absolute = {"gate": "roc_auc.min", "passed": True, "observed": None, "message": "no bound"}
+    others = [compared | {"gate": f"{name}.not_worse_than_champion", "observed": None} for name in ("brier", "ece")]
+    why = "no rows"
+    gates = [compared, absolute, *(each | {"message": why} for each in others)]
+    found = decided(REQUESTED, [run("trained")], [version(3) | {"gates": gates}])
+    assert found is not None
+    assert (found.status, found.not_compared) == ("promoted", (why,))
+
+
 def test_a_model_that_was_removed_meanwhile_has_no_version() -> None:
     found = decided(REQUESTED, [run("trained")], [])
     assert found is not None

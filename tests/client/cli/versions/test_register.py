@@ -101,7 +101,7 @@ def test_it_waits_as_long_as_it_is_told(register: Run) -> None:
 def test_json_has_all_of_it(register: Run) -> None:
     assert orjson.loads(register("poor", "--json").stdout) == {
         "model": "poor", "trigger_id": "registration/1", "artifact": DIGEST, "status": "rejected", "version": 1,
-        "reasons": [GATE["message"]],
+        "reasons": [GATE["message"]], "not_compared": [],
     }  # fmt: skip
 
 

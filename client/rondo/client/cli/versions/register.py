@@ -62,12 +62,14 @@ def _listed(text: str) -> list[str] | None:
 
 def _outcome(registered: Registration) -> str:
     reasons = "; ".join(registered.reasons)
+    compared = "".join(f"; {each}" for each in registered.not_compared)
     match registered.status:
         case "promoted":
-            return f"version {registered.version}, promoted"
+            return f"version {registered.version}, promoted{compared}"
         case "rolling_out":
             return (
-                f"version {registered.version} passed its gates; `rondo rollout {registered.model}` shows its rollout"
+                f"version {registered.version} passed its gates{compared};"
+                f" `rondo rollout {registered.model}` shows its rollout"
             )
         case "withdrawn":
             return (
