@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from rondo.chassis.errors import UnavailableError
 from rondo.serving.errors import OverloadedError, RequestRefusedError
 from rondo.serving.explanations.by_trees import MOST_WORK
 from rondo.serving.explanations.options import Options, options_of
@@ -171,6 +172,17 @@ async def test_a_margin_that_can_not_be_explained_is_refused(trees: FoundTrees |
 async def test_an_answer_that_is_not_explained_by_trees_has_another_method(trees: FoundTrees | None) -> None:
     found = await explained(trees, Options())
     assert [(each.method, each.margin) for each in found] == [("exact", False)]
+
+
+async def test_a_margin_is_unavailable_while_the_artifact_store_is() -> None:
+    class NoStore(FoundTrees):
+        async def find(self, *_: Any) -> Any:
+            raise NotTreesError("unavailable", "its artifact can't be read now")
+
+    assert [each.method for each in await explained(NoStore(), Options())] == ["exact"]
+    with pytest.raises(UnavailableError) as caught:
+        await explained(NoStore(), Options(margin=True))
+    assert "version 3 of delay" in caught.value.what
 
 
 async def test_a_version_whose_trees_fail_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 from rondo.serving.explanations.trees import closed_form, onnx_graph, tree_graph, tree_model_onnx, tree_nodes
@@ -110,6 +111,16 @@ def test_too_large_trees_have_a_reason(monkeypatch: pytest.MonkeyPatch, module: 
 def test_leaves_that_are_much_larger_than_their_sum_may_be_rounded() -> None:
     # As float32, 10,000,000.3 is 10,000,000.
     assert made(node("Identity"), [1e7, Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.3, false=0.4), -1e7]).is_sum
+
+
+def test_trees_may_take_a_feature_without_any_node_before_them() -> None:
+    document = onnx.ModelProto.FromString(built(TREES[:1]))
+    next(each for each in document.graph.node if each.op_type == "TreeEnsembleRegressor").input[0] = "a"
+    content = document.SerializeToString()
+    model = TreeModel(content, version_of("m", 1, content, FEATURES), BACKGROUND)
+    (found,) = model.explain(columns_of([(1.0, 0.0, "", 0.0)]), np.array([[1.0]], np.float32))
+    # The background has one row of each leaf.
+    assert found.values[:, 0] == pytest.approx([0.25, 0, 0, 0])
 
 
 SMALL = [Split(0, 0.0, "BRANCH_LEQ", missing=False, true=0.0, false=1e-5)]

@@ -13,6 +13,7 @@ import onnx
 import pytest
 from rondo.chassis.artifacts import ArtifactMissingError, ArtifactUnreadableError
 from rondo.contracts.spec.model import Prepare
+from rondo.serving.explanations.trees import tree_models_onnx
 from rondo.serving.explanations.trees.errors import NotTreesError
 from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
 
@@ -64,6 +65,20 @@ async def test_a_version_without_trees_is_read_once() -> None:
     assert store.reads == 1
 
 
+async def test_the_trees_of_all_versions_have_limited_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, background = Store(trained("lightgbm", "number", DATES)), drawn(20, 2)
+    models, versions = TreeModels(store.get), [loaded(store.content) for _ in range(3)]
+    size = (await models.find(versions[0], background)).size
+    assert size > 10_000
+    monkeypatch.setattr(tree_models_onnx, "MOST_BYTES", 2 * size)
+    # The least recently used one is the second.
+    for at in (1, 0, 2, 0):
+        await models.find(versions[at], background)
+    assert store.reads == 3
+    await models.find(versions[1], background)
+    assert store.reads == 4
+
+
 def cut(content: bytes) -> bytes:
     """Return a model whose trees lack the features of their nodes."""
     model = onnx.ModelProto.FromString(content)
@@ -91,24 +106,27 @@ async def test_a_fault_of_a_graph_is_logged_once_and_is_a_reason(
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "code"),
     [
-        ArtifactMissingError("sha256:1"),
-        ArtifactUnreadableError("sha256:1", "s3://b", OSError("no answer")),
-        TimeoutError(),
+        (ArtifactMissingError("sha256:1"), "artifact"),
+        (ArtifactUnreadableError("sha256:1", "s3://b", OSError("no answer")), "unavailable"),
+        (TimeoutError(), "unavailable"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=["missing", "unreadable", "timeout"],
 )
-async def test_an_artifact_that_can_not_be_read_is_read_again_at_the_next_request(
-    error: Exception, caplog: pytest.LogCaptureFixture
+async def test_an_artifact_that_can_not_be_read_is_read_again_after_a_while(
+    error: Exception, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    now = [100.0]
     store = Store(trained("lightgbm", "number", DATES), error)
-    models, version = TreeModels(store.get), loaded(store.content)
-    with pytest.raises(NotTreesError) as caught:
-        await models.find(version, drawn(20, 2))
-    assert caught.value.code == "artifact"
-    assert "version 1 of m" in caplog.text
-    store.error = None
+    models, version = TreeModels(store.get, lambda: now[0]), loaded(store.content)
+    for now[0] in (100.0, 129.0):
+        with pytest.raises(NotTreesError) as caught:
+            await models.find(version, drawn(20, 2))
+        assert caught.value.code == code
+    assert store.reads == 1
+    assert ["version 1 of m" in record.getMessage() for record in caplog.records] == [True]
+    store.error, now[0] = None, 130.0
     assert (await models.find(version, drawn(20, 2))).is_sum
 
 

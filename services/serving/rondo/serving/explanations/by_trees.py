@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from rondo.chassis.errors import UnavailableError
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.explanations.trees.errors import NotTreesError
+from rondo.serving.explanations.trees.errors import UNAVAILABLE, NotTreesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +66,7 @@ async def find_trees(
 
     Raises:
         RequestRefusedError: the request asks for the margin, and a version has none, or is too large.
+        UnavailableError: the request asks for the margin, and the artifact store is unavailable.
 
     """
     found: dict[LoadedVersion, Trees] = {}
@@ -76,6 +78,9 @@ async def find_trees(
                 raise NotTreesError("no_reader", "this replica reads no trees")
             found[version] = await finder.find(version, background_of(version))
         except NotTreesError as error:
+            if options.margin and error.code == UNAVAILABLE:
+                what = f"the artifact of version {version.model_version} of {version.model}"
+                raise UnavailableError(what, "the artifact store does not answer") from error
             if options.margin:
                 raise without_margin(version, error) from None
             return {}

@@ -82,6 +82,7 @@ class ExplanationService:
             RequestRefusedError: a row can't be answered, the request needs too many evaluations, the artifact has no
                 background values, or the request asks for a margin that a version does not have.
             OverloadedError: too many other explanations are waiting.
+            UnavailableError: the request asks for a margin, and the artifact store is unavailable.
 
         """
         wanted = DEFAULT_PAIRS if options.pairs is None else options.pairs

@@ -19,6 +19,7 @@ leaf.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from math import factorial
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,12 @@ class TreeShapley:
         """The time that one row takes, as a number of pairs of a leaf and a mask."""
         of_slots = len(self._leaves) * len(self._paths.constant)
         return len(self._masks) + (len(self._nodes) + of_slots) // _PER_PAIR
+
+    @property
+    def size(self) -> int:
+        """The bytes of the arrays."""
+        values = (value for part in (self, self._splits, self._paths) for value in vars(part).values())
+        return sum(each.nbytes for each in chain(values, self._of_place) if isinstance(each, np.ndarray))
 
     def sums(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the sums of the trees, shape [rows, outputs]."""

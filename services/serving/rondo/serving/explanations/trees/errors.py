@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The code of a reason that passes: the artifact store did not answer.
+UNAVAILABLE = "unavailable"
+
 
 class NotTreesError(ValueError):
     """A graph is not a sum of trees of a matrix whose columns each have one feature. `reason` says why.

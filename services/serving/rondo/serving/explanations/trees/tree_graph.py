@@ -32,7 +32,7 @@ class TreeGraph:
 
     `link` is that function, `Sigmoid` or `Softmax`, and None if the output is the sum. `matrix` is the tensor that the
     trees take, and `columns` are its columns. `document` is a model without the trees, whose outputs are that tensor
-    and the parts of the columns that are no inputs.
+    and the parts of the columns that are no inputs. It is empty if the trees take an input.
     """
 
     ensemble: Ensemble
@@ -98,7 +98,8 @@ def read(content: bytes, tensor: str) -> TreeGraph:
     matrix = trace.node.input[0]
     columns = matrix_columns.find(graph, matrix)
     outputs = {matrix, *(part for part, _ in columns.parts)} - set(graph.inputs)
-    return TreeGraph(tree_nodes.take(ensemble, trace.taken), link, matrix, columns, graph.document(outputs))
+    document = graph.document(outputs) if outputs else b""
+    return TreeGraph(tree_nodes.take(ensemble, trace.taken), link, matrix, columns, document)
 
 
 def _trace(walk: _Walk, tensor: str) -> _Trace:

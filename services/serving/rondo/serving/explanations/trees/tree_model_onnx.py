@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rondo.serving.explanations.trees import tree_graph
 from rondo.serving.explanations.trees.closed_form import DeepPathError, TreeShapley
 from rondo.serving.explanations.trees.errors import NotTreesError
-from rondo.serving.models.onnx_runtime import UnfitModelError, open_session
+from rondo.serving.models.onnx_runtime import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -37,17 +39,13 @@ class TreeModel:
 
         """
         output, features = version.outputs.explained, list(version.schema.features)
-        self._graph = graph = tree_graph.read(content, output.tensor)
-        try:
-            self._session = open_session(graph.document, 1)
-        except UnfitModelError as error:
-            raise NotTreesError("not_run", f"the part of its graph before the trees can't be run ({error})") from None
-        tensors = [each.name for each in self._session.get_outputs()]
-        found = dict(zip(tensors, self._session.run(tensors, _feeds(background)), strict=True))
-        matrix = found.get(graph.matrix)
-        if matrix is None:
-            raise NotTreesError("columns", "its trees take a feature without any node before them")
-        widths = {part: found[part].shape[1] if part in found else 1 for part, _ in graph.columns.parts}
+        graph = tree_graph.read(content, output.tensor)
+        self._session = open_session(graph.document, 1) if graph.document else None
+        # The session has its own copy of the document.
+        self._graph, self._document_size = replace(graph, document=b""), len(graph.document)
+        found = self._tensors({graph.matrix, *(part for part, _ in graph.columns.parts)}, background)
+        matrix = found[graph.matrix]
+        widths = {part: found[part].shape[1] for part, _ in graph.columns.parts}
         of_columns = graph.columns.features(widths, features)
         if matrix.dtype != np.float32 or matrix.shape[1:] != of_columns.shape:
             raise NotTreesError("columns", "the columns of the matrix that its trees take are not those of its parts")
@@ -70,10 +68,22 @@ class TreeModel:
     def work(self) -> int:
         return self._shapley.work
 
+    @property
+    def size(self) -> int:
+        """The bytes of the trees, and of the document before them."""
+        return self._shapley.size + self._document_size
+
     def explain(self, columns: Mapping[str, Column], answers: NDArray[np.float32]) -> list[Shapley]:
-        matrix = self._session.run([self._graph.matrix], _feeds(columns))[0]
+        matrix = self._tensors({self._graph.matrix}, columns)[self._graph.matrix]
         self._check(matrix, answers)
         return self._shapley.explain(matrix)
+
+    def _tensors(self, names: AbstractSet[str], columns: Mapping[str, Column]) -> dict[str, Any]:
+        """Return tensors of the graph. The features are tensors that no node makes."""
+        feeds: dict[str, Any] = {name: column.reshape(-1, 1) for name, column in columns.items()}
+        if self._session is None or not (made := sorted(names - feeds.keys())):
+            return feeds
+        return feeds | dict(zip(made, self._session.run(made, feeds), strict=True))
 
     def _check(self, matrix: NDArray[np.float32], answers: NDArray[np.float32]) -> None:
         """Check that the trees give the answers of the graph, which shows that the graph was read correctly."""
@@ -82,7 +92,3 @@ class TreeModel:
         absolute = tree_graph.ROUNDING * self._graph.ensemble.size + (0.0 if self.is_sum else _ABSOLUTE)
         if found.shape != answers.shape or not np.allclose(found, answers, _RELATIVE, absolute):
             raise NotTreesError("mismatch", "its output is not that of its trees for each row")
-
-
-def _feeds(columns: Mapping[str, Column]) -> dict[str, Column]:
-    return {name: column.reshape(-1, 1) for name, column in columns.items()}
