@@ -25,14 +25,17 @@ RATE, PER_BUCKET = 0.01, 8
 
 
 def reference(seed: int, rows: int = 2_000, columns: tuple[str, ...] = ("x",)) -> Reference:
-    x = np.random.default_rng(seed).normal(size=rows).astype(np.float32)
+    return reference_of(np.random.default_rng(seed).normal(size=rows).astype(np.float32), f"{seed}", columns)
+
+
+def reference_of(x: np.ndarray, digest: str, columns: tuple[str, ...] = ("x",)) -> Reference:
     frame = pl.DataFrame({"x": x, "y": x[::-1].copy()}).select(columns)
     profiles = profiles_of({name: Feature(type="float") for name in columns}, frame)
     blocks, _ = of_features(profiles, frame)
     profile = ReferenceProfile(
-        rows=rows, features=profiles, outputs={}, task=PROFILE.task, performance={}, feature_blocks=blocks
+        rows=len(x), features=profiles, outputs={}, task=PROFILE.task, performance={}, feature_blocks=blocks
     )
-    return Reference.of(profile, f"{seed}")
+    return Reference.of(profile, digest)
 
 
 def table_of(values: np.ndarray) -> pa.Table:
@@ -70,6 +73,18 @@ def without_range(profile: ReferenceProfile) -> ReferenceProfile:
         for name, each in profile.feature_blocks.columns.items()
     }
     return profile.model_copy(update={"feature_blocks": profile.feature_blocks.model_copy(update={"columns": columns})})
+
+
+def without_leaving_out(found: Reference) -> Reference:
+    """Return the reference with the range of all rows, which no row of the training is beyond."""
+    blocks = found.profile.feature_blocks
+    assert blocks
+    columns = {
+        name: each.model_copy(update={"means": each.means | {OUT_OF_RANGE: (0.0,) * len(each.means[OUT_OF_RANGE])}})
+        for name, each in blocks.columns.items()
+    }
+    changed = blocks.model_copy(update={"columns": columns})
+    return Reference.of(found.profile.model_copy(update={"feature_blocks": changed}), found.digest)
 
 
 def test_a_sensor_that_fails_for_one_row_of_fifty_is_found_by_its_range_alone() -> None:
@@ -129,14 +144,27 @@ def test_rows_and_counts_of_rows_have_the_same_sums() -> None:
     assert sums[:, -2:].tolist() == np.column_stack([beyond, beyond[::-1]]).tolist()
 
 
+@pytest.mark.parametrize("marker", [3.4028235e38, -3.4028235e38, np.inf, -np.inf])
+def test_a_marker_of_missing_data_at_the_end_of_float32_is_no_change(marker: float) -> None:
+    """There is no edge above the greatest float32, so the last bin has ordinary numbers, too."""
+    rng = np.random.default_rng(4)
+    training, live = (np.where(rng.random(rows) < 0.03, marker, rng.normal(size=rows)) for rows in (2_000, 4_000))
+    found = reference_of(training.astype(np.float32), "marked")
+    evidence = evidence_of(found, live)
+    assert [each.component.name for each in evidence.alarms(RATE)] == []
+    assert (OUT_OF_RANGE in evidence_by_name(evidence)) == (marker == -3.4028235e38), "a marker that has an edge"
+
+
 @pytest.mark.medium
 def test_without_a_change_evidence_is_as_rare_as_promised() -> None:
     """The range is that of the same rows as the blocks that live rows are compared with."""
-    largest = []
+    largest, in_sample = [], []
     for seed in range(40):
         found = reference(seed)
         live = np.random.default_rng(10_000 + seed).normal(size=4 * 2_000)
         largest.append(evidence_by_name(evidence_of(found, live))[OUT_OF_RANGE])
+        in_sample.append(evidence_by_name(evidence_of(without_leaving_out(found), live))[OUT_OF_RANGE])
+    assert np.mean(in_sample) > np.mean(largest), "the range without its own rows is the reason"
     for level in (0.3, 0.1):
         # Three standard errors above the level.
         assert np.mean(np.array(largest) >= -np.log(level)) <= level + 3 * np.sqrt(level * (1 - level) / len(largest))

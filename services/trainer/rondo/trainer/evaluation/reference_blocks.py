@@ -76,7 +76,8 @@ def of_columns(
         bins = column.bins(pa.table({column.column: values}))
         projector.add(projected, column.name, bins)
         found = _column_blocks(profile, bins, stretch)
-        columns[column.name] = found.model_copy(update={"means": found.means | _beyond_others(values, stretch)})
+        means = found.means | _beyond_others(values, stretch, profile)
+        columns[column.name] = found.model_copy(update={"means": means})
     return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
 
 
@@ -210,21 +211,23 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     return ColumnBlocks(autocorrelation_rows=within, means={name: _rounded(values) for name, values in means})
 
 
-def _beyond_others(values: pa.Array, rows: int) -> dict[str, tuple[float, ...]]:
+def _beyond_others(values: pa.Array, rows: int, profile: FeatureProfile) -> dict[str, tuple[float, ...]]:
     """Return the share of each stretch with values that all other rows lack, by the name of the component."""
     if pa.types.is_dictionary(values.type):
         return {UNSEEN: _rounded(shares_unseen(values, rows))} if len(values) >= 2 * rows else {}
-    return _out_of_range(values, rows)
+    assert isinstance(profile, NumericProfile)  # noqa: S101 - of the same column
+    return _out_of_range(values, rows, profile)
 
 
-def _out_of_range(values: pa.Array, rows: int) -> dict[str, tuple[float, ...]]:
+def _out_of_range(values: pa.Array, rows: int, profile: NumericProfile) -> dict[str, tuple[float, ...]]:
     """Return the share of each stretch beyond the values of all other rows, by the name of the component.
 
     No row is beyond the values of all rows, and live rows are now and then. So each stretch is compared with the
-    others, as a live one is. Only those with the least and the greatest value have such rows. Empty for categories and
-    without a finite value.
+    others, as a live one is. Only those with the least and the greatest value have such rows. Empty without a finite
+    value, and where an outer bin of the profile has rows: infinite ones, or those near the greatest float32, above
+    which there is no edge. The monitor counts such live rows as out of range, and ordinary ones beside them.
     """
-    if pa.types.is_dictionary(values.type):
+    if profile.counts[0] or profile.counts[-1]:
         return {}
     found = np.asarray(values.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float32)
     first = len(found) % rows
