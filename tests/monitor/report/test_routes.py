@@ -129,6 +129,7 @@ async def test_a_window_that_is_not_kept_is_not_found_and_the_nearest_one_is_nam
     answer = await get(f"{MODEL}/windows/1/2025-06-01T00:00:00Z{route}")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_window")
     detail, nearest = answer.json()["detail"], f"{story().windows[0].start:%Y-%m-%dT%H:%M:%SZ}"
+    assert f"no closed window of {MODEL} version 1 begins at 2025-06-01T00:00:00Z: the nearest one begins at" in detail
     assert [each for each in (MODEL, "2025-06-01T00:00:00Z", nearest, "--history") if each not in detail] == []
     assert (await get(f"{MODEL}/windows/0/2025-06-01T00:00:00Z{route}")).status_code == 422
     assert (await get(f"{MODEL}/windows/1/soon{route}")).status_code == 422

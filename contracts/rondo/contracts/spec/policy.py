@@ -301,9 +301,10 @@ class Monitor(SpecSection):
         ColumnStatisticName.UNSEEN.value,
     )
     """The statistics that are reported for the columns of each window, in this order: `psi` and `jensen_shannon` for
-    all columns, `ks` and `wasserstein` for ordered ones, `total_variation` for categories, and shares of `missing` and
-    `unseen` values. A class of your own is `package.module:Class`, from a package in the folder `RONDO_DETECTORS`
-    (docs/detectors.md). Statistics and detectors only report, and affect no decision."""
+    all columns, `ks` and `wasserstein` for ordered ones, `total_variation` for categories, shares of `missing` and
+    `unseen` values, and of numbers `out_of_range` of the training data. A class of your own is `package.module:Class`,
+    from a package in the folder `RONDO_DETECTORS` (docs/detectors.md). Statistics and detectors only report,
+    and affect no decision."""
     labels: WantedLabels | None = None
     """A limit on requests for outcomes. Without it the monitor requests none, and applications send all outcomes that
     they have."""

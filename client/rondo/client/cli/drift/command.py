@@ -114,7 +114,7 @@ def _write_report(model: str, file: Path, at: datetime | None, *, json: bool) ->
 def _print_history(model: str, last: int | None, between: tuple[str, str], *, json: bool) -> None:
     since, until = (day_or_time(each) if each else None for each in between)
     if since and until and since >= until:
-        raise typer.BadParameter(f"no window begins between {between[0]} and {between[1]}: --since is before --until")
+        raise typer.BadParameter(f"let --since be before --until, not {between[0]} and {between[1]}")
     most = last or (_KEPT if since or until else _SHOWN)
     windows = session.run(lambda rondo: rondo.windows(model, most, since=since, until=until))
     found = history.Figures.of(windows)
