@@ -40,6 +40,11 @@ def test_a_skipped_time_is_due_after_the_gap_and_a_repeated_one_once() -> None:
     assert next_due(expression, first) == back + DAY + timedelta(hours=1, minutes=30)
 
 
+def test_a_time_after_a_change_by_half_an_hour_is_due() -> None:
+    before = datetime(2026, 4, 4, 13, tzinfo=UTC)
+    assert next_due("0 */2 * * * Australia/Lord_Howe", before) == before + timedelta(hours=2, minutes=30)
+
+
 @pytest.mark.medium
 @given(st.sampled_from(sorted(ZONES)), st.sampled_from(EXPRESSIONS), st.booleans(), st.integers(0, 4 * 86_400_000))
 def test_the_latest_due_time_is_the_last_of_those_that_come(zone: str, expression: str, back: bool, after: int) -> None:  # noqa: FBT001

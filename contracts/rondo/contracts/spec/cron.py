@@ -44,7 +44,11 @@ def next_due(expression: str, after: datetime) -> datetime:
         CronSimError: the expression is invalid or never due.
 
     """
-    return _first(expression, after, reverse=False)
+    found = _first(expression, after, reverse=False)
+    # Forwards, cronsim (2.8) leaves out a time after a change of the clocks by half an hour, as on Lord Howe Island.
+    while (earlier := latest_due(expression, found - timedelta(seconds=1))) > after:
+        found = earlier
+    return found
 
 
 def latest_due(expression: str, now: datetime) -> datetime:
