@@ -40,7 +40,6 @@ async def grpc_server(answer: Any) -> AsyncIterator[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 @pytest.mark.parametrize(("connections", "streams"), [pytest.param(1, 16, marks=pytest.mark.slow), (4, 1)])
 async def test_a_server_of_grpc_understands_every_request_of_the_load(
     monkeypatch: pytest.MonkeyPatch, connections: int, streams: int

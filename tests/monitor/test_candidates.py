@@ -104,7 +104,6 @@ async def status_after(others: list[bytes]) -> tuple[tuple[CandidateStatus, ...]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["canary", "shadow"])
-@pytest.mark.medium
 async def test_a_change_of_what_a_candidate_is_asked_opens_an_alert_with_its_role_and_no_finding(role: str) -> None:
     (unchanged,), alerts = await status_after(canary_log(0.0, role))
     assert alerts == []

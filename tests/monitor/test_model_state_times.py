@@ -119,7 +119,6 @@ def replay(scenario: DailyScenario, tenth: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.medium
 def test_a_request_without_a_time_before_a_replay_makes_its_first_rows_late_alone(*, restart: bool) -> None:
     scenario = DailyScenario()
     try_model(scenario, 3_000)

@@ -134,7 +134,6 @@ def test_a_verdict_comes_with_the_stated_rows_and_then_a_drift_is_found(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_reference_of_a_few_days_is_extended_by_live_rows_first() -> None:
     """There are 100 rows, and at least 160 are needed. After a hundred live rows an alert reports that."""
     scenario = sparse(10, 100)

@@ -56,7 +56,6 @@ def test_each_message_is_answered_once_through_a_crash(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_version_that_is_lost_has_answers_that_say_so_and_the_others_go_on(
     platform: ReplicaEnvironment, model: Callable[..., bytes]
 ) -> None:

@@ -137,7 +137,6 @@ def test_a_rare_class_and_repeated_rows_are_noted_as_by_a_training(monkeypatch: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "labels"), [("binary", X[:, 0] > 0), ("multiclass", SIZES)])
-@pytest.mark.medium
 def test_probabilities_of_a_forest_that_rounding_puts_above_1_are_1(task: str, labels: Any) -> None:
     """50 trees of float32 add up to 1.0000001, which scikit-learn's metrics refuse."""
     labels = labels if task == "multiclass" else labels.astype(np.int64)

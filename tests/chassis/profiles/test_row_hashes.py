@@ -24,7 +24,6 @@ def test_rows_have_one_hash_exactly_where_their_values_are_equal(rows: list[tupl
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 @given(TEXTS, st.integers(0, 5))
 def test_a_part_of_a_column_and_its_chunks_have_the_hashes_of_the_whole(texts: list[str], first: int) -> None:
     column = pa.array(texts)

@@ -75,7 +75,6 @@ def committed(topics: Topics) -> Restored:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_notes_are_restored_before_the_next_messages_and_cover_all_before(topics: Topics) -> None:
     topics.fill(100)
     async with noting(topics, Noting(topics.target)):
@@ -91,7 +90,6 @@ async def test_notes_are_restored_before_the_next_messages_and_cover_all_before(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_a_transform_with_output_of_its_own_is_called_without_messages(topics: Topics) -> None:
     topics.fill(20)
     transform = Noting(topics.target)
@@ -106,7 +104,6 @@ async def test_a_transform_with_output_of_its_own_is_called_without_messages(top
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_a_dead_letter_leaves_the_note_of_its_partition_as_it_is(topics: Topics) -> None:
     topics.fill(20)
     async with noting(topics, transform := Noting(topics.target, poison=b"7")):

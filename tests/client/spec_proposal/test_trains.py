@@ -99,7 +99,6 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 @pytest.mark.parametrize(
     ("kind", "suffix"),
     [*combinations(list(LABELS), USUAL), *combinations(["two texts"], OTHERS)],

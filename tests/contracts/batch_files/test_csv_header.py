@@ -59,7 +59,6 @@ def test_blank_lines_are_skipped_and_not_kept(separator: bytes, before: bytes) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [b"," * 4 * MIB + b"\n", b" \n" * 2 * MIB])
-@pytest.mark.medium
 def test_the_sample_is_bounded(rows: bytes) -> None:
     file = CountedFile(b"a,b\n" + rows * 5)
     assert read_header(file).end == 4

@@ -48,7 +48,6 @@ CASES = MISTAKES | RULE_MISTAKES | TRAINER_MISTAKES
 
 
 @pytest.mark.medium
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("right", "wrong", "problem"), CASES.values(), ids=CASES.keys())
 def test_a_mistake_is_named_with_its_line(right: str, wrong: str, problem: str) -> None:
     assert right in GOOD

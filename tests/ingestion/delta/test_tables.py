@@ -103,7 +103,6 @@ def test_a_version_can_be_read_for_years(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_checkpoint_lists_no_file_that_a_compaction_replaced_and_its_versions_can_be_read(tmp_path: Path) -> None:
     tables = DeltaTables(str(tmp_path), compact_every=30)
     for n in range(100):

@@ -217,7 +217,6 @@ async def test_a_process_whose_lock_is_lost_runs_the_job_no_more(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_another_process_runs_the_job_of_one_that_hangs(
     database: Callable[[str], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,6 @@ def add_partitions(kafka: str, *topics: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_logs_with_different_numbers_of_partitions_end_the_start(replicas: Replicas) -> None:
     await asyncio.to_thread(add_partitions, replicas.environment["RONDO_KAFKA"], OUTCOMES_LOG)
     expected = PartitionsDifferError({PREDICTIONS_LOG: DATA_PARTITIONS, OUTCOMES_LOG: MORE})

@@ -41,7 +41,6 @@ def ever_misses(seed: int, kept: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
-@pytest.mark.medium
 def test_they_ever_miss_the_mean_at_most_as_often_as_stated(kept: float) -> None:
     misses = sum(ever_misses(seed, kept) for seed in range(STREAMS))
     allowed = (1 - CONFIDENCE) * STREAMS

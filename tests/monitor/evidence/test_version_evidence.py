@@ -210,7 +210,6 @@ def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_b
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows_of_bucket", [4, 300])
-@pytest.mark.medium
 def test_steps_that_can_not_change_the_evidence_are_taken_together_and_nothing_comes_later(rows_of_bucket: int) -> None:
     """Steps have 10 buckets, windows 200. The shift begins after 3,000 buckets.
 

@@ -30,7 +30,6 @@ async def asked(restart_each: int) -> tuple[MemoryStore, list[LabelsWanted]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("restart_each", [100, 3])
-@pytest.mark.medium
 async def test_each_day_that_ends_is_asked_about_once_within_the_budget(restart_each: int) -> None:
     _, found = await asked(restart_each)
     assert [each.window.start for each in found] == [EPOCH + timedelta(days=day) for day in range(7)]

@@ -78,7 +78,6 @@ def test_a_weekend_that_was_seen_is_a_usual_pause() -> None:
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**32))
-@pytest.mark.medium
 def test_ten_rows_a_day_at_random_stay_below_the_limit(seed: int) -> None:
     """The test covers two months. The chance that a gap exceeds the limit is below 1% (see `limits`)."""
     gaps = np.random.default_rng(seed).exponential(DAY / 10, 600).astype(np.int64) + 1

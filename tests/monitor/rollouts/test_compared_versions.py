@@ -69,7 +69,6 @@ async def test_losses_are_compared_in_pairs_of_the_same_requests(noise: float, l
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_a_restart_changes_nothing() -> None:
     others = [scored_by_another(value, 0.3, "canary") for value in PREDICTED]
     assert await evidence_of(others, restart=True) == await evidence_of(others)
@@ -92,7 +91,6 @@ async def test_a_minute_has_the_answers_and_the_errors_of_both() -> None:
 @pytest.mark.parametrize(
     ("noise", "low", "high"), [pytest.param(0.0, 0.0, 0.0, marks=pytest.mark.slow), (0.3, 0.1, 0.3)]
 )
-@pytest.mark.medium
 async def test_a_minute_has_the_difference_of_the_predictions(noise: float, low: float, high: float) -> None:
     found = await evidence_of(scored_by_another(value, noise, "shadow") for value in PREDICTED)
     minutes = [minute for each in found if each.complete_until is None for minute in each.minutes]
@@ -127,7 +125,6 @@ async def test_a_version_that_fails_on_every_row_is_counted(*, restart: bool) ->
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_a_shadow_answers_nothing() -> None:
     found = await evidence_of(scored_by_another(value, 0.0, "shadow") for value in PREDICTED)
     assert {minute.other_answers for each in found for minute in each.minutes} == {0}

@@ -102,7 +102,6 @@ def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: p
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled(monkeypatch)
     for each in before.versions[1].watched:

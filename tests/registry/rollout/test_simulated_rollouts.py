@@ -12,7 +12,6 @@ TRAFFIC = Traffic(rate=1_000, step_minutes=60, delay=5, shocks=False)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("noise", "state", "verdict"), [(EQUAL, "watching", ""), (WORSE_BY_3, "rolled_back", "worse")])
-@pytest.mark.medium
 def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: str) -> None:
     found = []
     for seed in range(5):
@@ -28,7 +27,6 @@ def test_a_rollout_ends_as_its_evidence_says(noise: float, state: str, verdict: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("noise", "states"), [(EQUAL, {"watching", "asking"}), (WORSE_BY_3, {"rolled_back"})])
-@pytest.mark.medium
 def test_requests_that_each_version_answered_show_a_worse_candidate(noise: float, states: set[str]) -> None:
     traffic, found = Traffic(rate=1_000, step_minutes=240, delay=0, shocks=False, by_answer=True), set()
     for seed in range(4):

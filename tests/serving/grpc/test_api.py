@@ -128,7 +128,6 @@ async def test_a_refusal_has_a_code_and_a_message(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 @pytest.mark.parametrize("field", [b"\x2a", b"\x32"], ids=["inputs", "outputs"])
 async def test_a_message_of_millions_of_empty_tensors_is_refused_at_once(client: Client, field: bytes) -> None:
     began = time.thread_time()

@@ -99,7 +99,6 @@ def test_of_more_answers_than_are_kept_the_last_ones_are_read(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_transaction_that_is_open_at_the_call_is_awaited(connection: KafkaConnection) -> None:
     first, second = Writer(connection, "a"), Writer(connection, "b")
     first.begin(1)
@@ -189,7 +188,6 @@ def test_records_of_a_partition_that_is_read_are_no_progress(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 async def test_a_retention_below_the_window_is_logged_once_for_the_longest_window_that_was_compared(
     connection: KafkaConnection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +225,6 @@ async def test_a_retention_below_the_window_is_logged_once_for_the_longest_windo
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_a_stop_ends_a_read_that_awaits_a_transaction_and_each_later_one(connection: KafkaConnection) -> None:
     writer, answers = Writer(connection, "a"), KafkaAnswers(connection, "test")
     writer.begin(1)

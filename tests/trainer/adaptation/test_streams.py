@@ -26,7 +26,6 @@ def models(*concepts: int) -> Models:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_after_an_abrupt_change_the_rows_before_it_are_left_out() -> None:
     played, policy = models(0, 1, 2), Comparing()
     ours, peer = play(played, policy), play(played, Growing())
@@ -36,7 +35,6 @@ def test_after_an_abrupt_change_the_rows_before_it_are_left_out() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_without_a_change_nothing_is_left_out_and_each_fit_follows_a_tenth_more_rows() -> None:
     played, policy = models(1), Comparing()
     ours = play(played, policy)

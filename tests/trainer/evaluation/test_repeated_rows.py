@@ -37,7 +37,6 @@ def test_few_rows_have_none() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_the_newest_blocks_are_kept() -> None:
     found = feature_reference.of_rows(FEATURES, rows(1_200_000)).repeated_rows
     assert found is not None

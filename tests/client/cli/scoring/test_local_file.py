@@ -260,7 +260,6 @@ def test_rows_that_are_too_large_together_are_sent_in_halves(
 
 
 @pytest.mark.slow
-@pytest.mark.medium
 def test_rows_that_serving_refuses_as_too_large_are_sent_in_halves(
     score: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,9 +28,10 @@ from tests.serving.explanations.trees.trained import PREPARATIONS, TASKS, drawn,
 from tests.trainer.external_models import graphs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
+    from rondo.serving.explanations.shapley import Shapley
     from rondo.serving.models.loaded_version import LoadedVersion
 
 FOREST = {
@@ -57,17 +58,31 @@ def logits(kind: str, answers: NDArray[Any]) -> NDArray[Any]:
     return np.log(wide / (1 - wide)) if kind == "probability" else np.log(wide / wide[:, :1])
 
 
+def explained(
+    library: str, kind: str, prepare: str
+) -> tuple[TreeModel, Callable[[Mapping[str, Any]], NDArray[Any]], dict[str, Any]]:
+    """Return a trained model, what it answers for columns, and the background of its explanations."""
+    content = trained(library, kind, PREPARATIONS[prepare])
+    version, background = loaded(content), drawn(20, 2)
+    return TreeModel(content, version, background), answers_of(version), background
+
+
+def explanations(
+    model: TreeModel, answers: Callable[[Mapping[str, Any]], NDArray[Any]]
+) -> Iterator[tuple[dict[str, Any], Shapley]]:
+    """Yield rows with the explanation of each by its trees."""
+    rows = drawn(6, 3)
+    for number, found in enumerate(model.explain(rows, answers(rows))):
+        yield {name: column[number] for name, column in rows.items()}, found
+
+
 @pytest.mark.medium
 @pytest.mark.parametrize("prepare", PREPARATIONS)
 @pytest.mark.parametrize(("library", "kind"), SUMS)
 def test_the_answer_of_a_sum_of_trees_is_explained_exactly(library: str, kind: str, prepare: str) -> None:
-    content = trained(library, kind, PREPARATIONS[prepare])
-    version, background, rows = loaded(content), drawn(20, 2), drawn(6, 3)
-    answers = answers_of(version)
-    model = TreeModel(content, version, background)
+    model, answers, background = explained(library, kind, prepare)
     assert model.is_sum
-    for number, found in enumerate(model.explain(rows, answers(rows))):
-        row = {name: column[number] for name, column in rows.items()}
+    for row, found in explanations(model, answers):
         wanted = exact_shapley(answers, row, background)
         assert found.values == pytest.approx(wanted.values, abs=1e-5)
         assert found.base == pytest.approx(answers(background).mean(axis=0), abs=1e-5)
@@ -77,13 +92,9 @@ def test_the_answer_of_a_sum_of_trees_is_explained_exactly(library: str, kind: s
 @pytest.mark.parametrize("prepare", PREPARATIONS)
 @pytest.mark.parametrize(("library", "kind"), MARGINS)
 def test_the_margin_of_boosted_trees_is_explained_exactly(library: str, kind: str, prepare: str) -> None:
-    content = trained(library, kind, PREPARATIONS[prepare])
-    version, background, rows = loaded(content), drawn(20, 2), drawn(6, 3)
-    answers = answers_of(version)
-    model = TreeModel(content, version, background)
+    model, answers, background = explained(library, kind, prepare)
     assert not model.is_sum
-    for number, found in enumerate(model.explain(rows, answers(rows))):
-        row = {name: column[number] for name, column in rows.items()}
+    for row, found in explanations(model, answers):
         wanted = exact_shapley(lambda columns: logits(kind, answers(columns)), row, background)
         values = found.values if kind == "probability" else found.values - found.values[:, :1]
         assert values == pytest.approx(wanted.values, abs=1e-4)

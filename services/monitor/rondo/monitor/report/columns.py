@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from rondo.monitor.status.histograms import Histogram
 
 _HARM = {"loss", "slices"}
-# A page with more plots loads slowly, and nobody looks at them all.
-_MOST_PLOTS = 60
-LEGEND = element(
-    "div",
-    element("span", "training data", class_="ref"),
-    element("span", "newest rows", class_="now"),
-    class_="legend",
-)
 
 
 def changed(
@@ -45,13 +37,13 @@ def changed(
     points = evidence_by_column(windows)
     cards = [
         _card(each, _histogram(each, histograms), points.get((each.group, each.column, each.value), []))
-        for each in found[:_MOST_PLOTS]
+        for each in found[: plots.MOST_PLOTS]
     ]
     more = len(found) - len(cards)
     return element(
         "section",
         element("h2", "What has changed"),
-        LEGEND,
+        plots.legend("newest rows"),
         element("div", *cards, class_="cards"),
         element("p", f"and {more} more, see the table below", class_="soft") if more else None,
     )
@@ -136,7 +128,7 @@ def every(columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram]) 
     shown = [(each, found) for each in ordered if not each.changed and (found := _histogram(each, histograms))]
     cards = [
         element("article", element("h3", each.name), plots.histogram(found), class_="card")
-        for each, found in shown[:_MOST_PLOTS]
+        for each, found in shown[: plots.MOST_PLOTS]
     ]
     return element(
         "section",
@@ -145,7 +137,7 @@ def every(columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram]) 
         element(
             "details",
             element("summary", "Distributions without an evident change"),
-            LEGEND,
+            plots.legend("newest rows"),
             element("div", *cards, class_="cards"),
         )
         if cards

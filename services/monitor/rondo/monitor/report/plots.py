@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from rondo.monitor.status.histograms import Bar, Histogram
 
+# A page with more plots loads slowly, and nobody looks at them all.
+MOST_PLOTS = 60
 _WIDTH, _HEIGHT = 320.0, 96.0
 _GAP = 0.12
 _LEAST_SHOWN = 0.0005
@@ -25,6 +27,16 @@ Point = tuple["datetime", float]
 def percent(share: float) -> str:
     """Return a share as text. A small share is not shown as 0."""
     return "<0.1%" if 0 < share < _LEAST_SHOWN else f"{share:.1%}"
+
+
+def legend(rows: str) -> Markup:
+    """Return the colours of the training data and of these rows."""
+    return element(
+        "div",
+        element("span", "training data", class_="ref"),
+        element("span", rows, class_="now"),
+        class_="legend",
+    )
 
 
 def histogram(column: Histogram, now: str = "now") -> Markup:

@@ -20,15 +20,7 @@ if TYPE_CHECKING:
     from rondo.monitor.status.histograms import Histogram
     from rondo.monitor.status.window_detail import WindowDetail
 
-# A page with more plots loads slowly, and nobody looks at them all.
-_MOST_PLOTS = 60
 _MOST_NAMES = 5
-_LEGEND = element(
-    "div",
-    element("span", "training data", class_="ref"),
-    element("span", "this window", class_="now"),
-    class_="legend",
-)
 
 
 def window_page(model: str, window: WindowDetail) -> str:
@@ -107,12 +99,12 @@ def _distributions(window: WindowDetail) -> Markup:
         return element("section", heading, element("p", f"There are none: {window.no_columns}.", class_="card"))
     changed = {each.column for each in window.evidence if _is_named(each) and each.value is None}
     ordered = sorted(window.columns, key=lambda each: (each.column not in changed, -_distance(each)))
-    cards = [_card(each, is_changed=each.column in changed) for each in ordered[:_MOST_PLOTS]]
+    cards = [_card(each, is_changed=each.column in changed) for each in ordered[: plots.MOST_PLOTS]]
     more = len(ordered) - len(cards)
     return element(
         "section",
         heading,
-        _LEGEND,
+        plots.legend("this window"),
         element("div", *cards, class_="cards"),
         element("p", f"{more} more columns differ less.", class_="soft") if more else None,
     )
