@@ -133,8 +133,8 @@ class ColumnBlocks(Value):
     """The variation of a column within the reference: `means` has the mean of each stretch, in order, by component.
 
     A component is a bounded figure of a row, such as `level`. It is a function of the row's bin in the column's
-    profile. `autocorrelation_rows` is the autocorrelation time in rows, at least 1, estimated from rows within a
-    stretch.
+    profile. For `unseen` and `out_of_range` a stretch is compared with the list, or the range, of all other rows.
+    `autocorrelation_rows` is the autocorrelation time in rows, at least 1, estimated from rows within a stretch.
     """
 
     autocorrelation_rows: float

@@ -123,9 +123,12 @@ def test_each_stretch_is_compared_with_the_range_of_all_other_rows(count: int, s
     others = [np.delete(x, at) for at in range(count)]
     if np.isnan(x).all():
         assert OUT_OF_RANGE not in blocks.columns["x"].means
-    elif not any(np.isnan(each).all() for each in others):
-        expected = [float(x[at] < np.nanmin(each) or x[at] > np.nanmax(each)) for at, each in enumerate(others)]
-        assert blocks.columns["x"].means[OUT_OF_RANGE] == tuple(expected)
+    else:
+        expected = [
+            not np.isnan(x[at]) and (np.isnan(each).all() or x[at] < np.nanmin(each) or x[at] > np.nanmax(each))
+            for at, each in enumerate(others)
+        ]
+        assert blocks.columns["x"].means[OUT_OF_RANGE] == tuple(map(float, expected))
 
 
 def test_only_features_that_are_numbers_have_a_reference_of_their_range() -> None:

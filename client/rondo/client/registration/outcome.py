@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # See `rondo.registry.gates.champion_comparison`: the champion changed in the meantime, so the model is evaluated again.
 _RETRY = "stale-champion/"
-NOT_WORSE = ".not_worse_than_champion"
+_NOT_WORSE, _SLICES = ".not_worse_than_champion", "slices."
 _ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
 
 
@@ -24,8 +24,8 @@ class Registration(BaseModel):
     With `promoted`, `rolling_out`, `withdrawn` and `rejected` there is the number of the version. A withdrawn version
     passed its gates and does not serve, because its rollout went back or another version replaced it. `reasons` are the
     gates that it did not pass. With `refused` there is no version, because the model can't be evaluated, and the reason
-    says what to export instead. `not_compared` says why a version passed the gates that compare it with the one that
-    serves, without a comparison. `artifact` is the digest of the file.
+    says what to export instead. `not_compared` says why a version passed gates that compare it with the one that
+    serves without a comparison, for example because none served yet. `artifact` is the digest of the file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,7 +78,8 @@ def _decided(
 
 def _not_compared(gate: Mapping[str, Any]) -> bool:
     """Return whether a gate that compares with the champion passed without a figure."""
-    return bool(gate["passed"]) and gate.get("observed") is None and gate["gate"].endswith(NOT_WORSE)
+    compares = gate["gate"].endswith(_NOT_WORSE) or gate["gate"].startswith(_SLICES)
+    return bool(gate["passed"]) and gate.get("observed") is None and compares
 
 
 def _passed(state: str) -> Literal["promoted", "rolling_out", "withdrawn"]:

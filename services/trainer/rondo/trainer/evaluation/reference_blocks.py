@@ -231,17 +231,18 @@ def _out_of_range(values: pa.Array, rows: int, profile: NumericProfile) -> dict[
         return {}
     found = np.asarray(values.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float32)
     first = len(found) % rows
-    stretches, shares = found[first:].reshape(-1, rows), np.zeros(len(found) // rows)
+    stretches = found[first:].reshape(-1, rows)
     if not np.isfinite(found).any() or len(stretches) < 2:  # noqa: PLR2004 - one stretch has no others
         return {}
+    beyond = np.zeros(stretches.shape, np.bool_)
     for sign in (1.0, -1.0):
         signed = np.where(np.isfinite(stretches), sign * stretches, -np.inf)
         greatest = signed.max(axis=1)
         at = int(greatest.argmax())
         before = sign * found[:first][np.isfinite(found[:first])]
         others = max(np.delete(greatest, at).max(), before.max(initial=-np.inf))
-        shares[at] += (signed[at] > others).sum() / rows
-    return {OUT_OF_RANGE: _rounded(shares)}
+        beyond[at] |= signed[at] > others
+    return {OUT_OF_RANGE: _rounded(beyond.mean(axis=1))}
 
 
 def _rounded(means: NDArray[np.float64]) -> tuple[float, ...]:
