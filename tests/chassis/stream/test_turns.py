@@ -25,7 +25,7 @@ class Counting(Copy):
         super().__init__(target)
         self.sizes: list[int] = []
 
-    def most(self) -> int:
+    def max_records(self) -> int:
         return 1 + len(self.sizes)
 
     def __call__(self, messages: Sequence[Any]) -> Output:
@@ -40,7 +40,7 @@ async def test_a_micro_batch_has_at_most_the_messages_that_the_transform_takes(k
     settings = StreamSettings(
         KafkaConnection(kafka), source.name, "a", (source.source,), PREDICTIONS_FAILED, max_records=8
     )
-    async with running(ExactlyOnceStream(settings, transform, QUICK, most=transform.most)):
+    async with running(ExactlyOnceStream(settings, transform, QUICK, max_records=transform.max_records)):
         await until(lambda: sum(transform.sizes) >= 60)
     assert len(source.read(60)) == 60
     assert all(size <= min(1 + place, 8) for place, size in enumerate(transform.sizes))

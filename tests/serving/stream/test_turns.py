@@ -6,13 +6,14 @@ import sys
 import time
 from dataclasses import replace
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
 import pytest
 from rondo.embedded.processes.ports import free_port
 from rondo.serving.inference.pace import Paces
+from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.requests.schema import RequestSchema
 from rondo.serving.stream.own_queues import MAX_QUEUES
@@ -25,6 +26,7 @@ from tests.serving.stream.test_transform import Request, run, stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rondo.serving.inference.scored import Inference
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.stream.transform import PredictionStream
 
@@ -59,23 +61,23 @@ def asked(transform: PredictionStream, *models: str) -> None:
 
 
 def test_a_model_alone_bounds_the_micro_batch(slow: ServedModel) -> None:
-    assert stream(table_of(slow, 0)).most() == 10
+    assert stream(table_of(slow, 0)).max_records() == 10
     slower = replace(slow, versions=(replace(slow.versions[0], row_seconds=60.0),))
-    assert stream(table_of(slower, 0)).most() == 1
+    assert stream(table_of(slower, 0)).max_records() == 1
 
 
 def test_before_a_version_serves_a_micro_batch_is_small(slow: ServedModel) -> None:
     models = ServedModels()
     transform = stream(models)
-    assert transform.most() == 100
+    assert transform.max_records() == 100
     models.swap(slow)
-    assert transform.most() == 10
+    assert transform.max_records() == 10
 
 
 def test_a_model_that_can_get_a_queue_bounds_nothing(slow: ServedModel) -> None:
     transform = stream(table_of(slow, 1))
     asked(transform, slow.model)
-    assert transform.most() == sys.maxsize
+    assert transform.max_records() == sys.maxsize
 
 
 def test_without_queues_the_slowest_model_that_was_asked_lately_bounds_the_micro_batch(
@@ -83,22 +85,42 @@ def test_without_queues_the_slowest_model_that_was_asked_lately_bounds_the_micro
 ) -> None:
     transform, now = stream(table_of(slow, 2)), time.monotonic()
     transform.queues.seconds = None
-    assert transform.most() == 100, "nothing is known of the requests to come"
+    assert transform.max_records() == 10, "before the first request the slowest model decides"
     asked(transform, "quick-0")
-    assert transform.most() == 5_000, "a slow model that nobody asks bounds no other"
+    assert transform.max_records() == 5_000, "a slow model that nobody asks bounds no other"
     asked(transform, "quick-0", slow.model)
-    assert transform.most() == 10
+    assert transform.max_records() == 10
     monkeypatch.setattr(time, "monotonic", lambda: now + 3_600)
     asked(transform, "quick-0")
-    assert transform.most() == 5_000
+    assert transform.max_records() == 5_000
 
 
 def test_of_too_many_models_for_queues_the_slowest_one_bounds_the_micro_batch(slow: ServedModel) -> None:
     transform = stream(table_of(slow, MAX_QUEUES))
     asked(transform, slow.model, "quick-0")
-    assert transform.most() == sys.maxsize, "these two could get queues"
+    assert transform.max_records() == sys.maxsize, "these two could get queues"
     asked(transform, slow.model, *(f"quick-{number}" for number in range(MAX_QUEUES)))
-    assert transform.most() == 10
+    assert transform.max_records() == 10
+
+
+@pytest.mark.parametrize("queues", [False, True])
+def test_a_micro_batch_that_took_minutes_bounds_the_next_one(
+    slow: ServedModel, monkeypatch: pytest.MonkeyPatch, *, queues: bool
+) -> None:
+    clock, infer = [1_000.0], InferenceService.infer
+
+    def inferred(service: InferenceService, *asked: Any) -> Inference:
+        clock[0] += 400.0
+        return infer(service, *asked)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(InferenceService, "infer", inferred)
+    others = MAX_QUEUES if queues else 1
+    transform = stream(table_of(slow, others))
+    if not queues:
+        transform.queues.seconds = None
+    asked(transform, slow.model, *(f"quick-{number}" for number in range(others)))
+    assert transform.max_records() == 10
 
 
 @pytest.mark.slow

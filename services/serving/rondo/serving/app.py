@@ -119,7 +119,7 @@ async def _answering(
     )
     transform = PredictionStream(shared.models, shared.pending, service, partitions, repeats, queues, settings.service)
     stream = ExactlyOnceStream(
-        stream_settings(settings), transform, moved=transform.forget, notes=queues, most=transform.most
+        stream_settings(settings), transform, moved=transform.forget, notes=queues, max_records=transform.max_records
     )
     bulk = _bulk_versions(settings)
     direct_bulk = DirectAnswers(bulk, lambda: datetime.now(UTC))
@@ -177,7 +177,8 @@ def stream_settings(settings: Settings) -> StreamSettings:
 def bulk_settings(settings: Settings) -> StreamSettings:
     """Return the settings of the bulk stream: one message at a time, and a small read-ahead.
 
-    A message may have 65,536 rows, so even a row of a quarter of a second does not exceed the time of a turn.
+    A message may have 65,536 rows, so even a row of a quarter of a second does not exceed the time of a turn. A replica
+    that joins or leaves waits for the slowest message of the others, at most for this time.
     """
     return StreamSettings(
         settings.kafka, f"{settings.service}-bulk", settings.instance, (SCORES_REQUESTED,), dead_letters("serving"),

@@ -86,15 +86,20 @@ class Kafka(Server):
         self.process.command = [*java, *flags, "kafka.Kafka", _SERVER]
 
     def stop(self) -> None:
-        if self._written_cache is None or not self._should_run:
+        if self._written_cache is None:
             super().stop()
             return
         # Only a broker that was ready has loaded the classes.
-        self._progress("saving the classes of Kafka for faster starts, once (up to half a minute)")
-        self.stop_within_seconds = class_cache.WRITE_SECONDS
-        super().stop()
-        # Java ends with this code after SIGTERM.
-        class_cache.finish(*self._written_cache, whole=self.process.exit_code == 128 + signal.SIGTERM)
+        was_ready, written, self._written_cache = self._should_run, self._written_cache, None
+        try:
+            if was_ready:
+                self.stop_within_seconds = class_cache.WRITE_SECONDS
+                self._progress("saving the classes of Kafka for faster starts, once (up to half a minute)")
+        finally:
+            super().stop()
+            # Java ends with this code after SIGTERM.
+            whole = was_ready and self.process.exit_code == 128 + signal.SIGTERM
+            class_cache.finish(*written, whole=whole)
 
     def _write_configuration(self) -> None:
         (self.folder / _SERVER).write_text(

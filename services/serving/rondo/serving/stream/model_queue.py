@@ -119,7 +119,7 @@ class ModelQueue:
     retry_at: float = 0.0
     # The same for its reader.
     failed_reads: int = 0
-    read_at: float = 0.0
+    retry_read_at: float = 0.0
     poison: PoisonPillTracker = field(default_factory=PoisonPillTracker)
     _partitions: dict[int, _Partition] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ long.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 from operator import methodcaller
@@ -123,6 +124,7 @@ class OwnQueues:
     def answered(self, answers: Answers) -> Iterator[Record | Records]:
         """Yield the records of scored requests. Leave partitions to the stream if a queue has caught up."""
         self._drop_stale()
+        limit = math.inf if self.seconds is None else self.seconds
         budget = (RUN_SECONDS if self.seconds is None else self.seconds) / 2
         for queue in list(self._queues.values()):
             self._read(queue, _READ // len(self._queues) + self._passed_messages)
@@ -131,8 +133,8 @@ class OwnQueues:
                     continue
                 yield from self._runs.finish(queue, queue.running, answers)
             self._moved |= queue.advance(self._ends)
-            if self.seconds is None or not answers.is_slow(queue.model, self.seconds):
-                if self.seconds is None or not answers.is_slow(queue.model, budget):
+            if not answers.is_slow(queue.model, limit):
+                if not answers.is_slow(queue.model, budget):
                     began = time.perf_counter()
                     yield from self._runs.answer_last(queue, answers, self._ends, budget)
                     budget -= time.perf_counter() - began
@@ -142,13 +144,13 @@ class OwnQueues:
 
     def _read(self, queue: ModelQueue, most: int) -> None:
         """Read further requests. If the reader fails, only its own model waits until another one reads on."""
-        if time.monotonic() < queue.read_at:
+        if time.monotonic() < queue.retry_read_at:
             return
         try:
             queue.read(most)
         except UnavailableError as error:
             queue.failed_reads += 1
-            queue.read_at = time.monotonic() + self.backoff.delay(queue.failed_reads)
+            queue.retry_read_at = time.monotonic() + self.backoff.delay(queue.failed_reads)
             log.warning(
                 "the queue of %s reads no requests: %s", queue.model, error, extra={"attempt": queue.failed_reads}
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ _COMMIT_SECONDS = 10.0
 _TURN_SECONDS = 5.0
 # The time for which the models of a micro-batch are expected in the next ones.
 _RECENT_SECONDS = 60.0
-# The number of requests to models of which no pace is known.
+# The number of requests before a model is served. A first version may be on its way, and its pace is not known yet.
 _UNKNOWN = 100
 
 
@@ -64,9 +65,8 @@ class PredictionStream:
         self._settled.set()
         # The models that a version served when the micro-batch began.
         self._served: set[str] = set()
-        # The times at which a model was asked, and at which the models of a micro-batch could not all get a queue.
+        # The time at the end of the last inference of each model, which may itself take longer than `_RECENT_SECONDS`.
         self._asked: dict[str, float] = {}
-        self._unfit = -_RECENT_SECONDS
         self._telemetry = StreamTelemetry()
         self._infer = SeveralModels(self.service.infer, self.queues.paces)
         self._chunks = ChunkAnswers(self.partitions, self.repeats, self.group)
@@ -113,23 +113,18 @@ class PredictionStream:
             self._settled = settled
         return Output(records, committed, aborted, notes)
 
-    def most(self) -> int:
+    def max_records(self) -> int:
         """Return the largest number of requests of a micro-batch, so that its inference takes about `_TURN_SECONDS`.
 
         Where a slow model gets a queue, there is no bound.
         """
         models, now = self.models.table.models, time.monotonic()
-        if not models:
-            return _UNKNOWN  # the first version of a model may be on its way, and nothing is known of it
-        if len(models) > 1 and self.queues.seconds is not None and now - self._unfit > _RECENT_SECONDS:
-            return sys.maxsize
         # A model that nobody asks must not slow down the others.
-        recent = [
-            served
-            for model, served in models.items()
-            if len(models) == 1 or now - self._asked.get(model, -_RECENT_SECONDS) < _RECENT_SECONDS
-        ]
-        return max(min((self.queues.paces.rows(each, _TURN_SECONDS) for each in recent), default=_UNKNOWN), 1)
+        recent = {model for model in models if now - self._asked.get(model, -math.inf) < _RECENT_SECONDS}
+        if len(models) > 1 and self.queues.fit(recent):
+            return sys.maxsize
+        paces = [self.queues.paces.rows(models[model], _TURN_SECONDS) for model in recent or models]
+        return max(min(paces, default=_UNKNOWN), 1)
 
     def forget(self) -> None:
         """Read committed answers back before the next messages, because partitions may have moved."""
@@ -167,14 +162,14 @@ class PredictionStream:
         if late := table.windows.keys() - self.repeats.windows.keys() - self._served:
             self._follow({**self.repeats.windows, **{model: table.windows[model] for model in late}})
         models = [schema.model for schema, _, _ in parsed.groups]
-        fit, now = self.queues.fit(models), time.monotonic()
-        self._asked |= dict.fromkeys(models, now)
-        if not fit:
-            self._unfit = now
+        fit = self.queues.fit(models)
         chunk = self._chunks.begin(batch, table, parsed, report, self._leave_pending if fit else None)
         # If no other model is served, nothing waits for a slow model.
         seconds = self.queues.seconds if len(table.models) > 1 and fit else None
-        found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
+        try:
+            found = self._infer([(asked.served, asked.rows) for asked in chunk.groups], seconds)
+        finally:
+            self._asked |= dict.fromkeys(models, time.monotonic())
         for index, (asked, (_, rows)) in enumerate(zip(chunk.groups, found, strict=True)):
             if rows < len(asked.places):
                 left = self._leave(batch, asked, rows)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The relative error of an output, and the absolute error of a probability.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-6
 # The limits of pairs of a leaf, or of a condition, and a row of the background, of which a leaf keeps up to 20 bytes.
-MOST_LEAF_ROWS, MOST_CONDITION_ROWS = 10_000_000, 500_000_000
+MOST_LEAF_ROWS, MOST_CONDITION_ROWS = 5_000_000, 500_000_000
 
 
 class TreeModel:
