@@ -148,9 +148,9 @@ def seen_at_once() -> tuple[list[bytes], CandidateStatus, list[AlertRaised]]:
     return interleaved(others), found, alerts
 
 
+@pytest.mark.medium
 @settings(max_examples=settings().max_examples // 7)
 @given(seed=st.integers(0, 2**32))
-@pytest.mark.medium
 async def test_batches_and_restarts_change_nothing_that_is_known_about_a_candidate(
     seen_at_once: tuple[list[bytes], CandidateStatus, list[AlertRaised]], seed: int
 ) -> None:

@@ -47,9 +47,9 @@ async def test_all_rows_of_a_version_are_scored_and_committed_once(tmp_path: Pat
     assert len(list((tmp_path / table_of(request)).glob("*.parquet"))) == 7
 
 
+@pytest.mark.medium
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.integers(1, 12), max_size=6), st.integers(1, 2))
-@pytest.mark.medium
 def test_a_job_goes_on_after_each_crash(
     tmp_path_factory: pytest.TempPathFactory, deaths: list[int], times: int
 ) -> None:

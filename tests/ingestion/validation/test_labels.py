@@ -78,6 +78,7 @@ def rows_with(values: list[Any]) -> list[dict[str, Any]]:
     return [row | {"tipped": value} for row, value in zip(rows, values, strict=True)]
 
 
+@pytest.mark.medium
 @pytest.mark.sampled(1)
 @every_task
 @given(values=st.lists(st.none() | st.booleans() | ints | floats | texts | nested, min_size=1, max_size=6))
@@ -85,7 +86,6 @@ def rows_with(values: list[Any]) -> list[dict[str, Any]]:
 @example(values=[3, 3.0, 2**53 + 1])
 @example(values=[10**30, 1])
 @relaxed
-@pytest.mark.medium
 def test_json_lines(model: ModelSpec, values: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows_with(values)))
@@ -93,12 +93,12 @@ def test_json_lines(model: ModelSpec, values: list[Any], tmp_path: Path) -> None
     same(converted(batch, "JSON Lines", model), [model.labels.parse(value) for value in values])
 
 
+@pytest.mark.medium
 @pytest.mark.sampled(1)
 @every_task
 @given(values=st.lists(texts | (st.none() | st.booleans() | ints | floats).map(json.dumps), min_size=1, max_size=6))
 @example(values=["oak\x1f", "\x1c1", "\x1d2.5\u2003"])
 @relaxed
-@pytest.mark.medium
 def test_csv_has_texts(model: ModelSpec, values: list[str], tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     rows = rows_with(values)
@@ -110,6 +110,7 @@ def test_csv_has_texts(model: ModelSpec, values: list[str], tmp_path: Path) -> N
     same(converted(batch, "CSV", model), [model.labels.parse(value) for value in values])
 
 
+@pytest.mark.medium
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
 @given(
@@ -120,7 +121,6 @@ def test_csv_has_texts(model: ModelSpec, values: list[str], tmp_path: Path) -> N
     | st.lists(st.none() | texts, min_size=1, max_size=6),
 )
 @relaxed
-@pytest.mark.medium
 def test_files_that_keep_types(model: ModelSpec, file_format: FileFormat, values: list[Any], tmp_path: Path) -> None:
     path, frame = tmp_path / "x", rides(len(values), tipped=pl.Series(values, strict=True))
     {"Parquet": frame.write_parquet, "an Arrow stream": frame.write_ipc_stream, "an Arrow file": frame.write_ipc}[

@@ -26,11 +26,11 @@ def test_the_distances_are_durations(text: str, distances: list[int]) -> None:
 
 def test_the_least_severity_of_a_message_is_one_of_the_severities() -> None:
     assert load(MonitorSettings, MONITOR).messages.least == Severity.INFO
-    chosen = load(MonitorSettings, MONITOR | {"RONDO_ALERT_LEAST_SEVERITY": "warning"})
+    chosen = load(MonitorSettings, MONITOR | {"RONDO_ALERT_MIN_SEVERITY": "warning"})
     assert chosen.messages.least == Severity.WARNING
     with pytest.raises(SettingsError) as error:
-        load(MonitorSettings, MONITOR | {"RONDO_ALERT_LEAST_SEVERITY": "warn"})
-    wanted = ("RONDO_ALERT_LEAST_SEVERITY", "info", "warning", "critical")
+        load(MonitorSettings, MONITOR | {"RONDO_ALERT_MIN_SEVERITY": "warn"})
+    wanted = ("RONDO_ALERT_MIN_SEVERITY", "info", "warning", "critical")
     assert [each for each in wanted if each not in str(error.value)] == []
 
 

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 @settings(max_examples=settings().max_examples // 7)
 @given(seed=st.integers(0, 2**32))
-@pytest.mark.medium
 async def test_batches_and_crashes_change_no_published_event(stream: Stream, seed: int) -> None:
     rng, store, clock = random.Random(seed), await filled_store(stream), FakeClock()
     expected, (all_predicted, all_known) = await uninterrupted(stream), LOGS[stream.task]

@@ -203,13 +203,13 @@ async def test_a_rollout_that_asks_opens_one_alert_that_ends_once_somebody_decid
     for _ in range(2):
         await under_test.handle(rollout("asking", 1))
     [raised] = await under_test.published()
-    assert (await under_test.store.control_plane()).asking == {MODEL: raised.removesuffix("-raised")}
+    assert (await under_test.store.control_plane()).undecided_rollouts == {MODEL: raised.removesuffix("-raised")}
     await under_test.handle(rollout("paused", 2, model="other"))
     assert await under_test.published() == [raised]
     await under_test.handle(rollout("running", 2))
     await under_test.handle(rollout("asking", 3))
     await under_test.handle(rollout("aborted", 4))
-    assert (await under_test.store.control_plane()).asking == {}
+    assert (await under_test.store.control_plane()).undecided_rollouts == {}
     first, over, second, over_again = await under_test.published()
     assert (first, over) == (raised, raised.replace("-raised", "-resolved"))
     assert over_again == second.replace("-raised", "-resolved")

@@ -73,8 +73,8 @@ def reference(rows: pl.DataFrame) -> ReferenceProfile:
     )
 
 
-@given(st.one_of(st.integers(1, 40), st.integers(500, 530), st.integers(1_000, 3_000)), st.integers(0, 1_000))
 @pytest.mark.medium
+@given(st.one_of(st.integers(1, 40), st.integers(500, 530), st.integers(1_000, 3_000)), st.integers(0, 1_000))
 def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int, seed: int) -> None:
     rows = rows_of(count, seed)
     profile = reference(rows)

@@ -92,8 +92,8 @@ def some(names: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[
     return st.dictionaries(st.sampled_from(names), values) if names else st.just({})
 
 
-@given(prepares(), st.lists(rows, min_size=1, max_size=20), st.lists(rows, min_size=1, max_size=20), st.integers(1, 3))
 @pytest.mark.medium
+@given(prepares(), st.lists(rows, min_size=1, max_size=20), st.lists(rows, min_size=1, max_size=20), st.integers(1, 3))
 def test_the_graph_prepares_as_training_does(
     prepare: Prepare, training: list[tuple[Any, ...]], others: list[tuple[Any, ...]], targets: int
 ) -> None:

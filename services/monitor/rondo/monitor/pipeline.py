@@ -131,9 +131,14 @@ class MonitorPipeline:
         """
         self.require(model)
         state, now = self.models[model], self._control_plane.snapshot
-        reference, asking = self._control_plane.champion_reference(state.champion), now.asking.get(model)
+        reference, undecided_rollout = (
+            self._control_plane.champion_reference(state.champion),
+            now.undecided_rollouts.get(model),
+        )
         # Runs outside the event loop: with hundreds of changed components it takes up to a second.
-        return await asyncio.to_thread(model_status, state.snapshot(), now.specs[model], reference, self._power, asking)
+        return await asyncio.to_thread(
+            model_status, state.snapshot(), now.specs[model], reference, self._power, undecided_rollout
+        )
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
         """Return the predictions whose outcomes are wanted, see `wanted_labels`.
@@ -170,7 +175,7 @@ class MonitorPipeline:
         """Return a summary of each model of this pipeline that has a spec, by name."""
         now, reference = self._control_plane.snapshot, self._control_plane.champion_reference
         known = [
-            (state.snapshot(), now.specs[model], reference(state.champion), now.asking.get(model))
+            (state.snapshot(), now.specs[model], reference(state.champion), now.undecided_rollouts.get(model))
             for model, state in sorted(self.models.items())
             if model in now.specs
         ]

@@ -36,30 +36,30 @@ class ChampionRevision:
 class ControlPlaneSnapshot:
     """The latest spec and champion of each model, and the revision of its last removal if it was removed.
 
-    `skews` are the comparisons of served with published values. `asking` are the ids of the open alerts about rollouts
-    that wait for a person, by model.
+    `skews` are the comparisons of served with published values. `undecided_rollouts` are the ids of the open alerts
+    about rollouts that wait for a person, by model.
     """
 
     specs: Mapping[str, ModelSpec]
     champions: Mapping[str, ChampionRevision]
     removals: Mapping[str, int] = field(default_factory=dict)
     skews: Mapping[str, ServedSkew] = field(default_factory=dict)
-    asking: Mapping[str, str] = field(default_factory=dict)
+    undecided_rollouts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ModelRevision:
     """The revisions that determine a model's status: of its spec and champion, and the generation of its checkpoint.
 
-    `generation` is -1 if there is no checkpoint. `profiled` is whether the champion's profile is known. `asking` is the
-    id of the open alert about a rollout that waits for a person, None without one.
+    `generation` is -1 if there is no checkpoint. `profiled` is whether the champion's profile is known.
+    `undecided_rollout` is the id of the open alert about a rollout that waits for a person, None without one.
     """
 
     spec: int
     champion: int
     generation: int
     profiled: bool
-    asking: str | None = None
+    undecided_rollout: str | None = None
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class MonitorSettings(PostgresSettings):
 
     `webhook_urls` are addresses separated by commas. The prefixes `alertmanager+` and `apprise+` select these formats.
     `webhook_secret` signs the calls in the default format. `alert_group_wait` is in seconds. `alert_repeat` are
-    durations separated by commas, and `alert_least_severity` is a severity, see `message_plan.Policy`. `detectors` is a
+    durations separated by commas, and `alert_min_severity` is a severity, see `message_plan.Policy`. `detectors` is a
     folder of packages with users' detectors, or None. `cpu_watts` and `grid_grams_per_kwh` are those of
     `cost_status.Power`.
     """
@@ -70,7 +70,7 @@ class MonitorSettings(PostgresSettings):
     webhook_secret: SecretStr = SecretStr("")
     alert_group_wait: float = Field(default=30.0, ge=0, le=3_600)
     alert_repeat: str = "1d,7d"
-    alert_least_severity: Severity = Severity.INFO
+    alert_min_severity: Severity = Severity.INFO
     detectors: str = ""
     detector_seconds: float = Field(default=5.0, gt=0, le=60)
     checkpoint_interval: float = Field(default=1.0, gt=0)
@@ -101,7 +101,7 @@ class MonitorSettings(PostgresSettings):
     def messages(self) -> Policy:
         """The policy that decides when messages about alerts are due."""
         wait = timedelta(seconds=self.alert_group_wait)
-        return Policy(wait, _distances(self.alert_repeat), self.alert_least_severity)
+        return Policy(wait, _distances(self.alert_repeat), self.alert_min_severity)
 
     @property
     def timings(self) -> MonitorTimings:

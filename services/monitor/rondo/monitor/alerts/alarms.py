@@ -77,7 +77,7 @@ def update_alarm(
     *,
     repeat: bool,
     assess: Callable[[Sequence[Alarm]], ExpectedHarm] = lambda _: ExpectedHarm(),
-    over: str = NOT_ENOUGH,
+    resolution: str = NOT_ENOUGH,
 ) -> tuple[EvidenceAlarm, list[Announcement]]:
     """Return the alarm after a look at the evidence, and the announcements to publish.
 
@@ -85,10 +85,10 @@ def update_alarm(
     are more alarms than before, and with `repeat` when it is due again. `assess` returns the evidence for and against
     harm. Where drift is likely to do harm, a suspicion of the performance is published as well. An alert that was
     opened as harmless is replaced by a more urgent one once harm can no longer be ruled out. Without alarms an open
-    alert is resolved, for the reason `over`. Usually the false-alarm rate of the spec has become lower.
+    alert is resolved, for the reason `resolution`. Usually the false-alarm rate of the spec has become lower.
     """
     if not alarms:
-        ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, over)
+        ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, resolution)
         return EvidenceAlarm(), [ended] if ended else []
     # An alarm may have become one of another kind, and the next one of this kind is a further one all the same.
     before = replace(before, known=min(before.known, len(alarms)))

@@ -142,7 +142,7 @@ class VersionAlarms:
         for kind in kinds:
             over = PART_OF_DRIFT if kind == "quality" and has_range(of_kind["drift"]) else NOT_ENOUGH
             self.by_kind[kind], found = update_alarm(
-                self.by_kind[kind], kind, subject, of_kind[kind], at, repeat=repeat, assess=assess, over=over
+                self.by_kind[kind], kind, subject, of_kind[kind], at, repeat=repeat, assess=assess, resolution=over
             )
             # A finding about a further component is published at once. It adds nothing about the performance.
             published += [

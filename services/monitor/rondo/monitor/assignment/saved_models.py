@@ -40,8 +40,8 @@ class SavedModelAnswers:
             raise UnknownModelError(model, sorted(known))
 
     async def status(self, model: str) -> ModelStatus:
-        state, spec, reference, asking = await self._load(model, tables=True)
-        return await asyncio.to_thread(model_status, state, spec, reference, self._power, asking)
+        state, spec, reference, undecided_rollout = await self._load(model, tables=True)
+        return await asyncio.to_thread(model_status, state, spec, reference, self._power, undecided_rollout)
 
     async def wanted_labels(self, model: str, budget: int, uncertain: bool) -> WantedLabels:  # noqa: FBT001 - of a query
         state, _, reference, _ = await self._load(model, tables=True)
@@ -70,7 +70,7 @@ class SavedModelAnswers:
         digest = state.champion.digest if state.champion else ""
         profile = (await self._saved.profiles([digest])).get(digest) if digest else None
         reference = await asyncio.to_thread(Reference.of, profile, digest) if profile else None
-        return state, found.control_plane.specs[model], reference, found.control_plane.asking.get(model)
+        return state, found.control_plane.specs[model], reference, found.control_plane.undecided_rollouts.get(model)
 
     @staticmethod
     def _decoded(model: str, saved: SavedModel) -> ModelState:

@@ -66,7 +66,7 @@ select specs.model, specs.revision as spec, coalesce(champions.revision, 0) as c
         select alert_id from alerts
         where alerts.model = specs.model and kind = 'undecided_rollout' and closed_at is null
         order by raised_at desc, alert_id limit 1
-    ) as asking
+    ) as undecided_rollout
 from specs left join champions using (model) left join model_states using (model) left join profiles using (digest)
 where specs.spec is not null
 """
@@ -164,7 +164,9 @@ class PostgresModels:
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_REVISIONS)
         return {
-            row["model"]: ModelRevision(row["spec"], row["champion"], row["generation"], row["profiled"], row["asking"])
+            row["model"]: ModelRevision(
+                row["spec"], row["champion"], row["generation"], row["profiled"], row["undecided_rollout"]
+            )
             for row in rows
         }
 
@@ -182,7 +184,7 @@ class PostgresModels:
 
 
 async def _control_plane(connection: Any, has: Callable[[str], bool], model: str | None = None) -> ControlPlaneSnapshot:
-    specs, champions, skews, asking = [
+    specs, champions, skews, undecided_rollouts = [
         [row for row in await connection.fetch(query, model) if has(row["model"])]
         for query in (_SPECS, _CHAMPIONS, _SKEWS, _ASKING)
     ]
@@ -191,7 +193,7 @@ async def _control_plane(connection: Any, has: Callable[[str], bool], model: str
         {row["model"]: ChampionRevision(row["revision"], row["version"], row["digest"]) for row in champions},
         {row["model"]: row["removed"] for row in specs if row["removed"]},
         {row["model"]: read_skew(row) for row in skews},
-        {row["model"]: row["alert_id"] for row in asking},
+        {row["model"]: row["alert_id"] for row in undecided_rollouts},
     )
 
 

@@ -163,8 +163,13 @@ class ModelStatus(Value):
     not_counted: tuple[str, ...] = ()
 
 
-def summary(state: ModelState, spec: ModelSpec, reference: Reference | None, asking: str | None = None) -> ModelSummary:
-    """Return the summary as of now. `asking` is the id of the alert about a rollout that waits for a person."""
+def summary(
+    state: ModelState, spec: ModelSpec, reference: Reference | None, undecided_rollout: str | None = None
+) -> ModelSummary:
+    """Return the summary as of now.
+
+    `undecided_rollout` is the id of the open alert about a rollout that waits for a person, None without one.
+    """
     return ModelSummary(
         model=state.model,
         version=state.champion.version if state.champion else None,
@@ -175,7 +180,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None, ask
         estimates=_estimates(state, reference),
         last_window=_time(state.closed_until),
         watermark=_time(state.watermark.newest),
-        open_alerts=tuple(_open_alerts(state, asking)),
+        open_alerts=tuple(_open_alerts(state, undecided_rollout)),
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
         strength=_strength(_evidence(state), spec.monitor.false_alarm_rate),
@@ -197,9 +202,9 @@ def _strength(evidence: VersionEvidence | None, false_alarm_rate: float) -> floa
 
 def model_status(
     state: ModelState, spec: ModelSpec, reference: Reference | None, power: Power | None = None,
-    asking: str | None = None,
+    undecided_rollout: str | None = None,
 ) -> ModelStatus:  # fmt: skip
-    """Return the status as of now. `asking` is as in `summary`.
+    """Return the status as of now. `undecided_rollout` is as in `summary`.
 
     The function only reads the state. In a thread, give it a `snapshot`.
     """
@@ -226,7 +231,7 @@ def model_status(
         candidates=candidate_statuses(state.model, state.candidates, spec),
         **_windows(state, reference, spec.monitor.detectors),
         replaced=replaced_statuses(state),
-        alerts=_open_alerts(state, asking),
+        alerts=_open_alerts(state, undecided_rollout),
         streams=stream_statuses(state.quality.streams),
         volume=volume_status(state.quality.volume),
         skew=skew_status(state.quality.skew.measured),
@@ -243,8 +248,8 @@ def model_status(
     )
 
 
-def _open_alerts(state: ModelState, asking: str | None) -> dict[str, str]:
-    return state.open_alerts | ({AlertKind.UNDECIDED_ROLLOUT.value: asking} if asking else {})
+def _open_alerts(state: ModelState, undecided_rollout: str | None) -> dict[str, str]:
+    return state.open_alerts | ({AlertKind.UNDECIDED_ROLLOUT.value: undecided_rollout} if undecided_rollout else {})
 
 
 def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None) -> str | None:
