@@ -15,10 +15,10 @@ from rondo.client.errors import RefusedError, UnavailableError, UnreachableError
 from rondo.client.http.registry import RegistryClient
 from rondo.client.registration import comparison, conversion
 from rondo.client.registration.onnx_metadata import with_metadata
-from rondo.client.registration.outcome import Registration, decided
+from rondo.client.registration.outcome import Registration, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
 
 WAIT_SECONDS = 600.0
@@ -76,12 +76,12 @@ class RegistrationClient(RegistryClient):
         }
         content = await self._onnx(model, source, rows, tolerance, features)
         content = with_metadata(content, {key: value for key, value in stated.items() if value is not None})
-        requested = await self._post(model, content, reason)
-        try:
+        latest = await self._post(model, content, reason)
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                return await self._decided(requested)
-        except TimeoutError:
-            return requested
+                async for update in self._updates(latest):
+                    latest = update
+        return latest
 
     async def _onnx(
         self, model: str, source: Source, rows: Any, tolerance: float, features: Sequence[str] | None
@@ -102,7 +102,8 @@ class RegistrationClient(RegistryClient):
         answer = await self._http.json("registry", "POST", path, content=content, headers=headers)
         return Registration(model=model, trigger_id=answer["trigger_id"], artifact=answer["artifact"])
 
-    async def _decided(self, requested: Registration) -> Registration:
+    async def _updates(self, requested: Registration) -> AsyncIterator[Registration]:
+        """Yield the registration as the registry lists it, until it is decided."""
         while True:
             # The registration continues while the registry is unavailable, so the client asks again until the time is
             # over.
@@ -110,8 +111,10 @@ class RegistrationClient(RegistryClient):
                 runs = await self.runs(requested.model)
                 # A run that has ended already has its version, because the registry records both in one transaction.
                 versions = await self.versions(requested.model) if runs else []
-                if found := decided(requested, runs, versions):
-                    return found
+                found = updated(requested, runs, versions)
+                yield found
+                if found.status != "requested":
+                    return
             await asyncio.sleep(_POLL_SECONDS)
 
 

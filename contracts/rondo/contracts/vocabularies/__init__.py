@@ -28,6 +28,7 @@ from rondo.contracts.vocabularies.deployment import (
     RolloutVerdict,
     RouteRole,
     UnknownFields,
+    VersionState,
 )
 from rondo.contracts.vocabularies.fields import (
     known,
@@ -50,6 +51,7 @@ from rondo.contracts.vocabularies.training import (
     NoteCode,
     ParameterOrigin,
     RetrainPolicy,
+    RunState,
     SkipReason,
     TrainerKind,
     TriggerKind,
@@ -80,6 +82,7 @@ __all__ = [
     "RolloutStrategy",
     "RolloutVerdict",
     "RouteRole",
+    "RunState",
     "SchemaChange",
     "ScoringFailure",
     "ScoringState",
@@ -91,6 +94,7 @@ __all__ = [
     "TriggerKind",
     "UnknownColumns",
     "UnknownFields",
+    "VersionState",
     "WindowRole",
     "known",
     "open_to",

@@ -48,7 +48,7 @@ class UnknownColumns(StrEnum):
 class ScoringState(StrEnum):
     """The state of a scoring job: it waits for others, runs, is done, or has failed and may be requested again.
 
-    Unknown: shown as it is.
+    Unknown: shown as it is. The client waits until the job has a time of its end.
     """
 
     QUEUED = "queued"

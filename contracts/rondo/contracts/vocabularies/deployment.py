@@ -69,6 +69,25 @@ class RolloutStrategy(StrEnum):
     AB = "ab"
 
 
+class VersionState(StrEnum):
+    """The state of a version of a model.
+
+    `rejected`: it failed a gate. `waiting`: it passed its gates and begins its rollout next. `rolling_out`: its rollout
+    is active. `champion`: it serves. `standby`: it is the target of a rollback. `rolled_back`: it served and was
+    withdrawn. `retired`: it left service permanently.
+
+    Unknown: the client waits for another state, and after its time shows the word as it is.
+    """
+
+    REJECTED = "rejected"
+    CHAMPION = "champion"
+    STANDBY = "standby"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+    WAITING = "waiting"
+    ROLLING_OUT = "rolling_out"
+
+
 class RolloutState(StrEnum):
     """The state of a rollout.
 
@@ -76,7 +95,7 @@ class RolloutState(StrEnum):
     decision of a person. `watching`: the candidate was promoted, and is rolled back automatically if it turns out
     worse. All others are final states. `superseded`: a person made another version the champion.
 
-    Unknown: shown as it is.
+    Unknown: shown as it is. `rondo rollout --live` takes it as a final state.
     """
 
     RUNNING = "running"

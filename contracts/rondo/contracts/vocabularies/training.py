@@ -54,6 +54,18 @@ class SkipReason(StrEnum):
     OUTDATED = "outdated"
 
 
+class RunState(StrEnum):
+    """The state of a training run, or of a decision not to train, which is `skipped`.
+
+    Unknown: the client waits for another state, and after its time shows the word as it is.
+    """
+
+    RUNNING = "running"
+    TRAINED = "trained"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
 class AdaptationStrategy(StrEnum):
     """The rows that a training takes.
 

@@ -13,6 +13,7 @@ from rondo import client
 from rondo.client import AsyncRondo, Connection, RefusedError
 
 from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services, serving
+from tests.support.unknown_words import WORD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,8 @@ class Registry(Services):
         | _answers("begun", [RUN], [PASSED | {"state": "rolling_out"}])
         | _answers("odd", [RUN | {"state": "failed", "detail": "carrier is a category (after 1 attempts)"}], [])
         | _answers("slow", [RUN | {"state": "running"}], [])
+        | _answers("later-run", [RUN | {"state": WORD}], [])
+        | _answers("later-version", [RUN], [PASSED | {"state": WORD}])
         | {("POST", "/v1/models/late/versions?reason="): (422, NO_ONNX)}
     )
 
@@ -95,13 +98,21 @@ def test_it_waits_for_the_outcome_and_prints_it(register: Run, model: str, print
 def test_it_waits_as_long_as_it_is_told(register: Run) -> None:
     result = register("slow", "--wait", "0.1")
     assert result.exit_code == 4
-    assert "no outcome yet; `rondo runs slow`" in result.stdout
+    assert "`rondo runs slow`" in result.stdout
+    assert "running" in result.stdout
+
+
+@pytest.mark.parametrize("model", ["later-run", "later-version"])
+def test_it_waits_for_a_state_that_it_knows_and_then_shows_the_unknown_one(register: Run, model: str) -> None:
+    shown = register(model, "--wait", "0.1")
+    assert (shown.exit_code, WORD in shown.stdout) == (4, True), shown.output
+    assert orjson.loads(register(model, "--wait", "0.1", "--json").stdout)["state"] == WORD
 
 
 def test_json_has_all_of_it(register: Run) -> None:
     assert orjson.loads(register("poor", "--json").stdout) == {
-        "model": "poor", "trigger_id": "registration/1", "artifact": DIGEST, "status": "rejected", "version": 1,
-        "reasons": [GATE["message"]], "not_compared": [],
+        "model": "poor", "trigger_id": "registration/1", "artifact": DIGEST, "status": "rejected", "state": "",
+        "version": 1, "reasons": [GATE["message"]], "not_compared": [],
     }  # fmt: skip
 
 

@@ -81,4 +81,6 @@ def _outcome(registered: Registration) -> str:
         case "refused":
             return f"refused because {reasons}"
         case _:
-            return f"no outcome yet; `rondo runs {registered.model}` shows it under the trigger registration"
+            what = "its run" if registered.version is None else f"version {registered.version}"
+            state = f" ({what} is {registered.state})" if registered.state else ""
+            return f"no outcome yet{state}; `rondo runs {registered.model}` shows it under the trigger registration"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.vocabularies import GateName
+from rondo.contracts.vocabularies import GateName, VersionState
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import Model
@@ -19,7 +19,7 @@ def new_artifact(digest: str, model: Model) -> GateResult:
     was rolled back would undo that decision.
     """
     serving = next((version for version in model.serving if version.digest == digest), None)
-    withdrawn = (version for version in model.versions.values() if version.state == "rolled_back")
+    withdrawn = (version for version in model.versions.values() if version.state == VersionState.ROLLED_BACK)
     rolled_back = next((version for version in withdrawn if version.digest == digest), None)
     if serving:
         message = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Response
 
@@ -16,9 +16,9 @@ from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
 from rondo.contracts.training_evidence import Evidence
+from rondo.contracts.vocabularies import VersionState, open_to
 from rondo.registry.http.dependencies import DEFAULT_LIMIT, After, Context, Limit, ModelName, VersionNumber
 from rondo.registry.model import lineage
-from rondo.registry.model.model import State
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import RegisteredVersion
@@ -35,7 +35,7 @@ class VersionView(Value):
 
     model: str
     model_version: int
-    state: State
+    state: Annotated[str, open_to(VersionState)]
     passed: bool
     digest: Digest
     run_id: str

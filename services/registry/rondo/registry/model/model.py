@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from rondo.contracts.events.deployment import Route
 from rondo.contracts.spec.model import Feature, Serving
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import RouteRole, VersionState
 from rondo.registry.errors import StaleRevisionError, UnknownVersionError
 
 if TYPE_CHECKING:
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry
 
-# `standby`: the target of a rollback. `rolled_back`: it served and was withdrawn. `retired`: it left service
-# permanently. `waiting`: it passed its gates and begins its rollout next. `rolling_out`: its rollout is active.
-State = Literal["rejected", "champion", "standby", "retired", "rolled_back", "waiting", "rolling_out"]
 # A version in one of these states serves, or may serve again.
-IN_SERVICE: tuple[State, ...] = ("champion", "standby", "waiting", "rolling_out")
+IN_SERVICE = (VersionState.CHAMPION, VersionState.STANDBY, VersionState.WAITING, VersionState.ROLLING_OUT)
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
 
@@ -37,7 +34,7 @@ class Version:
     number: int
     digest: str
     run_id: str
-    state: State
+    state: VersionState
     passed: bool
     signature: str
 
@@ -72,7 +69,7 @@ class Model:
     @property
     def waiting(self) -> Version | None:
         """The newest version that waits for its rollout."""
-        waiting = [version for version in self.versions.values() if version.state == "waiting"]
+        waiting = [version for version in self.versions.values() if version.state == VersionState.WAITING]
         return max(waiting, key=lambda version: version.number, default=None)
 
     @property
@@ -104,7 +101,7 @@ class Model:
         if revision is not None and revision != self.revision:
             raise StaleRevisionError(self.name, revision, self.revision)
 
-    def with_states(self, states: Mapping[int, State]) -> Model:
+    def with_states(self, states: Mapping[int, VersionState]) -> Model:
         """Return the model with new states of some versions."""
         changed = {number: replace(self.versions[number], state=state) for number, state in states.items()}
         return replace(self, versions={**self.versions, **changed})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import TrainingRequested, Trigger
+from rondo.contracts.text import Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import NoteCode, SkipReason
+from rondo.contracts.vocabularies import NoteCode, RunState, SkipReason, open_to
 from rondo.registry.audit.hash_chain import Action, AuditEntry
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 # Notes on published rows that a training could not use.
 _LEFT_OUT = (NoteCode.ROWS_WITHOUT_FEATURE, NoteCode.ROWS_OUTSIDE_LIMITS)
-RunState = Literal["running", "trained", "failed", "skipped"]
 
 
 class Run(Value):
@@ -38,7 +38,7 @@ class Run(Value):
 
     run_id: str
     model: str
-    state: RunState
+    state: Annotated[Text, open_to(RunState)]
     trigger: Trigger
     started_at: Utc | None = None
     finished_at: Utc | None = None
@@ -71,13 +71,19 @@ def request(model: str, trigger: Trigger, actor: Actor) -> tuple[TrainingRequest
 
 def started(event: TrainingStarted) -> Run:
     return Run(
-        run_id=event.run_id, model=event.model, state="running", trigger=event.trigger, started_at=event.started_at
+        run_id=event.run_id,
+        model=event.model,
+        state=RunState.RUNNING,
+        trigger=event.trigger,
+        started_at=event.started_at,
     )
 
 
 def progressed(event: TrainingProgressed) -> Run:
     """Return the run of a progress event, with the progress of its search as `detail`."""
-    return Run(run_id=event.run_id, model=event.model, state="running", trigger=event.trigger, detail=event.detail)
+    return Run(
+        run_id=event.run_id, model=event.model, state=RunState.RUNNING, trigger=event.trigger, detail=event.detail
+    )
 
 
 def trained(event: ModelTrained) -> Run:
@@ -87,7 +93,7 @@ def trained(event: ModelTrained) -> Run:
     return Run(
         run_id=event.run_id,
         model=event.model,
-        state="trained",
+        state=RunState.TRAINED,
         trigger=event.trigger,
         started_at=event.started_at,
         finished_at=event.finished_at,
@@ -100,7 +106,12 @@ def failed(event: TrainingFailed, at: datetime) -> Run:
     tried = f" (after {event.attempts} attempts)" if event.attempts > 1 else ""
     detail = f"{event.reason}{tried}"
     return Run(
-        run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, finished_at=at, detail=detail
+        run_id=event.run_id,
+        model=event.model,
+        state=RunState.FAILED,
+        trigger=event.trigger,
+        finished_at=at,
+        detail=detail,
     )
 
 
@@ -111,7 +122,7 @@ def skipped(event: TrainingSkipped, at: datetime) -> Run:
     return Run(
         run_id=own or _skip_id(event),
         model=event.model,
-        state="skipped",
+        state=RunState.SKIPPED,
         trigger=event.trigger,
         finished_at=at,
         reason=event.reason,
@@ -128,8 +139,8 @@ def merge(known: Run | None, update: Run) -> Run:
     """Merge an update into the stored run. Topics have no order between them, so an end may arrive before its start."""
     if known is None:
         return update
-    if update.state == "running":
-        running = known.state == "running"
+    if update.state == RunState.RUNNING:
+        running = known.state == RunState.RUNNING
         detail = (update.detail or known.detail) if running else known.detail
         return known.model_copy(update={"started_at": known.started_at or update.started_at, "detail": detail})
     return update.model_copy(update={"started_at": update.started_at or known.started_at})

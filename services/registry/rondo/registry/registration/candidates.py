@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRegistered, ModelRejected
-from rondo.contracts.vocabularies import GateName
+from rondo.contracts.vocabularies import GateName, VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.gates.champion_comparison import compared_with_stale_champion, retry_trigger
 from rondo.registry.model import runs
@@ -52,7 +52,7 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec, othe
 def _wait(model: Model, version: Version) -> Decision:
     """Make a version wait for its rollout, which the controller begins. A version that waited before is retired."""
     older = [number for number, each in model.versions.items() if each.state == "waiting"]
-    after = model.with_states({**dict.fromkeys(older, "retired"), version.number: "waiting"})
+    after = model.with_states({**dict.fromkeys(older, VersionState.RETIRED), version.number: VersionState.WAITING})
     entry = AuditEntry("rollout_waits", {"version": version.number, "strategy": model.spec.rollout.strategy})
     return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
@@ -81,7 +81,7 @@ def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
         digest=candidate.trained.digest,
         run_id=candidate.trained.run_id,
         # A version that passed is promoted in the same decision, so no reader sees the state `standby`.
-        state="standby" if passed else "rejected",
+        state=VersionState.STANDBY if passed else VersionState.REJECTED,
         passed=passed,
         signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRemoved, ModelRetired
+from rondo.contracts.vocabularies import VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import IN_SERVICE, Actor, Decision, Model
 from rondo.registry.rollout.promotion import deployment_of
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 def remove(model: Model, actor: Actor) -> Decision:
     """Remove a model. The removal has the next revision of the spec, so that it supersedes every earlier spec."""
     retired = {number: version for number, version in model.versions.items() if version.state in IN_SERVICE}
-    after = replace(model.with_states(dict.fromkeys(retired, "retired")), spec_revision=model.spec_revision + 1)
+    after = replace(
+        model.with_states(dict.fromkeys(retired, VersionState.RETIRED)), spec_revision=model.spec_revision + 1
+    )
     events: list[Event] = [
         ModelRetired(model=model.name, model_version=number, digest=version.digest)
         for number, version in retired.items()

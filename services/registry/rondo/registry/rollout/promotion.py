@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
+from rondo.contracts.vocabularies import VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.errors import AlreadyChampionError, NotPassedError, SameArtifactError
-from rondo.registry.model.model import Actor, Candidate, Decision, Model, State, Version
+from rondo.registry.model.model import Actor, Candidate, Decision, Model, Version
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -62,14 +63,14 @@ def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, 
 
 def replace_champion(model: Model, version: Version) -> Model:
     """Apply the strategy `replace`. An older version that waits for its rollout is retired."""
-    states: dict[int, State] = {
-        number: "retired"
+    states: dict[int, VersionState] = {
+        number: VersionState.RETIRED
         for number, v in model.versions.items()
-        if v.state == "standby" or (v.state == "waiting" and number < version.number)
+        if v.state == VersionState.STANDBY or (v.state == VersionState.WAITING and number < version.number)
     }
     if model.champion is not None:
-        states[model.champion.number] = "standby"
-    states[version.number] = "champion"
+        states[model.champion.number] = VersionState.STANDBY
+    states[version.number] = VersionState.CHAMPION
     return model.with_states(states).with_routes(version.route())
 
 
@@ -96,7 +97,7 @@ def retirements(before: Model, after: Model) -> tuple[Event, ...]:
     return tuple(
         ModelRetired(model=after.name, model_version=number, digest=version.digest)
         for number, version in after.versions.items()
-        if version.state == "retired" and before.versions[number].state != "retired"
+        if version.state == VersionState.RETIRED and before.versions[number].state != VersionState.RETIRED
     )
 
 

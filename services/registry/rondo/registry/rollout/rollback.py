@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRolledBack
+from rondo.contracts.vocabularies import VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.errors import AlreadyChampionError, NeverServedError, NothingToRollBackToError
 from rondo.registry.model.model import SYSTEM, Actor, Decision, Model, Version
@@ -20,7 +21,7 @@ def previous(model: Model) -> Version | None:
     """Return the version that served last before the champion, was not rolled back, and has another artifact."""
     now = model.champion.digest if model.champion else None
     earlier = (model.versions[number] for number in reversed(model.served))
-    return next((v for v in earlier if v.digest != now and v.state != "rolled_back"), None)
+    return next((v for v in earlier if v.digest != now and v.state != VersionState.ROLLED_BACK), None)
 
 
 def roll_back(model: Model, number: int | None, actor: Actor) -> Decision:
@@ -61,7 +62,9 @@ def roll_back_to(model: Model, target: Version, actor: Actor) -> Decision:
     champion = model.champion
     if champion is None:
         raise NothingToRollBackToError(model.name)
-    after = model.with_states({champion.number: "rolled_back", target.number: "champion"}).with_routes(target.route())
+    after = model.with_states(
+        {champion.number: VersionState.ROLLED_BACK, target.number: VersionState.CHAMPION}
+    ).with_routes(target.route())
     rolled_back = ModelRolledBack(
         model=model.name,
         from_version=champion.number,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import RolloutChanged
-from rondo.contracts.vocabularies import EvidenceScope, RouteRole
+from rondo.contracts.vocabularies import EvidenceScope, RouteRole, VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import SYSTEM, Actor, Decision
 from rondo.registry.rollout.promotion import deployment_of, evidence_of, promoted_event, replace_champion, retirements
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def begin(model: Model, rollout: Rollout) -> Decision:
     """Deploy the candidate in addition to the champion."""
-    after = _with_shares(model.with_states({rollout.candidate: "rolling_out"}), rollout)
+    after = _with_shares(model.with_states({rollout.candidate: VersionState.ROLLING_OUT}), rollout)
     entry = AuditEntry("rollout_began", _entry(rollout, after, strategy=rollout.plan.strategy))
     return Decision(model, after, SYSTEM, (_deployment(after, rollout), changed_event(rollout)), (entry,))
 
@@ -50,15 +50,15 @@ def apply(model: Model, candidate: Candidate, taken: Advance, actor: Actor = SYS
 
 def supersede(model: Model, rollout: Rollout) -> Decision:
     """End a rollout whose versions no longer serve as it expects, because of another decision."""
-    waits = model.versions[rollout.candidate].state == "rolling_out"
-    after = model.with_states({rollout.candidate: "retired"}) if waits else model
+    waits = model.versions[rollout.candidate].state == VersionState.ROLLING_OUT
+    after = model.with_states({rollout.candidate: VersionState.RETIRED}) if waits else model
     entry = AuditEntry("rollout_superseded", _entry(rollout, after))
     return Decision(model, after, SYSTEM, (changed_event(rollout), *retirements(model, after)), (entry,))
 
 
 def retire_waiting(model: Model, version: Version, why: str) -> Decision:
     """Retire a waiting version that can no longer be compared."""
-    after = model.with_states({version.number: "retired"})
+    after = model.with_states({version.number: VersionState.RETIRED})
     entry = AuditEntry("rollout_superseded", {"version": version.number, "reason": why})
     return Decision(model, after, SYSTEM, retirements(model, after), (entry,))
 
@@ -126,7 +126,7 @@ def _roll_back(model: Model, taken: Advance, actor: Actor) -> Decision:
         ended = AuditEntry("rollout_ended", _verdict(taken, found.after) | {"reason": reason})
         entries = (*found.audit_entries, ended)
         return replace(found, events=(*found.events, changed_event(rollout)), audit_entries=entries)
-    after = model.with_states({rollout.candidate: "rolled_back"}).with_routes(champion.route())
+    after = model.with_states({rollout.candidate: VersionState.ROLLED_BACK}).with_routes(champion.route())
     entry = AuditEntry("rollout_ended", _verdict(taken, after) | {"reason": reason})
     return Decision(
         model, after, replace(actor, reason=reason), (deployment_of(after), changed_event(rollout)), (entry,)
