@@ -9,6 +9,8 @@ import pytest
 from rondo.client.errors import NotFoundError, UnavailableError
 from rondo.client.scoring.job import followed
 
+from tests.support.unknown_words import WORD
+
 AT = datetime(2013, 3, 1, tzinfo=UTC)
 
 
@@ -24,7 +26,8 @@ class Ingestion:
 
 
 def state(name: str, at: datetime = AT) -> dict[str, Any]:
-    return {"state": name, "requested_at": at.isoformat()}
+    ended = at.isoformat() if name in {"done", "failed", WORD} else None
+    return {"state": name, "requested_at": at.isoformat(), "ended_at": ended}
 
 
 async def follow(*answers: Any) -> list[str]:
@@ -45,6 +48,12 @@ async def test_a_failure_before_the_request_is_not_its_end() -> None:
     assert await follow(done) == ["done"]
 
 
-async def test_an_ingestion_that_is_away_from_the_start_is_an_error() -> None:
+async def test_a_job_in_an_unknown_state_is_followed_until_it_has_a_time_of_its_end() -> None:
+    assert await follow(state(WORD) | {"ended_at": None}, state(WORD)) == [WORD, WORD]
+    before = state(WORD, AT - timedelta(hours=1))
+    assert await follow(before, state("running"), state("done")) == ["running", "done"]
+
+
+async def test_unavailable_ingestion_is_an_error_at_the_start() -> None:
     with pytest.raises(UnavailableError):
         await follow(UnavailableError("ingestion", "it restarts"))

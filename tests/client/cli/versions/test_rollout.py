@@ -11,6 +11,7 @@ import pytest
 from rondo.client.cli.versions import rollout
 
 from tests.client.stub_services import ANSWERS, Services
+from tests.support.unknown_words import WORD
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -86,6 +87,17 @@ def test_live_shows_a_rollout_until_it_ends_also_while_the_registry_is_away(
     assert "5,000" in done.stdout
     assert "still starting" in done.stderr
     assert next(answers, None) is None
+
+
+@pytest.mark.parametrize("state", [WORD, "rolled_back", "aborted", "superseded"])
+def test_live_ends_with_a_final_state_or_an_unknown_one(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    served(monkeypatch, view())
+    answers = iter([view(state=state)])
+    monkeypatch.setattr(rollout, "time", SimpleNamespace(sleep=lambda _: served(monkeypatch, next(answers))))
+    done = rondo("rollout", "late", "--live")
+    assert (done.exit_code, state in done.stdout) == (0, True), done.output
 
 
 def test_live_ends_where_the_registry_refuses(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

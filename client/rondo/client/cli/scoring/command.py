@@ -15,6 +15,7 @@ from rondo.client.cli.scoring import local_file
 from rondo.client.cli.scoring.progress import JobProgress, rate, remaining
 from rondo.client.cli.scoring.rows import OUTPUTS
 from rondo.client.scoring.job import POLL_SECONDS, followed
+from rondo.contracts.vocabularies import ScoringState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,15 +36,16 @@ def score(  # noqa: PLR0913, PLR0917 - the options of a command
         Path | None, typer.Option(exists=True, dir_okay=False, help="Score a file that `rondo publish` takes.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help=f"The file of the scores of a --file: {', '.join(OUTPUTS)}.")] = None,
-    resume: Annotated[str, typer.Option(metavar="JOB", help="Go on with a job, and show how far it is.")] = "",
-    status: Annotated[bool, typer.Option("--status", help="List the jobs, and how far they are.")] = False,  # noqa: FBT002
+    resume: Annotated[str, typer.Option(metavar="JOB", help="Resume a job, and show its progress.")] = "",
+    status: Annotated[bool, typer.Option("--status", help="Show the progress of all jobs.")] = False,  # noqa: FBT002
     wait: Annotated[bool, typer.Option(help="Wait for the end of the job.")] = True,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Score all rows of a dataset into a table, or those of a file into a file, by any version of a model.
 
-    The same command again continues with the remaining rows. Exit code 1: the job failed, and the next step is printed.
-    A row that the version can't score has an `error` in the scores. Needs the role predictor or engineer.
+    The same command again continues with the remaining rows. Exit code 1: the job ended without scores, and
+    the next step is printed. A row that the version can't score has an `error` in the scores. Needs the role predictor
+    or engineer.
     """
     if status:
         _list(session.run(lambda rondo: rondo.scoring_jobs()), json=json)
@@ -65,7 +67,8 @@ def score(  # noqa: PLR0913, PLR0917 - the options of a command
         raise typer.BadParameter(message)
     job = session.run(lambda rondo: _score(rondo, model, version or 0, named, resume, wait=wait, json=json))
     _show(job, json=json)
-    raise typer.Exit(_FAILED if job["state"] == "failed" else 0)
+    failed = job["ended_at"] is not None and job["state"] != ScoringState.DONE
+    raise typer.Exit(_FAILED if failed else 0)
 
 
 async def _score(
@@ -101,14 +104,15 @@ def _show(job: dict[str, Any], *, json: bool) -> None:
         return
     what = f"version {job['model_version']} of {job['model']}"
     match job["state"]:
-        case "done":
+        case ScoringState.DONE:
             print_text(f"{job['scored']:,} rows scored by {what}, {job['refused']:,} of them refused")
             print_text(f"they are in the table {job['scores']['table']} of the data storage")
-        case "failed":
+        case ScoringState.FAILED:
             print_error(f"scoring job {job['job']} failed: {job['reason']}")
-            print_note(f"`rondo score --resume {job['job']}` goes on where it is")
+            print_note(f"`rondo score --resume {job['job']}` scores the remaining rows")
         case state:
-            print_text(f"job {job['job']} is {state}; `rondo score --resume {job['job']}` shows how far it is")
+            reason = f" ({job['reason']})" if job["reason"] else ""
+            print_text(f"job {job['job']} is {state}{reason}; `rondo score --resume {job['job']}` shows its progress")
 
 
 def _list(jobs: Sequence[dict[str, Any]], *, json: bool) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LIVE_SECONDS = 2.0
-_ENDED = (RolloutState.PROMOTED, RolloutState.ROLLED_BACK, RolloutState.ABORTED, RolloutState.SUPERSEDED)
+_ACTIVE = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.ASKING, RolloutState.WATCHING)
 _SENTENCES: dict[str, str] = {
     RolloutVerdict.BETTER: "the candidate is better",
     RolloutVerdict.NOT_WORSE: "it is not worse by the margin",
@@ -62,7 +62,7 @@ def rollout(
     else:
         found = session.run(lambda rondo: rondo.rollout(model))
     _print(found, json=json)
-    while live and decision is None and found["state"] not in _ENDED:
+    while live and decision is None and found["state"] in _ACTIVE:
         time.sleep(_LIVE_SECONDS)
         try:
             found = session.run(lambda rondo: rondo.rollout(model))
