@@ -36,6 +36,19 @@ def test_the_shares_are_those_of_a_list_of_all_other_rows(values: list[str | Non
         assert shares_unseen(column, rows).tolist() == by_definition(values, rows, most, 3)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_categories_near_the_end_of_the_list_are_counted_exactly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = [[None, "", *"abcdefghijkl", "long text"][at] for at in rng.zipf(1.5, 400) % 15]
+    column = pa.array(values, pa.large_string()).dictionary_encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unseen_categories, "MAX_CATEGORY_CHARACTERS", 3)
+        for most in range(1, 12):
+            patch.setattr(unseen_categories, "MAX_CATEGORIES", most)
+            for rows in (3, 20, 90):
+                assert shares_unseen(column, rows).tolist() == by_definition(values, rows, most, 3)
+
+
 def test_the_indices_may_be_unsigned() -> None:
     column = pa.DictionaryArray.from_arrays(pa.array([0, None, 1, 0], pa.uint32()), pa.array(["a", "b"]))
     assert shares_unseen(column, 2).tolist() == [0.0, 0.5]
