@@ -45,6 +45,19 @@ MISTAKES = {
         '0.01, detectors: ["own.detectors:1st"]}',
         "line 13: `monitor.detectors.0`: '1st' is not a name in Python: write `package.module:Class`",
     ),
+    "an alarm by a detector that is no class of one's own": (
+        "0.01}",
+        "0.01, alarm_detectors: [psi]}",
+        (
+            "line 13: `monitor.alarm_detectors.0`: 'psi' is not a class of your own: the evidence watches all columns "
+            "without it, and `monitor.detectors` reports it. Remove it"
+        ),
+    ),
+    "an alarm by a misspelt class": (
+        "0.01}",
+        "0.01, alarm_detectors: [Entropy]}",
+        "line 13: `monitor.alarm_detectors.0`: 'Entropy' is not a class of your own: write `package.module:Class`",
+    ),
     "unknown key": ("min: 0", "mim: 0", "line 5: `features.distance.mim` is not a known key: did you mean `min`?"),
     "unknown part": ("retrain:", "retrian:", "line 9: `retrian` is not a known key: did you mean `retrain`?"),
     "nothing close": (

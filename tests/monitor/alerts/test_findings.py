@@ -34,12 +34,14 @@ ALARMS = {
     "performance": [alarm("loss", None, "loss")],
     "slices": [alarm("slices", "city", "loss", value="a"), alarm("slices", "city", "loss", value="")],
     "quality": [alarm("inputs", "city", "missing"), alarm("inputs", "city", "unseen")],
+    "detectors": [alarm("detectors", "x", "own:Entropy", value="own:Entropy")],
 }
 EVENTS = {
     "drift": DriftDetected,
     "performance": PerformanceDegraded,
     "slices": PerformanceDegraded,
     "quality": DataQualityDegraded,
+    "detectors": DriftDetected,
 }
 WINDOW = Window(start=EPOCH, end=at(1), rows=700)
 
@@ -95,6 +97,7 @@ def test_overwhelming_evidence_is_a_number() -> None:
         ("outputs", "spread", "drift"),
         ("outputs", "missing", "drift"),
         ("loss", "loss", "performance"),
+        ("detectors", "own:Entropy", "detectors"),
     ],
 )
 def test_the_kind_of_an_alarm_follows_from_its_component(group: str, name: str, kind: FindingKind) -> None:
@@ -198,4 +201,4 @@ def test_a_finding_and_its_alert_share_an_id_and_each_kind_and_time_has_its_own(
         alert = findings.alert(kind, SUBJECT, finding)
         assert (finding.event_id, alert.event_id) == (raised(kind).alert_id, f"{raised(kind).alert_id}-raised")
     ids = {SUBJECT.finding_id(kind, at(day)) for kind in (*FINDING_KINDS, "window", "suspicion") for day in (1, 2)}
-    assert len(ids) == 12
+    assert len(ids) == 14

@@ -78,7 +78,7 @@ def test_without_a_version_nothing_is_judged() -> None:
         (StatisticName.MISSING, 0.001, 0.05, "missing 0.1% before, 5.0% now"),
         (StatisticName.SHARE, 0.2, 0.3, "share of AA 20.0% before, 30.0% now"),
         (StatisticName.LOSS, 0.2, 0.3, "loss 0.200 before, 0.300 now"),
-        ("later", 0.2, 0.3, "later 20.0% before, 30.0% now"),
+        ("later", 0.2, 0.3, "later 0.2 before, 0.3 now"),
     ],
 )
 def test_a_change_in_words(statistic: str, before: float, now: float, words: str) -> None:

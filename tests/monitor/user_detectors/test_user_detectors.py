@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+from rondo.monitor.user_detectors.block_figures import SampledBlock
 from rondo.monitor.user_detectors.process_runtime import DetectorProcess
 
 from tests.monitor.builders import REFERENCE
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rondo.monitor.user_detectors.block_figures import BlockFigures
     from rondo.monitor.user_detectors.user_figures import UserFigures
 
 # The detectors run in a process.
@@ -66,6 +70,18 @@ class Settings:
     def detect(self, column):
         return float(any(name.startswith("RONDO_") for name in os.environ))
 
+class Rarely:
+    def detect(self, column):
+        if column.observed[0] > 50:
+            raise RuntimeError("more than 50")
+        return {"first": column.observed[0], "rows": column.observed.sum()}
+
+class Counts:
+    calls = 0
+    def detect(self, column):
+        Counts.calls += 1
+        return Counts.calls
+
 class Process:
     def detect(self, column):
         return float(os.getpid())
@@ -97,6 +113,69 @@ def detectors(folder: Path) -> Iterator[DetectorProcess]:
 def figures(detectors: DetectorProcess, *names: str) -> UserFigures:
     chosen = [f"own.detectors:{name}" if name[0].isupper() else name for name in names]
     return detectors.figures(chosen, window({"city": [500, 500, 0, 0, 0]}), REFERENCE)
+
+
+def blocks_of(first: list[int]) -> list[SampledBlock]:
+    """Return blocks of 100 rows of x, with these numbers of rows in its first bin."""
+    (size,) = (each.size for each in REFERENCE.binning.columns if each.name == "x")
+    found = []
+    for number, rows in enumerate(first):
+        block = CountBlock(("x",), 100, number, number + 1, np.zeros(0, np.int64))
+        found.append(SampledBlock(block, {"x": np.array([rows, 100 - rows, *[0] * (size - 2)])}))
+    return found
+
+
+def block_figures(detectors: DetectorProcess, name: str, blocks: list[SampledBlock]) -> BlockFigures:
+    return detectors.block_figures([f"own.detectors:{name}"], blocks, REFERENCE)
+
+
+def test_a_detector_has_figures_of_many_blocks_in_few_requests(detectors: DetectorProcess) -> None:
+    first = [at % 50 for at in range(150)]
+    found = block_figures(detectors, "Rarely", blocks_of(first))
+    assert found.failures == ()
+    assert found.by_detector["own.detectors:Rarely"] == tuple(
+        {("x", "first"): float(each), ("x", "rows"): 100.0} for each in first
+    )
+
+
+def test_only_the_blocks_on_which_a_detector_fails_have_no_figures(detectors: DetectorProcess) -> None:
+    found = block_figures(detectors, "Rarely", blocks_of([10, 60, 20]))
+    assert found.failures == ("own.detectors:Rarely: RuntimeError: more than 50",)
+    first, failed, last = found.by_detector["own.detectors:Rarely"]
+    assert (first, failed, last) == (
+        {("x", "first"): 10, ("x", "rows"): 100},
+        None,
+        {("x", "first"): 20, ("x", "rows"): 100},
+    )
+
+
+def test_a_detector_with_two_figures_of_the_same_rows_has_none(detectors: DetectorProcess) -> None:
+    found = block_figures(detectors, "Counts", blocks_of([10, 20]))
+    assert found.by_detector["own.detectors:Counts"] == (None, None)
+    assert "it had two different figures of the same rows: keep no state" in found.failures[0]
+
+
+def test_a_detector_without_a_package_has_no_figures_of_blocks(detectors: DetectorProcess) -> None:
+    found = detectors.block_figures(["absent:Entropy"], blocks_of([1]), REFERENCE)
+    assert found.by_detector == {"absent:Entropy": (None,)}
+    assert "absent" in found.failures[0]
+
+
+@pytest.mark.slow
+def test_a_detector_that_does_not_return_costs_its_time_once(folder: Path) -> None:
+    detectors = DetectorProcess(str(folder), 0.5)
+    try:
+        block_figures(detectors, "Entropy", blocks_of([1]))
+        begin = time.monotonic()
+        for _ in range(3):
+            found = block_figures(detectors, "Loops", blocks_of([1] * 200))
+            assert found.by_detector["own.detectors:Loops"] == (None,) * 200
+            assert "RONDO_DETECTOR_SECONDS" in found.failures[0]
+        assert time.monotonic() - begin < 3.0
+        (figure,) = block_figures(detectors, "Entropy", blocks_of([1])).by_detector["own.detectors:Entropy"]
+        assert figure
+    finally:
+        detectors.close()
 
 
 def values(found: UserFigures) -> dict[tuple[str | None, str], float]:

@@ -91,7 +91,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-_BY_EVIDENCE = ("drift", "performance", "slices", "quality")
+_BY_EVIDENCE = ("drift", "performance", "slices", "quality", "detectors")
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

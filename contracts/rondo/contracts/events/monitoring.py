@@ -68,7 +68,13 @@ class Estimate(Value):
 
 
 # Names for people of the groups of columns for which the monitor has evidence. An unknown group is shown as it is.
-GROUP_NAMES = {"inputs": "inputs", "outputs": "predictions", "loss": "performance", "slices": "slices"}
+GROUP_NAMES = {
+    "inputs": "inputs",
+    "outputs": "predictions",
+    "loss": "performance",
+    "slices": "slices",
+    "detectors": "own detectors",
+}
 # Name and number format for people of each statistic that is not a metric.
 _WRITTEN = {
     StatisticName.PSI: ("PSI", ".2f"),

@@ -49,6 +49,8 @@ DEFAULT_MIN_ROWS = 1_000
 DEFAULT_TRIGGERS = (TriggerKind.DRIFT.value, TriggerKind.PERFORMANCE.value)
 # Serving reads answers back from their topic, which keeps them for this long.
 MAX_DEDUPLICATION = timedelta(days=7)
+# The detectors divide their share of the false-alarm rate equally.
+MAX_ALARM_DETECTORS = 8
 # Each member of an ensemble takes memory in serving, and time at each prediction.
 MAX_MEMBERS = 10
 # The order of the parameters has no meaning, so it must not change the digest.
@@ -303,8 +305,16 @@ class Monitor(SpecSection):
     """The statistics that are reported for the columns of each window, in this order: `psi` and `jensen_shannon` for
     all columns, `ks` and `wasserstein` for ordered ones, `total_variation` for categories, shares of `missing` and
     `unseen` values, and of numbers `out_of_range` of the training data. A class of your own is `package.module:Class`,
-    from a package in the folder `RONDO_DETECTORS` (docs/detectors.md). Statistics and detectors only report,
-    and affect no decision."""
+    from a package in the folder `RONDO_DETECTORS` (docs/detectors.md). These statistics and detectors only
+    report, and affect no decision."""
+    # Left out of the canonical JSON at its default, so that specs without it keep their digest.
+    alarm_detectors: Annotated[
+        tuple[Text, ...], Field(max_length=MAX_ALARM_DETECTORS, exclude_if=lambda detectors: not detectors)
+    ] = ()
+    """Classes of your own, as `package.module:Class`, that take part in the alarm. The monitor ranks their figures of
+    blocks of rows, so the false-alarm rate holds for any function of the rows. With this key, inputs, predictions,
+    losses and your detectors have a quarter of the rate each, and without it the first three have a third
+    (docs/detectors.md)."""
     labels: WantedLabels | None = None
     """A limit on requests for outcomes. Without it the monitor requests none, and applications send all outcomes that
     they have."""

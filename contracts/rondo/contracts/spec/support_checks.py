@@ -91,6 +91,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from search_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
     yield from _unknown_detectors(mapping_at(spec, "monitor"))
+    yield from _alarm_detectors_are_classes(mapping_at(spec, "monitor"))
 
 
 def not_supported(spec: Plain) -> Iterator[Problem]:
@@ -283,6 +284,17 @@ def _unknown_detectors(monitor: Plain) -> Iterator[Problem]:
             )
             hint = f"did you mean {close[0]!r}?" if close else others
             yield Problem(("monitor", "detectors", index), f"{name!r} is not a detector: {hint}")
+
+
+def _alarm_detectors_are_classes(monitor: Plain) -> Iterator[Problem]:
+    for index, name in enumerate(list_at(monitor, "alarm_detectors")):
+        path = ("monitor", "alarm_detectors", index)
+        if isinstance(name, str) and ":" in name:
+            yield from _is_no_name(path, name, "package.module:Class")
+        elif isinstance(name, str):
+            hint = "the evidence watches all columns without it, and `monitor.detectors` reports it"
+            why = f": {hint}. Remove it" if name in list(ColumnStatisticName) else ": write `package.module:Class`"
+            yield Problem(path, f"{name!r} is not a class of your own{why}")
 
 
 def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:

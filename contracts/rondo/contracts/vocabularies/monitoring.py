@@ -178,10 +178,11 @@ class AlertKind(StrEnum):
     `drift`, `performance` and `quality` are the kinds of findings, and `slices` is a worse performance on slices.
     `no_verdict`: the inputs can't be judged after a week and twice the expected time, or after as many rows as the
     version was trained on. `no_performance_verdict`: the losses can't be judged after that. `coverage`: many requests
-    count in no window. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`,
-    `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed`: a user's own detector reports nothing for
-    a window. `canary` and `shadow`: the requests or answers of such a version differ from its own training.
-    `undecided_rollout`: a rollout waits for the decision of a person.
+    count in no window. `detectors`: a user's own detector shows a change. `no_detector_verdict`: such a detector has no
+    figures of blocks, so it can't show one. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`,
+    `repeated_features`, `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed`: a user's own detector
+    reports nothing for a window. `canary` and `shadow`: the requests or answers of such a version differ from its own
+    training. `undecided_rollout`: a rollout waits for the decision of a person.
 
     Unknown: shown as it is.
     """
@@ -194,6 +195,8 @@ class AlertKind(StrEnum):
     NO_PERFORMANCE_VERDICT = "no_performance_verdict"
     COVERAGE = "coverage"
     DETECTOR_FAILED = "detector_failed"
+    DETECTORS = "detectors"
+    NO_DETECTOR_VERDICT = "no_detector_verdict"
     CANARY = "canary"
     SHADOW = "shadow"
     SILENCE = "silence"

@@ -182,6 +182,7 @@ monitor:
   false_alarm_rate: 0.01
   labels: {{budget_per_day: 50}}
   detectors: [psi, jensen_shannon, wasserstein, missing]
+  alarm_detectors: ["my_detectors.entropy:Entropy"]
   window: 7d
 ```
 

@@ -41,18 +41,20 @@ from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
 from rondo.monitor.windows.window_counts import count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
     from rondo.monitor.quality.skew import ServedSkew
     from rondo.monitor.stream.log_messages import Predictions
+    from rondo.monitor.user_detectors.block_figures import BlockFigures
     from rondo.monitor.windows.window_counts import OpenWindows
 
 
@@ -99,11 +101,13 @@ class ModelState:
         They can't be converted. The alerts that the evidence has opened are resolved.
         """
         self.spec = spec
+        self.evidence.name_detectors(spec.monitor.alarm_detectors)
+        ended = [] if spec.monitor.alarm_detectors else self._without_detectors()
         if self.tumbling is None or self.tumbling.fits(spec):
-            return []
+            return ended
         self.tumbling = None
         self._discard_counts()
-        return self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
+        return ended + self._resolve_alarms("the spec has another window or label delay, so its evidence starts again")
 
     def remove(self, revision: int) -> list[Announcement]:
         """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.
@@ -165,6 +169,12 @@ class ModelState:
             self.evidence.rename(before.version, champion.version)
         self.evidence.keep(version for version in self.evidence.known if not self.history.is_replaced(version))
         return ended if before.digest == champion.digest else [*ended, *self._resolve_alarms(why)]
+
+    def _without_detectors(self) -> list[Announcement]:
+        """Resolve the alerts of users' detectors, because the spec names none that takes part."""
+        why = "the spec names no detector in `monitor.alarm_detectors` any more"
+        at = to_time(self.watermark.newest)
+        return [findings.resolved(self.model, alert_id, at, why) for alert_id in self.alarms.end_detectors()]
 
     def _resolve_alarms(self, why: str, at: datetime | None = None) -> list[Announcement]:
         """Reset the alarms. Returns the ends of their alerts, at the newest event time unless `at` is given."""
@@ -318,6 +328,25 @@ class ModelState:
             if reference := references.get(self.history.digest(key[0])):
                 yield from self._close(key, reference, self.tumbling, by_users.get(key, NO_USER_FIGURES), power)
         self.history = self.history.with_windows(version for version, _ in self.windows)
+
+    def complete_blocks(self) -> list[CountBlock]:
+        """Remove and return the champion's blocks of rows of which users' detectors have no figures yet."""
+        evidence = self.evidence.versions.get(self.champion.version) if self.champion else None
+        return evidence.blocks.pop() if evidence and evidence.detectors else []
+
+    def take_figures(
+        self, reference: Reference, blocks: Sequence[CountBlock], found: BlockFigures
+    ) -> Iterator[Announcement]:
+        """Take the figures that users' detectors have of the blocks, in order. Yields the announcements."""
+        assert self.champion is not None  # noqa: S101 - else there are no blocks
+        evidence = self.evidence.versions[self.champion.version]
+        subject = self._subject(evidence)
+        for number, block in enumerate(blocks):
+            for detector, figures in found.by_detector.items():
+                if (mine := figures[number]) is not None:
+                    evidence.take_figures(reference.digest, detector, mine, block)
+            yield from self.alarms.after_block(subject, evidence, to_time(block.end))
+        yield from self.alarms.after_blocks(subject, found.failures, to_time(blocks[-1].end))
 
     def _close(
         self, key: tuple[int, int], reference: Reference, tumbling: TumblingWindows, by_users: UserFigures,

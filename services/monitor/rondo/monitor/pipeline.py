@@ -28,6 +28,7 @@ from rondo.monitor.status.model_status import model_status, over_models, summary
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 from rondo.monitor.stream.partition_numbers import EVERYTHING, PartitionNumber, number_of
+from rondo.monitor.user_detectors.block_figures import sampled_blocks
 from rondo.monitor.user_detectors.user_figures import is_user_class
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.ports import ChangeSignal, Position, Store, UserDetectors
     from rondo.monitor.settings import MonitorTimings
@@ -110,7 +112,7 @@ class MonitorPipeline:
             announcements += alerts
             self._checkpointer.changed |= {model} if stepped else set()
             if reference := self._control_plane.champion_reference(state.champion):
-                looked = [*state.look(reference), *request_labels(state)]
+                looked = [*state.look(reference), *request_labels(state), *await self._take_figures(state, reference)]
                 announcements += looked
                 self._checkpointer.changed |= {model} if looked else set()
         announcements += self._compared
@@ -322,6 +324,19 @@ class MonitorPipeline:
                 counts = state.windows[key]
                 found[key] = await asyncio.to_thread(self._user_detectors.figures, detectors, counts, reference)
         return found
+
+    async def _take_figures(self, state: ModelState, reference: Reference) -> list[Announcement]:
+        """Give the complete blocks of rows to the users' detectors that take part in the alarm."""
+        blocks = state.complete_blocks()
+        if not blocks or self._user_detectors is None:
+            return []
+        sampled = sampled_blocks(blocks, reference)
+        # Runs outside the event loop, as for windows.
+        found = await asyncio.to_thread(
+            self._user_detectors.block_figures, state.evidence.detectors, sampled, reference
+        )
+        self._checkpointer.changed.add(state.model)
+        return list(state.take_figures(reference, blocks, found))
 
     def _report_unlabelled(self, state: ModelState) -> None:
         unlabelled = len(state.due(outcomes_idle=True)) - len(state.due(outcomes_idle=False))

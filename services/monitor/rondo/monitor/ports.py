@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.quality.skew import ServedSkew
+    from rondo.monitor.user_detectors.block_figures import BlockFigures, SampledBlock
     from rondo.monitor.user_detectors.user_figures import UserFigures
     from rondo.monitor.windows.window_counts import WindowCounts
 
@@ -190,6 +191,12 @@ class UserDetectors(Protocol):
 
         It also returns the reasons why some have none.
         """
+        ...
+
+    def block_figures(
+        self, detectors: Sequence[str], blocks: Sequence[SampledBlock], reference: Reference
+    ) -> BlockFigures:
+        """Return the figures of blocks from these detectors. Blocks."""
         ...
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _RATE = "selection_rate"
-_SLICES = "slices"
+# Groups that not every model has.
+_OPTIONAL = ("slices", "detectors")
 
 
 def metrics(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -50,8 +51,8 @@ class Figures(NamedTuple):
 
     @classmethod
     def of(cls, windows: Sequence[dict[str, Any]]) -> Figures:
-        sliced = any(each["group"] == _SLICES for window in windows for each in window["evidence"])
-        groups = {group: name for group, name in GROUP_NAMES.items() if sliced or group != _SLICES}
+        present = {each["group"] for window in windows for each in window["evidence"]}
+        groups = {group: name for group, name in GROUP_NAMES.items() if group in present or group not in _OPTIONAL}
         # An older monitor does not send costs.
         costs = any(window.get("cost") for window in windows)
         return cls(metrics(windows), estimated(windows), gaps(windows), groups, costs)

@@ -128,7 +128,8 @@ def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) 
 
 
 def _progress(column: dict[str, Any]) -> str:
-    what = "rows" if column["column"] is not None and column.get("value") is None else "outcomes"
+    is_of_rows = column["group"] == "detectors" or (column["column"] is not None and column.get("value") is None)
+    what = "rows" if is_of_rows else "outcomes"
     at = minute(column["expected"])
     expected = f", expected on {at} UTC" if at else ""
     return f"{column['rows']:,} of about {column['needed']:,} {what}{expected}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.evidence.component_sums import LOSS, SLICES
+from rondo.monitor.evidence.component_sums import DETECTORS, LOSS, SLICES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from rondo.monitor.evidence.version_evidence import Alarm
 
-FindingKind = Literal["drift", "performance", "slices", "quality"]
-FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality")
+FindingKind = Literal["drift", "performance", "slices", "quality", "detectors"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality", "detectors")
 _OF_DISTRIBUTION = {StatisticName.LEVEL, StatisticName.SPREAD}
 _OF_VALUES = {StatisticName.MISSING, StatisticName.UNSEEN, StatisticName.OUT_OF_RANGE}
 
@@ -44,6 +44,8 @@ def _kind_of(alarm: Alarm, drifted: Collection[str | None]) -> FindingKind:
         return "performance"
     if component.group == SLICES:
         return "slices"
+    if component.group == DETECTORS:
+        return "detectors"
     if not _is_input(alarm) or component.statistic not in _OF_VALUES:
         return "drift"
     return "drift" if component.statistic == StatisticName.OUT_OF_RANGE and component.column in drifted else "quality"

@@ -254,12 +254,14 @@ _EVENTS: dict[FindingKind, type[Finding]] = {
     "drift": DriftDetected,
     "performance": PerformanceDegraded,
     "slices": PerformanceDegraded,
+    "detectors": DriftDetected,
     "quality": DataQualityDegraded,
 }
 _TITLES = {
     "drift": "its inputs or scores differ from the reference",
     "performance": "it predicts worse than on its holdout",
     "slices": "it predicts worse than on its holdout for some slices",
+    "detectors": "a detector of your own shows a change",
     "quality": "its requests have missing, unseen or out-of-range values",
 }
 

@@ -18,7 +18,7 @@ from rondo.monitor.alerts.alarms import NOT_ENOUGH, PART_OF_DRIFT, EvidenceAlarm
 from rondo.monitor.alerts.finding_kinds import FINDING_KINDS, by_kind, has_range
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
-from rondo.monitor.evidence.component_sums import INPUT_GROUPS, LOSS, SLICES
+from rondo.monitor.evidence.component_sums import DETECTORS, INPUT_GROUPS, LOSS, SLICES
 from rondo.monitor.evidence.verdicts import note_judged
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 from rondo.monitor.statistics.slice_figures import group_gaps
@@ -64,8 +64,8 @@ class LabelledWindow:
 class VersionAlarms:
     """The alarms of a version by kind. `unjudged` has the ids of the open alerts that something can't be judged.
 
-    Its keys are `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses, and `detector_failed` for
-    users' detectors. `suspicions` are those that have been published.
+    Its keys are `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses, and `detector_failed` and
+    `no_detector_verdict` for users' detectors. `suspicions` are those that have been published.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
@@ -127,6 +127,23 @@ class VersionAlarms:
             published.append(findings.suspected(subject, suspicion.found, end))
         published += self._user_detectors(subject, closed.failures, end)
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
+
+    def after_block(self, subject: Subject, evidence: VersionEvidence, end: datetime) -> list[Announcement]:
+        """Return the announcements after a block of which the evidence has the figures of users' detectors."""
+        alarms = list(evidence.alarms(subject.false_alarm_rate, [DETECTORS]))
+        return self._found(("detectors",), alarms, subject, end, repeat=True)
+
+    def after_blocks(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
+        """Open or resolve the alert that users' detectors have no figures of blocks."""
+        alert = user_detectors.without_verdict(subject, failures, at) if failures else None
+        over = "every detector has figures of the last blocks"
+        return self._open_or_resolve(AlertKind.NO_DETECTOR_VERDICT.value, subject, alert, at, over)
+
+    def end_detectors(self) -> list[str]:
+        """Reset the alarm of users' detectors. Returns the ids of its open alerts."""
+        found = [self.by_kind["detectors"].alert_id, self.unjudged.pop(AlertKind.NO_DETECTOR_VERDICT.value, None)]
+        self.by_kind["detectors"] = EvidenceAlarm()
+        return [alert_id for alert_id in found if alert_id]
 
     def _user_detectors(self, subject: Subject, failures: Sequence[str], at: datetime) -> list[Announcement]:
         """Open or resolve the alert that users' detectors have failed."""

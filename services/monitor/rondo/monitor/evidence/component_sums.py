@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Watchable = NumericProfile | CategoricalProfile
 
 
-Group = Literal["inputs", "outputs", "loss", "slices"]
+Group = Literal["inputs", "outputs", "loss", "slices", "detectors"]
 GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
 """The groups that have a third of the false-alarm rate each. Slices share the third of the loss."""
 INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
@@ -41,6 +41,9 @@ INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
 LOSS: Group = "loss"
 SLICES: Group = "slices"
 """The losses of slices. The rows of each slice are a subset of the rows of the other groups."""
+DETECTORS: Group = "detectors"
+"""The figures of users' detectors. They have an equal share of the false-alarm rate where the spec names some."""
+EVERY_GROUP: tuple[Group, ...] = (*GROUPS, SLICES, DETECTORS)
 UNCOVERED = "uncovered"
 """The component of a loss that is 1 if the outcome is outside of the interval."""
 TOO_LOW, TOO_HIGH = "too low", "too high"
@@ -51,12 +54,23 @@ _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing
           TOO_HIGH: StatisticName.CALIBRATION}  # fmt: skip
 
 
+# A user's figure may have any size, and means of blocks are on a grid of a millionth. Compressed figures keep their
+# order, and differences of a millionth of a figure are kept, too.
+_LARGEST, _MAGNIFIED = 1e300, 1e6
+
+
+def compressed(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the figures of a user's detector as its test has them, see `Component.reported`."""
+    return np.asarray(np.arcsinh(_MAGNIFIED * np.clip(figures, -_LARGEST, _LARGEST)))
+
+
 @dataclass(frozen=True)
 class Component:
-    """A bounded figure of a row.
+    """A bounded figure of a row, or a figure of a block from a user's detector.
 
     `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
     and for the coverage of intervals. With a `value` it covers only the rows where the column has that value (a slice).
+    The `value` of a detector's figure is its name.
     `at` is its index in the sums of its group, or of its slice.
     """
 
@@ -67,20 +81,29 @@ class Component:
     value: str | None = None
 
     @property
-    def statistic(self) -> StatisticName:
+    def statistic(self) -> str:
+        """The name of the statistic. A user's figure is called as in closed windows, such as `Entropy`."""
+        if self.group == DETECTORS:
+            return self.name.partition(":")[2]
         return _NAMES.get(self.name, StatisticName.SHARE)
 
     @property
     def category(self) -> str | None:
         """The category whose share the component is, or the value of its slice."""
+        if self.group == DETECTORS:
+            return None
         return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else self.value
 
     def reported(self, mean: float) -> float:
         """Return a mean of the component as its statistic is reported.
 
         The component of an interval counts the outcomes that it misses, and the statistic is the share that it covers.
-        Where predictions are too high, the statistic (outcome minus prediction) is negative.
+        Where predictions are too high, the statistic (outcome minus prediction) is negative. The mean of compressed
+        figures is a typical figure: close to the geometric mean where all have
+        one sign and are not tiny.
         """
+        if self.group == DETECTORS:
+            return float(np.sinh(mean) / _MAGNIFIED)
         if self.name == TOO_HIGH:
             return -mean
         return 1 - mean if self.name == UNCOVERED else mean

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS
-from rondo.monitor.evidence.open_buckets import BucketArrays, OpenBuckets, added_up
+from rondo.monitor.evidence.open_buckets import BucketArrays, BucketedRows, OpenBuckets, added_up
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,16 +33,25 @@ class ModelEvidence:
     """The evidence so far in `versions`, and the buckets that still accept rows in `open`.
 
     `late` counts the rows that arrived after the end of their step. They count in the figures of their window alone.
+    `detectors` are those of the user's own that take part in the alarm.
     """
 
     versions: dict[int, VersionEvidence] = field(default_factory=dict)
     open: OpenBuckets = field(default_factory=OpenBuckets)
     late: int = 0
+    detectors: tuple[str, ...] = ()
+
+    def name_detectors(self, detectors: Sequence[str]) -> None:
+        """Let these detectors of the user's own take part in the alarms about all versions."""
+        self.detectors = tuple(dict.fromkeys(detectors))
+        for each in self.versions.values():
+            each.name_detectors(self.detectors)
 
     def of(self, version: int, reference: Reference) -> VersionEvidence:
         """Return the evidence about a version. The first call creates it."""
         if version not in self.versions:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
+            self.versions[version].name_detectors(self.detectors)
         return self.versions[version]
 
     def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[ClosedStep]:
@@ -65,6 +74,11 @@ class ModelEvidence:
             if (estimator := reference.estimator)
             else None
         )
+        counted = (
+            added_up([part.counted if isinstance(part, BucketedRows) else part for part in parts])
+            if self.detectors
+            else None
+        )
         starts = found[INPUT_GROUPS[0]].starts
         ends = starts - starts % lengths.step + lengths.step
         firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
@@ -80,6 +94,8 @@ class ModelEvidence:
             waiting += int(rows[first:last].sum())
             if last < len(ends) and not begins[first] and waiting < evidence.rows_until_look(fullest):
                 continue
+            if counted:
+                evidence.take_counts(counted.at(slice(taken, last)), lengths.bucket, reference)
             for each in expected:
                 evidence.take_expected(each, slice(taken, last))
             taken, waiting = last, 0

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
-from rondo.monitor.evidence.component_sums import GROUPS, SLICES
+from rondo.monitor.evidence.component_sums import DETECTORS, EVERY_GROUP, SLICES
+from rondo.monitor.evidence.detector_figures.figure_tests import BLOCKS_OF_REFERENCE
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 from rondo.monitor.evidence.version_evidence import Taken
 
@@ -33,11 +34,11 @@ _SHORTEST_WAIT = 7 * 86_400_000_000
 class Verdict:
     """A statement of whether a column of a group can be judged.
 
-    `column` is None for the loss, and `value` is that of a slice. `taken` describes the live rows of the group, or of
-    the slice. `rows` of about `needed` live rows have been taken, including those that have extended the reference. A
-    block has `block` rows. `extending` is true if the reference is too short, and live rows extend it. `out_of_reach`
-    is true if it is so much too short that waiting does not help. `evidence` is the largest of the column's components.
-    It and the `threshold` are logarithms.
+    `column` is None for the loss, and `value` is that of a slice, or the name of a detector's figure. `taken` describes
+    the live rows of the group, of the slice, or of the figure. `rows` of about `needed` live rows have been taken,
+    including those that have extended the reference. A block has `block` rows. `extending` is true if the reference is
+    too short, and live rows extend it. `out_of_reach` is true if it is so much too short that waiting does not help.
+    `evidence` is the largest of the column's components. It and the `threshold` are logarithms.
     """
 
     group: Group
@@ -68,13 +69,13 @@ def decimal(logarithm: float) -> float:
 
 
 def verdicts(
-    evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = (*GROUPS, SLICES)
+    evidence: VersionEvidence, false_alarm_rate: float, groups: Sequence[Group] = EVERY_GROUP
 ) -> tuple[Verdict, ...]:
     """Return the verdict on each column of each of the groups."""
     found, mine = list[Verdict](), [each for each in evidence.watched if each.group in groups]
-    thresholds = {group: evidence.threshold(group, false_alarm_rate) for group in {each.group for each in mine}}
+    thresholds = evidence.thresholds(false_alarm_rate, groups)
     for watched in mine:
-        threshold, taken = thresholds[watched.group], evidence.taken.get(watched.rows_of, Taken())
+        threshold, taken = thresholds[watched.family], evidence.taken.get(watched.rows_of, Taken())
         if isinstance(watched.state, StagedTest):
             found += _of_test(watched, watched.state, threshold, taken)
             continue
@@ -144,9 +145,13 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
 def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken) -> Iterator[Verdict]:
     """Yield the verdict on each column of a test. The columns share its blocks."""
     before = taken.rows - sum(test.counts) - test.open.rows
+    reference = test.test.reference
+    if watched.group == DETECTORS and not test.test.live:
+        # The first figures become the reference.
+        before, reference = BLOCKS_OF_REFERENCE * test.block, BLOCKS_OF_REFERENCE
     # A stage has its share of the false-alarm rate. A stage that began after 1,000 blocks has half of them from the
     # start.
-    blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
+    blocks = fewest_blocks(reference, threshold + test.stage * np.log(2))
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
     largest = np.maximum.reduceat(test.evidence, [places[0] for places in watched.places.values()]).tolist()
     for column, evidence in zip(watched.places, largest, strict=True):

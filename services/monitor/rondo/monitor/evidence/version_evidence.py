@@ -4,6 +4,9 @@ Each of the three groups has a third of the false-alarm rate, within which `fals
 The probability of any alarm without a change is at most the rate, however often one looks and however the components
 depend on each other. Columns with the same length of blocks share a test, which is faster.
 
+Where the spec names detectors of the user's own that take part, they are a fourth group, and each group has a quarter.
+The detectors have equal parts of theirs.
+
 Where slices are watched, they get half of the losses' third. Each slice has a test with blocks of its rows.
 """
 
@@ -21,6 +24,8 @@ from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import (
+    DETECTORS,
+    EVERY_GROUP,
     GROUPS,
     INPUT_GROUPS,
     LOSS,
@@ -35,6 +40,8 @@ from rondo.monitor.evidence.component_sums import (
     watched_columns,
     watched_components,
 )
+from rondo.monitor.evidence.detector_figures.count_blocks import CountBlocks, rows_of_block
+from rondo.monitor.evidence.detector_figures.figure_tests import detector_of, figure_component, with_figure
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
@@ -47,6 +54,9 @@ if TYPE_CHECKING:
 
     from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, SliceReference
     from rondo.monitor.evidence.component_sums import Group, Watchable
+    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+    from rondo.monitor.evidence.open_buckets import BucketArrays
+    from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.staged_test import Change
 
 # The trainer rounds the means of a reference to nine decimals.
@@ -68,7 +78,14 @@ class Watched:
     def rows_of(self) -> str:
         """The key in `VersionEvidence.taken` of the rows that these components take: their group, or their slice."""
         first = self.components[0]
+        if first.group == DETECTORS:
+            return f"{DETECTORS}/{first.column}/{first.value}"
         return slice_key(first.column or "", first.value) if first.value is not None else first.group
+
+    @cached_property
+    def family(self) -> str:
+        """The tests that share a part of the false-alarm rate: their group, or their detector."""
+        return detector_of(self.components[0]) if self.group == DETECTORS else self.group
 
     def take(self, buckets: Buckets) -> None:
         """Take buckets of the components of the group."""
@@ -142,6 +159,9 @@ class Taken:
         first = self.first if self.rows else int(buckets.starts[0])
         return Taken(self.rows + int(buckets.rows.sum()), first, int(buckets.starts[-1]) + buckets.length)
 
+    def with_rows(self, block: CountBlock) -> Taken:
+        return Taken(self.rows + block.block, self.first if self.rows else block.start, block.end)
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -177,7 +197,8 @@ class VersionEvidence:
 
     `predicted` counts the predictions over time. `loss_bounds` bound the mean loss, where the reference has losses.
     `judged_since` is the end of the window or step, in microseconds, since which all columns of a group can be judged.
-    `due` is when a group that lacks rows is due, see `verdicts.note_judged`.
+    `due` is when a group that lacks rows is due, see `verdicts.note_judged`. `detectors` are those of the user's own
+    that take part by the spec, and `blocks` are the counts of rows that they get.
     """
 
     watched: list[Watched]
@@ -187,6 +208,8 @@ class VersionEvidence:
     loss_bounds: LossBounds | None = None
     judged_since: dict[Group, int] = field(default_factory=dict)
     due: dict[Group, int] = field(default_factory=dict)
+    detectors: tuple[str, ...] = ()
+    blocks: CountBlocks = field(default_factory=CountBlocks)
 
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
@@ -275,7 +298,60 @@ class VersionEvidence:
         """Return the evidence so far without the suspicion. Rows that are taken later do not change it."""
         watched = [each.snapshot() for each in self.watched]
         judged, due = dict(self.judged_since), dict(self.due)
-        return VersionEvidence(watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due)
+        return VersionEvidence(
+            watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due, self.detectors,
+            self.blocks.snapshot(),
+        )  # fmt: skip
+
+    def name_detectors(self, detectors: tuple[str, ...]) -> None:
+        """Let these detectors of the user's own take part, and discard the evidence of others."""
+        self.detectors = detectors
+        over = [each for each in self.watched if each.group == DETECTORS and each.family not in detectors]
+        if over:
+            self.watched = [each for each in self.watched if each not in over]
+            self.taken = {key: each for key, each in self.taken.items() if key not in {one.rows_of for one in over}}
+        if not detectors:
+            self.blocks = CountBlocks()
+
+    def take_counts(self, buckets: BucketArrays, length: int, reference: Reference) -> None:
+        """Take buckets of `length` microseconds as counts by bin of all columns, for users' detectors.
+
+        A column takes part as soon as its own evidence has begun, because that knows how long its blocks must be.
+        """
+        waiting = {each.name for each in reference.binning.columns} - self.blocks.columns
+        tests = [each for each in self.watched if each.group in INPUT_GROUPS and isinstance(each.state, StagedTest)]
+        begun = {
+            component.column: rows_of_block(test.state.block, reference.profile.rows)
+            for test in tests
+            for component in test.components
+            if component.column in waiting
+        }
+        self.blocks.begin({name: begun[name] for name in sorted(begun)}, buckets.counts.shape[1])
+        self.blocks.take(buckets, length)
+
+    def take_figures(
+        self, digest: str, detector: str, figures: Mapping[tuple[str, str], float], block: CountBlock
+    ) -> None:
+        """Take a detector's figures of a block, by column and name.
+
+        The figures that it has of the first block of a column are watched, so that their number does not grow.
+        """
+        mine = {each.components[0]: each for each in self.watched if each.family == detector}
+        begun = {component.column for component in mine}
+        for (column, key), figure in figures.items():
+            component = figure_component(detector, column, key)
+            watched = mine.get(component)
+            if watched is None and column in begun:
+                continue
+            seed = by_counter(f"{digest}/{DETECTORS}/{column}/{component.name}")
+            before = watched.state if watched else None
+            assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
+            state = with_figure(before, seed, figure, block)
+            if watched is None:
+                watched = Watched((component,), state)
+                self.watched.append(watched)
+            watched.state = state
+            self.taken[watched.rows_of] = self.taken.get(watched.rows_of, Taken()).with_rows(block)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:
         """Record the rows of a step that begins at `start`, by bin of their prediction, shape `[bins]`."""
@@ -290,31 +366,52 @@ class VersionEvidence:
 
         The group must have a component.
         """
-        evidence = np.concatenate([each.state.evidence for each in self.watched if each.group == group])
-        return naming_threshold(evidence, self._level(group, false_alarm_rate))
+        return self.thresholds(false_alarm_rate, [group])[group]
+
+    def thresholds(self, false_alarm_rate: float, groups: Sequence[Group] = EVERY_GROUP) -> dict[str, float]:
+        """Return the threshold of each family of tests in these groups, see `Watched.family` and `threshold`."""
+        found = self._by_family(groups)
+        return {
+            family: naming_threshold(_evidence(members), self._level(members[0].group, false_alarm_rate))
+            for family, members in found.items()
+        }
+
+    def _by_family(self, groups: Sequence[Group]) -> dict[str, list[Watched]]:
+        found: dict[str, list[Watched]] = {}
+        for group in groups:
+            for each in self.watched:
+                if each.group == group:
+                    found.setdefault(each.family, []).append(each)
+        return found
 
     def _level(self, group: Group, false_alarm_rate: float) -> float:
-        """Return the group's share of the false-alarm rate."""
+        """Return the share of the false-alarm rate of a family of the group."""
+        share = false_alarm_rate / (len(GROUPS) + (1 if self.detectors else 0))
+        if group == DETECTORS:
+            return share / max(1, len(self.detectors))
         shared = group in {LOSS, SLICES} and self.count(SLICES) > 0
-        return false_alarm_rate / len(GROUPS) / (2 if shared else 1)
+        return share / (2 if shared else 1)
 
     def strength(self, false_alarm_rate: float) -> float:
-        """Return the logarithm of the largest evidence as a share of what the first alarm of its group needs."""
-        needed = {
-            group: np.log(self.count(group) / self._level(group, false_alarm_rate))
-            for group in (*GROUPS, SLICES)
-            if self.count(group)
-        }
-        found = (float(each.state.evidence.max()) - needed[each.group] for each in self.watched if len(each.components))
+        """Return the logarithm of the largest evidence as a share of what the first alarm of its family needs."""
+        found = (
+            float(evidence.max()) - np.log(len(evidence) / self._level(members[0].group, false_alarm_rate))
+            for members in self._by_family(EVERY_GROUP).values()
+            if len(evidence := _evidence(members))
+        )
         return float(max(found, default=-np.inf))
 
-    def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = (*GROUPS, SLICES)) -> Iterator[Alarm]:
+    def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = EVERY_GROUP) -> Iterator[Alarm]:
         """Yield the components that have reached their threshold, group by group, the strongest evidence first."""
+        thresholds = self.thresholds(false_alarm_rate, groups)
         for group in groups:
-            if mine := [each for each in self.watched if each.group == group]:
-                threshold = self.threshold(group, false_alarm_rate)
-                found = [alarm for each in mine for alarm in _alarms(each.components, each.state, threshold)]
-                yield from sorted(found, key=lambda alarm: -alarm.evidence)
+            mine = [each for each in self.watched if each.group == group]
+            found = [alarm for each in mine for alarm in _alarms(each.components, each.state, thresholds[each.family])]
+            yield from sorted(found, key=lambda alarm: -alarm.evidence)
+
+
+def _evidence(watched: Sequence[Watched]) -> NDArray[np.float64]:
+    return np.concatenate([each.state.evidence for each in watched])
 
 
 def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold: float) -> Iterator[Alarm]:

@@ -13,6 +13,7 @@ from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock, CountBlocks, OpenCountBlock
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
 from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
@@ -32,6 +33,7 @@ _STORED = pa.schema(
 Row = dict[str, Any]
 # Fields of `VersionEvidence`. Each is in a row of its own.
 _TIMES_BY_GROUP = ("judged_since", "due")
+_COUNT_BLOCKS = ("open count block", "count block")
 
 
 def encode_evidence(evidence: ModelEvidence) -> pa.Table:
@@ -54,6 +56,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
             evidence.versions[version] = VersionEvidence([], None, {key: Taken(**each) for key, each in fields.items()})
+        elif what in _COUNT_BLOCKS:
+            _add_block(evidence.versions[version].blocks, fields, np.frombuffer(arrays[0], np.int64))
         elif what == "loss bounds":
             evidence.versions[version].loss_bounds = LossBounds(**fields)
         elif what in _TIMES_BY_GROUP:
@@ -61,10 +65,9 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
         elif what == "predicted":
             starts, counts = (np.frombuffer(each, np.int64) for each in arrays)
             evidence.versions[version].predicted = PredictionHistory(starts, counts.reshape(len(starts), -1))
-        elif what == "suspicion":
-            evidence.versions[version].suspicion = _suspicion(fields, arrays)
-        elif what == "short reference":
-            evidence.versions[version].suspicion = _short_reference(fields, arrays)
+        elif what in ("suspicion", "short reference"):
+            decode = _suspicion if what == "suspicion" else _short_reference
+            evidence.versions[version].suspicion = decode(fields, arrays)
         else:
             components = tuple(Component(**each) for each in fields.pop("components"))
             state = _staged(fields, arrays) if what == "test" else _learning(fields, arrays)
@@ -75,6 +78,7 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
 
 def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     yield _row(version, "version", {key: asdict(taken) for key, taken in evidence.taken.items()})
+    yield from _block_rows(version, evidence.blocks)
     if evidence.loss_bounds is not None:
         yield _row(version, "loss bounds", asdict(evidence.loss_bounds))
     for what in _TIMES_BY_GROUP:
@@ -100,6 +104,23 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
         blocks = np.array([suspicion.starts, suspicion.counts], np.int64)
         stored = *_test_arrays(suspicion.test), blocks, suspicion.open.sums
         yield _row(version, "suspicion", _suspicion_fields(suspicion), *stored)
+
+
+def _block_rows(version: int, blocks: CountBlocks) -> Iterable[Row]:
+    for open_ in blocks.open:
+        fields = {"columns": open_.columns, "block": open_.block, "start": open_.start, "rows": open_.rows}
+        yield _row(version, "open count block", fields, open_.counts)
+    for each in blocks.complete:
+        fields = {"columns": each.columns, "block": each.block, "start": each.start, "end": each.end}
+        yield _row(version, "count block", fields, each.counts)
+
+
+def _add_block(blocks: CountBlocks, fields: Mapping[str, Any], counts: NDArray[np.int64]) -> None:
+    columns = tuple(fields["columns"])
+    if "end" in fields:
+        blocks.complete.append(CountBlock(columns, fields["block"], fields["start"], fields["end"], counts))
+    else:
+        blocks.open.append(OpenCountBlock(columns, fields["block"], counts, fields["start"], fields["rows"]))
 
 
 def _learning_fields(learning: Learning) -> dict[str, object]:

@@ -31,7 +31,8 @@ MISSING = "(missing)"
 class ColumnStatus(Value):
     """The status of a column of the champion. `column` is None for the loss of the predictions.
 
-    With a `value` it is about the loss of a slice: the rows where the column has that value. A missing value is "".
+    With a `value` it is about the loss of a slice: the rows where the column has that value. A missing value is "". In
+    the group `detectors` it is the name of a figure of a user's detector.
     `judged` is true if there are enough rows for a change to be evident. Otherwise there are `rows` of about `needed`
     rows, and the others are expected at `expected`. If the column is `out_of_reach`, too many rows are missing to wait
     for. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm
@@ -143,4 +144,5 @@ def _words(statistic: Statistic) -> str:
         case StatisticName.SHARE:
             return f"share of {statistic.category} {before:.1%} before, {now:.1%} now"
         case name:
-            return f"{name.replace('_', ' ')} {before:.1%} before, {now:.1%} now"
+            form = ".1%" if name in list(StatisticName) else ".4g"
+            return f"{name.replace('_', ' ')} {before:{form}} before, {now:{form}} now"

@@ -1,8 +1,8 @@
 """The process of users' detectors: `python -m rondo.monitor.user_detectors <descriptor of the answers> <folder>`.
 
 Each line of standard input is a request, and each line of the answers is its answer. A request without columns imports
-a detector. A request with columns is for a window. The process ends at the end of its input, and when a request takes
-longer than its `seconds`. Output of a detector goes to the log.
+a detector. A request with columns is for a window, or with `blocks` for blocks of rows. The process ends at the end of
+its input, and when a request takes longer than its `seconds`. Output of a detector goes to the log.
 """
 
 import importlib
@@ -22,6 +22,7 @@ import numpy as np
 from rondo.monitor.user_detectors.user_figures import Column
 
 _MOST = 500
+_CHANGES = "it had two different figures of the same rows: keep no state, and use no random numbers or clock"
 # An event has room for names of this length, and can store these characters.
 _NAME = re.compile(r"[\w .:-]{1,64}")
 
@@ -47,11 +48,39 @@ def _answer(request: dict[str, Any], folder: str, detectors: dict[str, Any]) -> 
     try:
         if name not in detectors:
             detectors[name] = _made(name, folder)
+        if "blocks" in request:
+            return _of_blocks(name, detectors[name], request)
         figures = [figure for each in request["columns"] for figure in _figures(name, detectors[name], each)]
     except BaseException as error:  # noqa: BLE001 - the boundary: also SystemExit is the detector's
-        traceback.print_exc()
-        return {"error": traceback.format_exception_only(error)[-1].strip()[:_MOST]}
+        return {"error": _reason(error)}
     return {"figures": figures}
+
+
+def _of_blocks(name: str, detector: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of each block, None where the detector fails, and the first error.
+
+    A block has the rows by bin of some of the columns. The first block is computed twice, before the others and after
+    them.
+    """
+    columns = {each["name"]: each for each in request["columns"]}
+    found, errors = list[list[tuple[str, str, float]] | None](), list[str]()
+    for block in [*request["blocks"], *request["blocks"][:1]]:
+        try:
+            given = [columns[column] | {"observed": observed} for column, observed in block.items()]
+            found.append([figure for each in given for figure in _figures(name, detector, each)])
+        except Exception as error:  # noqa: BLE001 - the boundary: a block without figures
+            found.append(None)
+            errors.append(_reason(error))
+    again = found.pop()
+    if again != found[0]:
+        errors.insert(0, _CHANGES)
+        found = [None] * len(found)
+    return {"figures": found, "error": errors[0] if errors else None}
+
+
+def _reason(error: BaseException) -> str:
+    traceback.print_exc()
+    return traceback.format_exception_only(error)[-1].strip()[:_MOST]
 
 
 def _made(name: str, folder: str) -> Any:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from rondo.monitor.user_detectors.block_figures import BlockFigures, counts_of, figures_of_block, in_requests
 from rondo.monitor.user_detectors.user_figures import UserFigures, columns_of, is_user_class, statistics_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.monitoring import Statistic
     from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.user_detectors.block_figures import FiguresOfBlock, SampledBlock
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # The size of an answer about 1,000 columns with ten figures each.
@@ -32,11 +34,18 @@ _MOST_BYTES = 1 << 20
 _PART = 1 << 16
 # The time for the start of the process, and for the imports of a detector.
 _START_SECONDS = 60.0
+# A detector that does not return costs its time limit. After that its blocks are left out for as many times as long, so
+# that it takes a small part of the monitor's time.
+_PAUSE = 12
 _ENDED = "its process ended: its output is in the monitor's log"
 
 
 class _FailedError(Exception):
     """A detector has no figures of a window. The text is the reason."""
+
+
+class _StoppedError(_FailedError):
+    """The process of the detectors has ended, or had to be ended."""
 
 
 class DetectorProcess:
@@ -50,6 +59,8 @@ class DetectorProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: IO[bytes] | None = None
         self._imported = set[str]()
+        # Until when a detector is not called for blocks, and why.
+        self._paused: dict[str, tuple[float, str]] = {}
         self._one_at_a_time = threading.Lock()
 
     def figures(self, detectors: Sequence[str], window: WindowCounts, reference: Reference) -> UserFigures:
@@ -65,10 +76,50 @@ class DetectorProcess:
         failures: list[str] = []
         for name in filter(is_user_class, detectors):
             try:
-                statistics += statistics_of(self._call(name, columns_of(window, reference)))
+                self._prepare(name)
+                columns = columns_of(window.bins, reference)
+                answer = self._ask({"detector": name, "columns": columns, "seconds": self._seconds})
+                statistics += statistics_of(answer["figures"])
             except _FailedError as error:
                 failures.append(f"{name}: {error}")
         return UserFigures(tuple(statistics), tuple(failures))
+
+    def block_figures(
+        self, detectors: Sequence[str], blocks: Sequence[SampledBlock], reference: Reference
+    ) -> BlockFigures:
+        """Return the figures of blocks from these detectors. Blocks for their time limit.
+
+        A detector that has not returned in time has no figures of the other blocks, nor of those of the next minute
+        (with a limit of 5 s).
+        """
+        found: dict[str, tuple[FiguresOfBlock | None, ...]] = {}
+        failures = dict[str, str]()
+        with self._one_at_a_time:
+            for name in detectors:
+                found[name] = ()
+                for part in in_requests(blocks, reference):
+                    figures, failure = self._of_blocks(name, part, reference)
+                    found[name] += figures
+                    failures |= {name: failure} if failure and name not in failures else {}
+        return BlockFigures(found, tuple(f"{name}: {why}" for name, why in failures.items()))
+
+    def _of_blocks(
+        self, name: str, blocks: Sequence[SampledBlock], reference: Reference
+    ) -> tuple[tuple[FiguresOfBlock | None, ...], str | None]:
+        """Return the figures of each block, and why a block has none."""
+        nothing, (until, reason) = (None,) * len(blocks), self._paused.get(name, (0.0, ""))
+        if time.monotonic() < until:
+            return nothing, reason
+        content = {"columns": columns_of(reference.counts, reference), "blocks": [counts_of(each) for each in blocks]}
+        try:
+            self._prepare(name)
+            answer = self._ask({"detector": name, **content, "seconds": self._seconds})
+        except _StoppedError as error:
+            self._paused[name] = (time.monotonic() + _PAUSE * self._seconds, str(error))
+            return nothing, str(error)
+        except _FailedError as error:
+            return nothing, str(error)
+        return tuple(figures_of_block(each) for each in answer["figures"]), answer.get("error")
 
     def close(self) -> None:
         """End the process, and the processes that it has started."""
@@ -84,17 +135,17 @@ class DetectorProcess:
         self._process = self._answers = None
         self._imported = set()
 
-    def _call(self, name: str, columns: list[dict[str, Any]]) -> list[Any]:
+    def _prepare(self, name: str) -> None:
+        """Import a detector into a running process."""
         self._require(name.partition(":")[0].partition(".")[0])
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if name not in self._imported:
             self._ask({"detector": name, "columns": [], "seconds": _START_SECONDS})
             self._imported.add(name)
-        return self._ask({"detector": name, "columns": columns, "seconds": self._seconds})
 
-    def _ask(self, request: dict[str, Any]) -> list[Any]:
-        """Return the figures of an answer."""
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer that has figures."""
         process, answers = self._running()
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         try:
@@ -103,11 +154,11 @@ class DetectorProcess:
             answer = json.loads(_line(answers, request["seconds"]))
         except (OSError, _FailedError) as error:
             self.close()
-            raise _FailedError(str(error) if isinstance(error, _FailedError) else _ENDED) from None
-        if "error" in answer:
+            raise _StoppedError(str(error) if isinstance(error, _FailedError) else _ENDED) from None
+        if "figures" not in answer:
             raise _FailedError(answer["error"])
-        figures: list[Any] = answer["figures"]
-        return figures
+        found: dict[str, Any] = answer
+        return found
 
     def _running(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         if self._process is not None and self._answers is not None and self._process.poll() is None:

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.windows.window_counts import WindowCounts
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a window, the argument of a detector's `detect`.
+    """A column of a window or of a block of rows, the argument of a detector's `detect`.
 
-    `observed` and `reference` are the rows by bin in the window and in the training data, shape `[bins]` each. The last
-    bin has the missing values. A column with an order has `edges`, one fewer than its other bins. The outer bins are
-    unbounded. A column of categories has `categories`. The bin before that of missing values is for all other
+    `observed` and `reference` are the rows by bin in the window or block and in the training data, shape `[bins]` each.
+    The last bin has the missing values. A column with an order has `edges`, one fewer than its other bins. The outer
+    bins are unbounded. A column of categories has `categories`. The bin before that of missing values is for all other
     categories.
     """
 
@@ -55,11 +54,12 @@ def is_user_class(detector: str) -> bool:
     return ":" in detector
 
 
-def columns_of(window: WindowCounts, reference: Reference) -> list[dict[str, Any]]:
+def columns_of(counts: NDArray[np.int64], reference: Reference) -> list[dict[str, Any]]:
+    """Return the columns of counts by bin, in the form in which the process of the detectors gets them."""
     return [
         {
             "name": column.name,
-            "observed": column.of(window.bins).tolist(),
+            "observed": column.of(counts).tolist(),
             "reference": column.of(reference.counts).tolist(),
             "edges": None if column.edges is None else column.edges.tolist(),
             # The last two texts stand for missing values.

@@ -1,0 +1,57 @@
+"""The tests of the figures that users' detectors have of blocks: each figure is ranked among those before it.
+
+A detector may return any numbers. If the blocks are exchangeable and a figure is a function of its block alone, the
+figures are exchangeable, too. Their ranks are then independent and uniform, and the bets on them a martingale, whatever
+the function is (Vovk, "Testing randomness online", Statistical Science 2021). Bets on the figures themselves would need
+assumptions, so there are none.
+
+The training has no counts of blocks, so the first live blocks are the reference. Blocks without a figure are left out:
+whether a block has one is a function of the block as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.component_sums import DETECTORS, Component, compressed
+from rondo.monitor.evidence.ranking import on_grid
+from rondo.monitor.evidence.staged_test import Buckets, StagedTest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+
+BLOCKS_OF_REFERENCE = 10
+"""The number of the first figures, among which the next ones are ranked."""
+
+
+def figure_component(detector: str, column: str, key: str) -> Component:
+    """Return the component of a detector's figure of a column. `key` is its name if there are several, or empty."""
+    name = f"{detector}.{key}" if key else detector
+    return Component(DETECTORS, column, name, 0, name)
+
+
+def detector_of(component: Component) -> str:
+    """Return the detector, `package.module:Class`, whose figure the component is."""
+    module, _, kind = component.name.partition(":")
+    return f"{module}:{kind.partition('.')[0]}"
+
+
+def with_figure(state: StagedTest | None, seed: str, figure: float, block: CountBlock) -> StagedTest:
+    """Return the test with the figure of the next block. `state` is None before the first one. It may be changed."""
+    value = float(on_grid(compressed(np.array(figure))))
+    if state is None:
+        return _reference(seed, [value], block.block)
+    if not state.test.live and state.test.reference < BLOCKS_OF_REFERENCE:
+        return _reference(seed, [*state.test.means[0].tolist(), value], block.block)
+    starts, rows = np.array([block.start], np.int64), np.array([block.block], np.int64)
+    state.take(Buckets(starts, rows, np.array([[value * block.block]]), block.end - block.start))
+    return state
+
+
+def _reference(seed: str, values: Iterable[float], block: int) -> StagedTest:
+    return StagedTest(BlockTest.of(seed, np.array([list(values)]), np.zeros(1, np.bool_), one_sided=False), block)

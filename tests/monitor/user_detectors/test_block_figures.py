@@ -1,0 +1,196 @@
+"""The evidence of users' detectors: blocks of equal rows, and ranks of whatever a detector returns."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.monitor.evidence.component_sums import DETECTORS
+from rondo.monitor.evidence.detector_figures.count_blocks import (
+    CountBlock,
+    CountBlocks,
+    OpenCountBlock,
+    kept_rows,
+    rows_of_block,
+)
+from rondo.monitor.evidence.detector_figures.figure_tests import BLOCKS_OF_REFERENCE, detector_of, figure_component
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.open_buckets import BucketArrays
+from rondo.monitor.evidence.verdicts import verdicts
+from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
+
+from tests.monitor.builders import REFERENCE
+
+ENTROPY, OTHER = "own.detectors:Entropy", "own:Other"
+RATE, ROWS, MINUTE = 0.01, 64, 60_000_000
+
+
+def begun(*detectors: str) -> VersionEvidence:
+    evidence = VersionEvidence.of("one", REFERENCE.profile)
+    evidence.name_detectors(detectors)
+    return evidence
+
+
+def block(number: int) -> CountBlock:
+    return CountBlock(("x",), ROWS, number * MINUTE, (number + 1) * MINUTE, np.zeros(1, np.int64))
+
+
+def take(evidence: VersionEvidence, figures: list[float], first: int = 0, detector: str = ENTROPY) -> None:
+    for number, figure in enumerate(figures, first):
+        evidence.take_figures("one", detector, {("x", ""): figure}, block(number))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(1, 100), st.integers(1, 5))
+def test_blocks_have_all_rows_once_and_do_not_depend_on_how_the_buckets_arrive(
+    rows: list[int], least: int, parts: int
+) -> None:
+    counts = np.array([[each // 3, each - each // 3] for each in rows], np.int64)
+    buckets = BucketArrays(MINUTE * np.arange(len(rows), dtype=np.int64), np.array(rows), counts)
+    together, apart = (OpenCountBlock(("x",), least, np.zeros(2, np.int64)) for _ in range(2))
+    found = together.take(buckets, MINUTE)
+    bounds = np.linspace(0, len(rows), parts + 1).astype(int)
+    again = [each for a, b in pairwise(bounds) for each in apart.take(buckets.at(slice(a, b)), MINUTE)]
+    assert [(each.start, each.end, each.counts.tolist()) for each in found] == [
+        (each.start, each.end, each.counts.tolist()) for each in again
+    ]
+    assert sum(each.counts.sum() for each in found) + together.counts.sum() == sum(rows)
+    assert all(each.counts.sum() >= least for each in found)
+    assert together.rows == together.counts.sum() < least
+    assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+def test_a_sample_has_the_rows_of_the_block_and_is_the_same_again() -> None:
+    counts = np.zeros(REFERENCE.binning.size, np.int64)
+    for column in REFERENCE.binning.columns:
+        counts[column.offset] = 300
+        counts[column.offset + 1] = 700
+    found = [kept_rows(CountBlock(("x", "city"), 80, 5, 6, counts), REFERENCE.binning.columns, "one") for _ in range(2)]
+    assert set(found[0]) == {"x", "city"}
+    for name, sample in found[0].items():
+        assert sample.sum() == 80
+        assert 5 < sample[0] < 50
+        assert np.array_equal(sample, found[1][name])
+
+
+def test_a_block_is_as_long_as_the_column_needs_and_a_long_reference_has_no_shorter_ones() -> None:
+    assert rows_of_block(500, 10_000) == 500
+    assert rows_of_block(32, 1_000) == 64
+    assert rows_of_block(32, 1_000_000) == 5_000
+
+
+def test_each_group_has_a_quarter_and_detectors_divide_theirs() -> None:
+    evidence = begun(ENTROPY, OTHER)
+    without = begun()
+    take(evidence, [1.0, 2.0])
+    for key in ("a", "b", "c"):
+        evidence.take_figures("one", OTHER, {("x", "a"): 1.0, ("x", "b"): 1.0, ("x", "c"): 2.0}, block(ord(key)))
+    found = {family: math.exp(each) for family, each in evidence.thresholds(RATE).items()}
+    assert found[ENTROPY] == pytest.approx(4 * 2 / RATE)
+    assert found[OTHER] == pytest.approx(4 * 2 * 3 / RATE)
+    assert found["loss"] == pytest.approx(4 * evidence.count("loss") / RATE)
+    assert math.exp(without.threshold("loss", RATE)) == pytest.approx(3 * without.count("loss") / RATE)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, -1e200])
+def test_a_change_of_a_figure_of_any_size_is_found_with_its_begin(scale: float) -> None:
+    evidence, rng = begun(ENTROPY), np.random.default_rng(3)
+    figures = scale * np.exp(rng.normal(size=100))
+    take(evidence, figures.tolist())
+    assert not list(evidence.alarms(RATE))
+    take(evidence, (5 * scale * np.exp(rng.normal(size=40))).tolist(), 100)
+    (alarm,) = evidence.alarms(RATE)
+    assert (alarm.component.column, alarm.component.statistic, alarm.component.category) == ("x", "Entropy", None)
+    assert 85 * MINUTE <= alarm.change.since <= 115 * MINUTE
+    assert alarm.change.rows >= 25 * ROWS
+    before, after = (alarm.component.reported(each) for each in (alarm.change.before, alarm.change.after))
+    assert 0.7 < before / scale < 2.2
+    assert 2.5 < after / scale < 11
+
+
+def figures_of(kind: str, rng: np.random.Generator) -> list[float]:
+    """Return 300 figures that are exchangeable, of any distribution."""
+    match kind:
+        case "always equal":
+            return [0.0] * 300
+        case "heavy-tailed":
+            return rng.standard_cauchy(300).tolist()
+        case "mostly zero":
+            return np.where(rng.random(300) < 0.03, 1e9, 0.0).tolist()
+        case "few values":
+            return rng.integers(0, 3, 300).astype(float).tolist()
+        case _:
+            return np.exp(30 * rng.normal(size=300)).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["always equal", "heavy-tailed", "mostly zero", "few values", "huge"])
+def test_whatever_a_detector_returns_it_alarms_no_more_often_than_its_share(kind: str) -> None:
+    """At a rate of 80% a detector has a share of 20%.
+
+    Even if each stream alarms with that probability, 20 or more of 60 alarm in 1% of cases.
+    """
+    rng, alarmed = np.random.default_rng(8), 0
+    for stream in range(60):
+        evidence = VersionEvidence.of(f"{stream}", REFERENCE.profile)
+        evidence.name_detectors((ENTROPY,))
+        for number, figure in enumerate(figures_of(kind, rng)):
+            evidence.take_figures(f"{stream}", ENTROPY, {("x", ""): figure}, block(number))
+        alarmed += bool(list(evidence.alarms(0.8, [DETECTORS])))
+    assert alarmed < 20
+
+
+def test_figures_that_appear_later_are_not_watched_and_missing_ones_are_left_out() -> None:
+    evidence = begun(ENTROPY)
+    evidence.take_figures("one", ENTROPY, {("x", "a"): 1.0, ("x", "b"): 1.0}, block(0))
+    evidence.take_figures("one", ENTROPY, {("x", "a"): 1.0, ("x", "late"): 1.0}, block(1))
+    evidence.take_figures("one", ENTROPY, {("city", ""): 1.0}, block(2))
+    found = {(each.column, each.value): each.rows for each in verdicts(evidence, RATE, [DETECTORS])}
+    assert found == {("x", f"{ENTROPY}.a"): 2 * ROWS, ("x", f"{ENTROPY}.b"): ROWS, ("city", ENTROPY): ROWS}
+
+
+def test_a_detector_is_judged_after_its_first_blocks_and_those_that_an_alarm_needs() -> None:
+    evidence = begun(ENTROPY)
+    take(evidence, [1.0])
+    (first,) = verdicts(evidence, RATE, [DETECTORS])
+    assert not first.judged
+    assert BLOCKS_OF_REFERENCE * ROWS < first.needed < 40 * ROWS
+    take(evidence, np.random.default_rng(1).normal(size=first.needed // ROWS).tolist(), 1)
+    (later,) = verdicts(evidence, RATE, [DETECTORS])
+    assert later.judged
+    assert later.needed == first.needed
+
+
+def test_a_restart_continues_the_evidence_and_the_blocks() -> None:
+    rng = np.random.default_rng(4)
+    model = ModelEvidence({1: begun(ENTROPY)})
+    model.versions[1].blocks = CountBlocks([OpenCountBlock(("x",), 64, np.arange(5), 7, 10)], [block(8)])
+    take(model.versions[1], rng.normal(size=30).tolist())
+    again = decode_evidence(encode_evidence(model))
+    again.name_detectors((ENTROPY,))
+    for each in (model, again):
+        take(each.versions[1], np.random.default_rng(5).normal(4, 1, 30).tolist(), 30)
+    assert encode_evidence(again).equals(encode_evidence(model))
+    assert list(again.versions[1].alarms(RATE)) == list(model.versions[1].alarms(RATE))
+    assert len(list(again.versions[1].alarms(RATE))) == 1
+
+
+def test_a_detector_that_the_spec_no_longer_names_leaves_nothing() -> None:
+    evidence = begun(ENTROPY, OTHER)
+    take(evidence, [1.0])
+    take(evidence, [1.0], detector=OTHER)
+    evidence.name_detectors((OTHER,))
+    assert {each.family for each in evidence.watched if each.group == DETECTORS} == {OTHER}
+    evidence.name_detectors(())
+    assert encode_evidence(ModelEvidence({1: evidence})).equals(encode_evidence(ModelEvidence({1: begun()})))
+
+
+def test_the_detector_of_a_figure_follows_from_its_component() -> None:
+    assert detector_of(figure_component(ENTROPY, "x", "")) == ENTROPY
+    assert detector_of(figure_component(ENTROPY, "x", "a.b:c")) == ENTROPY
+    assert figure_component(ENTROPY, "x", "a.b:c").statistic == "Entropy.a.b:c"
